@@ -1,0 +1,130 @@
+"""The errors that a user meets. Each class owns its exit code.
+
+ModelArtsExportError          1   a bug of ours, unless it is one of these
+├── InvalidInputError         2   the command line or a spec is wrong; nothing was sent
+├── NotFoundError             3   no such dataset, version, task, bucket or path
+├── AccessError               4   credentials missing or refused, or no permission
+├── TemporaryError            5   trouble that passes; nothing was accepted
+├── RefusedError              6   the API refuses the request
+├── UnseenEndError            8   accepted, but what became of it cannot be told
+├── UnknownOutcomeError      10   sent; whether it was accepted cannot be told
+└── ClosedOutputError       141   whoever read our output has left
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+Location = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """One thing that is wrong with what the user wrote, and where.
+
+    `location` is the way to the field in the request body, such as ("export_params", "samples", 3);
+    with `at_key` it is the key there that is wrong, not the value. `place` names it for the user: a flag, or
+    a file with line and column (both 1-based) where known.
+    """
+
+    message: str
+    location: Location = ()
+    at_key: bool = False
+    place: str = ""
+    file: str | None = None
+    line: int | None = None
+    column: int | None = None
+
+    def __str__(self) -> str:
+        """Return one line for people."""
+        return f"{self.place}: {self.message}" if self.place else self.message
+
+
+def dotted(location: Location) -> str:
+    """Return a location as people write it: export_params.samples[3]."""
+    steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in location)
+    return "".join(steps).removeprefix(".")
+
+
+class ModelArtsExportError(Exception):
+    """Whatever ends a command; what happened, and in `hint` what to do next."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        error_code: str | None = None,
+        http_status: int | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        """Keep what the API said beside what we say."""
+        super().__init__(message)
+        self.hint = hint
+        self.error_code = error_code
+        self.http_status = http_status
+        self.request_id = request_id
+
+
+class InvalidInputError(ModelArtsExportError):
+    """The command line, a variable or a spec is wrong; nothing was sent."""
+
+    exit_code = 2
+
+    def __init__(self, message: str, *, hint: str = "", problems: Sequence[Problem] = ()) -> None:
+        """Keep every problem, so that all of them can be shown at once."""
+        super().__init__(message, hint=hint)
+        self.problems = tuple(problems)
+
+
+def invalid(problems: Sequence[Problem]) -> InvalidInputError:
+    """Return the error for some problems, in the order in which they stand in their files."""
+    ordered = sorted(problems, key=lambda p: (p.file or "", p.line or 0, p.column or 0))
+    alone = len(ordered) == 1
+    return InvalidInputError(
+        str(ordered[0]) if alone else f"{len(ordered)} problems; nothing was sent", problems=ordered
+    )
+
+
+class NotFoundError(ModelArtsExportError):
+    """The dataset, version, task, bucket or path does not exist."""
+
+    exit_code = 3
+
+
+class AccessError(ModelArtsExportError):
+    """Credentials are missing or refused, or they lack a permission."""
+
+    exit_code = 4
+
+
+class TemporaryError(ModelArtsExportError):
+    """The network or the API is in trouble for now, and nothing was accepted."""
+
+    exit_code = 5
+
+
+class RefusedError(ModelArtsExportError):
+    """The API refuses the request as it is."""
+
+    exit_code = 6
+
+
+class UnseenEndError(ModelArtsExportError):
+    """The task was accepted, but what became of it cannot be told."""
+
+    exit_code = 8
+
+
+class UnknownOutcomeError(ModelArtsExportError):
+    """The request left, and whether it was accepted cannot be told."""
+
+    exit_code = 10
+
+
+class ClosedOutputError(ModelArtsExportError):
+    """Whoever read our output has left, as `| head` does."""
+
+    exit_code = 141

@@ -1,0 +1,166 @@
+"""The types of single request fields: what each one accepts, and the form in which it is sent.
+
+A validator here raises ValueError with a sentence that says what is wrong and what to write instead.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, StrictBool, StrictInt, StrictStr, StringConstraints
+
+_SCHEMES = ("obs://", "s3://")
+_PATH_LENGTH = range(3, 701)
+_NAME_LENGTH = range(1, 101)
+_LONGEST_SPAN = timedelta(days=30)
+_IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_DECIMAL = re.compile(r"\+?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_CHINESE = "\u3400-\u4dbf\u4e00-\u9fff"  # the two blocks in use; a rarer ideograph is sent with a warning
+_SPAN = re.compile(r"([0-9]{8})-([0-9]{8})")
+_IN_A_BUCKET = re.compile(r"/[^/]+/[^/]+/")
+_DATASET_NAME = re.compile(f"[A-Za-z0-9_{_CHINESE}-]*")
+_DOCUMENTED_IN_PATHS = re.compile(f"[A-Za-z0-9_/{_CHINESE}-]")
+_LETTERS_AND_DIGITS = "LMN"
+_VARIATION_SELECTORS = re.compile("[\ufe00-\ufe0f\u20e3]")
+
+
+@dataclass(frozen=True)
+class Metavar:
+    """What stands for a value of the type in help."""
+
+    word: str
+
+
+class Spelled:
+    """A number that remembers how it was written, so that 0.80 can be sent as "0.80"."""
+
+    spelling: str
+
+
+class SpelledInt(int, Spelled):
+    """A whole number from a file."""
+
+
+class SpelledFloat(float, Spelled):
+    """A fraction from a file."""
+
+
+def obs_directory(value: str) -> str:
+    """Return an OBS directory as `/bucket/dir/`.
+
+    Accepts obs:// and s3:// before it and adds a missing last slash (.github/API.md, section 2).
+    """
+    path = value
+    for scheme in _SCHEMES:
+        if value.lower().startswith(scheme):
+            path = "/" + value[len(scheme) :]
+    if not path.startswith("/"):
+        raise ValueError(f"{value!r} is not an OBS directory; write /bucket/dir/ or obs://bucket/dir/")
+    path = path if path.endswith("/") else path + "/"
+    _refuse_bad_path(path)
+    return path
+
+
+def _refuse_bad_path(path: str) -> None:
+    if "//" in path:
+        raise ValueError(f"{path!r} has an empty directory name (//); the API refuses it (ModelArts.4315)")
+    if not _IN_A_BUCKET.match(path):
+        raise ValueError(f"{path!r} names no directory in a bucket; write /bucket/dir/ (ModelArts.4205)")
+    if len(path) not in _PATH_LENGTH:
+        raise ValueError(f"the path has {len(path)} characters; the API takes 3 to 700")
+    bad = [c for c in path if not (_DOCUMENTED_IN_PATHS.match(c) or is_doubtful_in_path(c))]
+    if bad:
+        raise ValueError(f"{path!r} has {bad[0]!r}; use letters, digits, -, _ and / (ModelArts.4313)")
+
+
+def is_doubtful_in_path(character: str) -> bool:
+    """Tell whether the documents neither list nor clearly refuse this character in a path.
+
+    Dots, spaces and letters that are neither Latin nor Chinese; emoji and control characters are refused.
+    """
+    if _DOCUMENTED_IN_PATHS.match(character) or _VARIATION_SELECTORS.match(character):
+        return False
+    return character in ". " or unicodedata.category(character)[0] in _LETTERS_AND_DIGITS
+
+
+def identifier(value: str) -> str:
+    """Return a project, dataset, task or version ID. Raises ValueError for anything else."""
+    if not _IDENTIFIER.fullmatch(value):
+        raise ValueError(f"{value!r} is not an ID: 1 to 64 letters, digits, - and _")
+    return value
+
+
+def _dataset_name(value: str) -> str:
+    if len(value) not in _NAME_LENGTH:
+        raise ValueError(f"the name has {len(value)} characters; the API takes 1 to 100")
+    if not _DATASET_NAME.fullmatch(value):
+        raise ValueError(f"{value!r} is not a dataset name; use letters, digits, -, _ and Chinese characters")
+    return value
+
+
+def _as_written(value: object) -> object:
+    """Return a number as the text it was written as; leave the rest for the type to judge."""
+    if isinstance(value, Spelled):
+        return value.spelling
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+def _ratio(value: str) -> str:
+    if not _DECIMAL.fullmatch(value) or float(value) > 1:
+        raise ValueError(f"{value!r} is not a ratio; write a number from 0 to 1, such as 0.8")
+    return value
+
+
+def _sample_time(value: str) -> str:
+    """Accept `month`, `day` or a span of 30 days at most (.github/API.md, section 1, SearchCondition)."""
+    if value in ("month", "day"):
+        return value
+    span = _SPAN.fullmatch(value)
+    try:
+        first, last = (date.fromisoformat(day) for day in span.groups()) if span else (None, None)
+    except ValueError:
+        first = last = None
+    if first is None or last is None:
+        raise ValueError(f"{value!r} is not month, day or yyyyMMdd-yyyyMMdd with two real dates")
+    if not timedelta() <= last - first <= _LONGEST_SPAN:
+        raise ValueError(f"{value!r} must not end before it begins, nor span more than 30 days")
+    return value
+
+
+def _sample_dir(value: str) -> str:
+    if not value.endswith("/"):
+        raise ValueError(f"{value!r} must end with a slash: {value}/")
+    return value
+
+
+def _hard(value: object) -> object:
+    """Return the API's "0" or "1"; the field is a string there."""
+    known = {"true": "1", "1": "1", "false": "0", "0": "0"}
+    if str(value).lower() not in known:
+        raise ValueError(f"{value!r} is not true, false, 0 or 1")
+    return known[str(value).lower()]
+
+
+def _whole_number(value: object) -> object:
+    """Read the digits of a flag; a fraction or a truth value is left for the type to refuse."""
+    return int(value) if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,18}", value) else value
+
+
+def _truth(value: object) -> object:
+    """Read the two words; 0 and 1 are left for the type to refuse."""
+    return {"true": True, "false": False}.get(value.lower(), value) if isinstance(value, str) else value
+
+
+ObsDirectory = Annotated[StrictStr, AfterValidator(obs_directory), Metavar("DIR")]
+Identifier = Annotated[StrictStr, AfterValidator(identifier), Metavar("ID")]
+DatasetName = Annotated[StrictStr, AfterValidator(_dataset_name), Metavar("NAME")]
+Ratio = Annotated[StrictStr, AfterValidator(_ratio), BeforeValidator(_as_written), Metavar("RATIO")]
+SampleTime = Annotated[StrictStr, AfterValidator(_sample_time)]
+SampleDir = Annotated[StrictStr, AfterValidator(_sample_dir)]
+HardFlag = Annotated[StrictStr, BeforeValidator(_hard)]
+Integer = Annotated[StrictInt, BeforeValidator(_whole_number)]
+Truth = Annotated[StrictBool, BeforeValidator(_truth)]
+Text = StrictStr
+SampleId = Annotated[StrictStr, StringConstraints(pattern=r"^[^\s\p{C}]+$"), Metavar("ID")]

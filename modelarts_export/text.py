@@ -1,0 +1,62 @@
+"""Text on its way out: made harmless, freed of secrets, or written as JSON."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+# C0, DEL and C1 steer a terminal; bidirectional controls and line separators forge what is read; a lone
+# surrogate cannot be written at all.
+_HARMFUL = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+_SHORTEST_SECRET = 6  # a shorter one would blot out ordinary words, and no cloud gives one out
+REDACTED = "***"
+
+
+def harmless(text: str) -> str:
+    """Return the text as one line in which every character that would act instead of show is visible."""
+    return _HARMFUL.sub(lambda match: match[0].encode("unicode_escape", "surrogatepass").decode(), text)
+
+
+def is_harmless(text: str) -> bool:
+    """Tell whether the text can be written as it is; line feeds count as harmless here."""
+    return not _HARMFUL.search(text.replace("\n", ""))
+
+
+def to_json(value: object, *, indent: int | None = None) -> str:
+    """Return JSON in printable ASCII, without spaces unless indented."""
+    separators = (",", ":") if indent is None else None
+    # json leaves DEL as it is; it can only stand inside a string, where the escape means the same
+    return json.dumps(value, indent=indent, separators=separators).replace("\x7f", "\\u007f")
+
+
+class Scrubber:
+    """Replaces every secret it knows, in text and in data."""
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        """Know these secrets; more can be learned."""
+        self._secrets: set[str] = set()
+        self.learn(*secrets)
+
+    def __repr__(self) -> str:
+        """Say how many, never which."""
+        return f"<{type(self).__name__} of {len(self._secrets)} secrets>"
+
+    def learn(self, *secrets: str) -> None:
+        """Know these secrets too."""
+        self._secrets.update(secret for secret in secrets if len(secret) >= _SHORTEST_SECRET)
+
+    def text(self, text: str) -> str:
+        """Return the text without secrets, the longest replaced first, lest its rest stays readable."""
+        for secret in sorted(self._secrets, key=len, reverse=True):
+            text = text.replace(secret, REDACTED)
+        return text
+
+    def data(self, value: Any) -> Any:  # noqa: ANN401 - JSON of any shape goes through
+        """Return a copy of JSON-like data whose strings, keys included, have no secrets."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, Mapping):
+            return {self.text(str(key)): self.data(inner) for key, inner in value.items()}
+        return [self.data(inner) for inner in value] if isinstance(value, list | tuple) else value

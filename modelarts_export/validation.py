@@ -1,0 +1,125 @@
+"""The one validation of what flags and specs ask for: the model, the rules between fields, plain words."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from modelarts_export import rules
+from modelarts_export.errors import Location, Problem
+from modelarts_export.request import ExportRequest, Heading, Part, ToNewDataset, ToObs
+from modelarts_export.vocabulary import ExportDest, nearest
+
+KINDS: Mapping[ExportDest, type[ExportRequest]] = {kind.dest: kind for kind in (ToObs, ToNewDataset)}
+_WORDS = {
+    "missing": "is required",
+    "int_type": "must be a whole number",
+    "bool_type": "must be true or false",
+    "list_type": "must be a list",
+    "dict_type": "must be a mapping",
+    "model_type": "must be a mapping",
+    "string_type": "must be text",
+    "string_pattern_mismatch": "must be an ID, without spaces and control characters",
+    "string_unicode": "has bytes that are not UTF-8",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Export:
+    """One export as asked for: which dataset, and what to do with it; None is what was not said."""
+
+    request: ExportRequest
+    dataset_id: str | None
+    project_id: str | None
+    name: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What became of a mapping: an export, or the problems that keep it from being one; and warnings."""
+
+    export: Export | None
+    problems: list[Problem]
+    warnings: list[Problem]
+
+
+def validate(kind: type[ExportRequest], given: Mapping[str, Any]) -> Verdict:
+    """Judge a request body with `dataset_id`, `project_id` and `name` beside it, as a spec has them."""
+    wrong_kind = list(_wrong_kind(kind, given))
+    if wrong_kind:  # judged as the other kind, every further problem would mislead
+        return Verdict(export=None, problems=wrong_kind, warnings=[])
+    heading = {key: value for key, value in given.items() if key in Heading.model_fields}
+    body = {key: value for key, value in given.items() if key not in heading}
+    problems = [*_problems(Heading, heading), *_problems(kind, body), *rules.errors_in(body)]
+    warnings = list(rules.warnings_in(body))
+    if problems:
+        return Verdict(export=None, problems=problems, warnings=warnings)
+    said = Heading.model_validate(heading)
+    export = Export(
+        request=kind.model_validate(body),
+        dataset_id=said.dataset_id,
+        project_id=said.project_id,
+        name=said.name,
+    )
+    return Verdict(export=export, problems=[], warnings=warnings)
+
+
+def kind_of(given: Mapping[str, Any]) -> type[ExportRequest]:
+    """Return the kind of request that `export_params.export_dest` names. Raises ValueError for neither."""
+    params = given.get("export_params")
+    dest = params.get("export_dest") if isinstance(params, Mapping) else None
+    return KINDS[ExportDest.DIR if dest is None else ExportDest.read(dest)]
+
+
+def _wrong_kind(kind: type[ExportRequest], given: Mapping[str, Any]) -> Iterator[Problem]:
+    location = ("export_params", "export_dest")
+    try:
+        meant = kind_of(given)
+    except ValueError as error:
+        yield Problem(location=location, message=str(error))
+        return
+    if meant is not kind:
+        yield Problem(location=location, message=f"this is a request of {meant.command}; run {meant.command}")
+
+
+def _problems(model: type[Part], given: dict[str, Any]) -> list[Problem]:
+    try:
+        model.model_validate(given)
+    except ValidationError as error:
+        return [_problem(model, detail) for detail in error.errors(include_url=False)]
+    return []
+
+
+def _problem(model: type[Part], detail: ErrorDetails) -> Problem:
+    location = tuple(detail["loc"])
+    if detail["type"] == "extra_forbidden":
+        return Problem(location=location, message=_unknown_key(model, location), at_key=True)
+    if detail["type"] == "value_error":
+        return Problem(location=location, message=str(detail["ctx"]["error"]))
+    kind = "missing" if detail["input"] is None else detail["type"]
+    return Problem(location=location, message=_WORDS.get(kind, detail["msg"]))
+
+
+def _unknown_key(model: type[Part], location: Location) -> str:
+    """Name the nearest key; the new-dataset keys are known, but not to a request of to-obs."""
+    owner = _part_at(model, location[:-1])
+    known = list(owner.model_fields)
+    if owner is model:
+        known += Heading.model_fields
+    return f"unknown key{nearest(str(location[-1]), known)}"
+
+
+def _part_at(model: type[Part], location: Location) -> type[Part]:
+    for step in location:
+        if isinstance(step, str):
+            model = next(_parts_in(model.model_fields[step].annotation))
+    return model
+
+
+def _parts_in(annotation: Any) -> Iterator[type[Part]]:  # noqa: ANN401 - an annotation may be anything
+    if isinstance(annotation, type) and issubclass(annotation, Part):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _parts_in(inner)
