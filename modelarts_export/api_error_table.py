@@ -1,0 +1,174 @@
+"""The error codes of the API, one row for each pair of HTTP status and code (.github/API.md, section 5)."""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+
+class Kind(Enum):
+    """What an answer says about the request, above all whether it may have been carried out."""
+
+    NOT_FOUND = auto()
+    CREDENTIALS = auto()  # refused; the gateway locks a key after five, so never again with this one
+    PERMISSION = auto()
+    BUSY = auto()  # the dataset is at work; not accepted, and waiting helps
+    THROTTLED = auto()  # too many requests; not accepted, and waiting helps
+    UNAVAILABLE = auto()  # the service itself says that it is down; not accepted
+    REFUSED = auto()
+    TROUBLE = auto()  # says nothing: a request that changes something may have been carried out
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a pair of status and code means, and what the user can do."""
+
+    status: int
+    code: str
+    kind: Kind
+    meaning: str
+    action: str
+
+
+_PATH = "fix the path"
+_PERMIT = "ask for the actions modelarts:dataset:createExportTask and modelarts:dataset:getDataset"
+_AGENCY = "authorise ModelArts to use OBS (console: Global Configuration), then submit again"
+_IDS = "check the dataset ID, the project ID and the region"
+_PROJECT = "use credentials of the project, or its project ID"
+_KEYS = "check the access key and the secret key, and that they belong to this cloud"
+_TOKEN = "get a new token, scoped to the project"  # noqa: S105 - advice, not a token
+_WAIT = "wait for the running task of the dataset to end, then submit again"
+_LATER = "try again later"
+_SUPPORT = "look at the request ID with support"
+_BILLING = "settle the account's bills, then submit again"
+_REQUEST = "fix the request"
+
+
+# One row a line, so that it reads as the table it is.
+# fmt: off
+_GROUPS = (
+    (400, "ModelArts", "4358", Kind.REFUSED, "the export path is invalid", _PATH),
+    (400, "ModelArts", "4359", Kind.NOT_FOUND, "no such export task", "check the task ID, dataset ID and region"),
+    (400, "ModelArts", "4384", Kind.REFUSED, "a parameter is invalid or missing", _REQUEST),
+    (400, "ModelArts", "4401", Kind.REFUSED, "a file could not be copied", "check permission and space in OBS"),
+    (400, "ModelArts", "4409", Kind.BUSY, "too many tasks of the dataset are running", _WAIT),
+    (400, "ModelArts", "4710", Kind.REFUSED, "the export failed", "review the parameters"),
+    (400, "ModelArts", "4711 4342", Kind.REFUSED, "the samples cannot be split so", "leave the ratio out, or label more"),
+    (400, "ModelArts", "4712", Kind.REFUSED, "the version could not be published", "try again by hand, later"),
+    (400, "ModelArts", "4338", Kind.NOT_FOUND, "no such dataset or labelling task", _IDS),
+    (400, "ModelArts", "4352", Kind.NOT_FOUND, "no such dataset", _IDS),
+    (400, "ModelArts", "4353", Kind.NOT_FOUND, "no such dataset version", "check the version ID"),
+    (400, "ModelArts", "4824", Kind.REFUSED, "the version is not in a normal state", "choose another version"),
+    (400, "ModelArts", "4825", Kind.REFUSED, "the version is empty", "choose another version"),
+    (400, "ModelArts", "4311", Kind.NOT_FOUND, "no such bucket", "create the bucket, in the same region"),
+    (400, "ModelArts", "4312", Kind.NOT_FOUND, "no such path", "create the directory, in the same region"),
+    (400, "ModelArts", "4313", Kind.REFUSED, "the path has characters that are not allowed", _PATH),
+    (400, "ModelArts", "4315", Kind.REFUSED, "the path has //", _PATH),
+    (400, "ModelArts", "4374", Kind.REFUSED, "the path is invalid", _PATH),
+    (400, "ModelArts", "4314 1002", Kind.REFUSED, "OBS could not be reached", "check permission and health of OBS"),
+    (400, "ModelArts", "4316", Kind.REFUSED, "the bucket's type is not supported", "use another bucket"),
+    (400, "ModelArts", "4205", Kind.REFUSED, "the path is a bucket alone", "add a directory to the path"),
+    (400, "ModelArts", "4350", Kind.REFUSED, "the work path is too long", _PATH),
+    (400, "ModelArts", "4364", Kind.REFUSED, "the directory exists already", "choose another work path"),
+    (400, "ModelArts", "4351", Kind.REFUSED, "the dataset name is taken", "choose another name"),
+    (400, "ModelArts", "4343", Kind.BUSY, "the dataset is being published", _WAIT),
+    (400, "ModelArts", "4349", Kind.BUSY, "the dataset is switching its version", _WAIT),
+    (400, "ModelArts", "4355", Kind.BUSY, "the dataset is being synchronised", _WAIT),
+    (400, "ModelArts", "4356", Kind.BUSY, "the dataset is importing", _WAIT),
+    (400, "ModelArts", "4344", Kind.REFUSED, "the dataset is being deleted", "choose another dataset"),
+    (400, "ModelArts", "4392", Kind.REFUSED, "the task failed", "look at the task"),
+    (400, "ModelArts", "4393", Kind.REFUSED, "the task was stopped", "look at the task"),
+    (400, "ModelArts", "4700", Kind.NOT_FOUND, "no such task", "check the task ID"),
+    (400, "ModelArts", "0101 0104 4200 4202 4396", Kind.REFUSED, "an argument is invalid", _REQUEST),
+    (400, "ModelArts", "0107", Kind.REFUSED, "the body is invalid or empty", _REQUEST),
+    (400, "ModelArts", "0102", Kind.REFUSED, "no such workspace", "check the workspace of the project"),
+    (400, "ModelArts", "0118 0116", Kind.REFUSED, "a quota is used up", "free some of it, or have it raised"),
+    (400, "ModelArts", "0204", Kind.PERMISSION, "the token has no project", _PROJECT),
+    (400, "ModelArts", "0210", Kind.PERMISSION, "the project ID is invalid", _PROJECT),
+    (400, "ModelArts", "1003", Kind.PERMISSION, "the account is frozen or may not use OBS", _BILLING),
+    (400, "ModelArts", "4106", Kind.PERMISSION, "the account is frozen or may not use OBS", _AGENCY),
+    (400, "ModelArts", "4105", Kind.REFUSED, "the body is no JSON", "report it: this is a bug of modelarts-export"),
+    (400, "ModelArts", "4301", Kind.NOT_FOUND, "no such labelling job", _IDS),
+    (401, "ModelArts", "0201", Kind.CREDENTIALS, "the token is missing", _TOKEN),
+    (401, "ModelArts", "0202", Kind.CREDENTIALS, "the token has expired", _TOKEN),
+    (401, "ModelArts", "0203", Kind.CREDENTIALS, "the token is invalid", _TOKEN),
+    (401, "ModelArts", "0204 0212", Kind.CREDENTIALS, "the token has no project", _TOKEN),
+    (401, "ModelArts", "0205 0208 0209 0210", Kind.CREDENTIALS, "the gateway wants other headers", "check endpoint and credentials"),
+    (401, "ModelArts", "0206", Kind.CREDENTIALS, "the keys are refused", _KEYS),
+    (401, "ModelArts", "0207", Kind.CREDENTIALS, "wrong region, or the clock is off", "check the region and the clock"),
+    (401, "ModelArts", "4119 4127 4201 4504", Kind.CREDENTIALS, "IAM does not know the token", _TOKEN),
+    (401, "ModelArts", "0112 4203", Kind.PERMISSION, "a role or policy denies it", _PERMIT),
+    (401, "ModelArts", "4117", Kind.PERMISSION, "the user is not verified", "complete the real-name verification"),
+    (401, "ModelArts", "0428", Kind.PERMISSION, "ModelArts is not authorised for this user", _AGENCY),
+    (401, "ModelArts", "4713", Kind.REFUSED, "another task is pending", _LATER),
+    (401, "ModelArts", "4826", Kind.REFUSED, "the bucket is encrypted by KMS", "use a bucket without encryption"),
+    (403, "ModelArts", "0108 0112 4336", Kind.PERMISSION, "not authorised", _PERMIT),
+    (403, "ModelArts", "0203", Kind.CREDENTIALS, "the token is invalid", _TOKEN),
+    (403, "ModelArts", "0206", Kind.CREDENTIALS, "the keys are invalid", _KEYS),
+    (403, "ModelArts", "0210", Kind.PERMISSION, "the credentials are of another project", _PROJECT),
+    (403, "ModelArts", "4116", Kind.PERMISSION, "the account is in arrears", _BILLING),
+    (403, "ModelArts", "4118", Kind.PERMISSION, "the account is suspended", _BILLING),
+    (403, "ModelArts", "4310", Kind.PERMISSION, "ModelArts may not do this in OBS", _AGENCY),
+    (403, "ModelArts", "4335", Kind.PERMISSION, "the agency of ModelArts is invalid", _AGENCY),
+    (403, "ModelArts", "4613 4803 4850", Kind.BUSY, "another task of the dataset is not finished", _WAIT),
+    (403, "ModelArts", "4821", Kind.BUSY, "the dataset is being published", _WAIT),
+    (404, "ModelArts", "4204", Kind.REFUSED, "the API does not exist there", "check the endpoint"),
+    (408, "ModelArts", "4205", Kind.TROUBLE, "the gateway did not reach the service in time", _LATER),
+    (413, "ModelArts", "4104", Kind.REFUSED, "the body is larger than 12 MB", "name fewer samples in one export"),
+    (429, "ModelArts", "4206", Kind.THROTTLED, "too many requests", _LATER),
+    (429, "ModelArts", "4395", Kind.THROTTLED, "too many requests for the dataset", _LATER),
+    (500, "ModelArts", "0010", Kind.TROUBLE, "an internal error", _SUPPORT),
+    (500, "ModelArts", "0012", Kind.TROUBLE, "an internal timeout", _SUPPORT),
+    (500, "ModelArts", "0013", Kind.TROUBLE, "an internal connection failed", _SUPPORT),
+    (500, "ModelArts", "4105", Kind.TROUBLE, "no temporary keys could be had", _SUPPORT),
+    (500, "ModelArts", "4106", Kind.TROUBLE, "ModelArts may not use OBS", _AGENCY),
+    (500, "ModelArts", "4301", Kind.TROUBLE, "no token could be had", _SUPPORT),
+    (500, "ModelArts", "4503 4505", Kind.TROUBLE, "the service behind failed", _SUPPORT),
+    (500, "ModelArts", "4354", Kind.REFUSED, "the quota of datasets is used up", "delete one, or have it raised"),
+    (500, "ModelArts", "4360", Kind.TROUBLE, "the dataset could not be synchronised", _SUPPORT),
+    (500, "ModelArts", "4367", Kind.TROUBLE, "the dataset's state could not be changed", _SUPPORT),
+    (501, "ModelArts", "4383", Kind.REFUSED, "datasets of this type cannot be exported", "choose another dataset"),
+    (501, "ModelArts", "4385 4386 4387 4394", Kind.BUSY, "an automatic task of the dataset is running", _WAIT),
+    (503, "ModelArts", "4302", Kind.UNAVAILABLE, "the service is down", _LATER),
+    (503, "ModelArts", "4700", Kind.UNAVAILABLE, "the gateway is being upgraded", _LATER),
+    (504, "ModelArts", "4503", Kind.TROUBLE, "the service did not answer in time", _LATER),
+    (404, "APIGW", "0101", Kind.REFUSED, "the API does not exist there", "check the endpoint"),
+    (404, "APIGW", "0103 0104 0105", Kind.REFUSED, "the gateway has nothing behind this API", "check the endpoint"),
+    (400, "APIGW", "0106", Kind.REFUSED, "the gateway cannot route the request", "check the endpoint"),
+    (400, "APIGW", "0201 0602", Kind.REFUSED, "the gateway cannot read the request", _REQUEST),
+    (413, "APIGW", "0201", Kind.REFUSED, "the body is larger than 12 MB", "name fewer samples in one export"),
+    (414, "APIGW", "0201", Kind.REFUSED, "the URL is too long", _REQUEST),
+    (494, "APIGW", "0201", Kind.REFUSED, "the headers are too long", _REQUEST),
+    (500, "APIGW", "0201 0601 0605 0606 0608 0609 0611 0612", Kind.TROUBLE, "the gateway failed", _SUPPORT),
+    (502, "APIGW", "0201 0610", Kind.TROUBLE, "the gateway did not reach the service", _LATER),
+    (504, "APIGW", "0201 0203", Kind.TROUBLE, "the service did not answer in time", _LATER),
+    (401, "APIGW", "0301 0305", Kind.CREDENTIALS, "the credentials are refused", _KEYS),
+    (403, "APIGW", "0302", Kind.PERMISSION, "the user may not call this API", _PERMIT),
+    (401, "APIGW", "0303", Kind.CREDENTIALS, "the app signature is refused", "use keys of IAM, not of an app"),
+    (403, "APIGW", "0304", Kind.PERMISSION, "the app may not call this API", "use keys of IAM, not of an app"),
+    (403, "APIGW", "0306", Kind.PERMISSION, "access to the API is denied", _PERMIT),
+    (401, "APIGW", "0307", Kind.CREDENTIALS, "the token must be renewed", _TOKEN),
+    (429, "APIGW", "0308", Kind.THROTTLED, "too many requests", _LATER),
+    (403, "APIGW", "0310", Kind.PERMISSION, "the project is not available", _PROJECT),
+    (403, "APIGW", "0401 0402 0404", Kind.PERMISSION, "this IP address is denied", "call from an address that is allowed"),
+    (405, "APIGW", "0501", Kind.REFUSED, "the quota of the API is used up", "have the quota raised"),
+    (405, "APIGW", "0502", Kind.REFUSED, "the app is frozen", "use keys of IAM, not of an app"),
+    (503, "APIGW", "0613", Kind.UNAVAILABLE, "IAM is down", _LATER),
+    (403, "APIGW", "0802", Kind.PERMISSION, "the user is forbidden in this region", "check the region"),
+    (401, "IAM", "0001", Kind.CREDENTIALS, "IAM refuses the credentials", _KEYS),
+    (401, "IAM", "0061", Kind.CREDENTIALS, "the user is locked", "wait until it is unlocked"),
+    (401, "IAM", "0062", Kind.CREDENTIALS, "the password is wrong", "check the password"),
+    (401, "IAM", "0066", Kind.CREDENTIALS, "the token has expired", _TOKEN),
+    (401, "IAM", "0067", Kind.CREDENTIALS, "the token is invalid", _TOKEN),
+    (401, "IAM", "0080 0081 0082", Kind.CREDENTIALS, "the user or its key is disabled", "have it enabled"),
+    (401, "IAM", "0083", Kind.CREDENTIALS, "the user may use the console only", "use another user"),
+    (403, "IAM", "0002 0003", Kind.PERMISSION, "IAM does not permit it", "ask for the permission"),
+    (404, "IAM", "0004", Kind.NOT_FOUND, "IAM does not know this", "check the IDs and names"),
+    (429, "IAM", "0012", Kind.THROTTLED, "too many requests to IAM", _LATER),
+    (500, "IAM", "0006", Kind.TROUBLE, "IAM failed", _LATER),
+)
+# fmt: on
+
+ROWS = tuple(
+    Row(status, f"{family}.{number}", kind, meaning, action)
+    for status, family, numbers, kind, meaning, action in _GROUPS
+    for number in numbers.split()
+)

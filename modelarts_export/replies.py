@@ -1,0 +1,121 @@
+"""What a reply says: the JSON of a success, or a typed error from any of the shapes that errors have.
+
+Source of the shapes: .github/API.md, section 4, "Error bodies".
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlsplit
+
+from modelarts_export.api_errors import Kind, Row, hint_for, judge
+from modelarts_export.errors import (
+    AccessError,
+    ModelArtsExportError,
+    NotFoundError,
+    RefusedError,
+    TemporaryError,
+    UnknownOutcomeError,
+)
+
+_LONGEST_WORDS = 500  # characters of an error that is no JSON, such as a proxy's page
+_PAIRS = (("error_code", "error_msg"), ("errorCode", "errorMsg"), ("code", "message"))
+_REQUEST_ID_HEADERS = ("X-Request-Id", "X-IAM-Trace-Id")
+_ERRORS: Mapping[Kind, type[ModelArtsExportError]] = {
+    Kind.NOT_FOUND: NotFoundError,
+    Kind.CREDENTIALS: AccessError,
+    Kind.PERMISSION: AccessError,
+    Kind.BUSY: TemporaryError,
+    Kind.THROTTLED: TemporaryError,
+    Kind.UNAVAILABLE: TemporaryError,
+    Kind.REFUSED: RefusedError,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """A reply as it came; `headers` ignore letter case, and `changing` tells that the call was a POST."""
+
+    url: str
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+    changing: bool
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the status is any 2xx; sibling calls of the API answer 201."""
+        return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
+
+    @cached_property
+    def fields(self) -> dict[str, Any]:
+        """The JSON object of the reply, empty where it is none."""
+        try:
+            value = json.loads(self.content)
+        except (ValueError, RecursionError):
+            return {}
+        return value if isinstance(value, dict) else {}
+
+    @property
+    def request_id(self) -> str | None:
+        """What support asks for."""
+        named = [self.headers.get(name) for name in _REQUEST_ID_HEADERS]
+        return next((found for found in (*named, self.fields.get("request_id")) if is_word(found)), None)
+
+
+def failure(reply: Reply) -> ModelArtsExportError:
+    """Return the error that a reply stands for, also for a 2xx that has a code instead of a task."""
+    code, words = _code_and_words(reply)
+    row = judge(reply.status, code)
+    error = _error_for(row.kind, changing=reply.changing)
+    return error(
+        _sentence(row, words, code, reply),
+        hint=look_before_resending(reply.url) if error is UnknownOutcomeError else hint_for(row, words),
+        error_code=code,
+        http_status=reply.status,
+        request_id=reply.request_id,
+    )
+
+
+def look_before_resending(url: str) -> str:
+    """Return what to do when a task may have been created: the list call shows it."""
+    return f"do not submit it again before you have looked for it with the list call: GET {url}?limit=100"
+
+
+def _error_for(kind: Kind, *, changing: bool) -> type[ModelArtsExportError]:
+    if kind is Kind.TROUBLE:
+        return UnknownOutcomeError if changing else TemporaryError
+    return _ERRORS[kind]
+
+
+def _sentence(row: Row, words: str, code: str | None, reply: Reply) -> str:
+    request = f"request {reply.request_id}" if reply.request_id else None
+    facts = ", ".join(filter(None, [code, f"HTTP {reply.status}", request]))
+    return f"{': '.join(filter(None, [row.meaning, words]))} ({facts})"
+
+
+def _code_and_words(reply: Reply) -> tuple[str | None, str]:
+    target = urlsplit(reply.headers.get("Location", "")).netloc
+    if HTTPStatus.MULTIPLE_CHOICES <= reply.status < HTTPStatus.BAD_REQUEST and target:
+        return None, f"redirected to {target.rpartition('@')[2]}, which is not followed"
+    said = next(_said(reply.fields), None)
+    return said or (None, reply.content.decode(errors="replace").strip()[:_LONGEST_WORDS])
+
+
+def _said(fields: Mapping[str, Any]) -> Iterator[tuple[str | None, str]]:
+    """Yield code and message of every shape that is there, the outermost first."""
+    for code_key, words_key in _PAIRS:
+        code, words = fields.get(code_key), fields.get(words_key)
+        if is_word(code) or isinstance(words, str):
+            yield str(code) if is_word(code) else None, words if isinstance(words, str) else ""
+    for inner in fields.values():
+        if isinstance(inner, dict):
+            yield from _said(inner)
+
+
+def is_word(value: object) -> bool:
+    """Tell whether this can be shown as a code or an ID: text, or a number that an API wrote instead."""
+    return isinstance(value, str | int) and not isinstance(value, bool) and value != ""
