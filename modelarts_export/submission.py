@@ -1,0 +1,39 @@
+"""Create an export task, and look at it once."""
+
+from typing import Protocol
+
+from modelarts_export.client import Client
+from modelarts_export.errors import ModelArtsExportError
+from modelarts_export.request import ExportRequest
+from modelarts_export.task import ExportTask
+
+_GLANCE = 5.0  # seconds: the task exists, and its state is a courtesy
+
+
+class Listener(Protocol):
+    """Hears of what happens while it happens."""
+
+    def accepted(self, task: ExportTask) -> None:
+        """Hear of a task the moment its ID is known."""
+
+    def unseen(self, error: ModelArtsExportError) -> None:
+        """Hear why the accepted task could not be looked at."""
+
+
+def submit(
+    client: Client, dataset_id: str, request: ExportRequest, *, listener: Listener, look: bool = True
+) -> ExportTask:
+    """Send the request once and return the task, as one look at it shows it.
+
+    A look that fails does not undo the success: the listener hears of it, and the task is returned as it was
+    accepted. Raises what Client.create raises.
+    """
+    task = client.create(dataset_id, request)
+    listener.accepted(task)
+    if not look:
+        return task
+    try:
+        return client.show(dataset_id, task.task_id, timeout=_GLANCE)
+    except ModelArtsExportError as error:
+        listener.unseen(error)
+        return task
