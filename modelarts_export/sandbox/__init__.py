@@ -1,0 +1,1 @@
+"""A ModelArts on this machine: a second reading of the API facts that shares only the signature with ours."""

@@ -1,0 +1,92 @@
+"""Who may call the sandbox: the credentials it knows and the gateway's refusals of all others."""
+
+import calendar
+import hmac
+import re
+import time
+from dataclasses import dataclass, field
+
+from modelarts_export import signing
+from modelarts_export.sandbox.exchange import Refusal, Request
+
+TOLERANCE = 15 * 60
+"""How far X-Sdk-Date may be from the server's clock, in seconds (API.md, section 6.1)."""
+
+_UNVERIFIED = "verify aksk signature fail"
+_CLAIM = re.compile(
+    rf"{signing.ALGORITHM} Access=(?P<access_key>[^,\s]+),\s*"
+    r"SignedHeaders=(?P<signed>[^,\s]+),\s*Signature=(?P<signature>[0-9a-f]+)"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Credentials:
+    """The key pair and the token that are good for one project."""
+
+    access_key: str
+    secret_key: str = field(repr=False)
+    token: str = field(repr=False)
+    project_id: str
+
+    def refusal(self, request: Request, *, project_id: str, now: float) -> Refusal | None:
+        """Return why a call to a project is refused at a time, in epoch seconds, or None.
+
+        The messages end as those of the gateway (API.md, section 4); a project other than that of the
+        credentials, in the URL or in X-Project-Id, is ModelArts.0210 (section 5).
+        """
+        trouble = self._trouble(request, now)
+        if trouble:
+            message = f"Incorrect IAM authentication information: {trouble}"
+            return Refusal(status=401, code="APIGW.0301", message=message)
+        if {project_id, request.header("X-Project-Id") or project_id} != {self.project_id}:
+            message = "The project is not that of the credentials"
+            return Refusal(status=403, code="ModelArts.0210", message=message)
+        return None
+
+    def _trouble(self, request: Request, now: float) -> str | None:
+        authorization = request.header("Authorization")
+        if authorization is not None:
+            return self._signature_trouble(authorization, request, now)
+        token = request.header("X-Auth-Token")
+        if token is None:
+            return "x-auth-token not found"
+        return None if _same(token, self.token) else "decrypt token fail"
+
+    def _signature_trouble(self, authorization: str, request: Request, now: float) -> str | None:
+        claim = _CLAIM.fullmatch(authorization)
+        if claim is None:
+            return f"{_UNVERIFIED}, malformed Authorization header"
+        if claim["access_key"] != self.access_key:
+            return f"ak {claim['access_key']} not exist"
+        signed = claim["signed"].split(";")
+        missing = next((name for name in ("x-sdk-date", *signed) if request.header(name) is None), None)
+        if missing or "x-sdk-date" not in signed:
+            return f"{_UNVERIFIED}, signed header {missing or 'x-sdk-date'} not found"
+        return _date_trouble(request, now) or self._mismatch(request, signed, claim["signature"])
+
+    def _mismatch(self, request: Request, signed: list[str], claimed: str) -> str | None:
+        """Compare the signatures; like the gateway, answer a wrong one with the text it should be of."""
+        canonical = signing.canonical_request(
+            request.method, request.target, request.headers, request.body, signed=signed
+        )
+        date = request.header("X-Sdk-Date") or ""
+        if _same(claimed, signing.signature(canonical, secret_key=self.secret_key, date=date)):
+            return None
+        echo = canonical.replace("\n", "|")
+        return f"{_UNVERIFIED}, canonicalRequest:{echo}"
+
+
+def _date_trouble(request: Request, now: float) -> str | None:
+    date = request.header("X-Sdk-Date") or ""
+    try:
+        signed_at = calendar.timegm(time.strptime(date, signing.DATE_FORMAT))
+    except ValueError:
+        return f"{_UNVERIFIED}, malformed X-Sdk-Date"
+    if abs(now - signed_at) <= TOLERANCE:
+        return None
+    server_time = time.strftime(signing.DATE_FORMAT, time.gmtime(now))
+    return f"signature expired, signature time:{date}, server time:{server_time}"
+
+
+def _same(given: str, expected: str) -> bool:
+    return hmac.compare_digest(given.encode(), expected.encode())

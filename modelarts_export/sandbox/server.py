@@ -1,0 +1,195 @@
+"""HTTP for the sandbox, on 127.0.0.1 and nowhere else."""
+
+import contextlib
+import random
+import re
+import secrets
+import socket
+import string
+import sys
+import threading
+import time
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
+from types import TracebackType
+from typing import Self
+
+from modelarts_export.sandbox.access import Credentials
+from modelarts_export.sandbox.exchange import Refusal, Reply, Request
+from modelarts_export.sandbox.service import BODY_LIMIT, Service
+from modelarts_export.sandbox.state import DATASET_ID, Cloud
+
+Observer = Callable[[Request, Reply], None]
+
+_PROJECT_ID = "5a4d0b0c5a4d0b0c5a4d0b0c5a4d0b0c"
+_CHUNK = 1 << 16  # bytes
+_LINGER = 1.0  # seconds
+
+
+class Sandbox:
+    """A ModelArts on loopback: `with Sandbox() as sandbox:` serves in a thread until the block ends.
+
+    `url` is its endpoint; `access_key` with `secret_key`, or `token`, are good for `project_id`, which has
+    one dataset, `dataset_id`.
+    """
+
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        task_duration: float = 3.0,
+        clock: Callable[[], float] = time.time,
+        chance: random.Random | None = None,
+        observe: Observer | None = None,
+    ) -> None:
+        """Make fresh credentials and take a port, any free one for 0; raises OSError if it is taken.
+
+        `task_duration` is in seconds, `clock` gives epoch seconds, `chance` makes IDs. `observe` is called
+        once per exchange, in the thread that serves it, before the reply is written.
+        """
+        alphanumeric = string.ascii_letters + string.digits
+        self.access_key = _secret(string.ascii_uppercase + string.digits, 20)
+        self.secret_key = _secret(alphanumeric, 40)
+        self.token = _secret(alphanumeric, 400)
+        self.project_id = _PROJECT_ID
+        self.dataset_id = DATASET_ID
+        chance = chance or random.SystemRandom()
+        credentials = Credentials(
+            access_key=self.access_key,
+            secret_key=self.secret_key,
+            token=self.token,
+            project_id=self.project_id,
+        )
+        cloud = Cloud(clock=clock, chance=chance, task_duration=task_duration)
+        service = Service(credentials=credentials, cloud=cloud, clock=clock, chance=chance)
+        self._server = _Server(port, service, observe)
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        # Polling is how serve_forever notices the end of the block; its default costs half a second.
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+
+    def __enter__(self) -> Self:
+        """Start to serve."""
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop serving, kept connections included."""
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+def _secret(alphabet: str, length: int) -> str:
+    return "".join(secrets.choice(alphabet) for _ in range(length))
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128  # a batch opens many connections at once
+
+    def __init__(self, port: int, service: Service, observe: Observer | None) -> None:
+        self.service = service
+        self.observe = observe
+        self.connections: set[socket.socket] = set()
+        super().__init__(("127.0.0.1", port), _Handler)
+
+    def server_bind(self) -> None:
+        # Not HTTPServer's, which asks the name service for the name of the address.
+        TCPServer.server_bind(self)
+
+    def server_close(self) -> None:
+        super().server_close()
+        # Kept connections would be served on for as long as their clients like.
+        for connection in tuple(self.connections):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def handle_error(
+        self, request: socket.socket | tuple[bytes, socket.socket], client_address: object
+    ) -> None:
+        # A client that goes away is its own business; anything else is a bug and shows its traceback.
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+    protocol_version = "HTTP/1.1"
+    # Headers and body are written apart; with Nagle's algorithm every second reply waits 40 ms.
+    disable_nagle_algorithm = True
+
+    def __getattr__(self, name: str) -> Callable[[], None]:
+        # http.server looks for do_GET, do_POST …; here the service has a word on every method.
+        if name.startswith("do_"):
+            return self._exchange
+        raise AttributeError(name)
+
+    def setup(self) -> None:
+        super().setup()
+        self.server.connections.add(self.connection)
+
+    def finish(self) -> None:
+        super().finish()
+        # Closing on bytes nobody read would reset the connection and take the reply with it.
+        with contextlib.suppress(OSError):
+            self.connection.shutdown(socket.SHUT_WR)
+            self.connection.settimeout(_LINGER)
+            while self.connection.recv(_CHUNK):
+                pass
+        self.server.connections.discard(self.connection)
+
+    def log_message(self, *_: object) -> None:
+        """Keep stderr quiet; `observe` is the log."""
+
+    def _exchange(self) -> None:
+        length = self._length()
+        body = b"" if isinstance(length, Refusal) else self._read(length)
+        request = Request(method=self.command, target=self.path, headers=dict(self.headers), body=body)
+        reply = self._reply(request, length)
+        if self.server.observe:
+            self.server.observe(request, reply)
+        self._write(reply)
+
+    def _length(self) -> int | Refusal:
+        """Return the length of the body in bytes, or the refusal of a body whose end is unknown."""
+        given = self.headers.get("Content-Length", "" if self.command == "POST" else "0")
+        if not given or "Transfer-Encoding" in self.headers:
+            return Refusal(status=411, code="APIGW.0201", message="Content-Length is required")
+        if not re.fullmatch("[0-9]{1,18}", given):
+            return Refusal(code="APIGW.0201", message="Content-Length is not a number")
+        return int(given)
+
+    def _read(self, length: int) -> bytes:
+        """Read the body to its end, for the reply comes after it, but keep no more than is looked at."""
+        kept = bytearray()
+        while length and (chunk := self.rfile.read(min(length, _CHUNK))):
+            length -= len(chunk)
+            if len(kept) <= BODY_LIMIT:
+                kept += chunk
+        if length:
+            raise ConnectionAbortedError("the client went away within its body")
+        return bytes(kept)
+
+    def _reply(self, request: Request, length: int | Refusal) -> Reply:
+        service = self.server.service
+        if isinstance(length, Refusal):
+            self.close_connection = True  # where the next request would begin is unknown
+            return service.reply(length)
+        try:
+            return service.answer(request)
+        except Exception as error:  # noqa: BLE001 - whatever the bug is, the client gets the API's own 500
+            message = f"Internal error: {error!r}"
+            return service.reply(Refusal(status=500, code="ModelArts.0010", message=message))
+
+    def _write(self, reply: Reply) -> None:
+        self.send_response_only(reply.status)
+        for name, value in reply.headers.items():
+            self.send_header(name, value)
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(reply.body)

@@ -1,0 +1,163 @@
+"""The sandbox's gate: which credentials pass, and in which words the others are refused."""
+
+import calendar
+import time
+from collections.abc import Sequence
+
+import pytest
+
+from modelarts_export import signing
+from modelarts_export.sandbox.access import Credentials
+from modelarts_export.sandbox.exchange import Request
+
+SIGNED_AT = "20260102T030405Z"
+NOW = calendar.timegm(time.strptime(SIGNED_AT, signing.DATE_FORMAT))
+CREDENTIALS = Credentials(
+    access_key="AKEXAMPLE0000000TEST",
+    secret_key="SKexample0123456789abcdefghijklmnopqrstuv",
+    token="token",
+    project_id="0123",
+)
+TARGET = "/v2/0123/datasets/abc/export-tasks"
+BODY = (
+    b'{"path":"/my-bucket/export/","export_type":2,"export_params":{"export_dest":"DIR","sample_state":""}}'
+)
+HEADERS = {
+    "Content-Type": "application/json",
+    "Host": "modelarts.cn-north-4.myhuaweicloud.com",
+    "X-Project-Id": "0123",
+    "X-Sdk-Date": SIGNED_AT,
+}
+SIGNED = ("content-type", "host", "x-project-id", "x-sdk-date")
+VECTOR = "bc513a81426a3153ccf9729c5f7fb8d44f742c53c980ef6304d6742279034dac"
+
+
+def signed(
+    headers: dict[str, str] = HEADERS,
+    *,
+    names: Sequence[str] = SIGNED,
+    target: str = TARGET,
+    secret_key: str = CREDENTIALS.secret_key,
+) -> Request:
+    canonical = signing.canonical_request("POST", target, headers, BODY, signed=names)
+    signature = signing.signature(canonical, secret_key=secret_key, date=headers.get("X-Sdk-Date", ""))
+    authorization = signing.authorization(CREDENTIALS.access_key, names, signature)
+    return sent({**headers, "Authorization": authorization}, target=target)
+
+
+def sent(headers: dict[str, str], *, target: str = TARGET, body: bytes = BODY) -> Request:
+    return Request(method="POST", target=target, headers=headers, body=body)
+
+
+def refused(request: Request, *, now: float = NOW) -> str:
+    """Return the end of the message of a 401."""
+    refusal = CREDENTIALS.refusal(request, project_id="0123", now=now)
+    assert refusal is not None
+    assert (refusal.status, refusal.code) == (401, "APIGW.0301")
+    start, _, tail = refusal.message.partition(": ")
+    assert start == "Incorrect IAM authentication information"
+    return tail
+
+
+def passes(request: Request, *, now: float = NOW) -> bool:
+    return CREDENTIALS.refusal(request, project_id="0123", now=now) is None
+
+
+def test_the_vector_of_the_documents_passes() -> None:
+    """API.md, section 6.2, vector A, its header written out by hand."""
+    claim = f"Access={CREDENTIALS.access_key}, SignedHeaders={';'.join(SIGNED)}, Signature={VECTOR}"
+    assert passes(sent({**HEADERS, "authorization": f"SDK-HMAC-SHA256 {claim}"}))
+
+
+@pytest.mark.parametrize(
+    "target", [TARGET, f"{TARGET}?limit=100&offset=0", f"{TARGET}/a%2Fb", f"{TARGET}?b=2&a=%20x&a="]
+)
+def test_a_signature_passes_whatever_the_target(target: str) -> None:
+    assert passes(signed(target=target))
+
+
+def test_the_date_is_all_that_must_be_signed() -> None:
+    assert passes(signed(names=["x-sdk-date"]))
+
+
+def test_a_date_that_is_not_signed_is_refused() -> None:
+    assert "x-sdk-date not found" in refused(signed(names=["host"]))
+
+
+def test_a_signed_header_that_was_not_sent_is_refused() -> None:
+    request = signed()
+    headers = {name: value for name, value in request.headers.items() if name != "Content-Type"}
+    assert "content-type not found" in refused(sent(headers))
+
+
+def test_a_wrong_secret_key_is_answered_with_the_canonical_request() -> None:
+    assert refused(signed(secret_key="other")) == (
+        "verify aksk signature fail, canonicalRequest:POST|/v2/0123/datasets/abc/export-tasks/||"
+        "content-type:application/json|host:modelarts.cn-north-4.myhuaweicloud.com|x-project-id:0123|"
+        "x-sdk-date:20260102T030405Z||content-type;host;x-project-id;x-sdk-date|"
+        "e0859fa4068424bbbdb1c61af286b333d70f4c0e1412accee6d1bb801b1d2b32"
+    )
+
+
+def test_a_change_on_the_way_is_refused() -> None:
+    request = signed()
+    assert "canonicalRequest" in refused(sent(dict(request.headers), body=BODY + b" "))
+    assert "canonicalRequest" in refused(sent(dict(request.headers), target=f"{TARGET}?limit=1"))
+    assert "canonicalRequest" in refused(sent({**request.headers, "Host": "elsewhere"}))
+
+
+def test_an_unknown_access_key_is_refused_by_name() -> None:
+    authorization = signing.authorization("AKUNKNOWN", SIGNED, VECTOR)
+    assert refused(sent({**HEADERS, "Authorization": authorization})) == "ak AKUNKNOWN not exist"
+
+
+@pytest.mark.parametrize("skew", [-900, 900])
+def test_fifteen_minutes_of_skew_pass(skew: int) -> None:
+    assert passes(signed(), now=NOW + skew)
+
+
+@pytest.mark.parametrize(("skew", "server_time"), [(-901, "20260102T024904Z"), (901, "20260102T031906Z")])
+def test_more_skew_is_refused_with_both_times(skew: int, server_time: str) -> None:
+    expected = f"signature expired, signature time:{SIGNED_AT}, server time:{server_time}"
+    assert refused(signed(), now=NOW + skew) == expected
+
+
+@pytest.mark.parametrize("date", ["", "2026-01-02T03:04:05Z", "20261302T030405Z"])
+def test_a_malformed_date_is_refused(date: str) -> None:
+    assert "malformed X-Sdk-Date" in refused(signed({**HEADERS, "X-Sdk-Date": date}))
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        "",
+        "Basic eDp5",
+        "SDK-HMAC-SHA256 Access=a",
+        f"V11-HMAC-SHA256 Access=a, SignedHeaders=b, Signature={VECTOR}",
+    ],
+)
+def test_a_malformed_authorization_is_refused(authorization: str) -> None:
+    assert "malformed Authorization" in refused(sent({**HEADERS, "Authorization": authorization}))
+
+
+def test_the_token_passes_and_others_do_not() -> None:
+    assert passes(sent({"X-Auth-Token": "token"}))
+    assert passes(sent({"x-auth-token": "token"}))
+    assert refused(sent({"X-Auth-Token": "other"})) == "decrypt token fail"
+    assert refused(sent({"X-Auth-Token": "té"})) == "decrypt token fail"
+    assert refused(sent({})) == "x-auth-token not found"
+
+
+@pytest.mark.parametrize(
+    ("in_url", "in_header"), [("0124", None), ("0123", "0124"), ("0124", "0124"), ("", None)]
+)
+def test_another_project_is_forbidden(in_url: str, in_header: str | None) -> None:
+    headers = {"X-Auth-Token": "token"} | ({"X-Project-Id": in_header} if in_header else {})
+    refusal = CREDENTIALS.refusal(sent(headers), project_id=in_url, now=NOW)
+    assert refusal is not None
+    assert (refusal.status, refusal.code) == (403, "ModelArts.0210")
+
+
+def test_secrets_are_not_in_the_repr() -> None:
+    assert CREDENTIALS.secret_key not in repr(CREDENTIALS)
+    assert "token='token'" not in repr(CREDENTIALS)

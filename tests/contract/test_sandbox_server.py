@@ -1,0 +1,238 @@
+"""The sandbox's sockets: connections kept, cut, refused and abused, and nothing on stderr."""
+
+import http.client
+import json
+import socket
+import statistics
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+import pytest
+
+from modelarts_export.sandbox.exchange import Reply, Request
+from modelarts_export.sandbox.server import Sandbox
+from modelarts_export.sandbox.service import BODY_LIMIT, Service
+
+BODY = b'{"path": "/test-obs/out/"}'
+
+
+@dataclass(kw_only=True)
+class Wire:
+    """One kept connection to a sandbox."""
+
+    sandbox: Sandbox
+    connection: http.client.HTTPConnection = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Connect with the first call."""
+        self.connection = http.client.HTTPConnection(self.sandbox.url.removeprefix("http://"), timeout=10)
+
+    @property
+    def tasks(self) -> str:
+        """The path of the dataset's export tasks."""
+        return f"/v2/{self.sandbox.project_id}/datasets/{self.sandbox.dataset_id}/export-tasks"
+
+    def call(self, method: str, target: str, body: bytes | None = None) -> tuple[int, bytes]:
+        """Send a request with the token and return the reply's status and body."""
+        self.connection.request(method, target, body=body, headers={"X-Auth-Token": self.sandbox.token})
+        reply = self.connection.getresponse()
+        return reply.status, reply.read()
+
+    def count(self) -> int:
+        """Return how many export tasks there are, by the kept connection."""
+        return int(json.loads(self.call("GET", self.tasks)[1])["total_count"])
+
+    def head(self, *headers: str) -> bytes:
+        """Return the head of a create call with further header lines."""
+        lines = [f"POST {self.tasks} HTTP/1.1", f"X-Auth-Token: {self.sandbox.token}", *headers, "", ""]
+        return "\r\n".join(lines).encode()
+
+    def open(self) -> socket.socket:
+        """Return a second connection, without HTTP."""
+        return socket.create_connection((self.connection.host, self.connection.port), timeout=10)
+
+    def raw(self, data: bytes) -> bytes:
+        """Send bytes as they are and return all that comes back until the server closes."""
+        with self.open() as connection:
+            connection.sendall(data)
+            connection.shutdown(socket.SHUT_WR)
+            return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+def join_threads() -> None:
+    """Wait for the threads of a sandbox that has ended: a traceback comes after the close of its socket."""
+    for thread in set(threading.enumerate()) - {threading.current_thread()}:
+        thread.join(timeout=10)
+
+
+@pytest.fixture
+def seen() -> list[tuple[Request, Reply]]:
+    return []
+
+
+@pytest.fixture
+def wire(seen: list[tuple[Request, Reply]]) -> Iterator[Wire]:
+    with Sandbox(observe=lambda request, reply: seen.append((request, reply))) as sandbox:
+        wire = Wire(sandbox=sandbox)
+        yield wire
+        wire.connection.close()
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ([], 411),
+        (["Content-Length: "], 411),
+        (["Transfer-Encoding: chunked"], 411),
+        (["Transfer-Encoding: chunked", "Content-Length: 2"], 411),
+        (["Content-Length: two"], 400),
+        (["Content-Length: -2"], 400),
+        (["Content-Length: " + "9" * 5000], 400),
+    ],
+)
+def test_a_body_without_a_known_end_is_refused_and_the_connection_closed(
+    wire: Wire, headers: list[str], status: int
+) -> None:
+    # More than the sockets hold, so that a server that closes without reading resets the connection.
+    reply = wire.raw(wire.head(*headers) + b"2\r\n{}\r\n0\r\n\r\n" * 1_000_000)
+    assert reply.startswith(f"HTTP/1.1 {status} ".encode())
+    assert reply.count(b"HTTP/1.1") == 1
+    assert b"Connection: close" in reply
+    assert b"APIGW.0201" in reply
+
+
+def test_a_body_that_is_too_large_is_read_and_the_connection_kept(wire: Wire) -> None:
+    status, error = wire.call("POST", wire.tasks, b" " * (BODY_LIMIT + 200_000))
+    assert (status, json.loads(error)["error_code"]) == (413, "ModelArts.4104")
+    kept = wire.connection.sock
+    assert wire.count() == 0
+    assert wire.connection.sock is kept
+
+
+def test_a_body_that_was_cut_off_is_not_acted_upon(wire: Wire, seen: list[tuple[Request, Reply]]) -> None:
+    assert wire.raw(wire.head("Content-Length: 9999") + BODY) == b""
+    assert seen == []
+
+
+def test_a_client_that_asks_first_is_told_to_continue(wire: Wire) -> None:
+    head = wire.head(f"Content-Length: {len(BODY)}", "Expect: 100-continue", "Connection: close")
+    reply = wire.raw(head + BODY)
+    assert reply.startswith(b"HTTP/1.1 100 ")
+    assert b"HTTP/1.1 200 " in reply
+    assert b"task_id" in reply
+    assert wire.count() == 1
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"\r\n\r\n",
+        b"\x16\x03\x01\x00garbage\xff\r\n\r\n",
+        b"GET\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"GET //[ HTTP/1.1\r\n\r\n",
+        b"GET /" + b"x" * 70_000 + b" HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nno colon here\r\n\r\n",
+        b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 200 + b"\r\n",
+        b"GET / HTTP/1.1\r\nX: " + b"y" * 70_000 + b"\r\n\r\n",
+        b"POST / HTTP/1.1\r\nContent-Length: 100\r\n\r\nhalf",
+    ],
+)
+def test_garbage_is_answered_or_dropped_without_a_traceback(
+    garbage: bytes, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with Sandbox() as sandbox:
+        Wire(sandbox=sandbox).raw(garbage)
+    join_threads()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_client_that_leaves_before_the_reply_causes_no_traceback(capfd: pytest.CaptureFixture[str]) -> None:
+    with Sandbox() as sandbox:
+        wire = Wire(sandbox=sandbox)
+        for _ in range(5):
+            with wire.open() as connection:
+                # Lingering for no time makes the close a reset.
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
+                connection.sendall((wire.head(f"Content-Length: {len(BODY)}") + BODY) * 50)
+    join_threads()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_reply_to_head_has_no_body(wire: Wire) -> None:
+    assert wire.call("HEAD", wire.tasks) == (404, b"")
+    assert wire.count() == 0
+
+
+def test_a_kept_connection_does_not_wait_for_acknowledgements(wire: Wire) -> None:
+    """Without disable_nagle_algorithm every second call takes 40 ms."""
+
+    def seconds() -> float:
+        begin = time.perf_counter()
+        wire.count()
+        return time.perf_counter() - begin
+
+    # Without the slowest quarter: another process may have had the machine.
+    assert statistics.mean(sorted(seconds() for _ in range(20))[:15]) < 0.01
+
+
+def test_each_exchange_is_observed_as_it_was_on_the_wire(
+    wire: Wire, seen: list[tuple[Request, Reply]]
+) -> None:
+    _, created = wire.call("POST", wire.tasks, BODY)
+    target = f"{wire.tasks}?x=%20"
+    wire.call("GET", target)
+    (first, accepted), (second, shown) = seen
+    assert (first.method, first.target, first.body) == ("POST", wire.tasks, BODY)
+    assert accepted.body == created
+    assert (second.method, second.target, second.body) == ("GET", target, b"")
+    assert second.header("x-auth-token") == wire.sandbox.token
+    assert (shown.status, shown.headers["Content-Length"]) == (200, str(len(shown.body)))
+
+
+def test_a_bug_in_the_service_is_the_documented_500(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_: Service, __: Request) -> Reply:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(Service, "answer", broken)
+    status, error = wire.call("GET", wire.tasks)
+    assert (status, json.loads(error)["error_code"]) == (500, "ModelArts.0010")
+    assert b"a bug" in error
+
+
+def test_a_bug_in_the_observer_shows_its_traceback(capfd: pytest.CaptureFixture[str]) -> None:
+    def broken(_: Request, __: Reply) -> NoReturn:
+        raise ZeroDivisionError("a bug")
+
+    with Sandbox(observe=broken) as sandbox, pytest.raises(http.client.RemoteDisconnected):
+        Wire(sandbox=sandbox).count()
+    join_threads()
+    assert "a bug" in capfd.readouterr().err
+
+
+def test_each_sandbox_has_its_own_credentials_of_the_usual_shape() -> None:
+    with Sandbox() as one, Sandbox() as other:
+        assert (len(one.access_key), len(one.secret_key)) == (20, 40)
+        assert one.access_key == one.access_key.upper()
+        assert one.url.startswith("http://127.0.0.1:")
+        secrets = {one.access_key, one.secret_key, one.token}
+        assert secrets.isdisjoint({other.access_key, other.secret_key, other.token})
+        assert (one.project_id, one.dataset_id) == (other.project_id, "sandbox-images")
+
+
+def test_kept_connections_end_with_the_block() -> None:
+    with Sandbox() as sandbox:
+        wire = Wire(sandbox=sandbox)
+        assert wire.count() == 0
+    kept = wire.connection.sock
+    assert isinstance(kept, socket.socket)
+    assert kept.recv(1) == b""
+    wire.connection.close()
+
+
+def test_a_taken_port_is_an_error() -> None:
+    with Sandbox() as sandbox, pytest.raises(OSError, match="in use"):
+        Sandbox(port=int(sandbox.url.rpartition(":")[2]))

@@ -1,0 +1,257 @@
+"""The sandbox over HTTP: the documented calls as a client on loopback sees them."""
+
+import http.client
+import json
+import random
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from modelarts_export import signing
+from modelarts_export.sandbox.server import Sandbox
+
+START = 1_606_103_424.0
+TO_OBS: dict[str, Any] = {
+    "path": "/test-obs/daoChu/",
+    "export_type": 3,
+    "export_params": {"sample_state": "", "export_dest": "DIR"},
+}
+TO_NEW_DATASET: dict[str, Any] = {
+    "path": "/test-obs/classify/input/",
+    "export_type": 3,
+    "export_params": {
+        "sample_state": "",
+        "export_dest": "NEW_DATASET",
+        "export_new_dataset_name": "dataset-export-test",
+        "export_new_dataset_work_path": "/test-obs/classify/output/",
+    },
+}
+
+
+@dataclass(kw_only=True)
+class World:
+    """A sandbox whose clock is `now`, in epoch seconds, and one kept connection to it."""
+
+    now: float = START
+    sandbox: Sandbox = field(init=False)
+    connection: http.client.HTTPConnection = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make the sandbox, still to be started, and connect with the first call."""
+        chance = random.Random(7)  # noqa: S311 - IDs, not secrets
+        self.sandbox = Sandbox(task_duration=100.0, clock=lambda: self.now, chance=chance)
+        self.connection = http.client.HTTPConnection(self.sandbox.url.removeprefix("http://"), timeout=10)
+
+    def call(self, method: str, target: str, body: bytes | None = None) -> tuple[int, dict[str, Any]]:
+        """Send a request with the token and return the reply's status and parsed body."""
+        self.connection.request(method, target, body=body, headers={"X-Auth-Token": self.sandbox.token})
+        reply = self.connection.getresponse()
+        return reply.status, json.loads(reply.read())
+
+    def create(self, body: dict[str, Any]) -> str:
+        """Create an export task and return its ID."""
+        status, created = self.call("POST", self.tasks, json.dumps(body).encode())
+        assert status == 200
+        assert list(created) == ["task_id"]
+        return str(created["task_id"])
+
+    @property
+    def datasets(self) -> str:
+        """The path of the project's datasets."""
+        return f"/v2/{self.sandbox.project_id}/datasets"
+
+    @property
+    def tasks(self) -> str:
+        """The path of the first dataset's export tasks."""
+        return f"{self.datasets}/{self.sandbox.dataset_id}/export-tasks"
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    world = World()
+    with world.sandbox:
+        yield world
+        world.connection.close()
+
+
+@pytest.mark.parametrize("body", [TO_OBS, TO_NEW_DATASET])
+def test_the_documented_bodies_make_tasks_that_succeed(world: World, body: dict[str, Any]) -> None:
+    task_id = world.create(body)
+    for age, expected in [(0, "INIT"), (50, "RUNNING"), (100, "SUCCESSED")]:
+        world.now = START + age
+        status, task = world.call("GET", f"{world.tasks}/{task_id}")
+        assert (status, task["status"], task["path"]) == (200, expected, body["path"])
+        assert task["export_params"].items() >= body["export_params"].items()
+
+
+def test_a_new_dataset_is_found_by_list_and_show(world: World) -> None:
+    world.create(TO_NEW_DATASET)
+    assert world.call("GET", world.datasets)[1]["total_number"] == 1
+    world.now = START + 100
+    _, listed = world.call("GET", world.datasets)
+    assert listed["total_number"] == 2
+    new = listed["datasets"][0]
+    assert new["dataset_name"] == "dataset-export-test"
+    assert new["data_sources"][0]["data_path"] == "/test-obs/classify/input/"
+    assert world.call("GET", f"{world.datasets}/{new['dataset_id']}") == (200, new)
+
+
+def test_a_taken_name_is_refused(world: World) -> None:
+    world.create(TO_NEW_DATASET)
+    status, error = world.call("POST", world.tasks, json.dumps(TO_NEW_DATASET).encode())
+    assert (status, error["error_code"]) == (400, "ModelArts.4351")
+
+
+def test_the_first_dataset_is_shown(world: World) -> None:
+    status, dataset = world.call("GET", f"{world.datasets}/sandbox-images")
+    assert (status, dataset["dataset_id"], dataset["status"]) == (200, "sandbox-images", 1)
+    assert dataset["total_sample_count"] == 20
+
+
+def test_every_reply_has_its_headers(world: World) -> None:
+    for target in (world.datasets, "/nowhere"):
+        world.connection.request("GET", target, headers={"X-Auth-Token": world.sandbox.token})
+        reply = world.connection.getresponse()
+        body = reply.read()
+        assert reply.getheader("Content-Type") == "application/json"
+        assert reply.getheader("Content-Length") == str(len(body))
+        assert reply.getheader("Date") == "Mon, 23 Nov 2020 03:50:24 GMT"
+        assert len(reply.getheader("X-Request-Id", "")) == 32
+
+
+def test_a_signed_request_passes_on_the_wire(world: World) -> None:
+    date = time.strftime(signing.DATE_FORMAT, time.gmtime(START))
+    host = world.sandbox.url.removeprefix("http://")
+    headers = {"Host": host, "X-Sdk-Date": date, "X-Project-Id": world.sandbox.project_id}
+    names = ("host", "x-project-id", "x-sdk-date")
+    target = f"{world.tasks}?limit=100&offset=0"
+    canonical = signing.canonical_request("GET", target, headers, b"", signed=names)
+    signature = signing.signature(canonical, secret_key=world.sandbox.secret_key, date=date)
+    headers["Authorization"] = signing.authorization(world.sandbox.access_key, names, signature)
+    world.connection.request("GET", target, headers=headers)
+    reply = world.connection.getresponse()
+    assert (reply.status, json.loads(reply.read())) == (200, {"total_count": 0, "export_tasks": []})
+
+
+def test_the_gateway_refuses_with_the_request_id_in_the_body(world: World) -> None:
+    world.connection.request("GET", world.datasets)
+    reply = world.connection.getresponse()
+    error = json.loads(reply.read())
+    assert (reply.status, error["error_code"]) == (401, "APIGW.0301")
+    assert error["request_id"] == reply.getheader("X-Request-Id")
+
+
+def test_modelarts_refuses_without_it(world: World) -> None:
+    status, error = world.call("GET", f"{world.datasets}/nothing")
+    assert (status, error) == (
+        400,
+        {"error_code": "ModelArts.4352", "error_msg": "Dataset does not exist"},
+    )
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "status", "code"),
+    [
+        ("GET", "/", 404, "APIGW.0101"),
+        ("GET", "/v2/{project}/jobs", 404, "APIGW.0101"),
+        ("GET", "/v1/{project}/datasets", 404, "APIGW.0101"),
+        ("POST", "/v2/{project}/datasets", 404, "APIGW.0101"),
+        ("DELETE", "{tasks}/t", 404, "APIGW.0101"),
+        ("PUT", "{tasks}", 404, "APIGW.0101"),
+        ("BREW", "{tasks}", 404, "APIGW.0101"),
+        ("GET", "/v2/other/datasets", 403, "ModelArts.0210"),
+        ("GET", "/v2/{project}/datasets/nothing", 400, "ModelArts.4352"),
+        ("GET", "/v2/{project}/datasets/nothing/export-tasks", 400, "ModelArts.4352"),
+        ("GET", "/v2/{project}/datasets/nothing/export-tasks/t", 400, "ModelArts.4352"),
+        ("GET", "/v2/{project}/datasets/sandbox%2Fimages", 400, "ModelArts.4352"),
+        ("GET", "{tasks}/nothing", 400, "ModelArts.4359"),
+        ("GET", "{tasks}/%zz", 400, "ModelArts.4105"),
+        ("GET", "{tasks}/%ff", 400, "ModelArts.4105"),
+        ("GET", "{tasks}?limit=%", 400, "ModelArts.4105"),
+        ("GET", "{tasks}?limit=%ff", 400, "ModelArts.4105"),
+        ("GET", "{tasks}?limit=0", 400, "ModelArts.0104"),
+        ("GET", "{tasks}?limit=101", 400, "ModelArts.0104"),
+        ("GET", "{tasks}?limit=", 400, "ModelArts.0104"),
+        ("GET", "{tasks}?limit=ten", 400, "ModelArts.0104"),
+        ("GET", "{tasks}?limit=" + "9" * 5000, 400, "ModelArts.0104"),
+        ("GET", "{tasks}?offset=-1", 400, "ModelArts.0104"),
+        ("GET", "{tasks}?export_type=4", 400, "ModelArts.0104"),
+        ("GET", "{tasks}?export_type=", 400, "ModelArts.0104"),
+        ("GET", "/v2/{project}/datasets?limit=101", 400, "ModelArts.0104"),
+    ],
+)
+def test_what_is_not_there_is_refused(world: World, method: str, target: str, status: int, code: str) -> None:
+    target = target.format(project=world.sandbox.project_id, tasks=world.tasks)
+    refused, error = world.call(method, target, body=b"{}" if method == "POST" else None)
+    assert (refused, error["error_code"]) == (status, code)
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        (b"", 400, "ModelArts.0107"),
+        (b"{", 400, "ModelArts.4105"),
+        (b"\xff", 400, "ModelArts.4105"),
+        (b"[" * 100_000, 400, "ModelArts.4105"),
+        (b'{"x": NaN}', 400, "ModelArts.4105"),
+        (b"{}", 400, "ModelArts.4384"),
+        (b'{"path": "/bucket/"}', 400, "ModelArts.4205"),
+    ],
+)
+def test_bad_bodies_are_refused_and_the_connection_is_kept(
+    world: World, body: bytes, status: int, code: str
+) -> None:
+    refused, error = world.call("POST", world.tasks, body)
+    assert (refused, error["error_code"]) == (status, code)
+    assert error["error_msg"]
+    kept = world.connection.sock
+    assert world.call("GET", world.tasks)[1] == {"total_count": 0, "export_tasks": []}
+    assert world.connection.sock is kept
+
+
+def test_an_export_of_an_unknown_dataset_is_refused(world: World) -> None:
+    target = f"{world.datasets}/nothing/export-tasks"
+    status, error = world.call("POST", target, json.dumps(TO_OBS).encode())
+    assert (status, error["error_code"]) == (400, "ModelArts.4352")
+
+
+def test_the_list_is_paged_by_page_number(world: World) -> None:
+    """`offset` is the page (API.md, section 3), the newest task comes first, ten are a page by default."""
+    created = [world.create(TO_OBS) for _ in range(12)][::-1]
+
+    def listed(query: str) -> list[str]:
+        status, page = world.call("GET", f"{world.tasks}?{query}")
+        assert (status, page["total_count"]) == (200, 12)
+        return [task["task_id"] for task in page["export_tasks"]]
+
+    assert listed("") == created[:10]
+    assert listed("offset=1") == created[10:]
+    assert listed("limit=5&offset=2") == created[10:]
+    assert listed("limit=100&offset=1") == []
+    assert listed("limit=100&offset=0") == created
+    assert listed("offset=999999999") == []
+
+
+def test_the_list_is_filtered_by_export_type(world: World) -> None:
+    wanted = world.create({"path": "/b/out/", "export_type": 1})
+    world.create({"path": "/b/out/", "export_type": 3})
+    world.create({"path": "/b/out/"})
+    _, page = world.call("GET", f"{world.tasks}?export_type=1")
+    assert page["total_count"] == 1
+    assert page["export_tasks"] == [world.call("GET", f"{world.tasks}/{wanted}")[1]]
+
+
+def test_datasets_are_paged_too(world: World) -> None:
+    _, page = world.call("GET", f"{world.datasets}?limit=1&offset=1")
+    assert page == {"total_number": 1, "datasets": []}
+
+
+def test_deep_but_legal_conditions_come_back(world: World) -> None:
+    nested: dict[str, Any] = {}
+    for _ in range(50):
+        nested = {"unknown": nested}
+    task_id = world.create({"path": "/b/out/", "export_params": {"search_conditions": [nested]}})
+    assert world.call("GET", f"{world.tasks}/{task_id}")[1]["export_params"]["search_conditions"] == [nested]

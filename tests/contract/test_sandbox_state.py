@@ -1,0 +1,245 @@
+"""The sandbox's state: what datasets and tasks look like at given ages of a task, by a clock set by hand."""
+
+import random
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from modelarts_export.sandbox.exchange import Refusal
+from modelarts_export.sandbox.state import DATASET_ID, DATASET_QUOTA, Cloud, Dataset, ExportTask
+
+START = 1_606_103_424.0
+TO_OBS: dict[str, Any] = {"path": "/b/out/", "export_type": 3, "export_params": {"sample_state": ""}}
+
+
+def to_new_dataset(name: str) -> dict[str, Any]:
+    params = {
+        "export_dest": "NEW_DATASET",
+        "export_new_dataset_name": name,
+        "export_new_dataset_work_path": "/b/work/",
+    }
+    return {"path": "/b/in/", "export_type": 3, "export_params": params}
+
+
+@dataclass
+class Clock:
+    """A clock that stands until it is set."""
+
+    now: float = START
+
+    def __call__(self) -> float:
+        """Return the time in epoch seconds."""
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def cloud(clock: Clock) -> Cloud:
+    return Cloud(clock=clock, chance=random.Random(7), task_duration=100.0)  # noqa: S311 - IDs, not secrets
+
+
+def created(cloud: Cloud, body: dict[str, Any], dataset_id: str = DATASET_ID) -> ExportTask:
+    dataset = cloud.dataset(dataset_id)
+    assert isinstance(dataset, Dataset)
+    task = cloud.create(dataset, body)
+    assert isinstance(task, ExportTask)
+    return task
+
+
+@pytest.mark.parametrize(
+    ("age", "status", "progress", "finished"),
+    [
+        (-50, "INIT", 0.0, None),
+        (0, "INIT", 0.0, None),
+        (9.5, "INIT", 0.0, None),
+        (10, "RUNNING", 0.0, None),
+        (14, "RUNNING", 0.0, None),
+        (15, "RUNNING", 5.0, 1),
+        (55, "RUNNING", 50.0, 10),
+        (99.5, "RUNNING", 95.0, 19),
+        (100, "SUCCESSED", 100.0, 20),
+        (1e6, "SUCCESSED", 100.0, 20),
+    ],
+)
+def test_a_task_moves_with_its_age(
+    cloud: Cloud, age: float, status: str, progress: float, finished: int | None
+) -> None:
+    shown = created(cloud, TO_OBS).shown(START + age)
+    assert (shown["status"], shown["progress"]) == (status, progress)
+    assert shown.get("finished_sample_count") == finished
+    assert shown.get("total_sample_count") == (None if finished is None else 20)
+
+
+@pytest.mark.parametrize(
+    ("age", "updated"), [(-50, 0), (0, 0), (55.25, 55_250), (100, 100_000), (1e6, 100_000)]
+)
+def test_times_are_milliseconds_and_the_update_follows_the_clock(
+    cloud: Cloud, age: float, updated: int
+) -> None:
+    shown = created(cloud, TO_OBS).shown(START + age)
+    assert shown["create_time"] == START * 1000
+    assert shown["update_time"] == START * 1000 + updated
+
+
+def test_a_task_is_shown_with_the_documented_defaults(cloud: Cloud) -> None:
+    """This is the documented example of a running task (API.md, section 11) but for ID, path and times."""
+    task = created(cloud, TO_OBS)
+    assert task.shown(START + 10) == {
+        "task_id": task.task_id,
+        "path": "/b/out/",
+        "export_type": 3,
+        "version_format": "Default",
+        "export_format": 2,
+        "export_params": {
+            "sample_state": "",
+            "export_dest": "DIR",
+            "clear_hard_property": True,
+            "train_sample_ratio": 1.0,
+            "ratio_sample_usage": False,
+        },
+        "status": "RUNNING",
+        "progress": 0.0,
+        "create_time": 1606103424000,
+        "update_time": 1606103434000,
+    }
+
+
+def test_what_was_asked_is_shown_and_wins_over_the_defaults(cloud: Cloud) -> None:
+    params = {
+        "export_dest": "DIR",
+        "clear_hard_property": False,
+        "clear_difficult": True,
+        "train_sample_ratio": "0.80",
+        "ratio_sample_usage": True,
+        "samples": ["a", "b", "c"],
+        "search_conditions": [{"hard": "1"}],
+    }
+    body = {"path": "/b/out/", "export_format": 1, "version_format": "CSV", "version_id": "v1"}
+    shown = created(cloud, {**body, "export_params": params}).shown(START)
+    assert {name: shown[name] for name in body} == body
+    assert shown["export_params"] == {**params, "train_sample_ratio": 0.8}
+    assert "export_type" not in shown
+
+
+def test_fields_that_the_api_never_returns_are_not_returned(cloud: Cloud) -> None:
+    never = {
+        "annotation_format": "VOC",
+        "source_type_header": "s3://",
+        "with_column_header": True,
+        "sample_state": "__ALL__",
+        "status": 1,
+        "dataset_type": 1,
+        "dataset_id": "other",
+        "unknown": 1,
+    }
+    body = {**TO_OBS, **never, "export_params": {"unknown": 1}}
+    shown = created(cloud, body).shown(START)
+    assert never.keys() & shown.keys() == {"status"}
+    assert shown["status"] == "INIT"
+    assert "unknown" not in shown["export_params"]
+
+
+def test_chosen_samples_are_counted(cloud: Cloud) -> None:
+    body = {**TO_OBS, "export_params": {"samples": ["a", "b", "c"]}}
+    shown = created(cloud, body).shown(START + 100)
+    assert (shown["total_sample_count"], shown["finished_sample_count"]) == (3, 3)
+
+
+def test_a_task_may_take_no_time(clock: Clock) -> None:
+    cloud = Cloud(clock=clock, chance=random.Random(7), task_duration=0)  # noqa: S311 - IDs, not secrets
+    shown = created(cloud, TO_OBS).shown(START)
+    assert (shown["status"], shown["progress"], shown["finished_sample_count"]) == ("SUCCESSED", 100.0, 20)
+
+
+def test_task_ids_are_19_alphanumerics_and_follow_from_chance(cloud: Cloud, clock: Clock) -> None:
+    task_id = created(cloud, TO_OBS).task_id
+    assert len(task_id) == 19
+    assert task_id.isascii()
+    assert task_id.isalnum()
+    again = Cloud(clock=clock, chance=random.Random(7), task_duration=100.0)  # noqa: S311 - IDs, not secrets
+    assert created(again, TO_OBS).task_id == task_id
+
+
+def test_the_new_dataset_appears_when_its_export_succeeded(cloud: Cloud, clock: Clock) -> None:
+    created(cloud, to_new_dataset("copy"))
+    clock.now = START + 99.5
+    assert [dataset.dataset_id for dataset in cloud.datasets()] == [DATASET_ID]
+    clock.now = START + 100
+    new, first = cloud.datasets()
+    assert first.dataset_id == DATASET_ID
+    assert cloud.dataset(new.dataset_id) == new
+    assert new.shown() == {
+        "dataset_id": new.dataset_id,
+        "dataset_name": "copy",
+        "dataset_type": 1,
+        "status": 1,
+        "data_sources": [{"data_type": 0, "data_path": "/b/in/"}],
+        "work_path": "/b/work/",
+        "work_path_type": 0,
+        "total_sample_count": 20,
+        "annotated_sample_count": 20,
+        "create_time": (START + 100) * 1000,
+        "update_time": (START + 100) * 1000,
+    }
+    assert created(cloud, TO_OBS, new.dataset_id).shown(START)["status"] == "INIT"
+
+
+@pytest.mark.parametrize("age", [0, 50, 100])
+def test_a_name_is_taken_from_the_start(cloud: Cloud, clock: Clock, age: float) -> None:
+    created(cloud, to_new_dataset("copy"))
+    clock.now = START + age
+    dataset = cloud.datasets()[-1]
+    for name in ("copy", dataset.name):
+        refusal = cloud.create(dataset, to_new_dataset(name))
+        assert isinstance(refusal, Refusal)
+        assert (refusal.status, refusal.code) == (400, "ModelArts.4351")
+    assert len(cloud.tasks(DATASET_ID)) == 1
+
+
+def test_the_quota_of_datasets_counts_those_being_made(cloud: Cloud) -> None:
+    for number in range(DATASET_QUOTA - 1):
+        created(cloud, to_new_dataset(f"copy-{number}"))
+    refusal = cloud.create(cloud.datasets()[0], to_new_dataset("one-too-many"))
+    assert isinstance(refusal, Refusal)
+    assert (refusal.status, refusal.code) == (500, "ModelArts.4354")
+    created(cloud, TO_OBS)
+
+
+def test_tasks_are_listed_newest_first_and_by_dataset(cloud: Cloud, clock: Clock) -> None:
+    old, middle = created(cloud, to_new_dataset("copy")), created(cloud, TO_OBS)
+    clock.now = START + 100
+    new_dataset = cloud.datasets()[0].dataset_id
+    other = created(cloud, TO_OBS, new_dataset)
+    assert cloud.tasks(DATASET_ID) == [middle, old]
+    assert cloud.tasks(new_dataset) == [other]
+    assert cloud.task(DATASET_ID, old.task_id) == old
+
+
+def test_unknown_ids_are_refused(cloud: Cloud) -> None:
+    dataset = cloud.dataset("nothing")
+    assert isinstance(dataset, Refusal)
+    assert (dataset.status, dataset.code) == (400, "ModelArts.4352")
+    task = cloud.task(DATASET_ID, "nothing")
+    assert isinstance(task, Refusal)
+    assert (task.status, task.code) == (400, "ModelArts.4359")
+
+
+def test_of_many_threads_one_gets_the_name(cloud: Cloud) -> None:
+    outcomes: list[ExportTask | Refusal] = []
+    dataset = cloud.datasets()[0]
+
+    def create() -> None:
+        outcomes.append(cloud.create(dataset, to_new_dataset("copy")))
+
+    threads = [threading.Thread(target=create) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len([outcome for outcome in outcomes if isinstance(outcome, ExportTask)]) == 1
