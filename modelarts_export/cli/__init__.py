@@ -1,0 +1,90 @@
+"""The command line: its commands, and the one place where an error becomes an exit code."""
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Annotated
+
+import typer
+
+from modelarts_export import __version__, credentials
+from modelarts_export.cli.binding import bound
+from modelarts_export.cli.export import to_new_dataset, to_obs
+from modelarts_export.cli.output import Output, Style, style
+from modelarts_export.cli.sandbox import sandbox
+from modelarts_export.cli.screen import Screen
+from modelarts_export.cli.session import Shell
+from modelarts_export.errors import ClosedOutputError, InvalidInputError, ModelArtsExportError
+from modelarts_export.text import Scrubber
+
+NAME = "modelarts-export"
+
+app = typer.Typer(
+    name=NAME,
+    help="Create Huawei Cloud ModelArts dataset export tasks.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode=None,  # panels cut long flags and words at 80 columns, and cost 100 ms
+    pretty_exceptions_enable=False,  # they would show local variables, a secret key among them
+)
+app.command("to-obs")(bound(to_obs))
+app.command("to-new-dataset")(bound(to_new_dataset))
+app.command("sandbox", context_settings={"allow_interspersed_args": False})(sandbox)
+
+
+@app.callback(invoke_without_command=True)
+def _program(
+    context: typer.Context,
+    *,
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit")] = False,
+) -> None:
+    if version:
+        context.obj.output.line(f"{NAME} {__version__}")
+    elif context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] = os.environ) -> int:
+    """Run a command line and return its exit code; `arguments` are those of the process otherwise."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    output = _output(environ)
+    try:
+        code = app(
+            arguments, prog_name=NAME, standalone_mode=False, obj=Shell(output=output, environ=environ)
+        )
+    except typer.TyperException as error:  # parsing failed, so that no command has set the style
+        output.style = _style_of_the_unparsed(arguments, environ)
+        return _failed(
+            output, InvalidInputError(error.format_message(), hint=f"{NAME} --help shows the commands")
+        )
+    except ModelArtsExportError as error:
+        return _failed(output, error)
+    except Exception as error:  # noqa: BLE001 - the last resort: a bug is reported, not dumped
+        output.bug(error)
+        return ModelArtsExportError.exit_code
+    return code if isinstance(code, int) else 0
+
+
+def _output(environ: Mapping[str, str]) -> Output:
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # under LANG=C a Chinese path must not end the run
+    scrubber = Scrubber(credentials.secrets_in(environ))
+    return Output(Screen(sys.stdout, sys.stderr, environ=environ, scrubber=scrubber))
+
+
+def _failed(output: Output, error: ModelArtsExportError) -> int:
+    if not isinstance(error, ClosedOutputError):
+        output.error(error)
+    return error.exit_code
+
+
+def _style_of_the_unparsed(arguments: Sequence[str], environ: Mapping[str, str]) -> Style:
+    """Return the style for an error of parsing: JSON for whoever asked for it."""
+    wants_json = any(pair in (("-o", "json"), ("--output", "json")) for pair in pairwise(arguments))
+    if wants_json or {"-ojson", "--output=json"} & set(arguments):
+        return Style(output="json")
+    try:
+        return style({}, environ)
+    except InvalidInputError:
+        return Style()

@@ -1,0 +1,85 @@
+"""The rows of a table: which facts of a task are shown, in words and local time."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, TypeGuard
+
+from modelarts_export.cli.screen import Row
+from modelarts_export.task import ExportTask, TaskState
+from modelarts_export.vocabulary import Choice, ExportFormat, ExportType
+
+_STATUS_STYLES = {
+    TaskState.INIT: "yellow",
+    TaskState.RUNNING: "blue",
+    TaskState.FAILED: "bold red",
+    TaskState.SUCCESSED: "bold green",
+}
+
+
+def of_task(task: ExportTask) -> list[Row]:
+    """Return the rows of one task; what is not known has none."""
+    answer, params = task.answer, task.answer.get("export_params")
+    params = params if isinstance(params, Mapping) else {}
+    rows = (
+        ("Task", task.task_id, "bold"),
+        ("Status", _status(task), _STATUS_STYLES[task.state] if task.state else ""),
+        ("Progress", _progress(answer.get("progress")), ""),
+        ("Samples", _samples(answer), ""),
+        ("Error", failure_of(task), "red"),
+        ("Path", _text(answer.get("path")), ""),
+        ("New dataset", _text(params.get("export_new_dataset_name")), ""),
+        ("Export type", _choice(ExportType, answer.get("export_type")), ""),
+        ("Export format", _choice(ExportFormat, answer.get("export_format")), ""),
+        ("Version", _text(answer.get("version_id")), ""),
+        ("Dataset", task.dataset_id, ""),
+        ("Project", task.project_id, ""),
+        ("Created", _time(answer.get("create_time")), ""),
+        ("Updated", _time(answer.get("update_time")), ""),
+    )
+    return [row for row in rows if row[1]]
+
+
+def failure_of(task: ExportTask) -> str:
+    """Return the API's code and words for a task that failed, or nothing."""
+    said = (_text(task.answer.get(name)) for name in ("error_code", "error_msg"))
+    return ": ".join(filter(None, said))
+
+
+def _status(task: ExportTask) -> str:
+    if task.status is None:
+        return "unknown"
+    return f"{task.state.word} ({task.status})" if task.state else task.status
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+def _is_number(value: object) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _progress(value: object) -> str:
+    return f"{value:.3g} %" if _is_number(value) else _text(value)
+
+
+def _samples(answer: Mapping[str, Any]) -> str:
+    done, total = answer.get("finished_sample_count"), answer.get("total_sample_count")
+    return f"{_text(done) or '?'} of {_text(total) or '?'}" if _text(done) or _text(total) else ""
+
+
+def _choice(kind: type[Choice], value: object) -> str:
+    try:
+        return f"{kind.read(value).word} ({value})"
+    except ValueError:
+        return _text(value)
+
+
+def _time(value: object) -> str:
+    """Return milliseconds since 1970 as local time; anything else as it is."""
+    if not _is_number(value):
+        return _text(value)
+    try:
+        return datetime.fromtimestamp(value / 1000).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    except (OverflowError, OSError, ValueError):
+        return _text(value)

@@ -1,0 +1,116 @@
+"""What the user asks for: flags laid over a spec, and each problem named where it was made."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeVar
+
+from modelarts_export.cli.conditions import read_condition
+from modelarts_export.errors import InvalidInputError, Location, Problem, dotted, invalid
+from modelarts_export.request import ExportRequest
+from modelarts_export.specfile import STDIN, Spec, read_specs, read_text
+from modelarts_export.validation import Export, validate
+
+_SAMPLES: Location = ("export_params", "samples")
+_CONDITIONS: Location = ("export_params", "search_conditions")
+
+
+Kind = TypeVar("Kind", bound=ExportRequest)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draft(Generic[Kind]):
+    """A request as it was written, not yet judged.
+
+    `flags` has what flags gave, by the location of the field; `names` has the flag of every field.
+    """
+
+    kind: type[Kind]
+    file: str | None
+    samples_file: str | None
+    flags: Mapping[Location, Any]
+    names: Mapping[Location, str]
+
+    def read(self) -> tuple[Export, list[Problem]]:
+        """Return the export and the warnings. Raises InvalidInputError with every problem there is."""
+        if self.file == STDIN == self.samples_file:
+            raise InvalidInputError("stdin cannot be both the spec (-f -) and the samples (--samples-file -)")
+        spec = _one_spec(self.file) if self.file else None
+        given, unread = self._given()
+        verdict = validate(self.kind, _laid_over(self._base(spec), given))
+        problems = [self._placed(problem, given, spec) for problem in (*unread, *verdict.problems)]
+        problems += spec.faults() if spec else []
+        if problems or verdict.export is None:
+            raise invalid(problems)
+        return verdict.export, [self._placed(problem, given, spec) for problem in verdict.warnings]
+
+    def _given(self) -> tuple[dict[Location, Any], list[Problem]]:
+        """Return the values of the flags as a spec would have them, and what could not be read."""
+        given, problems = dict(self.flags), list[Problem]()
+        if self.samples_file:
+            given[_SAMPLES] = [*given.get(_SAMPLES, []), *_sample_ids(self.samples_file)]
+        if _SAMPLES in given:
+            given[_SAMPLES] = list(dict.fromkeys(given[_SAMPLES]))
+        if _CONDITIONS in given:
+            given[_CONDITIONS] = [_condition(text, i, problems) for i, text in enumerate(given[_CONDITIONS])]
+        return given, problems
+
+    def _base(self, spec: Spec | None) -> Mapping[str, Any]:
+        """Return what the flags are laid over; without a spec the command says where the export goes."""
+        return spec.values if spec else {"export_params": {"export_dest": self.kind.dest}}
+
+    def _placed(self, problem: Problem, given: Mapping[Location, Any], spec: Spec | None) -> Problem:
+        """Name the flag that gave the value, else the place in the spec, else the flag that is missing."""
+        flag = next((at for at in given if problem.location[: len(at)] == at), None)
+        if flag is None and spec:
+            return spec.placed(problem)
+        flag = flag or problem.location
+        return replace(problem, place=self.names.get(flag, dotted(flag)), message=_within(flag, problem))
+
+
+def _within(flag: Location, problem: Problem) -> str:
+    """Return the message with what of the flag's value it speaks of: the second --search, say."""
+    rest = problem.location[len(flag) :]
+    if not rest:
+        return problem.message
+    count = f"number {rest[0] + 1}" if isinstance(rest[0], int) else ""
+    return ": ".join(filter(None, [count, dotted(rest[1:] if count else rest), problem.message]))
+
+
+def _one_spec(file: str) -> Spec:
+    specs = read_specs(file)
+    if len(specs) > 1:
+        raise InvalidInputError(f"{file} holds {len(specs)} documents; this command takes one")
+    return specs[0]
+
+
+def _laid_over(base: Mapping[str, Any], given: Mapping[Location, Any]) -> dict[str, Any]:
+    """Return the base with the given values in it; a value of a wrong type is left to the validation."""
+    body: dict[Any, Any] = dict(base)
+    for location, value in given.items():
+        *way, key = location
+        target = body
+        for step in way:
+            inner = {} if target.get(step) is None else target[step]
+            target[step] = dict(inner) if isinstance(inner, Mapping) else inner
+            target = target[step]
+        if isinstance(target, dict):
+            target[key] = value
+    return body
+
+
+def _sample_ids(file: str) -> list[str]:
+    """Return the IDs of a file, one a line. Raises InvalidInputError when it has none."""
+    ids = [line.strip() for line in read_text(file).splitlines() if line.strip()]
+    if not ids:
+        raise InvalidInputError(
+            f"--samples-file: {file} has no sample ID; nothing would be exported, or everything"
+        )
+    return ids
+
+
+def _condition(text: str, index: int, problems: list[Problem]) -> Any:  # noqa: ANN401 - see read_condition
+    try:
+        return read_condition(text)
+    except ValueError as error:
+        problems.append(Problem(location=(*_CONDITIONS, index), message=str(error)))
+        return {}

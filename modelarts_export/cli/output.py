@@ -1,0 +1,162 @@
+"""What a command says: results as table, JSON, YAML or IDs; talk, warnings and errors in words."""
+
+import re
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from modelarts_export.cli import cells
+from modelarts_export.cli.screen import Screen
+from modelarts_export.config import from_flags, from_variables, resolve, setting, truth
+from modelarts_export.errors import InvalidInputError, ModelArtsExportError, Problem, UnseenEndError
+from modelarts_export.task import ExportTask, TaskState
+from modelarts_export.text import is_harmless, to_json
+from modelarts_export.vocabulary import nearest
+
+FORMS = ("table", "json", "yaml", "id")
+_PLAIN_ID = re.compile(r"[A-Za-z0-9_.-]+")
+
+
+def _form(text: str) -> str:
+    if text.lower() not in FORMS:
+        raise ValueError(f"{text!r} is not one of {', '.join(FORMS)}{nearest(text, list(FORMS))}")
+    return text.lower()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Style:
+    """What the user wants to see; `output` is None when no form was asked for."""
+
+    output: str | None = setting(_form, "Form of the result: table, json, yaml or id", "FORM", short="o")
+    quiet: bool = setting(truth, "No talk and no table; errors still print", short="q", default=False)
+    verbose: bool = setting(truth, "A line on stderr for each HTTP call", short="v", default=False)
+
+
+def style(flags: Mapping[str, Any], environ: Mapping[str, str]) -> Style:
+    """Return what flags and the program's own variables ask for. Raises InvalidInputError."""
+    found = resolve(Style, from_flags(flags), from_variables(environ))
+    return Style(**{name: value for name, (value, _) in found.items()})
+
+
+class Output:
+    """Says things on a screen in the style that the user wants."""
+
+    def __init__(self, screen: Screen) -> None:
+        """Write a table, and talk, until `style` is set otherwise."""
+        self.style = Style()
+        self._screen = screen
+
+    def accepted(self, task: ExportTask) -> None:
+        """Tell the ID of a task the moment it is known."""
+        self.talk(f"Created export task {task.task_id}")
+
+    def unseen(self, error: ModelArtsExportError) -> None:
+        """Warn that the accepted task could not be looked at."""
+        self.warn(f"the task was accepted, but a look at it failed: {error}")
+
+    def talk(self, line: str, kind: str = "") -> None:
+        """Say something that is no result."""
+        if not self.style.quiet:
+            self._screen.say(line, kind)
+
+    def warn(self, line: str) -> None:
+        """Say what may be wrong and was done all the same."""
+        self.talk(line, "warning")
+
+    def call(self, line: str) -> None:
+        """Tell of an HTTP call, when that is wanted."""
+        if self.style.verbose:
+            self._screen.say(line)
+
+    def task(self, task: ExportTask) -> None:
+        """Show one task as the result. Raises UnseenEndError for an ID that is no plain word."""
+        if self.style.output == "id":
+            self._screen.write(_plain_id(task) + "\n")
+        elif self.style.output in ("json", "yaml"):
+            self._data(task.as_dict())
+        elif self._shows_tables:
+            self._screen.write_rows(cells.of_task(task))
+        if task.state is TaskState.FAILED:
+            self.warn(f"the task has failed already: {cells.failure_of(task) or 'the API gives no reason'}")
+
+    def request(self, url: str, body: Mapping[str, Any], content: bytes) -> None:
+        """Show a request that is not sent; as a table or as an ID, it is the URL and the very bytes."""
+        if self.style.output in ("json", "yaml"):
+            self._data({"method": "POST", "url": url, "body": body})
+        elif self.style.output or self._shows_tables:
+            self._screen.write_line(f"POST {url}")
+            self._screen.write(f"\n{content.decode()}\n")
+
+    def line(self, line: str) -> None:
+        """Write a line of text as the result."""
+        self._screen.write_line(line)
+
+    def error(self, error: ModelArtsExportError) -> None:
+        """Show what ended the command; with -o json the last line of stderr is one object."""
+        problems = error.problems if isinstance(error, InvalidInputError) else ()
+        if self.style.output == "json":
+            self._screen.say_as_is(to_json(self._screen.without_secrets(_as_dict(error, problems))))
+            return
+        self._screen.say(str(error), "error")
+        for problem in problems if len(problems) > 1 else ():
+            self._screen.say(f"  {problem}")
+        if error.hint:
+            self._screen.say(error.hint, "hint")
+
+    def bug(self, error: Exception) -> None:
+        """Show an error that should not be; its traceback has code in it, and no values."""
+        for line in "".join(traceback.format_exception(error)).splitlines():
+            self._screen.say(line)
+        self.error(
+            ModelArtsExportError(
+                f"unexpected {type(error).__name__}",
+                hint="this is a bug of modelarts-export; please report it",
+            )
+        )
+
+    @property
+    def _shows_tables(self) -> bool:
+        return self.style.output == "table" or not (self.style.output or self.style.quiet)
+
+    def _data(self, value: Mapping[str, Any]) -> None:
+        clean = self._screen.without_secrets(value)
+        as_json = self.style.output == "json"
+        self._screen.write(to_json(clean, indent=2) + "\n" if as_json else self._yaml(clean))
+
+    def _yaml(self, value: object) -> str:
+        """Return YAML in which every letter can be read, when all are harmless and can be written."""
+        import yaml  # noqa: PLC0415 - only this form needs it
+
+        readable = yaml.safe_dump(value, allow_unicode=True, sort_keys=False)
+        if is_harmless(readable) and self._screen.can_show(readable):
+            return str(readable)
+        return str(yaml.safe_dump(value, allow_unicode=False, sort_keys=False))
+
+
+def _plain_id(task: ExportTask) -> str:
+    if _PLAIN_ID.fullmatch(task.task_id):
+        return task.task_id
+    raise UnseenEndError(
+        f"the task was accepted, but its ID is no plain word: {task.task_id!r}",
+        hint="do not submit it again; -o json shows an ID of any kind",
+    )
+
+
+def _as_dict(error: ModelArtsExportError, problems: Sequence[Problem]) -> dict[str, Any]:
+    return {
+        "error": str(error),
+        "hint": error.hint,
+        "error_code": error.error_code,
+        "http_status": error.http_status,
+        "request_id": error.request_id,
+        "exit_code": error.exit_code,
+        "problems": [
+            {"file": p.file, "line": p.line, "column": p.column, "message": _in_words(p)} for p in problems
+        ],
+    }
+
+
+def _in_words(problem: Problem) -> str:
+    """Name a flag in the message; a file has its own fields."""
+    return problem.message if problem.file else str(problem)

@@ -1,0 +1,137 @@
+"""The command `sandbox`: a ModelArts on this machine, around a command or until Ctrl-C."""
+
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from modelarts_export.cli.output import Style
+from modelarts_export.cli.session import Shell
+from modelarts_export.config import declared, duration, variable
+from modelarts_export.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from modelarts_export.sandbox.server import Sandbox
+
+# What credential sources and proxy settings read; a command in the sandbox must not meet the real cloud.
+_FOREIGN = ("HUAWEICLOUD_", "HW_", "OS_", "HC_CONTAINER_", "MODELARTS_EXPORT_")
+_PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "ftp_proxy")
+_NOT_FOUND, _NOT_EXECUTABLE, _KILLED = 127, 126, 128  # as a shell answers
+
+Command = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="COMMAND", help="Run against the sandbox; its exit code is ours"),
+]
+Port = Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one", min=0, max=65535)]
+TaskDuration = Annotated[str, typer.Option(metavar="DURATION", help="How long an export task runs")]
+
+
+def sandbox(
+    context: typer.Context, command: Command = None, *, port: Port = 0, task_duration: TaskDuration = "3s"
+) -> None:
+    """Serve a ModelArts on this machine, to try things out.
+
+    With COMMAND: run it against the sandbox and exit with its code. Without: print the settings to export,
+    and serve until Ctrl-C.
+    """
+    shell: Shell = context.obj
+    with _serving(port, task_duration) as box:
+        if command:
+            with tempfile.TemporaryDirectory(prefix="modelarts-export-") as empty:
+                raise typer.Exit(_run(command, environment(box, shell.environ, config_home=empty)))
+        _print_settings(box, shell)
+        signal.pause()
+
+
+@contextmanager
+def _serving(port: int, task_duration: str) -> Iterator["Sandbox"]:
+    from modelarts_export.sandbox.server import Sandbox  # noqa: PLC0415 - only this command needs a server
+
+    try:
+        box = Sandbox(port=port, task_duration=duration(task_duration))
+    except ValueError as error:
+        raise InvalidInputError(f"--task-duration: {error}") from None
+    except OSError as error:
+        raise InvalidInputError(f"--port: {port} cannot be used: {error.strerror}") from None
+    with box:
+        yield box
+
+
+def settings(box: "Sandbox") -> dict[str, str]:
+    """Return the variables that point the client at the sandbox."""
+    return {
+        "HUAWEICLOUD_SDK_AK": box.access_key,
+        "HUAWEICLOUD_SDK_SK": box.secret_key,
+        "HUAWEICLOUD_SDK_PROJECT_ID": box.project_id,
+        variable("endpoint"): box.url,
+        variable("dataset_id"): box.dataset_id,
+    }
+
+
+def environment(box: "Sandbox", environ: Mapping[str, str], *, config_home: str) -> dict[str, str]:
+    """Return the environment of COMMAND: the sandbox's settings, and nothing of any real cloud.
+
+    `config_home` is an empty directory that stands in for the user's. The directory of this program leads
+    PATH, so that COMMAND can be modelarts-export wherever it is installed.
+    """
+    kept = {name: value for name, value in environ.items() if not _is_foreign(name)}
+    path = os.pathsep.join(filter(None, [str(_own_directory()), environ.get("PATH")]))
+    return {**kept, **settings(box), "XDG_CONFIG_HOME": config_home, "PATH": path}
+
+
+def _is_foreign(name: str) -> bool:
+    how_to_show = {variable(setting.name) for setting in declared(Style)}
+    return name not in how_to_show and (name.startswith(_FOREIGN) or name.lower() in _PROXIES)
+
+
+def _own_directory() -> Path:
+    """Return where this program was started from; `python -m` has none, but its interpreter has."""
+    started = shutil.which(sys.argv[0]) if Path(sys.argv[0]).suffix != ".py" else None
+    return Path(started or sys.executable).absolute().parent
+
+
+def _run(command: list[str], environ: Mapping[str, str]) -> int:
+    """Run the command and return its exit code; signals are the command's to answer."""
+    with _leaving_signals_to_the_child() as children:
+        try:
+            process = subprocess.Popen(command, env=environ)  # noqa: S603 - what the user asked to be run
+        except OSError as error:
+            missing = isinstance(error, FileNotFoundError)
+            raise typer.Exit(_NOT_FOUND if missing else _NOT_EXECUTABLE) from error
+        children.append(process)
+        code = process.wait()
+    return code if code >= 0 else _KILLED - code
+
+
+@contextmanager
+def _leaving_signals_to_the_child() -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Pass SIGTERM on; Ctrl-C reaches the child anyway, and must not end the sandbox under it."""
+    children: list[subprocess.Popen[bytes]] = []
+
+    def pass_on(number: int, _frame: object) -> None:
+        for child in children if number == signal.SIGTERM else ():
+            child.terminate()
+
+    before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield children
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _print_settings(box: "Sandbox", shell: Shell) -> None:
+    for name, value in settings(box).items():
+        shell.output.line(f"export {name}={shlex.quote(value)}")
+    shell.output.line("# or, instead of the first two, a token:")
+    shell.output.line(f"# export HW_AUTH_TOKEN={shlex.quote(box.token)}")
+    shell.output.talk(f"Serving on {box.url}; Ctrl-C ends it")

@@ -1,0 +1,152 @@
+"""The two streams of the process: what is written passes here, is freed of secrets and made harmless."""
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TextIO
+
+from modelarts_export.errors import ClosedOutputError, ModelArtsExportError
+from modelarts_export.text import Scrubber, harmless
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+# A row of a table: what it is, the value, and a style of rich for the value.
+Row = tuple[str, str, str]
+_STYLES = {"error": "bold red", "warning": "bold yellow", "hint": "bold cyan"}
+_UNBOUNDED = 1_000_000  # columns: off a terminal nothing is cut or wrapped, whatever COLUMNS says
+
+
+class Screen:
+    """Writes results to one stream and talk to the other; rich is loaded when something has a style."""
+
+    def __init__(
+        self, stdout: TextIO, stderr: TextIO, *, environ: Mapping[str, str], scrubber: Scrubber
+    ) -> None:
+        """Write to these streams; `environ` has NO_COLOR and its like."""
+        self._stdout = stdout
+        self._stderr = stderr
+        self._environ = environ
+        self._scrubber = scrubber
+
+    def without_secrets(self, data: Any) -> Any:  # noqa: ANN401 - JSON of any shape goes through
+        """Return a copy of JSON-like data that can be written."""
+        return self._scrubber.data(data)
+
+    def can_show(self, text: str) -> bool:
+        """Tell whether the encoding of stdout has every character of the text."""
+        try:
+            text.encode(self._stdout.encoding or "utf-8")
+        except UnicodeEncodeError:
+            return False
+        return True
+
+    def write(self, text: str) -> None:
+        """Write to stdout what was encoded with care: JSON, YAML or IDs.
+
+        Raises ClosedOutputError when nobody reads it any more, ModelArtsExportError when it does not fit.
+        """
+        try:
+            self._stdout.write(text)
+            self._stdout.flush()
+        except BrokenPipeError:
+            _forget_the_rest(self._stdout)
+            raise ClosedOutputError("nobody reads the output") from None
+        except OSError as error:
+            _forget_the_rest(self._stdout)
+            raise ModelArtsExportError(f"the result cannot be written: {error.strerror}") from None
+
+    def write_line(self, line: str) -> None:
+        """Write a line of text to stdout."""
+        self.write(self._clean(line) + "\n")
+
+    def write_rows(self, rows: Sequence[Row]) -> None:
+        """Write a table of names and values to stdout: in a box on a terminal, aligned text elsewhere."""
+        clean = [(name, self._clean(value), style) for name, value, style in rows]
+        thing = _boxed(clean) if self._stdout.isatty() else _aligned(clean)
+        self.write(self._rendered(self._stdout, thing, soft_wrap=False))
+
+    def say(self, line: str, kind: str = "") -> None:
+        """Write a line to stderr; `kind` is error, warning, hint or nothing.
+
+        Never raises: a task may just have been accepted, and a closed stderr must not hide its result.
+        """
+        text = self._clean(line)
+        if kind or self._has_colour(self._stderr):
+            text = self._rendered(self._stderr, _labelled(kind, text), soft_wrap=True).rstrip("\n")
+        self.say_as_is(text)
+
+    def say_as_is(self, line: str) -> None:
+        """Write a line to stderr that was encoded with care, such as JSON. Never raises."""
+        try:
+            self._stderr.write(line + "\n")
+            self._stderr.flush()
+        except OSError:
+            _forget_the_rest(self._stderr)
+
+    def _clean(self, text: str) -> str:
+        """Secrets first: made visible, a secret with a control character would not be found again."""
+        return harmless(self._scrubber.text(text))
+
+    def _rendered(self, stream: TextIO, thing: "RenderableType", *, soft_wrap: bool) -> str:
+        console = self._console(stream)
+        with console.capture() as capture:
+            console.print(thing, soft_wrap=soft_wrap)
+        return capture.get()
+
+    def _console(self, stream: TextIO) -> "Console":
+        from rich.console import Console  # noqa: PLC0415 - a quiet or a dry run needs no rich
+
+        colour = self._has_colour(stream)
+        return Console(
+            file=stream,
+            force_terminal=colour,
+            color_system="auto" if colour else None,
+            width=None if stream.isatty() else _UNBOUNDED,
+            markup=False,
+            emoji=False,
+            highlight=False,
+        )
+
+    def _has_colour(self, stream: TextIO) -> bool:
+        if self._environ.get("NO_COLOR"):
+            return False
+        if self._environ.get("FORCE_COLOR", "0") not in ("", "0"):
+            return True
+        return stream.isatty() and self._environ.get("TERM") != "dumb"
+
+
+def _labelled(kind: str, text: str) -> "RenderableType":
+    from rich.text import Text  # noqa: PLC0415 - see Screen._console
+
+    return Text.assemble((f"{kind}:", _STYLES[kind]), " ", text) if kind else Text(text)
+
+
+def _boxed(rows: Sequence[Row]) -> "RenderableType":
+    from rich import box  # noqa: PLC0415 - see Screen._console
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    table = Table(box=box.ROUNDED, show_header=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value, style in rows:
+        table.add_row(name, Text(value, style))
+    return table
+
+
+def _aligned(rows: Sequence[Row]) -> "RenderableType":
+    from rich.text import Text  # noqa: PLC0415 - see Screen._console
+
+    width = max(len(name) for name, _, _ in rows)
+    lines = (Text.assemble(name.ljust(width + 2), (value, style)) for name, value, style in rows)
+    return Text("\n").join(lines)
+
+
+def _forget_the_rest(stream: TextIO) -> None:
+    """Point the stream nowhere, or Python complains about what is left in it when it exits."""
+    try:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+    except (OSError, ValueError):
+        return

@@ -1,0 +1,129 @@
+"""What a command needs, built when first asked for: the lazy seam that keeps requests out of a start."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from modelarts_export import config, credentials
+from modelarts_export.cli.draft import Draft
+from modelarts_export.cli.output import Output
+from modelarts_export.errors import InvalidInputError
+from modelarts_export.field_types import identifier
+from modelarts_export.request import ExportRequest, tasks_path
+from modelarts_export.task import ExportTask
+
+if TYPE_CHECKING:
+    from modelarts_export.client import Client
+    from modelarts_export.transport import Call
+
+_DATASET_VARIABLE = config.variable("dataset_id")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shell:
+    """What the process has: its output and its environment."""
+
+    output: Output
+    environ: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """An export that is right and complete, and the settings by which it is sent."""
+
+    dataset_id: str
+    request: ExportRequest
+    settings: config.Settings
+
+    @property
+    def url(self) -> str:
+        """Where it is sent to; what is not known stands in braces."""
+        project_id = self.settings.project_id
+        path = tasks_path(project_id or "PROJECT", self.dataset_id)
+        if not project_id:
+            path = path.replace("PROJECT", "{project_id}", 1)
+        return (self.settings.base_url or "{endpoint}") + path
+
+
+class Session:
+    """One run of one command: its settings, its credentials and its client."""
+
+    def __init__(self, shell: Shell, flags: Mapping[str, Any]) -> None:
+        """Take the flags of the connection as they were given."""
+        self.output = shell.output
+        self._environ = shell.environ
+        self._flags = flags
+
+    def order(self, draft: Draft[Any]) -> Order:
+        """Return what is to be sent, and warn of what may be wrong with it.
+
+        Raises InvalidInputError for everything that is wrong.
+        """
+        export, warnings = draft.read()
+        for warning in warnings:
+            self.output.warn(str(warning))
+        spec = config.Layer(
+            values={"project_id": export.project_id}, origin=lambda name: f"{name} of the spec"
+        )
+        return Order(
+            dataset_id=export.dataset_id or self._usual_dataset(),
+            request=export.request,
+            settings=self._settings(spec),
+        )
+
+    def submit(self, order: Order) -> ExportTask:
+        """Create the task. Raises what submission.submit raises, and what is missing for a client."""
+        from modelarts_export.submission import submit  # noqa: PLC0415 - requests is loaded from here on
+
+        client, look = self._client(order.settings), self.output.style.output != "id"
+        return submit(client, order.dataset_id, order.request, listener=self.output, look=look)
+
+    def _client(self, settings: config.Settings) -> "Client":
+        """Return the client for these settings. Raises AccessError or InvalidInputError."""
+        from modelarts_export.auth import auth_for  # noqa: PLC0415 - see submit
+        from modelarts_export.client import Client  # noqa: PLC0415
+        from modelarts_export.transport import Transport  # noqa: PLC0415
+
+        keys = credentials.read(self._source, self._environ)
+        base_url, project_id = _required(settings)
+        if settings.insecure:
+            self.output.warn("TLS certificates are not verified")
+        transport = Transport(base_url, auth_for(keys, project_id), settings, on_call=self._on_call)
+        return Client(transport, project_id)
+
+    @cached_property
+    def _source(self) -> credentials.Source | None:
+        return credentials.winning(self._environ)
+
+    def _settings(self, spec: config.Layer) -> config.Settings:
+        source = config.Layer(
+            values=credentials.region_and_project(self._source, self._environ),
+            origin=lambda name: credentials.variable_of(self._source, name),
+        )
+        return config.settings(
+            config.from_flags(self._flags), spec, config.from_variables(self._environ), source
+        )
+
+    def _usual_dataset(self) -> str:
+        usual = self._environ.get(_DATASET_VARIABLE)
+        if not usual:
+            raise InvalidInputError(
+                "no dataset", hint=f"give DATASET, dataset_id in the spec, or {_DATASET_VARIABLE}"
+            )
+        try:
+            return identifier(usual)
+        except ValueError as error:
+            raise InvalidInputError(f"{_DATASET_VARIABLE}: {error}") from None
+
+    def _on_call(self, call: "Call") -> None:
+        request = f" request {call.request_id}" if call.request_id else ""
+        self.output.call(f"{call.method} {call.url} {call.status or 'no reply'} {call.seconds:.2f}s{request}")
+
+
+def _required(settings: config.Settings) -> tuple[str, str]:
+    if not settings.base_url:
+        raise InvalidInputError("no endpoint", hint="give --region REGION or --endpoint URL")
+    if not settings.project_id:
+        raise InvalidInputError("no project ID", hint="give --project-id ID")
+    return settings.base_url, settings.project_id

@@ -1,0 +1,180 @@
+"""The ground that tests stand on: no way out of this machine, a sandbox, and command lines."""
+
+import io
+import os
+import shlex
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from modelarts_export.cli import main
+from modelarts_export.cli.sandbox import settings
+from modelarts_export.sandbox.exchange import Reply, Request
+from modelarts_export.sandbox.server import Sandbox
+
+DEAD_PROXY = "http://127.0.0.1:9"
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
+_KEPT = (
+    "PATH",
+    "LANG",
+    "TMPDIR",
+    "COVERAGE_PROCESS_START",
+    "COVERAGE_PROCESS_CONFIG",
+    "PYTHONDONTWRITEBYTECODE",
+)
+
+
+class BeyondLoopbackError(AssertionError):
+    """A test tried to leave this machine."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_way_out() -> Iterator[None]:
+    """Let no socket of this process connect to anything but this machine."""
+    connect, connect_ex = socket.socket.connect, socket.socket.connect_ex
+
+    def guarded(original: Callable[..., Any]) -> Callable[..., Any]:
+        def call(self: socket.socket, address: Any) -> Any:  # noqa: ANN401 - as the socket module has it
+            if self.family in (socket.AF_INET, socket.AF_INET6) and not _is_here(address[0]):
+                raise BeyondLoopbackError(address)
+            return original(self, address)
+
+        return call
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", guarded(connect))
+        patch.setattr(socket.socket, "connect_ex", guarded(connect_ex))
+        yield
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Start each test, and its subprocesses, without settings, with an empty HOME and with dead proxies."""
+    for name in set(os.environ) - set(_KEPT):
+        if not name.startswith("PYTEST_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in _PROXIES:
+        monkeypatch.setenv(name, DEAD_PROXY)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How a command line ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Outcome]
+
+
+@pytest.fixture
+def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run a command line through main, as text or as a list; `variables` are added to the environment."""
+
+    def call(line: str | list[str], *, stdin: bytes = b"", **variables: str) -> Outcome:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        capfd.readouterr()
+        code = main(shlex.split(line) if isinstance(line, str) else line, {**os.environ, **variables})
+        out, err = capfd.readouterr()
+        return Outcome(code=code, out=out, err=err)
+
+    return call
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cloud:
+    """A sandbox in this process, what was said to it, and the variables that point a client at it."""
+
+    sandbox: Sandbox
+    exchanges: list[tuple[Request, Reply]]
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What the command `sandbox` gives to its COMMAND."""
+        return settings(self.sandbox)
+
+    @property
+    def created(self) -> list[bytes]:
+        """The bodies that were posted, in their order."""
+        return [request.body for request, _ in self.exchanges if request.method == "POST"]
+
+
+@pytest.fixture
+def cloud() -> Iterator[Cloud]:
+    """Serve a sandbox for one test."""
+    exchanges: list[tuple[Request, Reply]] = []
+    with Sandbox(observe=lambda request, reply: exchanges.append((request, reply))) as sandbox:
+        yield Cloud(sandbox=sandbox, exchanges=exchanges)
+
+
+@dataclass(kw_only=True)
+class Stub:
+    """A server that answers whatever it is told to; `heard` has method, path, headers and body."""
+
+    url: str = ""
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b"{}"
+    heard: list[tuple[str, str, Mapping[str, str], bytes]] = field(default_factory=list)
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What points a client at this server, with keys that nobody checks."""
+        return {
+            "HUAWEICLOUD_SDK_AK": "AKEXAMPLE0000000TEST",
+            "HUAWEICLOUD_SDK_SK": "SKexample0123456789abcdefghijklmnopqrstuv",
+            "HUAWEICLOUD_SDK_PROJECT_ID": "0123",
+            "MODELARTS_EXPORT_ENDPOINT": self.url,
+            "MODELARTS_EXPORT_DATASET_ID": "abc",
+        }
+
+
+@pytest.fixture
+def stub() -> Iterator[Stub]:
+    """Serve one answer to every request."""
+    told = Stub()
+
+    class Handler(BaseHTTPRequestHandler):
+        disable_nagle_algorithm = True
+        protocol_version = "HTTP/1.1"
+
+        def answer(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            told.heard.append((self.command, self.path, dict(self.headers), body))
+            self.send_response(told.status)
+            for name, value in {"Content-Length": str(len(told.body)), **told.headers}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(told.body)
+
+        do_GET = do_POST = answer  # noqa: N815 - the names that http.server looks for
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        told.url = f"http://127.0.0.1:{server.server_address[1]}"
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        yield told
+        server.shutdown()
+        thread.join()
