@@ -32,7 +32,8 @@ class Client:
 
     def show(self, dataset_id: str, task_id: str, *, timeout: float | None = None) -> ExportTask:
         """Return the task as it is now. Raises what Transport.get raises; `timeout` is in seconds."""
-        path = f"{tasks_path(self._project_id, dataset_id)}/{quote(task_id, safe='')}"
+        task = quote(task_id, safe="", errors="replace")  # an ID from the API may be any text
+        path = f"{tasks_path(self._project_id, dataset_id)}/{task}"
         reply = self._transport.get(path, timeout=timeout)
         if not {"task_id", "status"} & reply.fields.keys():
             raise failure(reply)

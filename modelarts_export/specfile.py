@@ -1,15 +1,13 @@
 """Spec files: the mappings they hold, and where in the file each value stands."""
 
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
-from modelarts_export.errors import InvalidInputError, Problem, dotted, invalid
+from modelarts_export.errors import Problem, dotted, invalid
+from modelarts_export.files import read_text, shown
 from modelarts_export.strict_yaml import Document, Mark, UnreadableError, read
 
-STDIN = "-"
 _AS_STRING = "must be text"
 
 
@@ -48,7 +46,7 @@ def read_specs(name: str) -> list[Spec]:
     Raises InvalidInputError for a file that cannot be read, that is no YAML, or whose documents are not all
     mappings.
     """
-    file = _shown(name)
+    file = shown(name)
     text = read_text(name)
     try:
         specs = [Spec(file=file, document=document) for document in read(text)]
@@ -60,24 +58,6 @@ def read_specs(name: str) -> list[Spec]:
     if problems:
         raise invalid(problems)
     return specs
-
-
-def read_text(name: str) -> str:
-    """Return what a file holds, `-` for stdin, as UTF-8. Raises InvalidInputError naming the file."""
-    try:
-        content = sys.stdin.buffer.read() if name == STDIN else Path(name).read_bytes()
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        reason = f"not UTF-8 at byte {error.start + 1}; save it as UTF-8"
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-    except ValueError:  # a NUL in the name
-        reason = "no file can have this name"
-    raise InvalidInputError(f"{_shown(name)}: {reason}")
-
-
-def _shown(name: str) -> str:
-    return "<stdin>" if name == STDIN else name
 
 
 def _not_a_mapping(spec: Spec) -> Iterator[Problem]:

@@ -3,8 +3,10 @@
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from io import TextIOWrapper
 from itertools import pairwise
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, TextIO
 
 import typer
 
@@ -66,11 +68,16 @@ def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] = os
 
 
 def _output(environ: Mapping[str, str]) -> Output:
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")  # under LANG=C a Chinese path must not end the run
     scrubber = Scrubber(credentials.secrets_in(environ))
-    return Output(Screen(sys.stdout, sys.stderr, environ=environ, scrubber=scrubber))
+    return Output(Screen(_stream("stdout"), _stream("stderr"), environ=environ, scrubber=scrubber))
+
+
+def _stream(name: str) -> TextIO:
+    """Return a standard stream that can be written, whatever the text, and also when it was closed."""
+    stream: TextIO = getattr(sys, name, None) or Path(os.devnull).open("w")  # noqa: SIM115 - kept to the end
+    if isinstance(stream, TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace")  # under LANG=C a Chinese path must not end the run
+    return stream
 
 
 def _failed(output: Output, error: ModelArtsExportError) -> int:

@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from modelarts_export.cli.conditions import read_condition
 from modelarts_export.errors import InvalidInputError, Location, Problem, dotted, invalid
+from modelarts_export.files import STDIN, read_text
 from modelarts_export.request import ExportRequest
-from modelarts_export.specfile import STDIN, Spec, read_specs, read_text
 from modelarts_export.validation import Export, validate
+
+if TYPE_CHECKING:
+    from modelarts_export.specfile import Spec
 
 _SAMPLES: Location = ("export_params", "samples")
 _CONDITIONS: Location = ("export_params", "search_conditions")
@@ -54,11 +56,11 @@ class Draft(Generic[Kind]):
             given[_CONDITIONS] = [_condition(text, i, problems) for i, text in enumerate(given[_CONDITIONS])]
         return given, problems
 
-    def _base(self, spec: Spec | None) -> Mapping[str, Any]:
+    def _base(self, spec: "Spec | None") -> Mapping[str, Any]:
         """Return what the flags are laid over; without a spec the command says where the export goes."""
         return spec.values if spec else {"export_params": {"export_dest": self.kind.dest}}
 
-    def _placed(self, problem: Problem, given: Mapping[Location, Any], spec: Spec | None) -> Problem:
+    def _placed(self, problem: Problem, given: Mapping[Location, Any], spec: "Spec | None") -> Problem:
         """Name the flag that gave the value, else the place in the spec, else the flag that is missing."""
         flag = next((at for at in given if problem.location[: len(at)] == at), None)
         if flag is None and spec:
@@ -76,7 +78,9 @@ def _within(flag: Location, problem: Problem) -> str:
     return ": ".join(filter(None, [count, dotted(rest[1:] if count else rest), problem.message]))
 
 
-def _one_spec(file: str) -> Spec:
+def _one_spec(file: str) -> "Spec":
+    from modelarts_export.specfile import read_specs  # noqa: PLC0415 - yaml is loaded only for a spec
+
     specs = read_specs(file)
     if len(specs) > 1:
         raise InvalidInputError(f"{file} holds {len(specs)} documents; this command takes one")
@@ -109,6 +113,8 @@ def _sample_ids(file: str) -> list[str]:
 
 
 def _condition(text: str, index: int, problems: list[Problem]) -> Any:  # noqa: ANN401 - see read_condition
+    from modelarts_export.cli.conditions import read_condition  # noqa: PLC0415 - it may be YAML
+
     try:
         return read_condition(text)
     except ValueError as error:

@@ -24,6 +24,6 @@ def to_new_dataset(draft: Draft[ToNewDataset], session: Session, *, dry_run: Dry
 def _export(draft: Draft[Any], session: Session, *, dry_run: bool) -> None:
     order = session.order(draft)
     if dry_run:
-        session.output.request(order.url, order.request.body(), order.request.wire())
+        session.output.request(order.url, order.request.body())
     else:
         session.output.task(session.submit(order))

@@ -80,13 +80,13 @@ class Output:
         if task.state is TaskState.FAILED:
             self.warn(f"the task has failed already: {cells.failure_of(task) or 'the API gives no reason'}")
 
-    def request(self, url: str, body: Mapping[str, Any], content: bytes) -> None:
+    def request(self, url: str, body: Mapping[str, Any]) -> None:
         """Show a request that is not sent; as a table or as an ID, it is the URL and the very bytes."""
         if self.style.output in ("json", "yaml"):
             self._data({"method": "POST", "url": url, "body": body})
         elif self.style.output or self._shows_tables:
             self._screen.write_line(f"POST {url}")
-            self._screen.write(f"\n{content.decode()}\n")
+            self._screen.write(f"\n{to_json(self._screen.without_secrets(body))}\n")
 
     def line(self, line: str) -> None:
         """Write a line of text as the result."""

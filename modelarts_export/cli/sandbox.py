@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modelarts_export.cli.output import Style
+from modelarts_export.cli.output import Output, Style
 from modelarts_export.cli.session import Shell
 from modelarts_export.config import declared, duration, variable
-from modelarts_export.errors import InvalidInputError
+from modelarts_export.errors import InvalidInputError, ModelArtsExportError
 
 if TYPE_CHECKING:
     from modelarts_export.sandbox.server import Sandbox
@@ -47,7 +47,8 @@ def sandbox(
     with _serving(port, task_duration) as box:
         if command:
             with tempfile.TemporaryDirectory(prefix="modelarts-export-") as empty:
-                raise typer.Exit(_run(command, environment(box, shell.environ, config_home=empty)))
+                code = _run(command, environment(box, shell.environ, config_home=empty), shell.output)
+            raise typer.Exit(code)
         _print_settings(box, shell)
         signal.pause()
 
@@ -99,14 +100,14 @@ def _own_directory() -> Path:
     return Path(started or sys.executable).absolute().parent
 
 
-def _run(command: list[str], environ: Mapping[str, str]) -> int:
+def _run(command: list[str], environ: Mapping[str, str], output: Output) -> int:
     """Run the command and return its exit code; signals are the command's to answer."""
     with _leaving_signals_to_the_child() as children:
         try:
             process = subprocess.Popen(command, env=environ)  # noqa: S603 - what the user asked to be run
         except OSError as error:
-            missing = isinstance(error, FileNotFoundError)
-            raise typer.Exit(_NOT_FOUND if missing else _NOT_EXECUTABLE) from error
+            output.error(ModelArtsExportError(f"{command[0]} cannot be run: {error.strerror}"))
+            return _NOT_FOUND if isinstance(error, FileNotFoundError) else _NOT_EXECUTABLE
         children.append(process)
         code = process.wait()
     return code if code >= 0 else _KILLED - code

@@ -1,0 +1,36 @@
+"""Files that the user named, `-` being stdin."""
+
+import sys
+from pathlib import Path
+
+from modelarts_export.errors import InvalidInputError
+
+STDIN = "-"
+
+
+def read_text(name: str) -> str:
+    """Return what a file holds, as UTF-8. Raises InvalidInputError that names the file."""
+    try:
+        return _content(name).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        reason = f"not UTF-8 at byte {error.start + 1}; save it as UTF-8"
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+    except ValueError:  # a NUL in the name
+        reason = "no file can have this name"
+    raise InvalidInputError(f"{shown(name)}: {reason}")
+
+
+def _content(name: str) -> bytes:
+    if name != STDIN:
+        return Path(name).read_bytes()
+    stdin = getattr(sys, "stdin", None)  # None when the process was started with it closed
+    if stdin is None:
+        raise OSError("stdin is closed")
+    content: bytes = stdin.buffer.read()
+    return content
+
+
+def shown(name: str) -> str:
+    """Return the name of a file for people."""
+    return "<stdin>" if name == STDIN else name
