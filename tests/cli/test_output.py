@@ -1,0 +1,250 @@
+"""What a user sees: forms of the result, streams, quietness, colour and width."""
+
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from tests.conftest import Cloud, Run, Stub
+
+SUBMIT = "to-obs sandbox-images --path /test-obs/daoChu/"
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def on_a_terminal(line: str, *, columns: int, **variables: str) -> str:
+    """Return what a command line writes to a terminal."""
+    command = [sys.executable, "-m", "modelarts_export", *line.split()]
+    ours, theirs = pty.openpty()
+    environ = {**os.environ, "TERM": "xterm-256color", "COLUMNS": str(columns), **variables}
+    with subprocess.Popen(command, env=environ, stdin=theirs, stdout=theirs, stderr=theirs) as process:
+        os.close(theirs)
+        written = b"".join(iter(lambda: _read(ours), b""))
+    os.close(ours)
+    assert process.returncode == 0
+    return written.decode().replace("\r\n", "\n")
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 4096)
+    except OSError:
+        return b""
+
+
+def test_json_has_the_apis_names_and_values(run: Run, cloud: Cloud) -> None:
+    """An object: the usual fields, whatever else the API returned, and whether the task was adopted."""
+    outcome = run(f"{SUBMIT} -o json", **cloud.variables)
+    task = json.loads(outcome.out)
+    answer = json.loads(cloud.exchanges[1][1].body)
+    assert {**task, **answer} == task
+    assert task["dataset_id"] == "sandbox-images"
+    assert task["project_id"] == cloud.sandbox.project_id
+    assert task["status"] == "INIT"
+    assert task["reused"] is False
+    assert task["total_sample_count"] is None
+
+
+def test_yaml_has_the_same(run: Run, cloud: Cloud) -> None:
+    """YAML and JSON say the same of a task."""
+    task = yaml.safe_load(run(f"{SUBMIT} -o yaml", **cloud.variables).out)
+    assert task["path"] == "/test-obs/daoChu/"
+    assert task["status"] == "INIT"
+    assert list(task)[:4] == ["task_id", "dataset_id", "project_id", "status"]
+
+
+def test_id_is_the_id_and_nothing_is_looked_at(run: Run, cloud: Cloud) -> None:
+    """For a script: one line, and one call."""
+    outcome = run(f"{SUBMIT} -o id", **cloud.variables)
+    assert [request.method for request, _ in cloud.exchanges] == ["POST"]
+    assert outcome.out == json.loads(cloud.exchanges[0][1].body)["task_id"] + "\n"
+    assert outcome.err == f"Created export task {outcome.out}"
+
+
+def test_a_table_off_a_terminal_is_plain_and_whole(run: Run, stub: Stub) -> None:
+    """Nothing is cut or wrapped, whatever COLUMNS says; no box, no colour."""
+    path = "/b/" + "long/" * 80
+    stub.body = json.dumps({"task_id": "t1", "status": "RUNNING", "progress": 45.0, "path": path}).encode()
+    outcome = run("to-obs --path /b/d/", COLUMNS="40", **stub.variables)
+    assert f"Path      {path}\n" in outcome.out
+    assert "Status    running (RUNNING)\n" in outcome.out
+    assert "Progress  45 %\n" in outcome.out
+    assert not ANSI.search(outcome.out + outcome.err)
+    assert outcome.out.isascii()
+
+
+COLOUR = [
+    ({}, False),
+    ({"FORCE_COLOR": "1"}, True),
+    ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, False),
+    ({"FORCE_COLOR": "0"}, False),
+    ({"GITHUB_ACTIONS": "true"}, False),
+]
+
+
+@pytest.mark.parametrize(("variables", "coloured"), COLOUR)
+def test_colour_in_a_pipe_only_when_forced(
+    run: Run, cloud: Cloud, variables: dict[str, str], *, coloured: bool
+) -> None:
+    """NO_COLOR wins over FORCE_COLOR; a CI system is no terminal."""
+    outcome = run(SUBMIT, **cloud.variables, **variables)
+    assert bool(ANSI.search(outcome.out)) is coloured
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_a_box_on_a_terminal_of_any_width(cloud: Cloud, columns: int) -> None:
+    """Every line fits, and every value can be read whole."""
+    written = ANSI.sub("", on_a_terminal(SUBMIT, columns=columns, **cloud.variables))
+    box = [line for line in written.splitlines() if line[:1] in "╭│╰"]
+    assert box
+    assert max(map(len, box)) <= columns
+    values = "".join(line.strip("│ ").split("│")[-1].strip() for line in box)
+    assert cloud.sandbox.project_id in values
+    assert "/test-obs/daoChu/" in values
+
+
+def test_colour_on_a_terminal(cloud: Cloud) -> None:
+    """Unless NO_COLOR or a dumb terminal says otherwise."""
+    assert ANSI.search(on_a_terminal(SUBMIT, columns=80, **cloud.variables))
+    assert not ANSI.search(on_a_terminal(SUBMIT, columns=80, NO_COLOR="1", **cloud.variables))
+    assert not ANSI.search(on_a_terminal(SUBMIT, columns=80, **{**cloud.variables, "TERM": "dumb"}))
+
+
+def test_quiet_says_nothing(run: Run, cloud: Cloud) -> None:
+    """No talk and no table."""
+    outcome = run(f"{SUBMIT} -q", **cloud.variables)
+    assert (outcome.code, outcome.out, outcome.err) == (0, "", "")
+
+
+def test_quiet_still_gives_what_was_asked_for(run: Run, cloud: Cloud) -> None:
+    """A form that was named is written."""
+    outcome = run(f"{SUBMIT} -q -o id", **cloud.variables)
+    assert outcome.out.strip().isalnum()
+    assert outcome.err == ""
+
+
+def test_quiet_errors_still_print(run: Run, cloud: Cloud) -> None:
+    """A cron job is silent only while all is well."""
+    outcome = run("to-obs nope --path /b/d/ -q", **cloud.variables)
+    assert (outcome.code, outcome.out) == (3, "")
+    assert "ModelArts.4352" in outcome.err
+
+
+@pytest.mark.parametrize("value", ["json", "JSON"])
+def test_every_output_option_has_a_variable(run: Run, cloud: Cloud, value: str) -> None:
+    """A flag wins over its variable."""
+    variables = {**cloud.variables, "MODELARTS_EXPORT_OUTPUT": value, "MODELARTS_EXPORT_QUIET": "true"}
+    outcome = run(SUBMIT, **variables)
+    assert json.loads(outcome.out)
+    assert outcome.err == ""
+    assert run(f"{SUBMIT} -o id", **variables).out.strip().isalnum()
+
+
+def test_verbose_tells_of_each_call(run: Run, cloud: Cloud) -> None:
+    """One line each, with the request ID and the time it took."""
+    outcome = run(f"{SUBMIT} -v", **cloud.variables)
+    calls = re.findall(
+        r"^(POST|GET) http://127\.0\.0\.1:\d+/v2/\S+ 200 \d+\.\d\ds request \w+$", outcome.err, re.MULTILINE
+    )
+    assert calls == ["POST", "GET"]
+
+
+def test_a_task_that_has_failed_already_warns(run: Run, stub: Stub) -> None:
+    """The submission succeeded; what became of it is said."""
+    stub.body = b'{"task_id":"t1","status":"FAILED","error_code":"ModelArts.4401","error_msg":"no space"}'
+    outcome = run("to-obs --path /b/d/", **stub.variables)
+    assert outcome.code == 0
+    assert "warning: the task has failed already: ModelArts.4401: no space" in outcome.err
+    assert "failed (FAILED)" in outcome.out
+
+
+def test_an_id_that_is_no_plain_word_is_not_given_to_a_script(run: Run, stub: Stub) -> None:
+    """It could be an option or a command of the next program; the task was accepted all the same."""
+    stub.body = b'{"task_id":"t1; rm -rf /"}'
+    outcome = run("to-obs --path /b/d/ -o id", **stub.variables)
+    assert (outcome.code, outcome.out) == (8, "")
+    assert "t1; rm -rf /" in outcome.err
+    assert "do not submit it again" in outcome.err
+
+
+@pytest.mark.parametrize("form", ["table", "json", "yaml", "id"])
+def test_a_dry_run_needs_nothing(run: Run, form: str) -> None:
+    """No credentials, no endpoint, no project: what is not known stands in braces."""
+    outcome = run(f"to-obs abc --path /b/d/ --dry-run -o {form}")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "{endpoint}/v2/{project_id}/datasets/abc/export-tasks" in outcome.out
+
+
+def test_a_dry_run_shows_the_bytes_that_would_be_sent(run: Run, cloud: Cloud) -> None:
+    """Letter for letter, Chinese included; nothing is sent meanwhile."""
+    line = "to-obs sandbox-images --path /桶/导出/ --sample a1 --search label=猫"
+    shown = run(f"{line} --dry-run", **cloud.variables).out
+    assert cloud.exchanges == []
+    run(line, **cloud.variables)
+    assert shown.splitlines()[0].startswith(f"POST {cloud.sandbox.url}/v2/{cloud.sandbox.project_id}/")
+    assert [shown.splitlines()[2].encode()] == cloud.created
+
+
+def test_half_a_key_does_not_disturb_a_dry_run(run: Run) -> None:
+    """It needs no credentials, so it does not judge them."""
+    assert run("to-obs abc --path /b/d/ --dry-run", HW_SECRET_KEY="half-a-key").code == 0
+
+
+def test_a_closed_pipe_ends_quietly() -> None:
+    """`| head` is no error."""
+    line = f"{sys.executable} -m modelarts_export to-obs a --path /b/d/ --dry-run; echo $? >&2"
+    done = subprocess.run(["/bin/bash", "-c", f"(sleep 0.3; {line}) | true"], capture_output=True, check=True)
+    assert done.stderr == b"141\n"
+
+
+def test_a_full_disk_is_told(cloud: Cloud) -> None:
+    """The result could not be written; the ID had been told by then."""
+    command = f"{sys.executable} -m modelarts_export {SUBMIT} > /dev/full"
+    done = subprocess.run(
+        ["/bin/bash", "-c", command], capture_output=True, check=False, env={**os.environ, **cloud.variables}
+    )
+    assert done.returncode == 1
+    assert b"Created export task" in done.stderr
+    assert b"the result cannot be written: No space left on device" in done.stderr
+
+
+def test_a_closed_stderr_does_not_hide_the_result(cloud: Cloud) -> None:
+    """The task was accepted; whether anybody listens to talk does not matter."""
+    command = f"exec 2>&-; {sys.executable} -m modelarts_export {SUBMIT} -o id"
+    done = subprocess.run(
+        ["/bin/bash", "-c", command], capture_output=True, check=True, env={**os.environ, **cloud.variables}
+    )
+    assert done.stdout.strip().isalnum()
+
+
+def test_version_and_bare_call(run: Run) -> None:
+    """The version on one line; without a command, the help."""
+    assert re.fullmatch(r"modelarts-export \d+\.\d+\.\d+\n", run("--version").out)
+    bare = run("")
+    assert bare.code == 0
+    assert "to-new-dataset" in bare.out
+
+
+@pytest.mark.parametrize("command", ["to-obs", "to-new-dataset"])
+def test_help_shows_every_word_of_every_enumeration(run: Run, command: str) -> None:
+    """Whole, so that they can be searched for and copied."""
+    words = (
+        "unlabeled search tree flat VOC COCO image-classification named-entity-recognition obs:// CarbonData"
+    )
+    states = "pending-acceptance sampled-unchecked sampled-accepted auto-annotated"
+    shown = run(f"{command} --help").out
+    assert [word for word in f"{words} {states}".split() if word not in shown] == []
+
+
+def test_completion_knows_the_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a real bash, the word that was begun is completed."""
+    monkeypatch.setenv("_MODELARTS_EXPORT_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", "modelarts-export to-obs --sample-state sampled-a")
+    monkeypatch.setenv("COMP_CWORD", "3")
+    command = [sys.executable, "-m", "modelarts_export"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["sampled-accepted"]

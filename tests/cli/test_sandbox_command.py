@@ -1,0 +1,179 @@
+"""The command `sandbox`: a ModelArts around a command, or until Ctrl-C."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import DEAD_PROXY
+
+PROGRAM = [sys.executable, "-m", "modelarts_export"]
+SAMPLES = Path(__file__).parent.parent.parent / "sample-configs"
+
+# Everything that some source of credentials or a proxy setting reads, pointing away from the sandbox.
+FOREIGN = {
+    "HUAWEICLOUD_SDK_AK": "AKOFSOMEBODYELSE",
+    "HUAWEICLOUD_SDK_SK": "secret-of-somebody-else",
+    "HUAWEICLOUD_SDK_SECURITY_TOKEN": "token-of-somebody-else",
+    "HUAWEICLOUD_SDK_PROJECT_ID": "foreign",
+    "HUAWEICLOUD_SDK_CREDENTIALS_FILE": "/nonexistent/credentials",
+    "HUAWEICLOUD_SDK_REGION_MODELARTS_CN_NORTH_4": "https://foreign.test",
+    "HW_ACCESS_KEY": "AKOFSOMEBODYELSE",
+    "HW_SECRET_KEY": "secret-of-somebody-else",
+    "HW_SECURITY_TOKEN": "token-of-somebody-else",
+    "HW_AUTH_TOKEN": "token-of-somebody-else",
+    "HW_USER_NAME": "somebody",
+    "HW_PASSWORD": "password-of-somebody",
+    "HW_DOMAIN_NAME": "domain",
+    "HW_REGION_NAME": "cn-north-4",
+    "HW_PROJECT_ID": "foreign",
+    "HW_PROJECT_NAME": "foreign",
+    "HW_SHARED_CONFIG_FILE": "/nonexistent/config.json",
+    "OS_ACCESS_KEY": "AKOFSOMEBODYELSE",
+    "OS_SECRET_KEY": "secret-of-somebody-else",
+    "OS_TOKEN": "token-of-somebody-else",
+    "OS_USERNAME": "somebody",
+    "OS_PASSWORD": "password-of-somebody",
+    "OS_AUTH_URL": "https://foreign.test/v3",
+    "OS_CLOUD": "foreign",
+    "OS_CLIENT_CONFIG_FILE": "/nonexistent/clouds.yaml",
+    "OS_REGION_NAME": "eu-de",
+    "OS_PROJECT_ID": "foreign",
+    "HC_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1:9/",
+    "MODELARTS_EXPORT_ENDPOINT": "https://foreign.test",
+    "MODELARTS_EXPORT_IAM_ENDPOINT": "https://foreign.test",
+    "MODELARTS_EXPORT_REGION": "cn-north-4",
+    "MODELARTS_EXPORT_PROJECT_ID": "foreign",
+    "MODELARTS_EXPORT_DATASET_ID": "foreign",
+    "MODELARTS_EXPORT_PROFILE": "foreign",
+    "MODELARTS_EXPORT_CREDENTIALS": "metadata",
+    "MODELARTS_EXPORT_CA_BUNDLE": "/nonexistent/ca.pem",
+    "MODELARTS_EXPORT_INSECURE": "maybe",
+    "MODELARTS_EXPORT_READ_TIMEOUT": "never",
+    "XDG_CONFIG_HOME": "/nonexistent",
+    "HTTP_PROXY": DEAD_PROXY,
+    "HTTPS_PROXY": DEAD_PROXY,
+    "ALL_PROXY": DEAD_PROXY,
+    "NO_PROXY": "example.test",
+    "http_proxy": DEAD_PROXY,
+    "https_proxy": DEAD_PROXY,
+    "all_proxy": DEAD_PROXY,
+    "no_proxy": "example.test",
+    "REQUESTS_CA_BUNDLE": "/nonexistent/ca.pem",
+    "CURL_CA_BUNDLE": "/nonexistent/ca.pem",
+}
+
+
+def sandbox(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run `sandbox -- ARGUMENTS` to its end."""
+    command = [*PROGRAM, "sandbox", "--", *arguments]
+    environ = {**os.environ, **variables}
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environ)
+
+
+@pytest.mark.parametrize("command", ["to-obs", "to-new-dataset"])
+@pytest.mark.parametrize("foreign", [{}, FOREIGN], ids=["bare", "foreign"])
+def test_the_main_job_whatever_the_environment_is_full_of(command: str, foreign: dict[str, str]) -> None:
+    """The sample spec makes a task in the sandbox; no other credential, profile or proxy gets in its way."""
+    done = sandbox(*PROGRAM, command, "-f", str(SAMPLES / f"{command}.yaml"), "-o", "json", **foreign)
+    assert done.returncode == 0, done.stderr
+    task = json.loads(done.stdout)
+    assert task["dataset_id"] == "sandbox-images"
+    assert task["status"] in ("INIT", "RUNNING")
+
+
+def test_nothing_foreign_reaches_the_command() -> None:
+    """Every variable is the sandbox's own, or gone; only how things are shown is kept."""
+    shown = {"MODELARTS_EXPORT_OUTPUT": "json", "MODELARTS_EXPORT_QUIET": "1"}
+    dump = "import json, os; print(json.dumps(dict(os.environ)))"
+    done = sandbox(sys.executable, "-c", dump, **FOREIGN, **shown)
+    seen = json.loads(done.stdout)
+    untouched = {"REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"}
+    assert [name for name in FOREIGN.keys() - untouched if seen.get(name) == FOREIGN[name]] == []
+    assert {name: seen[name] for name in shown} == shown
+    assert seen["MODELARTS_EXPORT_ENDPOINT"].startswith("http://127.0.0.1:")
+    assert not Path(seen["XDG_CONFIG_HOME"]).exists()
+
+
+def test_a_program_of_its_own_directory_is_found() -> None:
+    """COMMAND can be modelarts-export although no environment is activated."""
+    done = sandbox("modelarts-export", "--version", PATH="/usr/bin:/bin")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("modelarts-export ")
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [(["true"], 0), (["sh", "-c", "exit 7"], 7), (["sh", "-c", "kill -9 $$"], 137), (["/etc/passwd"], 126)],
+)
+def test_the_exit_code_is_the_commands(command: list[str], code: int) -> None:
+    """As a shell has it."""
+    assert sandbox(*command).returncode == code
+
+
+def test_a_command_that_is_not_there() -> None:
+    """The answer of a shell, and a word about it."""
+    done = sandbox("no-such-command")
+    assert done.returncode == 127
+    assert "no-such-command" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "word"),
+    [("--port 70000", "--port"), ("--port 1.5", "--port"), ("--task-duration soon", "--task-duration")],
+)
+def test_bad_options(line: str, word: str) -> None:
+    """Exit 2, and the option is named."""
+    command = [*PROGRAM, "sandbox", *line.split()]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert word in done.stderr
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM)])
+def test_without_a_command_it_serves_until_a_signal(number: signal.Signals, code: int) -> None:
+    """What it prints can be given to a shell, and points the program at it."""
+    with subprocess.Popen([*PROGRAM, "sandbox"], stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout
+        lines = [server.stdout.readline() for _ in range(7)]
+        script = "".join(lines) + f"{sys.executable} -m modelarts_export to-obs --path /b/d/ -o id -q"
+        done = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, check=False)
+        server.send_signal(number)
+        assert server.wait(5) == code
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip().isalnum()
+
+
+def test_the_printed_token_is_good(tmp_path: Path) -> None:
+    """The other way to show who one is."""
+    with subprocess.Popen([*PROGRAM, "sandbox"], stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout
+        lines = [server.stdout.readline() for _ in range(7)]
+        token = next(line.removeprefix("# ") for line in lines if "HW_AUTH_TOKEN" in line)
+        others = [line for line in lines if "MODELARTS" in line]
+        project = next(line for line in lines if "PROJECT_ID" in line).replace("HUAWEICLOUD_SDK", "HW")
+        script = tmp_path / "settings"
+        script.write_text("".join([token, project, *others]))
+        command = f". {script}; {sys.executable} -m modelarts_export to-obs --path /b/d/ -o id -q"
+        done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=False)
+        server.terminate()
+    assert done.returncode == 0, done.stderr
+
+
+def test_signals_are_the_commands_to_answer() -> None:
+    """Ctrl-C reaches both; the sandbox lives until the command has ended, SIGTERM is passed on."""
+    script = (
+        "import signal, time, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit(9));"
+        "print('up', flush=True); time.sleep(30)"
+    )
+    command = [*PROGRAM, "sandbox", "--", sys.executable, "-c", script]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "up\n"
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 9

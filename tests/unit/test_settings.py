@@ -1,0 +1,169 @@
+"""Settings and credentials: which source wins, and what a bad value is told."""
+
+import pytest
+
+from modelarts_export import config, credentials
+from modelarts_export.config import base_url, duration, is_loopback
+from modelarts_export.credentials import AkSk, Token
+from modelarts_export.errors import AccessError, InvalidInputError
+
+SDK = {"HUAWEICLOUD_SDK_AK": "AK1", "HUAWEICLOUD_SDK_SK": "secret-1"}
+HW = {"HW_ACCESS_KEY": "AK2", "HW_SECRET_KEY": "secret-2"}
+HW_TOKEN = {"HW_AUTH_TOKEN": "token-3"}
+
+
+@pytest.mark.parametrize(
+    ("environ", "found"),
+    [
+        (SDK, AkSk(access_key="AK1", secret_key="secret-1")),
+        (HW, AkSk(access_key="AK2", secret_key="secret-2")),
+        (HW_TOKEN, Token(token="token-3")),
+        ({**HW_TOKEN, **HW, **SDK}, AkSk(access_key="AK1", secret_key="secret-1")),
+        ({**HW_TOKEN, **HW}, AkSk(access_key="AK2", secret_key="secret-2")),
+        ({**SDK, "HUAWEICLOUD_SDK_AK": "", "HUAWEICLOUD_SDK_SK": "", **HW_TOKEN}, Token(token="token-3")),
+        (
+            {**SDK, "HUAWEICLOUD_SDK_SECURITY_TOKEN": "temporary"},
+            AkSk(access_key="AK1", secret_key="secret-1", security_token="temporary"),
+        ),
+        ({**HW, "HW_SECURITY_TOKEN": "t"}, AkSk(access_key="AK2", secret_key="secret-2", security_token="t")),
+        ({**SDK, "HW_SECURITY_TOKEN": "of another source"}, AkSk(access_key="AK1", secret_key="secret-1")),
+        ({"HUAWEICLOUD_SDK_PROJECT_ID": "p", **HW_TOKEN}, Token(token="token-3")),
+        ({"HW_AUTH_TOKEN": "token-3\n"}, Token(token="token-3")),
+    ],
+)
+def test_the_first_source_with_a_secret_wins(environ: dict[str, str], found: credentials.Credentials) -> None:
+    """Sources are never mixed, and an empty variable is an unset one."""
+    assert credentials.read(credentials.winning(environ), environ) == found
+
+
+@pytest.mark.parametrize(
+    ("environ", "missing"),
+    [
+        ({"HUAWEICLOUD_SDK_AK": "AK1", **HW}, "HUAWEICLOUD_SDK_SK"),
+        ({"HUAWEICLOUD_SDK_SK": "secret", **HW}, "HUAWEICLOUD_SDK_AK"),
+        ({"HUAWEICLOUD_SDK_SECURITY_TOKEN": "t"}, "HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK"),
+        ({"HW_SECRET_KEY": "secret", **HW_TOKEN}, "HW_ACCESS_KEY"),
+        ({}, "no credentials found"),
+        ({"HW_REGION_NAME": "eu-de", "HW_PROJECT_ID": "p"}, "no credentials found"),
+    ],
+)
+def test_half_a_source_is_an_error_that_names_the_other_half(environ: dict[str, str], missing: str) -> None:
+    """It does not fall through to the next source, which may be of another account."""
+    with pytest.raises(AccessError, match=missing) as caught:
+        credentials.read(credentials.winning(environ), environ)
+    assert caught.value.hint
+    assert "secret" not in str(caught.value)
+
+
+def test_secrets_do_not_show_in_reprs() -> None:
+    """Not in a log, not in a debugger's list of variables."""
+    shown = repr([AkSk(access_key="AK", secret_key="hidden", security_token="hidden"), Token(token="hidden")])
+    assert "hidden" not in shown
+
+
+@pytest.mark.parametrize(
+    ("flags", "environ", "region", "origin"),
+    [
+        ({"region": "a-1"}, {"MODELARTS_EXPORT_REGION": "b-1", "HW_REGION_NAME": "c-1"}, "a-1", "--region"),
+        ({}, {"MODELARTS_EXPORT_REGION": "b-1", "HW_REGION_NAME": "c-1"}, "b-1", "MODELARTS_EXPORT_REGION"),
+        ({}, {"MODELARTS_EXPORT_REGION": "", "HW_REGION_NAME": "c-1"}, "c-1", "HW_REGION_NAME"),
+        ({}, {}, None, None),
+    ],
+)
+def test_a_setting_comes_from_the_first_that_has_it(
+    flags: dict[str, str], environ: dict[str, str], region: str | None, origin: str | None
+) -> None:
+    """Flag, own variable, then what the winning credential source says; and its origin is known."""
+    source = credentials.winning({**environ, **HW})
+    found = config.settings(
+        config.from_flags(flags),
+        config.from_variables(environ),
+        config.Layer(
+            values=credentials.region_and_project(source, environ),
+            origin=lambda name: credentials.variable_of(source, name),
+        ),
+    )
+    assert (found.region, found.origins.get("region")) == (region, origin)
+
+
+@pytest.mark.parametrize(
+    ("region", "url"),
+    [
+        ("cn-north-4", "https://modelarts.cn-north-4.myhuaweicloud.com"),
+        ("ap-southeast-1", "https://modelarts.ap-southeast-1.myhuaweicloud.com"),
+        ("eu-de", "https://modelarts.eu-de.otc.t-systems.com"),
+    ],
+)
+def test_the_endpoint_follows_from_the_region(region: str, url: str) -> None:
+    """API.md, section 7; one that is given wins."""
+    assert config.settings(config.from_flags({"region": region})).base_url == url
+    both = config.settings(config.from_flags({"region": region, "endpoint": "https://own.test/"}))
+    assert both.base_url == "https://own.test"
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90s", 90), ("20m", 1200), ("2h", 7200), ("1d", 86400), ("7", 7), ("0.5s", 0.5)]
+)
+def test_durations_have_units(text: str, seconds: float) -> None:
+    """A bare number is seconds."""
+    assert duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "s", "-1", "1w", "1 h", "1h30m", "nan", "inf", "1e3", "٣s"])
+def test_what_is_no_duration_is_refused(text: str) -> None:
+    """With an example of one that is."""
+    with pytest.raises(ValueError, match="such as 90s, 20m or 2h"):
+        duration(text)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://modelarts.eu-de.otc.t-systems.com",
+        "https://proxy.test:8443/modelarts",
+        "http://127.0.0.1:8080",
+        "http://127.9.9.9",
+        "http://[::1]:80",
+        "http://localhost:1",
+        "HTTPS://own.test",
+    ],
+)
+def test_endpoints_that_are_good(url: str) -> None:
+    """Anything over TLS, and this machine without it."""
+    assert base_url(url) == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://own.test",
+        "http://127.0.0.1.own.test",
+        "http://localhost.own.test",
+        "http://2130706433",
+        "http://127.1",
+        "http://169.254.169.254",
+        "http://user@localhost",
+        "https://user:word@own.test",
+        "https://own.test?a=b",
+        "https://own.test#a",
+        "own.test",
+        "ftp://own.test",
+        "https://",
+        "https://own.test:port",
+        "https://own.test:99999",
+        "https://[::1",
+        "https://own .test",
+        "https://own.test\\@other.test",
+        "https://own.test\n",
+    ],
+)
+def test_endpoints_that_are_refused(url: str) -> None:
+    """Credentials are not sent in the open, nor to a host that only looks right."""
+    with pytest.raises(InvalidInputError, match="--endpoint: "):
+        config.settings(config.from_flags({"endpoint": url}))
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.255.255.254", "::1"])
+def test_this_machine(host: str) -> None:
+    """The names under which plain http is allowed, and under which no proxy is asked."""
+    assert is_loopback(host)
