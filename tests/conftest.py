@@ -38,20 +38,24 @@ class BeyondLoopbackError(AssertionError):
 
 @pytest.fixture(scope="session", autouse=True)
 def no_way_out() -> Iterator[None]:
-    """Let no socket of this process connect to anything but this machine."""
-    connect, connect_ex = socket.socket.connect, socket.socket.connect_ex
+    """Let no socket of this process connect to, send to or ask for anything but this machine."""
 
-    def guarded(original: Callable[..., Any]) -> Callable[..., Any]:
-        def call(self: socket.socket, address: Any) -> Any:  # noqa: ANN401 - as the socket module has it
-            if self.family in (socket.AF_INET, socket.AF_INET6) and not _is_here(address[0]):
-                raise BeyondLoopbackError(address)
-            return original(self, address)
+    def guarded(original: Callable[..., Any], host_of: Callable[..., object]) -> Callable[..., Any]:
+        def call(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - as the socket module has it
+            host = host_of(*arguments)
+            if isinstance(host, str) and host and not _is_here(host):
+                raise BeyondLoopbackError(host)
+            return original(*arguments, **named)
 
         return call
 
+    def in_address(_: socket.socket, *arguments: Any) -> object:  # noqa: ANN401 - the address comes last
+        return arguments[-1][0] if isinstance(arguments[-1], tuple) else None
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(socket.socket, "connect", guarded(connect))
-        patch.setattr(socket.socket, "connect_ex", guarded(connect_ex))
+        for name in ("connect", "connect_ex", "sendto"):
+            patch.setattr(socket.socket, name, guarded(getattr(socket.socket, name), in_address))
+        patch.setattr(socket, "getaddrinfo", guarded(socket.getaddrinfo, lambda host, *_: host))
         yield
 
 
