@@ -18,6 +18,12 @@ _BY_STATUS = {
     408: (Kind.TROUBLE, "the service did not answer in time", "try again later"),
     429: (Kind.THROTTLED, "too many requests", "try again later"),
 }
+_BY_FAMILY = {
+    2: (Kind.TROUBLE, "the reply is none that the API gives", "check the endpoint"),
+    3: (Kind.REFUSED, "the endpoint redirects", "check the endpoint"),
+    4: (Kind.REFUSED, "the request is refused", "fix the request"),
+}
+
 # What the gateway's words after a refused credential mean; .github/API.md, section 4.
 _HINTS = {
     "AK access failed to reach the limit": "the key is locked for five minutes; correct the secret key first",
@@ -26,6 +32,7 @@ _HINTS = {
     "Get secretKey failed": "the access key is wrong, was deleted or belongs to another cloud",
     "verify aksk signature fail": "check the secret key; or a proxy has changed the request",
     "token expires": "the token has expired; get a new one",
+    "x-auth-token not found": "the token did not arrive; get a new one, and check the proxies on the way",
     "decrypt token fail": "the token is broken or belongs to another cloud; get a new one",
 }
 
@@ -59,6 +66,5 @@ def _by_code(status: int, code: str) -> Row | None:
 def _by_status(status: int, code: str) -> Row:
     if status in _BY_STATUS:
         return Row(status, code, *_BY_STATUS[status])
-    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
-        return Row(status, code, Kind.REFUSED, "the request is refused", "fix the request")
-    return Row(status, code, Kind.TROUBLE, "the service is in trouble", "try again later")
+    trouble = (Kind.TROUBLE, "the service is in trouble", "try again later")
+    return Row(status, code, *_BY_FAMILY.get(status // 100, trouble))

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
+from modelarts_export.errors import RefusedError
 from modelarts_export.replies import failure, is_word
 from modelarts_export.request import ExportRequest, tasks_path
 from modelarts_export.task import ExportTask
@@ -31,7 +32,12 @@ class Client:
         return self._task(dataset_id, str(task_id), {"path": request.path, **reply.fields})
 
     def show(self, dataset_id: str, task_id: str, *, timeout: float | None = None) -> ExportTask:
-        """Return the task as it is now. Raises what Transport.get raises; `timeout` is in seconds."""
+        """Return the task as it is now. `timeout` is in seconds.
+
+        Raises what Transport.get raises, and RefusedError for an ID that cannot be asked for.
+        """
+        if task_id in (".", ".."):
+            raise RefusedError(f"no URL can have the task ID {task_id!r}: HTTP libraries take it for a step")
         task = quote(task_id, safe="", errors="replace")  # an ID from the API may be any text
         path = f"{tasks_path(self._project_id, dataset_id)}/{task}"
         reply = self._transport.get(path, timeout=timeout)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from http import HTTPStatus
+from math import isfinite
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,8 +21,11 @@ from modelarts_export.errors import (
     TemporaryError,
     UnknownOutcomeError,
 )
+from modelarts_export.text import to_json
 
 _LONGEST_WORDS = 500  # characters of an error that is no JSON, such as a proxy's page
+_DEEPEST = 32  # levels of JSON; the API's own answers have four
+_CUT = "..."
 _PAIRS = (("error_code", "error_msg"), ("errorCode", "errorMsg"), ("code", "message"))
 _REQUEST_ID_HEADERS = ("X-Request-Id", "X-IAM-Trace-Id")
 _ERRORS: Mapping[Kind, type[ModelArtsExportError]] = {
@@ -52,9 +56,9 @@ class Reply:
 
     @cached_property
     def fields(self) -> dict[str, Any]:
-        """The JSON object of the reply, empty where it is none."""
+        """The JSON object of the reply, empty where it is none; bounded in depth, its numbers finite."""
         try:
-            value = json.loads(self.content)
+            value = _tame(json.loads(self.content), _DEEPEST)
         except (ValueError, RecursionError):
             return {}
         return value if isinstance(value, dict) else {}
@@ -64,6 +68,17 @@ class Reply:
         """What support asks for."""
         named = [self.headers.get(name) for name in _REQUEST_ID_HEADERS]
         return next((found for found in (*named, self.fields.get("request_id")) if is_word(found)), None)
+
+
+def _tame(value: Any, levels: int) -> Any:  # noqa: ANN401 - JSON of any shape comes in
+    """Return what every form of output can write: no NaN, and nothing below so many levels."""
+    if isinstance(value, dict | list) and not levels:
+        return _CUT
+    if isinstance(value, dict):
+        return {name: _tame(inner, levels - 1) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_tame(inner, levels - 1) for inner in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def failure(reply: Reply) -> ModelArtsExportError:
@@ -98,11 +113,19 @@ def _sentence(row: Row, words: str, code: str | None, reply: Reply) -> str:
 
 
 def _code_and_words(reply: Reply) -> tuple[str | None, str]:
-    target = urlsplit(reply.headers.get("Location", "")).netloc
+    target = _host(reply.headers.get("Location", ""))
     if HTTPStatus.MULTIPLE_CHOICES <= reply.status < HTTPStatus.BAD_REQUEST and target:
-        return None, f"redirected to {target.rpartition('@')[2]}, which is not followed"
+        return None, f"redirected to {target}, which is not followed"
     said = next(_said(reply.fields), None)
     return said or (None, reply.content.decode(errors="replace").strip()[:_LONGEST_WORDS])
+
+
+def _host(url: str) -> str:
+    """Return the host of a URL without a user, or nothing when it is no URL."""
+    try:
+        return urlsplit(url).netloc.rpartition("@")[2]
+    except ValueError:
+        return ""
 
 
 def _said(fields: Mapping[str, Any]) -> Iterator[tuple[str | None, str]]:
@@ -110,10 +133,14 @@ def _said(fields: Mapping[str, Any]) -> Iterator[tuple[str | None, str]]:
     for code_key, words_key in _PAIRS:
         code, words = fields.get(code_key), fields.get(words_key)
         if is_word(code) or isinstance(words, str):
-            yield str(code) if is_word(code) else None, words if isinstance(words, str) else ""
+            yield str(code) if is_word(code) else None, _as_words(words)
     for inner in fields.values():
         if isinstance(inner, dict):
             yield from _said(inner)
+
+
+def _as_words(value: object) -> str:
+    return value if isinstance(value, str) else "" if value is None else to_json(value)
 
 
 def is_word(value: object) -> bool:

@@ -1,5 +1,6 @@
 """Create an export task, and look at it once."""
 
+from dataclasses import replace
 from typing import Protocol
 
 from modelarts_export.client import Client
@@ -33,7 +34,8 @@ def submit(
     if not look:
         return task
     try:
-        return client.show(dataset_id, task.task_id, timeout=_GLANCE)
+        seen = client.show(dataset_id, task.task_id, timeout=_GLANCE)
     except ModelArtsExportError as error:
         listener.unseen(error)
         return task
+    return replace(seen, answer={**task.answer, **seen.answer})

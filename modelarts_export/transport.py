@@ -141,8 +141,15 @@ class Transport:
             self._on_call(Call(method=method, url=url, status=status, request_id=request_id, seconds=seconds))
 
 
+class _Session(requests.Session):
+    """A session that never looks where a redirect points; requests parses it even when told not to follow."""
+
+    def get_redirect_target(self, _response: requests.Response) -> None:
+        """Return nowhere."""
+
+
 def _session(base_url: str) -> requests.Session:
-    session = requests.Session()
+    session = _Session()
     session.headers.clear()
     session.headers.update(_HEADERS)
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))

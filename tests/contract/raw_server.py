@@ -1,0 +1,122 @@
+"""A server on this machine that does with each connection what the test tells it to, however rude."""
+
+import re
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from tests.conftest import Stub
+
+_PATIENCE = 5.0  # seconds; who has not left by then was to leave long before
+CREATED = b'{"task_id": "t1"}'
+
+
+@dataclass(kw_only=True)
+class RawServer:
+    """What a server heard; `over` is set at the end of the test, `gave_up` when a client hung until then."""
+
+    port: int
+    connections: int = 0
+    heard: list[bytes] = field(default_factory=list)
+    over: threading.Event = field(default_factory=threading.Event)
+    gave_up: bool = False
+
+    @property
+    def url(self) -> str:
+        """The base URL."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What points a client at this server."""
+        return Stub(url=self.url).variables
+
+    def read(self, peer: socket.socket) -> bytes:
+        """Read one request with its body, and remember it; nothing when the peer has left."""
+        request = b""
+        while not _is_whole(request):
+            chunk = peer.recv(65536)
+            if not chunk:
+                return b""
+            request += chunk
+        self.heard.append(request)
+        return request
+
+    def stall(self) -> None:
+        """Do nothing until the test is over."""
+        self.gave_up = not self.over.wait(_PATIENCE)
+
+
+def _is_whole(request: bytes) -> bool:
+    head, end, body = request.partition(b"\r\n\r\n")
+    length = re.search(rb"(?i)\r\ncontent-length: *([0-9]+)", head)
+    return bool(end) and len(body) >= int(length[1] if length else 0)
+
+
+Handler = Callable[[RawServer, socket.socket], object]
+
+
+@contextmanager
+def serving(handle: Handler, *, receive_buffer: int = 0) -> Iterator[RawServer]:
+    """Give every connection to the handler, one after the other, and close it; no client may hang."""
+    with socket.socket() as listener:
+        if receive_buffer:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        server = RawServer(port=listener.getsockname()[1])
+        thread = threading.Thread(target=_accept, args=(listener, server, handle), daemon=True)
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.over.set()
+            listener.shutdown(socket.SHUT_RDWR)  # wakes accept
+            thread.join(_PATIENCE)
+    assert not server.gave_up
+
+
+def _accept(listener: socket.socket, server: RawServer, handle: Handler) -> None:
+    while not server.over.is_set():
+        try:
+            peer, _ = listener.accept()
+        except OSError:
+            return
+        server.connections += 1
+        with peer:
+            peer.settimeout(_PATIENCE)
+            try:
+                handle(server, peer)
+            except OSError:
+                continue
+
+
+def replies(status: str, body: bytes = b"", *headers: str) -> Handler:
+    """Return a handler that answers every request of a connection with this."""
+    return turns(reply(status, body, *headers))
+
+
+def turns(*answers: bytes) -> Handler:
+    """Return a handler that gives one answer after the other on each connection, the last again and again."""
+
+    def handle(server: RawServer, peer: socket.socket) -> None:
+        left = list(answers)
+        while server.read(peer):
+            peer.sendall(left.pop(0) if len(left) > 1 else left[0])
+
+    return handle
+
+
+def reply(status: str, body: bytes = b"", *headers: str) -> bytes:
+    """Return a whole reply, such as `200 OK`."""
+    lines = (f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers)
+    return "\r\n".join((*lines, "", "")).encode("latin-1") + body
+
+
+def reset(peer: socket.socket) -> None:
+    """Close the connection with a reset."""
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    peer.close()
