@@ -13,17 +13,21 @@ from modelarts_export.field_types import identifier
 
 PREFIX = "MODELARTS_EXPORT_"
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_LONGEST = 366 * 86400.0  # seconds; no socket can wait for much longer
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smhd]?)")
 _REGION = re.compile(r"[a-z0-9-]{1,64}")
 _ENDPOINTS = {"eu-de": "https://modelarts.eu-de.otc.t-systems.com"}
 
 
 def duration(text: str) -> float:
-    """Return seconds: `90s`, `20m`, `2h`, `1d`, or a bare number of seconds. Raises ValueError otherwise."""
+    """Return seconds: `90s`, `20m`, `2h`, `1d`, or a bare number; up to a year. Raises ValueError."""
     match = _DURATION.fullmatch(text.strip().lower())
     if not match:
         raise ValueError(f"{text!r} is not a duration, such as 90s, 20m or 2h")
-    return float(match[1]) * _UNITS[match[2]]
+    seconds = float(match[1]) * _UNITS[match[2]]
+    if seconds > _LONGEST:
+        raise ValueError(f"{text!r} is longer than a year")
+    return seconds
 
 
 def _positive_duration(text: str) -> float:
@@ -48,7 +52,7 @@ def base_url(text: str) -> str:
         raise ValueError(f"{text!r} is not a URL that begins with https://")
     if "@" in url.netloc:
         raise ValueError("an endpoint has no user or password in it")
-    if url.query or url.fragment:
+    if "?" in text or "#" in text:
         raise ValueError(f"{text!r} has a query or a fragment; leave it out")
     if plain and not is_loopback(host):
         raise ValueError(f"plain http:// is for this machine only, not for {host}; use https://")

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, StrictBool, StrictInt, StrictStr, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, StrictBool, StrictInt, StrictStr
 
 _SCHEMES = ("obs://", "s3://")
 _PATH_LENGTH = range(3, 701)
 _NAME_LENGTH = range(1, 101)
 _LONGEST_SPAN = timedelta(days=30)
+_VISIBLE_ASCII = re.compile("[!-~]+")
 _IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _DECIMAL = re.compile(r"\+?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _CHINESE = "\u3400-\u4dbf\u4e00-\u9fff"  # the two blocks in use; a rarer ideograph is sent with a warning
@@ -143,6 +144,26 @@ def _hard(value: object) -> object:
     return known[str(value).lower()]
 
 
+def sample_id(value: str) -> str:
+    """Return a sample ID; no document gives its form, but no ID has a space or a control character."""
+    if not _VISIBLE_ASCII.fullmatch(value) and (not value or any(_is_blank(c) for c in value)):
+        raise ValueError("must be an ID, without spaces and control characters")
+    return value
+
+
+def _is_blank(character: str) -> bool:
+    return unicodedata.category(character)[0] in "CZ"
+
+
+def _in_unicode(value: str) -> str:
+    """Refuse what came from bytes that are not UTF-8; JSON could carry it, but no reader understands it."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"{value!r} has bytes that are not UTF-8") from None
+    return value
+
+
 def _whole_number(value: object) -> object:
     """Read the digits of a flag; a fraction or a truth value is left for the type to refuse."""
     return int(value) if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,18}", value) else value
@@ -162,5 +183,5 @@ SampleDir = Annotated[StrictStr, AfterValidator(_sample_dir)]
 HardFlag = Annotated[StrictStr, BeforeValidator(_hard)]
 Integer = Annotated[StrictInt, BeforeValidator(_whole_number)]
 Truth = Annotated[StrictBool, BeforeValidator(_truth)]
-Text = StrictStr
-SampleId = Annotated[StrictStr, StringConstraints(pattern=r"^[^\s\p{C}]+$"), Metavar("ID")]
+Text = Annotated[StrictStr, AfterValidator(_in_unicode)]
+SampleId = Annotated[StrictStr, AfterValidator(sample_id), Metavar("ID")]

@@ -1,5 +1,6 @@
 """Files that the user named, `-` being stdin."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -23,7 +24,7 @@ def read_text(name: str) -> str:
 
 def _content(name: str) -> bytes:
     if name != STDIN:
-        return Path(name).read_bytes()
+        return Path(os.fsdecode(name.encode(errors="surrogateescape"))).read_bytes()  # under LANG=C too
     stdin = getattr(sys, "stdin", None)  # None when the process was started with it closed
     if stdin is None:
         raise OSError("stdin is closed")

@@ -95,7 +95,7 @@ class SearchCondition(Part):
     score: Text | None = None
     slice_thickness: Text | None = None
     study_date: Text | None = None
-    time_in_video: Integer | None = None
+    time_in_video: Text | None = None
 
 
 class ExportParams(Part):

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import Any
 
-from modelarts_export.errors import Problem
+from modelarts_export.errors import Location, Problem
 from modelarts_export.field_types import is_doubtful_in_path, obs_directory
 from modelarts_export.request import searches
 from modelarts_export.vocabulary import DatasetType
@@ -119,10 +119,12 @@ def _fields_without_meaning(body: Body) -> Iterator[Problem]:
 
 
 def _filters_without_search(body: Body) -> Iterator[Problem]:
-    given = [name for name in _FILTERS if _params(body).get(name)]
+    given: list[Location] = [("export_params", name) for name in _FILTERS if _params(body).get(name)]
+    if body.get("sample_state"):
+        given.append(("sample_state",))
     if given and not searches(body.get("export_type", "search")):
         yield Problem(
-            location=("export_params", given[0]),
+            location=given[0],
             message="filters are documented for export type search only; the API may ignore them",
         )
 

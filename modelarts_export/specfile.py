@@ -1,6 +1,6 @@
 """Spec files: the mappings they hold, and where in the file each value stands."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,11 +24,12 @@ class Spec:
         values: Mapping[str, Any] = self.document.value
         return values
 
-    def faults(self) -> list[Problem]:
-        """Return what the reading refused: duplicate keys and the like."""
-        return [
-            _placed(Problem(message=fault.message), self.file, fault.mark) for fault in self.document.faults
-        ]
+    def with_faults(self, problems: Iterable[Problem]) -> list[Problem]:
+        """Return what the reading refused, duplicate keys and the like, and the problems at other places."""
+        document = self.document
+        faults = [_placed(Problem(message=fault.message), self.file, fault.mark) for fault in document.faults]
+        told = {fault.place for fault in faults}
+        return [*faults, *(problem for problem in problems if problem.place not in told)]
 
     def placed(self, problem: Problem) -> Problem:
         """Return the problem with its line and column, and with what to write where quotes are missing."""

@@ -17,7 +17,7 @@ from modelarts_export.field_types import Spelled, SpelledFloat, SpelledInt
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TAG = "tag:yaml.org,2002:"
-_EXPLICIT_TAG = re.compile(r"(&\S+\s+)?!")
+_EXPLICIT_TAG = re.compile(r"(&\S+(\s|#.*)+)?!")
 _DEEPEST = 200  # the composer recurses in C: without a bound, a hostile file ends the process
 _GLANCE = _DEEPEST // 2
 _DEEP_INDENT = re.compile(rf"^[ ?:-]{{{_GLANCE}}}", re.MULTILINE)
@@ -57,6 +57,10 @@ class Unquoted(Spelled):
     def __init__(self, spelling: str) -> None:
         """Keep the text; nothing in a request is a date."""
         self.spelling = spelling
+
+    def __repr__(self) -> str:
+        """Show it as the text that it looks like."""
+        return repr(self.spelling)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,8 +109,12 @@ def read(text: str) -> Iterator[Document]:
                 error.problem or "this is no YAML", _counted_from_one(error.problem_mark)
             ) from None
         yield from read(_json_as_yaml(text))
-    except (yaml.reader.ReaderError, UnicodeEncodeError) as error:
-        at = error.start if isinstance(error, UnicodeEncodeError) else error.position
+    except (
+        yaml.reader.ReaderError,
+        UnicodeEncodeError,
+    ):  # libyaml counts bytes, so that we look for ourselves
+        bad = yaml.reader.Reader.NON_PRINTABLE.search(text)
+        at = bad.start() if bad else 0
         raise UnreadableError(
             f"the character U+{ord(text[at]):04X} is not allowed", _place(text, at)
         ) from None
@@ -125,7 +133,7 @@ class _Reader:
         self._seen += 1
         if self._seen > _MOST_NODES:
             raise UnreadableError(f"more than {_MOST_NODES:,} values, aliases followed", _mark(node))
-        if _EXPLICIT_TAG.match(self._text, node.start_mark.index):
+        if _EXPLICIT_TAG.match(self._text, node.start_mark.index) and not _begins_with_its_key(node):
             self._refuse(node, f"explicit tags are refused; remove {_short(node.tag)}")
         if isinstance(node, yaml.ScalarNode):
             return _scalar(node)
@@ -166,6 +174,14 @@ class _Reader:
         return False
 
 
+def _begins_with_its_key(node: yaml.Node) -> bool:
+    """Tell whether a tag at the node's start is that of its first key, which has the same place."""
+    if not isinstance(node, yaml.MappingNode) or not node.value:
+        return False
+    first: yaml.Node = node.value[0][0]
+    return bool(first.start_mark.index == node.start_mark.index)
+
+
 def _key_refusal(key: yaml.Node) -> str:
     if not isinstance(key, yaml.ScalarNode):
         return "a key must be a string, not a list or a mapping"
@@ -181,7 +197,8 @@ def _scalar(node: yaml.ScalarNode) -> str | bool | Spelled | None:
         return None
     if kind == "bool":
         return _CONSTRUCT.construct_yaml_bool(node)
-    return _number(node, kind) or Unquoted(node.value)
+    number = _number(node, kind)
+    return Unquoted(node.value) if number is None else number
 
 
 def _number(node: yaml.ScalarNode, kind: str) -> Spelled | None:

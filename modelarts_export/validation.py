@@ -21,7 +21,6 @@ _WORDS = {
     "dict_type": "must be a mapping",
     "model_type": "must be a mapping",
     "string_type": "must be text",
-    "string_pattern_mismatch": "must be an ID, without spaces and control characters",
     "string_unicode": "has bytes that are not UTF-8",
 }
 

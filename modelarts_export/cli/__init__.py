@@ -48,7 +48,7 @@ def _program(
 
 def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] = os.environ) -> int:
     """Run a command line and return its exit code; `arguments` are those of the process otherwise."""
-    arguments = sys.argv[1:] if arguments is None else arguments
+    arguments = [_as_utf8(argument) for argument in sys.argv[1:]] if arguments is None else arguments
     output = _output(environ)
     try:
         code = app(
@@ -65,6 +65,14 @@ def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] = os
         output.bug(error)
         return ModelArtsExportError.exit_code
     return code if isinstance(code, int) else 0
+
+
+def _as_utf8(argument: str) -> str:
+    """Return what was typed; Python takes it for bytes when the locale is C and UTF-8 was not forced."""
+    try:
+        return os.fsencode(argument).decode()
+    except UnicodeError:
+        return argument
 
 
 def _output(environ: Mapping[str, str]) -> Output:

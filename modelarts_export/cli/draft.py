@@ -1,11 +1,12 @@
 """What the user asks for: flags laid over a spec, and each problem named where it was made."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from modelarts_export.errors import InvalidInputError, Location, Problem, dotted, invalid
-from modelarts_export.files import STDIN, read_text
+from modelarts_export.field_types import sample_id
+from modelarts_export.files import STDIN, read_text, shown
 from modelarts_export.request import ExportRequest
 from modelarts_export.validation import Export, validate
 
@@ -36,11 +37,11 @@ class Draft(Generic[Kind]):
         """Return the export and the warnings. Raises InvalidInputError with every problem there is."""
         if self.file == STDIN == self.samples_file:
             raise InvalidInputError("stdin cannot be both the spec (-f -) and the samples (--samples-file -)")
-        spec = _one_spec(self.file) if self.file else None
+        spec = None if self.file is None else _one_spec(self.file)
         given, unread = self._given()
         verdict = validate(self.kind, _laid_over(self._base(spec), given))
         problems = [self._placed(problem, given, spec) for problem in (*unread, *verdict.problems)]
-        problems += spec.faults() if spec else []
+        problems = spec.with_faults(problems) if spec else problems
         if problems or verdict.export is None:
             raise invalid(problems)
         return verdict.export, [self._placed(problem, given, spec) for problem in verdict.warnings]
@@ -48,7 +49,7 @@ class Draft(Generic[Kind]):
     def _given(self) -> tuple[dict[Location, Any], list[Problem]]:
         """Return the values of the flags as a spec would have them, and what could not be read."""
         given, problems = dict(self.flags), list[Problem]()
-        if self.samples_file:
+        if self.samples_file is not None:
             given[_SAMPLES] = [*given.get(_SAMPLES, []), *_sample_ids(self.samples_file)]
         if _SAMPLES in given:
             given[_SAMPLES] = list(dict.fromkeys(given[_SAMPLES]))
@@ -83,7 +84,7 @@ def _one_spec(file: str) -> "Spec":
 
     specs = read_specs(file)
     if len(specs) > 1:
-        raise InvalidInputError(f"{file} holds {len(specs)} documents; this command takes one")
+        raise InvalidInputError(f"{shown(file)} holds {len(specs)} documents; this command takes one")
     return specs[0]
 
 
@@ -103,13 +104,25 @@ def _laid_over(base: Mapping[str, Any], given: Mapping[Location, Any]) -> dict[s
 
 
 def _sample_ids(file: str) -> list[str]:
-    """Return the IDs of a file, one a line. Raises InvalidInputError when it has none."""
-    ids = [line.strip() for line in read_text(file).splitlines() if line.strip()]
+    """Return the IDs of a file, one a line. Raises InvalidInputError when it has none, or something else."""
+    lines = [(number, line.strip()) for number, line in enumerate(read_text(file).split("\n"), 1)]
+    ids = [(number, line) for number, line in lines if line]
     if not ids:
         raise InvalidInputError(
-            f"--samples-file: {file} has no sample ID; nothing would be exported, or everything"
+            f"--samples-file: {shown(file)} has no sample ID; it would export every sample"
         )
-    return ids
+    problems = [problem for number, line in ids for problem in _no_sample_id(file, number, line)]
+    if problems:
+        raise invalid(problems)
+    return [line for _, line in ids]
+
+
+def _no_sample_id(file: str, number: int, line: str) -> Iterator[Problem]:
+    try:
+        sample_id(line)
+    except ValueError as error:
+        place = f"--samples-file: {shown(file)}:{number}"
+        yield Problem(message=str(error), place=place, file=shown(file), line=number, column=1)
 
 
 def _condition(text: str, index: int, problems: list[Problem]) -> Any:  # noqa: ANN401 - see read_condition

@@ -1,0 +1,91 @@
+"""A `--search` condition, from words or from a mapping, as a spec would have it."""
+
+import shlex
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from modelarts_export.cli.conditions import read_condition
+from modelarts_export.request import SearchCondition
+
+ANY = settings(deadline=None, max_examples=150, derandomize=True)
+CAT, DOG = {"name": "cat"}, {"name": "dog"}
+# fmt: off
+CONDITIONS: list[tuple[str, dict[str, Any]]] = [
+    ("label=cat", {"label_list": {"labels": [CAT]}}),
+    ("label=cat,dog", {"label_list": {"labels": [CAT, DOG], "op": "OR"}}),
+    ("label=cat+dog", {"label_list": {"labels": [CAT, DOG], "op": "AND"}}),
+    ("label=cat,dog,cat", {"label_list": {"labels": [CAT, DOG, CAT], "op": "OR"}}),
+    ("'label=black cat'", {"label_list": {"labels": [{"name": "black cat"}]}}),
+    ("label='black cat',dog", {"label_list": {"labels": [{"name": "black cat"}, DOG], "op": "OR"}}),
+    ("meta.a=x", {"metadata": {"props": {"a": ["x"]}}}),
+    ("meta.a.b=x,y", {"metadata": {"props": {"a.b": ["x", "y"]}}}),
+    ("meta.a=x meta.b=y", {"metadata": {"op": "AND", "props": {"a": ["x"], "b": ["y"]}}}),
+    ("meta.a=x meta.b=y meta.c=z",
+     {"metadata": {"op": "AND", "props": {"a": ["x"], "b": ["y"], "c": ["z"]}}}),
+    ("hard=true  kvp=a=b", {"hard": "true", "kvp": "a=b"}),
+    (" label=cat\thard=1\n", {"label_list": {"labels": [CAT]}, "hard": "1"}),
+    ("score=0.9", {"score": "0.9"}),
+    ("labeler=#me", {"labeler": "#me"}),
+    ("{hard: true}", {"hard": True}),
+    (' {"hard": "1"}\n', {"hard": "1"}),
+    ("{label_list: {labels: [{name: cat}]}}", {"label_list": {"labels": [CAT]}}),
+]
+NO_CONDITIONS = [
+    ("", "at least one"), (" \t", "at least one"), ("a", "'a' is not key=value"), ("=a", "is not key=value"),
+    ("hard=", "is not key=value"), ("hard = 1", "'hard' is not key=value"), ("zzz=1", "unknown key 'zzz'"),
+    ("hrad=1", "did you mean hard?"), ("label_list=a", "label_list has parts; write label="),
+    ("metadata=a", "write meta.KEY="), ("meta.=a", "unknown key 'meta.'"), ("label=a,b+c", "mixes , and"),
+    ("label=,", "empty label"), ("label=a,", "empty label"), ("label=+a", "empty label"),
+    ("hard=1 hard=1", "'hard' stands in the condition a second time"), ("label=a label=b", "a second time"),
+    ("meta.a=1 meta.b=2 meta.a=3", "'meta.a' stands in the condition a second time"),
+    ("'label=a", "without its end"), ("label=a\\", "without its end"), ("{", "is no YAML at column"),
+    ("{hard: 1}\n---\n{hard: 0}", "write one condition"), ("{hard: 1, hard: 0}", "a second time"),
+    ("{<<: {hard: 1}}", "merge keys"), ("{1: a}", 'write "1"'), ("{hard: !!str 1}", "explicit tags"),
+    ("{a: &a [*a]}", "contains it"), (100_000 * "{", "is no YAML"), ("{\x00}", "U.0000 is not allowed"),
+    ("{数据: \x00}", "U.0000 is not allowed"), ("{\ud800: a}", "U.D800 is not allowed"),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("text", "condition"), CONDITIONS)
+def test_conditions(text: str, condition: dict[str, Any]) -> None:
+    assert read_condition(text) == condition
+
+
+@pytest.mark.parametrize(("text", "words"), NO_CONDITIONS, ids=lambda text: text[:30])
+def test_no_conditions(text: str, words: str) -> None:
+    with pytest.raises(ValueError, match=words.replace("?", r"\?").replace(".", r"\.").replace("U\\.", "U.")):
+        read_condition(text)
+
+
+PLAIN_KEYS = sorted(SearchCondition.model_fields.keys() - {"label_list", "metadata"})
+
+
+@pytest.mark.parametrize("key", PLAIN_KEYS)
+def test_each_plain_field_is_a_key(key: str) -> None:
+    assert read_condition(f"{key}=x") == {key: "x"}
+
+
+@given(pairs=st.dictionaries(st.sampled_from(PLAIN_KEYS), st.text(min_size=1), min_size=1))
+@ANY
+def test_any_values_survive_a_shell(pairs: dict[str, str]) -> None:
+    """Words that are quoted as for a shell are read back as they were."""
+    assert read_condition(shlex.join(f"{key}={value}" for key, value in pairs.items())) == pairs
+
+
+KEYS = st.sampled_from(["label", "meta.a", "meta.", "label_list", "hard", "kvp", "zzz", ""])
+VALUES = st.sampled_from(["=", "=a", "=a,b", "=a+b", "=a,+", "='", ""])
+WORDS = st.lists(st.tuples(KEYS, VALUES).map("".join)).map(" ".join)
+MAPPINGS = st.text("{}[]:, \n\t\"'&*!|>-?#%@`<\\ab1\x00é😀", max_size=30).map("{".__add__)
+
+
+@given(text=st.one_of(st.text(), WORDS, MAPPINGS))
+@ANY
+def test_any_text_is_a_condition_or_a_value_error(text: str) -> None:
+    try:
+        read_condition(text)
+    except ValueError as error:
+        assert str(error)  # noqa: PT017 - either end is right

@@ -1,0 +1,208 @@
+"""The rules between fields, and the validation that asks them: over any mapping, in words, never raising."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from modelarts_export.errors import Location, Problem
+from modelarts_export.request import ExportRequest, ToNewDataset, ToObs, searches, with_defaults
+from modelarts_export.rules import errors_in, warnings_in
+from modelarts_export.validation import KINDS, kind_of, validate
+from modelarts_export.vocabulary import ExportDest, ExportType, SampleState
+
+ANY = settings(deadline=None, max_examples=150, derandomize=True)
+PARAMS = "export_params"
+WORK, NAME = "export_new_dataset_work_path", "export_new_dataset_name"
+VERSION = "export_dataset_version_name"
+Body = dict[str, Any]
+Found = list[tuple[Location, str]]
+
+
+def new(**params: object) -> Body:
+    """Return a body with a path and these export_params."""
+    return {"path": "/b/d/", PARAMS: params}
+
+
+def asked(*label_lists: object) -> Body:
+    """Return a body that searches for these label lists, one a condition."""
+    return {PARAMS: {"search_conditions": [{"label_list": asked} for asked in label_lists]}}
+
+
+def labels(place: int) -> Location:
+    """Return the location of a condition's label_list."""
+    return (PARAMS, "search_conditions", place, "label_list")
+
+
+TWO = [{"name": "a"}, {"name": "b"}]
+# fmt: off
+ERRORS: list[tuple[Body, Found]] = [
+    ({}, []),
+    (new(**{WORK: "/b/d/"}), [((PARAMS, WORK), "'/b/d/' is the same as path '/b/d/'")]),
+    (new(**{WORK: "obs://b/d"}), [((PARAMS, WORK), "'/b/d/' is the same as path '/b/d/'")]),
+    (new(**{WORK: "/b/d/e"}), [((PARAMS, WORK), "'/b/d/e/' lies inside path '/b/d/'")]),
+    ({"path": "S3://b/d", PARAMS: {WORK: "/b/d/e/f/"}}, [((PARAMS, WORK), "lies inside path")]),
+    (new(**{WORK: "/b/dd/"}), []),
+    (new(**{WORK: "/b/D/"}), []),
+    (new(**{WORK: "/c/b/d/"}), []),
+    ({"path": "/b/d/e/", PARAMS: {WORK: "/b/d/"}}, []),
+    ({"path": "b", PARAMS: {WORK: "b"}}, []),
+    ({"path": 3, PARAMS: {WORK: ["/b/d/"]}}, []),
+    ({PARAMS: {WORK: "/b/d/"}}, []),
+    ({"path": "/b/d/", PARAMS: [WORK]}, []),
+    (asked({"labels": TWO}), [(labels(0), "several labels need op: AND")]),
+    (asked({"labels": TWO, "op": None}), [(labels(0), "several labels need op")]),
+    (asked({"labels": TWO, "op": "OR"}, {"labels": TWO}, {"labels": TWO}), [(labels(i), "") for i in (1, 2)]),
+    (asked({"labels": TWO[:1]}, {"labels": []}, {}, None, "cat", {"labels": "ab"}), []),
+    (new(search_conditions=[None, "a", {"hard": 1}, ["a"]]), []),
+    (new(search_conditions={"label_list": {"labels": TWO}}), []),
+]
+WARNINGS: list[tuple[Body, Found]] = [
+    ({}, []),
+    (new(), []),
+    ({"path": "/b/v1.2 é/"}, [(("path",), "'.' in a path is not documented")]),
+    ({"path": "/b/a b/"}, [(("path",), "' ' in a path is not documented")]),
+    (new(**{WORK: "/b/é/"}), [((PARAMS, WORK), "'é' in a path is not documented")]),
+    ({"path": "/b/桶-_9/"}, []),
+    ({"path": ["."]}, []),
+    (new(**{NAME: "9a"}), [((PARAMS, NAME), "'9a' does not start with a letter")]),
+    (new(**{NAME: "_a"}), [((PARAMS, NAME), "does not start with a letter")]),
+    (new(**{NAME: "数据"}), []),
+    (new(**{NAME: ""}), []),
+    (new(**{NAME: 9}), []),
+    (new(**{VERSION: "V 1"}), [((PARAMS, VERSION), "'V 1' is not 1 to 32 letters, digits")]),
+    (new(**{VERSION: 33 * "v"}), [((PARAMS, VERSION), "is not 1 to 32 letters")]),
+    (new(**{VERSION: ""}), [((PARAMS, VERSION), "is not 1 to 32 letters")]),
+    (new(**{VERSION: 32 * "v"}), []),
+    ({"status": 0}, [(("status",), "no meaning")]),
+    ({"task_id": "t"}, [(("task_id",), "no meaning")]),
+    ({"status": None, "task_id": None}, []),
+    ({"export_type": 2, PARAMS: {"samples": ["a"]}}, [((PARAMS, "samples"), "export type search only")]),
+    ({"export_type": "all", PARAMS: {"search_conditions": [{}]}}, [((PARAMS, "search_conditions"), "only")]),
+    ({"export_type": "0", PARAMS: {"sample_state": "accepted"}}, [((PARAMS, "sample_state"), "filters are")]),
+    ({"export_type": 2, "sample_state": "accepted"}, [(("sample_state",), "filters are")]),
+    ({"export_type": 2, PARAMS: {"samples": [], "search_conditions": None, "sample_state": ""}},
+     [((PARAMS, "samples"), "the list is empty")]),
+    ({"export_type": "SEARCH", PARAMS: {"samples": ["a"]}}, []),
+    ({"export_type": 3, PARAMS: {"samples": ["a"]}}, []),
+    (new(samples=["a"]), []),
+    (new(samples=["a"], search_conditions=[{}]), [((PARAMS, "search_conditions"), "samples together")]),
+    (new(samples=[], search_conditions=[{}]), [((PARAMS, "samples"), "the list is empty")]),
+    (new(samples=None), []),
+]
+EXPORTABLE = [0, 1, 3, 900, "custom", "Object-Detection", None, 7, "tabel", [100]]
+DOUBTFUL = [100, 101, 102, 200, 201, 202, 400, 600, "table", "VIDEO", "100"]
+# fmt: on
+
+
+def check(problems: list[Problem], found: Found) -> None:
+    """Compare problems with locations and words of messages."""
+    assert [problem.location for problem in problems] == [location for location, _ in found]
+    assert all(words in problem.message for problem, (_, words) in zip(problems, found, strict=True))
+
+
+@pytest.mark.parametrize(("body", "found"), ERRORS)
+def test_what_the_api_would_refuse(body: Body, found: Found) -> None:
+    check(list(errors_in(body)), found)
+
+
+@pytest.mark.parametrize(("body", "found"), WARNINGS)
+def test_what_the_documents_leave_open(body: Body, found: Found) -> None:
+    check(list(warnings_in(body)), found)
+
+
+@pytest.mark.parametrize("code", DOUBTFUL)
+def test_a_dataset_type_that_most_documents_exclude_warns(code: object) -> None:
+    check(list(warnings_in({"dataset_type": code})), [(("dataset_type",), "datasets cannot be exported")])
+
+
+@pytest.mark.parametrize("code", EXPORTABLE)
+def test_a_dataset_type_that_is_exportable_or_wrong_does_not_warn(code: object) -> None:
+    check(list(warnings_in({"dataset_type": code})), [])
+
+
+STATE = {"sample_state": SampleState.ANY}
+DEFAULTS: list[tuple[Body, Body]] = [
+    ({}, {"export_type": ExportType.SEARCH, PARAMS: STATE}),
+    ({"export_type": "Search"}, {"export_type": "Search", PARAMS: STATE}),
+    ({"export_type": 0}, {"export_type": 0}),
+    ({"export_type": None}, {"export_type": None}),
+    ({"export_type": [3]}, {"export_type": [3]}),
+    ({"export_type": 3, PARAMS: None}, {"export_type": 3, PARAMS: None}),
+    ({"export_type": 3, PARAMS: {"a": 1}}, {"export_type": 3, PARAMS: {**STATE, "a": 1}}),
+    ({"export_type": 3, PARAMS: {"sample_state": None}}, {"export_type": 3, PARAMS: {"sample_state": None}}),
+    ({"export_type": 3, "sample_state": "x"}, {"export_type": 3, "sample_state": "x"}),
+    ({"export_type": 3, "sample_state": None}, {"export_type": 3, "sample_state": None, PARAMS: STATE}),
+]
+
+
+@pytest.mark.parametrize(("given_body", "filled"), DEFAULTS)
+def test_defaults_and_their_exceptions(given_body: Body, filled: Body) -> None:
+    before = repr(given_body)
+    assert with_defaults(given_body) == filled
+    assert repr(given_body) == before
+
+
+@pytest.mark.parametrize("value", [3, "3", "search", "SEARCH", ExportType.SEARCH])
+def test_spellings_of_search(value: object) -> None:
+    assert searches(value)
+    assert not any(map(searches, [0, "all", None, "", 3.0, True, [3], ExportType.ALL]))
+
+
+UNSAID: list[Body] = [{}, {PARAMS: None}, {PARAMS: {}}, {PARAMS: {"export_dest": None}}, {PARAMS: []}]
+
+
+def test_the_destination_names_the_kind() -> None:
+    assert {dest: kind_of({PARAMS: {"export_dest": dest.word.lower()}}) for dest in ExportDest} == KINDS
+    assert all(kind_of(body) is ToObs for body in UNSAID)
+
+
+KEYS = """path export_type dataset_type version_id with_column_header sample_state status task_id
+export_params dataset_id project_id name export_dest samples search_conditions train_sample_ratio
+clear_hard_property hard label_list labels op property metadata props sample_time sample_dir frame_in_video
+type export_new_dataset_name export_new_dataset_work_path""".split()  # noqa: SIM905 - shorter so
+LEAVES = st.sampled_from([None, True, 0, 2.5, float("nan"), "", "/b/d/", "NEW_DATASET", "DIR", "a", "\ud800"])
+NAMES = st.sampled_from(KEYS) | st.text()
+VALUES = st.recursive(
+    LEAVES | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4),
+    max_leaves=15,
+)
+LABELS = st.fixed_dictionaries({}, optional=dict.fromkeys(["name", "op", "property", "type"], VALUES))
+LABEL_LISTS = st.fixed_dictionaries({"labels": st.lists(LABELS, max_size=3) | VALUES})
+METADATA = st.fixed_dictionaries({"props": VALUES})
+CONDITIONS = st.fixed_dictionaries(
+    {},
+    optional={
+        "hard": VALUES,
+        "label_list": VALUES | LABEL_LISTS,
+        "metadata": VALUES | METADATA,
+        "sample_time": VALUES,
+        "zzz": VALUES,
+    },
+)
+SEARCHES = st.lists(CONDITIONS, max_size=2) | VALUES
+EXPORT_PARAMS = st.fixed_dictionaries(
+    {}, optional={"search_conditions": SEARCHES, "samples": VALUES, WORK: VALUES}
+)
+WHOLE = st.fixed_dictionaries(
+    {"path": VALUES}, optional={"export_type": VALUES, PARAMS: VALUES | EXPORT_PARAMS}
+)
+BODIES = WHOLE | st.dictionaries(NAMES, VALUES, max_size=5)
+
+
+@pytest.mark.parametrize("kind", [ToObs, ToNewDataset])
+@given(body=BODIES)
+@ANY
+def test_any_mapping_is_an_export_or_has_problems(kind: type[ExportRequest], body: Body) -> None:
+    """Nothing is raised; an export can be sent, and its body, as a spec, is the same export again."""
+    verdict = validate(kind, body)
+    assert (verdict.export is None) == bool(verdict.problems)
+    assert all(problem.message for problem in (*verdict.problems, *verdict.warnings))
+    if verdict.export:
+        sent = verdict.export.request.wire()
+        assert sent.isascii()
+        assert "dataset_id" not in verdict.export.request.body()
+        again = validate(kind, {"sample_state": None, PARAMS: None, **verdict.export.request.body()})
+        assert not again.problems

@@ -1,0 +1,218 @@
+"""YAML as plain values that remember their place; what YAML would read by surprise is refused."""
+
+import json
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from modelarts_export.field_types import Spelled
+from modelarts_export.strict_yaml import Document, Mark, UnreadableError, read
+
+ANY = settings(deadline=None, max_examples=150, derandomize=True)
+
+
+def one(text: str) -> Document:
+    """Return the only document of a text."""
+    (document,) = read(text)
+    return document
+
+
+def plain(value: Any) -> Any:  # noqa: ANN401 - see Document.value
+    """Return a value with the spelling in the place of each number and date."""
+    if isinstance(value, dict):
+        return {key: plain(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [plain(inner) for inner in value]
+    return f"<{value.spelling}>" if isinstance(value, Spelled) else value
+
+
+# fmt: off
+VALUES: list[tuple[str, object]] = [
+    ("a: text", {"a": "text"}),
+    ("a: 'no'", {"a": "no"}),
+    ('a: "0123"', {"a": "0123"}),
+    ("a: |\n  b\n  c\n", {"a": "b\nc\n"}),
+    ("a: no", {"a": False}),
+    ("a: On", {"a": True}),
+    ("a:\nb: ~\nc: null", {"a": None, "b": None, "c": None}),
+    ("a: 0", {"a": "<0>"}),
+    ("a: 0.80", {"a": "<0.80>"}),
+    ("a: 0123", {"a": "<0123>"}),
+    ("a: 0x1F", {"a": "<0x1F>"}),
+    ("a: 1_000", {"a": "<1_000>"}),
+    ("a: 12:30:45", {"a": "<12:30:45>"}),
+    ("a: .inf", {"a": "<.inf>"}),
+    ("a: -0.5", {"a": "<-0.5>"}),
+    ("a: 2026-01-02", {"a": "<2026-01-02>"}),
+    ("a: 2026-13-45", {"a": "<2026-13-45>"}),
+    ("a: =", {"a": "<=>"}),
+    (f"a: {5000 * '9'}", {"a": f"<{5000 * '9'}>"}),
+    ("a: 1e5", {"a": "1e5"}),
+    ("a: 09", {"a": "09"}),
+    ("[1, {a: [b]}]", ["<1>", {"a": ["b"]}]),
+    ("- a\n-\n- - b", ["a", None, ["b"]]),
+    ("text", "text"),
+    ("a: &x [b]\nc: *x\nd: *x", {"a": ["b"], "c": ["b"], "d": ["b"]}),
+    ('{"a":\t[1,\t"b"],\n\t"c": null}', {"a": ["<1>", "b"], "c": None}),
+    ('{"a": "\\ud83d\\ude00 \\u6876 \\/"}', {"a": "😀 桶 /"}),
+    ('{"a": "b\tc"}', {"a": "b\tc"}),
+    ("\ufeffa: b", {"a": "b"}),
+    ("%YAML 1.1\n---\na: b\n...\n", {"a": "b"}),
+    ("a: b # c\r\nd: e\r\n", {"a": "b", "d": "e"}),
+]
+FAULTS = [
+    ("a: 1\nb: 2\na: 3", "the key 'a' stands here a second time", (3, 1), {"a": "<1>", "b": "<2>"}),
+    ("a: {b: 1, b: 2}", "the key 'b' stands here a second time", (1, 11), {"a": {"b": "<1>"}}),
+    ("x: &x {a: 1}\ny:\n  <<: *x\n", "merge keys (<<) are refused", (3, 3), {"x": {"a": "<1>"}, "y": {}}),
+    ("a: !!str 1", "explicit tags are refused; remove !!str", (1, 4), {"a": "1"}),
+    ("a: &x # c\n  !!str 1", "explicit tags are refused", (1, 4), {"a": "1"}),
+    ("!!str a: 1", "explicit tags are refused; remove !!str", (1, 1), {}),
+    ("a: ! b", "explicit tags are refused", (1, 4), {"a": "b"}),
+    ("a: !<tag:yaml.org,2002:str> 1", "explicit tags are refused", (1, 4), {"a": "1"}),
+    ("a: &x !!str 1", "explicit tags are refused", (1, 4), {"a": "1"}),
+    ("a: !!seq [b]", "explicit tags are refused; remove !!seq", (1, 4), {"a": ["b"]}),
+    ("!!map {a: b}", "explicit tags are refused; remove !!map", (1, 1), {"a": "b"}),
+    ("数据: 桶\na: !!str 1", "explicit tags are refused", (2, 4), {"数据": "桶", "a": "1"}),
+    ("{!!str a: b}", "explicit tags are refused; remove !!str", (1, 2), {}),
+    ("1: a", 'YAML does not read the key 1 as a string; write "1"', (1, 1), {}),
+    ("no: a", 'YAML does not read the key no as a string; write "no"', (1, 1), {}),
+    ("~: a", 'write "~"', (1, 1), {}),
+    ("=: a", 'write "="', (1, 1), {}),
+    ("? [a, b]\n: c", "a key must be a string, not a list or a mapping", (1, 3), {}),
+    ("{a: b}: c", "a key must be a string, not a list or a mapping", (1, 1), {}),
+]
+UNREADABLE = [
+    ("a: b: c", "mapping values are not allowed", (1, 5)),
+    ("a: [b", "expected", (2, 1)),
+    ("a: *b", "undefined alias", (1, 4)),
+    ("a: @b", "cannot start any token", (1, 4)),
+    ("a: b\n  c: d", "mapping values are not allowed", (2, 4)),
+    ("a: &a [*a]", "contains it", (1, 4)),
+    ("a: &a {b: {c: *a}}", "contains it", (1, 4)),
+    ("a: b\0", "the character U+0000 is not allowed", (1, 5)),
+    ("a: 桶\nb: 桶\0", "the character U+0000 is not allowed", (2, 5)),
+    ("a: \x1b", "the character U+001B is not allowed", (1, 4)),
+    ("a: \ud800", "the character U+D800 is not allowed", (1, 4)),
+    ("a: b\n---\nc: d: e", "mapping values are not allowed", (3, 5)),
+    (201 * "[" + 201 * "]", "nested more than 200 deep", (1, 201)),
+    ('{"' + 2000 * "a" + '": 1}', "expected", (1, 2004)),
+    ('{"a": "\\ud800"}', "Unicode character escape", (1, 10)),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("text", "value"), VALUES, ids=lambda value: str(value)[:40])
+def test_values(text: str, value: object) -> None:
+    document = one(text)
+    assert plain(document.value) == value
+    assert document.faults == []
+
+
+@pytest.mark.parametrize(("text", "message", "place", "value"), FAULTS)
+def test_faults(text: str, message: str, place: tuple[int, int], value: object) -> None:
+    """Each is told once, with its place; the rest of the document is read all the same."""
+    document = one(text)
+    assert [(fault.mark.line, fault.mark.column) for fault in document.faults] == [place]
+    assert message in document.faults[0].message
+    assert plain(document.value) == value
+
+
+@pytest.mark.parametrize(("text", "message", "place"), UNREADABLE, ids=lambda value: str(value)[:40])
+def test_unreadable_texts(text: str, message: str, place: tuple[int, int]) -> None:
+    with pytest.raises(UnreadableError, match=message.replace("+", r"\+")) as caught:
+        list(read(text))
+    assert (caught.value.mark.line, caught.value.mark.column) == place
+
+
+def test_every_fault_is_told() -> None:
+    faults = one("a: !!str 1\na: 2\n3: {b: 1, b: 2, <<: {}}\nc: {d: 1, d: 2, <<: {}}").faults
+    assert [fault.mark.line for fault in faults] == [1, 2, 3, 4, 4]
+
+
+@pytest.mark.parametrize(("text", "count"), [("", 0), ("# a\n", 0), ("---\n", 1), ("a\n---\nb\n---\n", 3)])
+def test_documents_are_counted(text: str, count: int) -> None:
+    assert len(list(read(text))) == count
+
+
+def test_nesting_is_bounded_and_deep_enough() -> None:
+    assert one(200 * "[" + 200 * "]").value
+    assert one("[" + 500 * "[]," + "]").value
+    for text in ("[" * 100_000, "{a: " * 100_000, "- " * 100_000, "? " * 100_000):
+        with pytest.raises(UnreadableError, match="nested more than 200 deep"):
+            list(read(text))
+
+
+SPEC = "path: /b/d/\nexport_params:\n  samples: [a, 0123]\n  'search_conditions':\n  - hard: yes\n"
+PLACES: list[tuple[tuple[str | int, ...], bool, tuple[int, int], str | None]] = [
+    ((), False, (1, 1), None),
+    (("path",), False, (1, 7), "/b/d/"),
+    (("path",), True, (1, 1), "/b/d/"),
+    (("export_params",), False, (3, 3), None),
+    (("export_params", "samples"), False, (3, 12), None),
+    (("export_params", "samples"), True, (3, 3), None),
+    (("export_params", "samples", 1), False, (3, 16), "0123"),
+    (("export_params", "samples", 2), False, (3, 12), None),
+    (("export_params", "search_conditions"), True, (4, 3), None),
+    (("export_params", "search_conditions", 0, "hard"), False, (5, 11), "yes"),
+    (("export_params", "search_conditions", 0, "kvp"), False, (5, 5), None),
+    (("export_params", "nothing", "more"), False, (3, 3), None),
+    (("path", "deeper"), False, (1, 7), None),
+    (("path", 0), False, (1, 7), None),
+    (("nothing",), True, (1, 1), None),
+]
+
+
+@pytest.mark.parametrize(("location", "key", "place", "text"), PLACES)
+def test_places(location: tuple[str | int, ...], key: bool, place: tuple[int, int], text: str | None) -> None:  # noqa: FBT001 - a column of the table
+    """A place that does not exist is that of the innermost value around it."""
+    document = one(SPEC)
+    assert document.mark(location, key=key) == Mark(line=place[0], column=place[1])
+    assert document.plain_text(location) == text
+
+
+def test_quoted_text_is_not_plain() -> None:
+    document = one("a: 'b'\nc: \"d\"\ne: |\n  f\ng: h")
+    assert [document.plain_text((key,)) for key in "aceg"] == [None, None, None, "h"]
+
+
+SIGNS = st.text("{}[]:,- \n\t\"'&*!|>?#%@`<=~\\ab01\x00\x85é😀\ufeff\u2028\ud800", max_size=40)
+
+
+@given(text=st.one_of(st.text(), SIGNS))
+@ANY
+def test_any_text_is_read_or_unreadable(text: str) -> None:
+    """Whatever stands in a file, nothing else is raised, and every place lies in the text."""
+    try:
+        documents = list(read(text))
+    except UnreadableError as error:
+        marks = [error.mark]
+    else:
+        marks = [fault.mark for document in documents for fault in document.faults]
+    assert all(mark.line >= 1 and mark.column >= 1 for mark in marks)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=20), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(value=JSON, indent=st.sampled_from([None, 1, "\t"]), ascii_only=st.booleans())
+@ANY
+def test_json_is_read_as_json(value: object, indent: str | None, ascii_only: bool) -> None:  # noqa: FBT001 - drawn
+    """Every JSON text means what JSON says, however it is spaced and escaped."""
+    text = json.dumps(value, indent=indent, ensure_ascii=ascii_only)
+    if ascii_only or all(c.isprintable() or c in "\n\t" for c in text):
+        document = one(text)
+        assert (document.value, document.faults) == (value, [])
+
+
+@given(value=JSON)
+@ANY
+def test_what_pyyaml_writes_is_read_as_it_was(value: object) -> None:
+    document = one(yaml.safe_dump(value))
+    assert (document.value, document.faults) == (value, [])

@@ -1,0 +1,106 @@
+"""The enumerations: each value has a word and a code, and is read by both."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from modelarts_export import vocabulary
+from modelarts_export.field_types import SpelledInt
+from modelarts_export.vocabulary import Choice, DatasetType, ExportType, SampleState, nearest
+
+ANY = settings(deadline=None, max_examples=50, derandomize=True)
+KINDS = [kind for kind in vars(vocabulary).values() if isinstance(kind, type) and issubclass(kind, Choice)]
+MEMBERS = [member for kind in KINDS if kind is not Choice for member in kind.__members__.values()]
+LETTER_CASES = (str, str.lower, str.upper, str.title, str.swapcase)
+NO_VALUES = [
+    None,
+    True,
+    False,
+    3.0,
+    1.5,
+    [],
+    ["search"],
+    {},
+    {"a": 1},
+    b"search",
+    object(),
+    " search",
+    "search\n",
+]
+
+
+def test_there_are_the_documented_enumerations() -> None:
+    """Nine of them with 43 values, counting "" for any state."""
+    assert len(KINDS) == 10
+    assert len(MEMBERS) == 43
+
+
+@pytest.mark.parametrize("member", MEMBERS, ids=str)
+def test_a_value_is_read_by_word_and_by_code_in_any_letter_case(member: Choice) -> None:
+    for name in (member.word, str(member.code)):
+        assert {type(member).read(case(name)) for case in LETTER_CASES} == {member}
+    assert type(member).read(member) is member
+    assert type(member).read(member.code) is member
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_no_spelling_means_two_values(kind: type[Choice]) -> None:
+    spellings = [{member.word.lower(), str(member.code).lower()} for member in kind]
+    assert len(set().union(*spellings)) == sum(map(len, spellings))
+
+
+@pytest.mark.parametrize("value", NO_VALUES, ids=repr)
+def test_what_is_no_text_and_no_whole_number_is_no_value(value: object) -> None:
+    with pytest.raises(ValueError, match="is not one of labeled, unlabeled, all, search"):
+        ExportType.read(value)
+
+
+def test_a_number_of_a_file_is_a_code() -> None:
+    number = SpelledInt(0)
+    number.spelling = "0"
+    assert ExportType.read(number) is ExportType.LABELED
+
+
+@pytest.mark.parametrize("word", ["all", "ALL", "All"])
+def test_a_bare_all_is_explained(word: str) -> None:
+    with pytest.raises(ValueError, match="__ALL__ means labeled samples only; write labeled, or leave"):
+        SampleState.read(word)
+
+
+@pytest.mark.parametrize("word", ["none", "None"])
+def test_a_bare_none_is_explained(word: str) -> None:
+    with pytest.raises(ValueError, match="__NONE__ means unlabeled samples only; write unlabeled, or leave"):
+        SampleState.read(word)
+
+
+def test_words_are_shown_and_the_empty_one_is_not() -> None:
+    assert DatasetType.words()[:3] == ["image-classification", "object-detection", "image-segmentation"]
+    assert "" not in SampleState.words()
+    assert len(SampleState.words()) == 13
+
+
+NEAREST = [
+    ("serch", ["labeled", "search"], "; did you mean search?"),
+    ("SERCH", ["labeled", "Search"], "; did you mean Search?"),
+    ("export_typ", ["export_format", "export_type"], "; did you mean export_type?"),
+    ("zzz", ["labeled", "search"], ""),
+    ("", ["labeled"], ""),
+    ("labeled", [], ""),
+]
+
+
+@pytest.mark.parametrize(("word", "known", "said"), NEAREST)
+def test_the_nearest_word_is_named_when_there_is_one(word: str, known: list[str], said: str) -> None:
+    assert nearest(word, known) == said
+
+
+@pytest.mark.parametrize(
+    "kind", [kind for kind in KINDS if kind is not Choice], ids=lambda kind: kind.__name__
+)
+@given(value=st.one_of(st.text(), st.integers(), st.floats(), st.booleans(), st.none(), st.lists(st.text())))
+@ANY
+def test_any_value_is_a_member_or_a_value_error_in_words(kind: type[Choice], value: object) -> None:
+    try:
+        assert kind.read(value) in kind
+    except ValueError as error:
+        assert repr(value) in str(error)  # noqa: PT017 - either end is right
