@@ -2,16 +2,23 @@
 
 import calendar
 import hmac
+import math
 import re
 import time
 from dataclasses import dataclass, field
+from threading import Lock
 
 from modelarts_export import signing
 from modelarts_export.sandbox.exchange import Refusal, Request
 
 TOLERANCE = 15 * 60
 """How far X-Sdk-Date may be from the server's clock, in seconds (API.md, section 6.1)."""
+MOST_FAILURES = 5
+"""How often in a row an access key may fail; one failure more locks it (API.md, section 4)."""
+LOCKED_FOR = 5 * 60
+"""How long it is locked, in seconds."""
 
+_UNAUTHORIZED = 401
 _UNVERIFIED = "verify aksk signature fail"
 _CLAIM = re.compile(
     rf"{signing.ALGORITHM} Access=(?P<access_key>[^,\s]+),\s*"
@@ -36,12 +43,16 @@ class Credentials:
         """
         trouble = self._trouble(request, now)
         if trouble:
-            message = f"Incorrect IAM authentication information: {trouble}"
-            return Refusal(status=401, code="APIGW.0301", message=message)
+            return _unauthenticated(trouble)
         if {project_id, request.header("X-Project-Id") or project_id} != {self.project_id}:
             message = "The project is not that of the credentials"
             return Refusal(status=403, code="ModelArts.0210", message=message)
         return None
+
+    def claimed_in(self, request: Request) -> bool:
+        """Return whether a request claims to be signed with the access key."""
+        claim = _CLAIM.fullmatch(request.header("Authorization") or "")
+        return claim is not None and claim["access_key"] == self.access_key
 
     def _trouble(self, request: Request, now: float) -> str | None:
         authorization = request.header("Authorization")
@@ -74,6 +85,39 @@ class Credentials:
             return None
         echo = canonical.replace("\n", "|")
         return f"{_UNVERIFIED}, canonicalRequest:{echo}"
+
+
+class Gate:
+    """The credentials and the lock of their access key; safe to use from several threads at once."""
+
+    def __init__(self, credentials: Credentials) -> None:
+        """Let pass what the credentials let pass, until the access key is locked."""
+        self._credentials = credentials
+        self._lock = Lock()
+        self._failures = 0
+        self._locked_until = -math.inf
+
+    def refusal(self, request: Request, *, project_id: str, now: float) -> Refusal | None:
+        """Return why a call is refused, as Credentials.refusal does, with the failures before it in mind.
+
+        A failure is any 401 of the access key. Which of them count, and whether tries while it is locked
+        do, is not documented; here the latter do not. Tokens have no lock.
+        """
+        refusal = self._credentials.refusal(request, project_id=project_id, now=now)
+        if not self._credentials.claimed_in(request):
+            return refusal
+        with self._lock:
+            if now < self._locked_until:
+                return _unauthenticated("AK access failed to reach the limit, forbidden")
+            self._failures = self._failures + 1 if refusal and refusal.status == _UNAUTHORIZED else 0
+            if self._failures > MOST_FAILURES:
+                self._failures, self._locked_until = 0, now + LOCKED_FOR
+        return refusal
+
+
+def _unauthenticated(trouble: str) -> Refusal:
+    message = f"Incorrect IAM authentication information: {trouble}"
+    return Refusal(status=_UNAUTHORIZED, code="APIGW.0301", message=message)
 
 
 def _date_trouble(request: Request, now: float) -> str | None:

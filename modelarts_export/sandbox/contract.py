@@ -118,6 +118,14 @@ def _list_of(item: Check) -> Check:
     return check
 
 
+def _ratio(place: str, value: object) -> Refusal | None:
+    """Check the share of samples for training; a number out of range has a code of its own."""
+    no_number = _NUMBER(place, value)
+    if no_number or not _UP_TO_ONE(place, value):
+        return no_number
+    return Refusal(code="ModelArts.4711", message=f"{place} must be from 0 to 1")
+
+
 def _map_of(item: Check) -> Check:
     def check(place: str, value: object) -> Refusal | None:
         if not isinstance(value, dict):
@@ -174,7 +182,8 @@ _INTEGER = _being("an integer", lambda value: type(value) is int)
 _OPERATOR = _one_of("AND", "OR")
 _VERSION_FORMAT = _one_of("Default", "CarbonData", "CSV")
 _NAME = _matching("1 to 100 letters, digits, _ or -", f"[A-Za-z0-9{_CHINESE}_-]{{1,100}}")
-_RATIO = _matching("a string with a number from 0 to 1", r"0*(1(\.0+)?|0(\.\d+)?|\.\d+)")
+_NUMBER = _matching("a string with a number from 0 to 1", r"-?(\d+(\.\d+)?|\.\d+)")
+_UP_TO_ONE = _matching("from 0 to 1", r"0*(1(\.0+)?|0(\.\d+)?|\.\d+)")
 _SPAN = _matching("month, day or yyyyMMdd-yyyyMMdd", r"month|day|\d{8}-\d{8}")
 _SAMPLE_STATE = _one_of(
     "",
@@ -231,7 +240,7 @@ EXPORT_PARAMS: Mapping[str, Check] = {
     "clear_hard_property": _FLAG,
     "clear_difficult": _FLAG,
     "ratio_sample_usage": _FLAG,
-    "train_sample_ratio": _RATIO,
+    "train_sample_ratio": _ratio,
     "sample_state": _SAMPLE_STATE,
     "samples": _list_of(_TEXT),
     "search_conditions": _list_of(_CONDITION),

@@ -16,9 +16,10 @@ from types import TracebackType
 from typing import Self
 
 from modelarts_export.sandbox.access import Credentials
+from modelarts_export.sandbox.datasets import DATASET_ID
 from modelarts_export.sandbox.exchange import Refusal, Reply, Request
 from modelarts_export.sandbox.service import BODY_LIMIT, Service
-from modelarts_export.sandbox.state import DATASET_ID, Cloud
+from modelarts_export.sandbox.state import Cloud
 
 Observer = Callable[[Request, Reply], None]
 
@@ -31,7 +32,7 @@ class Sandbox:
     """A ModelArts on loopback: `with Sandbox() as sandbox:` serves in a thread until the block ends.
 
     `url` is its endpoint; `access_key` with `secret_key`, or `token`, are good for `project_id`, which has
-    one dataset, `dataset_id`.
+    the datasets of `datasets.BUILT_IN`; `dataset_id` is the one of them whose exports just succeed.
     """
 
     def __init__(

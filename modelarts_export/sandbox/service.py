@@ -9,7 +9,7 @@ from functools import partial
 from urllib.parse import parse_qsl, unquote
 
 from modelarts_export.sandbox import contract
-from modelarts_export.sandbox.access import Credentials
+from modelarts_export.sandbox.access import Credentials, Gate
 from modelarts_export.sandbox.exchange import JsonObject, Refusal, Reply, Request
 from modelarts_export.sandbox.state import Cloud
 
@@ -19,6 +19,11 @@ BODY_LIMIT = 12 * 1024 * 1024
 _TOO_LARGE = Refusal(status=413, code="ModelArts.4104", message="The request body is larger than 12 MB")
 _EXPORT_TYPES = {"0": 0, "1": 1, "2": 2, "3": 3}
 _NO_SUCH_API = Refusal(status=404, code="APIGW.0101", message="The API does not exist or is not published")
+_NO_PERMISSION = Refusal(
+    status=403,
+    code="ModelArts.0112",
+    message="The user is not authorized to perform modelarts:dataset:createExportTask",
+)
 
 Action = Callable[[], JsonObject | Refusal]
 
@@ -30,7 +35,7 @@ class Service:
         self, *, credentials: Credentials, cloud: Cloud, clock: Callable[[], float], chance: random.Random
     ) -> None:
         """Serve one project of a cloud; `clock` gives epoch seconds, `chance` the request IDs."""
-        self._credentials = credentials
+        self._gate = Gate(credentials)
         self._cloud = cloud
         self._clock = clock
         self._chance = chance
@@ -69,7 +74,7 @@ class Service:
             return _NO_SUCH_API
         project_id, action = route
         now = self._clock()
-        return self._credentials.refusal(request, project_id=project_id, now=now) or action()
+        return self._gate.refusal(request, project_id=project_id, now=now) or action()
 
     def _route(
         self, request: Request, segments: Sequence[str], query: dict[str, str]
@@ -89,7 +94,14 @@ class Service:
         return None
 
     def _datasets(self, query: dict[str, str]) -> JsonObject | Refusal:
-        shown = [dataset.shown() for dataset in self._cloud.datasets()]
+        exportable = query.get("support_export", "false")
+        if exportable not in {"true", "false"}:
+            return _bad_argument("support_export", "true or false")
+        shown = [
+            dataset.shown()
+            for dataset in self._cloud.datasets()
+            if dataset.exportable or exportable == "false"
+        ]
         return _page(query, shown, total="total_number", name="datasets")
 
     def _dataset(self, dataset_id: str) -> JsonObject | Refusal:
@@ -97,11 +109,12 @@ class Service:
         return dataset if isinstance(dataset, Refusal) else dataset.shown()
 
     def _create(self, dataset_id: str, body: bytes) -> JsonObject | Refusal:
-        accepted = contract.read(body)
-        if isinstance(accepted, Refusal):
-            return accepted
         dataset = self._cloud.dataset(dataset_id)
-        task = dataset if isinstance(dataset, Refusal) else self._cloud.create(dataset, accepted)
+        if isinstance(dataset, Refusal):
+            return dataset
+        # IAM's actions tell looking from exporting (API.md, section 1), before anybody reads the body.
+        accepted = _NO_PERMISSION if dataset.behaviour.denied else contract.read(body)
+        task = accepted if isinstance(accepted, Refusal) else self._cloud.create(dataset, accepted)
         return task if isinstance(task, Refusal) else {"task_id": task.task_id}
 
     def _tasks(self, dataset_id: str, query: dict[str, str]) -> JsonObject | Refusal:

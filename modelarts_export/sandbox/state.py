@@ -1,4 +1,4 @@
-"""The datasets and export tasks of the sandbox, and how a task moves to its end as the clock goes on."""
+"""The export tasks of the sandbox: what stands in their way, and how they move to their end with time."""
 
 import random
 import string
@@ -7,14 +7,18 @@ from dataclasses import dataclass, field
 from threading import Lock
 
 from modelarts_export.sandbox.contract import EXPORT_PARAMS
+from modelarts_export.sandbox.datasets import MISSING_BUCKET, Dataset, built_in, milliseconds
 from modelarts_export.sandbox.exchange import JsonObject, Refusal
 
-DATASET_ID = "sandbox-images"
 DATASET_QUOTA = 100
 """Datasets of one account in one region (API.md, section 8)."""
 
 # The states of a task, the last one first, each with the share of the task's duration at which it begins.
-_TRANSITIONS = (("SUCCESSED", 1.0), ("RUNNING", 0.1), ("INIT", 0.0))
+_BEGIN = 0.1
+_SUCCESS = (("SUCCESSED", 1.0), ("RUNNING", _BEGIN), ("INIT", 0.0))
+_FAILURE = (("FAILED", 0.5), ("RUNNING", _BEGIN), ("INIT", 0.0))
+# No document shows a task that failed; two fields of the task are said to tell why (API.md, section 4).
+_CAUSE = {"error_code": "ModelArts.4401", "error_msg": "Export failed: a file could not be copied"}
 _ID_LENGTH = 19
 # Of what was asked, the fields that the API shows again (API.md, section 4), defaults first.
 _SHOWN_FIELDS = ("path", "export_type", "export_format", "version_format", "version_id")
@@ -25,42 +29,20 @@ _PARAM_DEFAULTS: JsonObject = {
     "train_sample_ratio": 1.0,
     "ratio_sample_usage": False,
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Dataset:
-    """An object detection dataset, every sample of it labelled; `created` is in epoch seconds."""
-
-    dataset_id: str
-    name: str
-    data_path: str
-    work_path: str
-    sample_count: int
-    created: float
-
-    def shown(self) -> JsonObject:
-        """Return the dataset as the API shows it; type 1 is object detection, status 1 normal."""
-        return {
-            "dataset_id": self.dataset_id,
-            "dataset_name": self.name,
-            "dataset_type": 1,
-            "status": 1,
-            "data_sources": [{"data_type": 0, "data_path": self.data_path}],
-            "work_path": self.work_path,
-            "work_path_type": 0,
-            "total_sample_count": self.sample_count,
-            "annotated_sample_count": self.sample_count,
-            "create_time": _milliseconds(self.created),
-            "update_time": _milliseconds(self.created),
-        }
+# What a dataset is busy with when the sandbox starts.
+_FIRST_EXPORT: JsonObject = {
+    "path": "/sandbox-bucket/output/",
+    "export_type": 3,
+    "export_params": {"sample_state": ""},
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExportTask:
     """An export task; its state is not kept but follows from its age, so nothing has to move it.
 
-    `created` is in epoch seconds, `duration` in seconds; `asked` is the part of the request that the API
-    shows again; `new_dataset` is what a success adds to the datasets.
+    `created` is in epoch seconds; `duration`, in seconds, is cut short by a failure; `asked` is the part of
+    the request that the API shows again; `new_dataset` is what a success adds to the datasets.
     """
 
     task_id: str
@@ -69,36 +51,45 @@ class ExportTask:
     sample_count: int
     created: float
     duration: float
+    fails: bool = False
     new_dataset: Dataset | None = None
+
+    @property
+    def _course(self) -> tuple[tuple[str, float], ...]:
+        return _FAILURE if self.fails else _SUCCESS
+
+    def _share(self, now: float) -> float:
+        """Return the share of the duration that has passed, up to the end of the course."""
+        age, end = max(now - self.created, 0), self._course[0][1]
+        return min(age / self.duration, end) if self.duration else end
 
     def status(self, now: float) -> str:
         """Return the status at a time, in epoch seconds; a clock set back finds the task new."""
-        age = max(now - self.created, 0)
-        return next(status for status, share in _TRANSITIONS if age >= share * self.duration)
+        share = self._share(now)
+        return next(status for status, begin in self._course if share >= begin)
+
+    def ended(self, now: float) -> bool:
+        """Return whether the status at a time is the last one."""
+        return self.status(now) == self._course[0][0]
 
     def finished(self, now: float) -> int:
         """Return how many samples are exported at a time, which grows evenly while the task is RUNNING."""
-        status = self.status(now)
-        if status != "RUNNING":
-            return self.sample_count if status == "SUCCESSED" else 0
-        begin = dict(_TRANSITIONS)["RUNNING"]
-        share = (now - self.created) / self.duration
-        return int(self.sample_count * (share - begin) / (1 - begin))
+        return int(self.sample_count * (max(self._share(now) - _BEGIN, 0) / (1 - _BEGIN)))
 
     def shown(self, now: float) -> JsonObject:
         """Return the task as the API shows it at a time; counts are absent while nothing is exported yet."""
         status, finished = self.status(now), self.finished(now)
-        done = status == "SUCCESSED"
         counts = {"total_sample_count": self.sample_count, "finished_sample_count": finished}
-        updated = min(max(now, self.created), self.created + self.duration)
+        updated = min(max(now, self.created), self.created + self._course[0][1] * self.duration)
         return {
             "task_id": self.task_id,
             **self.asked,
             "status": status,
-            "progress": 100.0 if done else 100 * finished / max(self.sample_count, 1),
-            **(counts if done or finished else {}),
-            "create_time": _milliseconds(self.created),
-            "update_time": _milliseconds(updated),
+            "progress": 100 * finished / self.sample_count,
+            **(counts if finished or self.ended(now) else {}),
+            **(_CAUSE if status == "FAILED" else {}),
+            "create_time": milliseconds(self.created),
+            "update_time": milliseconds(updated),
         }
 
 
@@ -106,27 +97,21 @@ class Cloud:
     """The state behind the API; every method may be called from any thread."""
 
     def __init__(self, *, clock: Callable[[], float], chance: random.Random, task_duration: float) -> None:
-        """Start with one dataset; `clock` gives epoch seconds, `task_duration` is in seconds."""
+        """Start with the built-in datasets; `clock` gives epoch seconds, `task_duration` is in seconds."""
         self._clock = clock
         self._chance = chance
         self._task_duration = task_duration
         self._lock = Lock()
-        self._tasks: list[ExportTask] = []
-        self._first = Dataset(
-            dataset_id=DATASET_ID,
-            name="sandbox-images",
-            data_path="/sandbox-bucket/images/",
-            work_path="/sandbox-bucket/work/",
-            sample_count=20,
-            created=clock(),
-        )
+        self._built_in = built_in(clock())
+        busy = [dataset for dataset in self._built_in if dataset.behaviour.busy]
+        self._tasks = [self._task(dataset, _FIRST_EXPORT, dataset.behaviour.busy) for dataset in busy]
 
     def datasets(self) -> list[Dataset]:
         """Return the datasets, the newest first; that of an export is there once its task succeeded."""
         now = self._clock()
         with self._lock:
             ended = [task for task in reversed(self._tasks) if task.status(now) == "SUCCESSED"]
-        return [*(task.new_dataset for task in ended if task.new_dataset), self._first]
+        return [*(task.new_dataset for task in ended if task.new_dataset), *self._built_in]
 
     def dataset(self, dataset_id: str) -> Dataset | Refusal:
         """Return a dataset, or the refusal of an unknown ID."""
@@ -144,37 +129,56 @@ class Cloud:
         return next((task for task in self.tasks(dataset_id) if task.task_id == task_id), unknown)
 
     def create(self, dataset: Dataset, body: JsonObject) -> ExportTask | Refusal:
-        """Start an export, its body already accepted by the contract, or refuse the new dataset's name."""
+        """Start an export, its body already accepted by the contract, or refuse what is in its way."""
         with self._lock:
-            task = self._task(dataset, body)
-            refusal = self._refusal(task.new_dataset) if task.new_dataset else None
+            task = self._task(dataset, body, dataset.behaviour.slowness)
+            # What waiting cannot cure comes first; the documents know no order.
+            refusal = _misfit(dataset, task) or self._clash(task) or self._crowd(dataset, task.created)
             if refusal:
                 return refusal
             self._tasks.append(task)
             return task
 
-    def _refusal(self, new: Dataset) -> Refusal | None:
-        """Refuse a taken name and one dataset too many; those still being exported count already."""
-        names = [self._first.name, *(task.new_dataset.name for task in self._tasks if task.new_dataset)]
-        if new.name in names:
+    def _clash(self, task: ExportTask) -> Refusal | None:
+        """Refuse a taken name or work path, and one dataset too many; those being made count already."""
+        new = task.new_dataset
+        if new is None:
+            return None
+        made = [
+            other.new_dataset
+            for other in self._tasks
+            if other.new_dataset and other.status(task.created) != "FAILED"
+        ]
+        known = [*self._built_in, *made]
+        if new.name in [other.name for other in known]:
             return Refusal(code="ModelArts.4351", message=f"Dataset name {new.name} already exists")
-        if len(names) >= DATASET_QUOTA:
+        if new.work_path in [other.work_path for other in known]:
+            message = f"The work path {new.work_path} is that of another dataset"
+            return Refusal(code="ModelArts.4364", message=message)
+        if len(known) >= DATASET_QUOTA:
             message = f"The dataset quota of {DATASET_QUOTA} is used up"
             return Refusal(status=500, code="ModelArts.4354", message=message)
         return None
 
-    def _task(self, dataset: Dataset, body: JsonObject) -> ExportTask:
+    def _crowd(self, dataset: Dataset, now: float) -> Refusal | None:
+        mine = [task for task in self._tasks if task.dataset_id == dataset.dataset_id]
+        if sum(not task.ended(now) for task in mine) < dataset.behaviour.running_limit:
+            return None
+        return Refusal(code="ModelArts.4409", message="Too many tasks are running in the dataset")
+
+    def _task(self, dataset: Dataset, body: JsonObject, durations: float) -> ExportTask:
         samples = body.get("export_params", {}).get("samples")
         count = len(samples) if samples else dataset.sample_count
-        now = self._clock()
+        now, duration = self._clock(), durations * self._task_duration
         return ExportTask(
             task_id=self._id(),
             dataset_id=dataset.dataset_id,
             asked=_asked(body),
             sample_count=count,
             created=now,
-            duration=self._task_duration,
-            new_dataset=self._new_dataset(body, count, now + self._task_duration),
+            duration=duration,
+            fails=dataset.behaviour.fails,
+            new_dataset=self._new_dataset(body, count, now + duration),
         )
 
     def _new_dataset(self, body: JsonObject, count: int, created: float) -> Dataset | None:
@@ -194,6 +198,19 @@ class Cloud:
         return "".join(self._chance.choices(string.ascii_letters + string.digits, k=_ID_LENGTH))
 
 
+def _misfit(dataset: Dataset, task: ExportTask) -> Refusal | None:
+    """Refuse what the dataset cannot do or does not have, and a directory in a bucket that is not there."""
+    if not dataset.exportable:
+        message = "Datasets of this type cannot be exported"
+        return Refusal(status=501, code="ModelArts.4383", message=message)
+    if task.asked.get("version_id") not in (None, *dataset.behaviour.versions):
+        return Refusal(code="ModelArts.4353", message="Dataset version does not exist")
+    directories = [task.asked["path"], task.new_dataset.work_path if task.new_dataset else ""]
+    if any(directory.startswith(f"/{MISSING_BUCKET}/") for directory in directories):
+        return Refusal(code="ModelArts.4311", message=f"The OBS bucket {MISSING_BUCKET} does not exist")
+    return None
+
+
 def _asked(body: JsonObject) -> JsonObject:
     given = body.get("export_params", {})
     params = _PARAM_DEFAULTS | {name: given[name] for name in EXPORT_PARAMS if name in given}
@@ -201,7 +218,3 @@ def _asked(body: JsonObject) -> JsonObject:
     params["train_sample_ratio"] = float(params["train_sample_ratio"])
     shown = {name: body[name] for name in _SHOWN_FIELDS if name in body}
     return _DEFAULTS | shown | {"export_params": params}
-
-
-def _milliseconds(seconds: float) -> int:
-    return round(seconds * 1000)

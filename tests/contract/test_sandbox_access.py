@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from modelarts_export import signing
-from modelarts_export.sandbox.access import Credentials
+from modelarts_export.sandbox.access import Credentials, Gate
 from modelarts_export.sandbox.exchange import Request
 
 SIGNED_AT = "20260102T030405Z"
@@ -161,3 +161,62 @@ def test_another_project_is_forbidden(in_url: str, in_header: str | None) -> Non
 def test_secrets_are_not_in_the_repr() -> None:
     assert CREDENTIALS.secret_key not in repr(CREDENTIALS)
     assert "token='token'" not in repr(CREDENTIALS)
+
+
+GOOD, WRONG, LOCKED = "good", "wrong", "locked"
+WRONG_KEY = signed(secret_key="other")
+UNKNOWN_KEY = sent({**HEADERS, "Authorization": signing.authorization("AKUNKNOWN", SIGNED, VECTOR)})
+
+
+def through(gate: Gate, request: Request, now: float = NOW, *, project_id: str = "0123") -> str:
+    """Return how a request fares at a gate."""
+    refusal = gate.refusal(request, project_id=project_id, now=now)
+    if refusal is None:
+        return GOOD
+    locked = "Incorrect IAM authentication information: AK access failed to reach the limit, forbidden"
+    if refusal.message == locked:
+        assert (refusal.status, refusal.code) == (401, "APIGW.0301")
+        return LOCKED
+    return WRONG
+
+
+@pytest.mark.parametrize(
+    ("tries", "then"),
+    [
+        (5 * [WRONG_KEY], GOOD),
+        (6 * [WRONG_KEY], LOCKED),
+        ([*5 * [WRONG_KEY], signed(), *5 * [WRONG_KEY]], GOOD),
+        ([*5 * [WRONG_KEY], signed(), *6 * [WRONG_KEY]], LOCKED),
+        (6 * [signed({**HEADERS, "X-Sdk-Date": "20260102T024904Z"})], LOCKED),
+        (6 * [signed(names=["host"])], LOCKED),
+        (9 * [UNKNOWN_KEY], GOOD),
+        (9 * [sent({**HEADERS, "X-Auth-Token": "other"})], GOOD),
+        (9 * [sent({**HEADERS, "Authorization": "malformed"})], GOOD),
+        ([*5 * [WRONG_KEY], UNKNOWN_KEY, sent({"X-Auth-Token": "token"}), WRONG_KEY], LOCKED),
+    ],
+)
+def test_more_than_five_failures_in_a_row_lock_the_access_key(tries: list[Request], then: str) -> None:
+    """API.md, section 4: what others do with other credentials is of no account; each failure tells why."""
+    gate = Gate(CREDENTIALS)
+    assert LOCKED not in [through(gate, request) for request in tries]
+    assert through(gate, signed()) == then
+
+
+def test_a_wrong_project_is_no_failure_of_the_access_key() -> None:
+    """It was known for what it is, so the count begins anew."""
+    gate = Gate(CREDENTIALS)
+    for request, project_id in [*5 * [(WRONG_KEY, "0123")], *9 * [(signed(), "0124")], (WRONG_KEY, "0123")]:
+        assert through(gate, request, project_id=project_id) == WRONG
+    assert through(gate, signed()) == GOOD
+
+
+def test_the_lock_ends_after_five_minutes_and_counts_anew() -> None:
+    gate = Gate(CREDENTIALS)
+    assert {through(gate, WRONG_KEY) for _ in range(6)} == {WRONG}
+    for seconds in (0, 299.9):
+        assert through(gate, WRONG_KEY, NOW + seconds) == LOCKED
+        assert through(gate, signed(), NOW + seconds) == LOCKED
+        assert through(gate, sent({"X-Auth-Token": "token"}), NOW + seconds) == GOOD
+        assert through(gate, UNKNOWN_KEY, NOW + seconds) == WRONG
+    assert {through(gate, WRONG_KEY, NOW + 300) for _ in range(5)} == {WRONG}
+    assert through(gate, signed(), NOW + 300) == GOOD

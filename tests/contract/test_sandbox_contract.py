@@ -73,7 +73,7 @@ FIELDS: list[tuple[str, Sequence[object], Sequence[object]]] = [
     (
         "export_params.train_sample_ratio",
         ["0", "1", "1.00", "0.8", "0.80000", ".5", "01.0"],
-        [1, 0.8, "1.01", "-0.1", "nan", "inf", "", "80%", "0_1", "0.\u0665", " 0.5", "1e-1", ".", None],
+        [1, 0.8, -1, "nan", "inf", "", "80%", "0_1", "0.\u0665", " 0.5", "0.5\n", "1e-1", ".", "-", None],
     ),
     ("export_params.sample_state", SAMPLE_STATES, ["none", "_ALL_", 1, None]),
     ("export_params.samples", [[], ["a1", "b2"]], ["a1", [1], ["a1", None], None]),
@@ -116,10 +116,11 @@ BAD = [(place, value) for place, _, values in FIELDS for value in values]
 
 WORK_PATH = "export_params.export_new_dataset_work_path"
 NAME = "export_params.export_new_dataset_name"
+RATIO = "export_params.train_sample_ratio"
 TOO_LONG = f"/b/{'d' * 700}/"
 
-# The rules of API.md, section 2: what is wrong, and the code it is refused with.
-DIRECTORIES: list[tuple[str, object, str]] = [
+# The rules of API.md, sections 2 and 5: what is wrong, and the code it is refused with.
+RULES: list[tuple[str, object, str]] = [
     ("path", "", "4384"),
     ("path", 7, "4384"),
     ("path", None, "4384"),
@@ -150,6 +151,12 @@ DIRECTORIES: list[tuple[str, object, str]] = [
     (NAME, "two words", "4384"),
     (NAME, "name\n", "4384"),
     (NAME, 7, "4384"),
+    (RATIO, "1.01", "4711"),
+    (RATIO, "1.0000000000000000000001", "4711"),
+    (RATIO, "2", "4711"),
+    (RATIO, "9" * 5000, "4711"),
+    (RATIO, "-0.1", "4711"),
+    (RATIO, "-.1", "4711"),
 ]
 
 
@@ -196,12 +203,14 @@ def test_every_field_of_the_documents_is_in_the_table() -> None:
         sample_dir sample_name sample_time score slice_thickness study_date time_in_video labels op name
         property type props
     """
-    tested = [place for place, *_ in FIELDS] + [place for place, *_ in DIRECTORIES]
+    tested = [place for place, *_ in FIELDS] + [place for place, *_ in RULES]
     assert set(documented.split()) <= {place.rpartition(".")[2] for place in tested}
 
 
-@pytest.mark.parametrize(("place", "value", "code"), DIRECTORIES)
-def test_directories_and_names_are_refused_by_their_own_codes(place: str, value: object, code: str) -> None:
+@pytest.mark.parametrize(("place", "value", "code"), RULES)
+def test_directories_names_and_ratios_are_refused_by_their_own_codes(
+    place: str, value: object, code: str
+) -> None:
     refusal = contract.first_refusal(placed(TO_NEW_DATASET, place, value))
     assert refusal is not None
     assert (refusal.status, refusal.code) == (400, f"ModelArts.{code}")

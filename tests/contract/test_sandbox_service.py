@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from modelarts_export import signing
+from modelarts_export.sandbox.datasets import BUILT_IN
 from modelarts_export.sandbox.server import Sandbox
 
 START = 1_606_103_424.0
@@ -89,10 +90,10 @@ def test_the_documented_bodies_make_tasks_that_succeed(world: World, body: dict[
 
 def test_a_new_dataset_is_found_by_list_and_show(world: World) -> None:
     world.create(TO_NEW_DATASET)
-    assert world.call("GET", world.datasets)[1]["total_number"] == 1
+    assert world.call("GET", world.datasets)[1]["total_number"] == len(BUILT_IN)
     world.now = START + 100
     _, listed = world.call("GET", world.datasets)
-    assert listed["total_number"] == 2
+    assert listed["total_number"] == len(BUILT_IN) + 1
     new = listed["datasets"][0]
     assert new["dataset_name"] == "dataset-export-test"
     assert new["data_sources"][0]["data_path"] == "/test-obs/classify/input/"
@@ -134,6 +135,19 @@ def test_a_signed_request_passes_on_the_wire(world: World) -> None:
     world.connection.request("GET", target, headers=headers)
     reply = world.connection.getresponse()
     assert (reply.status, json.loads(reply.read())) == (200, {"total_count": 0, "export_tasks": []})
+
+
+def test_six_failures_lock_the_access_key_for_five_minutes_on_the_wire(world: World) -> None:
+    claim = signing.authorization(world.sandbox.access_key, ["x-sdk-date"], "0")
+    ends = []
+    for now in [*7 * [START], START + 299, START + 300]:
+        world.now = now
+        world.connection.request("GET", world.tasks, headers={"Authorization": claim})
+        reply = world.connection.getresponse()
+        assert reply.status == 401
+        ends.append(json.loads(reply.read())["error_msg"].rpartition(", ")[2])
+    assert ends == [*6 * ["signed header x-sdk-date not found"], *2 * ["forbidden"], ends[0]]
+    assert world.call("GET", world.tasks)[0] == 200
 
 
 def test_the_gateway_refuses_with_the_request_id_in_the_body(world: World) -> None:
@@ -181,6 +195,8 @@ def test_modelarts_refuses_without_it(world: World) -> None:
         ("GET", "{tasks}?export_type=4", 400, "ModelArts.0104"),
         ("GET", "{tasks}?export_type=", 400, "ModelArts.0104"),
         ("GET", "/v2/{project}/datasets?limit=101", 400, "ModelArts.0104"),
+        ("GET", "/v2/{project}/datasets?support_export=yes", 400, "ModelArts.0104"),
+        ("GET", "/v2/{project}/datasets?support_export=", 400, "ModelArts.0104"),
     ],
 )
 def test_what_is_not_there_is_refused(world: World, method: str, target: str, status: int, code: str) -> None:
@@ -245,8 +261,10 @@ def test_the_list_is_filtered_by_export_type(world: World) -> None:
 
 
 def test_datasets_are_paged_too(world: World) -> None:
-    _, page = world.call("GET", f"{world.datasets}?limit=1&offset=1")
-    assert page == {"total_number": 1, "datasets": []}
+    _, page = world.call("GET", f"{world.datasets}?limit=2&offset=1")
+    assert page["total_number"] == len(BUILT_IN)
+    assert [dataset["dataset_id"] for dataset in page["datasets"]] == list(BUILT_IN)[2:4]
+    assert world.call("GET", f"{world.datasets}?limit=10&offset=1")[1]["datasets"] == []
 
 
 def test_deep_but_legal_conditions_come_back(world: World) -> None:

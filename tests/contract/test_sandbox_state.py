@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from modelarts_export.sandbox.datasets import BUILT_IN, DATASET_ID, Dataset
 from modelarts_export.sandbox.exchange import Refusal
-from modelarts_export.sandbox.state import DATASET_ID, DATASET_QUOTA, Cloud, Dataset, ExportTask
+from modelarts_export.sandbox.state import DATASET_QUOTA, Cloud, ExportTask
 
 START = 1_606_103_424.0
 TO_OBS: dict[str, Any] = {"path": "/b/out/", "export_type": 3, "export_params": {"sample_state": ""}}
@@ -18,7 +19,7 @@ def to_new_dataset(name: str) -> dict[str, Any]:
     params = {
         "export_dest": "NEW_DATASET",
         "export_new_dataset_name": name,
-        "export_new_dataset_work_path": "/b/work/",
+        "export_new_dataset_work_path": f"/b/work/{name}/",
     }
     return {"path": "/b/in/", "export_type": 3, "export_params": params}
 
@@ -120,7 +121,7 @@ def test_what_was_asked_is_shown_and_wins_over_the_defaults(cloud: Cloud) -> Non
         "samples": ["a", "b", "c"],
         "search_conditions": [{"hard": "1"}],
     }
-    body = {"path": "/b/out/", "export_format": 1, "version_format": "CSV", "version_id": "v1"}
+    body = {"path": "/b/out/", "export_format": 1, "version_format": "CSV", "version_id": "sandbox-v1"}
     shown = created(cloud, {**body, "export_params": params}).shown(START)
     assert {name: shown[name] for name in body} == body
     assert shown["export_params"] == {**params, "train_sample_ratio": 0.8}
@@ -149,6 +150,7 @@ def test_chosen_samples_are_counted(cloud: Cloud) -> None:
     body = {**TO_OBS, "export_params": {"samples": ["a", "b", "c"]}}
     shown = created(cloud, body).shown(START + 100)
     assert (shown["total_sample_count"], shown["finished_sample_count"]) == (3, 3)
+    assert shown["progress"] == 100.0
 
 
 def test_a_task_may_take_no_time(clock: Clock) -> None:
@@ -169,10 +171,10 @@ def test_task_ids_are_19_alphanumerics_and_follow_from_chance(cloud: Cloud, cloc
 def test_the_new_dataset_appears_when_its_export_succeeded(cloud: Cloud, clock: Clock) -> None:
     created(cloud, to_new_dataset("copy"))
     clock.now = START + 99.5
-    assert [dataset.dataset_id for dataset in cloud.datasets()] == [DATASET_ID]
+    assert [dataset.dataset_id for dataset in cloud.datasets()] == list(BUILT_IN)
     clock.now = START + 100
-    new, first = cloud.datasets()
-    assert first.dataset_id == DATASET_ID
+    new, *others = cloud.datasets()
+    assert [dataset.dataset_id for dataset in others] == list(BUILT_IN)
     assert cloud.dataset(new.dataset_id) == new
     assert new.shown() == {
         "dataset_id": new.dataset_id,
@@ -180,7 +182,7 @@ def test_the_new_dataset_appears_when_its_export_succeeded(cloud: Cloud, clock: 
         "dataset_type": 1,
         "status": 1,
         "data_sources": [{"data_type": 0, "data_path": "/b/in/"}],
-        "work_path": "/b/work/",
+        "work_path": "/b/work/copy/",
         "work_path_type": 0,
         "total_sample_count": 20,
         "annotated_sample_count": 20,
@@ -194,8 +196,8 @@ def test_the_new_dataset_appears_when_its_export_succeeded(cloud: Cloud, clock: 
 def test_a_name_is_taken_from_the_start(cloud: Cloud, clock: Clock, age: float) -> None:
     created(cloud, to_new_dataset("copy"))
     clock.now = START + age
-    dataset = cloud.datasets()[-1]
-    for name in ("copy", dataset.name):
+    dataset = cloud.datasets()[-len(BUILT_IN)]
+    for name in ("copy", *BUILT_IN):
         refusal = cloud.create(dataset, to_new_dataset(name))
         assert isinstance(refusal, Refusal)
         assert (refusal.status, refusal.code) == (400, "ModelArts.4351")
@@ -203,7 +205,7 @@ def test_a_name_is_taken_from_the_start(cloud: Cloud, clock: Clock, age: float) 
 
 
 def test_the_quota_of_datasets_counts_those_being_made(cloud: Cloud) -> None:
-    for number in range(DATASET_QUOTA - 1):
+    for number in range(DATASET_QUOTA - len(BUILT_IN)):
         created(cloud, to_new_dataset(f"copy-{number}"))
     refusal = cloud.create(cloud.datasets()[0], to_new_dataset("one-too-many"))
     assert isinstance(refusal, Refusal)
