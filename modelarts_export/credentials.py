@@ -61,6 +61,15 @@ SOURCES = (
 )
 
 
+# Every variable of these families may be read by a source, of one that is yet to come too.
+FAMILIES = ("HUAWEICLOUD_", "HW_", "OS_", "HC_CONTAINER_")
+
+
+def is_read_by_a_source(variable: str) -> bool:
+    """Tell whether a variable belongs to a family of tools that keeps credentials in variables."""
+    return variable.startswith(FAMILIES)
+
+
 def winning(environ: Mapping[str, str]) -> Source | None:
     """Return the first source that has any part of a secret, complete or not."""
     return next((s for s in SOURCES if any(environ.get(name) for name in (*s.keys, s.token))), None)

@@ -24,7 +24,8 @@ class Problem:
 
     `location` is the way to the field in the request body, such as ("export_params", "samples", 3);
     with `at_key` it is the key there that is wrong, not the value. `place` names it for the user: a flag, or
-    a file with line and column (both 1-based) where known.
+    a file with line and column (both 1-based) where known, and then `excerpt` is that line, or the part of it
+    around the character with the index `caret`.
     """
 
     message: str
@@ -34,6 +35,8 @@ class Problem:
     file: str | None = None
     line: int | None = None
     column: int | None = None
+    excerpt: str = ""
+    caret: int = 0
 
     def __str__(self) -> str:
         """Return one line for people."""
@@ -80,8 +83,9 @@ class InvalidInputError(ModelArtsExportError):
 
 
 def invalid(problems: Sequence[Problem]) -> InvalidInputError:
-    """Return the error for some problems, in the order in which they stand in their files."""
-    ordered = sorted(problems, key=lambda p: (p.file or "", p.line or 0, p.column or 0))
+    """Return the error for some problems, file by file, in the order in which they stand there."""
+    files = list(dict.fromkeys(problem.file for problem in problems))
+    ordered = sorted(problems, key=lambda p: (files.index(p.file), p.line or 0, p.column or 0))
     alone = len(ordered) == 1
     return InvalidInputError(
         str(ordered[0]) if alone else f"{len(ordered)} problems; nothing was sent", problems=ordered

@@ -7,12 +7,16 @@ from pathlib import Path
 from modelarts_export.errors import InvalidInputError
 
 STDIN = "-"
+LARGEST = 16 * 2**20  # bytes; a request body may have 12 MB
 
 
 def read_text(name: str) -> str:
     """Return what a file holds, as UTF-8. Raises InvalidInputError that names the file."""
     try:
-        return _content(name).decode("utf-8-sig")
+        content = _content(name)
+        if len(content) <= LARGEST:
+            return content.decode("utf-8-sig")
+        reason = f"larger than {LARGEST // 2**20} MiB"
     except UnicodeDecodeError as error:
         reason = f"not UTF-8 at byte {error.start + 1}; save it as UTF-8"
     except OSError as error:
@@ -24,11 +28,13 @@ def read_text(name: str) -> str:
 
 def _content(name: str) -> bytes:
     if name != STDIN:
-        return Path(os.fsdecode(name.encode(errors="surrogateescape"))).read_bytes()  # under LANG=C too
+        path = Path(os.fsdecode(name.encode(errors="surrogateescape")))  # under LANG=C too
+        with path.open("rb") as file:
+            return file.read(LARGEST + 1)
     stdin = getattr(sys, "stdin", None)  # None when the process was started with it closed
     if stdin is None:
         raise OSError("stdin is closed")
-    content: bytes = stdin.buffer.read()
+    content: bytes = stdin.buffer.read(LARGEST + 1)
     return content
 
 

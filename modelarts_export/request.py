@@ -167,6 +167,12 @@ class ExportRequest(Part):
     status: Annotated[Integer | None, SPEC_ONLY] = None
     task_id: Annotated[Identifier | None, SPEC_ONLY] = None
 
+    @property
+    def samples(self) -> list[str]:
+        """The IDs of the samples that are named, if any."""
+        params: ExportParams | None = getattr(self, "export_params", None)
+        return (params and params.samples) or []
+
     def body(self) -> dict[str, Any]:
         """Return the JSON object to send."""
         return self.model_dump(exclude_none=True)

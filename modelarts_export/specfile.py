@@ -1,21 +1,46 @@
 """Spec files: the mappings they hold, and where in the file each value stands."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from modelarts_export.errors import Problem, dotted, invalid
 from modelarts_export.files import read_text, shown
-from modelarts_export.strict_yaml import Document, Mark, UnreadableError, read
+from modelarts_export.strict_yaml import START, Document, Mark, UnreadableError, read
 
 _AS_STRING = "must be text"
+_BEFORE, _AFTER = 60, 40  # characters of a long line that are shown around its mistake
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """A file as it was read."""
+
+    name: str
+    text: str
+
+    def placed(self, problem: Problem, mark: Mark) -> Problem:
+        """Return the problem with its place and the line that it is about."""
+        begin = self.text.rfind("\n", 0, mark.index) + 1
+        end = self.text.find("\n", mark.index)
+        first = max(begin, mark.index - _BEFORE)
+        last = min(len(self.text) if end < 0 else end, mark.index + _AFTER)
+        return replace(
+            problem,
+            place=f"{self.name}:{mark.line}:{mark.column}",
+            file=self.name,
+            line=mark.line,
+            column=mark.column,
+            excerpt=self.text[first:last].rstrip("\r"),
+            caret=mark.index - first,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Spec:
     """One document of a spec file, a mapping."""
 
-    file: str
+    source: Source
     document: Document
 
     @property
@@ -24,38 +49,41 @@ class Spec:
         values: Mapping[str, Any] = self.document.value
         return values
 
+    @property
+    def place(self) -> str:
+        """Where the document begins: file:line."""
+        return f"{self.source.name}:{self.document.mark().line}"
+
     def with_faults(self, problems: Iterable[Problem]) -> list[Problem]:
         """Return what the reading refused, duplicate keys and the like, and the problems at other places."""
-        document = self.document
-        faults = [_placed(Problem(message=fault.message), self.file, fault.mark) for fault in document.faults]
-        told = {fault.place for fault in faults}
-        return [*faults, *(problem for problem in problems if problem.place not in told)]
+        told = [self.source.placed(Problem(message=f.message), f.mark) for f in self.document.faults]
+        places = {problem.place for problem in told}
+        return [*told, *(problem for problem in problems if problem.place not in places)]
 
     def placed(self, problem: Problem) -> Problem:
-        """Return the problem with its line and column, and with what to write where quotes are missing."""
+        """Return the problem with its place, and with what to write where quotes are missing."""
         mark = self.document.mark(problem.location, key=problem.at_key)
         plain = self.document.plain_text(problem.location)
         if problem.message == _AS_STRING and plain:
             problem = replace(problem, message=f'YAML does not read {plain} as text; write "{plain}"')
         named = f"{dotted(problem.location)}: {problem.message}" if problem.location else problem.message
-        return _placed(replace(problem, message=named), self.file, mark)
+        return self.source.placed(replace(problem, message=named), mark)
 
 
-def read_specs(name: str) -> list[Spec]:
-    """Return the documents of the file `name`, `-` for stdin.
+def read_specs(name: str, expand: Callable[[str], str]) -> list[Spec]:
+    """Return the documents of the file `name`, `-` for stdin, with `expand` applied to every string.
 
     Raises InvalidInputError for a file that cannot be read, that is no YAML, or whose documents are not all
     mappings.
     """
-    file = shown(name)
-    text = read_text(name)
+    source = Source(name=shown(name), text=read_text(name))
     try:
-        specs = [Spec(file=file, document=document) for document in read(text)]
+        specs = [Spec(source=source, document=document) for document in read(source.text, expand)]
     except UnreadableError as error:
-        raise invalid([_placed(Problem(message=str(error)), file, error.mark)]) from None
+        raise invalid([source.placed(Problem(message=str(error)), error.mark)]) from None
     problems = [problem for spec in specs for problem in _not_a_mapping(spec)]
     if not specs:
-        problems = [_placed(Problem(message="the file is empty"), file, Mark(line=1, column=1))]
+        problems = [source.placed(Problem(message="the file is empty"), START)]
     if problems:
         raise invalid(problems)
     return specs
@@ -65,9 +93,4 @@ def _not_a_mapping(spec: Spec) -> Iterator[Problem]:
     if not isinstance(spec.document.value, dict):
         found = {list: "a list", type(None): "empty"}.get(type(spec.document.value), "a single value")
         message = f"a spec is a mapping of keys to values; this document is {found}"
-        yield _placed(Problem(message=message), spec.file, spec.document.mark())
-
-
-def _placed(problem: Problem, file: str, mark: Mark) -> Problem:
-    place = f"{file}:{mark.line}:{mark.column}"
-    return replace(problem, place=place, file=file, line=mark.line, column=mark.column)
+        yield spec.source.placed(Problem(message=message), spec.document.mark())

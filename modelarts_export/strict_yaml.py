@@ -5,7 +5,7 @@ Keys must be strings and stand once; merge keys and explicit tags are refused; a
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,10 +28,14 @@ _SURROGATE_PAIR = re.compile(r"\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})", r
 
 @dataclass(frozen=True, kw_only=True)
 class Mark:
-    """A place in the text; both numbers begin at 1."""
+    """A place in the text; line and column begin at 1, `index` counts characters from 0."""
 
     line: int
     column: int
+    index: int
+
+
+START = Mark(line=1, column=1, index=0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,19 +100,23 @@ class Document:
         return nodes
 
 
-def read(text: str) -> Iterator[Document]:
-    """Yield the documents of a text. Raises UnreadableError where it is no YAML, or nested too deeply."""
+def read(text: str, expand: Callable[[str], str] = str) -> Iterator[Document]:
+    """Yield the documents of a text.
+
+    `expand` makes of each string what it stands for; its ValueError becomes a fault at that place. Raises
+    UnreadableError where the text is no YAML, nests too deeply or has too many values.
+    """
     try:
         _refuse_deep_nesting(text)
         for root in yaml.compose_all(text, Loader=_LOADER):
-            reader = _Reader(text)
+            reader = _Reader(text, expand)
             yield Document(value=reader.read(root), faults=reader.faults, root=root)
     except yaml.MarkedYAMLError as error:
         if not _is_json(text):
             raise UnreadableError(
                 error.problem or "this is no YAML", _counted_from_one(error.problem_mark)
             ) from None
-        yield from read(_json_as_yaml(text))
+        yield from read(_json_as_yaml(text), expand)
     except (
         yaml.reader.ReaderError,
         UnicodeEncodeError,
@@ -120,12 +128,16 @@ def read(text: str) -> Iterator[Document]:
         ) from None
 
 
+Scalar = str | bool | Spelled | None
+
+
 class _Reader:
     """Makes values of nodes, and collects what it refuses."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, expand: Callable[[str], str]) -> None:
         self.faults: list[Fault] = []
         self._text = text
+        self._expand = expand
         self._seen = 0
         self._open: set[int] = set()
 
@@ -136,8 +148,17 @@ class _Reader:
         if _EXPLICIT_TAG.match(self._text, node.start_mark.index) and not _begins_with_its_key(node):
             self._refuse(node, f"explicit tags are refused; remove {_short(node.tag)}")
         if isinstance(node, yaml.ScalarNode):
-            return _scalar(node)
+            return self._expanded(node, _scalar(node))
         return self._read_collection(node)
+
+    def _expanded(self, node: yaml.Node, value: Scalar) -> Scalar:
+        if not isinstance(value, str) or "$" not in value:
+            return value
+        try:
+            return self._expand(value)
+        except ValueError as error:
+            self._refuse(node, str(error))
+            return value
 
     def _read_collection(self, node: yaml.Node) -> dict[str, Any] | list[Any]:
         if id(node) in self._open:
@@ -188,7 +209,7 @@ def _key_refusal(key: yaml.Node) -> str:
     return f'YAML does not read the key {key.value} as a string; write "{key.value}"'
 
 
-def _scalar(node: yaml.ScalarNode) -> str | bool | Spelled | None:
+def _scalar(node: yaml.ScalarNode) -> Scalar:
     """Return the value; a number keeps its spelling, and what only looks like a string is an Unquoted."""
     kind = node.tag.removeprefix(_TAG)
     if kind == "str":
@@ -254,11 +275,12 @@ def _mark(node: yaml.Node | yaml.Event) -> Mark:
 
 
 def _counted_from_one(mark: Any) -> Mark:  # noqa: ANN401 - libyaml's and PyYAML's own marks share no class
-    return Mark(line=mark.line + 1, column=mark.column + 1) if mark else Mark(line=1, column=1)
+    return Mark(line=mark.line + 1, column=mark.column + 1, index=mark.index) if mark else START
 
 
 def _place(text: str, index: int) -> Mark:
-    return Mark(line=text.count("\n", 0, index) + 1, column=index - text.rfind("\n", 0, index))
+    line = text.count("\n", 0, index) + 1
+    return Mark(line=line, column=index - text.rfind("\n", 0, index), index=index)
 
 
 def _short(tag: str) -> str:

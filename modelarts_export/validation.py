@@ -1,8 +1,8 @@
 """The one validation of what flags and specs ask for: the model, the rules between fields, plain words."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -10,8 +10,11 @@ from pydantic_core import ErrorDetails
 from modelarts_export import rules
 from modelarts_export.errors import Location, Problem
 from modelarts_export.request import ExportRequest, Heading, Part, ToNewDataset, ToObs
+from modelarts_export.text import to_json
 from modelarts_export.vocabulary import ExportDest, nearest
 
+LARGEST_BODY = 12 * 2**20  # bytes
+Model = TypeVar("Model", bound=Part)
 KINDS: Mapping[ExportDest, type[ExportRequest]] = {kind.dest: kind for kind in (ToObs, ToNewDataset)}
 _WORDS = {
     "missing": "is required",
@@ -49,20 +52,15 @@ def validate(kind: type[ExportRequest], given: Mapping[str, Any]) -> Verdict:
     wrong_kind = list(_wrong_kind(kind, given))
     if wrong_kind:  # judged as the other kind, every further problem would mislead
         return Verdict(export=None, problems=wrong_kind, warnings=[])
-    heading = {key: value for key, value in given.items() if key in Heading.model_fields}
-    body = {key: value for key, value in given.items() if key not in heading}
-    problems = [*_problems(Heading, heading), *_problems(kind, body), *rules.errors_in(body)]
+    beside = {key: value for key, value in given.items() if key in Heading.model_fields}
+    body = {key: value for key, value in given.items() if key not in beside}
+    heading, problems = _read(Heading, beside)
+    request, problems_of_body = _read(kind, body)
+    problems += [*problems_of_body, *rules.errors_in(body), *(_too_large(request) if request else ())]
     warnings = list(rules.warnings_in(body))
-    if problems:
+    if problems or not heading or not request:
         return Verdict(export=None, problems=problems, warnings=warnings)
-    said = Heading.model_validate(heading)
-    export = Export(
-        request=kind.model_validate(body),
-        dataset_id=said.dataset_id,
-        project_id=said.project_id,
-        name=said.name,
-    )
-    return Verdict(export=export, problems=[], warnings=warnings)
+    return Verdict(export=Export(request=request, **dict(heading)), problems=[], warnings=warnings)
 
 
 def kind_of(given: Mapping[str, Any]) -> type[ExportRequest]:
@@ -83,12 +81,33 @@ def _wrong_kind(kind: type[ExportRequest], given: Mapping[str, Any]) -> Iterator
         yield Problem(location=location, message=f"this is a request of {meant.command}; run {meant.command}")
 
 
-def _problems(model: type[Part], given: dict[str, Any]) -> list[Problem]:
+def _read(model: type[Model], given: dict[str, Any]) -> tuple[Model | None, list[Problem]]:
     try:
-        model.model_validate(given)
+        return model.model_validate(given), []
     except ValidationError as error:
-        return [_problem(model, detail) for detail in error.errors(include_url=False)]
-    return []
+        return None, [_problem(model, detail) for detail in error.errors(include_url=False)]
+
+
+def _too_large(request: ExportRequest) -> Iterator[Problem]:
+    """API.md, section 5, 4104: 12 MB is the limit; read as MiB, as the gateway refuses the rest itself."""
+    size = len(request.wire())
+    if size > LARGEST_BODY:
+        samples = request.samples
+        fitting = _fitting(samples, LARGEST_BODY - size) if samples else 0
+        advice = f"; the first {fitting:,} of the {len(samples):,} samples fit" if fitting else ""
+        yield Problem(
+            location=("export_params", "samples") if samples else (),
+            message=f"the body would have {size:,} bytes and the API takes {LARGEST_BODY:,}{advice}",
+        )
+
+
+def _fitting(samples: Sequence[str], room: int) -> int:
+    """Return how many samples are left when the last ones go until there is room (negative: too much)."""
+    left = len(samples)
+    while left and room < 0:
+        left -= 1
+        room += len(to_json(samples[left])) + len(",")
+    return left
 
 
 def _problem(model: type[Part], detail: ErrorDetails) -> Problem:

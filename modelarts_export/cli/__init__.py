@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from io import TextIOWrapper
 from itertools import pairwise
 from pathlib import Path
@@ -14,9 +15,10 @@ from modelarts_export import __version__, credentials
 from modelarts_export.cli.binding import bound
 from modelarts_export.cli.export import to_new_dataset, to_obs
 from modelarts_export.cli.output import Output, Style, style
-from modelarts_export.cli.sandbox import sandbox
+from modelarts_export.cli.sandbox import EPILOG, sandbox
 from modelarts_export.cli.screen import Screen
 from modelarts_export.cli.session import Shell
+from modelarts_export.cli.validate import validate
 from modelarts_export.errors import ClosedOutputError, InvalidInputError, ModelArtsExportError
 from modelarts_export.text import Scrubber
 
@@ -31,7 +33,8 @@ app = typer.Typer(
 )
 app.command("to-obs")(bound(to_obs))
 app.command("to-new-dataset")(bound(to_new_dataset))
-app.command("sandbox", context_settings={"allow_interspersed_args": False})(sandbox)
+app.command("validate")(bound(validate))
+app.command("sandbox", epilog=EPILOG, context_settings={"allow_interspersed_args": False})(sandbox)
 
 
 @app.callback(invoke_without_command=True)
@@ -50,10 +53,9 @@ def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] = os
     """Run a command line and return its exit code; `arguments` are those of the process otherwise."""
     arguments = [_as_utf8(argument) for argument in sys.argv[1:]] if arguments is None else arguments
     output = _output(environ)
+    shell = Shell(output=output, environ=environ, now=datetime.now().astimezone())
     try:
-        code = app(
-            arguments, prog_name=NAME, standalone_mode=False, obj=Shell(output=output, environ=environ)
-        )
+        code = app(arguments, prog_name=NAME, standalone_mode=False, obj=shell)
     except typer.TyperException as error:  # parsing failed, so that no command has set the style
         output.style = _style_of_the_unparsed(arguments, environ)
         return _failed(

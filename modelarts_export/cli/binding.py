@@ -1,7 +1,8 @@
 """From declarations to options: one Typer option for each field of a request and for each setting.
 
-A command declares what it takes by the types of its parameters: a Session stands for the options of
-connection and output, a Draft[ToObs] for DATASET and the options of that request, and the rest is Typer's.
+A command declares what it takes by the types of its parameters: a Shell stands for the options of output, a
+Session for those of connection too, a Draft[ToObs] for DATASET and the options of that request, and the rest
+is Typer's.
 """
 
 import inspect
@@ -25,6 +26,7 @@ from modelarts_export.vocabulary import Choice
 Values = dict[str, Any]
 Made = Callable[[typer.Context, Values], Any]
 _HELP_WIDTH = 46
+VAR_HELP = "What ${NAME} in a spec stands for; may be given again"
 _DATASET: Location = ("dataset_id",)
 
 
@@ -46,23 +48,29 @@ def bound(command: Callable[..., None]) -> Callable[..., None]:
 
 def _bundle(parameter: inspect.Parameter) -> tuple[list[inspect.Parameter], Made]:
     """Return the options that a parameter of a command stands for, and what makes its value of theirs."""
+    if parameter.annotation is Shell:
+        return _setting_options(Style), _shell
     if parameter.annotation is Session:
-        return _session_options(), _session
+        return _setting_options(Settings) + _setting_options(Style), _session
     if get_origin(parameter.annotation) is Draft:
         return _request_options(*get_args(parameter.annotation))
     own = parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
     return [own], lambda _context, values: values[own.name]
 
 
-def _session_options() -> list[inspect.Parameter]:
-    return [_setting_option(setting) for group in (Settings, Style) for setting in declared(group)]
+def _shell(context: typer.Context, values: Values) -> Shell:
+    """Give the output its style and return what the process has."""
+    shell: Shell = context.obj
+    shell.output.style = style(values, shell.environ)
+    return shell
 
 
 def _session(context: typer.Context, values: Values) -> Session:
-    """Give the output its style and return the session of this command."""
-    shell: Shell = context.obj
-    shell.output.style = style(values, shell.environ)
-    return Session(shell, values)
+    return Session(_shell(context, values), values)
+
+
+def _setting_options(group: type[Any]) -> list[inspect.Parameter]:
+    return [_setting_option(setting) for setting in declared(group)]
 
 
 def _setting_option(setting: Field[Any]) -> inspect.Parameter:
@@ -125,6 +133,7 @@ def _request_options(kind: type[ExportRequest]) -> tuple[list[inspect.Parameter]
             samples_file=values["samples_file"],
             flags={location: value for location, value in given.items() if value is not None},
             names=names,
+            assignments=values["var"] or (),
         )
 
     dataset = typer.Argument(metavar="DATASET", help="ID of the dataset (MODELARTS_EXPORT_DATASET_ID)")
@@ -145,6 +154,7 @@ def _request_options(kind: type[ExportRequest]) -> tuple[list[inspect.Parameter]
             help="A file of sample IDs, one a line; - is stdin",
             metavar="FILE",
         ),
+        _option("var", list[str], ["--var"], help=VAR_HELP, metavar="NAME=VALUE"),
     ], draft
 
 

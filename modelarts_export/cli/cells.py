@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from modelarts_export.cli.screen import Row
 from modelarts_export.task import ExportTask, TaskState
 from modelarts_export.vocabulary import Choice, ExportFormat, ExportType
+
+if TYPE_CHECKING:
+    from modelarts_export.plan import Plan
 
 _STATUS_STYLES = {
     TaskState.INIT: "yellow",
@@ -37,6 +40,21 @@ def of_task(task: ExportTask) -> list[Row]:
         ("Updated", _time(answer.get("update_time")), ""),
     )
     return [row for row in rows if row[1]]
+
+
+def of_plan(plan: "Plan") -> list[dict[str, str | None]]:
+    """Return what each spec would export, under the names of its fields."""
+    return [
+        {
+            "spec": planned.spec.place,
+            "command": planned.export.request.command,
+            "name": planned.export.name,
+            "dataset_id": planned.export.dataset_id,
+            "project_id": planned.export.project_id,
+            "path": planned.export.request.path,
+        }
+        for planned in plan.exports
+    ]
 
 
 def failure_of(task: ExportTask) -> str:

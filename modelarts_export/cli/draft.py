@@ -1,6 +1,6 @@
 """What the user asks for: flags laid over a spec, and each problem named where it was made."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -24,7 +24,8 @@ Kind = TypeVar("Kind", bound=ExportRequest)
 class Draft(Generic[Kind]):
     """A request as it was written, not yet judged.
 
-    `flags` has what flags gave, by the location of the field; `names` has the flag of every field.
+    `flags` has what flags gave, by the location of the field; `names` has the flag of every field;
+    `assignments` are the texts of --var.
     """
 
     kind: type[Kind]
@@ -32,12 +33,16 @@ class Draft(Generic[Kind]):
     samples_file: str | None
     flags: Mapping[Location, Any]
     names: Mapping[Location, str]
+    assignments: Sequence[str] = ()
 
-    def read(self) -> tuple[Export, list[Problem]]:
-        """Return the export and the warnings. Raises InvalidInputError with every problem there is."""
+    def read(self, expand: Callable[[str], str]) -> tuple[Export, list[Problem]]:
+        """Return the export and the warnings; `expand` is for the strings of the spec.
+
+        Raises InvalidInputError with every problem there is.
+        """
         if self.file == STDIN == self.samples_file:
             raise InvalidInputError("stdin cannot be both the spec (-f -) and the samples (--samples-file -)")
-        spec = None if self.file is None else _one_spec(self.file)
+        spec = None if self.file is None else _one_spec(self.file, expand)
         given, unread = self._given()
         verdict = validate(self.kind, _laid_over(self._base(spec), given))
         problems = [self._placed(problem, given, spec) for problem in (*unread, *verdict.problems)]
@@ -79,10 +84,10 @@ def _within(flag: Location, problem: Problem) -> str:
     return ": ".join(filter(None, [count, dotted(rest[1:] if count else rest), problem.message]))
 
 
-def _one_spec(file: str) -> "Spec":
+def _one_spec(file: str, expand: Callable[[str], str]) -> "Spec":
     from modelarts_export.specfile import read_specs  # noqa: PLC0415 - yaml is loaded only for a spec
 
-    specs = read_specs(file)
+    specs = read_specs(file, expand)
     if len(specs) > 1:
         raise InvalidInputError(f"{shown(file)} holds {len(specs)} documents; this command takes one")
     return specs[0]

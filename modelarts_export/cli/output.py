@@ -4,7 +4,7 @@ import re
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from modelarts_export.cli import cells
 from modelarts_export.cli.screen import Screen
@@ -13,6 +13,9 @@ from modelarts_export.errors import InvalidInputError, ModelArtsExportError, Pro
 from modelarts_export.task import ExportTask, TaskState
 from modelarts_export.text import is_harmless, to_json
 from modelarts_export.vocabulary import nearest
+
+if TYPE_CHECKING:
+    from modelarts_export.plan import Plan
 
 FORMS = ("table", "json", "yaml", "id")
 _PLAIN_ID = re.compile(r"[A-Za-z0-9_.-]+")
@@ -88,6 +91,16 @@ class Output:
             self._screen.write_line(f"POST {url}")
             self._screen.write(f"\n{to_json(self._screen.without_secrets(body))}\n")
 
+    def plan(self, plan: "Plan") -> None:
+        """Show what specs would export: a row each, and always an array in JSON and YAML."""
+        rows = cells.of_plan(plan)
+        if self.style.output in ("json", "yaml"):
+            self._data(rows)
+        elif self.style.output == "id":
+            self._screen.write("".join(f"{row['dataset_id']}\n" for row in rows if row["dataset_id"]))
+        elif self._shows_tables:
+            self._screen.write_table(rows)
+
     def line(self, line: str) -> None:
         """Write a line of text as the result."""
         self._screen.write_line(line)
@@ -99,10 +112,17 @@ class Output:
             self._screen.say_as_is(to_json(self._screen.without_secrets(_as_dict(error, problems))))
             return
         self._screen.say(str(error), "error")
-        for problem in problems if len(problems) > 1 else ():
-            self._screen.say(f"  {problem}")
+        for problem in problems:
+            self._problem(problem, alone=len(problems) == 1)
         if error.hint:
             self._screen.say(error.hint, "hint")
+
+    def _problem(self, problem: Problem, *, alone: bool) -> None:
+        """Show a problem, whose words are the error's own when it is the only one, and its line."""
+        if not alone:
+            self._screen.say(f"  {problem}")
+        if problem.excerpt:
+            self._screen.say_excerpt(problem.excerpt, problem.caret, indent="    ")
 
     def bug(self, error: Exception) -> None:
         """Show an error that should not be; its traceback has code in it, and no values."""
@@ -119,7 +139,7 @@ class Output:
     def _shows_tables(self) -> bool:
         return self.style.output == "table" or not (self.style.output or self.style.quiet)
 
-    def _data(self, value: Mapping[str, Any]) -> None:
+    def _data(self, value: Mapping[str, Any] | Sequence[Any]) -> None:
         clean = self._screen.without_secrets(value)
         as_json = self.style.output == "json"
         self._screen.write(to_json(clean, indent=2) + "\n" if as_json else self._yaml(clean))

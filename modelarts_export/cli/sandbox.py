@@ -10,21 +10,25 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from modelarts_export.cli.output import Output, Style
 from modelarts_export.cli.session import Shell
-from modelarts_export.config import declared, duration, variable
+from modelarts_export.config import PREFIX, declared, duration, variable
+from modelarts_export.credentials import FAMILIES
 from modelarts_export.errors import InvalidInputError, ModelArtsExportError
+from modelarts_export.sandbox.datasets import BUILT_IN, MISSING_BUCKET
 
 if TYPE_CHECKING:
     from modelarts_export.sandbox.server import Sandbox
 
-# What credential sources and proxy settings read; a command in the sandbox must not meet the real cloud.
-_FOREIGN = ("HUAWEICLOUD_", "HW_", "OS_", "HC_CONTAINER_", "MODELARTS_EXPORT_")
+# Beside what credential sources read: a command in the sandbox must not meet the real cloud.
+_FOREIGN = (*FAMILIES, PREFIX)
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "ftp_proxy")
+_HELP_WIDTH = 78
 _NOT_FOUND, _NOT_EXECUTABLE, _KILLED = 127, 126, 128  # as a shell answers
 
 Command = Annotated[
@@ -33,6 +37,17 @@ Command = Annotated[
 ]
 Port = Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one", min=0, max=65535)]
 TaskDuration = Annotated[str, typer.Option(metavar="DURATION", help="How long an export task runs")]
+
+
+def _datasets() -> str:
+    """Return the end of the help: which datasets there are, and what each of them does."""
+    rows = [f"{name:16} {behaviour.description}" for name, behaviour in BUILT_IN.items()]
+    rows.append(f"A path in the bucket {MISSING_BUCKET} is refused with 400, ModelArts.4311.")
+    wrapped = (fill(row, _HELP_WIDTH, subsequent_indent=" " * 17, break_on_hyphens=False) for row in rows)
+    return "\b\nDatasets, by ID:\n" + "\n".join(wrapped)  # a paragraph that begins so is left as it is
+
+
+EPILOG = _datasets()
 
 
 def sandbox(

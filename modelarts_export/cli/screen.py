@@ -9,6 +9,7 @@ from modelarts_export.text import Scrubber, harmless
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
+    from rich.table import Table
 
 # A row of a table: what it is, the value, and a style of rich for the value.
 Row = tuple[str, str, str]
@@ -65,6 +66,18 @@ class Screen:
         thing = _boxed(clean) if self._stdout.isatty() else _aligned(clean)
         self.write(self._rendered(self._stdout, thing, soft_wrap=False))
 
+    def write_table(self, rows: Sequence[Mapping[str, str | None]]) -> None:
+        """Write a row for each mapping, with its keys as heading; a key without any value is left out."""
+        names = [name for name in rows[0] if any(row[name] for row in rows)]
+        table = _table(on_terminal=self._stdout.isatty())
+        for name in names:
+            table.add_column(
+                name.removesuffix("_id").upper(), overflow="fold", no_wrap=not self._stdout.isatty()
+            )
+        for row in rows:
+            table.add_row(*(self._clean(row[name] or "") for name in names))
+        self.write(_unpadded(self._rendered(self._stdout, table, soft_wrap=False)))
+
     def say(self, line: str, kind: str = "") -> None:
         """Write a line to stderr; `kind` is error, warning, hint or nothing.
 
@@ -74,6 +87,13 @@ class Screen:
         if kind or self._has_colour(self._stderr):
             text = self._rendered(self._stderr, _labelled(kind, text), soft_wrap=True).rstrip("\n")
         self.say_as_is(text)
+
+    def say_excerpt(self, line: str, caret: int, indent: str) -> None:
+        """Write a line of a file, and below it a caret under one of its characters. Never raises."""
+        from rich.cells import cell_len  # noqa: PLC0415 - see _console
+
+        self.say(indent + line)
+        self.say(indent + " " * cell_len(self._clean(line[:caret])) + "^")
 
     def say_as_is(self, line: str) -> None:
         """Write a line to stderr that was encoded with care, such as JSON. Never raises."""
@@ -132,6 +152,18 @@ def _boxed(rows: Sequence[Row]) -> "RenderableType":
     for name, value, style in rows:
         table.add_row(name, Text(value, style))
     return table
+
+
+def _table(*, on_terminal: bool) -> "Table":
+    from rich import box  # noqa: PLC0415 - see Screen._console
+    from rich.table import Table  # noqa: PLC0415
+
+    return Table(box=box.ROUNDED if on_terminal else None, pad_edge=on_terminal, header_style="bold")
+
+
+def _unpadded(text: str) -> str:
+    """Drop the blanks that fill the last column."""
+    return "".join(line.rstrip() + "\n" for line in text.splitlines())
 
 
 def _aligned(rows: Sequence[Row]) -> "RenderableType":

@@ -1,7 +1,8 @@
 """What a command needs, built when first asked for: the lazy seam that keeps requests out of a start."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +12,12 @@ from modelarts_export.cli.output import Output
 from modelarts_export.errors import InvalidInputError
 from modelarts_export.field_types import identifier
 from modelarts_export.request import ExportRequest, tasks_path
+from modelarts_export.substitution import Variables, read_assignments
 from modelarts_export.task import ExportTask
 
 if TYPE_CHECKING:
     from modelarts_export.client import Client
+    from modelarts_export.plan import Plan
     from modelarts_export.transport import Call
 
 _DATASET_VARIABLE = config.variable("dataset_id")
@@ -22,10 +25,30 @@ _DATASET_VARIABLE = config.variable("dataset_id")
 
 @dataclass(frozen=True, kw_only=True)
 class Shell:
-    """What the process has: its output and its environment."""
+    """What the process has: its output, its environment, and the one instant at which it was started."""
 
     output: Output
     environ: Mapping[str, str]
+    now: datetime
+
+    def expand(self, assignments: Sequence[str]) -> Callable[[str], str]:
+        """Return what fills in the `${...}` of specs; `assignments` are the texts of --var."""
+        try:
+            return Variables(read_assignments(assignments), self.environ, now=self.now).expand
+        except ValueError as error:
+            raise InvalidInputError(f"--var: {error}") from None
+
+    def plan(self, files: Sequence[str], assignments: Sequence[str]) -> "Plan":
+        """Return what spec files ask for, and warn of what may be wrong with it.
+
+        Raises InvalidInputError for everything that is wrong.
+        """
+        from modelarts_export.plan import read_plan  # noqa: PLC0415 - yaml is loaded here
+
+        plan = read_plan(files, self.expand(assignments))
+        for warning in plan.warnings:
+            self.output.warn(str(warning))
+        return plan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +75,7 @@ class Session:
     def __init__(self, shell: Shell, flags: Mapping[str, Any]) -> None:
         """Take the flags of the connection as they were given."""
         self.output = shell.output
+        self._shell = shell
         self._environ = shell.environ
         self._flags = flags
 
@@ -60,7 +84,7 @@ class Session:
 
         Raises InvalidInputError for everything that is wrong.
         """
-        export, warnings = draft.read()
+        export, warnings = draft.read(self._shell.expand(draft.assignments))
         for warning in warnings:
             self.output.warn(str(warning))
         spec = config.Layer(

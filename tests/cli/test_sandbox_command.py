@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from modelarts_export.sandbox.datasets import BUILT_IN
 from tests.conftest import DEAD_PROXY
 
 PROGRAM = [sys.executable, "-m", "modelarts_export"]
@@ -120,6 +121,23 @@ def test_a_command_that_is_not_there() -> None:
     done = sandbox("no-such-command")
     assert done.returncode == 127
     assert "no-such-command" in done.stderr
+
+
+def test_help_lists_the_datasets() -> None:
+    """With what each of them is good for."""
+    done = subprocess.run([*PROGRAM, "sandbox", "--help"], capture_output=True, text=True, check=True)
+    assert [name for name in BUILT_IN if f"{name} " not in done.stdout] == []
+    assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("dataset", "code"),
+    [("images", 0), ("failing", 0), ("slow", 0), ("denied", 4), ("text", 6), ("busy", 5), ("none", 3)],
+)
+def test_what_each_dataset_answers(dataset: str, code: int) -> None:
+    """A pipeline can be tried on each of them."""
+    done = sandbox("modelarts-export", "to-obs", f"sandbox-{dataset}", "--path", "/b/d/", "-q")
+    assert done.returncode == code, done.stderr
 
 
 @pytest.mark.parametrize(

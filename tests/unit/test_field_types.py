@@ -201,7 +201,7 @@ def test_a_span_has_at_most_thirty_days_and_runs_forward(first: date, days: int)
             TypeAdapter(SampleTime).validate_python(text)
 
 
-@pytest.mark.parametrize("kind", sorted({kind for kind, _ in BAD}, key=str))
+@pytest.mark.parametrize("kind", list(dict.fromkeys(kind for kind, _ in BAD)))
 @given(value=ANYTHING)
 @settings(deadline=None, max_examples=50, derandomize=True)
 def test_nothing_but_a_validation_error_is_raised(kind: Any, value: object) -> None:  # noqa: ANN401

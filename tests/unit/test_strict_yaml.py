@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelarts_export.field_types import Spelled
-from modelarts_export.strict_yaml import Document, Mark, UnreadableError, read
+from modelarts_export.strict_yaml import Document, UnreadableError, read
 
 ANY = settings(deadline=None, max_examples=150, derandomize=True)
 
@@ -169,7 +169,9 @@ PLACES: list[tuple[tuple[str | int, ...], bool, tuple[int, int], str | None]] = 
 def test_places(location: tuple[str | int, ...], key: bool, place: tuple[int, int], text: str | None) -> None:  # noqa: FBT001 - a column of the table
     """A place that does not exist is that of the innermost value around it."""
     document = one(SPEC)
-    assert document.mark(location, key=key) == Mark(line=place[0], column=place[1])
+    mark = document.mark(location, key=key)
+    assert (mark.line, mark.column) == place
+    assert SPEC[: mark.index].count("\n") + 1 == mark.line
     assert document.plain_text(location) == text
 
 

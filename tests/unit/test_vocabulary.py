@@ -49,7 +49,7 @@ def test_no_spelling_means_two_values(kind: type[Choice]) -> None:
     assert len(set().union(*spellings)) == sum(map(len, spellings))
 
 
-@pytest.mark.parametrize("value", NO_VALUES, ids=repr)
+@pytest.mark.parametrize("value", NO_VALUES, ids=lambda value: type(value).__name__)
 def test_what_is_no_text_and_no_whole_number_is_no_value(value: object) -> None:
     with pytest.raises(ValueError, match="is not one of labeled, unlabeled, all, search"):
         ExportType.read(value)
