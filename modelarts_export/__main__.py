@@ -1,12 +1,17 @@
 """`python -m modelarts_export`, and the console script."""
 
+import gc
 import sys
 
 from modelarts_export.cli import main
 
+# Imports and specs make many objects and hardly a cycle; the usual thresholds walk over them again and again.
+_RARELY = (100_000, 20, 20)
+
 
 def run() -> None:
     """Run the command line of this process."""
+    gc.set_threshold(*_RARELY)
     sys.exit(main())
 
 

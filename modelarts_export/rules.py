@@ -10,7 +10,7 @@ from itertools import chain
 from typing import Any
 
 from modelarts_export.errors import Location, Problem
-from modelarts_export.field_types import is_doubtful_in_path, obs_directory
+from modelarts_export.field_types import doubtful_in_path, obs_directory
 from modelarts_export.request import searches
 from modelarts_export.vocabulary import DatasetType
 
@@ -38,7 +38,7 @@ def warnings_in(body: Body) -> Iterator[Problem]:
         _fields_without_meaning(body),
         _filters_without_search(body),
         _samples_and_conditions(body),
-        _no_samples(body),
+        _empty_lists(body),
         _doubtful_dataset_type(body),
     )
 
@@ -89,7 +89,7 @@ def _odd_paths(body: Body) -> Iterator[Problem]:
         (("path",), body.get("path")),
         (("export_params", _NEW_PATH), _params(body).get(_NEW_PATH)),
     ):
-        odd = [c for c in value if is_doubtful_in_path(c)] if isinstance(value, str) else []
+        odd = doubtful_in_path(value) if isinstance(value, str) else []
         if odd:
             yield Problem(
                 location=location,
@@ -137,20 +137,23 @@ def _samples_and_conditions(body: Body) -> Iterator[Problem]:
         )
 
 
-def _no_samples(body: Body) -> Iterator[Problem]:
+def _empty_lists(body: Body) -> Iterator[Problem]:
     if _params(body).get("samples") == []:
         yield Problem(
             location=("export_params", "samples"),
             message="the list is empty; the API may export every sample",
         )
+    conditions = _params(body).get("search_conditions")
+    if conditions == [] or (isinstance(conditions, list) and {} in conditions):
+        yield Problem(
+            location=("export_params", "search_conditions"),
+            message="an empty condition may fit every sample",
+        )
 
 
 def _doubtful_dataset_type(body: Body) -> Iterator[Problem]:
-    try:
-        given = DatasetType.read(body.get("dataset_type"))
-    except ValueError:
-        return
-    if given.code not in (*_EXPORTABLE, _CUSTOM):
+    given = DatasetType.find(body.get("dataset_type"))
+    if given and given.code not in (*_EXPORTABLE, _CUSTOM):
         yield Problem(
             location=("dataset_type",),
             message=f"{given.word} datasets cannot be exported, say most documents; the API may refuse it",

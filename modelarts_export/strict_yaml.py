@@ -17,7 +17,7 @@ from modelarts_export.field_types import Spelled, SpelledFloat, SpelledInt
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TAG = "tag:yaml.org,2002:"
-_EXPLICIT_TAG = re.compile(r"(&\S+(\s|#.*)+)?!")
+_EXPLICIT_TAG = re.compile(r"(&\S+(\s|#[^\n]*\n)+)?!")
 _DEEPEST = 200  # the composer recurses in C: without a bound, a hostile file ends the process
 _GLANCE = _DEEPEST // 2
 _DEEP_INDENT = re.compile(rf"^[ ?:-]{{{_GLANCE}}}", re.MULTILINE)
@@ -112,20 +112,16 @@ def read(text: str, expand: Callable[[str], str] = str) -> Iterator[Document]:
             reader = _Reader(text, expand)
             yield Document(value=reader.read(root), faults=reader.faults, root=root)
     except yaml.MarkedYAMLError as error:
-        if not _is_json(text):
-            raise UnreadableError(
-                error.problem or "this is no YAML", _counted_from_one(error.problem_mark)
-            ) from None
-        yield from read(_json_as_yaml(text), expand)
-    except (
-        yaml.reader.ReaderError,
-        UnicodeEncodeError,
-    ):  # libyaml counts bytes, so that we look for ourselves
-        bad = yaml.reader.Reader.NON_PRINTABLE.search(text)
+        rewritten = _json_as_yaml(text) if _is_json(text) else text
+        if rewritten == text:
+            mark = _counted_from_one(error.problem_mark)
+            raise UnreadableError(error.problem or "this is no YAML", mark) from None
+        yield from read(rewritten, expand)
+    except (yaml.reader.ReaderError, UnicodeEncodeError):
+        bad = yaml.reader.Reader.NON_PRINTABLE.search(text)  # its own position may count bytes
         at = bad.start() if bad else 0
-        raise UnreadableError(
-            f"the character U+{ord(text[at]):04X} is not allowed", _place(text, at)
-        ) from None
+        reason = f"the character U+{ord(text[at]):04X} is not allowed"
+        raise UnreadableError(reason, _place(text, at)) from None
 
 
 Scalar = str | bool | Spelled | None

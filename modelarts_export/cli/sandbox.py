@@ -1,5 +1,6 @@
 """The command `sandbox`: a ModelArts on this machine, around a command or until Ctrl-C."""
 
+import contextlib
 import os
 import shlex
 import shutil
@@ -8,7 +9,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, Annotated
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _FOREIGN = (*FAMILIES, PREFIX)
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "ftp_proxy")
 _HELP_WIDTH = 78
+_LOOK_UP = 0.2  # seconds
 _NOT_FOUND, _NOT_EXECUTABLE, _KILLED = 127, 126, 128  # as a shell answers
 
 Command = Annotated[
@@ -68,7 +69,7 @@ def sandbox(
         signal.pause()
 
 
-@contextmanager
+@contextlib.contextmanager
 def _serving(port: int, task_duration: str) -> Iterator["Sandbox"]:
     from modelarts_export.sandbox.server import Sandbox  # noqa: PLC0415 - only this command needs a server
 
@@ -117,29 +118,43 @@ def _own_directory() -> Path:
 
 def _run(command: list[str], environ: Mapping[str, str], output: Output) -> int:
     """Run the command and return its exit code; signals are the command's to answer."""
-    with _leaving_signals_to_the_child() as children:
+    with _leaving_signals_to_the_child() as child:
         try:
-            process = subprocess.Popen(command, env=environ)  # noqa: S603 - what the user asked to be run
+            code = child.run(command, environ)
         except OSError as error:
             output.error(ModelArtsExportError(f"{command[0]} cannot be run: {error.strerror}"))
             return _NOT_FOUND if isinstance(error, FileNotFoundError) else _NOT_EXECUTABLE
-        children.append(process)
-        code = process.wait()
     return code if code >= 0 else _KILLED - code
 
 
-@contextmanager
-def _leaving_signals_to_the_child() -> Iterator[list[subprocess.Popen[bytes]]]:
+class _Child:
+    """A command that gets the SIGTERM that was meant for us, also one that came before it was started."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._must_end = False
+
+    def run(self, command: list[str], environ: Mapping[str, str]) -> int:
+        self._process = subprocess.Popen(command, env=environ)  # noqa: S603 - what the user asked to be run
+        if self._must_end:
+            self._process.terminate()
+        while True:  # a signal that comes just before an endless wait would be seen only after it
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                return self._process.wait(_LOOK_UP)
+
+    def pass_on(self, number: int, _frame: object) -> None:
+        self._must_end |= number == signal.SIGTERM
+        if self._must_end and self._process:
+            self._process.terminate()
+
+
+@contextlib.contextmanager
+def _leaving_signals_to_the_child() -> Iterator[_Child]:
     """Pass SIGTERM on; Ctrl-C reaches the child anyway, and must not end the sandbox under it."""
-    children: list[subprocess.Popen[bytes]] = []
-
-    def pass_on(number: int, _frame: object) -> None:
-        for child in children if number == signal.SIGTERM else ():
-            child.terminate()
-
-    before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
+    child = _Child()
+    before = {number: signal.signal(number, child.pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield children
+        yield child
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -58,6 +58,7 @@ ERRORS: list[tuple[Body, Found]] = [
     (new(search_conditions=[None, "a", {"hard": 1}, ["a"]]), []),
     (new(search_conditions={"label_list": {"labels": TWO}}), []),
 ]
+HARD = {"hard": 1}
 WARNINGS: list[tuple[Body, Found]] = [
     ({}, []),
     (new(), []),
@@ -79,7 +80,7 @@ WARNINGS: list[tuple[Body, Found]] = [
     ({"task_id": "t"}, [(("task_id",), "no meaning")]),
     ({"status": None, "task_id": None}, []),
     ({"export_type": 2, PARAMS: {"samples": ["a"]}}, [((PARAMS, "samples"), "export type search only")]),
-    ({"export_type": "all", PARAMS: {"search_conditions": [{}]}}, [((PARAMS, "search_conditions"), "only")]),
+    ({"export_type": "all", PARAMS: {"search_conditions": [HARD]}}, [((PARAMS, "search_conditions"), "o")]),
     ({"export_type": "0", PARAMS: {"sample_state": "accepted"}}, [((PARAMS, "sample_state"), "filters are")]),
     ({"export_type": 2, "sample_state": "accepted"}, [(("sample_state",), "filters are")]),
     ({"export_type": 2, PARAMS: {"samples": [], "search_conditions": None, "sample_state": ""}},
@@ -87,8 +88,10 @@ WARNINGS: list[tuple[Body, Found]] = [
     ({"export_type": "SEARCH", PARAMS: {"samples": ["a"]}}, []),
     ({"export_type": 3, PARAMS: {"samples": ["a"]}}, []),
     (new(samples=["a"]), []),
-    (new(samples=["a"], search_conditions=[{}]), [((PARAMS, "search_conditions"), "samples together")]),
-    (new(samples=[], search_conditions=[{}]), [((PARAMS, "samples"), "the list is empty")]),
+    (new(samples=["a"], search_conditions=[HARD]), [((PARAMS, "search_conditions"), "samples together")]),
+    (new(samples=[], search_conditions=[HARD]), [((PARAMS, "samples"), "the list is empty")]),
+    (new(search_conditions=[HARD, {}]), [((PARAMS, "search_conditions"), "an empty condition")]),
+    (new(search_conditions=[]), [((PARAMS, "search_conditions"), "an empty condition")]),
     (new(samples=None), []),
 ]
 EXPORTABLE = [0, 1, 3, 900, "custom", "Object-Detection", None, 7, "tabel", [100]]

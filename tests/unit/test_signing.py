@@ -1,19 +1,22 @@
 """The signature: the vectors of API.md, section 6.2, and the vendor's own signer."""
 
 import hashlib
+import string
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import pytest
 import requests
 from huaweicloudsdkcore.auth.credentials import BasicCredentials
 from huaweicloudsdkcore.sdk_request import SdkRequest
 from huaweicloudsdkcore.signer.signer import Signer
+from hypothesis import given
+from hypothesis import strategies as st
 
 from modelarts_export.auth import AkSkAuth
 from modelarts_export.credentials import AkSk
-from modelarts_export.signing import canonical_request, signature
+from modelarts_export.signing import authorization, canonical_request, signature
 from modelarts_export.transport import Body
 
 HOST = "modelarts.cn-north-4.myhuaweicloud.com"
@@ -141,6 +144,39 @@ def test_the_vendors_signer_agrees(name: str) -> None:
     credentials = BasicCredentials(vector.access_key, vector.secret_key)
     signed = Signer(credentials).sign(request)
     assert signed.header_params["Authorization"].endswith(f"Signature={vector.proof}")
+
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+TOKEN = st.text(string.ascii_letters + string.digits + "-._~=+/ ", max_size=20)
+
+
+@given(
+    method=st.sampled_from(["GET", "POST", "PUT", "DELETE", "patch"]),
+    segments=st.lists(TEXT, max_size=4),
+    query=st.lists(st.tuples(TEXT, TEXT), max_size=5),
+    headers=st.dictionaries(st.from_regex(r"\A[a-z][a-z-]{0,10}\Z"), TOKEN, max_size=4),
+    body=st.text(st.characters(exclude_categories=["Cs"]), max_size=60),
+)
+def test_any_request_is_signed_as_the_vendor_signs_it(
+    method: str, segments: list[str], query: list[tuple[str, str]], headers: dict[str, str], body: str
+) -> None:
+    """Methods, paths, queries, headers and bodies of any form."""
+    path = "/" + "/".join(quote(segment, safe="") for segment in segments)
+    url = f"https://{HOST}{path}?{urlencode(query, quote_via=quote)}"
+    signed = {**headers, "content-type": "application/json", "host": HOST, "x-sdk-date": "20260102T030405Z"}
+    request = SdkRequest(
+        method=method,
+        schema="https",
+        host=HOST,
+        resource_path=path,
+        query_params=list(query),
+        header_params=dict(signed),
+        body=body or None,
+    )
+    vendor = Signer(BasicCredentials(ACCESS_KEY, SECRET_KEY)).sign(request).header_params["Authorization"]
+    canonical = canonical_request(method, url, signed, body.encode(), signed=signed)
+    proof = signature(canonical, secret_key=SECRET_KEY, date="20260102T030405Z")
+    assert authorization(ACCESS_KEY, signed, proof) == vendor
 
 
 @pytest.mark.parametrize("name", ["A", "B", "C", "G"])

@@ -1,0 +1,76 @@
+"""How fast specs and files of sample IDs are read, and the memory that takes.
+
+    python tests/bench/specs.py
+
+Each figure is the median of runs of the real program in processes of their own, in pairs taken in turn: a run
+and a bare `--version` (what a start costs is taken off), or a run and one of twice the size (a ratio of 2 is
+linear growth). Nothing is asserted, as machines are noisy.
+"""
+
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+PAIRS = 5
+DOCUMENT = """\
+dataset_id: 7f3c0a4b
+path: /bucket/exports/{number}/
+export_type: search
+export_params:
+  export_dest: DIR
+  sample_state: accepted
+  train_sample_ratio: 0.80
+"""
+
+
+def measured(*arguments: str) -> tuple[float, float]:
+    """Return seconds and MiB of one run."""
+    begin = time.perf_counter()
+    command = [sys.executable, "-m", "modelarts_export", *arguments]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{arguments} ended with {process.returncode}")
+    return time.perf_counter() - begin, usage.ru_maxrss / 1024
+
+
+def net_of_start(*arguments: str) -> tuple[float, float]:
+    """Return seconds without those of a start, and MiB: medians of pairs."""
+    pairs = [(measured(*arguments), measured("--version")) for _ in range(PAIRS)]
+    return median(run[0] - bare[0] for run, bare in pairs), median(run[1] for run, _ in pairs)
+
+
+def growth(small: list[str], large: list[str]) -> float:
+    """Return how many times longer the large run takes: the median of pairs."""
+    bare = median(measured("--version")[0] for _ in range(PAIRS))
+    pairs = [(measured(*large)[0] - bare, measured(*small)[0] - bare) for _ in range(PAIRS)]
+    return median(more / less for more, less in pairs)
+
+
+def bench(folder: Path) -> None:
+    """Print the figures."""
+    for count in (10_000, 20_000):
+        documents = (DOCUMENT.format(number=number) for number in range(count))
+        (folder / f"{count}.yaml").write_text("---\n".join(documents))
+    small, large = (["validate", "-q", str(folder / f"{count}.yaml")] for count in (10_000, 20_000))
+    seconds, mebibytes = net_of_start(*small)
+    print(f"validate 10,000 documents: {10_000 / seconds:,.0f} a second, {mebibytes:.0f} MiB")
+    print(f"twice as many: {growth(small, large):.2f} times as long")
+
+    chance = random.Random(1)
+    samples = folder / "samples"
+    samples.write_text("".join(f"{chance.getrandbits(128):032x}\n" for _ in range(300_000)))
+    line = ["to-obs", "abc", "--path", "/b/c/", "--samples-file", str(samples), "--dry-run"]
+    seconds, mebibytes = net_of_start(*line)
+    print(f"300,000 sample IDs read, validated and written: {seconds:.2f} s, {mebibytes:.0f} MiB")
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as scratch:
+        bench(Path(scratch))

@@ -1,0 +1,136 @@
+"""Whatever stands in a spec or in the environment: exit 0 or 2, and never a traceback."""
+
+import io
+import json
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from unittest.mock import patch
+
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from modelarts_export.cli import main
+from modelarts_export.request import ExportRequest, Part, SearchCondition, ToNewDataset, ToObs
+
+ANY = settings(max_examples=150, deadline=None)
+FIELDS = sorted(
+    {name for kind in (ExportRequest, ToObs, ToNewDataset, SearchCondition) for name in kind.model_fields}
+    | {"dataset_id", "project_id", "name", "labels", "op", "props", "property", "type", "unknown"}
+    | set(ToNewDataset.model_fields["export_params"].annotation.model_fields)  # type: ignore[union-attr]
+)
+WORDS = [
+    "/b/c/",
+    "obs://b/c",
+    "DIR",
+    "NEW_DATASET",
+    "search",
+    "",
+    "no",
+    "__ALL__",
+    "all",
+    "${HOME}",
+    "${",
+    "0.8",
+]
+SCALARS = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.sampled_from(WORDS), st.dates()
+)
+MAPPINGS = st.recursive(
+    st.dictionaries(st.sampled_from(FIELDS), SCALARS, max_size=6),
+    lambda inner: st.dictionaries(
+        st.sampled_from(FIELDS), st.one_of(SCALARS, inner, st.lists(inner, max_size=3))
+    ),
+    max_leaves=20,
+)
+NAMES = st.text(st.characters(exclude_characters="=\0", exclude_categories=["Cs"]), min_size=1, max_size=40)
+VALUES = st.text(st.characters(exclude_characters="\0"), max_size=60)
+
+
+def ends_well(line: list[str], stdin: bytes, environ: dict[str, str]) -> None:
+    """Check that a command line ends with 0 or 2, and that an error is in words."""
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        redirect_stdout(out),
+        redirect_stderr(err),
+        patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin))),
+    ):
+        code = main(line, environ)
+    assert code in (0, 2), err.getvalue()
+    assert "Traceback" not in err.getvalue()
+    assert code == 0 or (err.getvalue() and not out.getvalue())
+
+
+@ANY
+@given(st.one_of(st.text(), st.text("{}[]:,-&*!|>'\"%@`#?~ \n\tab0", max_size=60)))
+def test_any_text_as_a_spec(text: str) -> None:
+    """YAML or not."""
+    ends_well(["validate", "-"], text.encode(errors="surrogatepass"), {})
+
+
+@ANY
+@given(st.binary(max_size=200))
+def test_any_bytes_as_a_spec(content: bytes) -> None:
+    """Text or not."""
+    ends_well(["validate", "-"], content, {})
+
+
+@ANY
+@given(MAPPINGS, st.sampled_from(["to-obs", "to-new-dataset"]))
+def test_any_mapping_as_a_spec(mapping: dict[str, object], command: str) -> None:
+    """In YAML, and, where it can be written so, in JSON."""
+    ends_well(
+        [command, "abc", "-f", "-", "--dry-run"],
+        yaml.safe_dump(mapping, allow_unicode=True).encode("utf-8", "surrogatepass"),
+        {},
+    )
+    text = json.dumps(mapping, default=str, allow_nan=False) if _is_finite(mapping) else "{}"
+    ends_well([command, "abc", "-f", "-", "--dry-run", "-o", "json"], text.encode(), {})
+
+
+def _is_finite(value: object) -> bool:
+    try:
+        json.dumps(value, default=str, allow_nan=False)
+    except ValueError:
+        return False
+    return True
+
+
+OWN = [
+    "REGION",
+    "PROJECT_ID",
+    "ENDPOINT",
+    "READ_TIMEOUT",
+    "CA_BUNDLE",
+    "INSECURE",
+    "OUTPUT",
+    "QUIET",
+    "VERBOSE",
+]
+VARIABLES = st.one_of(
+    NAMES,
+    st.sampled_from([f"MODELARTS_EXPORT_{name}" for name in [*OWN, "DATASET_ID", "DEBUG"]]),
+    st.sampled_from(["HW_REGION_NAME", "HW_PROJECT_ID", "HW_SECRET_KEY", "HUAWEICLOUD_SDK_AK", "NO_COLOR"]),
+)
+
+
+@ANY
+@given(st.dictionaries(VARIABLES, VALUES, max_size=8))
+def test_any_environment(environ: dict[str, str]) -> None:
+    """A variable that is wrong is named; one that is none of ours is let be."""
+    ends_well(["to-obs", "abc", "--path", "/b/c/", "--dry-run"], b"", environ)
+
+
+@ANY
+@given(
+    st.lists(st.one_of(st.text(max_size=20), st.sampled_from(["-f", "-", "--path", "/b/c/", "-o", "json"])))
+)
+def test_any_command_line(arguments: list[str]) -> None:
+    """Of a command that sends nothing."""
+    ends_well(["to-obs", "--dry-run", *arguments], b"path: /b/c/", {})
+
+
+def test_the_fields_are_all_there() -> None:
+    """So that a field which is added is tried as well."""
+    assert {"path", "export_params", "samples", "sample_time", "export_new_dataset_name"} <= set(FIELDS)
+    assert issubclass(SearchCondition, Part)
