@@ -4,6 +4,7 @@ Source of the shapes: .github/API.md, section 4, "Error bodies".
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,8 +23,11 @@ from modelarts_export.errors import (
     UnknownOutcomeError,
 )
 from modelarts_export.text import to_json
+from modelarts_export.trace import unescaped
 
-_LONGEST_WORDS = 500  # characters of an error that is no JSON, such as a proxy's page
+# What is shown of an error that is no JSON, such as a proxy's page: it ends between words, as half a secret
+# would not be found by whoever replaces secrets.
+_BEGINNING = re.compile(r"(?s).{0,500}(?!\S)")
 _DEEPEST = 32  # levels of JSON; the API's own answers have four
 _CUT = "..."
 _PAIRS = (("error_code", "error_msg"), ("errorCode", "errorMsg"), ("code", "message"))
@@ -56,9 +60,13 @@ class Reply:
 
     @cached_property
     def fields(self) -> dict[str, Any]:
-        """The JSON object of the reply, empty where it is none; bounded in depth, its numbers finite."""
+        """The JSON object of the reply, empty where it is none; bounded in depth, its numbers finite.
+
+        An error in another charset than UTF-8 still has its code; an ID in one would be another ID.
+        """
         try:
-            value = _tame(json.loads(self.content), _DEEPEST)
+            text = self.content.decode("utf-8-sig", errors="strict" if self.succeeded else "replace")
+            value = _tame(json.loads(text), _DEEPEST)
         except (ValueError, RecursionError):
             return {}
         return value if isinstance(value, dict) else {}
@@ -117,7 +125,13 @@ def _code_and_words(reply: Reply) -> tuple[str | None, str]:
     if HTTPStatus.MULTIPLE_CHOICES <= reply.status < HTTPStatus.BAD_REQUEST and target:
         return None, f"redirected to {target}, which is not followed"
     said = next(_said(reply.fields), None)
-    return said or (None, reply.content.decode(errors="replace").strip()[:_LONGEST_WORDS])
+    return said or (None, _beginning(reply.content.decode("utf-8-sig", errors="replace").strip()))
+
+
+def _beginning(text: str) -> str:
+    """Return the first words, those of JSON that is cut or says nothing without its escapes."""
+    found = _BEGINNING.match(unescaped(text) if text.startswith(("{", "[", '"')) else text)
+    return found[0] if found else ""
 
 
 def _host(url: str) -> str:

@@ -5,16 +5,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
+from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
-from urllib3 import disable_warnings
+from urllib3 import Timeout, disable_warnings
 from urllib3.exceptions import HTTPError, InsecureRequestWarning, LocationParseError
 
 from modelarts_export import __version__
 from modelarts_export.config import Settings, is_loopback
+from modelarts_export.connection import DeadlineAdapter, content
 from modelarts_export.errors import (
     InvalidInputError,
     ModelArtsExportError,
@@ -22,23 +23,13 @@ from modelarts_export.errors import (
     UnknownOutcomeError,
 )
 from modelarts_export.replies import Reply, failure, look_before_resending
+from modelarts_export.trace import Call, Message, hidden, shown
 
 _HEADERS = {
     "User-Agent": f"modelarts-export/{__version__}",
     "Accept": "application/json",
     "Accept-Encoding": "identity",
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Call:
-    """One HTTP call that was made; `status` is None when no reply came. `seconds` is how long it took."""
-
-    method: str
-    url: str
-    status: int | None
-    request_id: str | None
-    seconds: float
 
 
 class Body:
@@ -70,6 +61,42 @@ class Body:
         return self._taken >= len(self.content)
 
 
+@dataclass(kw_only=True)
+class _Exchange:
+    """What has become of a call so far; `content` is None until the reply was read as a whole."""
+
+    method: str
+    url: str
+    body: Body | None
+    request: requests.PreparedRequest | None = None
+    response: requests.Response | None = None
+    content: bytes | None = None
+
+    def call(self, seconds: float) -> Call:
+        """Return what may be told of it."""
+        headers = {} if self.request is None else self.request.headers
+        sent = Message(
+            start=f"{self.method} {self.url}",
+            headers=shown(headers),
+            body=self.body.content if self.body else b"",
+        )
+        response = self.response
+        return Call(
+            method=self.method,
+            url=self.url,
+            status=None if response is None else response.status_code,
+            request_id=None if response is None else response.headers.get("X-Request-Id"),
+            seconds=seconds,
+            sent=sent,
+            received=None if response is None else self._received(response),
+            hidden=hidden(headers),
+        )
+
+    def _received(self, response: requests.Response) -> Message:
+        start = f"HTTP {response.status_code} {response.reason or ''}".rstrip()
+        return Message(start=start, headers=shown(response.headers), body=self.content)
+
+
 class Transport:
     """Speaks HTTP to one base URL. Nothing is sent twice here, and no redirect is followed."""
 
@@ -84,61 +111,77 @@ class Transport:
     ) -> None:
         """Take timeouts and trust from the settings; `on_call` hears of every call; `clock` tells seconds."""
         self._base_url = base_url
-        self._timeouts = (settings.connect_timeout, settings.read_timeout)
+        self._timeout = Timeout(connect=settings.connect_timeout, read=settings.read_timeout)
         self._verify = settings.ca_bundle or not settings.insecure
         self._auth = auth
         self._on_call = on_call
         self._clock = clock
-        self._session = _session(self._base_url)
+        self._session = _session(self._base_url, DeadlineAdapter(clock=clock))
         if not self._verify:
             disable_warnings(InsecureRequestWarning)  # who asked for it was told once, by the command
 
     def get(self, path: str, *, timeout: float | None = None) -> Reply:
         """Return the reply for this path, a 2xx with something in its JSON object.
 
-        `timeout` in seconds bounds connecting and each read. Raises what replies.failure makes of any other
-        reply, and TemporaryError when there is none.
+        `timeout` in seconds bounds the whole call. Raises what replies.failure makes of any other reply, and
+        TemporaryError when there is none.
         """
-        return self._call("GET", path, None, (timeout, timeout) if timeout else self._timeouts)
+        return self._call("GET", path, None, Timeout(total=timeout) if timeout else self._timeout)
 
-    def post(self, path: str, content: bytes) -> Reply:
+    def post(self, path: str, body: bytes) -> Reply:
         """Send JSON once and return the reply, a 2xx with something in its JSON object.
 
         Raises what replies.failure makes of any other reply. Without one: TemporaryError when the request
         provably did not arrive, UnknownOutcomeError when it may have.
         """
-        return self._call("POST", path, Body(content), self._timeouts)
+        return self._call("POST", path, Body(body), self._timeout)
 
-    def _call(self, method: str, path: str, body: Body | None, timeouts: tuple[float, float]) -> Reply:
-        url = self._base_url + path
-        with self._told(method, url) as heard:
+    def _call(self, method: str, path: str, body: Body | None, timeout: Timeout) -> Reply:
+        exchange = _Exchange(method=method, url=self._base_url + path, body=body)
+        with self._told(exchange):
             try:
-                response = self._session.request(
-                    method,
-                    url,
-                    data=body,
-                    headers={"Content-Type": "application/json"} if body else None,
-                    auth=self._auth,
-                    timeout=timeouts,
-                    verify=self._verify,  # by request: an environment variable would override the session's
-                    allow_redirects=False,
-                )
+                reply = self._exchanged(exchange, timeout)
             except (requests.RequestException, HTTPError, OSError) as error:
-                raise _no_reply(error, url, body) from error
-            heard.append(response)
-        return _usable(response, url, changing=body is not None)
+                raise _no_reply(error, exchange.url, body) from error
+        if reply.succeeded and reply.fields:
+            return reply
+        raise failure(reply)
+
+    def _exchanged(self, exchange: _Exchange, timeout: Timeout) -> Reply:
+        """Send the request and read the reply; what has come of it is in the exchange, however it ends."""
+        exchange.request = self._session.prepare_request(
+            requests.Request(
+                exchange.method,
+                exchange.url,
+                data=exchange.body,
+                headers={"Content-Type": "application/json"} if exchange.body else None,
+                auth=self._auth,
+            )
+        )
+        # trust goes with the request: an environment variable would override the session's
+        environment = self._session.merge_environment_settings(
+            url=exchange.url, proxies={}, stream=True, verify=self._verify, cert=None
+        )
+        options: dict[str, Any] = {**environment, "timeout": timeout, "allow_redirects": False}
+        with self._session.send(exchange.request, **options) as response:
+            exchange.response = response
+            exchange.content = content(response)
+        return Reply(
+            url=exchange.url,
+            status=response.status_code,
+            headers=response.headers,
+            content=exchange.content,
+            changing=exchange.body is not None,
+        )
 
     @contextmanager
-    def _told(self, method: str, url: str) -> Iterator[list[requests.Response]]:
+    def _told(self, exchange: _Exchange) -> Iterator[None]:
         """Tell of the call however it ends."""
-        begun, heard = self._clock(), list[requests.Response]()
+        begun = self._clock()
         try:
-            yield heard
+            yield
         finally:
-            status = heard[0].status_code if heard else None
-            request_id = heard[0].headers.get("X-Request-Id") if heard else None
-            seconds = self._clock() - begun
-            self._on_call(Call(method=method, url=url, status=status, request_id=request_id, seconds=seconds))
+            self._on_call(exchange.call(self._clock() - begun))
 
 
 class _Session(requests.Session):
@@ -148,7 +191,7 @@ class _Session(requests.Session):
         """Return nowhere."""
 
 
-def _session(base_url: str) -> requests.Session:
+def _session(base_url: str, adapter: DeadlineAdapter) -> requests.Session:
     session = _Session()
     session.headers.clear()
     session.headers.update(_HEADERS)
@@ -156,21 +199,8 @@ def _session(base_url: str) -> requests.Session:
     # to this machine nothing goes through a proxy, which would be handed the credentials in plain text
     session.trust_env = not is_loopback(urlsplit(base_url).hostname or "")
     for scheme in ("http://", "https://"):
-        session.mount(scheme, HTTPAdapter(max_retries=0))
+        session.mount(scheme, adapter)
     return session
-
-
-def _usable(response: requests.Response, url: str, *, changing: bool) -> Reply:
-    reply = Reply(
-        url=url,
-        status=response.status_code,
-        headers=response.headers,
-        content=response.content,
-        changing=changing,
-    )
-    if reply.succeeded and reply.fields:
-        return reply
-    raise failure(reply)
 
 
 def _no_reply(error: Exception, url: str, body: Body | None) -> ModelArtsExportError:
@@ -180,16 +210,21 @@ def _no_reply(error: Exception, url: str, body: Body | None) -> ModelArtsExportE
             f"the request was sent, but no usable reply came: {reason}", hint=look_before_resending(url)
         )
     host = urlsplit(url).netloc
+    if isinstance(error, requests.exceptions.InvalidProxyURL):
+        return InvalidInputError(
+            "the proxy in the environment cannot be used",
+            hint="correct HTTPS_PROXY: a URL such as http://proxy.example:3128; socks5:// needs PySocks",
+        )
     if isinstance(error, requests.exceptions.InvalidURL | LocationParseError):
         return InvalidInputError(
             f"{host} is not the name of a host", hint="correct the endpoint or the region"
         )
-    return TemporaryError(f"no answer from {host}: {reason}", hint=_hint(error))
+    return TemporaryError(f"no usable answer from {host}: {reason}", hint=_hint(error))
 
 
 def _reason(error: BaseException) -> str:
     """Return the innermost cause in words; the outer ones repeat addresses and names of classes."""
-    inner = error.__cause__ or error.__context__
+    inner = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     if inner:
         return _reason(inner)
     return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -2,10 +2,11 @@
 
 import re
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from modelarts_export import trace
 from modelarts_export.cli import cells
 from modelarts_export.cli.screen import Screen
 from modelarts_export.config import from_flags, from_variables, resolve, setting, truth
@@ -34,6 +35,7 @@ class Style:
     output: str | None = setting(_form, "Form of the result: table, json, yaml or id", "FORM", short="o")
     quiet: bool = setting(truth, "No talk and no table; errors still print", short="q", default=False)
     verbose: bool = setting(truth, "A line on stderr for each HTTP call", short="v", default=False)
+    debug: bool = setting(truth, "Headers and bodies of each HTTP call, secrets redacted", default=False)
 
 
 def style(flags: Mapping[str, Any], environ: Mapping[str, str]) -> Style:
@@ -69,8 +71,13 @@ class Output:
 
     def call(self, line: str) -> None:
         """Tell of an HTTP call, when that is wanted."""
-        if self.style.verbose:
+        if self.style.verbose or self.style.debug:
             self._screen.say(line)
+
+    def debug(self, lines: Iterable[str]) -> None:
+        """Show what was said in an HTTP call, line by line, when that is wanted."""
+        for line in lines if self.style.debug else ():
+            self._screen.say(trace.beginning(trace.scrubbed(line, self._screen.without_secrets)))
 
     def task(self, task: ExportTask) -> None:
         """Show one task as the result. Raises UnseenEndError for an ID that is no plain word."""
@@ -100,6 +107,14 @@ class Output:
             self._screen.write("".join(f"{row['dataset_id']}\n" for row in rows if row["dataset_id"]))
         elif self._shows_tables:
             self._screen.write_table(rows)
+
+    def facts(self, rows: Sequence[Mapping[str, Any]], lines: Iterable[str]) -> None:
+        """Show facts: as an array in JSON and YAML, otherwise as these lines."""
+        if self.style.output in ("json", "yaml"):
+            self._data(rows)
+        elif self.style.output or self._shows_tables:
+            for line in lines:
+                self._screen.write_line(line)
 
     def line(self, line: str) -> None:
         """Write a line of text as the result."""

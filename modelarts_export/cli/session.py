@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from modelarts_export import config, credentials
+from modelarts_export import config, credentials, trace
 from modelarts_export.cli.draft import Draft
 from modelarts_export.cli.output import Output
 from modelarts_export.errors import InvalidInputError
@@ -18,7 +18,6 @@ from modelarts_export.task import ExportTask
 if TYPE_CHECKING:
     from modelarts_export.client import Client
     from modelarts_export.plan import Plan
-    from modelarts_export.transport import Call
 
 _DATASET_VARIABLE = config.variable("dataset_id")
 
@@ -140,7 +139,8 @@ class Session:
         except ValueError as error:
             raise InvalidInputError(f"{_DATASET_VARIABLE}: {error}") from None
 
-    def _on_call(self, call: "Call") -> None:
+    def _on_call(self, call: trace.Call) -> None:
+        self.output.debug(trace.lines(call))
         request = f" request {call.request_id}" if call.request_id else ""
         self.output.call(f"{call.method} {call.url} {call.status or 'no reply'} {call.seconds:.2f}s{request}")
 

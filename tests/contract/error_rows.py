@@ -139,7 +139,7 @@ SHAPES: Mapping[str, tuple[bytes, str | None]] = {
     "object as words": (_json({"error_code": "ModelArts.7000", "error_msg": {"en": "a"}}), "ModelArts.7000"),
     "no words": (_json({"error_code": "ModelArts.7000"}), "ModelArts.7000"),
     "list as error": (_json({"error": [WORDS]}), None),
-    "not UTF-8": (b'{"error_code": "ModelArts.7000", "error_msg": "\xff\xfe\xe9"}', None),
+    "not UTF-8": (b'{"error_code": "ModelArts.7000", "error_msg": "\xff\xfe\xe9"}', "ModelArts.7000"),
     "Latin-1 page": ("<p>Accès refusé</p>".encode("latin-1"), None),
     "null bytes": (bytes(64), None),
     "lone surrogate": (b'{"error_code": "ModelArts.7000", "error_msg": "\\ud800"}', "ModelArts.7000"),
