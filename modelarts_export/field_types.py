@@ -7,7 +7,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, StrictBool, StrictInt, StrictStr
 
@@ -22,7 +22,8 @@ _CHINESE = "\u3400-\u4dbf\u4e00-\u9fff"  # the two blocks in use; a rarer ideogr
 _SPAN = re.compile(r"([0-9]{8})-([0-9]{8})")
 _IN_A_BUCKET = re.compile(r"/[^/]+/[^/]+/")
 _DATASET_NAME = re.compile(f"[A-Za-z0-9_{_CHINESE}-]*")
-_DOCUMENTED_IN_PATHS = re.compile(f"[A-Za-z0-9_/{_CHINESE}-]")
+_HARD = {"true": "1", "1": "1", "false": "0", "0": "0"}
+_UNDOCUMENTED_IN_PATHS = re.compile(f"[^A-Za-z0-9_/{_CHINESE}-]")
 _LETTERS_AND_DIGITS = "LMN"
 _VARIATION_SELECTORS = re.compile("[\ufe00-\ufe0f\u20e3]")
 
@@ -32,6 +33,17 @@ class Metavar:
     """What stands for a value of the type in help."""
 
     word: str
+
+
+@dataclass(frozen=True, eq=False)
+class InSchema:
+    """What a JSON Schema says of the type; pydantic's own marker would load its generator at every start."""
+
+    shown: dict[str, Any]
+
+    def __get_pydantic_json_schema__(self, _schema: object, _handler: object) -> dict[str, Any]:
+        """Hand it to whoever makes a schema."""
+        return dict(self.shown)
 
 
 class Spelled:
@@ -71,19 +83,23 @@ def _refuse_bad_path(path: str) -> None:
         raise ValueError(f"{path!r} names no directory in a bucket; write /bucket/dir/ (ModelArts.4205)")
     if len(path) not in _PATH_LENGTH:
         raise ValueError(f"the path has {len(path)} characters; the API takes 3 to 700")
-    bad = [c for c in path if not (_DOCUMENTED_IN_PATHS.match(c) or is_doubtful_in_path(c))]
+    doubtful = doubtful_in_path(path)
+    bad = [c for c in _UNDOCUMENTED_IN_PATHS.findall(path) if c not in doubtful]
     if bad:
         raise ValueError(f"{path!r} has {bad[0]!r}; use letters, digits, -, _ and / (ModelArts.4313)")
 
 
-def is_doubtful_in_path(character: str) -> bool:
-    """Tell whether the documents neither list nor clearly refuse this character in a path.
+def doubtful_in_path(path: str) -> list[str]:
+    """Return the characters of a path that the documents neither list nor clearly refuse.
 
     Dots, spaces and letters that are neither Latin nor Chinese; emoji and control characters are refused.
     """
-    if _DOCUMENTED_IN_PATHS.match(character) or _VARIATION_SELECTORS.match(character):
-        return False
-    return character in ". " or unicodedata.category(character)[0] in _LETTERS_AND_DIGITS
+    return [c for c in _UNDOCUMENTED_IN_PATHS.findall(path) if c in ". " or _is_letter(c)]
+
+
+def _is_letter(character: str) -> bool:
+    category = unicodedata.category(character)[0]
+    return category in _LETTERS_AND_DIGITS and not _VARIATION_SELECTORS.match(character)
 
 
 def identifier(value: str) -> str:
@@ -138,10 +154,9 @@ def _sample_dir(value: str) -> str:
 
 def _hard(value: object) -> object:
     """Return the API's "0" or "1"; the field is a string there."""
-    known = {"true": "1", "1": "1", "false": "0", "0": "0"}
-    if str(value).lower() not in known:
+    if str(value).lower() not in _HARD:
         raise ValueError(f"{value!r} is not true, false, 0 or 1")
-    return known[str(value).lower()]
+    return _HARD[str(value).lower()]
 
 
 def sample_id(value: str) -> str:
@@ -174,14 +189,35 @@ def _truth(value: object) -> object:
     return {"true": True, "false": False}.get(value.lower(), value) if isinstance(value, str) else value
 
 
-ObsDirectory = Annotated[StrictStr, AfterValidator(obs_directory), Metavar("DIR")]
-Identifier = Annotated[StrictStr, AfterValidator(identifier), Metavar("ID")]
-DatasetName = Annotated[StrictStr, AfterValidator(_dataset_name), Metavar("NAME")]
-Ratio = Annotated[StrictStr, AfterValidator(_ratio), BeforeValidator(_as_written), Metavar("RATIO")]
-SampleTime = Annotated[StrictStr, AfterValidator(_sample_time)]
-SampleDir = Annotated[StrictStr, AfterValidator(_sample_dir)]
-HardFlag = Annotated[StrictStr, BeforeValidator(_hard)]
+def _like(pattern: str) -> InSchema:
+    """Show the type in a JSON Schema as a string of this form; the rest of the rule is the validator's."""
+    return InSchema({"type": "string", "pattern": f"^({pattern})$"})
+
+
+ObsDirectory = Annotated[
+    StrictStr,
+    AfterValidator(obs_directory),
+    Metavar("DIR"),
+    _like("(/|[oO][bB][sS]://|[sS]3://)[^/]+(/[^/]+)+/?"),
+]
+Identifier = Annotated[StrictStr, AfterValidator(identifier), Metavar("ID"), _like(_IDENTIFIER.pattern)]
+DatasetName = Annotated[
+    StrictStr,
+    AfterValidator(_dataset_name),
+    Metavar("NAME"),
+    _like(f"[A-Za-z0-9_{_CHINESE}-]{{1,100}}"),
+]
+Ratio = Annotated[
+    StrictStr,
+    AfterValidator(_ratio),
+    BeforeValidator(_as_written),
+    Metavar("RATIO"),
+    InSchema({"type": ["number", "string"], "minimum": 0, "maximum": 1, "pattern": f"^{_DECIMAL.pattern}$"}),
+]
+SampleTime = Annotated[StrictStr, AfterValidator(_sample_time), _like(f"month|day|{_SPAN.pattern}")]
+SampleDir = Annotated[StrictStr, AfterValidator(_sample_dir), _like(".*/")]
+HardFlag = Annotated[StrictStr, BeforeValidator(_hard), InSchema({"enum": [True, False, 1, 0, *_HARD]})]
 Integer = Annotated[StrictInt, BeforeValidator(_whole_number)]
 Truth = Annotated[StrictBool, BeforeValidator(_truth)]
 Text = Annotated[StrictStr, AfterValidator(_in_unicode)]
-SampleId = Annotated[StrictStr, AfterValidator(sample_id), Metavar("ID")]
+SampleId = Annotated[StrictStr, AfterValidator(sample_id), Metavar("ID"), _like(r"\S+")]

@@ -1,7 +1,7 @@
 """What we ask for: the request of an export task, each field declared once.
 
-From a declaration here come the flag, the key of a spec, the validation, the help text and the body on the
-wire. Source of the fields: .github/API.md, sections 1 and 11.
+From a declaration here come the flag, the key of a spec, the validation, the help text, the JSON Schema, the
+spec that `init` writes and the body on the wire. Source of the fields: .github/API.md, sections 1 and 11.
 """
 
 from dataclasses import dataclass
@@ -40,12 +40,23 @@ from modelarts_export.vocabulary import (
 
 @dataclass(frozen=True)
 class Flag:
-    """The name of a field's flag, where it is not the field's own; an empty one means a spec only."""
+    """The name of a field's flag, where it is not the field's own; an empty one means a spec only.
+
+    `help` is for a flag that stands for a part of what the field holds in a spec.
+    """
 
     name: str = ""
+    help: str = ""
 
 
 SPEC_ONLY = Flag()
+_PARAMS = "Which samples, and what is made of them"
+_DEST = "Where the export goes; DIR when not given"
+
+
+def optional(description: str, *examples: object) -> Any:  # noqa: ANN401 - it fits every field, as Field does
+    """Declare a field that need not be given; an example is needed where nothing else tells the form."""
+    return Field(default=None, description=description, examples=list(examples) or None)
 
 
 class Part(BaseModel):
@@ -57,88 +68,100 @@ class Part(BaseModel):
 class SearchLabel(Part):
     """A label that a sample must have."""
 
-    name: Text | None = None
-    op: Operator | None = None
-    property: dict[Text, list[Text] | None] | None = None
-    type: Integer | None = None
+    name: Text | None = optional("Name of the label", "cat")
+    op: Operator | None = optional("Whether all of the attributes must fit, or any")
+    property: dict[Text, list[Text] | None] | None = optional(
+        "Attributes of the label, each with the values it may have; null for any value", {"colour": ["red"]}
+    )
+    type: Integer | None = optional("What is labelled, as the number of a dataset type", 0)
 
 
 class SearchLabels(Part):
     """Labels, and whether a sample must have all of them (AND) or any (OR)."""
 
-    labels: list[SearchLabel] | None = None
-    op: Operator | None = None
+    labels: list[SearchLabel] | None = optional("Labels that a sample must have")
+    op: Operator | None = optional("Whether all of the labels must fit, or any; needed with several")
 
 
 class SearchProp(Part):
     """Metadata that a sample must have."""
 
-    op: Operator | None = None
-    props: dict[Text, list[Text]] | None = None
+    op: Operator | None = optional("Whether all of the properties must fit, or any")
+    props: dict[Text, list[Text]] | None = optional(
+        "Properties, each with the values it may have", {"camera": ["left", "right"]}
+    )
 
 
 class SearchCondition(Part):
     """What a sample must be like; a sample is exported when any of the conditions fits."""
 
-    coefficient: Text | None = None
-    frame_in_video: Integer | None = None
-    hard: HardFlag | None = None
-    import_origin: Text | None = None
-    kvp: Text | None = None
-    label_list: SearchLabels | None = None
-    labeler: Text | None = None
-    metadata: SearchProp | None = None
-    parent_sample_id: Text | None = None
-    sample_dir: SampleDir | None = None
-    sample_name: Text | None = None
-    sample_time: SampleTime | None = None
-    score: Text | None = None
-    slice_thickness: Text | None = None
-    study_date: Text | None = None
-    time_in_video: Text | None = None
+    coefficient: Text | None = optional("Coefficient of difficulty", "0.5")
+    frame_in_video: Integer | None = optional("A frame of a video", 7)
+    hard: HardFlag | None = optional("Whether the sample is hard", True)  # noqa: FBT003 - an example
+    import_origin: Text | None = optional("Where the sample was imported from", "obs")
+    kvp: Text | None = optional("Dosage of a CT", "120")
+    label_list: SearchLabels | None = optional("Labels of the sample")
+    labeler: Text | None = optional("Who labelled the sample", "zhang")
+    metadata: SearchProp | None = optional("Properties of the sample")
+    parent_sample_id: Text | None = optional("ID of the sample that this one was made from", "0a1b2c")
+    sample_dir: SampleDir | None = optional(
+        "Directory of the sample, not those below; ends with /", "/bucket/in/"
+    )
+    sample_name: Text | None = optional("Name of the file, with its extension", "cat-1.jpg")
+    sample_time: SampleTime | None = optional(
+        "When it was added: month (last 30 days), day (since yesterday) or a span of 30 days at most",
+        "20261001-20261015",
+    )
+    score: Text | None = optional("Confidence", "0.9")
+    slice_thickness: Text | None = optional("Thickness of a DICOM slice", "5mm")
+    study_date: Text | None = optional("When a DICOM was recorded", "20261001")
+    time_in_video: Text | None = optional("A moment of a video", "12")
 
 
 class ExportParams(Part):
     """The object `export_params`, as both kinds of export have it."""
 
-    sample_state: SampleState | None = Field(default=None, description="Only samples in this state")
+    sample_state: SampleState | None = optional("Only samples in this state")
     export_dest: Annotated[ExportDest | None, SPEC_ONLY] = None
-    samples: Annotated[list[SampleId] | None, Flag("sample")] = Field(
-        default=None, description="Only this sample; may be given again"
+    samples: Annotated[list[SampleId] | None, Flag("sample", help="Only this sample; may be given again")] = (
+        optional("Only the samples with these IDs", ["sample-1", "sample-2"])
     )
-    search_conditions: Annotated[list[SearchCondition] | None, Flag("search")] = Field(
-        default=None, description='Only samples that fit, such as "label=cat,dog hard=true"; again for "or"'
-    )
-    train_sample_ratio: Ratio | None = Field(
-        default=None, description="Share of the samples that is for training, 0 to 1"
-    )
-    clear_hard_property: Truth | None = Field(default=None, description="Forget which samples are hard")
-    ratio_sample_usage: Truth | None = Field(
-        default=None, description="Divide the samples into training and validation by the ratio"
+    search_conditions: Annotated[
+        list[SearchCondition] | None,
+        Flag("search", help='Only samples that fit, such as "label=cat,dog hard=true"; again for "or"'),
+    ] = optional("Only samples that fit any of these conditions, and all that one condition says")
+    train_sample_ratio: Ratio | None = optional("Share of the samples that is for training, 0 to 1", 0.8)
+    clear_hard_property: Truth | None = optional("Forget which samples are hard")
+    ratio_sample_usage: Truth | None = optional(
+        "Divide the samples into training and validation by the ratio"
     )
     export_dataset_version_name: Annotated[
         Annotated[Text, Metavar("NAME")] | None, Flag("dataset-version-name")
-    ] = Field(default=None, description="Name of the exported dataset version")
-    export_dataset_version_format: Annotated[VersionFormat | None, Flag("dataset-version-format")] = Field(
-        default=None, description="Format of the exported dataset version"
+    ] = optional("Name of the exported dataset version", "V001")
+    export_dataset_version_format: Annotated[VersionFormat | None, Flag("dataset-version-format")] = optional(
+        "Format of the exported dataset version"
     )
 
 
 class ObsParams(ExportParams):
     """`export_params` of an export to an OBS directory."""
 
-    export_dest: Annotated[ExportDest | None, SPEC_ONLY] = ExportDest.DIR
+    export_dest: Annotated[ExportDest | None, SPEC_ONLY] = Field(default=ExportDest.DIR, description=_DEST)
 
 
 class NewDatasetParams(ExportParams):
     """`export_params` of an export that makes a dataset."""
 
-    export_dest: Annotated[ExportDest | None, SPEC_ONLY] = ExportDest.NEW_DATASET
+    export_dest: Annotated[ExportDest | None, SPEC_ONLY] = Field(
+        default=ExportDest.NEW_DATASET, description=_DEST
+    )
     export_new_dataset_name: Annotated[DatasetName, Flag("new-dataset-name")] = Field(
-        description="Name of the dataset to make: 1 to 100 letters, digits, -, _ and Chinese characters"
+        description="Name of the dataset to make: 1 to 100 letters, digits, -, _ and Chinese characters",
+        examples=["cats"],
     )
     export_new_dataset_work_path: Annotated[ObsDirectory, Flag("new-dataset-work-path")] = Field(
-        description="OBS directory for what is made of the new dataset; outside --path"
+        description="OBS directory for what is made of the new dataset; outside path",
+        examples=["/bucket/work/"],
     )
 
 
@@ -148,30 +171,40 @@ class ExportRequest(Part):
     command: ClassVar[str]
     dest: ClassVar[ExportDest]
 
-    path: ObsDirectory = Field(description="OBS directory to write to, /bucket/dir/ or obs://bucket/dir/")
-    export_type: ExportType | None = Field(default=None, description="Which samples; search when not given")
-    export_format: ExportFormat | None = Field(
-        default=None, description="A folder for each label, or all files side by side"
+    path: ObsDirectory = Field(
+        description="OBS directory to write to, /bucket/dir/ or obs://bucket/dir/",
+        examples=["/bucket/export/"],
     )
-    annotation_format: AnnotationFormat | None = Field(default=None, description="How labels are written")
-    dataset_type: DatasetType | None = Field(default=None, description="An older field, sent only when given")
-    source_type_header: SourceTypeHeader | None = Field(
-        default=None, description="What paths in the manifest begin with; training reads s3:// only"
+    export_type: ExportType | None = optional("Which samples; search when not given")
+    export_format: ExportFormat | None = optional("A folder for each label, or all files side by side")
+    annotation_format: AnnotationFormat | None = optional("How labels are written")
+    dataset_type: DatasetType | None = optional("An older field, sent only when given")
+    source_type_header: SourceTypeHeader | None = optional(
+        "What paths in the manifest begin with; training reads s3:// only"
     )
-    version_id: Identifier | None = Field(default=None, description="ID of the dataset version to export")
-    version_format: VersionFormat | None = Field(default=None, description="Format of that version")
-    with_column_header: Truth | None = Field(
-        default=None, description="Whether a table's first row has the names of its columns"
+    version_id: Identifier | None = optional("ID of the dataset version to export", "V1dhQwFXfjhCYNAhhL5")
+    version_format: VersionFormat | None = optional("Format of that version")
+    with_column_header: Truth | None = optional("Whether a table's first row has the names of its columns")
+    sample_state: Annotated[SampleState | None, SPEC_ONLY] = optional(
+        "A second place for export_params.sample_state; no example of the API uses it"
     )
-    sample_state: Annotated[SampleState | None, SPEC_ONLY] = None
-    status: Annotated[Integer | None, SPEC_ONLY] = None
-    task_id: Annotated[Identifier | None, SPEC_ONLY] = None
+    status: Annotated[Integer | None, SPEC_ONLY] = optional("No meaning in a request is documented", 0)
+    task_id: Annotated[Identifier | None, SPEC_ONLY] = optional(
+        "No meaning in a request is documented", "TZMuy7OKbClkGCAc3gb"
+    )
 
     @property
     def samples(self) -> list[str]:
         """The IDs of the samples that are named, if any."""
         params: ExportParams | None = getattr(self, "export_params", None)
         return (params and params.samples) or []
+
+    @property
+    def may_be_large(self) -> bool:
+        """Whether it has a field that nothing else bounds."""
+        params: ExportParams | None = getattr(self, "export_params", None)
+        unbounded = ("samples", "search_conditions", "export_dataset_version_name")
+        return any(getattr(params, name, None) for name in unbounded)
 
     def body(self) -> dict[str, Any]:
         """Return the JSON object to send."""
@@ -192,7 +225,7 @@ class ToObs(ExportRequest):
 
     command: ClassVar[str] = "to-obs"
     dest: ClassVar[ExportDest] = ExportDest.DIR
-    export_params: ObsParams | None = ObsParams()
+    export_params: ObsParams | None = Field(default=ObsParams(), description=_PARAMS)
 
 
 class ToNewDataset(ExportRequest):
@@ -200,15 +233,17 @@ class ToNewDataset(ExportRequest):
 
     command: ClassVar[str] = "to-new-dataset"
     dest: ClassVar[ExportDest] = ExportDest.NEW_DATASET
-    export_params: NewDatasetParams
+    export_params: NewDatasetParams = Field(description=_PARAMS)
 
 
 class Heading(Part):
     """What stands in a spec beside the body; none of it is sent in the body."""
 
-    dataset_id: Identifier | None = None
-    project_id: Identifier | None = None
-    name: Text | None = None
+    dataset_id: Annotated[Identifier | None, SPEC_ONLY] = optional(
+        "ID of the dataset to export; the argument DATASET wins over it", "dataset-1"
+    )
+    project_id: Identifier | None = optional("ID of the project; a flag wins over it", "project-1")
+    name: Annotated[Text | None, SPEC_ONLY] = optional("What reports call this export", "nightly")
 
 
 def tasks_path(project_id: str, dataset_id: str) -> str:
@@ -232,7 +267,4 @@ def with_defaults(given: dict[str, Any]) -> dict[str, Any]:
 
 def searches(export_type: object) -> bool:
     """Tell whether this spelling of an export type means search."""
-    try:
-        return ExportType.read(export_type) is ExportType.SEARCH
-    except ValueError:
-        return False
+    return ExportType.find(export_type) is ExportType.SEARCH

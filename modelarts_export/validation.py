@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from modelarts_export import rules
+from modelarts_export.declarations import Declared
 from modelarts_export.errors import Location, Problem
 from modelarts_export.request import ExportRequest, Heading, Part, ToNewDataset, ToObs
 from modelarts_export.text import to_json
@@ -77,7 +78,8 @@ def _wrong_kind(kind: type[ExportRequest], given: Mapping[str, Any]) -> Iterator
     except ValueError as error:
         yield Problem(location=location, message=str(error))
         return
-    if meant is not kind:
+    unread = given.get("export_params") is not None and not isinstance(given["export_params"], Mapping)
+    if meant is not kind and not unread:
         yield Problem(location=location, message=f"this is a request of {meant.command}; run {meant.command}")
 
 
@@ -90,7 +92,7 @@ def _read(model: type[Model], given: dict[str, Any]) -> tuple[Model | None, list
 
 def _too_large(request: ExportRequest) -> Iterator[Problem]:
     """API.md, section 5, 4104: 12 MB is the limit; read as MiB, as the gateway refuses the rest itself."""
-    size = len(request.wire())
+    size = len(request.wire()) if request.may_be_large else 0
     if size > LARGEST_BODY:
         samples = request.samples
         fitting = _fitting(samples, LARGEST_BODY - size) if samples else 0
@@ -132,12 +134,6 @@ def _unknown_key(model: type[Part], location: Location) -> str:
 def _part_at(model: type[Part], location: Location) -> type[Part]:
     for step in location:
         if isinstance(step, str):
-            model = next(_parts_in(model.model_fields[step].annotation))
+            inner = Declared(location=(step,), field=model.model_fields[step]).part
+            model = inner or model
     return model
-
-
-def _parts_in(annotation: Any) -> Iterator[type[Part]]:  # noqa: ANN401 - an annotation may be anything
-    if isinstance(annotation, type) and issubclass(annotation, Part):
-        yield annotation
-    for inner in get_args(annotation):
-        yield from _parts_in(inner)

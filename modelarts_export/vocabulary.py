@@ -1,23 +1,25 @@
-"""The enumerations of the API: each member has a word for people and the code for the wire.
+"""The enumerations of the API: each member has a word for people, the code for the wire, and a meaning.
 
 Source: .github/API.md, section 1, "Enumerations".
 """
 
 from difflib import get_close_matches
 from enum import Enum
+from functools import cache
 from typing import Any, Self
 
-from pydantic import GetCoreSchemaHandler
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 
 class Choice(Enum):
-    """One value of an enumeration; members are written as (word, code)."""
+    """One value of an enumeration; members are written as (word, code, meaning)."""
 
-    def __init__(self, word: str, code: str | int) -> None:
-        """Keep both names of the value."""
+    def __init__(self, word: str, code: str | int, meaning: str) -> None:
+        """Keep both names of the value, and what it says."""
         self.word = word
         self.code = code
+        self.meaning = meaning
 
     @classmethod
     def read(cls, value: object) -> Self:
@@ -25,13 +27,22 @@ class Choice(Enum):
 
         Raises ValueError with the words there are, and the nearest one.
         """
-        if isinstance(value, cls):
-            return value
+        found = cls.find(value)
+        if found is None:
+            raise ValueError(cls._refusal(value))
+        return found
+
+    @classmethod
+    def find(cls, value: object) -> Self | None:
+        """Return the member that `value` names, or None."""
         spelled = _spelled(value)
-        for member in cls:
-            if spelled in (member.word.lower(), str(member.code).lower()):
-                return member
-        raise ValueError(cls._refusal(value))
+        return value if isinstance(value, cls) else None if spelled is None else cls._known().get(spelled)
+
+    @classmethod
+    @cache
+    def _known(cls) -> dict[str, Self]:
+        """Return the members by every spelling, in lower case."""
+        return {str(name).lower(): member for member in cls for name in (member.word, member.code)}
 
     @classmethod
     def words(cls) -> list[str]:
@@ -50,6 +61,14 @@ class Choice(Enum):
         return core_schema.no_info_plain_validator_function(
             cls.read, serialization=core_schema.plain_serializer_function_ser_schema(_code)
         )
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, _schema: CoreSchema, _handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """Let a JSON Schema know words and codes; a code that is a number also as its digits."""
+        spellings = [*(member.word for member in cls), *(member.code for member in cls)]
+        return {"enum": list(dict.fromkeys([*spellings, *map(str, spellings)]))}
 
 
 def nearest(word: str, known: list[str]) -> str:
@@ -72,89 +91,93 @@ def _code(member: Any) -> str | int:  # noqa: ANN401 - pydantic hands over whate
 class ExportType(Choice):
     """Which samples are exported."""
 
-    LABELED = "labeled", 0
-    UNLABELED = "unlabeled", 1
-    ALL = "all", 2
-    SEARCH = "search", 3
+    LABELED = "labeled", 0, "samples that have labels"
+    UNLABELED = "unlabeled", 1, "samples without labels"
+    ALL = "all", 2, "every sample"
+    SEARCH = "search", 3, "the samples that the filters of export_params fit; every sample without a filter"
 
 
 class ExportFormat(Choice):
     """How the files lie in the directory."""
 
-    TREE = "tree", 1
-    FLAT = "flat", 2
+    TREE = "tree", 1, "a folder for each label"
+    FLAT = "flat", 2, "all files side by side, the labels in files of their own"
 
 
 class AnnotationFormat(Choice):
     """How labels are written."""
 
-    VOC = "VOC", "VOC"
-    COCO = "COCO", "COCO"
+    VOC = "VOC", "VOC", "labels as Pascal VOC"
+    COCO = "COCO", "COCO", "labels as COCO"
 
 
 class DatasetType(Choice):
     """What the samples are and how they are labelled."""
 
-    IMAGE_CLASSIFICATION = "image-classification", 0
-    OBJECT_DETECTION = "object-detection", 1
-    IMAGE_SEGMENTATION = "image-segmentation", 3
-    TEXT_CLASSIFICATION = "text-classification", 100
-    NAMED_ENTITY_RECOGNITION = "named-entity-recognition", 101
-    TEXT_TRIPLET = "text-triplet", 102
-    SOUND_CLASSIFICATION = "sound-classification", 200
-    SPEECH_CONTENT = "speech-content", 201
-    SPEECH_PARAGRAPH = "speech-paragraph", 202
-    TABLE = "table", 400
-    VIDEO = "video", 600
-    CUSTOM = "custom", 900
+    IMAGE_CLASSIFICATION = "image-classification", 0, "images, each with labels"
+    OBJECT_DETECTION = "object-detection", 1, "images with boxes around objects"
+    IMAGE_SEGMENTATION = "image-segmentation", 3, "images with outlined regions"
+    TEXT_CLASSIFICATION = "text-classification", 100, "texts, each with labels"
+    NAMED_ENTITY_RECOGNITION = "named-entity-recognition", 101, "texts with names marked in them"
+    TEXT_TRIPLET = "text-triplet", 102, "texts with entities and the relations between them"
+    SOUND_CLASSIFICATION = "sound-classification", 200, "recordings, each with labels"
+    SPEECH_CONTENT = "speech-content", 201, "recordings with what is said"
+    SPEECH_PARAGRAPH = "speech-paragraph", 202, "recordings with what is said, passage by passage"
+    TABLE = "table", 400, "a table"
+    VIDEO = "video", 600, "videos"
+    CUSTOM = "custom", 900, "files of any format"
 
 
 class SourceTypeHeader(Choice):
     """What a path in the manifest begins with."""
 
-    OBS = "obs://", "obs://"
-    S3 = "s3://", "s3://"
+    OBS = "obs://", "obs://", "what is written otherwise; training does not read such paths"
+    S3 = "s3://", "s3://", "what training reads"
 
 
 class VersionFormat(Choice):
     """The format of a dataset version."""
 
-    DEFAULT = "Default", "Default"
-    CARBON_DATA = "CarbonData", "CarbonData"
-    CSV = "CSV", "CSV"
+    DEFAULT = "Default", "Default", "the usual format"
+    CARBON_DATA = "CarbonData", "CarbonData", "a CarbonData table; for tables only"
+    CSV = "CSV", "CSV", "a table of comma-separated values"
 
 
 class ExportDest(Choice):
     """Where an export goes: the two kinds of request."""
 
-    DIR = "DIR", "DIR"
-    NEW_DATASET = "NEW_DATASET", "NEW_DATASET"
+    DIR = "DIR", "DIR", "to an OBS directory"
+    NEW_DATASET = "NEW_DATASET", "NEW_DATASET", "to a new dataset"
 
 
 class Operator(Choice):
     """How several labels, attributes or properties combine."""
 
-    AND = "AND", "AND"
-    OR = "OR", "OR"
+    AND = "AND", "AND", "all of them"
+    OR = "OR", "OR", "any of them"
 
 
 class SampleState(Choice):
     """The state of the samples that are exported."""
 
-    ANY = "", ""
-    LABELED = "labeled", "__ALL__"
-    UNLABELED = "unlabeled", "__NONE__"
-    PENDING_ACCEPTANCE = "pending-acceptance", "__UNCHECK__"
-    ACCEPTED = "accepted", "__ACCEPTED__"
-    REJECTED = "rejected", "__REJECTED__"
-    PENDING_REVIEW = "pending-review", "__UNREVIEWED__"
-    REVIEWED = "reviewed", "__REVIEWED__"
-    SAMPLED = "sampled", "__WORKFORCE_SAMPLED__"
-    SAMPLED_UNCHECKED = "sampled-unchecked", "__WORKFORCE_SAMPLED_UNCHECK__"
-    SAMPLED_CHECKED = "sampled-checked", "__WORKFORCE_SAMPLED_CHECKED__"
-    SAMPLED_ACCEPTED = "sampled-accepted", "__WORKFORCE_SAMPLED_ACCEPTED__"
-    SAMPLED_REJECTED = "sampled-rejected", "__WORKFORCE_SAMPLED_REJECTED__"
-    AUTO_ANNOTATED = "auto-annotated", "__AUTO_ANNOTATION__"
+    ANY = "", "", "samples in any state"
+    LABELED = "labeled", "__ALL__", "samples that have labels; it does not mean all samples"
+    UNLABELED = "unlabeled", "__NONE__", "samples without labels; it does not mean no samples"
+    PENDING_ACCEPTANCE = "pending-acceptance", "__UNCHECK__", "samples that wait for acceptance"
+    ACCEPTED = "accepted", "__ACCEPTED__", "accepted samples"
+    REJECTED = "rejected", "__REJECTED__", "rejected samples"
+    PENDING_REVIEW = "pending-review", "__UNREVIEWED__", "samples that wait for review"
+    REVIEWED = "reviewed", "__REVIEWED__", "reviewed samples"
+    SAMPLED = "sampled", "__WORKFORCE_SAMPLED__", "samples sampled for acceptance"
+    SAMPLED_UNCHECKED = "sampled-unchecked", "__WORKFORCE_SAMPLED_UNCHECK__", "sampled, and not checked yet"
+    SAMPLED_CHECKED = "sampled-checked", "__WORKFORCE_SAMPLED_CHECKED__", "sampled and checked"
+    SAMPLED_ACCEPTED = "sampled-accepted", "__WORKFORCE_SAMPLED_ACCEPTED__", "sampled and accepted"
+    SAMPLED_REJECTED = "sampled-rejected", "__WORKFORCE_SAMPLED_REJECTED__", "sampled and rejected"
+    AUTO_ANNOTATED = (
+        "auto-annotated",
+        "__AUTO_ANNOTATION__",
+        "labelled automatically, and waiting for confirmation",
+    )
 
     @classmethod
     def _refusal(cls, value: object) -> str:

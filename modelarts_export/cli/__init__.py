@@ -2,22 +2,25 @@
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from io import TextIOWrapper
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import Annotated, Any, TextIO
 
 import typer
 
 from modelarts_export import __version__, credentials
 from modelarts_export.cli.binding import bound
+from modelarts_export.cli.explain import explain
 from modelarts_export.cli.export import to_new_dataset, to_obs
 from modelarts_export.cli.output import Output, Style, style
 from modelarts_export.cli.sandbox import EPILOG, sandbox
 from modelarts_export.cli.screen import Screen
 from modelarts_export.cli.session import Shell
+from modelarts_export.cli.specs import init, schema
 from modelarts_export.cli.validate import validate
 from modelarts_export.errors import ClosedOutputError, InvalidInputError, ModelArtsExportError
 from modelarts_export.text import Scrubber
@@ -34,6 +37,9 @@ app = typer.Typer(
 app.command("to-obs")(bound(to_obs))
 app.command("to-new-dataset")(bound(to_new_dataset))
 app.command("validate")(bound(validate))
+app.command("init")(init)
+app.command("schema")(schema)
+app.command("explain", context_settings={"ignore_unknown_options": True})(bound(explain))
 app.command("sandbox", epilog=EPILOG, context_settings={"allow_interspersed_args": False})(sandbox)
 
 
@@ -55,7 +61,7 @@ def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] = os
     output = _output(environ)
     shell = Shell(output=output, environ=environ, now=datetime.now().astimezone())
     try:
-        code = app(arguments, prog_name=NAME, standalone_mode=False, obj=shell)
+        code = _command()(arguments, prog_name=NAME, standalone_mode=False, obj=shell)
     except typer.TyperException as error:  # parsing failed, so that no command has set the style
         output.style = _style_of_the_unparsed(arguments, environ)
         return _failed(
@@ -67,6 +73,17 @@ def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] = os
         output.bug(error)
         return ModelArtsExportError.exit_code
     return code if isinstance(code, int) else 0
+
+
+@cache
+def _command() -> Callable[..., Any]:
+    """Return the command that Typer builds of the app; once, since a test suite calls main often."""
+    return typer.main.get_command(app)
+
+
+def _help(arguments: Sequence[str]) -> str:
+    commands = {command.name for command in app.registered_commands}
+    return " ".join(["see", NAME, *[word for word in arguments[:1] if word in commands], "--help"])
 
 
 def _as_utf8(argument: str) -> str:

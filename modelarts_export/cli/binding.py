@@ -6,22 +6,20 @@ is Typer's.
 """
 
 import inspect
-from collections.abc import Callable, Iterator
-from dataclasses import Field, dataclass
+from collections.abc import Callable
+from dataclasses import Field
 from textwrap import wrap
 from typing import Annotated, Any, get_args, get_origin
 
 import typer
-from pydantic.fields import FieldInfo
 
 from modelarts_export.cli.draft import Draft
 from modelarts_export.cli.output import Style, style
 from modelarts_export.cli.session import Session, Shell
 from modelarts_export.config import Settings, declared, flag, variable
+from modelarts_export.declarations import Declared, fields_with_flags
 from modelarts_export.errors import Location
-from modelarts_export.field_types import Metavar
-from modelarts_export.request import ExportRequest, Flag, Part
-from modelarts_export.vocabulary import Choice
+from modelarts_export.request import ExportRequest
 
 Values = dict[str, Any]
 Made = Callable[[typer.Context, Values], Any]
@@ -81,52 +79,31 @@ def _setting_option(setting: Field[Any]) -> inspect.Parameter:
     return _option(setting.name, kind, names, help=help_text, metavar=told["metavar"])
 
 
-@dataclass(frozen=True, kw_only=True)
-class FieldFlag:
-    """A field of a request that has a flag; `name` is the flag without its dashes."""
-
-    location: Location
-    name: str
-    field: FieldInfo
-
-    @property
-    def parameter(self) -> str:
-        """The name of the parameter that Typer fills."""
-        return self.name.replace("-", "_")
-
-    def option(self) -> inspect.Parameter:
-        """Return the option as Typer wants it."""
-        types = [*_types_in(self.field.annotation), *self.field.metadata]
-        words = next((t.words() for t in types if isinstance(t, type) and issubclass(t, Choice)), [])
-        metavar = next((t.word for t in types if isinstance(t, Metavar)), "WORD" if words else "CONDITION")
-        return _option(
-            self.parameter,
-            bool if bool in types else list[str] if list in types else str,
-            [f"--{self.name}/--no-{self.name}" if bool in types else f"--{self.name}"],
-            help=f"{self.field.description}: {', '.join(words)}" if words else f"{self.field.description}",
-            metavar=metavar,
-            autocompletion=_completion(words) if words else None,
-        )
+def _field_option(field: Declared) -> inspect.Parameter:
+    words = field.choice.words() if field.choice else []
+    return _option(
+        _parameter(field),
+        bool if field.is_truth else list[str] if field.is_list else str,
+        [f"--{field.flag}/--no-{field.flag}" if field.is_truth else f"--{field.flag}"],
+        help=f"{field.flag_help}: {', '.join(words)}" if words else field.flag_help,
+        metavar=field.metavar,
+        autocompletion=_completion(words) if words else None,
+    )
 
 
-def field_flags(part: type[Part], within: Location = ()) -> Iterator[FieldFlag]:
-    """Yield the flags of a request's fields, those of `export_params` among them."""
-    for name, field in part.model_fields.items():
-        told = next((mark for mark in field.metadata if isinstance(mark, Flag)), Flag(name.replace("_", "-")))
-        inner = next((t for t in (field.annotation, *get_args(field.annotation)) if _is_part(t)), None)
-        if inner:
-            yield from field_flags(inner, (*within, name))
-        elif told.name:
-            yield FieldFlag(location=(*within, name), name=told.name, field=field)
+def _parameter(field: Declared) -> str:
+    return field.flag.replace("-", "_")
 
 
 def _request_options(kind: type[ExportRequest]) -> tuple[list[inspect.Parameter], Made]:
     """Return DATASET, -f, --samples-file and the options of the fields, and what makes a Draft of them."""
-    flags = list(field_flags(kind))
-    names = {_DATASET: "DATASET", **{flag.location: f"--{flag.name}" for flag in flags}}
+    fields = list(fields_with_flags(kind))
+    locations: list[Location] = [_DATASET, *(field.location for field in fields)]
+    names = dict(zip(locations, ["DATASET", *(f"--{field.flag}" for field in fields)], strict=True))
+    parameters = dict(zip(locations, ["dataset", *map(_parameter, fields)], strict=True))
 
     def draft(_context: typer.Context, values: Values) -> Draft[Any]:
-        given = {_DATASET: values["dataset"], **{flag.location: values[flag.parameter] for flag in flags}}
+        given = {location: values[parameter] for location, parameter in parameters.items()}
         return Draft(
             kind=kind,
             file=values["file"],
@@ -146,7 +123,7 @@ def _request_options(kind: type[ExportRequest]) -> tuple[list[inspect.Parameter]
             help="A spec: the request in YAML or JSON; - is stdin",
             metavar="FILE",
         ),
-        *(flag.option() for flag in flags),
+        *(_field_option(field) for field in fields),
         _option(
             "samples_file",
             str,
@@ -184,14 +161,3 @@ def _keyword(name: str, annotation: Any) -> inspect.Parameter:  # noqa: ANN401 -
 
 def _completion(words: list[str]) -> Callable[[str], list[str]]:
     return lambda incomplete: [word for word in words if word.lower().startswith(incomplete.lower())]
-
-
-def _types_in(annotation: Any) -> Iterator[Any]:  # noqa: ANN401 - annotations have no type
-    """Yield every type that an annotation is made of, such as list and str for list[str] | None."""
-    yield get_origin(annotation) or annotation
-    for inner in get_args(annotation):
-        yield from _types_in(inner)
-
-
-def _is_part(annotation: Any) -> bool:  # noqa: ANN401 - annotations have no type
-    return isinstance(annotation, type) and issubclass(annotation, Part)

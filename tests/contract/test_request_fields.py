@@ -9,7 +9,7 @@ from typing import get_args
 import pytest
 import yaml
 
-from modelarts_export.cli.binding import field_flags
+from modelarts_export.declarations import fields_with_flags
 from modelarts_export.request import Heading, Part, ToNewDataset, ToObs
 from tests.conftest import Cloud, Run, Stub
 from tests.contract.choice_rows import CHOICES, Choice
@@ -296,4 +296,4 @@ def test_no_flag_is_without_a_row() -> None:
     rows = [f"{NAMED_FLAGS} --path", *(row.flags for row in (*TOP, *PARAMS)), *(row.flag for row in CHOICES)]
     words = shlex.split(" ".join(filter(None, rows)))
     used = {word.removeprefix("--").removeprefix("no-") for word in words if word.startswith("--")}
-    assert used == {flag.name for kind in (ToObs, ToNewDataset) for flag in field_flags(kind)}
+    assert used == {field.flag for kind in (ToObs, ToNewDataset) for field in fields_with_flags(kind)}
