@@ -31,6 +31,7 @@ from modelarts_export.vocabulary import (
     ExportDest,
     ExportFormat,
     ExportType,
+    LabelType,
     Operator,
     SampleState,
     SourceTypeHeader,
@@ -73,7 +74,7 @@ class SearchLabel(Part):
     property: dict[Text, list[Text] | None] | None = optional(
         "Attributes of the label, each with the values it may have; null for any value", {"colour": ["red"]}
     )
-    type: Integer | None = optional("What is labelled, as the number of a dataset type", 0)
+    type: LabelType | None = optional("What the label is for")
 
 
 class SearchLabels(Part):

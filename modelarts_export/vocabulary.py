@@ -128,6 +128,22 @@ class DatasetType(Choice):
     CUSTOM = "custom", 900, "files of any format"
 
 
+class LabelType(Choice):
+    """What a label is for."""
+
+    IMAGE_CLASSIFICATION = "image-classification", 0, "an image"
+    OBJECT_DETECTION = "object-detection", 1, "a rectangle in an image"
+    IMAGE_SEGMENTATION = "image-segmentation", 3, "an area of an image"
+    TEXT_CLASSIFICATION = "text-classification", 100, "a text"
+    NAMED_ENTITY = "named-entity", 101, "a word in a text"
+    TRIPLET_RELATION = "triplet-relation", 102, "the relation of a text triplet"
+    TRIPLET_ENTITY = "triplet-entity", 103, "an entity of a text triplet"
+    SOUND_CLASSIFICATION = "sound-classification", 200, "a sound"
+    SPEECH_CONTENT = "speech-content", 201, "what is said"
+    SPEECH_PARAGRAPH = "speech-paragraph", 202, "a paragraph of what is said"
+    VIDEO = "video", 600, "a video"
+
+
 class SourceTypeHeader(Choice):
     """What a path in the manifest begins with."""
 

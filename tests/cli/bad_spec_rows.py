@@ -114,7 +114,7 @@ TYPES = [
     BadSpec(C + "label_list: [cat]\n", "4:17", "must be a mapping"),
     BadSpec(C + "label_list: {labels: cat}\n", "4:26", "must be a list"),
     BadSpec(C + "label_list: {labels: [cat]}\n", "4:27", "must be a mapping"),
-    BadSpec(C + "label_list: {labels: [{type: cat}]}\n", "4:34", "must be a whole number"),
+    BadSpec(C + "label_list: {labels: [{type: cat}]}\n", "4:34", "is not one of image-classification, object-detection"),
     BadSpec(C + "label_list: {labels: [{property: [a]}]}\n", "4:38", "must be a mapping"),
     BadSpec(C + "label_list: {labels: [{property: {a: b}}]}\n", "4:42", "must be a list"),
     BadSpec(C + "metadata: [a]\n", "4:15", "must be a mapping"),

@@ -114,6 +114,8 @@ CONDITIONS = [
     Row("label_list: {labels: [{name: cat, type: 1}]}", "{label_list: {labels: [{name: cat, type: 1}]}}",
         {"label_list": {"labels": [{"name": "cat", "type": 1}]}}),
     Row("label_list: {labels: [{type: 103}]}", None, {"label_list": {"labels": [{"type": 103}]}}),
+    Row("label_list: {labels: [{type: triplet-entity}]}", None, {"label_list": {"labels": [{"type": 103}]}}),
+    Row("label_list: {labels: [{type: '600'}]}", None, {"label_list": {"labels": [{"type": 600}]}}),
     Row("label_list: {labels: [{op: OR, property: {size: [s, m], colour: null}}]}",
         "{label_list: {labels: [{op: OR, property: {size: [s, m], colour: null}}]}}",
         {"label_list": {"labels": [{"op": "OR", "property": {"size": ["s", "m"], "colour": None}}]}}),
