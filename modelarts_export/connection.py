@@ -80,11 +80,8 @@ class _TimedReader(RawIOBase):
         left = self._end - self._clock()
         if left <= 0:
             raise TimeoutError(f"the reply was not complete after {self._seconds:g} s")
-        self._socket.settimeout(left)
-        try:
-            return self._stream.readinto(buffer)
-        finally:
-            self._socket.settimeout(self._seconds)  # the next request is written under this one
+        self._socket.settimeout(left)  # urllib3 sets it anew for the next request
+        return self._stream.readinto(buffer)
 
     def close(self) -> None:
         self._stream.close()

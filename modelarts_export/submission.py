@@ -20,6 +20,9 @@ class Listener(Protocol):
     def unseen(self, error: ModelArtsExportError) -> None:
         """Hear why the accepted task could not be looked at."""
 
+    def interrupted(self, task: ExportTask | None) -> None:
+        """Hear of a Ctrl-C in mid-submission; without a task, the request may have left all the same."""
+
 
 def submit(
     client: Client, dataset_id: str, request: ExportRequest, *, listener: Listener, look: bool = True
@@ -29,12 +32,19 @@ def submit(
     A look that fails does not undo the success: the listener hears of it, and the task is returned as it was
     accepted. Raises what Client.create raises.
     """
-    task = client.create(dataset_id, request)
-    listener.accepted(task)
-    if not look:
-        return task
+    task = None
     try:
-        seen = client.show(dataset_id, task.task_id, timeout=_GLANCE)
+        task = client.create(dataset_id, request)
+        listener.accepted(task)
+        return _looked_at(client, task, listener) if look else task
+    except KeyboardInterrupt:
+        listener.interrupted(task)
+        raise
+
+
+def _looked_at(client: Client, task: ExportTask, listener: Listener) -> ExportTask:
+    try:
+        seen = client.show(task.dataset_id, task.task_id, timeout=_GLANCE)
     except ModelArtsExportError as error:
         listener.unseen(error)
         return task

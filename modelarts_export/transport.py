@@ -112,6 +112,7 @@ class Transport:
         """Take timeouts and trust from the settings; `on_call` hears of every call; `clock` tells seconds."""
         self._base_url = base_url
         self._timeout = Timeout(connect=settings.connect_timeout, read=settings.read_timeout)
+        self._read_timeout = settings.read_timeout
         self._verify = settings.ca_bundle or not settings.insecure
         self._auth = auth
         self._on_call = on_call
@@ -126,7 +127,11 @@ class Transport:
         `timeout` in seconds bounds the whole call. Raises what replies.failure makes of any other reply, and
         TemporaryError when there is none.
         """
-        return self._call("GET", path, None, Timeout(total=timeout) if timeout else self._timeout)
+        return self._call("GET", path, None, self._within(timeout) if timeout else self._timeout)
+
+    def _within(self, seconds: float) -> Timeout:
+        """Return a bound for a whole call, which what the user allows for a reply may make shorter."""
+        return Timeout(total=min(seconds, self._read_timeout))
 
     def post(self, path: str, body: bytes) -> Reply:
         """Send JSON once and return the reply, a 2xx with something in its JSON object.

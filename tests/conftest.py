@@ -6,7 +6,9 @@ import shlex
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
@@ -131,13 +133,18 @@ def cloud() -> Iterator[Cloud]:
 
 @dataclass(kw_only=True)
 class Stub:
-    """A server that answers whatever it is told to; `heard` has method, path, headers and body."""
+    """A server that answers whatever it is told to; `heard` has method, path, headers and body.
+
+    To the method `slow` it does not answer; it sets `stalled`, and goes on when that is cleared.
+    """
 
     url: str = ""
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b"{}"
     heard: list[tuple[str, str, Mapping[str, str], bytes]] = field(default_factory=list)
+    slow: str = ""
+    stalled: threading.Event = field(default_factory=threading.Event)
 
     @property
     def variables(self) -> dict[str, str]:
@@ -163,11 +170,16 @@ def stub() -> Iterator[Stub]:
         def answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             told.heard.append((self.command, self.path, dict(self.headers), body))
+            if self.command == told.slow:
+                told.stalled.set()
+                while told.stalled.is_set():
+                    time.sleep(0.01)
             self.send_response(told.status)
             for name, value in {"Content-Length": str(len(told.body)), **told.headers}.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(told.body)
+            with suppress(ConnectionError):
+                self.wfile.write(told.body)
 
         do_GET = do_POST = answer  # noqa: N815 - the names that http.server looks for
 

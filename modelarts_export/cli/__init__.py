@@ -100,8 +100,8 @@ def _output(environ: Mapping[str, str]) -> Output:
 
 
 def _stream(name: str) -> TextIO:
-    """Return a standard stream that can be written, whatever the text, and also when it was closed."""
-    stream: TextIO = getattr(sys, name, None) or Path(os.devnull).open("w")  # noqa: SIM115 - kept to the end
+    """Return a standard stream that takes any text; one that refuses it, when the process has none."""
+    stream: TextIO = getattr(sys, name, None) or Path(os.devnull).open()  # noqa: SIM115 - kept to the end
     if isinstance(stream, TextIOWrapper):
         stream.reconfigure(errors="backslashreplace")  # under LANG=C a Chinese path must not end the run
     return stream

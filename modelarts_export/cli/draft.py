@@ -72,7 +72,10 @@ class Draft(Generic[Kind]):
         if flag is None and spec:
             return spec.placed(problem)
         flag = flag or problem.location
-        return replace(problem, place=self.names.get(flag, dotted(flag)), message=_within(flag, problem))
+        name = (
+            "--samples-file" if flag == _SAMPLES and self.samples_file else self.names.get(flag, dotted(flag))
+        )
+        return replace(problem, place=name, message=_within(flag, problem))
 
 
 def _within(flag: Location, problem: Problem) -> str:

@@ -10,7 +10,13 @@ from modelarts_export import trace
 from modelarts_export.cli import cells
 from modelarts_export.cli.screen import Screen
 from modelarts_export.config import from_flags, from_variables, resolve, setting, truth
-from modelarts_export.errors import InvalidInputError, ModelArtsExportError, Problem, UnseenEndError
+from modelarts_export.errors import (
+    ClosedOutputError,
+    InvalidInputError,
+    ModelArtsExportError,
+    Problem,
+    UnseenEndError,
+)
 from modelarts_export.task import ExportTask, TaskState
 from modelarts_export.text import is_harmless, to_json
 from modelarts_export.vocabulary import nearest
@@ -19,6 +25,7 @@ if TYPE_CHECKING:
     from modelarts_export.plan import Plan
 
 FORMS = ("table", "json", "yaml", "id")
+_MOST_PROBLEMS = 100  # that are shown to people; a wrong list of samples has one for each
 _PLAIN_ID = re.compile(r"[A-Za-z0-9_.-]+")
 
 
@@ -79,8 +86,29 @@ class Output:
         for line in lines if self.style.debug else ():
             self._screen.say(trace.beginning(trace.scrubbed(line, self._screen.without_secrets)))
 
+    def interrupted(self, task: ExportTask | None) -> None:
+        """Say what an interruption left behind, also when quiet: nobody may know of the task otherwise."""
+        if task:
+            self._screen.say(f"interrupted; export task {task.task_id} was accepted, and goes on", "warning")
+        else:
+            self._screen.say("interrupted; the request may have left, and a task been accepted", "warning")
+
     def task(self, task: ExportTask) -> None:
-        """Show one task as the result. Raises UnseenEndError for an ID that is no plain word."""
+        """Show one task as the result.
+
+        Raises UnseenEndError for an ID that is no plain word, and when the result cannot be written: the
+        task was accepted, and must not be submitted again.
+        """
+        try:
+            self._task(task)
+        except (ClosedOutputError, UnseenEndError):
+            raise
+        except ModelArtsExportError as error:
+            raise UnseenEndError(
+                f"export task {task.task_id} was accepted, but {error}", hint="do not submit it again"
+            ) from None
+
+    def _task(self, task: ExportTask) -> None:
         if self.style.output == "id":
             self._screen.write(_plain_id(task) + "\n")
         elif self.style.output in ("json", "yaml"):
@@ -127,8 +155,10 @@ class Output:
             self._screen.say_as_is(to_json(self._screen.without_secrets(_as_dict(error, problems))))
             return
         self._screen.say(str(error), "error")
-        for problem in problems:
+        for problem in problems[:_MOST_PROBLEMS]:
             self._problem(problem, alone=len(problems) == 1)
+        if len(problems) > _MOST_PROBLEMS:
+            self._screen.say(f"  and {len(problems) - _MOST_PROBLEMS:,} more; -o json has all of them")
         if error.hint:
             self._screen.say(error.hint, "hint")
 

@@ -2,12 +2,14 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from io import StringIO
 from typing import TYPE_CHECKING, Any, TextIO
 
 from modelarts_export.errors import ClosedOutputError, ModelArtsExportError
 from modelarts_export.text import Scrubber, harmless
 
 if TYPE_CHECKING:
+    from rich.box import Box
     from rich.console import Console, RenderableType
     from rich.table import Table
 
@@ -54,7 +56,7 @@ class Screen:
             raise ClosedOutputError("nobody reads the output") from None
         except OSError as error:
             _forget_the_rest(self._stdout)
-            raise ModelArtsExportError(f"the result cannot be written: {error.strerror}") from None
+            raise ModelArtsExportError(f"the result cannot be written: {error.strerror or error}") from None
 
     def write_line(self, line: str) -> None:
         """Write a line of text to stdout."""
@@ -63,13 +65,13 @@ class Screen:
     def write_rows(self, rows: Sequence[Row]) -> None:
         """Write a table of names and values to stdout: in a box on a terminal, aligned text elsewhere."""
         clean = [(name, self._clean(value), style) for name, value, style in rows]
-        thing = _boxed(clean) if self._stdout.isatty() else _aligned(clean)
+        thing = _boxed(clean, self._box()) if self._stdout.isatty() else _aligned(clean)
         self.write(self._rendered(self._stdout, thing, soft_wrap=False))
 
     def write_table(self, rows: Sequence[Mapping[str, str | None]]) -> None:
         """Write a row for each mapping, with its keys as heading; a key without any value is left out."""
         names = [name for name in rows[0] if any(row[name] for row in rows)]
-        table = _table(on_terminal=self._stdout.isatty())
+        table = _table(self._box() if self._stdout.isatty() else None)
         for name in names:
             table.add_column(
                 name.removesuffix("_id").upper(), overflow="fold", no_wrap=not self._stdout.isatty()
@@ -108,17 +110,16 @@ class Screen:
         return harmless(self._scrubber.text(text))
 
     def _rendered(self, stream: TextIO, thing: "RenderableType", *, soft_wrap: bool) -> str:
-        console = self._console(stream)
-        with console.capture() as capture:
-            console.print(thing, soft_wrap=soft_wrap)
-        return capture.get()
+        page = StringIO()  # never the stream itself: rich would write to it, and find it closed or full
+        self._console(stream, page).print(thing, soft_wrap=soft_wrap)
+        return page.getvalue()
 
-    def _console(self, stream: TextIO) -> "Console":
+    def _console(self, stream: TextIO, page: StringIO) -> "Console":
         from rich.console import Console  # noqa: PLC0415 - a quiet or a dry run needs no rich
 
         colour = self._has_colour(stream)
         return Console(
-            file=stream,
+            file=page,
             force_terminal=colour,
             color_system="auto" if colour else None,
             width=None if stream.isatty() else _UNBOUNDED,
@@ -126,6 +127,12 @@ class Screen:
             emoji=False,
             highlight=False,
         )
+
+    def _box(self) -> "Box":
+        """Return the lines of a box, of the kind that the encoding of stdout has."""
+        from rich import box  # noqa: PLC0415 - see _console
+
+        return box.ROUNDED if self.can_show("\u256d\u2502") else box.ASCII
 
     def _has_colour(self, stream: TextIO) -> bool:
         if self._environ.get("NO_COLOR"):
@@ -141,12 +148,11 @@ def _labelled(kind: str, text: str) -> "RenderableType":
     return Text.assemble((f"{kind}:", _STYLES[kind]), " ", text) if kind else Text(text)
 
 
-def _boxed(rows: Sequence[Row]) -> "RenderableType":
-    from rich import box  # noqa: PLC0415 - see Screen._console
-    from rich.table import Table  # noqa: PLC0415
+def _boxed(rows: Sequence[Row], box: "Box") -> "RenderableType":
+    from rich.table import Table  # noqa: PLC0415 - see Screen._console
     from rich.text import Text  # noqa: PLC0415
 
-    table = Table(box=box.ROUNDED, show_header=False)
+    table = Table(box=box, show_header=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value, style in rows:
@@ -154,11 +160,10 @@ def _boxed(rows: Sequence[Row]) -> "RenderableType":
     return table
 
 
-def _table(*, on_terminal: bool) -> "Table":
-    from rich import box  # noqa: PLC0415 - see Screen._console
-    from rich.table import Table  # noqa: PLC0415
+def _table(box: "Box | None") -> "Table":
+    from rich.table import Table  # noqa: PLC0415 - see Screen._console
 
-    return Table(box=box.ROUNDED if on_terminal else None, pad_edge=on_terminal, header_style="bold")
+    return Table(box=box, pad_edge=box is not None, header_style="bold")
 
 
 def _unpadded(text: str) -> str:

@@ -8,6 +8,12 @@ from collections.abc import Callable
 
 import pytest
 
+from modelarts_export.auth import auth_for
+from modelarts_export.config import Settings
+from modelarts_export.credentials import AkSk, Token
+from modelarts_export.errors import UnknownOutcomeError
+from modelarts_export.trace import Call
+from modelarts_export.transport import Transport
 from tests.conftest import Cloud, Outcome, Run, Stub
 from tests.contract.fault_rows import answers_then, close
 from tests.contract.raw_server import CREATED, RawServer, replies, reply, serving
@@ -18,20 +24,25 @@ HARMFUL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u202a-\u202e\u2028\u202
 LONGEST = 4096
 
 
-def with_token(url: str, token: str = TOKEN) -> dict[str, str]:
+def with_token(url: str) -> dict[str, str]:
     """Return variables that point a client with a token at a server."""
     return {
-        "HW_AUTH_TOKEN": token,
+        "HW_AUTH_TOKEN": TOKEN,
         "HW_PROJECT_ID": "0123",
         "MODELARTS_EXPORT_ENDPOINT": url,
         "MODELARTS_EXPORT_DATASET_ID": "abc",
     }
 
 
-def answered(run: Run, body: bytes, *headers: str, status: str = "200 OK", token: str = TOKEN) -> Outcome:
+def answered(run: Run, body: bytes, *headers: str, status: str = "200 OK") -> Outcome:
     """Submit with a token to a server that answers this."""
     with serving(replies(status, body, *headers)) as server:
-        return run(SUBMIT, **with_token(server.url, token))
+        return run(SUBMIT, **with_token(server.url))
+
+
+def known(server: RawServer) -> dict[str, str]:
+    """Return variables that have the token for a secret key, which never leaves this machine."""
+    return {**server.variables, "HUAWEICLOUD_SDK_SK": TOKEN}
 
 
 def test_what_was_sent_and_what_came(run: Run, stub: Stub) -> None:
@@ -220,20 +231,47 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
 }
 
 
+SECRETS = {"was sent": lambda server: with_token(server.url), "is known": known}
+
+
 @pytest.mark.parametrize("spelling", SPELLINGS)
-def test_secret_that_is_echoed(run: Run, spelling: str) -> None:
+@pytest.mark.parametrize("secret", SECRETS)
+def test_secret_that_is_echoed(run: Run, secret: str, spelling: str) -> None:
     """In a reply's body and headers no spelling of JSON hides a secret."""
     echo = SPELLINGS[spelling](TOKEN)
-    for body in (
-        f'{{"task_id": "t1", "heard": [{echo}]}}',
-        f'{{"task_id": "t1", {echo}: ""}}',
-        f"<p>{echo}</p>",
-    ):
-        outcome = answered(run, body.encode(), f"Server: {echo}")
+    bodies = (f'{{"task_id": "t1", "heard": [{echo}]}}', f'{{"task_id": "t1", {echo}: ""}}', f"<p>{echo}</p>")
+    for body in bodies:
+        with serving(replies("200 OK", body.encode(), f"Server: {echo}")) as server:
+            outcome = run(SUBMIT, **SECRETS[secret](server))
         assert outcome.code in (0, 10)
         told = [line for line in outcome.err.splitlines() if line.startswith("< ")]
         assert_unseen(TOKEN, "\n".join(told))
         assert sum("***" in line for line in told) == 2
+
+
+@pytest.mark.parametrize("spelling", ["JSON", "Gson", "numbers"])
+def test_secret_in_an_error_that_is_cut(run: Run, spelling: str) -> None:
+    """What is left of JSON is shown as words, so that a secret in it is found."""
+    page = f'{{"error_msg": {SPELLINGS[spelling](TOKEN)}, "error_co'
+    outcome = answered(run, page.encode(), status="502 Bad Gateway")
+    assert outcome.code == 10
+    assert_unseen(TOKEN, outcome.err)
+    assert "***" in outcome.err.partition("\nerror: ")[2]
+
+
+def test_library_is_told_no_secret(stub: Stub) -> None:
+    """Whoever listens to a transport, and writes down what it hears, gives nothing away."""
+    calls = list[Call]()
+    keys = AkSk(access_key="ak", secret_key="sk", security_token="short")
+    for credentials in (keys, Token(token="short")):
+        auth = auth_for(credentials, "0123")
+        with pytest.raises(UnknownOutcomeError):
+            Transport(stub.url, auth, Settings(), on_call=calls.append).post("/x", b"{}")
+    signed, marked = (dict(call.sent.headers) for call in calls if call.sent)
+    assert signed["Authorization"].endswith(" Signature=***")
+    assert signed["X-Security-Token"] == marked["X-Auth-Token"] == "***"
+    signature = stub.heard[0][2]["Authorization"].rpartition("=")[2]
+    assert not {"short", signature} & set(re.findall("[a-z0-9]+", repr(calls)))
 
 
 def test_reply_without_a_secret_is_shown_as_it_came(run: Run) -> None:
@@ -246,7 +284,8 @@ def test_reply_without_a_secret_is_shown_as_it_came(run: Run) -> None:
 def test_secret_where_a_body_is_cut(run: Run, before: int) -> None:
     """Half a secret is as bad as a whole one: what is cut has no secret in it any more."""
     body = "x" * (LONGEST - len("< ") - before) + TOKEN + "y" * 5000
-    outcome = answered(run, body.encode())
+    with serving(replies("200 OK", body.encode())) as server:
+        outcome = run(SUBMIT, **known(server))
     assert outcome.code == 10
     assert_unseen(TOKEN, outcome.err)
     line = next(line for line in outcome.err.splitlines() if line.startswith("< xxx"))

@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import re
+import signal
 import subprocess
 import sys
 
@@ -27,6 +28,13 @@ def on_a_terminal(line: str, *, columns: int, **variables: str) -> str:
     os.close(ours)
     assert process.returncode == 0
     return written.decode().replace("\r\n", "\n")
+
+
+def in_bash(command: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a line of bash to its end."""
+    environ = {**os.environ, **variables}
+    line = ["/bin/bash", "-c", command]
+    return subprocess.run(line, capture_output=True, text=True, check=False, env=environ)
 
 
 def _read(terminal: int) -> bytes:
@@ -201,15 +209,46 @@ def test_a_closed_pipe_ends_quietly() -> None:
     assert done.stderr == b"141\n"
 
 
-def test_a_full_disk_is_told(cloud: Cloud) -> None:
-    """The result could not be written; the ID had been told by then."""
-    command = f"{sys.executable} -m modelarts_export {SUBMIT} > /dev/full"
-    done = subprocess.run(
-        ["/bin/bash", "-c", command], capture_output=True, check=False, env={**os.environ, **cloud.variables}
-    )
-    assert done.returncode == 1
-    assert b"Created export task" in done.stderr
-    assert b"the result cannot be written: No space left on device" in done.stderr
+@pytest.mark.parametrize("redirection", ["> /dev/full", ">&-"])
+@pytest.mark.parametrize("form", ["", "-q -o id", "-q -o json"])
+def test_a_result_that_cannot_be_written_does_not_lose_the_id(
+    cloud: Cloud, form: str, redirection: str
+) -> None:
+    """The task was accepted, and must not be submitted again; its ID is in the error, however quiet."""
+    command = f"{sys.executable} -m modelarts_export {SUBMIT} {form} {redirection}"
+    done = in_bash(command, **cloud.variables)
+    task_id = json.loads(cloud.exchanges[0][1].body)["task_id"]
+    assert done.returncode == 8
+    assert task_id in done.stderr
+    assert "was accepted, but the result cannot be written" in done.stderr.replace('\\"', '"')
+
+
+@pytest.mark.parametrize(
+    ("line", "code"), [("to-obs --pth", 2), ("to-obs nope --path /b/d/", 3), (SUBMIT, 0)]
+)
+def test_a_full_stderr_does_not_change_the_exit_code(cloud: Cloud, line: str, code: int) -> None:
+    """Talk that cannot be written is talk that nobody reads."""
+    command = f"{sys.executable} -m modelarts_export {line} 2> /dev/full"
+    assert in_bash(command, **cloud.variables).returncode == code
+
+
+@pytest.mark.parametrize(
+    ("slow", "words"),
+    [("POST", "the request may have left, and a task been accepted"), ("GET", "export task t1 was accepted")],
+)
+@pytest.mark.parametrize("quiet", ["", "-q -o json"])
+def test_ctrl_c_in_mid_submission(stub: Stub, slow: str, words: str, quiet: str) -> None:
+    """What may be left behind is said, however quiet."""
+    stub.body, stub.slow = b'{"task_id":"t1"}', slow
+    command = [sys.executable, "-m", "modelarts_export", "to-obs", "--path", "/b/d/", *quiet.split()]
+    environ = {**os.environ, **stub.variables}
+    with subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True) as process:
+        assert stub.stalled.wait(10)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=10)
+    stub.stalled.clear()
+    assert process.returncode == 130
+    assert words in err
 
 
 def test_a_closed_stderr_does_not_hide_the_result(cloud: Cloud) -> None:

@@ -4,13 +4,14 @@ import gzip
 import itertools
 import json
 import socket
+import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given
+from hypothesis import HealthCheck, example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
@@ -83,6 +84,22 @@ def test_look_that_drips(drip: str) -> None:
         with pytest.raises(TemporaryError):
             transport(server.url).get("/x", timeout=0.2)
         assert time.monotonic() - begun < 1.5
+
+
+def test_reply_that_stalls_late() -> None:
+    """Where a reply stalls it has what is left of its time, and not all of it again."""
+
+    def handle(server: RawServer, peer: socket.socket) -> None:
+        server.read(peer)
+        time.sleep(0.6)
+        peer.sendall(b"HTTP/1.1 200 OK\r\n")
+        server.stall()
+
+    with serving(handle) as server:
+        begun = time.monotonic()
+        with pytest.raises(TemporaryError):
+            transport(server.url, read=0.8).get("/x")
+        assert time.monotonic() - begun < 1.3
 
 
 def test_proxy_that_drips(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,6 +216,25 @@ def test_reply_without_an_end(run: Run, flood: str) -> None:
         assert server.connections == 1
     assert (outcome.code, outcome.out) == (10, "")
     assert "the reply is larger than 64 MiB" in outcome.err
+
+
+def test_connection_of_a_reply_without_an_end() -> None:
+    """It is closed at once, also while somebody holds the error."""
+    closed = threading.Event()
+    flood = flooding(b"HTTP/1.1 200 OK\r\n\r\n", MEGABYTE, [])
+
+    def handle(server: RawServer, peer: socket.socket) -> None:
+        try:
+            flood(server, peer)
+        except OSError:
+            closed.set()
+
+    with serving(handle) as server:
+        looker = transport(server.url)
+        with pytest.raises(TemporaryError) as held:
+            looker.get("/x")
+        assert closed.wait(2)
+    assert "64 MiB" in str(held.value)
 
 
 def test_largest_reply() -> None:
@@ -363,6 +399,7 @@ def told() -> Iterator[tuple[RawServer, list[bytes]]]:
     database=None,
 )
 @given(post=any_reply(), look=any_reply(), form=st.sampled_from(["table", "json", "yaml", "id"]))
+@example(post=reply("200 OK", CREATED), look=reply("200 OK", b'{"status": [NaN, 1e999]}'), form="json")
 def test_any_reply(
     run: Run, told: tuple[RawServer, list[bytes]], post: bytes, look: bytes, form: str
 ) -> None:
@@ -383,5 +420,5 @@ def test_any_reply(
 
 def _assert_readable(written: str, form: str) -> None:
     if written and form == "json":
-        task: Any = json.loads(written)
+        task: Any = json.loads(written, parse_constant=pytest.fail)
         assert task["task_id"]
