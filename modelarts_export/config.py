@@ -134,15 +134,19 @@ class Settings:
 
 @dataclass(frozen=True, kw_only=True)
 class Layer:
-    """Where values come from: they are text (True for a flag that stands alone), and `origin` names each."""
+    """Where values come from: text, or True for a flag that stands alone; `origin` names each.
+
+    What is among `empty` counts as not given: an empty variable is an unset one, an empty flag is not.
+    """
 
     values: Mapping[str, Any]
     origin: Callable[[str], str]
+    empty: tuple[object, ...] = (None, "", False)
 
 
 def from_flags(flags: Mapping[str, Any]) -> Layer:
     """Return the layer of what stands on the command line."""
-    return Layer(values=flags, origin=flag)
+    return Layer(values=flags, origin=flag, empty=(None, False))
 
 
 def from_variables(environ: Mapping[str, str]) -> Layer:
@@ -189,7 +193,7 @@ def variable(name: str) -> str:
 def _first(setting: Field[Any], layers: Iterable[Layer]) -> tuple[Any, str] | None:
     for layer in layers:
         value = layer.values.get(setting.name)
-        if value not in (None, "", False):
+        if value not in layer.empty:
             origin = layer.origin(setting.name)
             return _read(setting, value, origin), origin
     return None

@@ -72,24 +72,23 @@ def is_read_by_a_source(variable: str) -> bool:
 
 def winning(environ: Mapping[str, str]) -> Source | None:
     """Return the first source that has any part of a secret, complete or not."""
-    return next((s for s in SOURCES if any(environ.get(name) for name in (*s.keys, s.token))), None)
+    return next((s for s in SOURCES if any(_value(environ, name) for name in (*s.keys, s.token))), None)
 
 
 def read(source: Source | None, environ: Mapping[str, str]) -> Credentials:
     """Return the credentials of the winning source. Raises AccessError that names what is missing."""
     if source is None:
         raise AccessError("no credentials found", hint=_what_to_set())
-    # a variable filled from a file often ends with a line feed
-    access_key, secret_key, security_token = (environ.get(name, "").strip() for name in source.keys)
+    access_key, secret_key, security_token = (_value(environ, name) for name in source.keys)
     if access_key and secret_key:
         return AkSk(access_key=access_key, secret_key=secret_key, security_token=security_token or None)
     if access_key or secret_key or security_token:
-        missing = [name for name in source.keys[:2] if not environ.get(name)]
+        missing = [name for name in source.keys[:2] if not _value(environ, name)]
         raise AccessError(
             f"the {source.name} are incomplete: {' and '.join(missing)} missing",
             hint=f"set {' and '.join(missing)}, or unset the others to use another source",
         )
-    return Token(token=environ[source.token].strip())
+    return Token(token=_value(environ, source.token))
 
 
 def variable_of(source: Source | None, name: str) -> str:
@@ -108,6 +107,11 @@ def secrets_in(environ: Mapping[str, str]) -> Iterator[str]:
     """Yield every secret of every source, of those that did not win too."""
     names = chain.from_iterable(source.secrets for source in SOURCES)
     return (environ[name].strip() for name in names if environ.get(name))
+
+
+def _value(environ: Mapping[str, str], name: str) -> str:
+    """Return a variable without blanks around it: one that is filled from a file ends with a line feed."""
+    return environ.get(name, "").strip()
 
 
 def _what_to_set() -> str:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 Location = tuple[str | int, ...]
+MISSING = "is required"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ _NAME_LENGTH = range(1, 101)
 _LONGEST_SPAN = timedelta(days=30)
 _VISIBLE_ASCII = re.compile("[!-~]+")
 _IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_DECIMAL = re.compile(r"\+?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_DECIMAL = re.compile(r"[0-9]+(\.[0-9]+)?|\.[0-9]+")
 _CHINESE = "\u3400-\u4dbf\u4e00-\u9fff"  # the two blocks in use; a rarer ideograph is sent with a warning
 _SPAN = re.compile(r"([0-9]{8})-([0-9]{8})")
 _IN_A_BUCKET = re.compile(r"/[^/]+/[^/]+/")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from modelarts_export.errors import InvalidInputError, Problem, invalid
 from modelarts_export.files import STDIN
+from modelarts_export.rules import directory
 from modelarts_export.specfile import Spec, read_specs
 from modelarts_export.validation import Export, Verdict, kind_of, validate
 
@@ -37,7 +38,7 @@ def read_plan(files: Sequence[str], expand: Callable[[str], str]) -> Plan:
     for spec, verdict in judged:
         problems += spec.with_faults(spec.placed(problem) for problem in verdict.problems)
     exports = [Planned(spec=spec, export=verdict.export) for spec, verdict in judged if verdict.export]
-    problems += _one_path_twice(exports)
+    problems += _one_path_twice(specs)
     if problems:
         raise invalid(problems)
     warnings = [spec.placed(warning) for spec, verdict in judged for warning in verdict.warnings]
@@ -51,7 +52,9 @@ def _read_all(files: Sequence[str], expand: Callable[[str], str]) -> tuple[list[
     problems: list[Problem] = []
     for file in files:
         try:
-            specs += read_specs(file, expand)
+            read, wrong = read_specs(file, expand)
+            specs += read
+            problems += wrong
         except InvalidInputError as error:
             problems += error.problems or [Problem(message=str(error), file=file)]
     return specs, problems
@@ -65,12 +68,13 @@ def _judged(spec: Spec) -> Verdict:
         return Verdict(export=None, problems=[problem], warnings=[])
 
 
-def _one_path_twice(exports: Sequence[Planned]) -> Iterator[Problem]:
+def _one_path_twice(specs: Sequence[Spec]) -> Iterator[Problem]:
     """Two exports into one directory would mix their files."""
     first: dict[str, Spec] = {}
-    for planned in exports:
-        path = planned.export.request.path
+    for spec in specs:
+        path = directory(spec.values.get("path"))
         if path in first:
             message = f"{first[path].place} writes to {path} too; give each export a directory of its own"
-            yield planned.spec.placed(Problem(location=_PATH, message=message))
-        first.setdefault(path, planned.spec)
+            yield spec.placed(Problem(location=_PATH, message=message))
+        elif path:
+            first[path] = spec

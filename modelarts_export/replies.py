@@ -28,6 +28,7 @@ from modelarts_export.trace import unescaped
 # What is shown of an error that is no JSON, such as a proxy's page: it ends between words, as half a secret
 # would not be found by whoever replaces secrets.
 _BEGINNING = re.compile(r"(?s).{0,500}(?!\S)")
+_MOST_READ = 4096  # characters; more than 500 are left of them when each escape of six was undone
 _DEEPEST = 32  # levels of JSON; the API's own answers have four
 _CUT = "..."
 _PAIRS = (("error_code", "error_msg"), ("errorCode", "errorMsg"), ("code", "message"))
@@ -130,6 +131,7 @@ def _code_and_words(reply: Reply) -> tuple[str | None, str]:
 
 def _beginning(text: str) -> str:
     """Return the first words, those of JSON that is cut or says nothing without its escapes."""
+    text = text[:_MOST_READ]
     found = _BEGINNING.match(unescaped(text) if text.startswith(("{", "[", '"')) else text)
     return found[0] if found else ""
 

@@ -104,7 +104,7 @@ class SearchCondition(Part):
     label_list: SearchLabels | None = optional("Labels of the sample")
     labeler: Text | None = optional("Who labelled the sample", "zhang")
     metadata: SearchProp | None = optional("Properties of the sample")
-    parent_sample_id: Text | None = optional("ID of the sample that this one was made from", "0a1b2c")
+    parent_sample_id: SampleId | None = optional("ID of the sample that this one was made from", "0a1b2c")
     sample_dir: SampleDir | None = optional(
         "Directory of the sample, not those below; ends with /", "/bucket/in/"
     )

@@ -50,7 +50,7 @@ def _params(body: Body) -> Body:
 
 def _work_path_apart(body: Body) -> Iterator[Problem]:
     """API.md, section 2: the new dataset's work path must neither be the path nor lie inside it."""
-    path, work_path = _directory(body.get("path")), _directory(_params(body).get(_NEW_PATH))
+    path, work_path = directory(body.get("path")), directory(_params(body).get(_NEW_PATH))
     if path and work_path and work_path.startswith(path):
         relation = "is the same as" if work_path == path else "lies inside"
         yield Problem(
@@ -59,7 +59,8 @@ def _work_path_apart(body: Body) -> Iterator[Problem]:
         )
 
 
-def _directory(value: object) -> str | None:
+def directory(value: object) -> str | None:
+    """Return an OBS directory in its one spelling, or None for what is none."""
     try:
         return obs_directory(value) if isinstance(value, str) else None
     except ValueError:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from modelarts_export.errors import Problem, dotted, invalid
+from modelarts_export.errors import MISSING, Problem, dotted
 from modelarts_export.files import read_text, shown
 from modelarts_export.strict_yaml import START, Document, Mark, UnreadableError, read
 
@@ -58,7 +58,7 @@ class Spec:
         """Return what the reading refused, duplicate keys and the like, and the problems at other places."""
         told = [self.source.placed(Problem(message=f.message), f.mark) for f in self.document.faults]
         places = {problem.place for problem in told}
-        return [*told, *(problem for problem in problems if problem.place not in places)]
+        return [*told, *(p for p in problems if p.place not in places or p.message.endswith(MISSING))]
 
     def placed(self, problem: Problem) -> Problem:
         """Return the problem with its place, and with what to write where quotes are missing."""
@@ -70,23 +70,25 @@ class Spec:
         return self.source.placed(replace(problem, message=named), mark)
 
 
-def read_specs(name: str, expand: Callable[[str], str]) -> list[Spec]:
-    """Return the documents of the file `name`, `-` for stdin, with `expand` applied to every string.
+def read_specs(name: str, expand: Callable[[str], str]) -> tuple[list[Spec], list[Problem]]:
+    """Return the documents of a file, `-` for stdin, that can be judged, and what is wrong with the others.
 
-    Raises InvalidInputError for a file that cannot be read, that is no YAML, or whose documents are not all
-    mappings.
+    `expand` is applied to every string. Raises InvalidInputError for a file that cannot be read.
     """
     source = Source(name=shown(name), text=read_text(name))
+    specs: list[Spec] = []
+    problems: list[Problem] = []
     try:
-        specs = [Spec(source=source, document=document) for document in read(source.text, expand)]
+        for document in read(source.text, expand):
+            spec = Spec(source=source, document=document)
+            wrong = list(_not_a_mapping(spec))
+            problems += wrong
+            specs += [] if wrong else [spec]
     except UnreadableError as error:
-        raise invalid([source.placed(Problem(message=str(error)), error.mark)]) from None
-    problems = [problem for spec in specs for problem in _not_a_mapping(spec)]
-    if not specs:
-        problems = [source.placed(Problem(message="the file is empty"), START)]
-    if problems:
-        raise invalid(problems)
-    return specs
+        problems.append(source.placed(Problem(message=str(error)), error.mark))
+    if not specs and not problems:
+        problems.append(source.placed(Problem(message="the file is empty"), START))
+    return specs, problems
 
 
 def _not_a_mapping(spec: Spec) -> Iterator[Problem]:

@@ -40,6 +40,8 @@ class Variables:
         name, otherwise, default = inner.partition(":-")
         if not _NAME.fullmatch(name):
             raise ValueError(f"${{{inner}}} is none of ${{NAME}}, ${{NAME:-default}} and ${{now:%Y-%m-%d}}")
+        if "${" in default:
+            raise ValueError(f"${{{inner}}} has another ${{ in its default; nothing is filled in twice")
         if is_read_by_a_source(name):
             raise ValueError(
                 f"${{{name}}} is for credentials and is never put into a request; use another name"

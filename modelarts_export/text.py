@@ -14,21 +14,27 @@ _SHORTEST_SECRET = 6  # a shorter one would blot out ordinary words, and no clou
 REDACTED = "***"
 
 
+# A CI system obeys a line that begins with ::, after blanks too, and a ##[ anywhere in it.
+_COMMAND = re.compile(r"^(\s*):(?=:)|#(?=#\[)", re.MULTILINE)
+
+
 def harmless(text: str) -> str:
-    """Return the text as one line in which every character that would act instead of show is visible."""
-    return _HARMFUL.sub(lambda match: match[0].encode("unicode_escape", "surrogatepass").decode(), text)
+    """Return the text as one line in which everything that would act instead of show is visible."""
+    shown = _HARMFUL.sub(lambda match: match[0].encode("unicode_escape", "surrogatepass").decode(), text)
+    return _COMMAND.sub(lambda match: "\\x23" if match[0] == "#" else f"{match[1]}\\x3a", shown)
 
 
 def is_harmless(text: str) -> bool:
     """Tell whether the text can be written as it is; line feeds count as harmless here."""
-    return not _HARMFUL.search(text.replace("\n", ""))
+    return not _HARMFUL.search(text.replace("\n", "")) and not _COMMAND.search(text)
 
 
 def to_json(value: object, *, indent: int | None = None) -> str:
     """Return JSON in printable ASCII, without spaces unless indented."""
     separators = (",", ":") if indent is None else None
     # json leaves DEL as it is; it can only stand inside a string, where the escape means the same
-    return json.dumps(value, indent=indent, separators=separators).replace("\x7f", "\\u007f")
+    text = json.dumps(value, indent=indent, separators=separators).replace("\x7f", "\\u007f")
+    return text.replace("##[", "\\u0023#[")  # the same: a CI system would obey it
 
 
 class Scrubber:

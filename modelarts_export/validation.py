@@ -9,7 +9,8 @@ from pydantic_core import ErrorDetails
 
 from modelarts_export import rules
 from modelarts_export.declarations import Declared
-from modelarts_export.errors import Location, Problem
+from modelarts_export.errors import MISSING, Location, Problem
+from modelarts_export.field_types import Spelled
 from modelarts_export.request import ExportRequest, Heading, Part, ToNewDataset, ToObs
 from modelarts_export.text import to_json
 from modelarts_export.vocabulary import ExportDest, nearest
@@ -18,7 +19,7 @@ LARGEST_BODY = 12 * 2**20  # bytes
 Model = TypeVar("Model", bound=Part)
 KINDS: Mapping[ExportDest, type[ExportRequest]] = {kind.dest: kind for kind in (ToObs, ToNewDataset)}
 _WORDS = {
-    "missing": "is required",
+    "missing": MISSING,
     "int_type": "must be a whole number",
     "bool_type": "must be true or false",
     "list_type": "must be a list",
@@ -118,6 +119,9 @@ def _problem(model: type[Part], detail: ErrorDetails) -> Problem:
         return Problem(location=location, message=_unknown_key(model, location), at_key=True)
     if detail["type"] == "value_error":
         return Problem(location=location, message=str(detail["ctx"]["error"]))
+    if detail["type"] == "string_type" and isinstance(detail["input"], Spelled):
+        written = detail["input"].spelling
+        return Problem(location=location, message=f'YAML does not read {written} as text; write "{written}"')
     kind = "missing" if detail["input"] is None else detail["type"]
     return Problem(location=location, message=_WORDS.get(kind, detail["msg"]))
 

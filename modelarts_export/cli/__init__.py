@@ -1,6 +1,7 @@
 """The command line: its commands, and the one place where an error becomes an exit code."""
 
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -26,6 +27,7 @@ from modelarts_export.errors import ClosedOutputError, InvalidInputError, ModelA
 from modelarts_export.text import Scrubber
 
 NAME = "modelarts-export"
+_ASKS_FOR_JSON = re.compile(r"(--output[ =]|-[qv]*o[ =]?)json( .*)?", re.IGNORECASE | re.DOTALL)
 
 app = typer.Typer(
     name=NAME,
@@ -115,8 +117,7 @@ def _failed(output: Output, error: ModelArtsExportError) -> int:
 
 def _style_of_the_unparsed(arguments: Sequence[str], environ: Mapping[str, str]) -> Style:
     """Return the style for an error of parsing: JSON for whoever asked for it."""
-    wants_json = any(pair in (("-o", "json"), ("--output", "json")) for pair in pairwise(arguments))
-    if wants_json or {"-ojson", "--output=json"} & set(arguments):
+    if any(_ASKS_FOR_JSON.fullmatch(" ".join(pair)) for pair in pairwise([*arguments, ""])):
         return Style(output="json")
     try:
         return style({}, environ)

@@ -11,6 +11,7 @@ from modelarts_export.vocabulary import Choice, ExportFormat, ExportType
 if TYPE_CHECKING:
     from modelarts_export.plan import Plan
 
+_ABSURD = 1e9  # per cent; a server's integer may be larger than any float
 _STATUS_STYLES = {
     TaskState.INIT: "yellow",
     TaskState.RUNNING: "blue",
@@ -78,7 +79,7 @@ def _is_number(value: object) -> TypeGuard[int | float]:
 
 
 def _progress(value: object) -> str:
-    return f"{value:.3g} %" if _is_number(value) else _text(value)
+    return f"{value:.3g} %" if _is_number(value) and abs(value) < _ABSURD else _text(value)
 
 
 def _samples(answer: Mapping[str, Any]) -> str:

@@ -55,7 +55,10 @@ class Draft(Generic[Kind]):
         """Return the values of the flags as a spec would have them, and what could not be read."""
         given, problems = dict(self.flags), list[Problem]()
         if self.samples_file is not None:
-            given[_SAMPLES] = [*given.get(_SAMPLES, []), *_sample_ids(self.samples_file)]
+            try:
+                given[_SAMPLES] = [*given.get(_SAMPLES, []), *_sample_ids(self.samples_file)]
+            except InvalidInputError as error:
+                problems += error.problems or [Problem(message=str(error))]
         if _SAMPLES in given:
             given[_SAMPLES] = list(dict.fromkeys(given[_SAMPLES]))
         if _CONDITIONS in given:
@@ -68,6 +71,8 @@ class Draft(Generic[Kind]):
 
     def _placed(self, problem: Problem, given: Mapping[Location, Any], spec: "Spec | None") -> Problem:
         """Name the flag that gave the value, else the place in the spec, else the flag that is missing."""
+        if problem.place or not problem.location:
+            return problem
         flag = next((at for at in given if problem.location[: len(at)] == at), None)
         if flag is None and spec:
             return spec.placed(problem)
@@ -90,7 +95,9 @@ def _within(flag: Location, problem: Problem) -> str:
 def _one_spec(file: str, expand: Callable[[str], str]) -> "Spec":
     from modelarts_export.specfile import read_specs  # noqa: PLC0415 - yaml is loaded only for a spec
 
-    specs = read_specs(file, expand)
+    specs, problems = read_specs(file, expand)
+    if problems:
+        raise invalid(problems)
     if len(specs) > 1:
         raise InvalidInputError(f"{shown(file)} holds {len(specs)} documents; this command takes one")
     return specs[0]

@@ -1,5 +1,6 @@
 """What a command says: results as table, JSON, YAML or IDs; talk, warnings and errors in words."""
 
+import math
 import re
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 FORMS = ("table", "json", "yaml", "id")
 _MOST_PROBLEMS = 100  # that are shown to people; a wrong list of samples has one for each
+_YAML_STRING = "tag:yaml.org,2002:str"
 _PLAIN_ID = re.compile(r"[A-Za-z0-9_.-]+")
 
 
@@ -101,7 +103,11 @@ class Output:
         """
         try:
             self._task(task)
-        except (ClosedOutputError, UnseenEndError):
+        except ClosedOutputError:
+            if self.style.quiet:  # its ID was not told yet
+                self._screen.say(f"export task {task.task_id} was accepted")
+            raise
+        except UnseenEndError:
             raise
         except ModelArtsExportError as error:
             raise UnseenEndError(
@@ -167,7 +173,8 @@ class Output:
         if not alone:
             self._screen.say(f"  {problem}")
         if problem.excerpt:
-            self._screen.say_excerpt(problem.excerpt, problem.caret, indent="    ")
+            # the number of the line leads, so that no line of a file can begin a line of ours
+            self._screen.say_excerpt(problem.excerpt, problem.caret, gutter=f"    {problem.line} | ")
 
     def bug(self, error: Exception) -> None:
         """Show an error that should not be; its traceback has code in it, and no values."""
@@ -193,10 +200,17 @@ class Output:
         """Return YAML in which every letter can be read, when all are harmless and can be written."""
         import yaml  # noqa: PLC0415 - only this form needs it
 
-        readable = yaml.safe_dump(value, allow_unicode=True, sort_keys=False)
+        class Quoting(yaml.SafeDumper):
+            """Puts every string into double quotes, in which anything can be escaped."""
+
+        Quoting.add_representer(
+            str, lambda dumper, text: dumper.represent_scalar(_YAML_STRING, text, style='"')
+        )
+        readable = yaml.safe_dump(value, allow_unicode=True, sort_keys=False, width=math.inf)
         if is_harmless(readable) and self._screen.can_show(readable):
             return str(readable)
-        return str(yaml.safe_dump(value, allow_unicode=False, sort_keys=False))
+        quoted: str = yaml.dump(value, Dumper=Quoting, allow_unicode=False, sort_keys=False, width=math.inf)
+        return quoted.replace("##[", "\\x23#[")
 
 
 def _plain_id(task: ExportTask) -> str:

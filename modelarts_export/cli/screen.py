@@ -90,12 +90,12 @@ class Screen:
             text = self._rendered(self._stderr, _labelled(kind, text), soft_wrap=True).rstrip("\n")
         self.say_as_is(text)
 
-    def say_excerpt(self, line: str, caret: int, indent: str) -> None:
+    def say_excerpt(self, line: str, caret: int, gutter: str) -> None:
         """Write a line of a file, and below it a caret under one of its characters. Never raises."""
         from rich.cells import cell_len  # noqa: PLC0415 - see _console
 
-        self.say(indent + line)
-        self.say(indent + " " * cell_len(self._clean(line[:caret])) + "^")
+        self.say(gutter + line)
+        self.say(" " * (len(gutter) + cell_len(self._clean(line[:caret]))) + "^")
 
     def say_as_is(self, line: str) -> None:
         """Write a line to stderr that was encoded with care, such as JSON. Never raises."""

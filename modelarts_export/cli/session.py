@@ -110,7 +110,7 @@ class Session:
 
         keys = credentials.read(self._source, self._environ)
         base_url, project_id = _required(settings)
-        if settings.insecure:
+        if settings.insecure and not settings.ca_bundle:
             self.output.warn("TLS certificates are not verified")
         transport = Transport(base_url, auth_for(keys, project_id), settings, on_call=self._on_call)
         return Client(transport, project_id)

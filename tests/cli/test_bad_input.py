@@ -113,7 +113,7 @@ def test_for_people_a_problem_begins_with_its_place(run: Run, ear: Ear, tmp_path
     file.write_text("path: /b/d/\nexport_typ: 3\n")
     err = refused(run(f"to-obs -f {file}", **ear.variables), ear)
     said = f"error: {file}:2:1: export_typ: unknown key; did you mean export_type?"
-    assert err.splitlines() == [said, "    export_typ: 3", "    ^"]
+    assert err.splitlines() == [said, "    2 | export_typ: 3", "        ^"]
 
 
 MANY = """\

@@ -12,7 +12,7 @@ from modelarts_export.auth import auth_for
 from modelarts_export.config import Settings
 from modelarts_export.credentials import AkSk, Token
 from modelarts_export.errors import UnknownOutcomeError
-from modelarts_export.trace import Call
+from modelarts_export.trace import Call, Message, lines
 from modelarts_export.transport import Transport
 from tests.conftest import Cloud, Outcome, Run, Stub
 from tests.contract.fault_rows import answers_then, close
@@ -259,6 +259,22 @@ def test_secret_in_an_error_that_is_cut(run: Run, spelling: str) -> None:
     assert "***" in outcome.err.partition("\nerror: ")[2]
 
 
+def test_secret_that_only_a_header_had() -> None:
+    """What a request's headers hide is hidden in the reply too, however it is spelled there."""
+    body = f'{{"heard": {as_gson(TOKEN)}}}'.encode()
+    call = Call(
+        method="GET",
+        url="https://h",
+        status=200,
+        request_id=None,
+        seconds=0.1,
+        received=Message(start="HTTP 200 OK", headers=(), body=body),
+        hidden=(TOKEN,),
+    )
+    assert list(lines(call)) == ["< HTTP 200 OK", "<", '< {"heard": "***"}']
+    assert TOKEN not in repr(call)
+
+
 def test_library_is_told_no_secret(stub: Stub) -> None:
     """Whoever listens to a transport, and writes down what it hears, gives nothing away."""
     calls = list[Call]()
@@ -315,7 +331,8 @@ def test_hostile_text_in_a_reply(run: Run) -> None:
     hostile = "\x1b[2J\x9b31m\x85\t\x7f[bold]"
     headers = [f"Server: {hostile}", "Date: a\r\n ::error::b", f"{hostile}: c", "X-Request-Id: \x9b"]
     body = f"{hostile}\r\n::error::b\u202e\u2028".encode()
-    outcome = answered(run, body, *headers, status=f"200 {hostile}")
+    with serving(answers_then(reply(f"200 {hostile}", body, *headers), close)) as server:
+        outcome = run(SUBMIT, **with_token(server.url))
     assert not HARMFUL.search(outcome.err)
     assert r"\x1b[2J\x9b31m\x85\t\x7f[bold]" in outcome.err
     assert "\n::error" not in outcome.err

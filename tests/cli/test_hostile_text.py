@@ -2,6 +2,8 @@
 
 import json
 import re
+from contextlib import chdir
+from pathlib import Path
 
 import pytest
 import yaml
@@ -19,6 +21,9 @@ HOSTILE = [
     ("\ud800", r"\ud800"),
     ("[bold red]markup[/bold red] :smile:", "[bold red]markup[/bold red] :smile:"),
     ("\n::error file=x::injected", r"\n::error file=x::injected"),
+    ("::stop-commands::x", r"\x3a:stop-commands::x"),
+    ("  ::add-mask::x", r"  \x3a:add-mask::x"),
+    ("a ##[add-mask]b", r"a \x23#[add-mask]b"),
 ]
 HARMFUL = re.compile(
     "[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
@@ -41,6 +46,7 @@ def test_a_task_with_hostile_text(run: Run, stub: Stub, form: str, text: str, sh
     outcome = run(f"to-obs --path /b/d/ -o {form}", **stub.variables)
     assert outcome.code == 0
     assert not HARMFUL.search(outcome.out + outcome.err)
+    assert obeyed(outcome.out + outcome.err) == []
     if form == "table":
         assert f"Path     {shown}\n" in outcome.out
     else:
@@ -57,10 +63,32 @@ def test_an_error_with_hostile_text(run: Run, stub: Stub, form: str, text: str, 
     outcome = run(f"to-obs --path /b/d/ -o {form}", **stub.variables)
     assert outcome.code == 6
     assert not HARMFUL.search(outcome.out + outcome.err)
+    assert obeyed(outcome.out + outcome.err) == []
     if form == "json":
         assert json.loads(outcome.err)["error_code"] == text
     else:
-        assert shown in outcome.err
+        assert is_shown(text, shown, outcome.err)
+
+
+def is_shown(text: str, shown: str, written: str) -> bool:
+    """Tell whether it can be read; what acts at the start of a line alone may stand as it is further on."""
+    return shown in written or (text.lstrip().startswith("::") and text in written)
+
+
+def obeyed(written: str) -> list[str]:
+    """Return the lines that a CI system would take for commands."""
+    return [line for line in written.splitlines() if line.lstrip().startswith("::") or "##[" in line]
+
+
+def test_a_spec_with_commands_for_a_ci_system(run: Run, tmp_path: Path) -> None:
+    """Its lines are quoted, its values and its name are shown; none of them begins a line of ours."""
+    (tmp_path / "::error::f.yaml").write_text("path: /b/d/\n::error title=x::y: 1\n'##[add-mask]b': 2\n")
+    (tmp_path / "good.yaml").write_text('path: /b/c/\nname: "a\\n::add-mask::b ##[c]"\n')
+    with chdir(tmp_path):
+        for line in ("validate ::error::f.yaml", "validate ::error::f.yaml none", "validate good.yaml"):
+            for form in FORMS:
+                outcome = run(f"{line} -o {form}")
+                assert obeyed(outcome.out + outcome.err) == []
 
 
 @pytest.mark.parametrize(("text", "shown"), HOSTILE)
@@ -69,7 +97,7 @@ def test_a_task_id_with_hostile_text(run: Run, stub: Stub, text: str, shown: str
     stub.body = json.dumps({"task_id": text}).encode()
     outcome = run("to-obs --path /b/d/", **stub.variables)
     assert outcome.code == 0
-    assert f"Created export task {shown}\n" in outcome.err
+    assert is_shown(text, shown, outcome.err)
     assert all(path.isascii() and path.isprintable() for _, path, _, _ in stub.heard)
 
 

@@ -287,3 +287,35 @@ def test_completion_knows_the_words(monkeypatch: pytest.MonkeyPatch) -> None:
     command = [sys.executable, "-m", "modelarts_export"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.stdout.split() == ["sampled-accepted"]
+
+
+@pytest.mark.parametrize("slow", ["POST", "GET"])
+def test_sigterm_in_mid_submission(stub: Stub, slow: str) -> None:
+    """As Ctrl-C, with the code of SIGTERM."""
+    stub.body, stub.slow = b'{"task_id":"t1"}', slow
+    command = [sys.executable, "-m", "modelarts_export", "to-obs", "--path", "/b/d/", "-q", "-o", "json"]
+    with subprocess.Popen(
+        command, env={**os.environ, **stub.variables}, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert stub.stalled.wait(10)
+        process.terminate()
+        _, err = process.communicate(timeout=10)
+    stub.stalled.clear()
+    assert process.returncode == 143
+    assert "accepted" in err
+
+
+@pytest.mark.parametrize(
+    "asked", ["-o json", "-ojson", "-qo json", "-o JSON", "--output=json", "--output json"]
+)
+def test_an_error_of_parsing_in_json(run: Run, asked: str) -> None:
+    """For whoever asked for it, however that was spelled."""
+    assert json.loads(run(f"to-obs --nope {asked}").err)["exit_code"] == 2
+
+
+def test_a_progress_that_no_float_can_hold(run: Run, stub: Stub) -> None:
+    """It is shown as it is."""
+    stub.body = b'{"task_id":"t1","status":"RUNNING","progress":' + b"9" * 400 + b"}"
+    outcome = run("to-obs --path /b/d/", **stub.variables)
+    assert outcome.code == 0
+    assert "9" * 400 in outcome.out

@@ -58,19 +58,19 @@ def test_all_problems_of_all_files_in_one_go(run: Run, here: Path) -> None:
     assert outcome.err == (
         "error: 5 problems; nothing was sent\n"
         "  b.yaml:1:1: a spec is a mapping of keys to values; this document is a list\n"
-        "    - a list\n"
-        "    ^\n"
+        "    1 | - a list\n"
+        "        ^\n"
         "  missing.yaml: no such file or directory\n"
         "  a.yaml:1:7: path: 'b' is not an OBS directory; write /bucket/dir/ or obs://bucket/dir/\n"
-        "    path: b\n"
-        "          ^\n"
+        "    1 | path: b\n"
+        "              ^\n"
         "  a.yaml:2:1: export_tpe: unknown key; did you mean export_type?\n"
-        "    export_tpe: 3\n"
-        "    ^\n"
+        "    2 | export_tpe: 3\n"
+        "        ^\n"
         "  c.yaml:4:14: export_type: 'serch' is not one of labeled, unlabeled, all, search;"
         " did you mean search?\n"
-        "    export_type: serch\n"
-        "                 ^\n"
+        "    4 | export_type: serch\n"
+        "                     ^\n"
     )
 
 
@@ -78,8 +78,8 @@ def test_the_caret_stands_under_wide_and_hidden_characters(run: Run, here: Path)
     """As a terminal shows the line: two columns for an ideograph, six for an escape."""
     (here / "a.yaml").write_text('{name: "桶\u202e", path: b}\n')
     *_, line, caret = run("validate a.yaml").err.splitlines()
-    assert line == r'    {name: "桶\u202e", path: b}'
-    assert caret == "    " + " " * len(r'{name: "##\u202e", path: ') + "^"
+    assert line == r'    1 | {name: "桶\u202e", path: b}'
+    assert caret == "        " + " " * len(r'{name: "##\u202e", path: ') + "^"
 
 
 def test_a_long_line_is_shown_around_its_mistake(run: Run, here: Path) -> None:
@@ -206,3 +206,26 @@ def test_samples_up_to_the_bodys_limit(run: Run, stub: Stub, here: Path) -> None
     assert f"; the first {fits:,} of the {fits + 1:,} samples fit" in outcome.err
     assert len(stub.heard) == 1
     assert 12 * 2**20 - 35 < len(stub.heard[0][3]) <= 12 * 2**20
+
+
+def test_one_bad_document_does_not_hide_the_others(run: Run) -> None:
+    """What can be judged is judged: before and after a list, before what is no YAML, beside a shared path."""
+    err = run("validate -", stdin=b"path: /b/d/\nzzz: 1\n---\n- a\n---\nqqq: 1\n").err
+    assert [
+        words
+        for words in ("zzz: unknown", "is a list", "qqq: unknown", "path: is required")
+        if words not in err
+    ] == []
+    err = run("validate -", stdin=b"path: b\n---\na: [\n").err
+    assert "path: 'b' is not" in err
+    assert "error: 2 problems" in err
+    err = run("validate -", stdin=b"path: /b/c/\n---\npath: /b/c/\nzzz: 1\n").err
+    assert "writes to /b/c/ too" in err
+    assert "zzz: unknown" in err
+
+
+def test_a_merge_key_does_not_hide_what_is_missing(run: Run) -> None:
+    """Both stand at the start of the document."""
+    err = run("validate -", stdin=b"<<: {x: 1}\nexport_type: 3\n").err
+    assert "merge keys" in err
+    assert "path: is required" in err

@@ -167,3 +167,18 @@ def test_endpoints_that_are_refused(url: str) -> None:
 def test_this_machine(host: str) -> None:
     """The names under which plain http is allowed, and under which no proxy is asked."""
     assert is_loopback(host)
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\n"])
+def test_a_blank_secret_is_none(blank: str) -> None:
+    """What is missing is named, and an empty token is not sent."""
+    with pytest.raises(AccessError, match="HUAWEICLOUD_SDK_SK missing"):
+        credentials.read(credentials.winning(SDK), {**SDK, "HUAWEICLOUD_SDK_SK": blank})
+    assert credentials.winning({"HW_AUTH_TOKEN": blank}) is None
+
+
+@pytest.mark.parametrize("name", ["project_id", "region", "endpoint", "ca_bundle", "read_timeout"])
+def test_an_empty_flag_is_a_mistake(name: str) -> None:
+    """As of a variable that was not set in a script; another source must not step in for it."""
+    with pytest.raises(InvalidInputError, match=config.flag(name)):
+        config.settings(config.from_flags({name: ""}))
