@@ -22,8 +22,7 @@ from modelarts_export.errors import (
     TemporaryError,
     UnknownOutcomeError,
 )
-from modelarts_export.text import to_json
-from modelarts_export.trace import unescaped
+from modelarts_export.text import to_json, unescaped
 
 # What is shown of an error that is no JSON, such as a proxy's page: it ends between words, as half a secret
 # would not be found by whoever replaces secrets.

@@ -11,6 +11,9 @@ _HARMFUL = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 _SHORTEST_SECRET = 6  # a shorter one would blot out ordinary words, and no cloud gives one out
+_QUOTINGS = 2  # JSON that quotes JSON, as a gateway's message may
+_ESCAPE = re.compile(r'\\(?:u([0-9A-Fa-f]{4})|(["\\/bfnrt]))')
+_ESCAPED = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 REDACTED = "***"
 
 
@@ -37,6 +40,11 @@ def to_json(value: object, *, indent: int | None = None) -> str:
     return text.replace("##[", "\\u0023#[")  # the same: a CI system would obey it
 
 
+def unescaped(text: str) -> str:
+    """Return text as it was before JSON quoted it."""
+    return _ESCAPE.sub(lambda m: chr(int(m[1], 16)) if m[1] else _ESCAPED.get(m[2], m[2]), text)
+
+
 class Scrubber:
     """Replaces every secret it knows, in text and in data."""
 
@@ -54,7 +62,20 @@ class Scrubber:
         self._secrets.update(secret for secret in secrets if len(secret) >= _SHORTEST_SECRET)
 
     def text(self, text: str) -> str:
-        """Return the text without secrets, the longest replaced first, lest its rest stays readable."""
+        """Return the text without secrets, those included that are spelled with the escapes of JSON.
+
+        The escapes are undone only where one hid a secret; otherwise the text stays as it was.
+        """
+        clean = undone = self._replaced(text)
+        for _ in range(_QUOTINGS if "\\" in text and self._secrets else 0):
+            plain = unescaped(undone)
+            undone = self._replaced(plain)
+            if undone != plain:
+                clean = undone
+        return clean
+
+    def _replaced(self, text: str) -> str:
+        """Replace the longest first, lest the rest of one stays readable."""
         for secret in sorted(self._secrets, key=len, reverse=True):
             text = text.replace(secret, REDACTED)
         return text

@@ -1,14 +1,13 @@
 """What may be told of an HTTP call: never the value of a header that is not known to be harmless."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from modelarts_export.text import REDACTED, Scrubber
 
 _LONGEST_LINE = 4096  # characters
-_QUOTINGS = 2  # JSON that quotes JSON, as a gateway's message may
 _SHOWN = frozenset(
     (
         "accept",
@@ -30,8 +29,6 @@ _SHOWN = frozenset(
     )
 )
 _SIGNED = re.compile(r"(SDK-HMAC-SHA256 Access=[^\s,]+, SignedHeaders=[a-z0-9;-]+, Signature=)([0-9a-f]{64})")
-_ESCAPE = re.compile(r'\\(?:u([0-9A-Fa-f]{4})|(["\\/bfnrt]))')
-_ESCAPED = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,29 +72,10 @@ def hidden(headers: Mapping[str, str]) -> tuple[str, ...]:
 
 def lines(call: Call) -> Iterator[str]:
     """Yield a call line by line: > is what was sent, and < what came."""
-    scrub = Scrubber(call.hidden).text
+    scrubber = Scrubber(call.hidden)
     for mark, message in ((">", call.sent), ("<", call.received)):
         for line in _lines_of(message) if message else ():
-            yield f"{mark} {scrubbed(line, scrub)}".rstrip(" ")
-
-
-def scrubbed(line: str, scrub: Callable[[str], str]) -> str:
-    """Return a line without secrets, those included that are spelled with the escapes of JSON.
-
-    The escapes are undone only where one hid a secret; otherwise the line stays as it was.
-    """
-    clean = undone = scrub(line)
-    for _ in range(_QUOTINGS):
-        plain = unescaped(undone)
-        undone = scrub(plain)
-        if undone != plain:
-            clean = undone
-    return clean
-
-
-def unescaped(text: str) -> str:
-    """Return text as it was before JSON quoted it."""
-    return _ESCAPE.sub(lambda m: chr(int(m[1], 16)) if m[1] else _ESCAPED.get(m[2], m[2]), text)
+            yield f"{mark} {scrubber.text(line)}".rstrip(" ")
 
 
 def beginning(line: str) -> str:

@@ -86,7 +86,7 @@ class Output:
     def debug(self, lines: Iterable[str]) -> None:
         """Show what was said in an HTTP call, line by line, when that is wanted."""
         for line in lines if self.style.debug else ():
-            self._screen.say(trace.beginning(trace.scrubbed(line, self._screen.without_secrets)))
+            self._screen.say(trace.beginning(self._screen.without_secrets(line)))
 
     def interrupted(self, task: ExportTask | None) -> None:
         """Say what an interruption left behind, also when quiet: nobody may know of the task otherwise."""
@@ -94,6 +94,7 @@ class Output:
             self._screen.say(f"interrupted; export task {task.task_id} was accepted, and goes on", "warning")
         else:
             self._screen.say("interrupted; the request may have left, and a task been accepted", "warning")
+            self._screen.say("list the dataset's export tasks before you submit it again", "hint")
 
     def task(self, task: ExportTask) -> None:
         """Show one task as the result.

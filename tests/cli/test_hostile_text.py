@@ -119,6 +119,18 @@ def test_secrets_that_the_server_echoes(run: Run, stub: Stub, name: str, form: s
         assert "***" in written
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_a_secret_in_the_escapes_of_json(run: Run, stub: Stub, form: str) -> None:
+    """As a gateway quotes a request in its words: the spelling is another, the secret the same."""
+    secret = SECRETS["HUAWEICLOUD_SDK_SECURITY_TOKEN"]
+    spelled = "".join(f"\\u{ord(c):04x}" if c in '"\\/+=' else c for c in secret)
+    stub.status, stub.body = 400, json.dumps({"error_code": "x", "error_msg": f"got {spelled}"}).encode()
+    outcome = run(f"to-obs --path /b/d/ -o {form}", **{**SECRETS, **stub.variables})
+    assert outcome.code == 6
+    assert spelled not in outcome.err
+    assert "***" in outcome.err
+
+
 def test_secrets_in_what_the_user_wrote(run: Run) -> None:
     """A key pasted into the wrong place is not printed back."""
     secret = SECRETS["HW_SECRET_KEY"]
