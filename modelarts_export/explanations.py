@@ -17,7 +17,7 @@ from modelarts_export.text import to_json
 from modelarts_export.vocabulary import Choice
 
 FIELD, VALUE, EXIT_CODE, STATUS, API_ERROR = "field", "value", "exit code", "task status", "API error"
-# What each exit code means, and what a script should do. The README has the same table.
+# What each exit code means, and what a script should do; the README has those that a command ends with.
 EXIT_CODES = {
     0: ("the task was accepted, or whatever else was asked for is done", "go on"),
     1: ("a bug in this program", "report it"),
