@@ -1,14 +1,24 @@
 """The verbs of the API, as .github/API.md, section 1, lists them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from modelarts_export.errors import RefusedError
+from modelarts_export.paging import LIMIT, Page, page_of, pages
 from modelarts_export.replies import failure, is_word
-from modelarts_export.request import ExportRequest, tasks_path
-from modelarts_export.task import ExportTask
+from modelarts_export.request import ExportRequest, datasets_path, tasks_path
+from modelarts_export.task import ExportTask, is_number
 from modelarts_export.transport import Transport
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskPage:
+    """A part of a dataset's list of tasks, and the server's time, in epoch seconds, where it was told."""
+
+    tasks: tuple[ExportTask, ...]
+    date: float | None
 
 
 class Client:
@@ -45,5 +55,44 @@ class Client:
             raise failure(reply)
         return self._task(dataset_id, task_id, reply.fields)
 
+    def task_pages(
+        self, dataset_id: str, *, export_type: int | None = None, timeout: float | None = None
+    ) -> Iterator[TaskPage]:
+        """Yield the dataset's export tasks page by page, each task once, in the server's order.
+
+        `timeout` bounds each call, in seconds. Raises what Transport.get raises.
+        """
+        query = {} if export_type is None else {"export_type": export_type}
+        path = tasks_path(self._project_id, dataset_id)
+        for page in self._pages(path, "export_tasks", query, key="task_id", timeout=timeout):
+            tasks = tuple(self._task(dataset_id, str(entry["task_id"]), entry) for entry in page.entries)
+            yield TaskPage(tasks=tasks, date=page.date)
+
+    def dataset_named(self, name: str, *, timeout: float | None = None) -> str | None:
+        """Return the ID of the dataset with exactly this name, the newest of several, or None.
+
+        `timeout` bounds each call, in seconds. Raises what Transport.get raises.
+        """
+        listed = self._pages(
+            datasets_path(self._project_id), "datasets", {}, key="dataset_id", timeout=timeout
+        )
+        named = [entry for page in listed for entry in page.entries if entry.get("dataset_name") == name]
+        newest = max(named, key=_created, default=None)
+        return None if newest is None else str(newest["dataset_id"])
+
+    def _pages(
+        self, path: str, name: str, query: Mapping[str, object], *, key: str, timeout: float | None
+    ) -> Iterator[Page]:
+        def fetch(offset: int) -> Page:
+            asked = urlencode({**query, "limit": LIMIT, "offset": offset})
+            return page_of(self._transport.get(f"{path}?{asked}", timeout=timeout), name)
+
+        return pages(fetch, key)
+
     def _task(self, dataset_id: str, task_id: str, answer: Mapping[str, Any]) -> ExportTask:
         return ExportTask(task_id=task_id, dataset_id=dataset_id, project_id=self._project_id, answer=answer)
+
+
+def _created(entry: Mapping[str, Any]) -> float:
+    created = entry.get("create_time")
+    return created if is_number(created) else 0.0

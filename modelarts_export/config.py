@@ -30,7 +30,8 @@ def duration(text: str) -> float:
     return seconds
 
 
-def _positive_duration(text: str) -> float:
+def positive_duration(text: str) -> float:
+    """Return seconds, and more than none of them. Raises ValueError."""
     seconds = duration(text)
     if not seconds:
         raise ValueError("must be more than no time at all")
@@ -117,9 +118,9 @@ class Settings:
     project_id: str | None = setting(identifier, "ID of the project", "ID")
     endpoint: str | None = setting(base_url, "URL of ModelArts; follows from the region otherwise", "URL")
     connect_timeout: float = setting(
-        _positive_duration, "How long a connection may take", "DURATION", default=10.0
+        positive_duration, "How long a connection may take", "DURATION", default=10.0
     )
-    read_timeout: float = setting(_positive_duration, "How long a reply may take", "DURATION", default=90.0)
+    read_timeout: float = setting(positive_duration, "How long a reply may take", "DURATION", default=90.0)
     ca_bundle: str | None = setting(_file, "File of certificate authorities to trust", "FILE")
     insecure: bool = setting(truth, "Do not verify TLS certificates", default=False)
     origins: Mapping[str, str] = field(default_factory=dict)

@@ -6,7 +6,9 @@ ModelArtsExportError          1   a bug of ours, unless it is one of these
 ├── AccessError               4   credentials missing or refused, or no permission
 ├── TemporaryError            5   trouble that passes; nothing was accepted
 ├── RefusedError              6   the API refuses the request
+├── FailedTaskError           7   the export task ended FAILED, or with too few samples
 ├── UnseenEndError            8   accepted, but what became of it cannot be told
+├── DifferentEndsError        9   several tasks, and they ended differently
 ├── UnknownOutcomeError      10   sent; whether it was accepted cannot be told
 └── ClosedOutputError       141   whoever read our output has left
 """
@@ -54,6 +56,9 @@ class ModelArtsExportError(Exception):
     """Whatever ends a command; what happened, and in `hint` what to do next."""
 
     exit_code: ClassVar[int] = 1
+    problems: tuple[Problem, ...] = ()
+    retry_after: float | None = None
+    """How long the server asked us to stay away, in seconds."""
 
     def __init__(
         self,
@@ -117,10 +122,22 @@ class RefusedError(ModelArtsExportError):
     exit_code = 6
 
 
+class FailedTaskError(ModelArtsExportError):
+    """The export task ended, and not with what was asked for."""
+
+    exit_code = 7
+
+
 class UnseenEndError(ModelArtsExportError):
     """The task was accepted, but what became of it cannot be told."""
 
     exit_code = 8
+
+
+class DifferentEndsError(ModelArtsExportError):
+    """Several tasks ended in different ways."""
+
+    exit_code = 9
 
 
 class UnknownOutcomeError(ModelArtsExportError):

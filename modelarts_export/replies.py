@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from functools import cached_property
 from http import HTTPStatus
 from math import isfinite
@@ -30,6 +31,7 @@ _BEGINNING = re.compile(r"(?s).{0,500}(?!\S)")
 _MOST_READ = 4096  # characters; more than 500 are left of them when each escape of six was undone
 _DEEPEST = 32  # levels of JSON; the API's own answers have four
 _CUT = "..."
+_SECONDS = re.compile(r"[0-9]{1,9}")
 _PAIRS = (("error_code", "error_msg"), ("errorCode", "errorMsg"), ("code", "message"))
 _REQUEST_ID_HEADERS = ("X-Request-Id", "X-IAM-Trace-Id")
 _ERRORS: Mapping[Kind, type[ModelArtsExportError]] = {
@@ -72,10 +74,31 @@ class Reply:
         return value if isinstance(value, dict) else {}
 
     @property
+    def date(self) -> float | None:
+        """The time at which the server says it answered, in epoch seconds; None where it says none."""
+        return _epoch(self.headers.get("Date", ""))
+
+    @property
+    def retry_after(self) -> float | None:
+        """How long the server asks us to stay away, in seconds; a date counts from the server's own."""
+        told = self.headers.get("Retry-After", "").strip()
+        if _SECONDS.fullmatch(told):
+            return float(told)
+        until, now = _epoch(told), self.date
+        return max(until - now, 0.0) if until is not None and now is not None else None
+
+    @property
     def request_id(self) -> str | None:
         """What support asks for."""
         named = [self.headers.get(name) for name in _REQUEST_ID_HEADERS]
         return next((found for found in (*named, self.fields.get("request_id")) if is_word(found)), None)
+
+
+def _epoch(text: str) -> float | None:
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except (ValueError, OverflowError):
+        return None
 
 
 def _tame(value: Any, levels: int) -> Any:  # noqa: ANN401 - JSON of any shape comes in
@@ -93,14 +116,16 @@ def failure(reply: Reply) -> ModelArtsExportError:
     """Return the error that a reply stands for, also for a 2xx that has a code instead of a task."""
     code, words = _code_and_words(reply)
     row = judge(reply.status, code)
-    error = _error_for(row.kind, changing=reply.changing)
-    return error(
+    kind = _error_for(row.kind, changing=reply.changing)
+    error = kind(
         _sentence(row, words, code, reply),
-        hint=look_before_resending(reply.url) if error is UnknownOutcomeError else hint_for(row, words),
+        hint=look_before_resending(reply.url) if kind is UnknownOutcomeError else hint_for(row, words),
         error_code=code,
         http_status=reply.status,
         request_id=reply.request_id,
     )
+    error.retry_after = reply.retry_after
+    return error
 
 
 def look_before_resending(url: str) -> str:

@@ -247,9 +247,14 @@ class Heading(Part):
     name: Annotated[Text | None, SPEC_ONLY] = optional("What reports call this export", "nightly")
 
 
+def datasets_path(project_id: str) -> str:
+    """Return the path of a project's datasets (API.md, section 1)."""
+    return f"/v2/{quote(project_id, safe='')}/datasets"
+
+
 def tasks_path(project_id: str, dataset_id: str) -> str:
     """Return the path of a dataset's export tasks, to create, list and show them (API.md, section 1)."""
-    return f"/v2/{quote(project_id, safe='')}/datasets/{quote(dataset_id, safe='')}/export-tasks"
+    return f"{datasets_path(project_id)}/{quote(dataset_id, safe='')}/export-tasks"
 
 
 def with_defaults(given: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Create an export task, and look at it once."""
 
-from dataclasses import replace
 from typing import Protocol
 
 from modelarts_export.client import Client
@@ -48,4 +47,4 @@ def _looked_at(client: Client, task: ExportTask, listener: Listener) -> ExportTa
     except ModelArtsExportError as error:
         listener.unseen(error)
         return task
-    return replace(seen, answer={**task.answer, **seen.answer})
+    return task.seen_as(seen)

@@ -1,9 +1,9 @@
 """What the API answers about an export task; tolerant of whatever is missing, unknown or of another type."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Any
+from typing import Any, TypeGuard
 
 # The order in which a task is shown; what else the API returned follows.
 SHOWN_FIRST = (
@@ -18,6 +18,9 @@ SHOWN_FIRST = (
     "create_time",
     "update_time",
 )
+_ABSURD = 10**15  # no count of samples, and as milliseconds since 1970 beyond the calendar
+# The documents have one word for success, and sibling calls of the API others (.github/API.md, section 1).
+_SUCCESSES = ("SUCCESSED", "SUCCEEDED", "SUCCESS", "COMPLETED")
 
 
 class TaskState(Enum):
@@ -33,13 +36,20 @@ class TaskState(Enum):
         """The word for people."""
         return {"INIT": "queued", "SUCCESSED": "succeeded"}.get(self.value, self.value.lower())
 
+    @classmethod
+    def of(cls, status: str | None) -> "TaskState | None":
+        """Return what a status means, or None for one that is not documented."""
+        said = (status or "").upper()
+        return cls.SUCCESSED if said in _SUCCESSES else next((s for s in cls if s.value == said), None)
+
 
 @dataclass(frozen=True, kw_only=True)
 class ExportTask:
     """One export task as the API described it last.
 
     `answer` has the API's own fields under their own names: times in milliseconds since 1970, progress in
-    per cent. `reused` tells that the task existed before and was adopted.
+    per cent. `reused` tells that the task existed before and was adopted; `found` is what was found out about
+    it beside the API's answer.
     """
 
     task_id: str
@@ -47,6 +57,7 @@ class ExportTask:
     project_id: str
     answer: Mapping[str, Any]
     reused: bool = False
+    found: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def status(self) -> str | None:
@@ -57,10 +68,50 @@ class ExportTask:
     @property
     def state(self) -> TaskState | None:
         """What the status means, or None for a word that is not documented."""
-        return next((state for state in TaskState if state.value == self.status), None)
+        return TaskState.of(self.status)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the status is a last one."""
+        return self.state in (TaskState.FAILED, TaskState.SUCCESSED)
+
+    @property
+    def finished(self) -> int | None:
+        """How many samples are exported, where the API says so."""
+        return _count(self.answer.get("finished_sample_count"))
+
+    @property
+    def total(self) -> int | None:
+        """How many samples there are to export, where the API says so."""
+        return _count(self.answer.get("total_sample_count"))
+
+    @property
+    def percent(self) -> float | None:
+        """The API's own progress, which no document promises to be from 0 to 100."""
+        progress = self.answer.get("progress")
+        return float(progress) if is_number(progress) else None
+
+    @property
+    def created(self) -> float | None:
+        """When it was created, in epoch seconds by the server's clock."""
+        created = self.answer.get("create_time")
+        return created / 1000 if is_number(created) else None
+
+    def seen_as(self, seen: "ExportTask") -> "ExportTask":
+        """Return this task as a look shows it now; what only its acceptance told stays known."""
+        return replace(self, answer={**self.answer, **seen.answer})
 
     def as_dict(self) -> dict[str, Any]:
         """Return what is known, under the API's names: the usual fields first, null where unknown."""
         named = {"task_id": self.task_id, "dataset_id": self.dataset_id, "project_id": self.project_id}
         usual = {name: self.answer.get(name) for name in SHOWN_FIRST}
-        return {**usual, **self.answer, **named, "reused": self.reused}
+        return {**usual, **self.answer, **named, "reused": self.reused, **self.found}
+
+
+def is_number(value: object) -> TypeGuard[int | float]:
+    """Tell whether this is a number to reckon with: neither NaN nor larger than anything real."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _ABSURD
+
+
+def _count(value: object) -> int | None:
+    return int(value) if is_number(value) and value >= 0 else None

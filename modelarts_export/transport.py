@@ -112,7 +112,7 @@ class Transport:
         """Take timeouts and trust from the settings; `on_call` hears of every call; `clock` tells seconds."""
         self._base_url = base_url
         self._timeout = Timeout(connect=settings.connect_timeout, read=settings.read_timeout)
-        self._read_timeout = settings.read_timeout
+        self._settings = settings
         self._verify = settings.ca_bundle or not settings.insecure
         self._auth = auth
         self._on_call = on_call
@@ -130,8 +130,10 @@ class Transport:
         return self._call("GET", path, None, self._within(timeout) if timeout else self._timeout)
 
     def _within(self, seconds: float) -> Timeout:
-        """Return a bound for a whole call, which what the user allows for a reply may make shorter."""
-        return Timeout(total=min(seconds, self._read_timeout))
+        """Return a bound for a whole call; a connection and a reply may take no longer than ever."""
+        longest = self._settings.connect_timeout, self._settings.read_timeout
+        connect, read = (min(seconds, each) for each in longest)
+        return Timeout(connect=connect, read=read, total=seconds)
 
     def post(self, path: str, body: bytes) -> Reply:
         """Send JSON once and return the reply, a 2xx with something in its JSON object.

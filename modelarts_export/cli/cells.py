@@ -2,16 +2,15 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any
 
 from modelarts_export.cli.screen import Row
-from modelarts_export.task import ExportTask, TaskState
+from modelarts_export.task import ExportTask, TaskState, is_number
 from modelarts_export.vocabulary import Choice, ExportFormat, ExportType
 
 if TYPE_CHECKING:
     from modelarts_export.plan import Plan
 
-_ABSURD = 1e9  # per cent; a server's integer may be larger than any float
 _STATUS_STYLES = {
     TaskState.INIT: "yellow",
     TaskState.RUNNING: "blue",
@@ -74,12 +73,8 @@ def _text(value: object) -> str:
     return "" if value is None else str(value)
 
 
-def _is_number(value: object) -> TypeGuard[int | float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
 def _progress(value: object) -> str:
-    return f"{value:.3g} %" if _is_number(value) and abs(value) < _ABSURD else _text(value)
+    return f"{value:.3g} %" if is_number(value) else _text(value)
 
 
 def _samples(answer: Mapping[str, Any]) -> str:
@@ -96,7 +91,7 @@ def _choice(kind: type[Choice], value: object) -> str:
 
 def _time(value: object) -> str:
     """Return milliseconds since 1970 as local time; anything else as it is."""
-    if not _is_number(value):
+    if not is_number(value):
         return _text(value)
     try:
         return datetime.fromtimestamp(value / 1000).astimezone().strftime("%Y-%m-%d %H:%M:%S")

@@ -1,0 +1,55 @@
+"""One look at the tasks of a dataset: by the show call or by the list call, whichever costs fewer calls."""
+
+from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING
+
+from modelarts_export.errors import NotFoundError
+from modelarts_export.task import ExportTask
+
+if TYPE_CHECKING:
+    from modelarts_export.client import Client
+
+Seen = tuple[str, ExportTask | NotFoundError]
+
+
+class DatasetLook:
+    """Looks at tasks of one dataset, and remembers how many pages of its list they are spread over."""
+
+    def __init__(self, client: "Client", dataset_id: str) -> None:
+        """Look through this client."""
+        self._client = client
+        self._dataset_id = dataset_id
+        self._pages = 1
+
+    def at(self, task_ids: Collection[str], *, timeout: float | None = None) -> Iterator[Seen]:
+        """Yield each task as it is now, or the error that says that it is unknown.
+
+        `timeout` bounds each call, in seconds. Raises what Client.show and Client.task_pages raise for
+        anything but an unknown task.
+        """
+        # a list of many pages in which a few old tasks are followed is read once, and then no more
+        by_list = len(task_ids) > 1 and self._pages <= len(task_ids)
+        missing = dict.fromkeys(task_ids)
+        for task in self._listed(missing, timeout) if by_list else ():
+            del missing[task.task_id]
+            yield task.task_id, task
+        for task_id in missing:  # a list may lag, or forget what is old: the task itself knows
+            yield task_id, self._shown(task_id, timeout)
+
+    def _listed(self, wanted: Collection[str], timeout: float | None) -> Iterator[ExportTask]:
+        """Yield those of the wanted tasks that the list has, and read no further than the last of them.
+
+        `wanted` may lose what was yielded.
+        """
+        self._pages = 0
+        for page in self._client.task_pages(self._dataset_id, timeout=timeout):
+            self._pages += 1
+            yield from [task for task in page.tasks if task.task_id in wanted]
+            if not wanted:
+                return
+
+    def _shown(self, task_id: str, timeout: float | None) -> ExportTask | NotFoundError:
+        try:
+            return self._client.show(self._dataset_id, task_id, timeout=timeout)
+        except NotFoundError as error:
+            return error
