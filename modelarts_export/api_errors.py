@@ -8,7 +8,7 @@ from http import HTTPStatus
 
 from modelarts_export.api_error_table import ROWS, Kind, Row
 
-__all__ = ["Kind", "Row", "hint_for", "judge"]
+__all__ = ["Kind", "Row", "hint_for", "judge", "known_as"]
 
 _BY_PAIR = {(row.status, row.code): row for row in ROWS}
 _BY_STATUS = {
@@ -50,6 +50,11 @@ def judge(status: int, code: str | None) -> Row:
     """
     code = _on_new_gateways(code or "")
     return _BY_PAIR.get((status, code)) or _by_code(status, code) or _by_status(status, code)
+
+
+def known_as(code: str | None) -> Row | None:
+    """Return what is known of a code that came without an HTTP status, where all its rows agree."""
+    return _by_code(0, _on_new_gateways(code or ""))
 
 
 def _on_new_gateways(code: str) -> str:

@@ -102,12 +102,14 @@ def setting(
     help_text: str,
     metavar: str = "",
     *,
-    short: str = "",
     default: object = None,
+    **told: Any,  # noqa: ANN401 - kept as it is
 ) -> Any:  # noqa: ANN401 - stands for a value of the field's own type, as dataclasses.field does
-    """Declare a setting: how to read its text, its help, and a one-letter flag where it has one."""
-    told = {"read": read, "help": help_text, "metavar": metavar, "short": short}
-    return field(default=default, metadata=told)
+    """Declare a setting: how to read its text, and its help.
+
+    Where it has them, `short` is a one-letter flag and `words` are what a shell may complete.
+    """
+    return field(default=default, metadata={"read": read, "help": help_text, "metavar": metavar, **told})
 
 
 @dataclass(frozen=True, kw_only=True)

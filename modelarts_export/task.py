@@ -76,6 +76,12 @@ class ExportTask:
         return self.state in (TaskState.FAILED, TaskState.SUCCESSED)
 
     @property
+    def failure(self) -> tuple[str | None, str]:
+        """The API's code and words for what went wrong."""
+        code, words = (self.answer.get(name) for name in ("error_code", "error_msg"))
+        return None if code in (None, "") else str(code), "" if words is None else str(words)
+
+    @property
     def finished(self) -> int | None:
         """How many samples are exported, where the API says so."""
         return _count(self.answer.get("finished_sample_count"))
@@ -94,8 +100,12 @@ class ExportTask:
     @property
     def created(self) -> float | None:
         """When it was created, in epoch seconds by the server's clock."""
-        created = self.answer.get("create_time")
-        return created / 1000 if is_number(created) else None
+        return _seconds(self.answer.get("create_time"))
+
+    @property
+    def updated(self) -> float | None:
+        """When it last changed, in epoch seconds by the server's clock."""
+        return _seconds(self.answer.get("update_time"))
 
     def seen_as(self, seen: "ExportTask") -> "ExportTask":
         """Return this task as a look shows it now; what only its acceptance told stays known."""
@@ -111,6 +121,10 @@ class ExportTask:
 def is_number(value: object) -> TypeGuard[int | float]:
     """Tell whether this is a number to reckon with: neither NaN nor larger than anything real."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _ABSURD
+
+
+def _seconds(milliseconds: object) -> float | None:
+    return milliseconds / 1000 if is_number(milliseconds) else None
 
 
 def _count(value: object) -> int | None:

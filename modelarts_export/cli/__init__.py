@@ -22,6 +22,7 @@ from modelarts_export.cli.sandbox import EPILOG, sandbox
 from modelarts_export.cli.screen import Screen
 from modelarts_export.cli.session import Shell
 from modelarts_export.cli.specs import init, schema
+from modelarts_export.cli.tasks import list_tasks, status, wait
 from modelarts_export.cli.validate import validate
 from modelarts_export.errors import ClosedOutputError, InvalidInputError, ModelArtsExportError
 from modelarts_export.text import Scrubber
@@ -38,6 +39,9 @@ app = typer.Typer(
 )
 app.command("to-obs")(bound(to_obs))
 app.command("to-new-dataset")(bound(to_new_dataset))
+app.command("status")(bound(status))
+app.command("wait")(bound(wait))
+app.command("list")(bound(list_tasks))
 app.command("validate")(bound(validate))
 app.command("init")(init)
 app.command("schema")(schema)

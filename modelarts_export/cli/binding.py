@@ -1,13 +1,15 @@
 """From declarations to options: one Typer option for each field of a request and for each setting.
 
 A command declares what it takes by the types of its parameters: a Shell stands for the options of output, a
-Session for those of connection too, a Draft[ToObs] for DATASET and the options of that request, and the rest
-is Typer's.
+Session for those of connection too, a Draft[ToObs] for DATASET and the options of that request, any other
+dataclass for the settings that it declares, WaitSettings | None for those of a wait behind --wait, and the
+rest is Typer's.
 """
 
 import inspect
 from collections.abc import Callable
-from dataclasses import Field
+from dataclasses import Field, is_dataclass
+from functools import partial
 from textwrap import wrap
 from typing import Annotated, Any, get_args, get_origin
 
@@ -16,10 +18,11 @@ import typer
 from modelarts_export.cli.draft import Draft
 from modelarts_export.cli.output import Style, style
 from modelarts_export.cli.session import Session, Shell
-from modelarts_export.config import Settings, declared, flag, variable
+from modelarts_export.config import Settings, declared, flag, from_flags, resolve, variable
 from modelarts_export.declarations import Declared, fields_with_flags
-from modelarts_export.errors import Location
+from modelarts_export.errors import InvalidInputError, Location
 from modelarts_export.request import ExportRequest
+from modelarts_export.waiting import WaitSettings
 
 Values = dict[str, Any]
 Made = Callable[[typer.Context, Values], Any]
@@ -46,12 +49,18 @@ def bound(command: Callable[..., None]) -> Callable[..., None]:
 
 def _bundle(parameter: inspect.Parameter) -> tuple[list[inspect.Parameter], Made]:
     """Return the options that a parameter of a command stands for, and what makes its value of theirs."""
-    if parameter.annotation is Shell:
+    kind: Any = parameter.annotation
+    if kind is Shell:
         return _setting_options(Style), _shell
-    if parameter.annotation is Session:
+    if kind is Session:
         return _setting_options(Settings) + _setting_options(Style), _session
-    if get_origin(parameter.annotation) is Draft:
-        return _request_options(*get_args(parameter.annotation))
+    if get_origin(kind) is Draft:
+        return _request_options(*get_args(kind))
+    if kind == WaitSettings | None:
+        wait = _option("wait", bool, ["--wait/--no-wait"], help="Wait for the end of the task", metavar="")
+        return [wait, *_setting_options(WaitSettings)], _wait_if_wanted
+    if isinstance(kind, type) and is_dataclass(kind):
+        return _setting_options(kind), partial(_group, kind)
     own = parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
     return [own], lambda _context, values: values[own.name]
 
@@ -67,16 +76,35 @@ def _session(context: typer.Context, values: Values) -> Session:
     return Session(_shell(context, values), values)
 
 
+def _group(group: type[Any], _context: typer.Context, values: Values) -> Any:  # noqa: ANN401 - of that type
+    found = resolve(group, from_flags(values))
+    return group(**{name: value for name, (value, _) in found.items()})
+
+
+def _wait_if_wanted(context: typer.Context, values: Values) -> WaitSettings | None:
+    if values["wait"]:
+        wanted: WaitSettings = _group(WaitSettings, context, values)
+        return wanted
+    given = [flag(each.name) for each in declared(WaitSettings) if values[each.name] is not None]
+    if given:
+        raise InvalidInputError(f"{given[0]} is about waiting", hint="add --wait, or leave it out")
+    return None
+
+
 def _setting_options(group: type[Any]) -> list[inspect.Parameter]:
-    return [_setting_option(setting) for setting in declared(group)]
+    return [_setting_option(each, has_variable=group in (Settings, Style)) for each in declared(group)]
 
 
-def _setting_option(setting: Field[Any]) -> inspect.Parameter:
+def _setting_option(setting: Field[Any], *, has_variable: bool) -> inspect.Parameter:
     told = setting.metadata
-    names = [flag(setting.name), *([f"-{told['short']}"] if told["short"] else [])]
-    help_text = f"{told['help']} ({variable(setting.name)})"
-    kind = bool if setting.default is False else str
-    return _option(setting.name, kind, names, help=help_text, metavar=told["metavar"])
+    return _option(
+        setting.name,
+        bool if setting.default is False else str,
+        [flag(setting.name), *([f"-{told['short']}"] if "short" in told else [])],
+        help=f"{told['help']} ({variable(setting.name)})" if has_variable else told["help"],
+        metavar=told["metavar"],
+        autocompletion=_completion(told["words"]) if "words" in told else None,
+    )
 
 
 def _field_option(field: Declared) -> inspect.Parameter:

@@ -1,10 +1,10 @@
 """The rows of a table: which facts of a task are shown, in words and local time."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from modelarts_export.cli.screen import Row
+from modelarts_export.cli.screen import Cell, Row
 from modelarts_export.task import ExportTask, TaskState, is_number
 from modelarts_export.vocabulary import Choice, ExportFormat, ExportType
 
@@ -21,16 +21,16 @@ _STATUS_STYLES = {
 
 def of_task(task: ExportTask) -> list[Row]:
     """Return the rows of one task; what is not known has none."""
-    answer, params = task.answer, task.answer.get("export_params")
-    params = params if isinstance(params, Mapping) else {}
+    answer, params = task.answer, _params(task)
     rows = (
         ("Task", task.task_id, "bold"),
-        ("Status", _status(task), _STATUS_STYLES[task.state] if task.state else ""),
+        ("Status", _status(task), _style(task)),
         ("Progress", _progress(answer.get("progress")), ""),
         ("Samples", _samples(answer), ""),
-        ("Error", failure_of(task), "red"),
+        ("Error", _failure(task), "red"),
         ("Path", _text(answer.get("path")), ""),
         ("New dataset", _text(params.get("export_new_dataset_name")), ""),
+        ("New dataset ID", _text(task.found.get("new_dataset_id")), ""),
         ("Export type", _choice(ExportType, answer.get("export_type")), ""),
         ("Export format", _choice(ExportFormat, answer.get("export_format")), ""),
         ("Version", _text(answer.get("version_id")), ""),
@@ -57,10 +57,46 @@ def of_plan(plan: "Plan") -> list[dict[str, str | None]]:
     ]
 
 
-def failure_of(task: ExportTask) -> str:
-    """Return the API's code and words for a task that failed, or nothing."""
-    said = (_text(task.answer.get(name)) for name in ("error_code", "error_msg"))
-    return ": ".join(filter(None, said))
+def of_tasks(tasks: Sequence[ExportTask]) -> list[dict[str, Cell]]:
+    """Return a row for each task; what no task has is left out by the table."""
+    return [
+        {
+            "task_id": task.task_id,
+            "status": (_word(task), _style(task)),
+            "progress": _progress(task.answer.get("progress")),
+            "samples": _samples(task.answer),
+            "path": _text(task.answer.get("path")),
+            "created": _time(task.answer.get("create_time")),
+            "error": _failure(task),
+        }
+        for task in tasks
+    ]
+
+
+def whereabouts_of(task: ExportTask) -> str:
+    """Return where the export is that a task has made."""
+    params = _params(task)
+    name, dataset_id = params.get("export_new_dataset_name"), task.found.get("new_dataset_id")
+    if name:
+        return f"the new dataset is {_text(name)}" + (f", with the ID {dataset_id}" if dataset_id else "")
+    return f"the export is in obs:/{_text(task.answer.get('path'))}"
+
+
+def _failure(task: ExportTask) -> str:
+    return ": ".join(filter(None, task.failure))
+
+
+def _params(task: ExportTask) -> Mapping[str, Any]:
+    params = task.answer.get("export_params")
+    return params if isinstance(params, Mapping) else {}
+
+
+def _style(task: ExportTask) -> str:
+    return _STATUS_STYLES[task.state] if task.state else ""
+
+
+def _word(task: ExportTask) -> str:
+    return task.state.word if task.state else task.status or "unknown"
 
 
 def _status(task: ExportTask) -> str:

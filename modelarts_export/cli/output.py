@@ -4,6 +4,7 @@ import math
 import re
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +14,9 @@ from modelarts_export.cli.screen import Screen
 from modelarts_export.config import from_flags, from_variables, resolve, setting, truth
 from modelarts_export.errors import (
     ClosedOutputError,
-    InvalidInputError,
     ModelArtsExportError,
     Problem,
+    RefusedError,
     UnseenEndError,
 )
 from modelarts_export.task import ExportTask, TaskState
@@ -23,6 +24,7 @@ from modelarts_export.text import is_harmless, to_json
 from modelarts_export.vocabulary import nearest
 
 if TYPE_CHECKING:
+    from modelarts_export.cli.watch import Watch
     from modelarts_export.plan import Plan
 
 FORMS = ("table", "json", "yaml", "id")
@@ -61,6 +63,22 @@ class Output:
         self.style = Style()
         self._screen = screen
 
+    def watching(self, heartbeat: float) -> AbstractContextManager["Watch"]:
+        """Show a wait while it lasts; `heartbeat` is the time between lines off a terminal, in seconds."""
+        from modelarts_export.cli.watch import watching  # noqa: PLC0415 - only a wait needs it
+
+        return watching(self._screen, quiet=self.style.quiet, heartbeat=heartbeat)
+
+    def left_alone(self, resuming: str) -> None:
+        """Say how to go on with an interrupted wait, also when quiet: nobody may know the task otherwise."""
+        self._screen.say(f"interrupted; what was accepted goes on, and {resuming} waits for it", "warning")
+
+    def exported(self, task: ExportTask) -> None:
+        """Say what a success has left, and what is strange about it."""
+        if task.finished == 0:
+            self.warn(f"export task {task.task_id} has exported no samples; check the filters of the request")
+        self.talk(cells.whereabouts_of(task), "hint")
+
     def accepted(self, task: ExportTask) -> None:
         """Tell the ID of a task the moment it is known."""
         self.talk(f"Created export task {task.task_id}")
@@ -96,6 +114,13 @@ class Output:
             self._screen.say("interrupted; the request may have left, and a task been accepted", "warning")
             self._screen.say("list the dataset's export tasks before you submit it again", "hint")
 
+    def submitted(self, task: ExportTask) -> None:
+        """Show a task that was just created. Raises what task raises."""
+        self.task(task)
+        if task.state is TaskState.FAILED:
+            said = ": ".join(filter(None, task.failure)) or "the API gives no reason"
+            self.warn(f"the task has failed already: {said}")
+
     def task(self, task: ExportTask) -> None:
         """Show one task as the result.
 
@@ -117,13 +142,29 @@ class Output:
 
     def _task(self, task: ExportTask) -> None:
         if self.style.output == "id":
-            self._screen.write(_plain_id(task) + "\n")
+            self._screen.write(_plain_id(task, UnseenEndError) + "\n")
         elif self.style.output in ("json", "yaml"):
             self._data(task.as_dict())
         elif self._shows_tables:
             self._screen.write_rows(cells.of_task(task))
-        if task.state is TaskState.FAILED:
-            self.warn(f"the task has failed already: {cells.failure_of(task) or 'the API gives no reason'}")
+
+    def tasks(self, tasks: Sequence[ExportTask]) -> None:
+        """Show tasks that were asked for: an array in JSON and YAML, and as a table one task in full."""
+        if len(tasks) == 1 and self._shows_tables:
+            self._screen.write_rows(cells.of_task(tasks[0]))
+        elif tasks:
+            self.task_list(tasks)
+
+    def task_list(self, tasks: Sequence[ExportTask]) -> None:
+        """Show tasks, a row each. Raises RefusedError where IDs are wanted and one is no plain word."""
+        if self.style.output == "id":
+            self._screen.write("".join(f"{_plain_id(task, RefusedError)}\n" for task in tasks))
+        elif self.style.output in ("json", "yaml"):
+            self._data([task.as_dict() for task in tasks])
+        elif self._shows_tables and tasks:
+            self._screen.write_table(cells.of_tasks(tasks))
+        elif not tasks:
+            self.talk("no export tasks")
 
     def request(self, url: str, body: Mapping[str, Any]) -> None:
         """Show a request that is not sent; as a table or as an ID, it is the URL and the very bytes."""
@@ -157,21 +198,20 @@ class Output:
 
     def error(self, error: ModelArtsExportError) -> None:
         """Show what ended the command; with -o json the last line of stderr is one object."""
-        problems = error.problems if isinstance(error, InvalidInputError) else ()
         if self.style.output == "json":
-            self._screen.say_as_is(to_json(self._screen.without_secrets(_as_dict(error, problems))))
+            self._screen.say_as_is(to_json(self._screen.without_secrets(_as_dict(error))))
             return
         self._screen.say(str(error), "error")
-        for problem in problems[:_MOST_PROBLEMS]:
-            self._problem(problem, alone=len(problems) == 1)
-        if len(problems) > _MOST_PROBLEMS:
-            self._screen.say(f"  and {len(problems) - _MOST_PROBLEMS:,} more; -o json has all of them")
+        for problem in error.problems[:_MOST_PROBLEMS]:
+            self._problem(problem, told=str(error))
+        if len(error.problems) > _MOST_PROBLEMS:
+            self._screen.say(f"  and {len(error.problems) - _MOST_PROBLEMS:,} more; -o json has all of them")
         if error.hint:
             self._screen.say(error.hint, "hint")
 
-    def _problem(self, problem: Problem, *, alone: bool) -> None:
-        """Show a problem, whose words are the error's own when it is the only one, and its line."""
-        if not alone:
+    def _problem(self, problem: Problem, *, told: str) -> None:
+        """Show a problem, unless the error has told its words already, and its line."""
+        if str(problem) != told:
             self._screen.say(f"  {problem}")
         if problem.excerpt:
             # the number of the line leads, so that no line of a file can begin a line of ours
@@ -214,16 +254,16 @@ class Output:
         return quoted.replace("##[", "\\x23#[")
 
 
-def _plain_id(task: ExportTask) -> str:
+def _plain_id(task: ExportTask, error: type[ModelArtsExportError]) -> str:
     if _PLAIN_ID.fullmatch(task.task_id):
         return task.task_id
-    raise UnseenEndError(
-        f"the task was accepted, but its ID is no plain word: {task.task_id!r}",
-        hint="do not submit it again; -o json shows an ID of any kind",
+    raise error(
+        f"the task exists, but its ID is no plain word: {task.task_id!r}",
+        hint="-o json shows an ID of any kind; do not submit it again",
     )
 
 
-def _as_dict(error: ModelArtsExportError, problems: Sequence[Problem]) -> dict[str, Any]:
+def _as_dict(error: ModelArtsExportError) -> dict[str, Any]:
     return {
         "error": str(error),
         "hint": error.hint,
@@ -232,7 +272,8 @@ def _as_dict(error: ModelArtsExportError, problems: Sequence[Problem]) -> dict[s
         "request_id": error.request_id,
         "exit_code": error.exit_code,
         "problems": [
-            {"file": p.file, "line": p.line, "column": p.column, "message": _in_words(p)} for p in problems
+            {"file": p.file, "line": p.line, "column": p.column, "message": _in_words(p)}
+            for p in error.problems
         ],
     }
 

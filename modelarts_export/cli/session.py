@@ -1,25 +1,34 @@
 """What a command needs, built when first asked for: the lazy seam that keeps requests out of a start."""
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from modelarts_export import config, credentials, trace
+from modelarts_export import credentials, trace
 from modelarts_export.cli.draft import Draft
 from modelarts_export.cli.output import Output
-from modelarts_export.errors import InvalidInputError
+from modelarts_export.config import Layer, Settings, declared, flag, from_flags, from_variables, variable
+from modelarts_export.config import settings as in_force
+from modelarts_export.errors import InvalidInputError, ModelArtsExportError
 from modelarts_export.field_types import identifier
 from modelarts_export.request import ExportRequest, tasks_path
 from modelarts_export.substitution import Variables, read_assignments
-from modelarts_export.task import ExportTask
+from modelarts_export.task import ExportTask, TaskState
+from modelarts_export.timing import TIMING
+from modelarts_export.waiting import Snapshot, WaitSettings, follow
 
 if TYPE_CHECKING:
     from modelarts_export.client import Client
     from modelarts_export.plan import Plan
 
-_DATASET_VARIABLE = config.variable("dataset_id")
+# What a command that goes on with a wait has to be told again.
+_RESUMED = (Settings, WaitSettings)
+_ONE_LOOK = WaitSettings(timeout=0.0, max_outage=0.0)
+_LOOK_UP = 30.0  # seconds
+_DATASET_VARIABLE = variable("dataset_id")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +65,7 @@ class Order:
 
     dataset_id: str
     request: ExportRequest
-    settings: config.Settings
+    settings: Settings
 
     @property
     def url(self) -> str:
@@ -77,6 +86,7 @@ class Session:
         self._shell = shell
         self._environ = shell.environ
         self._flags = flags
+        self._clients: dict[str | None, Client] = {}
 
     def order(self, draft: Draft[Any]) -> Order:
         """Return what is to be sent, and warn of what may be wrong with it.
@@ -86,24 +96,88 @@ class Session:
         export, warnings = draft.read(self._shell.expand(draft.assignments))
         for warning in warnings:
             self.output.warn(str(warning))
-        spec = config.Layer(
-            values={"project_id": export.project_id}, origin=lambda name: f"{name} of the spec"
-        )
+        spec = Layer(values={"project_id": export.project_id}, origin=lambda name: f"{name} of the spec")
         return Order(
             dataset_id=export.dataset_id or self._usual_dataset(),
             request=export.request,
             settings=self._settings(spec),
         )
 
-    def submit(self, order: Order) -> ExportTask:
+    def submit(self, order: Order, *, look: bool) -> ExportTask:
         """Create the task. Raises what submission.submit raises, and what is missing for a client."""
         from modelarts_export.submission import submit  # noqa: PLC0415 - requests is loaded from here on
 
-        client, look = self._client(order.settings), self.output.style.output != "id"
+        client = self.client(order.settings)
         return submit(client, order.dataset_id, order.request, listener=self.output, look=look)
 
-    def _client(self, settings: config.Settings) -> "Client":
+    def tasks(self, dataset_id: str, task_ids: Sequence[str]) -> list[ExportTask]:
+        """Return tasks of which nothing is known but their IDs."""
+        _, project_id = _required(self.settings)
+        return [
+            ExportTask(task_id=task_id, dataset_id=dataset_id, project_id=project_id, answer={})
+            for task_id in task_ids
+        ]
+
+    def look(self, tasks: Sequence[ExportTask]) -> Snapshot:
+        """Return the tasks as they are now."""
+        return next(follow(self.client(self.settings), tasks, _ONE_LOOK))
+
+    def follow(
+        self,
+        tasks: Sequence[ExportTask],
+        wait: WaitSettings,
+        settings: Settings,
+        *,
+        any_of_them: bool = False,
+    ) -> Snapshot:
+        """Return the tasks as they are after a wait that the user can watch.
+
+        With `any_of_them` the first that has ended ends the wait. An interruption says how to go on.
+        """
+        client, seen = self.client(settings), Snapshot()
+        try:
+            with self.output.watching(wait.heartbeat) as watch:
+                for seen in follow(client, tasks, wait, timing=replace(TIMING, sleep=watch.sleep)):
+                    watch.show(seen)
+                    if any_of_them and any(each.task.ended for each in seen):
+                        break
+        except KeyboardInterrupt:
+            self.output.left_alone(self.resuming(tasks, settings))
+            raise
+        return seen
+
+    def with_new_dataset(self, name: str, seen: Snapshot, settings: Settings) -> Snapshot:
+        """Return the task with the ID of the dataset that it made, if it succeeded; None when not found."""
+        (only,) = seen
+        if only.task.state is not TaskState.SUCCESSED:
+            return seen
+        dataset_id, why = None, "no dataset has its name"
+        try:
+            dataset_id = self.client(settings).dataset_named(name, timeout=_LOOK_UP)
+        except ModelArtsExportError as error:
+            why = str(error)
+        if dataset_id is None:
+            self.output.warn(f"the ID of the new dataset {name} could not be found: {why}")
+        return (replace(only, task=replace(only.task, found={"new_dataset_id": dataset_id})),)
+
+    def resuming(self, tasks: Sequence[ExportTask], settings: Settings) -> str:
+        """Return the command that waits for these tasks of one dataset, with the flags that were given."""
+        flags = {**self._flags, "project_id": self._flags.get("project_id") or self._only_in_spec(settings)}
+        given = [(each.name, flags.get(each.name)) for kind in _RESUMED for each in declared(kind)]
+        words = [word for name, value in given if value not in (None, False) for word in _option(name, value)]
+        ids = [task.task_id for task in tasks]
+        return shlex.join(["modelarts-export", "wait", tasks[0].dataset_id, *ids, *words])
+
+    def _only_in_spec(self, settings: Settings) -> str | None:
+        return None if settings.project_id == self.settings.project_id else settings.project_id
+
+    def client(self, settings: Settings) -> "Client":
         """Return the client for these settings. Raises AccessError or InvalidInputError."""
+        if settings.project_id not in self._clients:
+            self._clients[settings.project_id] = self._new_client(settings)
+        return self._clients[settings.project_id]
+
+    def _new_client(self, settings: Settings) -> "Client":
         from modelarts_export.auth import auth_for  # noqa: PLC0415 - see submit
         from modelarts_export.client import Client  # noqa: PLC0415
         from modelarts_export.transport import Transport  # noqa: PLC0415
@@ -116,17 +190,20 @@ class Session:
         return Client(transport, project_id)
 
     @cached_property
+    def settings(self) -> Settings:
+        """The settings in force where no spec says anything. Raises InvalidInputError."""
+        return self._settings(Layer(values={}, origin=str))
+
+    @cached_property
     def _source(self) -> credentials.Source | None:
         return credentials.winning(self._environ)
 
-    def _settings(self, spec: config.Layer) -> config.Settings:
-        source = config.Layer(
+    def _settings(self, spec: Layer) -> Settings:
+        source = Layer(
             values=credentials.region_and_project(self._source, self._environ),
             origin=lambda name: credentials.variable_of(self._source, name),
         )
-        return config.settings(
-            config.from_flags(self._flags), spec, config.from_variables(self._environ), source
-        )
+        return in_force(from_flags(self._flags), spec, from_variables(self._environ), source)
 
     def _usual_dataset(self) -> str:
         usual = self._environ.get(_DATASET_VARIABLE)
@@ -145,9 +222,13 @@ class Session:
         self.output.call(f"{call.method} {call.url} {call.status or 'no reply'} {call.seconds:.2f}s{request}")
 
 
-def _required(settings: config.Settings) -> tuple[str, str]:
+def _required(settings: Settings) -> tuple[str, str]:
     if not settings.base_url:
         raise InvalidInputError("no endpoint", hint="give --region REGION or --endpoint URL")
     if not settings.project_id:
         raise InvalidInputError("no project ID", hint="give --project-id ID")
     return settings.base_url, settings.project_id
+
+
+def _option(name: str, value: object) -> list[str]:
+    return [flag(name)] if value is True else [flag(name), str(value)]

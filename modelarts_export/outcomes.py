@@ -1,0 +1,116 @@
+"""What the end of a wait means: for one task, and for several of them together."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from modelarts_export.api_errors import known_as
+from modelarts_export.errors import (
+    DifferentEndsError,
+    FailedTaskError,
+    ModelArtsExportError,
+    NotFoundError,
+    Problem,
+    TemporaryError,
+    UnknownOutcomeError,
+    UnseenEndError,
+)
+from modelarts_export.task import ExportTask, TaskState
+from modelarts_export.waiting import Followed
+
+End = ModelArtsExportError | None
+"""How something ended; None is a success."""
+_WORDS = {
+    NotFoundError.exit_code: "not found",
+    FailedTaskError.exit_code: "failed",
+    UnseenEndError.exit_code: "not seen to end",
+    UnknownOutcomeError.exit_code: "perhaps never created",
+}
+
+
+def end_of(followed: Followed, *, require_samples: int = 0) -> End:
+    """Return how a task ended, as it was last seen; a task that is not done has an unseen end.
+
+    A task that nobody ever saw, and that cannot be looked at, has the end that its look had.
+    """
+    task, trouble = followed.task, followed.trouble
+    if task.state is TaskState.FAILED:
+        return _failed(task)
+    if task.state is TaskState.SUCCESSED:
+        return _too_few(task, require_samples)
+    if trouble and not task.answer and not isinstance(trouble, TemporaryError):
+        return trouble_of(followed)
+    return _unseen(task, trouble)
+
+
+def trouble_of(followed: Followed) -> End:
+    """Return why a task cannot be looked at; when it alone is unknown, the error names it."""
+    trouble = followed.trouble
+    if not isinstance(trouble, NotFoundError):
+        return trouble
+    return NotFoundError(f"export task {followed.task.task_id}: {trouble}", **_facts(trouble))
+
+
+def together(ends: Sequence[End]) -> End:
+    """Return how several tasks ended as a whole: alike, not to be told, not seen, or in different ways."""
+    found = [end for end in ends if end]
+    if len({str(end) for end in ends}) <= 1 or not found:
+        return found[0] if found else None
+    kind = _kind({end.exit_code if end else 0: type(end) for end in ends})
+    counts = Counter(_WORDS.get(end.exit_code, "not looked at") for end in found)
+    told = ", ".join(f"{count:,} {words}" for words, count in counts.items())
+    error = kind(f"of {len(ends):,} export tasks: {told}", hint=_shared_hint(found))
+    error.problems = tuple(Problem(message=str(end)) for end in found)
+    return error
+
+
+def _kind(kinds: dict[int, type[object]]) -> type[ModelArtsExportError]:
+    if UnknownOutcomeError.exit_code in kinds:
+        return UnknownOutcomeError
+    if kinds.keys() == {0, UnseenEndError.exit_code}:
+        return UnseenEndError
+    only = next(iter(kinds.values())) if len(kinds) == 1 else DifferentEndsError
+    return only if issubclass(only, ModelArtsExportError) else DifferentEndsError
+
+
+def _shared_hint(ends: Sequence[ModelArtsExportError]) -> str:
+    hints = list(dict.fromkeys(end.hint for end in ends if end.hint))
+    return hints[0] if len(hints) == 1 else ""
+
+
+def _failed(task: ExportTask) -> FailedTaskError:
+    code, words = task.failure
+    row = known_as(code)
+    said = ": ".join(filter(None, [code, words])) or "the API gives no reason"
+    meaning = f" ({row.meaning})" if row and row.meaning not in said else ""
+    action = row.action if row else "look at the task and at the directory"
+    return FailedTaskError(
+        f"export task {task.task_id} failed: {said}{meaning}",
+        hint=action if "submit" in action else f"{action}; then submit it anew",
+        error_code=code,
+    )
+
+
+def _too_few(task: ExportTask, required: int) -> FailedTaskError | None:
+    if not required or (task.finished is not None and task.finished >= required):
+        return None
+    exported = "an unknown number of" if task.finished is None else f"{task.finished:,}"
+    return FailedTaskError(
+        f"export task {task.task_id} exported {exported} samples; {required:,} are required",
+        hint="check the filters of the request and the dataset",
+    )
+
+
+def _unseen(task: ExportTask, trouble: ModelArtsExportError | None) -> UnseenEndError:
+    status = f"its status is {task.status}" if task.status else "its status is not known"
+    if trouble is None:
+        return UnseenEndError(f"export task {task.task_id} has not ended; {status}")
+    return UnseenEndError(
+        f"the end of export task {task.task_id} was not seen; {status}, and a look at it failed: {trouble}",
+        **_facts(trouble),
+    )
+
+
+def _facts(error: ModelArtsExportError) -> dict[str, Any]:
+    """Return what an error knows beside its message."""
+    return {name: getattr(error, name) for name in ("hint", "error_code", "http_status", "request_id")}
