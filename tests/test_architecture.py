@@ -17,7 +17,7 @@ MODULES = {".".join(path.relative_to(PACKAGE).with_suffix("").parts): path for p
 # Who may use a library; the patterns are those of a shell.
 ONLY_IN = {
     "typer": ["cli.*"],
-    "rich": ["cli.screen"],
+    "rich": ["cli.bars", "cli.screen"],
     "requests": ["auth", "connection", "transport"],
     "urllib3": ["connection", "transport"],
     "yaml": ["strict_yaml", "cli.output"],
@@ -30,7 +30,9 @@ FLOORS = [
     ["cli.explain", "cli.export", "cli.sandbox", "cli.specs", "cli.validate"],
     ["cli.binding"],
     ["cli.session"],
-    ["cli.draft", "cli.output"],
+    ["cli.watch"],
+    ["cli.bars", "cli.draft", "cli.output"],
+    ["cli.progress"],
     ["cli.conditions", "cli.cells"],
     ["cli.screen"],
     ["submission", "waiting"],
@@ -48,7 +50,7 @@ FLOORS = [
     ["api_error_table", "field_types", "vocabulary", "task", "text", "errors", "signing", "timing"],
     ["__init__", "sandbox.__init__"],
 ]
-LAZY = {"cli.explain", "cli.session", "cli.sandbox", "cli.draft", "cli.output", "cli.screen"}
+LAZY = {"cli.explain", "cli.session", "cli.sandbox", "cli.draft", "cli.output", "cli.screen", "cli.watch"}
 LONGEST_FILE, LONGEST_FUNCTION, MEDIAN_FUNCTION = 300, 50, 10
 
 

@@ -25,7 +25,7 @@ def of_task(task: ExportTask) -> list[Row]:
     params = params if isinstance(params, Mapping) else {}
     rows = (
         ("Task", task.task_id, "bold"),
-        ("Status", _status(task), _STATUS_STYLES[task.state] if task.state else ""),
+        ("Status", _status(task), style_of(task)),
         ("Progress", _progress(answer.get("progress")), ""),
         ("Samples", _samples(answer), ""),
         ("Error", failure_of(task), "red"),
@@ -61,6 +61,11 @@ def failure_of(task: ExportTask) -> str:
     """Return the API's code and words for a task that failed, or nothing."""
     said = (_text(task.answer.get(name)) for name in ("error_code", "error_msg"))
     return ": ".join(filter(None, said))
+
+
+def style_of(task: ExportTask) -> str:
+    """Return the style of rich for the status of a task."""
+    return _STATUS_STYLES[task.state] if task.state else ""
 
 
 def _status(task: ExportTask) -> str:
