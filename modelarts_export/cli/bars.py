@@ -10,6 +10,7 @@ from rich.text import Text
 
 from modelarts_export.cli.cells import style_of
 from modelarts_export.cli.progress import (
+    GIVEN_UP,
     MOST_ALONE,
     Journal,
     counts,
@@ -78,15 +79,16 @@ class Bars:
 
     def _row(self, each: Followed) -> _Row:
         pace, failed = each.pace, each.task.state is TaskState.FAILED
-        now = self._journal.now()
+        status = Text(self._screen.shown(state_of(each.task)), style_of(each.task))
+        seconds = pace.seconds_left(self._journal.now()) if each.unfinished else None
         return {
             "name": Text(self._screen.shown(each.task.task_id), "bold"),
-            "status": Text(self._screen.shown(state_of(each.task)), style_of(each.task)),
+            "status": Text(GIVEN_UP, "red") if each.lost else status,
             "bar": self._bar(pace.percent, moves=each.unfinished, style="red" if failed else ""),
             "percent": Text(percent(pace)),
             "samples": Text(samples(pace.finished, pace.total)),
             "elapsed": Text(self._journal.elapsed(each), "dim"),
-            "left": Text(left(pace.seconds_left(now)) if each.unfinished else "", "cyan"),
+            "left": Text(left(seconds), "cyan"),
         }
 
     def _sum(self, snapshot: Snapshot) -> _Row:
@@ -112,7 +114,7 @@ class Bars:
         )
 
     def _notes(self, snapshot: Snapshot) -> list[str]:
-        lost = ((f"given up: {each.trouble}", each) for each in snapshot if each.lost)
+        lost = ((f"{GIVEN_UP}: {each.trouble}", each) for each in snapshot if each.lost)
         unseen = (
             (f"not seen for {self._journal.unseen(each)}: {each.trouble}", each)
             for each in snapshot
@@ -155,7 +157,8 @@ def _natural_width(column: str, cells: Sequence[Text | ProgressBar]) -> int:
     if column == "bar":
         return _SHORTEST_BAR
     longest = max(cell_len(str(cell)) for cell in cells)
-    return min(max(longest, _LEAST.get(column, 0)), _MOST.get(column, longest + 99)) if longest else 0
+    width = max(longest, _LEAST.get(column, 0)) if longest else 0
+    return min(width, _MOST.get(column, width))
 
 
 def _sum_of(widths: Mapping[str, int]) -> int:

@@ -11,7 +11,7 @@ from modelarts_export.waiting import Followed, Snapshot
 MOST_ALONE = 12  # tasks that are shown one by one; more are summed up
 _UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 _YEAR = 365 * 86_400.0  # seconds; an estimate beyond it tells nothing
-_GIVEN_UP = "given up"
+GIVEN_UP = "given up"  # in place of the status of a task that is not looked at any more
 _NOT_DOCUMENTED = "unknown"
 
 
@@ -78,7 +78,7 @@ def counts(snapshot: Snapshot) -> str:
     found = Counter(_kind(each) for each in snapshot)
     return ", ".join(
         f"{found[word]} {word}"
-        for word in ("failed", _GIVEN_UP, "running", "queued", _NOT_DOCUMENTED)
+        for word in ("failed", GIVEN_UP, "running", "queued", _NOT_DOCUMENTED)
         if found[word]
     )
 
@@ -99,7 +99,7 @@ def seconds_left(snapshot: Snapshot, now: float) -> float | None:
 
 def _kind(each: Followed) -> str:
     if each.lost:
-        return _GIVEN_UP
+        return GIVEN_UP
     return each.task.state.word if each.task.state else _NOT_DOCUMENTED
 
 

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from modelarts_export.cli.progress import (
+    GIVEN_UP,
     MOST_ALONE,
     Journal,
     counts,
@@ -77,7 +78,7 @@ class _Warning:
         for each in snapshot:
             status = each.task.status
             if each.unfinished and status is not None and each.task.state is None:
-                line = f"{named([each])} has the status {status!r}, which is not documented; waiting on"
+                line = f"{named([each])} has the status '{status}', which is not documented; waiting on"
                 self._screen.say_once(line, "warning", about=status)
         self._watch.show(snapshot)
 
@@ -135,9 +136,9 @@ class Lines:
             return
         waiting = [each for each in self._snapshot if each.unfinished]
         if len(waiting) == 1:
-            self._say(f"{named(waiting)}: {how_far(waiting[0])}, {self._so_far()}")
+            self._say(f"{named(waiting)}: {how_far(waiting[0])}{self._so_far(waiting)}")
         elif waiting:
-            self._say(f"{self._summary()}, {self._so_far()}")
+            self._say(f"{self._summary()}{self._so_far(waiting)}")
         self._spoke = self._timing.clock()
 
     def _summary(self) -> str:
@@ -145,9 +146,16 @@ class Lines:
         words = f"{ended(snapshot)} of {len(snapshot)} export tasks ended"
         return ", ".join(filter(None, (words, counts(snapshot), samples_of_all(snapshot))))
 
-    def _so_far(self) -> str:
+    def _so_far(self, waiting: list[Followed]) -> str:
+        unseen = [each for each in waiting if each.trouble]
+        of_them = f"{len(unseen)} of them " if len(waiting) > 1 else ""
         time_left = left(seconds_left(self._snapshot, self._timing.clock()))
-        return f"{self._journal.elapsed()} so far" + (f", about {time_left}" if time_left else "")
+        words = (
+            f"{of_them}not seen for {self._journal.unseen(unseen[0])}" if unseen else "",
+            f"{self._journal.elapsed()} so far",
+            f"about {time_left}" if time_left else "",
+        )
+        return "".join(f", {word}" for word in words if word)
 
     def _say(self, line: str) -> None:
         self._screen.say(line)
@@ -157,7 +165,7 @@ class Lines:
 def _newly_unseen(pairs: list[tuple[Followed | None, Followed]]) -> Iterator[tuple[str, Followed]]:
     for old, each in pairs:
         if each.lost and not (old and old.lost):
-            yield f"given up: {each.trouble}", each
+            yield f"{GIVEN_UP}: {each.trouble}", each
         elif each.trouble and not (old and old.trouble):
             yield f"not seen: {each.trouble}", each
 
