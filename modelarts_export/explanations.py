@@ -19,20 +19,20 @@ from modelarts_export.vocabulary import Choice
 FIELD, VALUE, EXIT_CODE, STATUS, API_ERROR = "field", "value", "exit code", "task status", "API error"
 # What each exit code means, and what a script should do; the README has those that a command ends with.
 EXIT_CODES = {
-    0: ("the task was accepted, or whatever else was asked for is done", "go on"),
+    0: ("accepted; or, when waiting, succeeded; or whatever else was asked for is done", "go on"),
     1: ("a bug in this program", "report it"),
     2: ("command line or spec wrong; nothing was sent", "fix it"),
     3: ("dataset, version, task, bucket or path not found", "fix it"),
     4: ("credentials missing or refused, or no permission", "fix it"),
     5: ("temporary trouble, and nothing was accepted", "run again"),
     6: ("the API refused the request", "fix it"),
-    7: ("the export task ended FAILED, or with too few samples", "look at the task, then submit anew"),
-    8: ("accepted, but what became of it cannot be told", "do not submit again"),
-    9: ("several tasks, and they ended differently", "look at the report"),
-    10: ("sent, but whether it was accepted could not be found out", "look, then decide"),
-    130: ("Ctrl-C; a task that was accepted goes on", "look, then decide"),
+    7: ("the export task ended FAILED, or with too few samples", "look at the task, submit anew"),
+    8: ("accepted, but its end was not seen", "wait again, do not submit again"),
+    9: ("several tasks, different ends", "look at the report"),
+    10: ("sent, but whether it was accepted could not be found out", "list, then decide"),
+    130: ("Ctrl-C; tasks go on, and the command to resume was printed", "wait"),
     141: ("nobody reads the output any more, as with | head", "nothing"),
-    143: ("SIGTERM; a task that was accepted goes on", "look, then decide"),
+    143: ("SIGTERM; tasks go on, and the command to resume was printed", "wait"),
 }
 _STATES = {
     TaskState.INIT: ("the task was accepted and has not begun", "wait"),

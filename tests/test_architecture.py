@@ -17,7 +17,7 @@ MODULES = {".".join(path.relative_to(PACKAGE).with_suffix("").parts): path for p
 # Who may use a library; the patterns are those of a shell.
 ONLY_IN = {
     "typer": ["cli.*"],
-    "rich": ["cli.screen"],
+    "rich": ["cli.bars", "cli.screen"],
     "requests": ["auth", "connection", "transport"],
     "urllib3": ["connection", "transport"],
     "yaml": ["strict_yaml", "cli.output"],
@@ -31,7 +31,10 @@ FLOORS = [
     ["cli.binding", "cli.ending"],
     ["cli.session"],
     ["cli.draft", "cli.output", "cli.selection"],
-    ["cli.conditions", "cli.cells", "cli.watch"],
+    ["cli.watch"],
+    ["cli.bars"],
+    ["cli.progress"],
+    ["cli.conditions", "cli.cells"],
     ["cli.screen"],
     ["outcomes"],
     ["submission", "waiting"],
@@ -39,8 +42,8 @@ FLOORS = [
     ["client"],
     ["paging", "plan"],
     ["explanations", "template", "transport", "validation"],
-    ["auth", "connection", "declarations", "replies", "rules", "schema", "specfile", "substitution"],
-    ["api_errors", "credentials", "pace", "request", "strict_yaml", "config", "files", "sandbox.server", "trace"],
+    ["auth", "connection", "declarations", "pace", "replies", "rules", "schema", "specfile", "substitution"],
+    ["api_errors", "credentials", "request", "strict_yaml", "config", "files", "sandbox.server", "trace"],
     ["sandbox.service"],
     ["sandbox.access", "sandbox.state"],
     ["sandbox.contract", "sandbox.datasets"],
@@ -48,7 +51,7 @@ FLOORS = [
     ["api_error_table", "field_types", "vocabulary", "task", "text", "errors", "signing", "timing"],
     ["__init__", "sandbox.__init__"],
 ]
-LAZY = {"cli.explain", "cli.session", "cli.sandbox", "cli.draft", "cli.output", "cli.screen"}
+LAZY = {"cli.explain", "cli.session", "cli.sandbox", "cli.draft", "cli.output", "cli.screen", "cli.watch"}
 LONGEST_FILE, LONGEST_FUNCTION, MEDIAN_FUNCTION = 300, 50, 10
 
 

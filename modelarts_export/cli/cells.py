@@ -24,10 +24,10 @@ def of_task(task: ExportTask) -> list[Row]:
     answer, params = task.answer, _params(task)
     rows = (
         ("Task", task.task_id, "bold"),
-        ("Status", _status(task), _style(task)),
+        ("Status", _status(task), style_of(task)),
         ("Progress", _progress(answer.get("progress")), ""),
         ("Samples", _samples(answer), ""),
-        ("Error", _failure(task), "red"),
+        ("Error", failure_of(task), "red"),
         ("Path", _text(answer.get("path")), ""),
         ("New dataset", _text(params.get("export_new_dataset_name")), ""),
         ("New dataset ID", _text(task.found.get("new_dataset_id")), ""),
@@ -62,12 +62,12 @@ def of_tasks(tasks: Sequence[ExportTask]) -> list[dict[str, Cell]]:
     return [
         {
             "task_id": task.task_id,
-            "status": (_word(task), _style(task)),
+            "status": (_word(task), style_of(task)),
             "progress": _progress(task.answer.get("progress")),
             "samples": _samples(task.answer),
             "path": _text(task.answer.get("path")),
             "created": _time(task.answer.get("create_time")),
-            "error": _failure(task),
+            "error": failure_of(task),
         }
         for task in tasks
     ]
@@ -82,7 +82,8 @@ def whereabouts_of(task: ExportTask) -> str:
     return f"the export is in obs:/{_text(task.answer.get('path'))}"
 
 
-def _failure(task: ExportTask) -> str:
+def failure_of(task: ExportTask) -> str:
+    """Return the API's code and words for a task that failed, or nothing."""
     return ": ".join(filter(None, task.failure))
 
 
@@ -91,12 +92,13 @@ def _params(task: ExportTask) -> Mapping[str, Any]:
     return params if isinstance(params, Mapping) else {}
 
 
-def _style(task: ExportTask) -> str:
-    return _STATUS_STYLES[task.state] if task.state else ""
-
-
 def _word(task: ExportTask) -> str:
     return task.state.word if task.state else task.status or "unknown"
+
+
+def style_of(task: ExportTask) -> str:
+    """Return the style of rich for the status of a task."""
+    return _STATUS_STYLES[task.state] if task.state else ""
 
 
 def _status(task: ExportTask) -> str:

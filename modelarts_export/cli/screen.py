@@ -1,9 +1,9 @@
 """The two streams of the process: what is written passes here, is freed of secrets and made harmless."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from io import StringIO
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import IO, TYPE_CHECKING, Any, TextIO, cast
 
 from modelarts_export.errors import ClosedOutputError, ModelArtsExportError
 from modelarts_export.text import Scrubber, harmless
@@ -11,12 +11,16 @@ from modelarts_export.text import Scrubber, harmless
 if TYPE_CHECKING:
     from rich.box import Box
     from rich.console import Console, RenderableType
+    from rich.live import Live
     from rich.table import Table
 
 # A row of a table: what it is, the value, and a style of rich for the value.
 Row = tuple[str, str, str]
+# What stands in a table: text, or text and a style of rich, or nothing.
+Cell = str | tuple[str, str] | None
 _STYLES = {"error": "bold red", "warning": "bold yellow", "hint": "bold cyan"}
 _UNBOUNDED = 1_000_000  # columns: off a terminal nothing is cut or wrapped, whatever COLUMNS says
+_DRAWN = 4  # times a second: time is seen to pass, and drawing costs next to nothing
 
 
 class Screen:
@@ -30,6 +34,13 @@ class Screen:
         self._stderr = stderr
         self._environ = environ
         self._scrubber = scrubber
+        self._live: Live | None = None
+        self._said: set[str] = set()
+
+    @property
+    def is_live(self) -> bool:
+        """Whether stderr is a terminal that can draw over what it shows; no variable makes it one."""
+        return self._stderr.isatty() and self._environ.get("TERM") != "dumb"
 
     def without_secrets(self, data: Any) -> Any:  # noqa: ANN401 - JSON of any shape goes through
         """Return a copy of JSON-like data that can be written."""
@@ -68,16 +79,16 @@ class Screen:
         thing = _boxed(clean, self._box()) if self._stdout.isatty() else _aligned(clean)
         self.write(self._rendered(self._stdout, thing, soft_wrap=False))
 
-    def write_table(self, rows: Sequence[Mapping[str, str | None]]) -> None:
+    def write_table(self, rows: Sequence[Mapping[str, Cell]]) -> None:
         """Write a row for each mapping, with its keys as heading; a key without any value is left out."""
-        names = [name for name in rows[0] if any(row[name] for row in rows)]
+        names = [name for name in rows[0] if any(_text_and_style(row[name])[0] for row in rows)]
         table = _table(self._box() if self._stdout.isatty() else None)
         for name in names:
             table.add_column(
                 name.removesuffix("_id").upper(), overflow="fold", no_wrap=not self._stdout.isatty()
             )
         for row in rows:
-            table.add_row(*(self._clean(row[name] or "") for name in names))
+            table.add_row(*(self._cell(row[name]) for name in names))
         self.write(_unpadded(self._rendered(self._stdout, table, soft_wrap=False)))
 
     def say(self, line: str, kind: str = "") -> None:
@@ -90,6 +101,12 @@ class Screen:
             text = self._rendered(self._stderr, _labelled(kind, text), soft_wrap=True).rstrip("\n")
         self.say_as_is(text)
 
+    def say_once(self, line: str, kind: str, *, about: str) -> None:
+        """Write a line to stderr unless there was one about this before. Never raises."""
+        if about not in self._said:
+            self._said.add(about)
+            self.say(line, kind)
+
     def say_excerpt(self, line: str, caret: int, gutter: str) -> None:
         """Write a line of a file, and below it a caret under one of its characters. Never raises."""
         from rich.cells import cell_len  # noqa: PLC0415 - see _console
@@ -99,11 +116,50 @@ class Screen:
 
     def say_as_is(self, line: str) -> None:
         """Write a line to stderr that was encoded with care, such as JSON. Never raises."""
+        if self._live:
+            from rich.segment import Segment, Segments  # noqa: PLC0415 - see _console
+
+            self._live.console.print(Segments([Segment(line + "\n")]), soft_wrap=True)
+        else:
+            self._tell(line + "\n")
+
+    def shown(self, text: str) -> str:
+        """Return text as a picture may have it: harmless, and in characters that stderr can encode."""
+        encoding = self._stderr.encoding or "utf-8"
+        return self._clean(text).encode(encoding, "backslashreplace").decode(encoding)
+
+    def draw(self, picture: "RenderableType") -> None:
+        """Keep a picture below all that is said on stderr, drawn anew as time goes by, until `rest`.
+
+        Never raises for a stderr that is closed or full.
+        """
+        from rich.live import Live  # noqa: PLC0415 - see _console
+
+        voice = _Voice(self._stderr.encoding or "utf-8", self._tell)
+        console = self._console(self._stderr, cast("IO[str]", voice), live=True)
+        self._live = Live(
+            picture, console=console, refresh_per_second=_DRAWN, redirect_stdout=False, redirect_stderr=False
+        )
+        self._live.start(refresh=True)
+
+    def rest(self) -> None:
+        """Leave the picture, if there is one, as it is, and give the cursor back."""
+        if self._live:
+            self._live.stop()
+            self._live = None
+
+    def _tell(self, text: str) -> None:
         try:
-            self._stderr.write(line + "\n")
+            self._stderr.write(text)
             self._stderr.flush()
         except OSError:
             _forget_the_rest(self._stderr)
+
+    def _cell(self, cell: Cell) -> "RenderableType":
+        from rich.text import Text  # noqa: PLC0415 - see _console
+
+        text, style = _text_and_style(cell)
+        return Text(self._clean(text), style)
 
     def _clean(self, text: str) -> str:
         """Secrets first: made visible, a secret with a control character would not be found again."""
@@ -114,13 +170,14 @@ class Screen:
         self._console(stream, page).print(thing, soft_wrap=soft_wrap)
         return page.getvalue()
 
-    def _console(self, stream: TextIO, page: StringIO) -> "Console":
+    def _console(self, stream: TextIO, page: IO[str], *, live: bool = False) -> "Console":
         from rich.console import Console  # noqa: PLC0415 - a quiet or a dry run needs no rich
 
         colour = self._has_colour(stream)
         return Console(
             file=page,
-            force_terminal=colour,
+            force_terminal=colour or live,
+            force_interactive=live or None,
             color_system="auto" if colour else None,
             width=None if stream.isatty() else _UNBOUNDED,
             markup=False,
@@ -140,6 +197,21 @@ class Screen:
         if self._environ.get("FORCE_COLOR", "0") not in ("", "0"):
             return True
         return stream.isatty() and self._environ.get("TERM") != "dumb"
+
+
+class _Voice:
+    """The stream that rich draws on: the stderr of a screen, which is never closed or full."""
+
+    def __init__(self, encoding: str, tell: Callable[[str], None]) -> None:
+        self.encoding = encoding  # by which rich chooses the characters of bars
+        self.write = tell
+
+    def flush(self) -> None:
+        """Do nothing: all was written."""
+
+
+def _text_and_style(cell: Cell) -> tuple[str, str]:
+    return cell if isinstance(cell, tuple) else (cell or "", "")
 
 
 def _labelled(kind: str, text: str) -> "RenderableType":

@@ -1,0 +1,178 @@
+"""What a terminal shows while tasks are followed: bars, at any width, below all that is said."""
+
+import re
+
+import pytest
+
+from tests.cli.made_up import SECRET
+from tests.cli.terminal import on_a_terminal, process_on_a_terminal, seen
+from tests.cli.test_hostile_text import obeyed
+
+ID = "rF9NNoB56k5rtYKg2Y7"
+COLOUR = re.compile(r"\x1b\[[\d;]*m")
+for_any_width = pytest.mark.parametrize("columns", [40, 84, 200])
+
+
+@for_any_width
+def test_a_task_to_its_end(columns: int) -> None:
+    """Its bar stays where it ended, below what was said, and the result is alone on stdout."""
+    shown = on_a_terminal("one", columns=columns)
+    bar = {
+        40: f"{ID} succeeded 100 %",
+        84: f"{ID} succeeded {'━' * 23} 100 % 20 of 20 samples  6m 40s",
+        200: f"{ID} succeeded {'━' * 40} 100 % 20 of 20 samples  6m 40s",
+    }
+    said = ["said meanwhile"] * 5
+    assert shown.lines == [*said, bar[columns], ""]
+    assert (shown.out, shown.has_cursor) == ("the result\n", True)
+    assert COLOUR.search(shown.written)
+
+
+def test_the_states_on_the_way() -> None:
+    """Each round is drawn: queued, running with an estimate, and an outage with its reason."""
+    written = COLOUR.sub("", on_a_terminal("one", columns=200).written)
+    assert f"{ID} queued " in written
+    assert re.search(
+        rf"{ID} running +━\S+ +35 % 7 of 20 samples +3m 20s 1m 25s left|{ID} running +\S+ +35 % 7 of 20 samples +2m 0s",
+        written,
+    )
+    assert f"export task {ID}: not seen for 0s: no connection to" in written
+
+
+EVERY_KIND = {
+    40: [
+        "queued-1    queued    ━━━━━━━━━━━━",
+        "running-1   running   ━━━━╺━━━━━━━  35 %",
+        "running-2   running   ━━━━━━━━━━━━ 100 %",
+        "succeeded-1 succeeded ━━━━━━━━━━━━ 100 %",
+        "failed-1    failed    ━━━━╺━━━━━━━  35 %",
+        "paused-1    PAUSED    ━━━━━━━━━━━━",
+        "unseen-1    running   ━━━━━━━━━━━━   1 %",
+        "lost-1      given up  ━━━━━━━━━━━━",
+        "export task lost-1: given up: no",
+        "connection to modelarts.example.com: it",
+        "was refused",
+        "export task unseen-1: not seen for 1m",
+        "40s: no connection to",
+        "modelarts.example.com: it was refused",
+    ],
+    84: [
+        "queued-1    queued    ━━━━━━━━━━━                                1m 40s",
+        "running-1   running   ━━━╸━━━━━━━  35 % 7,100 of 20,000 samples  1m 40s 3m 1s left",
+        "running-2   running   ━━━━━━━━━━━ 100 %                          1m 40s",
+        "succeeded-1 succeeded ━━━━━━━━━━━ 100 % 20 of 20 samples             0s",
+        "failed-1    failed    ━━━╸━━━━━━━  35 % 7 of 20 samples              0s",
+        "paused-1    PAUSED    ━━━━━━━━━━━                                1m 40s",
+        "unseen-1    running   ━━━━━━━━━━━   1 %                          1m 40s",
+        "lost-1      given up  ━━━━━━━━━━━                                    0s",
+        "export task lost-1: given up: no connection to modelarts.example.com: it was refused",
+        "export task unseen-1: not seen for 1m 40s: no connection to modelarts.example.com:",
+        "it was refused",
+    ],
+}
+
+
+@pytest.mark.parametrize("columns", EVERY_KIND)
+def test_tasks_of_every_kind(columns: int) -> None:
+    """In columns that never wrap; the narrower the terminal, the fewer."""
+    lines = on_a_terminal("every_kind", columns=columns).lines
+    assert lines[lines.index("said meanwhile") + 1 : -1] == EVERY_KIND[columns]
+
+
+def test_a_wide_terminal_has_room() -> None:
+    lines = on_a_terminal("every_kind", columns=200).lines
+    assert f"paused-1    PAUSED    {'━' * 40}" + " " * 32 + "1m 40s" in lines
+
+
+@for_any_width
+def test_many_tasks_have_one_bar(columns: int) -> None:
+    """It counts the ends, and below it stands what became of the others."""
+    lines = on_a_terminal("crowd", columns=columns).lines
+    bar = {
+        40: "export tasks 10 of 40 ended  25 %",
+        84: f"export tasks 10 of 40 ended ━━━━━╸{'━' * 17}  25 % 200 of 800 samples  3m 20s",
+        200: f"export tasks 10 of 40 ended {'━' * 10}╺{'━' * 29}  25 % 200 of 800 samples  3m 20s",
+    }
+    assert lines == ["said meanwhile"] * 2 + [bar[columns], "1 failed, 18 running, 12 queued", ""]
+
+
+@pytest.mark.parametrize("story", ["interrupted", "broken"])
+def test_the_cursor_comes_back(story: str) -> None:
+    """However the wait ends, and the bar stays as it was."""
+    shown = process_on_a_terminal(story)
+    assert shown.code != 0
+    assert "\x1b[?25l" in shown.written
+    assert shown.has_cursor
+    assert any(line.startswith(f"{ID} running   ━━━") for line in shown.lines)
+
+
+def test_time_passes_between_looks() -> None:
+    """The bar is drawn anew while nobody looks."""
+    written = COLOUR.sub("", on_a_terminal("lasting", pause=1.3, columns=200).written)
+    assert "1s" in re.findall(r"35 % +(\d+s)", written)
+
+
+def test_no_colour() -> None:
+    """The bars stay."""
+    shown = on_a_terminal("every_kind", NO_COLOR="1")
+    assert not COLOUR.search(shown.written)
+    assert "failed-1    failed    ━━━╸         35 % 7 of 20 samples              0s" in shown.lines
+
+
+def test_a_dumb_terminal_gets_lines() -> None:
+    """It cannot draw over what it shows."""
+    shown = on_a_terminal("one", TERM="dumb", FORCE_COLOR="1")
+    assert f"export task {ID}: queued" in COLOUR.sub("", shown.written).splitlines()
+    assert not re.search(r"\x1b\[[^m]*[A-Za-ln-z]", shown.written)
+
+
+def test_a_terminal_without_unicode() -> None:
+    """Bars of hyphens; a letter that it does not have takes as many columns as are counted for it."""
+    for columns in (40, 84):
+        for story in ("every_kind", "hostile", "crowd"):
+            shown = on_a_terminal(story, columns=columns, encoding="ascii")
+            assert shown.written.isascii()
+            assert shown.lines[-1] == ""
+    lines = on_a_terminal("every_kind", encoding="ascii").lines
+    assert "failed-1    failed    --- -------  35 % 7 of 20 samples              0s" in lines
+
+
+HOSTILE = {
+    40: [
+        r"\x1b[2J[bold… \x1b]0;owned\x07[re…  10 %",
+        r"\x3a:error::… STATUSSTATUSSTATUSS…",
+        "***           running",
+        "export task ***: not seen for 1m 40s:",
+        r"got ***\n::add-mask::x \x1b[31m",
+    ],
+    84: [
+        r"\x1b[2J[bold]a\r\nb                      \x1b]0;owned\x07[re… ━╸━━━━━━━━━━━━━━  10 %",
+        r"\x3a:error::猫\u202elonglonglonglonglon… STATUSSTATUSSTATUSS… ━━━━━━━━━━━━━━━━",
+        "***                                      running              ━━━━━━━━━━━━━━━━",
+        r"export task ***: not seen for 1m 40s: got ***\n::add-mask::x \x1b[31m",
+    ],
+}
+
+
+@pytest.mark.parametrize("columns", HOSTILE)
+def test_hostile_text_is_shown(columns: int) -> None:
+    """As text, cut to its column, without markup, commands or secrets."""
+    shown = on_a_terminal("hostile", columns=columns)
+    assert shown.lines[shown.lines.index("said meanwhile") + 1 : -1] == HOSTILE[columns]
+    assert SECRET not in shown.written
+    assert obeyed("\n".join(shown.lines)) == []
+
+
+def test_a_terminal_that_goes_away_loses_no_result() -> None:
+    """Bars that nobody sees are drawn nowhere."""
+    for story in ("one", "crowd"):
+        shown = process_on_a_terminal(story, hangs_up=True)
+        assert (shown.code, shown.out) == (0, "the result\n")
+
+
+def test_the_terminal_of_these_tests_sees_what_is_torn() -> None:
+    """A line that was drawn over, or is too long, shows."""
+    assert seen("ab\r\ncd\r\x1b[2K\x1b[1A\x1b[2Kef", 80) == ["ef", ""]
+    assert seen("abcdef", 4) == ["abcd", "ef"]
+    with pytest.raises(AssertionError, match="over"):
+        seen("abc\rd", 80)
