@@ -66,7 +66,7 @@ WORDS = [
         "not found",
     ),
     ("5", ["5 (exit code)"], "nothing was accepted run again"),
-    ("10", ["10 (exit code)"], "look, then decide"),
+    ("10", ["10 (exit code)"], "list, then decide"),
     ("130", ["130 (exit code)"], "Ctrl-C"),
     ("SUCCESSED", ["SUCCESSED (task status)"], "succeeded go on"),
     ("queued", ["INIT (task status)"], "has not begun"),
