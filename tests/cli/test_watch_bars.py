@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from modelarts_export.cli.screen import Screen
 from tests.cli.made_up import SECRET
 from tests.cli.terminal import on_a_terminal, process_on_a_terminal, seen
 from tests.cli.test_hostile_text import obeyed
@@ -32,7 +33,7 @@ def test_the_states_on_the_way() -> None:
     """Each round is drawn: queued, running with an estimate, and an outage with its reason."""
     written = COLOUR.sub("", on_a_terminal("one", columns=200).written)
     assert f"{ID} queued " in written
-    assert re.search(rf"{ID} running +━\S+ +35 % 7 of 20 samples +3m 20s 1m 25s left|{ID} running +\S+ +35 % 7 of 20 samples +2m 0s", written) 
+    assert f"{ID} running   {'━' * 14}╺{'━' * 25}  35 % 7 of 20 samples  3m 20s 1m 25s left" in written
     assert f"export task {ID}: not seen for 0s: no connection to" in written
 
 
@@ -173,3 +174,23 @@ def test_the_terminal_of_these_tests_sees_what_is_torn() -> None:
     assert seen("abcdef", 4) == ["abcd", "ef"]
     with pytest.raises(AssertionError, match="over"):
         seen("abc\rd", 80)
+
+
+def test_talk_stands_above_the_bars() -> None:
+    """Whole, as it was said: a warning that is longer than the terminal is wide, and JSON."""
+
+    def talk(screen: Screen) -> None:
+        screen.say("w" * 60, "warning")
+        screen.say_as_is('{"a":"[bold]"}')
+        screen.say_excerpt("key: value", 5, "1 | ")
+
+    lines = on_a_terminal("lasting", columns=40, talk=talk).lines
+    assert lines == [
+        "warning: " + "w" * 31,
+        "w" * 29,
+        '{"a":"[bold]"}',
+        "1 | key: value",
+        "         ^",
+        f"{ID} running    35 %",
+        "",
+    ]
