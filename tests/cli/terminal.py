@@ -96,7 +96,10 @@ def _read(terminal: int) -> bytes:
 
 
 def seen(written: str, columns: int) -> list[str]:
-    """Return the lines of a terminal of so many columns; it knows what rich sends, and nothing else."""
+    """Return the lines of a terminal of so many columns, down to that of the cursor.
+
+    It knows what rich sends, and nothing else.
+    """
     lines, row, column = [""], 0, 0
     for match in _PIECE.finditer(written):
         argument, command, feed, text, unknown = match.groups()
@@ -119,4 +122,5 @@ def seen(written: str, columns: int) -> list[str]:
             assert column == cell_len(lines[row]), "written over something"
             lines[row] += letter
             column += cell_len(letter)
-    return [line.rstrip() for line in lines]
+    assert not any(lines[row + 1 :]), "something is left below the cursor"
+    return [line.rstrip() for line in lines[: row + 1]]
