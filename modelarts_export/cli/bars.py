@@ -37,6 +37,9 @@ _MOST = {"name": 40, "status": 20}  # cells; what a server says can be of any le
 _SHORTEST_BAR, _LONGEST_BAR = 10, 40
 _SHORTEST_NAME = 8
 _RIGHT = ("percent", "elapsed")
+# Of a bar: one that is full but has not ended does not look as if it had.
+_BAR_STYLES: dict[TaskState | None, str] = {TaskState.FAILED: "red", TaskState.SUCCESSED: "bar.finished"}
+_UNFINISHED = "bar.complete"
 _MOST_NOTES, _LONGEST_NOTE = 3, 3  # notes, and lines of one
 _WHOLE = 100.0
 
@@ -78,13 +81,13 @@ class Bars:
             yield text
 
     def _row(self, each: Followed) -> _Row:
-        pace, failed = each.pace, each.task.state is TaskState.FAILED
+        pace, style = each.pace, _BAR_STYLES.get(each.task.state, _UNFINISHED)
         status = Text(self._screen.shown(state_of(each.task)), style_of(each.task))
         seconds = pace.seconds_left(self._journal.now()) if each.unfinished else None
         return {
             "name": Text(self._screen.shown(each.task.task_id), "bold"),
             "status": Text(GIVEN_UP, "red") if each.lost else status,
-            "bar": self._bar(pace.percent, moves=each.unfinished, style="red" if failed else ""),
+            "bar": self._bar(pace.percent, style, moves=each.unfinished),
             "percent": Text(percent(pace)),
             "samples": Text(samples(pace.finished, pace.total)),
             "elapsed": Text(self._journal.elapsed(each), "dim"),
@@ -96,20 +99,20 @@ class Bars:
         return {
             "name": Text("export tasks", "bold"),
             "status": Text(f"{ended(snapshot)} of {len(snapshot)} ended"),
-            "bar": self._bar(share, moves=True),
+            "bar": self._bar(share, _BAR_STYLES[TaskState.SUCCESSED] if share == _WHOLE else _UNFINISHED),
             "percent": Text(f"{int(share)} %"),
             "samples": Text(samples_of_all(snapshot)),
             "elapsed": Text(self._journal.elapsed(), "dim"),
             "left": Text(left(seconds_left(snapshot, self._journal.now())), "cyan"),
         }
 
-    def _bar(self, share: float | None, *, moves: bool, style: str = "") -> ProgressBar:
+    def _bar(self, share: float | None, style: str, *, moves: bool = False) -> ProgressBar:
         """Return a bar, which moves while nothing is known."""
         return ProgressBar(
             total=None if share is None and moves and not self._rests else _WHOLE,
             completed=share or 0.0,
-            complete_style=style or "bar.complete",
-            finished_style=style or "bar.finished",
+            complete_style=style,
+            finished_style=style,
             animation_time=self._journal.now(),
         )
 

@@ -20,7 +20,7 @@ Row = tuple[str, str, str]
 Cell = str | tuple[str, str] | None
 _STYLES = {"error": "bold red", "warning": "bold yellow", "hint": "bold cyan"}
 _UNBOUNDED = 1_000_000  # columns: off a terminal nothing is cut or wrapped, whatever COLUMNS says
-_DRAWN = 4  # times a second: time is seen to pass, and drawing costs next to nothing
+_DRAWN = 2  # times a second: a second is seen to pass, and drawing costs next to nothing
 
 
 class Screen:
@@ -119,7 +119,7 @@ class Screen:
         if self._live:
             from rich.segment import Segment, Segments  # noqa: PLC0415 - see _console
 
-            self._live.console.print(Segments([Segment(line + "\n")]), soft_wrap=True)
+            self._live.console.print(Segments([Segment(line + "\n")]), crop=False)
         else:
             self._tell(line + "\n")
 
@@ -159,7 +159,7 @@ class Screen:
         from rich.text import Text  # noqa: PLC0415 - see _console
 
         text, style = _text_and_style(cell)
-        return Text(self._clean(text), style)
+        return Text.assemble((self._clean(text), style))  # not the blanks beside it
 
     def _clean(self, text: str) -> str:
         """Secrets first: made visible, a secret with a control character would not be found again."""

@@ -115,7 +115,14 @@ STORIES: dict[str, Callable[[], Iterator[Snapshot]]] = {
 }
 
 
-def tell(story: str, screen: Screen, *, pause: float = 0.0) -> None:
+def say_something(screen: Screen) -> None:
+    """Say a line that has nothing to do with the story."""
+    screen.say("said meanwhile")
+
+
+def tell(
+    story: str, screen: Screen, *, pause: float = 0.0, talk: Callable[[Screen], None] = say_something
+) -> None:
     """Show a story; a round is a hundred seconds of a made-up clock, or `pause` seconds of the real one."""
     now = [0.0]
 
@@ -127,7 +134,7 @@ def tell(story: str, screen: Screen, *, pause: float = 0.0) -> None:
     with watching(screen, quiet=False, heartbeat=60.0, timing=timing) as watch:
         for snapshot in STORIES[story]():
             watch.show(snapshot)
-            screen.say("said meanwhile")
+            talk(screen)
             watch.sleep(100.0)
     screen.write_line("the result")
 

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from rich.cells import cell_len
 
 from modelarts_export.cli.screen import Screen
 from modelarts_export.text import Scrubber
-from tests.cli.made_up import SECRET, tell
+from tests.cli.made_up import SECRET, say_something, tell
 
 ROOT = Path(__file__).parent.parent.parent
 _PIECE = re.compile(r"\x1b\[(\??\d*)([A-Za-z])|\x1b\[[\d;]*m|([\r\n])|([^\x1b\r\n]+)|(.)", re.DOTALL)
@@ -43,7 +44,13 @@ class Shown:
 
 
 def on_a_terminal(
-    story: str, *, columns: int = 84, pause: float = 0.0, encoding: str = "utf-8", **variables: str
+    story: str,
+    *,
+    columns: int = 84,
+    encoding: str = "utf-8",
+    pause: float = 0.0,
+    talk: Callable[[Screen], None] = say_something,
+    **variables: str,
 ) -> Shown:
     """Show a made-up story on a terminal."""
     ours, theirs = pty.openpty()
@@ -56,7 +63,7 @@ def on_a_terminal(
             patch.setenv(name, value)
         with os.fdopen(theirs, "w", encoding=encoding, errors="backslashreplace") as err:
             stage = Screen(out, err, environ=os.environ, scrubber=Scrubber([SECRET]))
-            tell(story, stage, pause=pause)
+            tell(story, stage, pause=pause, talk=talk)
     reader.join()
     os.close(ours)
     return Shown(written=b"".join(pieces).decode(), columns=columns, out=out.getvalue())
@@ -89,7 +96,10 @@ def _read(terminal: int) -> bytes:
 
 
 def seen(written: str, columns: int) -> list[str]:
-    """Return the lines of a terminal of so many columns; it knows what rich sends, and nothing else."""
+    """Return the lines of a terminal of so many columns, down to that of the cursor.
+
+    It knows what rich sends, and nothing else.
+    """
     lines, row, column = [""], 0, 0
     for match in _PIECE.finditer(written):
         argument, command, feed, text, unknown = match.groups()
@@ -112,4 +122,5 @@ def seen(written: str, columns: int) -> list[str]:
             assert column == cell_len(lines[row]), "written over something"
             lines[row] += letter
             column += cell_len(letter)
-    return [line.rstrip() for line in lines]
+    assert not any(lines[row + 1 :]), "something is left below the cursor"
+    return [line.rstrip() for line in lines[: row + 1]]

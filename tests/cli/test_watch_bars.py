@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from modelarts_export.cli.screen import Screen
 from tests.cli.made_up import SECRET
 from tests.cli.terminal import on_a_terminal, process_on_a_terminal, seen
 from tests.cli.test_hostile_text import obeyed
@@ -32,10 +33,7 @@ def test_the_states_on_the_way() -> None:
     """Each round is drawn: queued, running with an estimate, and an outage with its reason."""
     written = COLOUR.sub("", on_a_terminal("one", columns=200).written)
     assert f"{ID} queued " in written
-    assert re.search(
-        rf"{ID} running +━\S+ +35 % 7 of 20 samples +3m 20s 1m 25s left|{ID} running +\S+ +35 % 7 of 20 samples +2m 0s",
-        written,
-    )
+    assert f"{ID} running   {'━' * 14}╺{'━' * 25}  35 % 7 of 20 samples  3m 20s 1m 25s left" in written
     assert f"export task {ID}: not seen for 0s: no connection to" in written
 
 
@@ -108,7 +106,7 @@ def test_the_cursor_comes_back(story: str) -> None:
 
 def test_time_passes_between_looks() -> None:
     """The bar is drawn anew while nobody looks."""
-    written = COLOUR.sub("", on_a_terminal("lasting", pause=1.3, columns=200).written)
+    written = COLOUR.sub("", on_a_terminal("lasting", pause=2.2, columns=200).written)
     assert "1s" in re.findall(r"35 % +(\d+s)", written)
 
 
@@ -172,7 +170,49 @@ def test_a_terminal_that_goes_away_loses_no_result() -> None:
 
 def test_the_terminal_of_these_tests_sees_what_is_torn() -> None:
     """A line that was drawn over, or is too long, shows."""
-    assert seen("ab\r\ncd\r\x1b[2K\x1b[1A\x1b[2Kef", 80) == ["ef", ""]
+    assert seen("ab\r\ncd\r\x1b[2K\x1b[1A\x1b[2Kef", 80) == ["ef"]
     assert seen("abcdef", 4) == ["abcd", "ef"]
+    with pytest.raises(AssertionError, match="below"):
+        seen("ab\r\ncd\x1b[1A", 80)
     with pytest.raises(AssertionError, match="over"):
         seen("abc\rd", 80)
+
+
+def test_talk_stands_above_the_bars() -> None:
+    """Whole, as it was said: a warning that is longer than the terminal is wide, and JSON."""
+
+    def talk(screen: Screen) -> None:
+        screen.say("w" * 60, "warning")
+        screen.say_as_is('{"a":"[bold]"}')
+        screen.say_excerpt("key: value", 5, "1 | ")
+
+    lines = on_a_terminal("lasting", columns=40, talk=talk).lines
+    assert lines == [
+        "warning: " + "w" * 31,
+        "w" * 29,
+        '{"a":"[bold]"}',
+        "1 | key: value",
+        "         ^",
+        f"{ID} running    35 %",
+        "",
+    ]
+
+
+def test_a_full_bar_is_green_only_at_the_end() -> None:
+    """A task that says 148 and runs on has not succeeded; one that failed is red."""
+    written = on_a_terminal("every_kind").written
+    colours = dict(re.findall(r"m(\w+-\d) *\x1b\[0m \S+ *\x1b\[0m \x1b\[([\d;]+)m━", written))
+    green, red, pink = "38;5;70", "31", "38;5;197"
+    assert {name: colours[name] for name in ("running-1", "running-2", "succeeded-1", "failed-1")} == {
+        "running-1": pink,
+        "running-2": pink,
+        "succeeded-1": green,
+        "failed-1": red,
+    }
+
+
+def test_a_note_is_whole_each_time_that_it_is_drawn() -> None:
+    """Also when it is drawn because something was said above it."""
+    written = COLOUR.sub("", on_a_terminal("every_kind").written)
+    assert written.count("it was refused\r\n") + written.count("s refused\r") >= 2
+    assert "it wa\r" not in written
