@@ -227,8 +227,8 @@ def buffered() -> Scenes:
     def scene(url: str, context: Context | None) -> Scene:
         @contextmanager
         def waiting(sender: Sender) -> Iterator[Target]:
-            def handle(_server: RawServer, peer: socket.socket) -> None:
-                while not sender.left:
+            def handle(server: RawServer, peer: socket.socket) -> None:
+                while not (sender.left or server.over.is_set()):
                     time.sleep(0.001)
                 reset(peer)
 

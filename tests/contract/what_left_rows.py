@@ -91,9 +91,7 @@ def spoil(server: RawServer, peer: socket.socket) -> None:
 
 def close_after_half(_server: RawServer, peer: socket.socket) -> None:
     """Take half of a large body, and close."""
-    taken = 0
-    while taken < LARGE // 2:
-        taken += len(peer.recv(65536))
+    _at_least(LARGE // 2, peer)
 
 
 def close_after_hello(_server: RawServer, peer: socket.socket) -> None:
@@ -127,10 +125,10 @@ def refuse_certificate_late(_server: RawServer, peer: socket.socket) -> None:
 
 
 def _at_least(size: int, peer: socket.socket) -> bytes:
-    heard = b""
-    while len(heard) < size:
-        heard += peer.recv(65536)
-    return heard
+    heard = bytearray()
+    while len(heard) < size and (chunk := peer.recv(65536)):
+        heard += chunk
+    return bytes(heard)
 
 
 def faulty(fault: str) -> Scenes:
