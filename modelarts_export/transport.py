@@ -72,6 +72,12 @@ class _Exchange:
     response: requests.Response | None = None
     content: bytes | None = None
 
+    @property
+    def arrived(self) -> bool:
+        """Whether a POST may have arrived: its body has left, or a reply that tells of no error has begun."""
+        begun = self.response is not None and self.response.ok
+        return self.body is not None and (self.body.left or begun)
+
     def call(self, seconds: float) -> Call:
         """Return what may be told of it."""
         headers = {} if self.request is None else self.request.headers
@@ -149,7 +155,7 @@ class Transport:
             try:
                 reply = self._exchanged(exchange, timeout)
             except (requests.RequestException, HTTPError, OSError) as error:
-                raise _no_reply(error, exchange.url, body) from error
+                raise _no_reply(error, exchange) from error
         if reply.succeeded and reply.fields:
             return reply
         raise failure(reply)
@@ -210,13 +216,14 @@ def _session(base_url: str, adapter: DeadlineAdapter) -> requests.Session:
     return session
 
 
-def _no_reply(error: Exception, url: str, body: Body | None) -> ModelArtsExportError:
+def _no_reply(error: Exception, exchange: _Exchange) -> ModelArtsExportError:
     reason = _reason(error)
-    if body is not None and body.left:
+    if exchange.arrived:
         return UnknownOutcomeError(
-            f"the request was sent, but no usable reply came: {reason}", hint=look_before_resending(url)
+            f"the request was sent, but no usable reply came: {reason}",
+            hint=look_before_resending(exchange.url),
         )
-    host = urlsplit(url).netloc
+    host = urlsplit(exchange.url).netloc
     if isinstance(error, requests.exceptions.InvalidProxyURL):
         return InvalidInputError(
             "the proxy in the environment cannot be used",

@@ -23,7 +23,7 @@ from modelarts_export.sandbox.exchange import Reply, Request
 from modelarts_export.sandbox.server import Sandbox
 
 DEAD_PROXY = "http://127.0.0.1:9"
-_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
 _KEPT = (
     "PATH",
     "LANG",
@@ -75,7 +75,7 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         if not name.startswith("PYTEST_"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path))
-    for name in _PROXIES:
+    for name in PROXIES:
         monkeypatch.setenv(name, DEAD_PROXY)
 
 

@@ -1,13 +1,18 @@
-"""A server on this machine that does with each connection what the test tells it to, however rude."""
+"""A server that does with each connection what the test tells it to, however rude, and a way to call it."""
 
 import re
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from modelarts_export.auth import TokenAuth
+from modelarts_export.config import Settings
+from modelarts_export.credentials import Token
+from modelarts_export.transport import Transport
 from tests.conftest import Stub
 
 _PATIENCE = 5.0  # seconds; who has not left by then was to leave long before
@@ -110,6 +115,17 @@ def turns(*answers: bytes) -> Handler:
     return handle
 
 
+def answering(*answers: bytes) -> Handler:
+    """Return a handler that gives each of these answers once, and closes the connection after the last."""
+    left = list(answers)
+
+    def handle(server: RawServer, peer: socket.socket) -> None:
+        while left and server.read(peer):
+            peer.sendall(left.pop(0))
+
+    return handle
+
+
 def reply(status: str, body: bytes = b"", *headers: str) -> bytes:
     """Return a whole reply, such as `200 OK`."""
     lines = (f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers)
@@ -120,3 +136,11 @@ def reset(peer: socket.socket) -> None:
     """Close the connection with a reset."""
     peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     peer.close()
+
+
+def transport(
+    url: str, clock: Callable[[], float] = time.monotonic, connect: float = 10.0, read: float = 90.0
+) -> Transport:
+    """Return a transport to this URL with a token that nobody checks; timeouts are in seconds."""
+    settings = Settings(connect_timeout=connect, read_timeout=read)
+    return Transport(url, TokenAuth(Token(token="any")), settings, clock=clock)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
-from tests.conftest import Outcome, Run, Stub
+from tests.conftest import PROXIES, Outcome, Run, Stub
 from tests.contract.fault_rows import (
     AMBIGUOUS,
     close,
@@ -24,7 +24,6 @@ from tests.contract.raw_server import CREATED, Handler, RawServer, replies, repl
 TO_OBS = "to-obs --path /test-obs/daoChu/"
 TASKS = "/v2/0123/datasets/abc/export-tasks"
 SHORT = "--read-timeout 0.3s --connect-timeout 5s"
-PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
 
 
 def assert_ended(outcome: Outcome, expected: int, url: str) -> None:
