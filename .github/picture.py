@@ -1,8 +1,8 @@
-"""Draw the README's picture: a real submission in a real terminal, against the sandbox.
+"""Draw the README's pictures: a real submission and a real wait in a real terminal, against the sandbox.
 
-    python .github/picture.py [FILE]
+    python .github/picture.py [FOLDER]
 
-The program runs on a pseudo-terminal; rich reads what it wrote and draws it as SVG.
+The program runs on a pseudo-terminal; what it wrote is read as a terminal would, and rich draws that as SVG.
 """
 
 import io
@@ -10,20 +10,25 @@ import os
 import pty
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
 
 HERE = Path(__file__).parent
-COLUMNS = 84
-COMMAND = ["modelarts-export", "to-obs", "-f", "sample-configs/to-obs.yaml"]
+COLUMNS = 92
 PROMPT = "\x1b[1;32m$\x1b[0m "
+SUBMISSION = "modelarts-export to-obs -f sample-configs/to-obs.yaml"
+# Three exports, one after the other, and the wait for them that is drawn.
+WAIT = "modelarts-export list sandbox-images -o id | modelarts-export wait sandbox-images -"
+THREE = "for n in 1 2 3; do modelarts-export to-obs --path /bucket/$n/ -q -o id >/dev/null; sleep 2; done"
+_PIECE = re.compile(r"\x1b\[(\d*)([AK])|\x1b\[\?25[lh]|\r|(\n)|((?:\x1b\[[\d;]*m|[^\x1b\r\n])+)")
 
 
-def terminal_output(command: list[str]) -> str:
-    """Return what a command writes to a terminal of COLUMNS columns."""
-    program = [sys.executable, "-m", "modelarts_export", "sandbox", "--", *command]
+def terminal_output(script: str, *options: str) -> str:
+    """Return what a line of a shell writes to a terminal of COLUMNS columns, in the sandbox."""
+    program = [sys.executable, "-m", "modelarts_export", "sandbox", *options, "--", "bash", "-c", script]
     child, terminal = pty.fork()
     if child == 0:
         os.environ.update(COLUMNS=str(COLUMNS), TERM="xterm-256color", COLORTERM="truecolor", TZ="UTC")
@@ -42,15 +47,47 @@ def _read(terminal: int) -> bytes:
         return b""
 
 
-def draw(text: str) -> str:
+def frames(written: str) -> Iterator[str]:
+    """Yield what is to be seen each time before the terminal goes up to draw anew, and in the end."""
+    lines, row, drawn = [""], 0, False
+    for piece in _PIECE.finditer(written):
+        count, command, feed, text = piece.groups()
+        if command and drawn:
+            yield "\n".join(lines)
+            drawn = False
+        if command == "A":
+            row -= int(count or 1)
+        elif command == "K":
+            lines[row] = ""
+        elif feed:
+            row += 1
+            lines += [""] * (row + 1 - len(lines))
+        elif text:
+            lines[row], drawn = lines[row] + text, True
+    yield "\n".join(lines)
+
+
+def draw(text: str, name: str) -> str:
     """Return the terminal as SVG; without names that change from run to run."""
     console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True)
     console.print(Text.from_ansi(text))
-    svg = console.export_svg(title="modelarts-export", unique_id="submission")
+    svg = console.export_svg(title="modelarts-export", unique_id=name)
     return re.sub(r"[ \t]+$", "", svg, flags=re.MULTILINE)
 
 
+def submission() -> str:
+    """Return a submission as a terminal shows it."""
+    return f"{PROMPT}{SUBMISSION}\n{terminal_output(SUBMISSION)}"
+
+
+def wait() -> str:
+    """Return a wait at a moment when the first task has ended, and the rate of the others is known."""
+    seen = frames(terminal_output(f"{THREE}; {WAIT}", "--task-duration", "8s"))
+    return f"{PROMPT}{WAIT}\n" + next(frame for frame in seen if "succeeded" in frame and " left" in frame)
+
+
 if __name__ == "__main__":
-    typed = PROMPT + " ".join(COMMAND)
-    picture = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE / "submission.svg"
-    picture.write_text(draw(f"{typed}\n{terminal_output(COMMAND)}"), encoding="utf-8")
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE
+    for picture in (submission, wait):
+        svg = draw(picture(), picture.__name__)
+        (folder / f"{picture.__name__}.svg").write_text(svg, encoding="utf-8")

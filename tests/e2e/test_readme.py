@@ -54,11 +54,12 @@ def test_every_setting_is_in_the_readme() -> None:
     assert missing == []
 
 
-def test_the_picture_is_of_a_real_run(tmp_path: Path) -> None:
-    """The script in the repository draws it anew, and the one that is kept shows the same."""
-    drawn = tmp_path / "submission.svg"
+def test_the_pictures_are_of_real_runs(tmp_path: Path) -> None:
+    """The script in the repository draws them anew, and those that are kept show the same."""
     script = ROOT / ".github" / "picture.py"
-    subprocess.run([sys.executable, str(script), str(drawn)], cwd=ROOT, check=True, capture_output=True)
-    for picture in (drawn, ROOT / ".github" / "submission.svg"):
-        svg = picture.read_text(encoding="utf-8")
-        assert [row for row in SHOWN if f">{row}" not in svg] == []
+    subprocess.run([sys.executable, str(script), str(tmp_path)], cwd=ROOT, check=True, capture_output=True)
+    for folder in (tmp_path, ROOT / ".github"):
+        submission = (folder / "submission.svg").read_text(encoding="utf-8")
+        assert [row for row in SHOWN if f">{row}" not in submission] == []
+        wait = (folder / "wait.svg").read_text(encoding="utf-8")
+        assert [wait.count(word) for word in ("succeeded", "running", "of&#160;20&#160;samples")] == [1, 2, 3]
