@@ -41,7 +41,7 @@ FLOORS = [
     ["api_errors", "credentials", "request", "strict_yaml", "config", "files", "sandbox.server", "trace"],
     ["sandbox.service"],
     ["sandbox.access", "sandbox.state"],
-    ["sandbox.contract", "sandbox.datasets"],
+    ["sandbox.contract", "sandbox.datasets", "sandbox.identity"],
     ["sandbox.exchange"],
     ["api_error_table", "field_types", "vocabulary", "task", "text", "errors", "signing"],
     ["__init__", "sandbox.__init__"],
