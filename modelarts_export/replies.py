@@ -6,7 +6,7 @@ Source of the shapes: .github/API.md, section 4, "Error bodies".
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from http import HTTPStatus
 from math import isfinite
@@ -45,12 +45,12 @@ _ERRORS: Mapping[Kind, type[ModelArtsExportError]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """A reply as it came; `headers` ignore letter case, and `changing` tells that the call was a POST."""
+    """A reply as it came, to a call that was `changing` something or not; `headers` ignore letter case."""
 
     url: str
     status: int
-    headers: Mapping[str, str]
-    content: bytes
+    headers: Mapping[str, str] = field(repr=False)
+    content: bytes = field(repr=False)
     changing: bool
 
     @property
@@ -101,6 +101,15 @@ def failure(reply: Reply) -> ModelArtsExportError:
         http_status=reply.status,
         request_id=reply.request_id,
     )
+
+
+def refuses_credentials(reply: Reply) -> bool:
+    """Tell whether the credentials were refused, so that the call did nothing and others may be accepted.
+
+    A 401 may also be about permissions, for which no other token helps (.github/API.md, section 5).
+    """
+    unauthorized = reply.status == HTTPStatus.UNAUTHORIZED
+    return unauthorized and judge(reply.status, _code_and_words(reply)[0]).kind is Kind.CREDENTIALS
 
 
 def look_before_resending(url: str) -> str:

@@ -3,17 +3,17 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-from requests.auth import AuthBase
 from urllib3 import Timeout, disable_warnings
 from urllib3.exceptions import HTTPError, InsecureRequestWarning, LocationParseError
 
 from modelarts_export import __version__
+from modelarts_export.auth import Auth
 from modelarts_export.config import Settings, is_loopback
 from modelarts_export.connection import DeadlineAdapter, content
 from modelarts_export.errors import (
@@ -22,7 +22,8 @@ from modelarts_export.errors import (
     TemporaryError,
     UnknownOutcomeError,
 )
-from modelarts_export.replies import Reply, failure, look_before_resending
+from modelarts_export.replies import Reply, failure, look_before_resending, refuses_credentials
+from modelarts_export.text import REDACTED
 from modelarts_export.trace import Call, Message, hidden, shown
 
 _HEADERS = {
@@ -63,24 +64,34 @@ class Body:
 
 @dataclass(kw_only=True)
 class _Exchange:
-    """What has become of a call so far; `content` is None until the reply was read as a whole."""
+    """A call, and what has become of it so far; `content` is None until the reply was read as a whole.
+
+    It is `changing` when something may be another way afterwards, and `secret` when its bodies are; a copy
+    made by `replace` was not sent yet.
+    """
 
     method: str
     url: str
-    body: Body | None
-    request: requests.PreparedRequest | None = None
-    response: requests.Response | None = None
-    content: bytes | None = None
+    timeout: Timeout
+    data: bytes | None = field(default=None, repr=False)
+    changing: bool = False
+    secret: bool = False
+    body: Body | None = field(init=False, repr=False)
+    request: requests.PreparedRequest | None = field(default=None, init=False)
+    response: requests.Response | None = field(default=None, init=False)
+    content: bytes | None = field(default=None, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.body = None if self.data is None else Body(self.data)
 
     def call(self, seconds: float) -> Call:
         """Return what may be told of it."""
         headers = {} if self.request is None else self.request.headers
         sent = Message(
-            start=f"{self.method} {self.url}",
-            headers=shown(headers),
-            body=self.body.content if self.body else b"",
+            start=f"{self.method} {self.url}", headers=shown(headers), body=self._shown(self.data or b"")
         )
         response = self.response
+        answered = response.headers if self.secret and response is not None else {}
         return Call(
             method=self.method,
             url=self.url,
@@ -89,21 +100,28 @@ class _Exchange:
             seconds=seconds,
             sent=sent,
             received=None if response is None else self._received(response),
-            hidden=hidden(headers),
+            hidden=(*hidden(headers), *hidden(answered)),
         )
 
     def _received(self, response: requests.Response) -> Message:
         start = f"HTTP {response.status_code} {response.reason or ''}".rstrip()
-        return Message(start=start, headers=shown(response.headers), body=self.content)
+        return Message(start=start, headers=shown(response.headers), body=self._shown(self.content))
+
+    def _shown(self, body: bytes | None) -> bytes | None:
+        return REDACTED.encode() if body and self.secret else body
 
 
 class Transport:
-    """Speaks HTTP to one base URL. Nothing is sent twice here, and no redirect is followed."""
+    """Speaks HTTP to one base URL, and follows no redirect.
+
+    Nothing is sent twice, save when the credentials were refused, so that nothing was accepted, and could be
+    renewed: then once more.
+    """
 
     def __init__(
         self,
         base_url: str,
-        auth: AuthBase,
+        auth: Auth,
         settings: Settings,
         *,
         on_call: Callable[[Call], None] = lambda _call: None,
@@ -124,35 +142,49 @@ class Transport:
     def get(self, path: str, *, timeout: float | None = None) -> Reply:
         """Return the reply for this path, a 2xx with something in its JSON object.
 
-        `timeout` in seconds bounds the whole call. Raises what replies.failure makes of any other reply, and
-        TemporaryError when there is none.
+        `timeout` in seconds bounds the whole of each send. Raises what replies.failure makes of any other
+        reply, TemporaryError when there is none, and what the renewal of credentials raises.
         """
-        return self._call("GET", path, None, self._within(timeout) if timeout else self._timeout)
+        within = self._within(timeout) if timeout else self._timeout
+        return self._call(_Exchange(method="GET", url=self._base_url + path, timeout=within))
 
     def _within(self, seconds: float) -> Timeout:
-        """Return a bound for a whole call, which what the user allows for a reply may make shorter."""
+        """Return a bound for a whole send, which what the user allows for a reply may make shorter."""
         return Timeout(total=min(seconds, self._read_timeout))
 
-    def post(self, path: str, body: bytes) -> Reply:
-        """Send JSON once and return the reply, a 2xx with something in its JSON object.
+    def post(self, path: str, body: bytes, *, changing: bool = True, secret: bool = False) -> Reply:
+        """Send JSON and return the reply, a 2xx with something in its JSON object.
 
-        Raises what replies.failure makes of any other reply. Without one: TemporaryError when the request
-        provably did not arrive, UnknownOutcomeError when it may have.
+        Raises what replies.failure makes of any other reply, and what the renewal of credentials raises.
+        Without a reply: TemporaryError when the request provably did not arrive, or is not `changing`
+        anything; UnknownOutcomeError when it may have. The bodies of a `secret` call are told to nobody.
         """
-        return self._call("POST", path, Body(body), self._timeout)
+        exchange = _Exchange(
+            method="POST",
+            url=self._base_url + path,
+            timeout=self._timeout,
+            data=body,
+            changing=changing,
+            secret=secret,
+        )
+        return self._call(exchange)
 
-    def _call(self, method: str, path: str, body: Body | None, timeout: Timeout) -> Reply:
-        exchange = _Exchange(method=method, url=self._base_url + path, body=body)
-        with self._told(exchange):
-            try:
-                reply = self._exchanged(exchange, timeout)
-            except (requests.RequestException, HTTPError, OSError) as error:
-                raise _no_reply(error, exchange.url, body) from error
+    def _call(self, exchange: _Exchange) -> Reply:
+        reply = self._reply(exchange)
+        if refuses_credentials(reply) and exchange.request and self._auth.renew(exchange.request):
+            reply = self._reply(replace(exchange))
         if reply.succeeded and reply.fields:
             return reply
         raise failure(reply)
 
-    def _exchanged(self, exchange: _Exchange, timeout: Timeout) -> Reply:
+    def _reply(self, exchange: _Exchange) -> Reply:
+        with self._told(exchange):
+            try:
+                return self._exchanged(exchange)
+            except (requests.RequestException, HTTPError, OSError) as error:
+                raise _no_reply(error, exchange) from error
+
+    def _exchanged(self, exchange: _Exchange) -> Reply:
         """Send the request and read the reply; what has come of it is in the exchange, however it ends."""
         exchange.request = self._session.prepare_request(
             requests.Request(
@@ -167,7 +199,7 @@ class Transport:
         environment = self._session.merge_environment_settings(
             url=exchange.url, proxies={}, stream=True, verify=self._verify, cert=None
         )
-        options: dict[str, Any] = {**environment, "timeout": timeout, "allow_redirects": False}
+        options: dict[str, Any] = {**environment, "timeout": exchange.timeout, "allow_redirects": False}
         with self._session.send(exchange.request, **options) as response:
             exchange.response = response
             exchange.content = content(response)
@@ -176,7 +208,7 @@ class Transport:
             status=response.status_code,
             headers=response.headers,
             content=exchange.content,
-            changing=exchange.body is not None,
+            changing=exchange.changing,
         )
 
     @contextmanager
@@ -208,13 +240,12 @@ def _session(base_url: str, adapter: DeadlineAdapter) -> requests.Session:
     return session
 
 
-def _no_reply(error: Exception, url: str, body: Body | None) -> ModelArtsExportError:
+def _no_reply(error: Exception, exchange: _Exchange) -> ModelArtsExportError:
     reason = _reason(error)
-    if body is not None and body.left:
-        return UnknownOutcomeError(
-            f"the request was sent, but no usable reply came: {reason}", hint=look_before_resending(url)
-        )
-    host = urlsplit(url).netloc
+    if exchange.changing and exchange.body is not None and exchange.body.left:
+        hint = look_before_resending(exchange.url)
+        return UnknownOutcomeError(f"the request was sent, but no usable reply came: {reason}", hint=hint)
+    host = urlsplit(exchange.url).netloc
     if isinstance(error, requests.exceptions.InvalidProxyURL):
         return InvalidInputError(
             "the proxy in the environment cannot be used",

@@ -34,7 +34,7 @@ FLOORS = [
     ["cli.conditions", "cli.cells"],
     ["cli.screen"],
     ["submission"],
-    ["client"],
+    ["client", "iam"],
     ["plan"],
     ["explanations", "template", "transport", "validation"],
     ["auth", "connection", "declarations", "replies", "rules", "schema", "specfile", "substitution"],

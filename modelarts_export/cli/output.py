@@ -61,6 +61,10 @@ class Output:
         self.style = Style()
         self._screen = screen
 
+    def learn(self, secret: str) -> None:
+        """Know a secret that the environment did not have."""
+        self._screen.learn(secret)
+
     def accepted(self, task: ExportTask) -> None:
         """Tell the ID of a task the moment it is known."""
         self.talk(f"Created export task {task.task_id}")

@@ -16,6 +16,7 @@ from modelarts_export.substitution import Variables, read_assignments
 from modelarts_export.task import ExportTask
 
 if TYPE_CHECKING:
+    from modelarts_export.auth import Auth
     from modelarts_export.client import Client
     from modelarts_export.plan import Plan
 
@@ -104,16 +105,28 @@ class Session:
 
     def _client(self, settings: config.Settings) -> "Client":
         """Return the client for these settings. Raises AccessError or InvalidInputError."""
-        from modelarts_export.auth import auth_for  # noqa: PLC0415 - see submit
-        from modelarts_export.client import Client  # noqa: PLC0415
+        from modelarts_export.client import Client  # noqa: PLC0415 - see submit
         from modelarts_export.transport import Transport  # noqa: PLC0415
 
         keys = credentials.read(self._source, self._environ)
-        base_url, project_id = _required(settings)
+        if not settings.base_url:
+            raise InvalidInputError("no endpoint", hint="give --region REGION or --endpoint URL")
         if settings.insecure and not settings.ca_bundle:
             self.output.warn("TLS certificates are not verified")
-        transport = Transport(base_url, auth_for(keys, project_id), settings, on_call=self._on_call)
+        auth, project_id = self._identified(keys, settings)
+        transport = Transport(settings.base_url, auth, settings, on_call=self._on_call)
         return Client(transport, project_id)
+
+    def _identified(self, keys: credentials.Credentials, settings: config.Settings) -> "tuple[Auth, str]":
+        """Return what shows who sends a request, and the project that it is for."""
+        from modelarts_export.auth import auth_for  # noqa: PLC0415 - see submit
+        from modelarts_export.iam import sign_in  # noqa: PLC0415
+
+        if isinstance(keys, credentials.Password):
+            auth, project_id = sign_in(keys, settings, on_call=self._on_call, on_token=self.output.learn)
+            return auth, _known(project_id)
+        project_id = _known(settings.project_id)
+        return auth_for(keys, project_id), project_id
 
     @cached_property
     def _source(self) -> credentials.Source | None:
@@ -145,9 +158,7 @@ class Session:
         self.output.call(f"{call.method} {call.url} {call.status or 'no reply'} {call.seconds:.2f}s{request}")
 
 
-def _required(settings: config.Settings) -> tuple[str, str]:
-    if not settings.base_url:
-        raise InvalidInputError("no endpoint", hint="give --region REGION or --endpoint URL")
-    if not settings.project_id:
+def _known(project_id: str | None) -> str:
+    if not project_id:
         raise InvalidInputError("no project ID", hint="give --project-id ID")
-    return settings.base_url, settings.project_id
+    return project_id
