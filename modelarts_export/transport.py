@@ -62,7 +62,7 @@ class Body:
         return self._taken >= len(self.content)
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, repr=False)
 class _Exchange:
     """A call, and what has become of it so far; `content` is None until the reply was read as a whole.
 
@@ -73,13 +73,13 @@ class _Exchange:
     method: str
     url: str
     timeout: Timeout
-    data: bytes | None = field(default=None, repr=False)
+    data: bytes | None = None
     changing: bool = False
     secret: bool = False
-    body: Body | None = field(init=False, repr=False)
+    body: Body | None = field(init=False)
     request: requests.PreparedRequest | None = field(default=None, init=False)
     response: requests.Response | None = field(default=None, init=False)
-    content: bytes | None = field(default=None, init=False, repr=False)
+    content: bytes | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self.body = None if self.data is None else Body(self.data)

@@ -98,6 +98,7 @@ def test_nothing_foreign_reaches_the_command() -> None:
     assert [name for name in FOREIGN.keys() - untouched if seen.get(name) == FOREIGN[name]] == []
     assert {name: seen[name] for name in shown} == shown
     assert seen["MODELARTS_EXPORT_ENDPOINT"].startswith("http://127.0.0.1:")
+    assert seen["MODELARTS_EXPORT_IAM_ENDPOINT"] == seen["MODELARTS_EXPORT_ENDPOINT"]
     assert not Path(seen["XDG_CONFIG_HOME"]).exists()
 
 

@@ -15,6 +15,7 @@ from modelarts_export.config import Settings
 from modelarts_export.credentials import AkSk, Password, Token
 from modelarts_export.errors import AccessError, ModelArtsExportError, TemporaryError, UnknownOutcomeError
 from modelarts_export.iam import sign_in
+from modelarts_export.replies import Reply as HttpReply
 from modelarts_export.request import ToObs
 from modelarts_export.sandbox.exchange import Reply, Request
 from modelarts_export.sandbox.server import Sandbox
@@ -110,22 +111,22 @@ def test_first_token(cloud: Cloud) -> None:
 @pytest.mark.parametrize(
     ("settings", "name", "scope"),
     [
-        (Settings(project_id="0123", region="r-1"), "named", {"id": "0123"}),
-        (Settings(project_id="0123"), None, {"id": "0123"}),
+        (Settings(project_id="mine", region="r-1"), "named", {"id": "mine"}),
+        (Settings(project_id="mine"), None, {"id": "mine"}),
         (Settings(region="r-1"), "named", {"name": "named"}),
         (Settings(), "named", {"name": "named"}),
         (Settings(region="r-1"), None, {"name": "r-1"}),
     ],
 )
 def test_project_that_is_asked_for(settings: Settings, name: str | None, scope: dict[str, str]) -> None:
-    """Its ID, then its name, then that of the region."""
+    """Its ID, then its name, then that of the region; an ID that was given is used as it was."""
     user = Password(user_name="user", password="made-up-pässwörd", domain_name="domain", project_name=name)
     with iam_that_says(granted()) as iam:
         _, project_id = sign_in(user, replace(settings, iam_endpoint=iam.url))
         auth = json.loads(iam.heard[0].partition(b"\r\n\r\n")[2])["auth"]
     assert auth["scope"] == {"project": scope}
     assert auth["identity"]["password"]["user"]["password"] == "made-up-pässwörd"
-    assert project_id == "0123"
+    assert project_id == scope.get("id", "0123")
 
 
 def test_expired_token_is_renewed_for_a_post_and_a_get(cloud: Cloud) -> None:
@@ -260,4 +261,6 @@ def test_nothing_secret_in_reprs_and_calls(cloud: Cloud) -> None:
     for secret in (cloud.sandbox.user.password, *person.tokens):
         assert secret not in told
     auth = PasswordAuth(Token(token="made-up-token"), lambda: Token(token="another"))
-    assert "made-up-token" not in repr(auth)
+    headers = {"X-Subject-Token": "made-up-token"}
+    answer = HttpReply(url="u", status=201, headers=headers, content=b"made-up-token", changing=False)
+    assert "made-up-token" not in repr([auth, answer])
