@@ -74,8 +74,13 @@ class Reply:
     @property
     def request_id(self) -> str | None:
         """What support asks for."""
-        named = [self.headers.get(name) for name in _REQUEST_ID_HEADERS]
-        return next((found for found in (*named, self.fields.get("request_id")) if is_word(found)), None)
+        found = request_id_in(self.headers) or self.fields.get("request_id")
+        return found if is_word(found) else None
+
+
+def request_id_in(headers: Mapping[str, str]) -> str | None:
+    """Return the request ID that the headers of a reply have, ModelArts' own or IAM's."""
+    return next(filter(None, (headers.get(name) for name in _REQUEST_ID_HEADERS)), None)
 
 
 def _tame(value: Any, levels: int) -> Any:  # noqa: ANN401 - JSON of any shape comes in

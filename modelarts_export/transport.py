@@ -22,7 +22,13 @@ from modelarts_export.errors import (
     TemporaryError,
     UnknownOutcomeError,
 )
-from modelarts_export.replies import Reply, failure, look_before_resending, refuses_credentials
+from modelarts_export.replies import (
+    Reply,
+    failure,
+    look_before_resending,
+    refuses_credentials,
+    request_id_in,
+)
 from modelarts_export.text import REDACTED
 from modelarts_export.trace import Call, Message, hidden, shown
 
@@ -96,7 +102,7 @@ class _Exchange:
             method=self.method,
             url=self.url,
             status=None if response is None else response.status_code,
-            request_id=None if response is None else response.headers.get("X-Request-Id"),
+            request_id=None if response is None else request_id_in(response.headers),
             seconds=seconds,
             sent=sent,
             received=None if response is None else self._received(response),

@@ -148,6 +148,12 @@ def test_dry_run(run: Run, stub: Stub) -> None:
     assert "/v2/{project_id}/datasets/abc/" in outcome.out
 
 
+def test_verbose_has_the_request_id_of_iam(run: Run, cloud: Cloud) -> None:
+    """It stands in another header than that of ModelArts."""
+    outcome = run(f"{TO_OBS} -v", **cloud.with_password)
+    assert f"s request {cloud.exchanges[0][1].headers['X-IAM-Trace-Id']}\n" in outcome.err
+
+
 def test_debug_shows_no_secret(run: Run, cloud: Cloud) -> None:
     """The bodies of the call for a token are not shown at all; that there was one is."""
     outcome = run(f"{TO_OBS} --debug", **cloud.with_password)
