@@ -2,18 +2,20 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from threading import Lock
 from urllib.parse import urlsplit
 
 from requests import PreparedRequest
 from requests.auth import AuthBase
 
-from modelarts_export.credentials import AkSk, Credentials, Token
+from modelarts_export.credentials import AkSk, Token
 from modelarts_export.errors import AccessError
 from modelarts_export.signing import DATE_FORMAT, authorization, canonical_request, signature
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 # Enough to be safe and few enough that a proxy's changes do no harm; only x-sdk-date must be signed
 # (.github/API.md, section 6.1).
+_TOKEN = "X-Auth-Token"  # noqa: S105 - the name of a header
 _SIGNED = ("content-type", "host", "x-project-id", "x-sdk-date", "x-security-token")
 
 
@@ -21,14 +23,26 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def auth_for(credentials: Credentials, project_id: str, *, now: Callable[[], datetime] = _now) -> AuthBase:
+def auth_for(credentials: AkSk | Token, project_id: str, *, now: Callable[[], datetime] = _now) -> "Auth":
     """Return what signs, or marks with a token, every request to this project."""
     if isinstance(credentials, Token):
         return TokenAuth(credentials)
     return AkSkAuth(credentials, project_id, now=now)
 
 
-class AkSkAuth(AuthBase):
+class Auth(AuthBase):
+    """Shows nothing; what the others are kinds of."""
+
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+        """Leave the request as it is."""
+        return request
+
+    def renew(self, _refused: PreparedRequest) -> bool:
+        """Tell whether the same request would show something else now than this one, which was refused."""
+        return False
+
+
+class AkSkAuth(Auth):
     """Signs a request with SDK-HMAC-SHA256, over the very bytes that are sent."""
 
     def __init__(self, keys: AkSk, project_id: str, *, now: Callable[[], datetime] = _now) -> None:
@@ -55,17 +69,44 @@ class AkSkAuth(AuthBase):
         return request
 
 
-class TokenAuth(AuthBase):
+class TokenAuth(Auth):
     """Sends the token along."""
 
     def __init__(self, token: Token) -> None:
         """Keep the token."""
-        self._token = token
+        self._token = token.token
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         """Add the header."""
-        request.headers["X-Auth-Token"] = _header(self._token.token, "token")
+        request.headers[_TOKEN] = _header(self._token, "token")
         return request
+
+
+class PasswordAuth(TokenAuth):
+    """Sends a token along that a password can renew; several threads may share it."""
+
+    def __init__(self, token: Token, renewed: Callable[[], Token]) -> None:
+        """Begin with this token; `renewed` gets another one."""
+        super().__init__(token)
+        self._renewed = renewed
+        self._refusal: AccessError | None = None
+        self._lock = Lock()
+
+    def renew(self, refused: PreparedRequest) -> bool:
+        """Get a new token, unless the refused one was replaced already.
+
+        Raises what `renewed` raises, and an AccessError again without another try: IAM locks a user.
+        """
+        with self._lock:
+            if self._refusal:
+                raise self._refusal
+            if refused.headers[_TOKEN] == self._token:
+                try:
+                    self._token = self._renewed().token
+                except AccessError as error:
+                    self._refusal = error
+                    raise
+        return True
 
 
 def _content(request: PreparedRequest) -> bytes:

@@ -29,6 +29,10 @@ class Client:
         self._transport = transport
         self._project_id = project_id
 
+    def unseen(self, dataset_id: str, task_id: str) -> ExportTask:
+        """Return a task of which nothing is known but its ID."""
+        return self._task(dataset_id, task_id, {})
+
     def create(self, dataset_id: str, request: ExportRequest) -> ExportTask:
         """Create an export task and return it; of its fields the API gives the ID alone.
 

@@ -16,7 +16,7 @@ _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _LONGEST = 366 * 86400.0  # seconds; no socket can wait for much longer
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smhd]?)")
 _REGION = re.compile(r"[a-z0-9-]{1,64}")
-_ENDPOINTS = {"eu-de": "https://modelarts.eu-de.otc.t-systems.com"}
+_HOSTS = {"eu-de": "eu-de.otc.t-systems.com"}  # .github/API.md, section 7; others follow the rule
 
 
 def duration(text: str) -> float:
@@ -58,6 +58,11 @@ def base_url(text: str) -> str:
     if plain and not is_loopback(host):
         raise ValueError(f"plain http:// is for this machine only, not for {host}; use https://")
     return text.rstrip("/")
+
+
+def _iam_url(text: str) -> str:
+    """Return the endpoint of IAM; that of other tools ends with the version of its API."""
+    return base_url(text).removesuffix("/v3")
 
 
 def is_loopback(host: str) -> bool:
@@ -119,6 +124,7 @@ class Settings:
     region: str | None = setting(_region, "Region of the project, such as cn-north-4", "REGION")
     project_id: str | None = setting(identifier, "ID of the project", "ID")
     endpoint: str | None = setting(base_url, "URL of ModelArts; follows from the region otherwise", "URL")
+    iam_endpoint: str | None = setting(_iam_url, "URL of IAM; follows from the region otherwise", "URL")
     connect_timeout: float = setting(
         positive_duration, "How long a connection may take", "DURATION", default=10.0
     )
@@ -130,9 +136,16 @@ class Settings:
     @property
     def base_url(self) -> str | None:
         """The endpoint that was given, or that follows from the region; None when neither is known."""
-        if self.endpoint or not self.region:
-            return self.endpoint
-        return _ENDPOINTS.get(self.region, f"https://modelarts.{self.region}.myhuaweicloud.com")
+        return self.endpoint or self._regional("modelarts")
+
+    @property
+    def iam_url(self) -> str | None:
+        """The endpoint of IAM, as base_url."""
+        return self.iam_endpoint or self._regional("iam")
+
+    def _regional(self, service: str) -> str | None:
+        region = self.region
+        return region and f"https://{service}.{_HOSTS.get(region, f'{region}.myhuaweicloud.com')}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,6 @@
 """The sources of credentials, in their order: environment variables."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
@@ -23,26 +23,44 @@ class Token:
     token: str = field(repr=False)
 
 
-Credentials = AkSk | Token
+@dataclass(frozen=True, kw_only=True)
+class Password:
+    """A user of IAM, whose password gets a token; without a name the project is that of the region."""
+
+    user_name: str
+    password: str = field(repr=False)
+    domain_name: str
+    project_name: str | None = None
+
+
+Credentials = AkSk | Token | Password
 
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
     """The variables of one family of tools; a name is empty where the family has none.
 
-    `keys` are access key, secret key and security token, in this order.
+    `keys` are access key, secret key and security token, in this order; `password` is user name, password
+    and domain name.
     """
 
     name: str
     keys: tuple[str, str, str]
     token: str = ""
+    password: tuple[str, str, str] = ("", "", "")
     region: str = ""
     project_id: str = ""
+    project_name: str = ""
 
     @property
     def secrets(self) -> tuple[str, ...]:
         """The variables that hold secrets."""
-        return (*self.keys[1:], *filter(None, [self.token]))
+        return tuple(filter(None, (*self.keys[1:], self.token, self.password[1])))
+
+    @property
+    def signs(self) -> tuple[str, ...]:
+        """The variables of which one makes it a source; many have a domain without a password."""
+        return tuple(filter(None, (*self.keys, self.token, *self.password[:2])))
 
 
 SOURCES = (
@@ -55,8 +73,10 @@ SOURCES = (
         name="HW_* variables",
         keys=("HW_ACCESS_KEY", "HW_SECRET_KEY", "HW_SECURITY_TOKEN"),
         token="HW_AUTH_TOKEN",  # noqa: S106 - the name of a variable
+        password=("HW_USER_NAME", "HW_PASSWORD", "HW_DOMAIN_NAME"),
         region="HW_REGION_NAME",
         project_id="HW_PROJECT_ID",
+        project_name="HW_PROJECT_NAME",
     ),
 )
 
@@ -72,23 +92,44 @@ def is_read_by_a_source(variable: str) -> bool:
 
 def winning(environ: Mapping[str, str]) -> Source | None:
     """Return the first source that has any part of a secret, complete or not."""
-    return next((s for s in SOURCES if any(_value(environ, name) for name in (*s.keys, s.token))), None)
+    return next((s for s in SOURCES if any(_value(environ, name) for name in s.signs)), None)
 
 
 def read(source: Source | None, environ: Mapping[str, str]) -> Credentials:
-    """Return the credentials of the winning source. Raises AccessError that names what is missing."""
+    """Return the credentials of the winning source: a key, a token or a password, in this order.
+
+    Raises AccessError that names what is missing.
+    """
     if source is None:
         raise AccessError("no credentials found", hint=_what_to_set())
     access_key, secret_key, security_token = (_value(environ, name) for name in source.keys)
-    if access_key and secret_key:
-        return AkSk(access_key=access_key, secret_key=secret_key, security_token=security_token or None)
     if access_key or secret_key or security_token:
-        missing = [name for name in source.keys[:2] if not _value(environ, name)]
+        _check(source, source.keys[:2], environ)
+        return AkSk(access_key=access_key, secret_key=secret_key, security_token=security_token or None)
+    if _value(environ, source.token):
+        return Token(token=_value(environ, source.token))
+    return _password(source, environ)
+
+
+def _password(source: Source, environ: Mapping[str, str]) -> Password:
+    _check(source, source.password, environ)
+    user_name, password, domain_name = source.password
+    return Password(
+        user_name=_value(environ, user_name),
+        password=environ[password].strip("\r\n"),  # a blank may belong to a password that people chose
+        domain_name=_value(environ, domain_name),
+        project_name=_value(environ, source.project_name) or None,
+    )
+
+
+def _check(source: Source, names: Iterable[str], environ: Mapping[str, str]) -> None:
+    """Raise AccessError for the variables that are missing."""
+    missing = _listed([name for name in names if not _value(environ, name)])
+    if missing:
         raise AccessError(
-            f"the {source.name} are incomplete: {' and '.join(missing)} missing",
-            hint=f"set {' and '.join(missing)}, or unset the others to use another source",
+            f"the {source.name} are incomplete: {missing} missing",
+            hint=f"set {missing}, or unset the others to use another source",
         )
-    return Token(token=_value(environ, source.token))
 
 
 def variable_of(source: Source | None, name: str) -> str:
@@ -115,6 +156,12 @@ def _value(environ: Mapping[str, str], name: str) -> str:
 
 
 def _what_to_set() -> str:
-    keys = (" and ".join(source.keys[:2]) for source in SOURCES)
+    keys = (_listed(source.keys[:2]) for source in SOURCES)
     tokens = (source.token for source in SOURCES if source.token)
-    return f"set {', or '.join(chain(keys, tokens))}"
+    passwords = (_listed(source.password) for source in SOURCES if any(source.password))
+    return f"set {', or '.join(chain(keys, tokens, passwords))}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Return names as in a sentence: A, B and C."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))

@@ -6,7 +6,7 @@ Source of the shapes: .github/API.md, section 4, "Error bodies".
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from functools import cached_property
 from http import HTTPStatus
@@ -47,12 +47,12 @@ _ERRORS: Mapping[Kind, type[ModelArtsExportError]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """A reply as it came; `headers` ignore letter case, and `changing` tells that the call was a POST."""
+    """A reply as it came, to a call that was `changing` something or not; `headers` ignore letter case."""
 
     url: str
     status: int
-    headers: Mapping[str, str]
-    content: bytes
+    headers: Mapping[str, str] = field(repr=False)
+    content: bytes = field(repr=False)
     changing: bool
 
     @property
@@ -90,8 +90,13 @@ class Reply:
     @property
     def request_id(self) -> str | None:
         """What support asks for."""
-        named = [self.headers.get(name) for name in _REQUEST_ID_HEADERS]
-        return next((found for found in (*named, self.fields.get("request_id")) if is_word(found)), None)
+        found = request_id_in(self.headers) or self.fields.get("request_id")
+        return found if is_word(found) else None
+
+
+def request_id_in(headers: Mapping[str, str]) -> str | None:
+    """Return the request ID that the headers of a reply have, ModelArts' own or IAM's."""
+    return next(filter(None, (headers.get(name) for name in _REQUEST_ID_HEADERS)), None)
 
 
 def _epoch(text: str) -> float | None:
@@ -126,6 +131,15 @@ def failure(reply: Reply) -> ModelArtsExportError:
     )
     error.retry_after = reply.retry_after
     return error
+
+
+def refuses_credentials(reply: Reply) -> bool:
+    """Tell whether the credentials were refused, so that the call did nothing and others may be accepted.
+
+    A 401 may also be about permissions, for which no other token helps (.github/API.md, section 5).
+    """
+    unauthorized = reply.status == HTTPStatus.UNAUTHORIZED
+    return unauthorized and judge(reply.status, _code_and_words(reply)[0]).kind is Kind.CREDENTIALS
 
 
 def look_before_resending(url: str) -> str:

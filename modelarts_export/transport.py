@@ -3,17 +3,17 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-from requests.auth import AuthBase
 from urllib3 import Timeout, disable_warnings
 from urllib3.exceptions import HTTPError, InsecureRequestWarning, LocationParseError
 
 from modelarts_export import __version__
+from modelarts_export.auth import Auth
 from modelarts_export.config import Settings, is_loopback
 from modelarts_export.connection import DeadlineAdapter, content
 from modelarts_export.errors import (
@@ -22,7 +22,14 @@ from modelarts_export.errors import (
     TemporaryError,
     UnknownOutcomeError,
 )
-from modelarts_export.replies import Reply, failure, look_before_resending
+from modelarts_export.replies import (
+    Reply,
+    failure,
+    look_before_resending,
+    refuses_credentials,
+    request_id_in,
+)
+from modelarts_export.text import REDACTED
 from modelarts_export.trace import Call, Message, hidden, shown
 
 _HEADERS = {
@@ -61,55 +68,72 @@ class Body:
         return self._taken >= len(self.content)
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, repr=False)
 class _Exchange:
-    """What has become of a call so far; `content` is None until the reply was read as a whole."""
+    """A call, and what has become of it so far; `content` is None until the reply was read as a whole.
+
+    It is `changing` when something may be another way afterwards, and `secret` when its bodies are; a copy
+    made by `replace` was not sent yet.
+    """
 
     method: str
     url: str
-    body: Body | None
-    request: requests.PreparedRequest | None = None
-    response: requests.Response | None = None
-    content: bytes | None = None
+    timeout: Timeout
+    data: bytes | None = None
+    changing: bool = False
+    secret: bool = False
+    body: Body | None = field(init=False)
+    request: requests.PreparedRequest | None = field(default=None, init=False)
+    response: requests.Response | None = field(default=None, init=False)
+    content: bytes | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self.body = None if self.data is None else Body(self.data)
 
     @property
     def arrived(self) -> bool:
-        """Whether a POST may have arrived: its body has left, or a reply that tells of no error has begun."""
+        """Whether a change may have been made: the body has left, or a reply that is no error has begun."""
         begun = self.response is not None and self.response.ok
-        return self.body is not None and (self.body.left or begun)
+        return self.changing and self.body is not None and (self.body.left or begun)
 
     def call(self, seconds: float) -> Call:
         """Return what may be told of it."""
         headers = {} if self.request is None else self.request.headers
         sent = Message(
-            start=f"{self.method} {self.url}",
-            headers=shown(headers),
-            body=self.body.content if self.body else b"",
+            start=f"{self.method} {self.url}", headers=shown(headers), body=self._shown(self.data or b"")
         )
         response = self.response
+        answered = response.headers if self.secret and response is not None else {}
         return Call(
             method=self.method,
             url=self.url,
             status=None if response is None else response.status_code,
-            request_id=None if response is None else response.headers.get("X-Request-Id"),
+            request_id=None if response is None else request_id_in(response.headers),
             seconds=seconds,
             sent=sent,
             received=None if response is None else self._received(response),
-            hidden=hidden(headers),
+            hidden=(*hidden(headers), *hidden(answered)),
         )
 
     def _received(self, response: requests.Response) -> Message:
         start = f"HTTP {response.status_code} {response.reason or ''}".rstrip()
-        return Message(start=start, headers=shown(response.headers), body=self.content)
+        return Message(start=start, headers=shown(response.headers), body=self._shown(self.content))
+
+    def _shown(self, body: bytes | None) -> bytes | None:
+        return REDACTED.encode() if body and self.secret else body
 
 
 class Transport:
-    """Speaks HTTP to one base URL. Nothing is sent twice here, and no redirect is followed."""
+    """Speaks HTTP to one base URL, and follows no redirect.
+
+    Nothing is sent twice, save when the credentials were refused, so that nothing was accepted, and could be
+    renewed: then once more.
+    """
 
     def __init__(
         self,
         base_url: str,
-        auth: AuthBase,
+        auth: Auth,
         settings: Settings,
         *,
         on_call: Callable[[Call], None] = lambda _call: None,
@@ -130,37 +154,51 @@ class Transport:
     def get(self, path: str, *, timeout: float | None = None) -> Reply:
         """Return the reply for this path, a 2xx with something in its JSON object.
 
-        `timeout` in seconds bounds the whole call. Raises what replies.failure makes of any other reply, and
-        TemporaryError when there is none.
+        `timeout` in seconds bounds the whole of each send. Raises what replies.failure makes of any other
+        reply, TemporaryError when there is none, and what the renewal of credentials raises.
         """
-        return self._call("GET", path, None, self._within(timeout) if timeout else self._timeout)
+        within = self._within(timeout) if timeout else self._timeout
+        return self._call(_Exchange(method="GET", url=self._base_url + path, timeout=within))
 
     def _within(self, seconds: float) -> Timeout:
-        """Return a bound for a whole call; a connection and a reply may take no longer than ever."""
+        """Return a bound for a whole send; a connection and a reply may take no longer than ever."""
         longest = self._settings.connect_timeout, self._settings.read_timeout
         connect, read = (min(seconds, each) for each in longest)
         return Timeout(connect=connect, read=read, total=seconds)
 
-    def post(self, path: str, body: bytes) -> Reply:
-        """Send JSON once and return the reply, a 2xx with something in its JSON object.
+    def post(self, path: str, body: bytes, *, changing: bool = True, secret: bool = False) -> Reply:
+        """Send JSON and return the reply, a 2xx with something in its JSON object.
 
-        Raises what replies.failure makes of any other reply. Without one: TemporaryError when the request
-        provably did not arrive, UnknownOutcomeError when it may have.
+        Raises what replies.failure makes of any other reply, and what the renewal of credentials raises.
+        Without a reply: TemporaryError when the request provably did not arrive, or is not `changing`
+        anything; UnknownOutcomeError when it may have. The bodies of a `secret` call are told to nobody.
         """
-        return self._call("POST", path, Body(body), self._timeout)
+        exchange = _Exchange(
+            method="POST",
+            url=self._base_url + path,
+            timeout=self._timeout,
+            data=body,
+            changing=changing,
+            secret=secret,
+        )
+        return self._call(exchange)
 
-    def _call(self, method: str, path: str, body: Body | None, timeout: Timeout) -> Reply:
-        exchange = _Exchange(method=method, url=self._base_url + path, body=body)
-        with self._told(exchange):
-            try:
-                reply = self._exchanged(exchange, timeout)
-            except (requests.RequestException, HTTPError, OSError) as error:
-                raise _no_reply(error, exchange) from error
+    def _call(self, exchange: _Exchange) -> Reply:
+        reply = self._reply(exchange)
+        if refuses_credentials(reply) and exchange.request and self._auth.renew(exchange.request):
+            reply = self._reply(replace(exchange))
         if reply.succeeded and reply.fields:
             return reply
         raise failure(reply)
 
-    def _exchanged(self, exchange: _Exchange, timeout: Timeout) -> Reply:
+    def _reply(self, exchange: _Exchange) -> Reply:
+        with self._told(exchange):
+            try:
+                return self._exchanged(exchange)
+            except (requests.RequestException, HTTPError, OSError) as error:
+                raise _no_reply(error, exchange) from error
+
+    def _exchanged(self, exchange: _Exchange) -> Reply:
         """Send the request and read the reply; what has come of it is in the exchange, however it ends."""
         exchange.request = self._session.prepare_request(
             requests.Request(
@@ -175,7 +213,7 @@ class Transport:
         environment = self._session.merge_environment_settings(
             url=exchange.url, proxies={}, stream=True, verify=self._verify, cert=None
         )
-        options: dict[str, Any] = {**environment, "timeout": timeout, "allow_redirects": False}
+        options: dict[str, Any] = {**environment, "timeout": exchange.timeout, "allow_redirects": False}
         with self._session.send(exchange.request, **options) as response:
             exchange.response = response
             exchange.content = content(response)
@@ -184,7 +222,7 @@ class Transport:
             status=response.status_code,
             headers=response.headers,
             content=exchange.content,
-            changing=exchange.body is not None,
+            changing=exchange.changing,
         )
 
     @contextmanager

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from modelarts_export.cli import main
-from modelarts_export.cli.sandbox import settings
+from modelarts_export.cli.sandbox import password, settings
 from modelarts_export.sandbox.exchange import Reply, Request
 from modelarts_export.sandbox.server import Sandbox
 
@@ -116,6 +116,12 @@ class Cloud:
     def variables(self) -> dict[str, str]:
         """What the command `sandbox` gives to its COMMAND."""
         return settings(self.sandbox)
+
+    @property
+    def with_password(self) -> dict[str, str]:
+        """The same with a password instead of keys, and without the project's ID."""
+        places = {name: value for name, value in self.variables.items() if name.startswith("MODELARTS_")}
+        return {**places, **password(self.sandbox)}
 
     @property
     def created(self) -> list[bytes]:

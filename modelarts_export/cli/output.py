@@ -63,6 +63,10 @@ class Output:
         self.style = Style()
         self._screen = screen
 
+    def learn(self, secret: str) -> None:
+        """Know a secret that the environment did not have."""
+        self._screen.learn(secret)
+
     def watching(self, heartbeat: float) -> AbstractContextManager["Watch"]:
         """Show a wait while it lasts; `heartbeat` is the time between lines off a terminal, in seconds."""
         from modelarts_export.cli.watch import watching  # noqa: PLC0415 - only a wait needs it

@@ -85,11 +85,33 @@ def _serving(port: int, task_duration: str) -> Iterator["Sandbox"]:
 
 def settings(box: "Sandbox") -> dict[str, str]:
     """Return the variables that point the client at the sandbox."""
-    return {
+    keys = {
         "HUAWEICLOUD_SDK_AK": box.access_key,
         "HUAWEICLOUD_SDK_SK": box.secret_key,
         "HUAWEICLOUD_SDK_PROJECT_ID": box.project_id,
+    }
+    return keys | _places(box)
+
+
+def token(box: "Sandbox") -> dict[str, str]:
+    """Return what can stand in the place of the keys: a token."""
+    return {"HW_AUTH_TOKEN": box.token, "HW_PROJECT_ID": box.project_id}
+
+
+def password(box: "Sandbox") -> dict[str, str]:
+    """Return what can stand in the place of the keys: a password; the token for it tells the project's ID."""
+    return {
+        "HW_USER_NAME": box.user.user_name,
+        "HW_PASSWORD": box.user.password,
+        "HW_DOMAIN_NAME": box.user.domain_name,
+        "HW_PROJECT_NAME": box.user.project_name,
+    }
+
+
+def _places(box: "Sandbox") -> dict[str, str]:
+    return {
         variable("endpoint"): box.url,
+        variable("iam_endpoint"): box.url,
         variable("dataset_id"): box.dataset_id,
     }
 
@@ -163,6 +185,8 @@ def _leaving_signals_to_the_child() -> Iterator[_Child]:
 def _print_settings(box: "Sandbox", shell: Shell) -> None:
     for name, value in settings(box).items():
         shell.output.line(f"export {name}={shlex.quote(value)}")
-    shell.output.line("# or, instead of the first two, a token:")
-    shell.output.line(f"# export HW_AUTH_TOKEN={shlex.quote(box.token)}")
+    for other, variables in (("token", token(box)), ("password", password(box))):
+        pairs = (f"{name}={shlex.quote(value)}" for name, value in variables.items())
+        shell.output.line(f"# or, instead of the first three, a {other}:")
+        shell.output.line(f"# export {' '.join(pairs)}")
     shell.output.talk(f"Serving on {box.url}; Ctrl-C ends it")

@@ -46,6 +46,10 @@ class Screen:
         """Return a copy of JSON-like data that can be written."""
         return self._scrubber.data(data)
 
+    def learn(self, secret: str) -> None:
+        """Know one more secret, which is written nowhere from now on."""
+        self._scrubber.learn(secret)
+
     def can_show(self, text: str) -> bool:
         """Tell whether the encoding of stdout has every character of the text."""
         try:

@@ -4,14 +4,12 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from modelarts_export import credentials, trace
+from modelarts_export.cli.access import Access
 from modelarts_export.cli.draft import Draft
 from modelarts_export.cli.output import Output
-from modelarts_export.config import Layer, Settings, declared, flag, from_flags, from_variables, variable
-from modelarts_export.config import settings as in_force
+from modelarts_export.config import Settings, declared, flag, variable
 from modelarts_export.errors import InvalidInputError, ModelArtsExportError
 from modelarts_export.field_types import identifier
 from modelarts_export.request import ExportRequest, tasks_path
@@ -84,9 +82,8 @@ class Session:
         """Take the flags of the connection as they were given."""
         self.output = shell.output
         self._shell = shell
-        self._environ = shell.environ
         self._flags = flags
-        self._clients: dict[str | None, Client] = {}
+        self._access = Access(shell.output, shell.environ, flags)
 
     def order(self, draft: Draft[Any]) -> Order:
         """Return what is to be sent, and warn of what may be wrong with it.
@@ -96,11 +93,10 @@ class Session:
         export, warnings = draft.read(self._shell.expand(draft.assignments))
         for warning in warnings:
             self.output.warn(str(warning))
-        spec = Layer(values={"project_id": export.project_id}, origin=lambda name: f"{name} of the spec")
         return Order(
             dataset_id=export.dataset_id or self._usual_dataset(),
             request=export.request,
-            settings=self._settings(spec),
+            settings=self._access.with_project_of_a_spec(export.project_id),
         )
 
     def submit(self, order: Order, *, look: bool) -> ExportTask:
@@ -112,11 +108,8 @@ class Session:
 
     def tasks(self, dataset_id: str, task_ids: Sequence[str]) -> list[ExportTask]:
         """Return tasks of which nothing is known but their IDs."""
-        _, project_id = _required(self.settings)
-        return [
-            ExportTask(task_id=task_id, dataset_id=dataset_id, project_id=project_id, answer={})
-            for task_id in task_ids
-        ]
+        client = self.client(self.settings)
+        return [client.unseen(dataset_id, task_id) for task_id in task_ids]
 
     def look(self, tasks: Sequence[ExportTask]) -> Snapshot:
         """Return the tasks as they are now."""
@@ -172,41 +165,16 @@ class Session:
         return None if settings.project_id == self.settings.project_id else settings.project_id
 
     def client(self, settings: Settings) -> "Client":
-        """Return the client for these settings. Raises AccessError or InvalidInputError."""
-        if settings.project_id not in self._clients:
-            self._clients[settings.project_id] = self._new_client(settings)
-        return self._clients[settings.project_id]
+        """Return the client for these settings. Raises what Access.client raises."""
+        return self._access.client(settings)
 
-    def _new_client(self, settings: Settings) -> "Client":
-        from modelarts_export.auth import auth_for  # noqa: PLC0415 - see submit
-        from modelarts_export.client import Client  # noqa: PLC0415
-        from modelarts_export.transport import Transport  # noqa: PLC0415
-
-        keys = credentials.read(self._source, self._environ)
-        base_url, project_id = _required(settings)
-        if settings.insecure and not settings.ca_bundle:
-            self.output.warn("TLS certificates are not verified")
-        transport = Transport(base_url, auth_for(keys, project_id), settings, on_call=self._on_call)
-        return Client(transport, project_id)
-
-    @cached_property
+    @property
     def settings(self) -> Settings:
         """The settings in force where no spec says anything. Raises InvalidInputError."""
-        return self._settings(Layer(values={}, origin=str))
-
-    @cached_property
-    def _source(self) -> credentials.Source | None:
-        return credentials.winning(self._environ)
-
-    def _settings(self, spec: Layer) -> Settings:
-        source = Layer(
-            values=credentials.region_and_project(self._source, self._environ),
-            origin=lambda name: credentials.variable_of(self._source, name),
-        )
-        return in_force(from_flags(self._flags), spec, from_variables(self._environ), source)
+        return self._access.settings
 
     def _usual_dataset(self) -> str:
-        usual = self._environ.get(_DATASET_VARIABLE)
+        usual = self._shell.environ.get(_DATASET_VARIABLE)
         if not usual:
             raise InvalidInputError(
                 "no dataset", hint=f"give DATASET, dataset_id in the spec, or {_DATASET_VARIABLE}"
@@ -215,19 +183,6 @@ class Session:
             return identifier(usual)
         except ValueError as error:
             raise InvalidInputError(f"{_DATASET_VARIABLE}: {error}") from None
-
-    def _on_call(self, call: trace.Call) -> None:
-        self.output.debug(trace.lines(call))
-        request = f" request {call.request_id}" if call.request_id else ""
-        self.output.call(f"{call.method} {call.url} {call.status or 'no reply'} {call.seconds:.2f}s{request}")
-
-
-def _required(settings: Settings) -> tuple[str, str]:
-    if not settings.base_url:
-        raise InvalidInputError("no endpoint", hint="give --region REGION or --endpoint URL")
-    if not settings.project_id:
-        raise InvalidInputError("no project ID", hint="give --project-id ID")
-    return settings.base_url, settings.project_id
 
 
 def _option(name: str, value: object) -> list[str]:

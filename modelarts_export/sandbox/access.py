@@ -10,6 +10,7 @@ from threading import Lock
 
 from modelarts_export import signing
 from modelarts_export.sandbox.exchange import Refusal, Request
+from modelarts_export.sandbox.identity import Tokens
 
 TOLERANCE = 15 * 60
 """How far X-Sdk-Date may be from the server's clock, in seconds (API.md, section 6.1)."""
@@ -28,12 +29,13 @@ _CLAIM = re.compile(
 
 @dataclass(frozen=True, kw_only=True)
 class Credentials:
-    """The key pair and the token that are good for one project."""
+    """The key pair and the tokens that are good for one project; `token` is one that never ends."""
 
     access_key: str
     secret_key: str = field(repr=False)
     token: str = field(repr=False)
     project_id: str
+    tokens: Tokens = field(default_factory=Tokens, repr=False)
 
     def refusal(self, request: Request, *, project_id: str, now: float) -> Refusal | None:
         """Return why a call to a project is refused at a time, in epoch seconds, or None.
@@ -61,7 +63,7 @@ class Credentials:
         token = request.header("X-Auth-Token")
         if token is None:
             return "x-auth-token not found"
-        return None if _same(token, self.token) else "decrypt token fail"
+        return None if _same(token, self.token) else self.tokens.trouble(token, now)
 
     def _signature_trouble(self, authorization: str, request: Request, now: float) -> str | None:
         claim = _CLAIM.fullmatch(authorization)

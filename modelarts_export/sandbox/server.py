@@ -18,6 +18,7 @@ from typing import Self
 from modelarts_export.sandbox.access import Credentials
 from modelarts_export.sandbox.datasets import DATASET_ID
 from modelarts_export.sandbox.exchange import Refusal, Reply, Request
+from modelarts_export.sandbox.identity import Identity
 from modelarts_export.sandbox.service import BODY_LIMIT, Service
 from modelarts_export.sandbox.state import Cloud
 
@@ -31,8 +32,9 @@ _LINGER = 1.0  # seconds
 class Sandbox:
     """A ModelArts on loopback: `with Sandbox() as sandbox:` serves in a thread until the block ends.
 
-    `url` is its endpoint; `access_key` with `secret_key`, or `token`, are good for `project_id`, which has
-    the datasets of `datasets.BUILT_IN`; `dataset_id` is the one of them whose exports just succeed.
+    `url` is its endpoint, and that of IAM; `access_key` with `secret_key`, or `token`, are good for
+    `project_id`, and so are the tokens that IAM gives to `user`. The project has the datasets of
+    `datasets.BUILT_IN`; `dataset_id` is the one of them whose exports just succeed.
     """
 
     def __init__(
@@ -55,19 +57,32 @@ class Sandbox:
         self.token = _secret(alphanumeric, 400)
         self.project_id = _PROJECT_ID
         self.dataset_id = DATASET_ID
+        self.user = Identity(
+            user_name="sandbox-user",
+            password=_secret(alphanumeric, 24),
+            domain_name="sandbox-domain",
+            project_id=self.project_id,
+            project_name="sandbox-project",
+        )
+        self._clock = clock
         chance = chance or random.SystemRandom()
         credentials = Credentials(
             access_key=self.access_key,
             secret_key=self.secret_key,
             token=self.token,
             project_id=self.project_id,
+            tokens=self.user.tokens,
         )
         cloud = Cloud(clock=clock, chance=chance, task_duration=task_duration)
-        service = Service(credentials=credentials, cloud=cloud, clock=clock, chance=chance)
+        service = Service(credentials=credentials, iam=self.user, cloud=cloud, clock=clock, chance=chance)
         self._server = _Server(port, service, observe)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         # Polling is how serve_forever notices the end of the block; its default costs half a second.
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+
+    def expire_tokens(self) -> None:
+        """Let the tokens end that IAM gave out so far, as a new password of the user would."""
+        self.user.tokens.expire(self._clock())
 
     def __enter__(self) -> Self:
         """Start to serve."""

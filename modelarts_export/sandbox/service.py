@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from urllib.parse import parse_qsl, unquote
 
-from modelarts_export.sandbox import contract
+from modelarts_export.sandbox import contract, identity
 from modelarts_export.sandbox.access import Credentials, Gate
 from modelarts_export.sandbox.exchange import JsonObject, Refusal, Reply, Request
 from modelarts_export.sandbox.state import Cloud
@@ -29,19 +29,28 @@ Action = Callable[[], JsonObject | Refusal]
 
 
 class Service:
-    """The API without sockets; safe to call from several threads at once."""
+    """The API without sockets, and IAM's call for a token; safe to call from several threads at once."""
 
     def __init__(
-        self, *, credentials: Credentials, cloud: Cloud, clock: Callable[[], float], chance: random.Random
+        self,
+        *,
+        credentials: Credentials,
+        iam: identity.Identity,
+        cloud: Cloud,
+        clock: Callable[[], float],
+        chance: random.Random,
     ) -> None:
         """Serve one project of a cloud; `clock` gives epoch seconds, `chance` the request IDs."""
         self._gate = Gate(credentials)
+        self._iam = iam
         self._cloud = cloud
         self._clock = clock
         self._chance = chance
 
     def answer(self, request: Request) -> Reply:
         """Return the reply to a request; whatever the request, this raises nothing but its own bugs."""
+        if identity.is_asked(request):
+            return self._iam.answer(request, now=self._clock())
         return self.reply(self._outcome(request))
 
     def reply(self, outcome: JsonObject | Refusal) -> Reply:

@@ -14,6 +14,7 @@ from tests.conftest import DEAD_PROXY
 
 PROGRAM = [sys.executable, "-m", "modelarts_export"]
 SAMPLES = Path(__file__).parent.parent.parent / "sample-configs"
+PRINTED = 10  # lines: the settings, and two alternatives with a line of explanation each
 
 # Everything that some source of credentials or a proxy setting reads, pointing away from the sandbox.
 FOREIGN = {
@@ -97,6 +98,7 @@ def test_nothing_foreign_reaches_the_command() -> None:
     assert [name for name in FOREIGN.keys() - untouched if seen.get(name) == FOREIGN[name]] == []
     assert {name: seen[name] for name in shown} == shown
     assert seen["MODELARTS_EXPORT_ENDPOINT"].startswith("http://127.0.0.1:")
+    assert seen["MODELARTS_EXPORT_IAM_ENDPOINT"] == seen["MODELARTS_EXPORT_ENDPOINT"]
     assert not Path(seen["XDG_CONFIG_HOME"]).exists()
 
 
@@ -157,7 +159,7 @@ def test_without_a_command_it_serves_until_a_signal(number: signal.Signals, code
     """What it prints can be given to a shell, and points the program at it."""
     with subprocess.Popen([*PROGRAM, "sandbox"], stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout
-        lines = [server.stdout.readline() for _ in range(7)]
+        lines = [server.stdout.readline() for _ in range(PRINTED)]
         script = "".join(lines) + f"{sys.executable} -m modelarts_export to-obs --path /b/d/ -o id -q"
         done = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, check=False)
         server.send_signal(number)
@@ -166,16 +168,15 @@ def test_without_a_command_it_serves_until_a_signal(number: signal.Signals, code
     assert done.stdout.strip().isalnum()
 
 
-def test_the_printed_token_is_good(tmp_path: Path) -> None:
-    """The other way to show who one is."""
+@pytest.mark.parametrize("variable", ["HW_AUTH_TOKEN", "HW_PASSWORD"])
+def test_the_printed_alternatives_are_good(tmp_path: Path, variable: str) -> None:
+    """A token or a password, and what else it takes, instead of the keys and their project."""
     with subprocess.Popen([*PROGRAM, "sandbox"], stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout
-        lines = [server.stdout.readline() for _ in range(7)]
-        token = next(line.removeprefix("# ") for line in lines if "HW_AUTH_TOKEN" in line)
-        others = [line for line in lines if "MODELARTS" in line]
-        project = next(line for line in lines if "PROJECT_ID" in line).replace("HUAWEICLOUD_SDK", "HW")
+        lines = [server.stdout.readline() for _ in range(PRINTED)]
+        alternative = next(line.removeprefix("# ") for line in lines if variable in line)
         script = tmp_path / "settings"
-        script.write_text("".join([token, project, *others]))
+        script.write_text("".join([*lines[3:], alternative]))
         command = f". {script}; {sys.executable} -m modelarts_export to-obs --path /b/d/ -o id -q"
         done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=False)
         server.terminate()

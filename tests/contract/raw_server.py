@@ -126,6 +126,21 @@ def answering(*answers: bytes) -> Handler:
     return handle
 
 
+def in_turn(*answers: bytes) -> Handler:
+    """Return a handler that gives one answer to each connection, the last again and again; empty is none.
+
+    For clients that outlive the server: it does not wait for them to close what they keep.
+    """
+    left = list(answers)
+
+    def handle(server: RawServer, peer: socket.socket) -> None:
+        server.read(peer)
+        answer = left.pop(0) if len(left) > 1 else left[0]
+        peer.sendall(answer.replace(b"\r\n", b"\r\nConnection: close\r\n", 1))
+
+    return handle
+
+
 def reply(status: str, body: bytes = b"", *headers: str) -> bytes:
     """Return a whole reply, such as `200 OK`."""
     lines = (f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers)

@@ -1,15 +1,19 @@
 """Settings and credentials: which source wins, and what a bad value is told."""
 
+from dataclasses import replace
+
 import pytest
 
 from modelarts_export import config, credentials
-from modelarts_export.config import base_url, duration, is_loopback
-from modelarts_export.credentials import AkSk, Token
+from modelarts_export.config import Settings, base_url, duration, is_loopback
+from modelarts_export.credentials import AkSk, Password, Token
 from modelarts_export.errors import AccessError, InvalidInputError
 
 SDK = {"HUAWEICLOUD_SDK_AK": "AK1", "HUAWEICLOUD_SDK_SK": "secret-1"}
 HW = {"HW_ACCESS_KEY": "AK2", "HW_SECRET_KEY": "secret-2"}
 HW_TOKEN = {"HW_AUTH_TOKEN": "token-3"}
+HW_USER = {"HW_USER_NAME": "user", "HW_PASSWORD": "secret-4", "HW_DOMAIN_NAME": "domain"}
+USER = Password(user_name="user", password="secret-4", domain_name="domain")
 
 
 @pytest.mark.parametrize(
@@ -29,6 +33,15 @@ HW_TOKEN = {"HW_AUTH_TOKEN": "token-3"}
         ({**SDK, "HW_SECURITY_TOKEN": "of another source"}, AkSk(access_key="AK1", secret_key="secret-1")),
         ({"HUAWEICLOUD_SDK_PROJECT_ID": "p", **HW_TOKEN}, Token(token="token-3")),
         ({"HW_AUTH_TOKEN": "token-3\n"}, Token(token="token-3")),
+        (HW_USER, USER),
+        ({**HW_USER, **HW_TOKEN}, Token(token="token-3")),
+        ({**HW_USER, **HW}, AkSk(access_key="AK2", secret_key="secret-2")),
+        ({**HW_USER, **SDK}, AkSk(access_key="AK1", secret_key="secret-1")),
+        ({**HW_USER, "HW_AUTH_TOKEN": "", "HW_ACCESS_KEY": ""}, USER),
+        ({**HW_USER, "HW_PROJECT_NAME": "project"}, replace(USER, project_name="project")),
+        ({**HW_USER, "HW_PROJECT_NAME": ""}, USER),
+        ({**HW_USER, "HW_USER_NAME": "user\n", "HW_PASSWORD": " a b \r\n"}, replace(USER, password=" a b ")),
+        ({"HW_DOMAIN_NAME": "domain", **SDK}, AkSk(access_key="AK1", secret_key="secret-1")),
     ],
 )
 def test_the_first_source_with_a_secret_wins(environ: dict[str, str], found: credentials.Credentials) -> None:
@@ -43,6 +56,13 @@ def test_the_first_source_with_a_secret_wins(environ: dict[str, str], found: cre
         ({"HUAWEICLOUD_SDK_SK": "secret", **HW}, "HUAWEICLOUD_SDK_AK"),
         ({"HUAWEICLOUD_SDK_SECURITY_TOKEN": "t"}, "HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK"),
         ({"HW_SECRET_KEY": "secret", **HW_TOKEN}, "HW_ACCESS_KEY"),
+        ({"HW_SECRET_KEY": "secret", **HW_USER}, "incomplete: HW_ACCESS_KEY missing"),
+        ({**HW_USER, "HW_DOMAIN_NAME": ""}, "incomplete: HW_DOMAIN_NAME missing"),
+        ({**HW_USER, "HW_PASSWORD": "\n"}, "incomplete: HW_PASSWORD missing"),
+        ({"HW_PASSWORD": "secret-4"}, "incomplete: HW_USER_NAME and HW_DOMAIN_NAME missing"),
+        ({"HW_USER_NAME": "user"}, "incomplete: HW_PASSWORD and HW_DOMAIN_NAME missing"),
+        ({"HUAWEICLOUD_SDK_AK": "AK1", **HW_USER}, "HUAWEICLOUD_SDK_SK"),
+        ({"HW_DOMAIN_NAME": "domain", "HW_PROJECT_NAME": "p"}, "no credentials found"),
         ({}, "no credentials found"),
         ({"HW_REGION_NAME": "eu-de", "HW_PROJECT_ID": "p"}, "no credentials found"),
     ],
@@ -57,8 +77,23 @@ def test_half_a_source_is_an_error_that_names_the_other_half(environ: dict[str, 
 
 def test_secrets_do_not_show_in_reprs() -> None:
     """Not in a log, not in a debugger's list of variables."""
-    shown = repr([AkSk(access_key="AK", secret_key="hidden", security_token="hidden"), Token(token="hidden")])
-    assert "hidden" not in shown
+    keys = AkSk(access_key="AK", secret_key="hidden", security_token="hidden")
+    user = Password(user_name="user", password="hidden", domain_name="domain")
+    assert "hidden" not in repr([keys, Token(token="hidden"), user])
+
+
+def test_every_secret_is_known() -> None:
+    """Also those of sources that did not win, and without the line feed of a file."""
+    environ = {**SDK, **HW, **HW_TOKEN, **HW_USER, "HW_PASSWORD": "secret-4\n", "HW_SECURITY_TOKEN": "t"}
+    assert set(credentials.secrets_in(environ)) == {"secret-1", "secret-2", "t", "token-3", "secret-4"}
+
+
+def test_what_can_be_set_is_named() -> None:
+    """Who has no credentials yet is told of each kind."""
+    with pytest.raises(AccessError) as caught:
+        credentials.read(None, {})
+    others = "HW_AUTH_TOKEN, or HW_USER_NAME, HW_PASSWORD and HW_DOMAIN_NAME"
+    assert caught.value.hint.endswith(f"HUAWEICLOUD_SDK_SK, or HW_ACCESS_KEY and HW_SECRET_KEY, or {others}")
 
 
 @pytest.mark.parametrize(
@@ -87,18 +122,34 @@ def test_a_setting_comes_from_the_first_that_has_it(
 
 
 @pytest.mark.parametrize(
-    ("region", "url"),
+    ("region", "host"),
     [
-        ("cn-north-4", "https://modelarts.cn-north-4.myhuaweicloud.com"),
-        ("ap-southeast-1", "https://modelarts.ap-southeast-1.myhuaweicloud.com"),
-        ("eu-de", "https://modelarts.eu-de.otc.t-systems.com"),
+        ("cn-north-4", "cn-north-4.myhuaweicloud.com"),
+        ("ap-southeast-1", "ap-southeast-1.myhuaweicloud.com"),
+        ("eu-de", "eu-de.otc.t-systems.com"),
     ],
 )
-def test_the_endpoint_follows_from_the_region(region: str, url: str) -> None:
-    """API.md, section 7; one that is given wins."""
-    assert config.settings(config.from_flags({"region": region})).base_url == url
-    both = config.settings(config.from_flags({"region": region, "endpoint": "https://own.test/"}))
-    assert both.base_url == "https://own.test"
+def test_the_endpoints_follow_from_the_region(region: str, host: str) -> None:
+    """API.md, section 7; one that is given wins, and the other still follows."""
+    found = config.settings(config.from_flags({"region": region}))
+    assert (found.base_url, found.iam_url) == (f"https://modelarts.{host}", f"https://iam.{host}")
+    found = config.settings(config.from_flags({"region": region, "endpoint": "https://own.test/"}))
+    assert (found.base_url, found.iam_url) == ("https://own.test", f"https://iam.{host}")
+    found = config.settings(config.from_flags({"region": region, "iam_endpoint": "https://own.test/"}))
+    assert (found.base_url, found.iam_url) == (f"https://modelarts.{host}", "https://own.test")
+
+
+def test_without_a_region_there_is_no_endpoint() -> None:
+    """Neither is guessed."""
+    assert (Settings().base_url, Settings().iam_url) == (None, None)
+
+
+@pytest.mark.parametrize("url", ["https://own.test/v3", "https://own.test/v3/", "https://own.test"])
+def test_the_endpoint_of_iam_as_other_tools_have_it(url: str) -> None:
+    """They put the version of the API behind it; and the variable is read like the flag."""
+    assert config.settings(config.from_flags({"iam_endpoint": url})).iam_url == "https://own.test"
+    variables = config.from_variables({"MODELARTS_EXPORT_IAM_ENDPOINT": url})
+    assert config.settings(variables).iam_url == "https://own.test"
 
 
 @pytest.mark.parametrize(
@@ -159,8 +210,9 @@ def test_endpoints_that_are_good(url: str) -> None:
 )
 def test_endpoints_that_are_refused(url: str) -> None:
     """Credentials are not sent in the open, nor to a host that only looks right."""
-    with pytest.raises(InvalidInputError, match="--endpoint: "):
-        config.settings(config.from_flags({"endpoint": url}))
+    for name in ("endpoint", "iam_endpoint"):
+        with pytest.raises(InvalidInputError, match=f"{config.flag(name)}: "):
+            config.settings(config.from_flags({name: url}))
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.255.255.254", "::1"])
@@ -177,7 +229,9 @@ def test_a_blank_secret_is_none(blank: str) -> None:
     assert credentials.winning({"HW_AUTH_TOKEN": blank}) is None
 
 
-@pytest.mark.parametrize("name", ["project_id", "region", "endpoint", "ca_bundle", "read_timeout"])
+@pytest.mark.parametrize(
+    "name", ["project_id", "region", "endpoint", "iam_endpoint", "ca_bundle", "read_timeout"]
+)
 def test_an_empty_flag_is_a_mistake(name: str) -> None:
     """As of a variable that was not set in a script; another source must not step in for it."""
     with pytest.raises(InvalidInputError, match=config.flag(name)):

@@ -1,0 +1,87 @@
+"""The settings and credentials in force, and the client that is made of them when first asked for."""
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from modelarts_export import credentials, trace
+from modelarts_export.cli.output import Output
+from modelarts_export.config import Layer, Settings, from_flags, from_variables
+from modelarts_export.config import settings as in_force
+from modelarts_export.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from modelarts_export.auth import Auth
+    from modelarts_export.client import Client
+
+
+class Access:
+    """How one command reaches the API."""
+
+    def __init__(self, output: Output, environ: Mapping[str, str], flags: Mapping[str, Any]) -> None:
+        """Take the flags of the connection as they were given; `output` hears of every call."""
+        self._output = output
+        self._environ = environ
+        self._flags = flags
+        self._clients: dict[str | None, Client] = {}
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings in force where no spec says anything. Raises InvalidInputError."""
+        return self.with_project_of_a_spec(None)
+
+    def with_project_of_a_spec(self, project_id: str | None) -> Settings:
+        """Return the settings in force for a spec that names a project, or none. Raises InvalidInputError."""
+        spec = Layer(values={"project_id": project_id}, origin=lambda name: f"{name} of the spec")
+        source = Layer(
+            values=credentials.region_and_project(self._source, self._environ),
+            origin=lambda name: credentials.variable_of(self._source, name),
+        )
+        return in_force(from_flags(self._flags), spec, from_variables(self._environ), source)
+
+    def client(self, settings: Settings) -> "Client":
+        """Return the client for these settings. Raises AccessError or InvalidInputError."""
+        if settings.project_id not in self._clients:
+            self._clients[settings.project_id] = self._new_client(settings)
+        return self._clients[settings.project_id]
+
+    def _new_client(self, settings: Settings) -> "Client":
+        from modelarts_export.client import Client  # noqa: PLC0415 - requests is loaded from here on
+        from modelarts_export.transport import Transport  # noqa: PLC0415
+
+        keys = credentials.read(self._source, self._environ)
+        if not settings.base_url:
+            raise InvalidInputError("no endpoint", hint="give --region REGION or --endpoint URL")
+        if settings.insecure and not settings.ca_bundle:
+            self._output.warn("TLS certificates are not verified")
+        auth, project_id = self._identified(keys, settings)
+        transport = Transport(settings.base_url, auth, settings, on_call=self._on_call)
+        return Client(transport, project_id)
+
+    def _identified(self, keys: credentials.Credentials, settings: Settings) -> "tuple[Auth, str]":
+        """Return what shows who sends a request, and the project that it is for."""
+        from modelarts_export.auth import auth_for  # noqa: PLC0415 - see _new_client
+        from modelarts_export.iam import sign_in  # noqa: PLC0415
+
+        if isinstance(keys, credentials.Password):
+            auth, project_id = sign_in(keys, settings, on_call=self._on_call, on_token=self._output.learn)
+            return auth, _known(project_id)
+        project_id = _known(settings.project_id)
+        return auth_for(keys, project_id), project_id
+
+    @cached_property
+    def _source(self) -> credentials.Source | None:
+        return credentials.winning(self._environ)
+
+    def _on_call(self, call: trace.Call) -> None:
+        self._output.debug(trace.lines(call))
+        request = f" request {call.request_id}" if call.request_id else ""
+        self._output.call(
+            f"{call.method} {call.url} {call.status or 'no reply'} {call.seconds:.2f}s{request}"
+        )
+
+
+def _known(project_id: str | None) -> str:
+    if not project_id:
+        raise InvalidInputError("no project ID", hint="give --project-id ID")
+    return project_id
