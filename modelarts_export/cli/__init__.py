@@ -18,7 +18,8 @@ from modelarts_export.cli.binding import bound
 from modelarts_export.cli.explain import explain
 from modelarts_export.cli.export import to_new_dataset, to_obs
 from modelarts_export.cli.output import Output, Style, style
-from modelarts_export.cli.sandbox import EPILOG, sandbox
+from modelarts_export.cli.sandbox import sandbox
+from modelarts_export.cli.sandbox_help import EPILOG
 from modelarts_export.cli.screen import Screen
 from modelarts_export.cli.session import Shell
 from modelarts_export.cli.specs import init, schema

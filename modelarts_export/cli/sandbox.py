@@ -2,15 +2,15 @@
 
 import contextlib
 import os
+import random
 import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from textwrap import fill
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,7 +20,8 @@ from modelarts_export.cli.session import Shell
 from modelarts_export.config import PREFIX, declared, duration, variable
 from modelarts_export.credentials import FAMILIES
 from modelarts_export.errors import InvalidInputError, ModelArtsExportError
-from modelarts_export.sandbox.datasets import BUILT_IN, MISSING_BUCKET
+from modelarts_export.sandbox.fault_words import read
+from modelarts_export.sandbox.faults import ALL, Fault, Faults
 
 if TYPE_CHECKING:
     from modelarts_export.sandbox.server import Sandbox
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 # Beside what credential sources read: a command in the sandbox must not meet the real cloud.
 _FOREIGN = (*FAMILIES, PREFIX)
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "ftp_proxy")
-_HELP_WIDTH = 78
 _LOOK_UP = 0.2  # seconds
 _NOT_FOUND, _NOT_EXECUTABLE, _KILLED = 127, 126, 128  # as a shell answers
 
@@ -38,21 +38,25 @@ Command = Annotated[
 ]
 Port = Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one", min=0, max=65535)]
 TaskDuration = Annotated[str, typer.Option(metavar="DURATION", help="How long an export task runs")]
+Latency = Annotated[str, typer.Option(metavar="DURATION", help="How much later every reply comes")]
+FaultWords = Annotated[
+    list[str] | None,
+    typer.Option("--fault", metavar="FAULT", help="What is to go wrong, see below; again for more"),
+]
+FaultSeed = Annotated[
+    int | None, typer.Option(metavar="N", help="The same N, and the same faults by probability")
+]
 
 
-def _datasets() -> str:
-    """Return the end of the help: which datasets there are, and what each of them does."""
-    rows = [f"{name:16} {behaviour.description}" for name, behaviour in BUILT_IN.items()]
-    rows.append(f"A path in the bucket {MISSING_BUCKET} is refused with 400, ModelArts.4311.")
-    wrapped = (fill(row, _HELP_WIDTH, subsequent_indent=" " * 17, break_on_hyphens=False) for row in rows)
-    return "\b\nDatasets, by ID:\n" + "\n".join(wrapped)  # a paragraph that begins so is left as it is
-
-
-EPILOG = _datasets()
-
-
-def sandbox(
-    context: typer.Context, command: Command = None, *, port: Port = 0, task_duration: TaskDuration = "3s"
+def sandbox(  # noqa: PLR0913 - Typer reads an option from each
+    context: typer.Context,
+    command: Command = None,
+    *,
+    port: Port = 0,
+    task_duration: TaskDuration = "3s",
+    latency: Latency = "0s",
+    fault: FaultWords = None,
+    fault_seed: FaultSeed = None,
 ) -> None:
     """Serve a ModelArts on this machine, to try things out.
 
@@ -60,7 +64,10 @@ def sandbox(
     and serve until Ctrl-C.
     """
     shell: Shell = context.obj
-    with _serving(port, task_duration) as box:
+    with _naming("--task-duration"):
+        seconds = duration(task_duration)
+    faults = Faults(_going_wrong(fault or [], latency), chance=random.Random(fault_seed))  # noqa: S311 - no secret
+    with _serving(port, seconds, faults) as box:
         if command:
             with tempfile.TemporaryDirectory(prefix="modelarts-export-") as empty:
                 code = _run(command, environment(box, shell.environ, config_home=empty), shell.output)
@@ -69,14 +76,27 @@ def sandbox(
         signal.pause()
 
 
+def _going_wrong(words: Sequence[str], latency: str) -> list[Fault]:
+    with _naming("--fault"):
+        faults = [read(each, duration) for each in words]
+    with _naming("--latency"):
+        return [*faults, Fault(kind="late", on=frozenset({ALL}), lasts=duration(latency))]
+
+
 @contextlib.contextmanager
-def _serving(port: int, task_duration: str) -> Iterator["Sandbox"]:
+def _naming(option: str) -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:
+        raise InvalidInputError(f"{option}: {error}") from None
+
+
+@contextlib.contextmanager
+def _serving(port: int, task_duration: float, faults: Faults) -> Iterator["Sandbox"]:
     from modelarts_export.sandbox.server import Sandbox  # noqa: PLC0415 - only this command needs a server
 
     try:
-        box = Sandbox(port=port, task_duration=duration(task_duration))
-    except ValueError as error:
-        raise InvalidInputError(f"--task-duration: {error}") from None
+        box = Sandbox(port=port, task_duration=task_duration, faults=faults)
     except OSError as error:
         raise InvalidInputError(f"--port: {port} cannot be used: {error.strerror}") from None
     with box:

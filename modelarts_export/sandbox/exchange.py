@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 JsonObject = dict[str, Any]
@@ -21,13 +22,31 @@ class Request:
         return next((value for key, value in self.headers.items() if key.lower() == name.lower()), None)
 
 
+class Fate(Enum):
+    """How much of a reply arrives: all, the head and a part of the body, nothing, or not even the request."""
+
+    DELIVERED = "delivered"
+    CUT = "cut"
+    DROPPED = "dropped"
+    REFUSED = "refused"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """One HTTP reply, complete with every header that it is sent with."""
+    """One HTTP reply, complete with every header that it is sent with, and what becomes of it.
+
+    It is held back for `delay` seconds. With any other fate than DELIVERED the connection is closed after it,
+    with a reset if so said; of one that is CUT the first `cut_at` bytes of the body arrive. The status is 0
+    where there is no reply that could be lost.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    delay: float = 0.0
+    fate: Fate = Fate.DELIVERED
+    cut_at: int = 0
+    reset: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ import re
 import secrets
 import socket
 import string
+import struct
 import sys
 import threading
 import time
@@ -17,10 +18,11 @@ from typing import Self
 
 from modelarts_export.sandbox.access import Credentials
 from modelarts_export.sandbox.datasets import DATASET_ID
-from modelarts_export.sandbox.exchange import Refusal, Reply, Request
+from modelarts_export.sandbox.exchange import Fate, Refusal, Reply, Request
+from modelarts_export.sandbox.faults import Faults, Strike, refuses
+from modelarts_export.sandbox.gateway import Gateway
 from modelarts_export.sandbox.identity import Identity
-from modelarts_export.sandbox.service import BODY_LIMIT, Service
-from modelarts_export.sandbox.state import Cloud
+from modelarts_export.sandbox.service import BODY_LIMIT
 
 Observer = Callable[[Request, Reply], None]
 
@@ -37,7 +39,7 @@ class Sandbox:
     `datasets.BUILT_IN`; `dataset_id` is the one of them whose exports just succeed.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all of them are named, and most can stay as they are
         self,
         *,
         port: int = 0,
@@ -45,11 +47,13 @@ class Sandbox:
         clock: Callable[[], float] = time.time,
         chance: random.Random | None = None,
         observe: Observer | None = None,
+        faults: Faults | None = None,
     ) -> None:
         """Make fresh credentials and take a port, any free one for 0; raises OSError if it is taken.
 
-        `task_duration` is in seconds, `clock` gives epoch seconds, `chance` makes IDs. `observe` is called
-        once per exchange, in the thread that serves it, before the reply is written.
+        `task_duration` is in seconds, `clock` gives epoch seconds, `chance` makes IDs.
+        `observe` is called once per exchange, in the thread that serves it, before the reply is held back
+        or written; a request that is refused unread comes without its body.
         """
         alphanumeric = string.ascii_letters + string.digits
         self.access_key = _secret(string.ascii_uppercase + string.digits, 20)
@@ -73,29 +77,38 @@ class Sandbox:
             project_id=self.project_id,
             tokens=self.user.tokens,
         )
-        cloud = Cloud(clock=clock, chance=chance, task_duration=task_duration)
-        service = Service(credentials=credentials, iam=self.user, cloud=cloud, clock=clock, chance=chance)
-        self._server = _Server(port, service, observe)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        # Polling is how serve_forever notices the end of the block; its default costs half a second.
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        self.gateway = Gateway(
+            credentials=credentials,
+            iam=self.user,
+            clock=clock,
+            chance=chance,
+            task_duration=task_duration,
+            faults=faults,
+        )
+        self._observe = observe
+        self._server = _Server(port, self.gateway, observe)
+        self._port = self._server.server_address[1]
+        self.url = f"http://127.0.0.1:{self._port}"
 
     def expire_tokens(self) -> None:
         """Let the tokens end that IAM gave out so far, as a new password of the user would."""
         self.user.tokens.expire(self._clock())
 
     def __enter__(self) -> Self:
-        """Start to serve."""
-        self._thread.start()
+        """Start to serve; when a block has ended, again, on the same port and with all that it knew.
+
+        Raises OSError when somebody else has taken the port in between.
+        """
+        if self._server.ended.is_set():
+            self._server = _Server(self._port, self.gateway, self._observe)
+        self._server.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Stop serving, kept connections included."""
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        self._server.end()
 
 
 def _secret(alphabet: str, length: int) -> str:
@@ -106,11 +119,22 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128  # a batch opens many connections at once
 
-    def __init__(self, port: int, service: Service, observe: Observer | None) -> None:
-        self.service = service
+    def __init__(self, port: int, gateway: Gateway, observe: Observer | None) -> None:
+        self.gateway = gateway
         self.observe = observe
+        self.ended = threading.Event()
         self.connections: set[socket.socket] = set()
         super().__init__(("127.0.0.1", port), _Handler)
+        # Polling is how serve_forever notices that it is to end; its default costs half a second.
+        self._thread = threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def end(self) -> None:
+        self.shutdown()
+        self._thread.join()
+        self.server_close()
 
     def server_bind(self) -> None:
         # Not HTTPServer's, which asks the name service for the name of the address.
@@ -118,10 +142,10 @@ class _Server(ThreadingHTTPServer):
 
     def server_close(self) -> None:
         super().server_close()
+        self.ended.set()
         # Kept connections would be served on for as long as their clients like.
         for connection in tuple(self.connections):
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
+            _hang_up(connection)
 
     def handle_error(
         self, request: socket.socket | tuple[bytes, socket.socket], client_address: object
@@ -129,6 +153,11 @@ class _Server(ThreadingHTTPServer):
         # A client that goes away is its own business; anything else is a bug and shows its traceback.
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
+
+
+def _hang_up(connection: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -146,6 +175,8 @@ class _Handler(BaseHTTPRequestHandler):
     def setup(self) -> None:
         super().setup()
         self.server.connections.add(self.connection)
+        if self.server.ended.is_set():  # while the thread of this connection was being started
+            _hang_up(self.connection)
 
     def finish(self) -> None:
         super().finish()
@@ -161,13 +192,14 @@ class _Handler(BaseHTTPRequestHandler):
         """Keep stderr quiet; `observe` is the log."""
 
     def _exchange(self) -> None:
-        length = self._length()
+        strike = self.server.gateway.strike(self.command, self.path)
+        length = 0 if refuses(strike) else self._length()
         body = b"" if isinstance(length, Refusal) else self._read(length)
         request = Request(method=self.command, target=self.path, headers=dict(self.headers), body=body)
-        reply = self._reply(request, length)
+        reply = self._reply(request, length, strike)
         if self.server.observe:
             self.server.observe(request, reply)
-        self._write(reply)
+        self._deliver(reply)
 
     def _length(self) -> int | Refusal:
         """Return the length of the body in bytes, or the refusal of a body whose end is unknown."""
@@ -189,16 +221,33 @@ class _Handler(BaseHTTPRequestHandler):
             raise ConnectionAbortedError("the client went away within its body")
         return bytes(kept)
 
-    def _reply(self, request: Request, length: int | Refusal) -> Reply:
-        service = self.server.service
+    def _reply(self, request: Request, length: int | Refusal, strike: Strike) -> Reply:
+        gateway = self.server.gateway
         if isinstance(length, Refusal):
             self.close_connection = True  # where the next request would begin is unknown
-            return service.reply(length)
+            return gateway.refuse(length)
         try:
-            return service.answer(request)
+            return gateway.answer(request, strike)
         except Exception as error:  # noqa: BLE001 - whatever the bug is, the client gets the API's own 500
             message = f"Internal error: {error!r}"
-            return service.reply(Refusal(status=500, code="ModelArts.0010", message=message))
+            return gateway.refuse(Refusal(status=500, code="ModelArts.0010", message=message))
+
+    def _deliver(self, reply: Reply) -> None:
+        """Let happen to a reply what is to happen to it; the end of the sandbox waits for none."""
+        if reply.delay and self.server.ended.wait(reply.delay):
+            return
+        if reply.fate in {Fate.DELIVERED, Fate.CUT}:
+            self._write(reply)
+        if reply.fate is not Fate.DELIVERED:
+            self.close_connection = True
+        if reply.reset:
+            self._reset()
+
+    def _reset(self) -> None:
+        # Lingering for no time makes the close a reset; it is closed when the last file on it is.
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.rfile.close()
+        self.connection.close()
 
     def _write(self, reply: Reply) -> None:
         self.send_response_only(reply.status)
@@ -208,4 +257,4 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Connection", "close")
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(reply.body)
+            self.wfile.write(reply.body[: reply.cut_at] if reply.fate is Fate.CUT else reply.body)

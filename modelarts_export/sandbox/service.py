@@ -47,11 +47,14 @@ class Service:
         self._clock = clock
         self._chance = chance
 
-    def answer(self, request: Request) -> Reply:
-        """Return the reply to a request; whatever the request, this raises nothing but its own bugs."""
+    def answer(self, request: Request, *, lag: float = 0.0) -> Reply:
+        """Return the reply to a request; whatever the request, this raises nothing but its own bugs.
+
+        Tasks that are younger than `lag`, in seconds, are not shown.
+        """
         if identity.is_asked(request):
             return self._iam.answer(request, now=self._clock())
-        return self.reply(self._outcome(request))
+        return self.reply(self._outcome(request, lag))
 
     def reply(self, outcome: JsonObject | Refusal) -> Reply:
         """Return an outcome as it goes over the wire; the gateway puts the request ID into its body too."""
@@ -70,7 +73,7 @@ class Service:
         }
         return Reply(status=status, headers=headers, body=body)
 
-    def _outcome(self, request: Request) -> JsonObject | Refusal:
+    def _outcome(self, request: Request, lag: float) -> JsonObject | Refusal:
         # Before the credentials: the gateway, too, measures a body before it looks at who sends it.
         if len(request.body) > BODY_LIMIT:
             return _TOO_LARGE
@@ -78,7 +81,7 @@ class Service:
         if target is None:
             return Refusal(code="ModelArts.4105", message="The request target is not properly encoded")
         segments, query = target
-        route = self._route(request, segments, query)
+        route = self._route(request, segments, query, lag)
         if route is None:
             return _NO_SUCH_API
         project_id, action = route
@@ -86,7 +89,7 @@ class Service:
         return self._gate.refusal(request, project_id=project_id, now=now) or action()
 
     def _route(
-        self, request: Request, segments: Sequence[str], query: dict[str, str]
+        self, request: Request, segments: Sequence[str], query: dict[str, str], lag: float
     ) -> tuple[str, Action] | None:
         """Return the project that is called and what is to be done there (API.md, section 1)."""
         match request.method, *segments:
@@ -97,9 +100,9 @@ class Service:
             case "POST", "v2", project, "datasets", dataset, "export-tasks":
                 return project, partial(self._create, dataset, request.body)
             case "GET", "v2", project, "datasets", dataset, "export-tasks":
-                return project, partial(self._tasks, dataset, query)
+                return project, partial(self._tasks, dataset, query, lag)
             case "GET", "v2", project, "datasets", dataset, "export-tasks", task:
-                return project, partial(self._task, dataset, task)
+                return project, partial(self._task, dataset, task, lag)
         return None
 
     def _datasets(self, query: dict[str, str]) -> JsonObject | Refusal:
@@ -126,12 +129,12 @@ class Service:
         task = accepted if isinstance(accepted, Refusal) else self._cloud.create(dataset, accepted)
         return task if isinstance(task, Refusal) else {"task_id": task.task_id}
 
-    def _tasks(self, dataset_id: str, query: dict[str, str]) -> JsonObject | Refusal:
+    def _tasks(self, dataset_id: str, query: dict[str, str], lag: float) -> JsonObject | Refusal:
         dataset = self._cloud.dataset(dataset_id)
         if isinstance(dataset, Refusal):
             return dataset
         now = self._clock()
-        shown = [task.shown(now) for task in self._cloud.tasks(dataset_id)]
+        shown = [task.shown(now) for task in self._cloud.tasks(dataset_id, lag=lag)]
         if "export_type" in query:
             wanted = _EXPORT_TYPES.get(query["export_type"])
             if wanted is None:
@@ -139,9 +142,9 @@ class Service:
             shown = [task for task in shown if task.get("export_type") == wanted]
         return _page(query, shown, total="total_count", name="export_tasks")
 
-    def _task(self, dataset_id: str, task_id: str) -> JsonObject | Refusal:
+    def _task(self, dataset_id: str, task_id: str, lag: float) -> JsonObject | Refusal:
         dataset = self._cloud.dataset(dataset_id)
-        task = dataset if isinstance(dataset, Refusal) else self._cloud.task(dataset_id, task_id)
+        task = dataset if isinstance(dataset, Refusal) else self._cloud.task(dataset_id, task_id, lag=lag)
         return task if isinstance(task, Refusal) else task.shown(self._clock())
 
 

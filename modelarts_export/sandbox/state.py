@@ -1,5 +1,7 @@
 """The export tasks of the sandbox: what stands in their way, and how they move to their end with time."""
 
+import bisect
+import math
 import random
 import string
 from collections.abc import Callable
@@ -104,7 +106,12 @@ class Cloud:
         self._lock = Lock()
         self._built_in = built_in(clock())
         busy = [dataset for dataset in self._built_in if dataset.behaviour.busy]
-        self._tasks = [self._task(dataset, _FIRST_EXPORT, dataset.behaviour.busy) for dataset in busy]
+        self._tasks = [
+            self._task(
+                dataset, _FIRST_EXPORT, created=clock(), duration=dataset.behaviour.busy * task_duration
+            )
+            for dataset in busy
+        ]
 
     def datasets(self) -> list[Dataset]:
         """Return the datasets, the newest first; that of an export is there once its task succeeded."""
@@ -118,26 +125,43 @@ class Cloud:
         unknown = Refusal(code="ModelArts.4352", message="Dataset does not exist")
         return next((known for known in self.datasets() if known.dataset_id == dataset_id), unknown)
 
-    def tasks(self, dataset_id: str) -> list[ExportTask]:
-        """Return the export tasks of a dataset, the newest first."""
+    def tasks(self, dataset_id: str, *, lag: float = 0.0) -> list[ExportTask]:
+        """Return the export tasks of a dataset, the newest first; none is younger than `lag`, in seconds."""
+        newest = self._clock() - lag if lag else math.inf
         with self._lock:
-            return [task for task in reversed(self._tasks) if task.dataset_id == dataset_id]
+            mine = [task for task in reversed(self._tasks) if task.dataset_id == dataset_id]
+        return [task for task in mine if task.created <= newest]
 
-    def task(self, dataset_id: str, task_id: str) -> ExportTask | Refusal:
-        """Return an export task of a dataset, or the refusal of an unknown ID."""
+    def task(self, dataset_id: str, task_id: str, *, lag: float = 0.0) -> ExportTask | Refusal:
+        """Return an export task that `tasks` has, or the refusal of an unknown ID."""
         unknown = Refusal(code="ModelArts.4359", message="Export task does not exist")
-        return next((task for task in self.tasks(dataset_id) if task.task_id == task_id), unknown)
+        shown = self.tasks(dataset_id, lag=lag)
+        return next((task for task in shown if task.task_id == task_id), unknown)
 
     def create(self, dataset: Dataset, body: JsonObject) -> ExportTask | Refusal:
         """Start an export, its body already accepted by the contract, or refuse what is in its way."""
         with self._lock:
-            task = self._task(dataset, body, dataset.behaviour.slowness)
+            task = self._task(dataset, body, created=self._clock(), duration=self._usual_duration(dataset))
             # What waiting cannot cure comes first; the documents know no order.
             refusal = _misfit(dataset, task) or self._clash(task) or self._crowd(dataset, task.created)
             if refusal:
                 return refusal
             self._tasks.append(task)
             return task
+
+    def plant(
+        self, dataset_id: str, body: JsonObject, *, age: float, duration: float | None = None
+    ) -> ExportTask:
+        """Add a task that was created `age` seconds ago, whatever stands in its way; for tests.
+
+        It runs for `duration` seconds, or as long as any other of its dataset; there must be such a dataset.
+        """
+        dataset = next(known for known in self.datasets() if known.dataset_id == dataset_id)
+        duration = self._usual_duration(dataset) if duration is None else duration
+        with self._lock:
+            task = self._task(dataset, body, created=self._clock() - age, duration=duration)
+            bisect.insort(self._tasks, task, key=lambda known: known.created)
+        return task
 
     def _clash(self, task: ExportTask) -> Refusal | None:
         """Refuse a taken name or work path, and one dataset too many; those being made count already."""
@@ -166,19 +190,21 @@ class Cloud:
             return None
         return Refusal(code="ModelArts.4409", message="Too many tasks are running in the dataset")
 
-    def _task(self, dataset: Dataset, body: JsonObject, durations: float) -> ExportTask:
+    def _usual_duration(self, dataset: Dataset) -> float:
+        return dataset.behaviour.slowness * self._task_duration
+
+    def _task(self, dataset: Dataset, body: JsonObject, *, created: float, duration: float) -> ExportTask:
         samples = body.get("export_params", {}).get("samples")
         count = len(samples) if samples else dataset.sample_count
-        now, duration = self._clock(), durations * self._task_duration
         return ExportTask(
             task_id=self._id(),
             dataset_id=dataset.dataset_id,
             asked=_asked(body),
             sample_count=count,
-            created=now,
+            created=created,
             duration=duration,
             fails=dataset.behaviour.fails,
-            new_dataset=self._new_dataset(body, count, now + duration),
+            new_dataset=self._new_dataset(body, count, created + duration),
         )
 
     def _new_dataset(self, body: JsonObject, count: int, created: float) -> Dataset | None:

@@ -5,11 +5,13 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from modelarts_export.sandbox.datasets import BUILT_IN
+from modelarts_export.sandbox.faults import CALLS, KEYS, KINDS
 from tests.conftest import DEAD_PROXY
 
 PROGRAM = [sys.executable, "-m", "modelarts_export"]
@@ -69,6 +71,18 @@ FOREIGN = {
     "CURL_CA_BUNDLE": "/nonexistent/ca.pem",
 }
 
+# Four create calls of somebody without credentials, each by a connection of its own.
+STRANGERS = """
+import http.client, os
+for _ in range(4):
+    connection = http.client.HTTPConnection(os.environ["MODELARTS_EXPORT_ENDPOINT"].removeprefix("http://"))
+    connection.request("POST", "/v2/p/datasets/d/export-tasks", body=b"{}")
+    try:
+        print(connection.getresponse().status)
+    except http.client.RemoteDisconnected:
+        print("lost")
+"""
+
 
 def sandbox(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run `sandbox -- ARGUMENTS` to its end."""
@@ -125,11 +139,45 @@ def test_a_command_that_is_not_there() -> None:
     assert "no-such-command" in done.stderr
 
 
-def test_help_lists_the_datasets() -> None:
-    """With what each of them is good for."""
+def test_help_lists_the_datasets_and_the_faults() -> None:
+    """With what each of them is good for, and every word that a fault can be asked for with."""
     done = subprocess.run([*PROGRAM, "sandbox", "--help"], capture_output=True, text=True, check=True)
-    assert [name for name in BUILT_IN if f"{name} " not in done.stdout] == []
+    rows = [line.strip() for line in done.stdout.splitlines()]
+    starts = [
+        *(f"{name} " for name in (*BUILT_IN, *KINDS)),
+        *(f"{key}={form}" for key, (form, _) in KEYS.items()),
+    ]
+    assert [start for start in starts if not any(row.startswith(start) for row in rows)] == []
+    assert [call for call in CALLS if call not in done.stdout] == []
     assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("options", "statuses"),
+    [
+        ("", "401 401 401 401"),
+        ("--fault busy", "400 400 400 400"),
+        ("--fault drop:count=1 --fault 502:after=1,count=1", "lost 401 502 401"),
+        ("--fault 500:on=list", "401 401 401 401"),
+        ("--fault 502:probability=0.5 --fault-seed 2", "401 401 502 502"),
+    ],
+)
+def test_faults_meet_the_command(options: str, statuses: str) -> None:
+    """A pipeline can be tried on a bad day, and on the same bad day again."""
+    assert strangers(*options.split()) == statuses.split()
+
+
+def test_latency_makes_every_reply_late() -> None:
+    """It is the time of each reply."""
+    begin = time.monotonic()
+    assert strangers("--latency", "0.3") == ["401"] * 4
+    assert time.monotonic() - begin >= 1.2
+
+
+def strangers(*options: str) -> list[str]:
+    """Return what becomes of four create calls that show no credentials, in a sandbox with these options."""
+    command = [*PROGRAM, "sandbox", *options, "--", sys.executable, "-c", STRANGERS]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
 
 
 @pytest.mark.parametrize(
@@ -144,7 +192,17 @@ def test_what_each_dataset_answers(dataset: str, code: int) -> None:
 
 @pytest.mark.parametrize(
     ("line", "word"),
-    [("--port 70000", "--port"), ("--port 1.5", "--port"), ("--task-duration soon", "--task-duration")],
+    [
+        ("--port 70000", "--port"),
+        ("--port 1.5", "--port"),
+        ("--task-duration soon", "--task-duration: 'soon' is not a duration"),
+        ("--latency soon", "--latency: 'soon' is not a duration"),
+        ("--fault-seed x", "--fault-seed"),
+        ("--fault drip", "--fault: 'drip' is not one of refuse, drop"),
+        ("--fault drip", "did you mean drop?"),
+        ("--fault busy --fault drop:cont=1", "--fault: drop: 'cont' is not one of"),
+        ("--fault lag:for=long", "--fault: lag: for: 'long' is not a duration"),
+    ],
 )
 def test_bad_options(line: str, word: str) -> None:
     """Exit 2, and the option is named."""

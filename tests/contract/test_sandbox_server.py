@@ -194,7 +194,7 @@ def test_each_exchange_is_observed_as_it_was_on_the_wire(
 
 
 def test_a_bug_in_the_service_is_the_documented_500(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(_: Service, __: Request) -> Reply:
+    def broken(_: Service, __: Request, **___: object) -> Reply:
         raise ZeroDivisionError("a bug")
 
     monkeypatch.setattr(Service, "answer", broken)

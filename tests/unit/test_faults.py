@@ -1,0 +1,225 @@
+"""The faults of the sandbox as words, and whose turn it is: no service and no sockets."""
+
+import random
+import re
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from modelarts_export.config import duration
+from modelarts_export.sandbox.fault_words import read
+from modelarts_export.sandbox.faults import CALLS, KEYS, KINDS, Fault, Faults, call, refuses
+
+CREATE = frozenset({"create"})
+
+GOOD = [
+    ("drop", Fault(kind="drop", on=CREATE, accepted=True)),
+    ("drop:count=1", Fault(kind="drop", on=CREATE, accepted=True, count=1)),
+    (" Drop : Accepted = NO , by=RST", Fault(kind="drop", on=CREATE, reset=True)),
+    ("refuse", Fault(kind="refuse", on=CREATE, reset=True)),
+    ("refuse:by=fin,on=all", Fault(kind="refuse", on=frozenset({"all"}))),
+    ("stall:for=1.5m", Fault(kind="stall", on=CREATE, accepted=True, lasts=90)),
+    ("stall:for=2,accepted=no", Fault(kind="stall", on=CREATE, lasts=2)),
+    ("cut", Fault(kind="cut", on=CREATE, accepted=True)),
+    ("cut:at=0", Fault(kind="cut", on=CREATE, accepted=True, at=0)),
+    ("busy:after=2", Fault(kind="busy", on=CREATE, after=2, code="ModelArts.4409")),
+    ("408", Fault(kind="408", on=CREATE, code="ModelArts.4205")),
+    ("429:retry-after=3,count=1", Fault(kind="429", on=CREATE, count=1, code="APIGW.0308", retry_after=3)),
+    ("429:retry-at=1m", Fault(kind="429", on=CREATE, code="APIGW.0308", retry_at=60)),
+    ("500", Fault(kind="500", on=CREATE, code="ModelArts.0010")),
+    ("502:probability=.25", Fault(kind="502", on=CREATE, accepted=True, probability=0.25)),
+    ("503:code=none", Fault(kind="503", on=CREATE)),
+    ("503", Fault(kind="503", on=CREATE, code="ModelArts.4302")),
+    ("504:code=APIGW.0201", Fault(kind="504", on=CREATE, accepted=True, code="APIGW.0201")),
+    ("lag:for=3s", Fault(kind="lag", on=frozenset({"list", "show"}), lasts=3)),
+    ("lag:for=3s,on=show", Fault(kind="lag", on=frozenset({"show"}), lasts=3)),
+    ("late:for=0.2", Fault(kind="late", on=frozenset({"all"}), lasts=0.2)),
+    ("date:skew=14m", Fault(kind="date", on=frozenset({"all"}), skew=840)),
+    ("date:skew=-2s,on=list+Show", Fault(kind="date", on=frozenset({"list", "show"}), skew=-2)),
+    ("no-date:on=datasets", Fault(kind="no-date", on=frozenset({"datasets"}))),
+    ("clock:skew=-14m", Fault(kind="clock", on=CREATE, skew=-840)),
+]
+BAD = [
+    ("", "'' is not one of refuse, drop"),
+    ("drp", "'drp' is not one of refuse, drop, stall, cut, busy, 408, 429, 500, 502, 503, 504, lag, late"),
+    ("drp", "did you mean drop?"),
+    ("nodate", "did you mean no-date?"),
+    ("403", "'403' is not one of"),
+    ("drop=1", "'drop=1' is not one of"),
+    ("drop:", "drop: '' is not KEY=VALUE"),
+    ("drop:count", "drop: 'count' is not KEY=VALUE"),
+    ("drop:count=", "drop: 'count=' is not KEY=VALUE"),
+    ("drop:=1", "drop: '=1' is not KEY=VALUE"),
+    ("drop:count=1,", "drop: '' is not KEY=VALUE"),
+    ("drop:count=1,count=2", "drop: count is given twice"),
+    ("drop:count=1,Count=1", "drop: count is given twice"),
+    (
+        "drop:cuont=1",
+        "drop: 'cuont' is not one of accepted, by, on, count, after, probability; did you mean c",
+    ),
+    ("drop:retry-after=3", "drop: 'retry-after' is not one of"),
+    ("busy:accepted=yes", "busy: 'accepted' is not one of code, on"),
+    ("429:accepted=yes", "429: 'accepted' is not one of"),
+    ("cut:accepted=no", "cut: 'accepted' is not one of"),
+    ("clock:skew=1s,count=1", "clock: 'count' is not one of skew"),
+    ("clock:skew=1s,on=all", "clock: 'on' is not one of skew"),
+    ("drop:count=0", "drop: count: must be 1 or more"),
+    ("drop:count=-1", "drop: count: '-1' is not a whole number"),
+    ("drop:count=1.5", "drop: count: '1.5' is not a whole number"),
+    ("drop:count=9999999999", "drop: count: '9999999999' is not a whole number"),
+    ("drop:count=\u0661", "drop: count: '\u0661' is not a whole number"),
+    ("drop:after=x", "drop: after: 'x' is not a whole number"),
+    ("cut:at=half", "cut: at: 'half' is not a whole number"),
+    ("drop:probability=0", "drop: probability: '0' is not a number above 0 and up to 1, such as 0.2"),
+    ("drop:probability=1.1", "probability: '1.1' is not a number"),
+    ("drop:probability=20%", "probability: '20%' is not a number"),
+    ("drop:probability=nan", "probability: 'nan' is not a number"),
+    ("drop:accepted=maybe", "drop: accepted: 'maybe' is not one of yes, no"),
+    ("drop:by=rts", "drop: by: 'rts' is not one of fin, rst; did you mean rst?"),
+    (
+        "drop:on=crate",
+        "drop: on: 'crate' is not one of create, list, show, datasets, all; did you mean create?",
+    ),
+    ("drop:on=list+", "drop: on: '' is not one of"),
+    ("lag:for=1s,on=create", "lag: on: 'create' is not one of list, show"),
+    ("lag:for=1s,on=all", "lag: on: 'all' is not one of list, show"),
+    ("lag", "lag: for is missing; write lag:for=DURATION"),
+    ("stall:count=1", "stall: for is missing; write stall:for=DURATION"),
+    ("date", "date: skew is missing; write date:skew=[-]DURATION"),
+    ("stall:for=soon", "stall: for: 'soon' is not a duration, such as 90s, 20m or 2h"),
+    ("stall:for=-1s", "stall: for: '-1s' is not a duration"),
+    ("date:skew=--1s", "date: skew: '-1s' is not a duration"),
+    ("429:retry-after=tomorrow", "429: retry-after: 'tomorrow' is not a duration"),
+    ("503:retry-after=1,retry-at=1", "503: retry-after and retry-at are one header; write one of them"),
+    ("500:code=4409", "500: code: '4409' is neither an error code, such as ModelArts.0010, nor none"),
+]
+PROJECT = "/v2/p/datasets"
+REQUESTS = [
+    ("POST", f"{PROJECT}/d/export-tasks", "create"),
+    ("GET", f"{PROJECT}/d/export-tasks", "list"),
+    ("GET", f"{PROJECT}/d/export-tasks?limit=2", "list"),
+    ("GET", f"{PROJECT}/d/export-tasks/t", "show"),
+    ("GET", f"{PROJECT}?limit=1", "datasets"),
+    ("GET", f"{PROJECT}/d", "datasets"),
+    ("POST", f"{PROJECT}/d/export-tasks/t", "all"),
+    ("PUT", f"{PROJECT}/d/export-tasks", "all"),
+    ("GET", "/v3/projects", "all"),
+    ("POST", "/x" + f"{PROJECT}/d/export-tasks", "all"),
+]
+
+
+def faults(*words: str, seed: int | None = None) -> Faults:
+    return Faults([read(each, duration) for each in words], chance=random.Random(seed))  # noqa: S311
+
+
+def met(faults: Faults, *calls: str) -> list[str]:
+    """Return what each of some calls meets."""
+    return ["+".join(fault.kind for fault in faults.strike(each).values()) for each in calls]
+
+
+@pytest.mark.parametrize(("words", "fault"), GOOD, ids=[words for words, _ in GOOD])
+def test_words_ask_for_a_fault(words: str, fault: Fault) -> None:
+    assert read(words, duration) == fault
+
+
+@pytest.mark.parametrize(("words", "trouble"), BAD)
+def test_bad_words_are_named(words: str, trouble: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(trouble)):
+        read(words, duration)
+
+
+def test_there_are_rows_for_every_kind_and_key() -> None:
+    assert {words.strip().lower().partition(":")[0].strip() for words, _ in GOOD} == set(KINDS)
+    assert [key for key in KEYS if not any(f"{key}=" in words for words, _ in GOOD)] == []
+    assert {key for kind in KINDS.values() for key in (*kind.keys, *kind.preset)} == set(KEYS)
+
+
+@pytest.mark.parametrize(("method", "target", "name"), REQUESTS)
+def test_a_request_is_one_of_the_calls(method: str, target: str, name: str) -> None:
+    assert call(method, target) == name
+    assert name in CALLS
+
+
+def test_without_a_count_there_is_no_end() -> None:
+    assert met(faults("drop"), *["create"] * 50) == ["drop"] * 50
+
+
+def test_only_the_calls_it_is_meant_for_are_counted() -> None:
+    some = faults("drop:on=create+show,after=1,count=2")
+    calls = ["list", "create", "list", "show", "datasets", "create", "all", "create"]
+    assert met(some, *calls) == ["", "", "", "drop", "", "drop", "", ""]
+
+
+def test_faults_take_turns_in_their_order() -> None:
+    some = faults("drop:count=1", "502:count=2,after=1", "busy:count=1")
+    assert met(some, *["create"] * 6) == ["drop", "busy", "502", "502", "", ""]
+
+
+def test_times_come_on_top_and_the_first_of_each_aspect_wins() -> None:
+    some = faults("no-date:count=1", "date:skew=1s", "lag:for=1s", "lag:for=9s", "late:for=2s", "500:on=list")
+    assert met(some, "list", "create") == ["no-date+lag+late+500", "date+late"]
+    assert faults("lag:for=1s", "lag:for=9s").strike("show")["lag"].lasts == 1
+
+
+def test_all_is_every_call() -> None:
+    assert met(faults("drop:on=all"), *CALLS) == ["drop"] * len(CALLS)
+
+
+def test_a_probability_follows_from_the_seed() -> None:
+    calls = ["create"] * 400
+    one, same, other = (faults("502:probability=0.2", seed=seed) for seed in (7, 7, 8))
+    struck = met(one, *calls)
+    assert struck == met(same, *calls)
+    assert struck != met(other, *calls)
+    assert 50 < struck.count("502") < 110
+
+
+def test_a_certain_fault_takes_no_chance() -> None:
+    calls = ["create"] * 50
+    assert met(faults("502:probability=0.5", seed=7), *calls) == met(
+        faults("drop:count=1,on=list", "late:for=1s,on=list", "502:probability=0.5", seed=7), *calls
+    )
+    with_date = met(faults("date:skew=1s", "502:probability=0.5", seed=7), *calls)
+    assert [each.removeprefix("date").strip("+") for each in with_date] == met(
+        faults("502:probability=0.5", seed=7), *calls
+    )
+
+
+def test_a_count_ends_a_probability() -> None:
+    assert met(faults("502:probability=0.5,count=3", seed=1), *["create"] * 100).count("502") == 3
+
+
+def test_counts_are_exact_in_many_threads() -> None:
+    some = faults("drop:after=100,count=300", "502:count=250", "late:for=1s,count=500")
+    with ThreadPoolExecutor(16) as pool:
+        struck = list(pool.map(lambda _: met(some, "create")[0], range(2000)))
+    answers = [each.removesuffix("late").strip("+") for each in struck]
+    assert (answers.count("drop"), answers.count("502")) == (300, 250)
+    assert len([each for each in struck if each.endswith("late")]) == 500
+
+
+def test_a_count_is_exact_although_others_come_while_the_dice_roll() -> None:
+    class Slow(random.Random):
+        def random(self) -> float:
+            time.sleep(0.001)
+            return 0.0
+
+    some = Faults([read("502:probability=0.5,count=5", duration)], chance=Slow())
+    with ThreadPoolExecutor(16) as pool:
+        struck = list(pool.map(lambda _: met(some, "create")[0], range(40)))
+    assert struck.count("502") == 5
+
+
+def test_clocks_add_up_and_meet_no_call() -> None:
+    some = faults("clock:skew=14m", "clock:skew=-1m")
+    assert some.clock_skew == 780
+    assert met(some, "create") == [""]
+
+
+def test_only_refuse_is_over_before_the_request_is_read() -> None:
+    words = [
+        f"{name}:{','.join(f'{key}=1' for key in kind.needs)}".rstrip(":") for name, kind in KINDS.items()
+    ]
+    early = [each for each in words if any(refuses(faults(each).strike(name)) for name in CALLS)]
+    assert early == ["refuse"]
