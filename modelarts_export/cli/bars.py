@@ -128,8 +128,10 @@ class Bars:
 
 def _table(rows: Sequence[_Row], options: ConsoleOptions) -> Table:
     widths = _widths(rows, options.max_width)
-    table = Table.grid(padding=(0, 1, 0, 0))
-    for column in widths:
+    table = Table.grid()
+    for number, column in enumerate(widths):
+        if number:
+            table.add_column(width=1)  # a gap; releases of rich differ in how they pad the last column
         table.add_column(
             width=widths[column],
             no_wrap=True,
@@ -137,7 +139,7 @@ def _table(rows: Sequence[_Row], options: ConsoleOptions) -> Table:
             justify="right" if column in _RIGHT else "left",
         )
     for row in rows:
-        table.add_row(*(row[column] for column in widths))
+        table.add_row(*[cell for column in widths for cell in ("", row[column])][1:])
     return table
 
 

@@ -23,6 +23,7 @@ from modelarts_export.timing import Timing
 from modelarts_export.waiting import Followed, Snapshot
 
 SECRET = "SKexample0123456789abcdefghijklmnopqrstuv"
+NO_SPACE = {"total": 20, "error_code": "ModelArts.4401", "error_msg": "no space"}
 OUTAGE = TemporaryError("no connection to modelarts.example.com: it was refused")
 
 
@@ -71,7 +72,7 @@ def every_kind() -> Iterator[Snapshot]:
         seen(task("running-1", done=2, total=20_000), 100.0, done=7_100, total=20_000),
         task("running-2", progress=148.0),
         task("succeeded-1", "SUCCESSED", done=20, total=20),
-        task("failed-1", "FAILED", done=7, total=20, error_code="ModelArts.4401", error_msg="no space"),
+        seen(task("failed-1", done=2, total=20), 100.0, "FAILED", done=7, **NO_SPACE),
         task("paused-1", "PAUSED"),
         replace(task("unseen-1", progress=1.0), trouble=OUTAGE),
         replace(task("lost-1", None), trouble=OUTAGE, lost=True),
@@ -93,6 +94,13 @@ def hostile() -> Iterator[Snapshot]:
     )
 
 
+def wordy() -> Iterator[Snapshot]:
+    """Show tasks that are not seen, each for a long reason of its own."""
+    yield tuple(
+        replace(task(name), trouble=TemporaryError(name + " long" * 99)) for name in ("a", "b", "c", "d")
+    )
+
+
 def lasting() -> Iterator[Snapshot]:
     """Follow a task that runs on."""
     yield (task(progress=35.0),)
@@ -111,7 +119,7 @@ def broken() -> Iterator[Snapshot]:
 
 
 STORIES: dict[str, Callable[[], Iterator[Snapshot]]] = {
-    story.__name__: story for story in (one, every_kind, crowd, hostile, lasting, interrupted, broken)
+    story.__name__: story for story in (one, every_kind, crowd, hostile, wordy, lasting, interrupted, broken)
 }
 
 

@@ -111,10 +111,19 @@ def test_time_passes_between_looks() -> None:
 
 
 def test_no_colour() -> None:
-    """The bars stay."""
+    """The bars stay, and the last of them does not look as if it moved."""
     shown = on_a_terminal("every_kind", NO_COLOR="1")
     assert not COLOUR.search(shown.written)
-    assert "failed-1    failed    ━━━╸         35 % 7 of 20 samples              0s" in shown.lines
+    lines = shown.lines[shown.lines.index("said meanwhile") + 1 :]
+    assert lines[0] == "queued-1    queued" + " " * 47 + "1m 40s"
+    assert lines[4] == "failed-1    failed    ━━━╸         35 % 7 of 20 samples              0s"
+    assert "\x1b[?25l" in shown.written
+
+
+def test_no_variable_makes_a_terminal_a_pipe() -> None:
+    """What rich reads from the environment is not asked."""
+    shown = on_a_terminal("one", TTY_INTERACTIVE="0", TTY_COMPATIBLE="0", FORCE_COLOR="")
+    assert f"{ID} queued " in COLOUR.sub("", shown.written)
 
 
 def test_a_dumb_terminal_gets_lines() -> None:
@@ -124,15 +133,23 @@ def test_a_dumb_terminal_gets_lines() -> None:
     assert not re.search(r"\x1b\[[^m]*[A-Za-ln-z]", shown.written)
 
 
-def test_a_terminal_without_unicode() -> None:
-    """Bars of hyphens; a letter that it does not have takes as many columns as are counted for it."""
-    for columns in (40, 84):
-        for story in ("every_kind", "hostile", "crowd"):
-            shown = on_a_terminal(story, columns=columns, encoding="ascii")
-            assert shown.written.isascii()
-            assert shown.lines[-1] == ""
+@pytest.mark.parametrize(("columns", "rows"), [(40, 5), (84, 4)])
+def test_a_terminal_without_unicode(columns: int, rows: int) -> None:
+    """Bars of hyphens, no ellipsis; a letter that it lacks is counted as it is written."""
+    shown = on_a_terminal("hostile", columns=columns, encoding="ascii")
+    assert shown.written.isascii()
+    assert r"\u2026" not in shown.written
+    assert len(shown.lines[shown.lines.index("said meanwhile") + 1 : -1]) == rows
     lines = on_a_terminal("every_kind", encoding="ascii").lines
     assert "failed-1    failed    --- -------  35 % 7 of 20 samples              0s" in lines
+
+
+def test_notes_are_no_flood() -> None:
+    """The first three, and three lines of each."""
+    lines = on_a_terminal("wordy", columns=84).lines
+    notes = lines[lines.index("said meanwhile") + 5 : -1]
+    assert len(notes) == 9
+    assert [line for line in notes if "export task" in line] == notes[::3]
 
 
 HOSTILE = {

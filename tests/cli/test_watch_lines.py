@@ -118,11 +118,14 @@ def test_an_outage_of_many_tasks_is_one_line() -> None:
         watch.sleep(50.0)
         watch.show(tuple(replace(each, trouble=TemporaryError("it timed out")) for each in tasks))
         assert stage.said() == []
-        watch.show((tasks[0], *(replace(each, trouble=OUTAGE, lost=True) for each in tasks[1:])))
+        lost = (tasks[0], *(replace(each, trouble=OUTAGE, lost=True) for each in tasks[1:]))
+        watch.show(lost)
         assert stage.said() == [
             "export task task-0: seen again after 50s",
             f"2 export tasks: given up: {REFUSED}",
         ]
+        watch.show(lost)
+        assert stage.said() == []
 
 
 def test_the_heartbeat_comes_between_looks_that_are_rare() -> None:
@@ -201,6 +204,12 @@ def test_an_unknown_status_warns_once_for_each_word() -> None:
         "warning: export task e has the status 'Frozen', which is not documented; waiting on",
         "warning: export task g has the status '', which is not documented; waiting on",
     ]
+
+
+def test_a_task_that_is_given_up_is_not_waited_on() -> None:
+    """Whatever status it had."""
+    lines = Stage().shown([(replace(task(status="PAUSED"), trouble=OUTAGE, lost=True),)])
+    assert not any("waiting on" in line for line in lines)
 
 
 @pytest.mark.parametrize("story", ["one", "every_kind", "crowd", "hostile"])

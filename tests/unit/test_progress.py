@@ -104,3 +104,22 @@ def test_the_time_left_is_that_of_the_last() -> None:
     assert progress.seconds_left((slow, fast, over), 10.0) == pytest.approx(90.0)
     assert progress.seconds_left((slow, task("new")), 10.0) is None
     assert progress.seconds_left((over,), 10.0) is None
+
+
+def test_a_journal_remembers_when() -> None:
+    """The time of a task stands still at its end; each outage begins anew."""
+    now = 0.0
+    journal = progress.Journal(lambda: now)
+    unseen, over = replace(task("a"), trouble=OUTAGE), task("b", "SUCCESSED")
+    now = 10.0
+    journal.note((unseen, over))
+    now = 20.0
+    journal.note((unseen, over))
+    now = 25.0
+    assert (journal.unseen(unseen), journal.elapsed(over), journal.elapsed(unseen)) == ("15s", "10s", "25s")
+    assert journal.elapsed() == "25s"
+    journal.note((task("a"), over))
+    now = 30.0
+    journal.note((unseen, over))
+    now = 33.0
+    assert journal.unseen(unseen) == "3s"
