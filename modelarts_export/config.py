@@ -15,6 +15,7 @@ PREFIX = "MODELARTS_EXPORT_"
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _LONGEST = 366 * 86400.0  # seconds; no socket can wait for much longer
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smhd]?)")
+_MOST_DIGITS = 9
 _REGION = re.compile(r"[a-z0-9-]{1,64}")
 _HOSTS = {"eu-de": "eu-de.otc.t-systems.com"}  # .github/API.md, section 7; others follow the rule
 
@@ -36,6 +37,13 @@ def positive_duration(text: str) -> float:
     if not seconds:
         raise ValueError("must be more than no time at all")
     return seconds
+
+
+def count(text: str) -> int:
+    """Return a whole number. Raises ValueError."""
+    if not text.isdecimal() or not text.isascii() or len(text) > _MOST_DIGITS:
+        raise ValueError(f"{text!r} is not a whole number")
+    return int(text)
 
 
 def base_url(text: str) -> str:
@@ -129,6 +137,15 @@ class Settings:
         positive_duration, "How long a connection may take", "DURATION", default=10.0
     )
     read_timeout: float = setting(positive_duration, "How long a reply may take", "DURATION", default=90.0)
+    max_retries: int = setting(
+        count, "How often a request that was not accepted is sent again: 4 unless given", "N", default=4
+    )
+    reconcile_timeout: float = setting(
+        duration, "How long to look for the task of a lost reply: 60s unless given", "DURATION", default=60.0
+    )
+    queue_timeout: float = setting(
+        duration, "How long to wait for a busy dataset: 30m unless given, or 0", "DURATION", default=1800.0
+    )
     ca_bundle: str | None = setting(_file, "File of certificate authorities to trust", "FILE")
     insecure: bool = setting(truth, "Do not verify TLS certificates", default=False)
     origins: Mapping[str, str] = field(default_factory=dict)

@@ -5,6 +5,8 @@ ModelArtsExportError          1   a bug of ours, unless it is one of these
 ├── NotFoundError             3   no such dataset, version, task, bucket or path
 ├── AccessError               4   credentials missing or refused, or no permission
 ├── TemporaryError            5   trouble that passes; nothing was accepted
+│   ├── BusyError                 the dataset has no room for another task now
+│   └── ThrottledError            there were too many requests in a short time
 ├── RefusedError              6   the API refuses the request
 ├── FailedTaskError           7   the export task ended FAILED, or with too few samples
 ├── UnseenEndError            8   accepted, but what became of it cannot be told
@@ -116,6 +118,14 @@ class TemporaryError(ModelArtsExportError):
     exit_code = 5
 
 
+class BusyError(TemporaryError):
+    """The dataset has no room for another task now."""
+
+
+class ThrottledError(TemporaryError):
+    """There were too many requests in a short time."""
+
+
 class RefusedError(ModelArtsExportError):
     """The API refuses the request as it is."""
 
@@ -144,6 +154,8 @@ class UnknownOutcomeError(ModelArtsExportError):
     """The request left, and whether it was accepted cannot be told."""
 
     exit_code = 10
+    given_up: bool = False
+    """Whether the server is done with it, as after a reset: a task that is not listed soon will never be."""
 
 
 class ClosedOutputError(ModelArtsExportError):

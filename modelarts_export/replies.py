@@ -17,10 +17,12 @@ from urllib.parse import urlsplit
 from modelarts_export.api_errors import Kind, Row, hint_for, judge
 from modelarts_export.errors import (
     AccessError,
+    BusyError,
     ModelArtsExportError,
     NotFoundError,
     RefusedError,
     TemporaryError,
+    ThrottledError,
     UnknownOutcomeError,
 )
 from modelarts_export.text import to_json, unescaped
@@ -33,13 +35,18 @@ _DEEPEST = 32  # levels of JSON; the API's own answers have four
 _CUT = "..."
 _SECONDS = re.compile(r"[0-9]{1,9}")
 _PAIRS = (("error_code", "error_msg"), ("errorCode", "errorMsg"), ("code", "message"))
+# Unlike a 408 or a 504, these say that nobody is at it any more.
+_GIVEN_UP = (500, 502, 503)
+# policy user over ratelimit,limit:5,time:1 minute (.github/API.md, section 5, code 0308)
+_LIMIT = re.compile(r"limit:\d+,time:(?P<count>\d{1,6}) (?P<unit>second|minute|hour)")
+_UNITS = {"second": 1, "minute": 60, "hour": 3600}
 _REQUEST_ID_HEADERS = ("X-Request-Id", "X-IAM-Trace-Id")
 _ERRORS: Mapping[Kind, type[ModelArtsExportError]] = {
     Kind.NOT_FOUND: NotFoundError,
     Kind.CREDENTIALS: AccessError,
     Kind.PERMISSION: AccessError,
-    Kind.BUSY: TemporaryError,
-    Kind.THROTTLED: TemporaryError,
+    Kind.BUSY: BusyError,
+    Kind.THROTTLED: ThrottledError,
     Kind.UNAVAILABLE: TemporaryError,
     Kind.REFUSED: RefusedError,
 }
@@ -129,8 +136,16 @@ def failure(reply: Reply) -> ModelArtsExportError:
         http_status=reply.status,
         request_id=reply.request_id,
     )
-    error.retry_after = reply.retry_after
+    error.retry_after = reply.retry_after if reply.retry_after is not None else _window(words)
+    if isinstance(error, UnknownOutcomeError):
+        error.given_up = reply.status in _GIVEN_UP
     return error
+
+
+def _window(words: str) -> float | None:
+    """Return after how many seconds the gateway counts anew, which the words of its 429 tell."""
+    told = _LIMIT.search(words)
+    return float(told["count"]) * _UNITS[told["unit"]] if told else None
 
 
 def refuses_credentials(reply: Reply) -> bool:
@@ -138,8 +153,14 @@ def refuses_credentials(reply: Reply) -> bool:
 
     A 401 may also be about permissions, for which no other token helps (.github/API.md, section 5).
     """
-    unauthorized = reply.status == HTTPStatus.UNAUTHORIZED
-    return unauthorized and judge(reply.status, _code_and_words(reply)[0]).kind is Kind.CREDENTIALS
+    return reply.status == HTTPStatus.UNAUTHORIZED and kind_of(reply) is Kind.CREDENTIALS
+
+
+def kind_of(reply: Reply) -> Kind | None:
+    """Return what kind of a failure a reply is; None when it has what was asked for."""
+    if reply.succeeded and not any(True for _ in _said(reply.fields)):
+        return None
+    return judge(reply.status, _code_and_words(reply)[0]).kind
 
 
 def look_before_resending(url: str) -> str:

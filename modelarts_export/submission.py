@@ -1,13 +1,45 @@
-"""Create an export task, and look at it once."""
+"""Create an export task exactly once, as far as the server's list of tasks can show that.
 
-from typing import Protocol
+           ┌──────── not accepted, and some patience is left ────────┐
+           ▼                                                         │
+    ──► SENDING ──┬── an ID ─────────────────────────────► ACCEPTED  │
+           ▲      ├── not accepted ──────────────────────────────────┴─► error 5
+           │      ├── refused ───────────────────────────► error 2, 3, 4 or 6
+           │      └── nobody knows ──┐
+           │                         ▼
+           │      ┌────────────── LOOKING, for as long as --reconcile-timeout
+           │      ├── a task ────────────────────────────► ACCEPTED
+           └──────┼── none, and the server has given up: once more, and once only
+                  └── none, or the looks failed ─────────► error 10
+
+After the first send of which nobody knows the end, error 5 and a refusal lead to LOOKING as well: a busy dataset
+or a name that is taken may be that send's own doing. Then no end is left but ACCEPTED and 10.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import Protocol, TypeVar
 
 from modelarts_export.client import Client
-from modelarts_export.errors import ModelArtsExportError
+from modelarts_export.config import Settings
+from modelarts_export.errors import (
+    BusyError,
+    ModelArtsExportError,
+    TemporaryError,
+    UnknownOutcomeError,
+)
+from modelarts_export.patience import Patience
+from modelarts_export.reconciliation import Ledger, Moment, search
 from modelarts_export.request import ExportRequest
+from modelarts_export.reuse import Reuse, choose
 from modelarts_export.task import ExportTask
+from modelarts_export.timing import TIMING, Timing
+from modelarts_export.traffic import Traffic
 
 _GLANCE = 5.0  # seconds: the task exists, and its state is a courtesy
+
+Answer = TypeVar("Answer")
 
 
 class Listener(Protocol):
@@ -16,35 +48,204 @@ class Listener(Protocol):
     def accepted(self, task: ExportTask) -> None:
         """Hear of a task the moment its ID is known."""
 
+    def found(self, task: ExportTask) -> None:
+        """Hear of a task of ours that was found again after a lost reply."""
+
+    def adopted(self, task: ExportTask) -> None:
+        """Hear of an older task that stands in for a new one."""
+
     def unseen(self, error: ModelArtsExportError) -> None:
         """Hear why the accepted task could not be looked at."""
 
-    def interrupted(self, task: ExportTask | None) -> None:
-        """Hear of a Ctrl-C in mid-submission; without a task, the request may have left all the same."""
+    def talk(self, line: str) -> None:
+        """Hear what is going on, in words."""
+
+    def warn(self, line: str) -> None:
+        """Hear what may be wrong."""
 
 
-def submit(
-    client: Client, dataset_id: str, request: ExportRequest, *, listener: Listener, look: bool = True
-) -> ExportTask:
-    """Send the request once and return the task, as one look at it shows it.
+@dataclass(frozen=True, kw_only=True)
+class Desk:
+    """Where the submissions of a process are made: what they share, and what they are made with."""
+
+    client: Client
+    settings: Settings
+    listener: Listener
+    traffic: Traffic = field(default_factory=Traffic)
+    timing: Timing = TIMING
+
+
+class Stage(Enum):
+    """What can have come of a submission so far."""
+
+    NOTHING = "nothing was accepted"
+    PERHAPS = "a task may have been accepted"
+    ACCEPTED = "a task was accepted"
+
+
+class Submission:
+    """One request on its way to become one task."""
+
+    def __init__(
+        self, desk: Desk, dataset_id: str, request: ExportRequest, *, reuse: Reuse | None = None
+    ) -> None:
+        """Prepare to send a request to a dataset, unless an older task may stand in for it."""
+        self.dataset_id = dataset_id
+        self.stage = Stage.NOTHING
+        self.task: ExportTask | None = None
+        self._request = request
+        self._reuse = reuse or Reuse()
+        self._client, self._settings, self._listener = desk.client, desk.settings, desk.listener
+        self._traffic, self._timing = desk.traffic, replace(desk.timing, sleep=self._sleep)
+        self._sleep_of_the_desk = desk.timing.sleep
+        self._ledger = Ledger(
+            client=desk.client, dataset_id=dataset_id, body=request.body(), timing=self._timing
+        )
+        self._patience = Patience(
+            dataset_id=dataset_id,
+            settings=desk.settings,
+            traffic=desk.traffic,
+            timing=self._timing,
+            tell=desk.listener.talk,
+        )
+        self._halted = False
+        self._doubtful: Moment | None = None  # just before the first send of which nobody knows the end
+        self._sent_again = False
+
+    def halt(self) -> None:
+        """Let nothing new begin; what is on its way comes to its end. May be called from any thread."""
+        self._halted = True
+
+    def run(self) -> ExportTask:
+        """Return the task that was created, found again or adopted.
+
+        Raises what Client.create raises, UnknownOutcomeError once a send of which nobody knows the end was
+        followed by no task, and KeyboardInterrupt after halt.
+        """
+        with self._traffic.turn(self.dataset_id, self._request.path), self._patience.place:
+            return self._adopted() or self._created()
+
+    def _adopted(self) -> ExportTask | None:
+        """Return the older task that may stand in for a new one; what is there now is known from then on."""
+        if not self._reuse.wanted:
+            return None
+        pages = self._persistently(lambda: list(self._client.task_pages(self.dataset_id)))
+        tasks = [task for page in pages for task in page.tasks]
+        self._ledger = replace(self._ledger, known=frozenset(task.task_id for task in tasks))
+        choice = choose(tasks, self._ledger.body, self._reuse, now=pages[0].date)
+        for note in choice.notes:
+            self._listener.warn(note)
+        if choice.task:
+            self._keep(choice.task)
+            self._listener.adopted(choice.task)
+        return choice.task
+
+    def _created(self) -> ExportTask:
+        while True:
+            try:
+                task = self._persistently(self._send)
+            except ModelArtsExportError as error:
+                if self._doubtful is None:
+                    raise
+                found = self._reconciled(error, self._doubtful)
+                if found:
+                    return found
+            else:
+                self._warn_of_twins(task)
+                return task
+
+    def _persistently(self, call: Callable[[], Answer]) -> Answer:
+        """Return what a call returns, made again while its trouble passes and nothing was accepted."""
+        while True:
+            self._traffic.pass_gate(self._timing)
+            self._go_on()
+            try:
+                return call()
+            except TemporaryError as error:
+                if self._doubtful and isinstance(error, BusyError):
+                    raise
+                self._patience.bear(error)
+
+    def _send(self) -> ExportTask:
+        before, self.stage, now = self.stage, Stage.PERHAPS, Moment.now(self._timing)
+        try:
+            task = self._client.create(self.dataset_id, self._request)
+        except UnknownOutcomeError:
+            self._doubtful = self._doubtful or now
+            raise
+        except ModelArtsExportError:
+            self.stage = before
+            raise
+        self._keep(task)
+        self._listener.accepted(task)
+        return task
+
+    def _reconciled(self, error: ModelArtsExportError, sent: Moment) -> ExportTask | None:
+        """Return our task, found in the list; None when it is not there and may be sent once more."""
+        self._listener.talk(f"{error}; looking whether there is a task")
+        try:
+            found = search(self._ledger, sent, patience=self._settings.reconcile_timeout)
+        except ModelArtsExportError as trouble:
+            raise self._unknown(error, f"looking for the task failed: {trouble}") from error
+        if found:
+            return self._found(found)
+        given_up = isinstance(error, UnknownOutcomeError) and error.given_up
+        if self._sent_again or not given_up:
+            raise self._unknown(error, "no such task is listed, but it may be yet") from error
+        self._sent_again = True
+        self._listener.talk("there is no such task; sending it once more")
+        return None
+
+    def _found(self, found: tuple[ExportTask, ...]) -> ExportTask:
+        self._keep(found[0])
+        self._listener.found(found[0])
+        if len(found) > 1:
+            ids = ", ".join(task.task_id for task in found)
+            self._listener.warn(f"{len(found)} tasks may be the one that was sent, nearest first: {ids}")
+        return found[0]
+
+    def _warn_of_twins(self, task: ExportTask) -> None:
+        """Look for another task of ours, when one of two sends had no reply."""
+        if self._doubtful is None:
+            return
+        try:
+            found = self._ledger.look(self._doubtful)
+        except ModelArtsExportError as error:
+            self._listener.warn(f"whether it was accepted twice could not be found out: {error}")
+            return
+        for twin in found:
+            if twin.task_id != task.task_id:
+                self._listener.warn(f"export tasks {task.task_id} and {twin.task_id} are the same export")
+
+    def _unknown(self, error: ModelArtsExportError, why: str) -> UnknownOutcomeError:
+        return UnknownOutcomeError(
+            f"{error}; {why}",
+            hint=f"look before you submit it again: modelarts-export list {self.dataset_id}",
+            error_code=error.error_code,
+            http_status=error.http_status,
+            request_id=error.request_id,
+        )
+
+    def _keep(self, task: ExportTask) -> None:
+        self.task, self.stage = task, Stage.ACCEPTED
+
+    def _sleep(self, seconds: float) -> None:
+        self._sleep_of_the_desk(seconds)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        if self._halted:
+            raise KeyboardInterrupt
+
+
+def look_at(client: Client, task: ExportTask, listener: Listener) -> ExportTask:
+    """Return a task as one look shows it now.
 
     A look that fails does not undo the success: the listener hears of it, and the task is returned as it was
-    accepted. Raises what Client.create raises.
+    accepted.
     """
-    task = None
     try:
-        task = client.create(dataset_id, request)
-        listener.accepted(task)
-        return _looked_at(client, task, listener) if look else task
-    except KeyboardInterrupt:
-        listener.interrupted(task)
-        raise
-
-
-def _looked_at(client: Client, task: ExportTask, listener: Listener) -> ExportTask:
-    try:
-        seen = client.show(task.dataset_id, task.task_id, timeout=_GLANCE)
+        return task.seen_as(client.show(task.dataset_id, task.task_id, timeout=_GLANCE))
     except ModelArtsExportError as error:
         listener.unseen(error)
         return task
-    return task.seen_as(seen)

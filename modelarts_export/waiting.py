@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from modelarts_export.config import duration, positive_duration, setting
+from modelarts_export.config import count, duration, positive_duration, setting
 from modelarts_export.errors import ModelArtsExportError, NotFoundError, TemporaryError
 from modelarts_export.pace import Pace
 from modelarts_export.rounds import DatasetLook
@@ -29,12 +29,6 @@ _LAST_LOOK = 10.0  # seconds that a look at the deadline may take beyond it
 
 def _timeout(text: str) -> float | None:
     return None if text.strip().lower() == "none" else duration(text)
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or not text.isascii():
-        raise ValueError(f"{text!r} is not a number of samples")
-    return int(text)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +51,7 @@ class WaitSettings:
         positive_duration, "Off a terminal, time between lines: 60s unless given", "DURATION", default=60.0
     )
     require_samples: int = setting(
-        _count, "End with 7 when fewer samples were exported, or nobody knows", "N", default=0
+        count, "End with 7 when fewer samples were exported, or nobody knows", "N", default=0
     )
 
 

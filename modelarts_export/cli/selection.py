@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from modelarts_export.config import duration, setting
+from modelarts_export.config import count, duration, setting
 from modelarts_export.task import ExportTask, TaskState
 from modelarts_export.vocabulary import ExportType, nearest
 
@@ -33,9 +33,9 @@ def _export_type(text: str) -> int:
 
 
 def _limit(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and int(text)):
-        raise ValueError(f"{text!r} is not a number from 1")
-    return int(text)
+    if not count(text):
+        raise ValueError("must be 1 or more")
+    return count(text)
 
 
 @dataclass(frozen=True, kw_only=True)

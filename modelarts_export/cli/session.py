@@ -99,12 +99,39 @@ class Session:
             settings=self._access.with_project_of_a_spec(export.project_id),
         )
 
-    def submit(self, order: Order, *, look: bool) -> ExportTask:
-        """Create the task. Raises what submission.submit raises, and what is missing for a client."""
-        from modelarts_export.submission import submit  # noqa: PLC0415 - requests is loaded from here on
+    def submit(self, order: Order, reuse: Reuse) -> ExportTask:
+        """Create the task, or adopt one. Raises what Submission.run raises, and what is missing for a client.
 
-        client = self.client(order.settings)
-        return submit(client, order.dataset_id, order.request, listener=self.output, look=look)
+        An interruption says what may be left behind, and how to find it.
+        """
+        from modelarts_export.submission import Desk, Submission  # noqa: PLC0415 - requests is loaded here
+
+        client, alarm = self.client(order.settings), Alarm()
+        timing = replace(TIMING, sleep=alarm.sleep)
+        desk = Desk(client=client, settings=order.settings, listener=self.output, timing=timing)
+        submission = Submission(desk, order.dataset_id, order.request, reuse=reuse)
+        try:
+            return submitted(submission, alarm)
+        except KeyboardInterrupt:
+            self._say_what_is_left(submission, order)
+            raise
+        except UnknownOutcomeError as error:
+            error.hint = f"look before you submit it again: {self._command('list', order)}"
+            raise
+
+    def glance(self, order: Order, task: ExportTask) -> ExportTask:
+        """Return a task as one look shows it, if the look works."""
+        from modelarts_export.submission import look_at  # noqa: PLC0415 - see submit
+
+        return look_at(self.client(order.settings), task, self.output)
+
+    def _say_what_is_left(self, submission: "Submission", order: Order) -> None:
+        if submission.task:
+            self.output.left_alone(self.resuming([submission.task], order.settings))
+        elif submission.may_have_been_accepted:
+            self.output.left_in_doubt(self._listing(order))
+        else:
+            self.output.left_nothing()
 
     def tasks(self, dataset_id: str, task_ids: Sequence[str]) -> list[ExportTask]:
         """Return tasks of which nothing is known but their IDs."""

@@ -1,0 +1,68 @@
+"""A submission that a signal does not tear apart: it runs in a thread of its own, and signals reach the other."""
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from modelarts_export.submission import Submission
+    from modelarts_export.task import ExportTask
+
+_REPLIES = 5.0  # seconds that a reply on its way may take after a signal
+
+
+class Alarm:
+    """A sleep that can be ended."""
+
+    def __init__(self) -> None:
+        """Let everybody sleep."""
+        self._ringing = threading.Event()
+
+    def sleep(self, seconds: float) -> None:
+        """Let seconds pass, or fewer."""
+        self._ringing.wait(seconds)
+
+    def ring(self) -> None:
+        """Let nobody sleep any more."""
+        self._ringing.set()
+
+
+def submitted(submission: "Submission", alarm: Alarm) -> "ExportTask":
+    """Return what Submission.run returns, and raise what it raises.
+
+    A KeyboardInterrupt lets nothing new begin, and waits for the reply that is on its way; another one does not
+    wait.
+    """
+    run = _Run(submission.run)
+    run.start()
+    try:
+        run.ended.wait()
+    except KeyboardInterrupt:
+        submission.halt()
+        alarm.ring()
+        run.ended.wait(_REPLIES)
+        raise
+    return run.result()
+
+
+class _Run(threading.Thread):
+    """A thread that keeps what a call returned or raised; the process does not wait for it."""
+
+    def __init__(self, call: "Callable[[], ExportTask]") -> None:
+        super().__init__(daemon=True)
+        self.ended = threading.Event()
+        self._call = call
+        self._returned: ExportTask | None = None
+        self._raised: BaseException | None = None
+
+    def run(self) -> None:
+        try:
+            self._returned = self._call()
+        except BaseException as error:  # noqa: BLE001 - raised again where somebody waits for it
+            self._raised = error
+        self.ended.set()
+
+    def result(self) -> "ExportTask":
+        if self._returned is None:
+            raise self._raised or RuntimeError("the submission has not ended")
+        return self._returned

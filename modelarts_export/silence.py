@@ -1,0 +1,61 @@
+"""What it means that no usable reply came: the only translation of the exceptions of HTTP libraries."""
+
+import ssl
+from urllib.parse import urlsplit
+
+import requests
+from urllib3.exceptions import LocationParseError
+
+from modelarts_export.errors import (
+    InvalidInputError,
+    ModelArtsExportError,
+    TemporaryError,
+    UnknownOutcomeError,
+)
+from modelarts_export.exchange import Exchange
+from modelarts_export.replies import look_before_resending
+
+
+def no_reply(error: Exception, exchange: Exchange) -> ModelArtsExportError:
+    """Return what it means that an exchange ended with this: whether anything can have come of it."""
+    reason = _reason(error)
+    if exchange.arrived:
+        unknown = UnknownOutcomeError(
+            f"the request was sent, but no usable reply came: {reason}",
+            hint=look_before_resending(exchange.url),
+        )
+        unknown.given_up = exchange.response is None and _is_cut(error)
+        return unknown
+    host = urlsplit(exchange.url).netloc
+    if isinstance(error, requests.exceptions.InvalidProxyURL):
+        return InvalidInputError(
+            "the proxy in the environment cannot be used",
+            hint="correct HTTPS_PROXY: a URL such as http://proxy.example:3128; socks5:// needs PySocks",
+        )
+    if isinstance(error, requests.exceptions.InvalidURL | LocationParseError):
+        return InvalidInputError(
+            f"{host} is not the name of a host", hint="correct the endpoint or the region"
+        )
+    return TemporaryError(f"no usable answer from {host}: {reason}", hint=_hint(error))
+
+
+def _is_cut(error: BaseException | None) -> bool:
+    """Tell whether the other side has hung up, so that it is not at it any more."""
+    cuts = (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
+    return error is not None and (isinstance(error, cuts) or _is_cut(error.__cause__ or error.__context__))
+
+
+def _reason(error: BaseException) -> str:
+    """Return the innermost cause in words; the outer ones repeat addresses and names of classes."""
+    inner = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if inner:
+        return _reason(inner)
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def _hint(error: Exception) -> str:
+    if isinstance(error, requests.exceptions.SSLError):
+        return "check the endpoint; for a private certificate authority give --ca-bundle FILE"
+    if isinstance(error, requests.exceptions.ProxyError):
+        return "check the proxy in HTTPS_PROXY, and NO_PROXY"
+    return "check the endpoint, the region and the network, then run it again; nothing was accepted"
