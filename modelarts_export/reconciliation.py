@@ -67,9 +67,7 @@ class Ledger:
         """Yield what fits the request and was not there before."""
         known = self.known or frozenset()
         if page.date is None and self.known is None:
-            raise TemporaryError(
-                "the server does not tell the time, so that new tasks look like old ones"
-            )
+            raise TemporaryError("the server does not tell the time, so that new tasks look like old ones")
         return (task for task in page.tasks if task.task_id not in known and may_be(self.body, task))
 
     def _distance(self, task: ExportTask, sent_at: float | None) -> float | None:

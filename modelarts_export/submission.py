@@ -12,13 +12,12 @@
            └──────┼── none, and the server has given up: once more, and once only
                   └── none, or the looks failed ─────────► error 10
 
-After the first send of which nobody knows the end, error 5 and a refusal lead to LOOKING as well: a busy dataset
-or a name that is taken may be that send's own doing. Then no end is left but ACCEPTED and 10.
+After the first send of which nobody knows the end, error 5 and a refusal lead to LOOKING as well: a busy
+dataset or a name that is taken may be that send's own doing. Then no end is left but ACCEPTED and 10.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from enum import Enum
 from typing import Protocol, TypeVar
 
 from modelarts_export.client import Client
@@ -75,14 +74,6 @@ class Desk:
     timing: Timing = TIMING
 
 
-class Stage(Enum):
-    """What can have come of a submission so far."""
-
-    NOTHING = "nothing was accepted"
-    PERHAPS = "a task may have been accepted"
-    ACCEPTED = "a task was accepted"
-
-
 class Submission:
     """One request on its way to become one task."""
 
@@ -91,7 +82,6 @@ class Submission:
     ) -> None:
         """Prepare to send a request to a dataset, unless an older task may stand in for it."""
         self.dataset_id = dataset_id
-        self.stage = Stage.NOTHING
         self.task: ExportTask | None = None
         self._request = request
         self._reuse = reuse or Reuse()
@@ -108,9 +98,15 @@ class Submission:
             timing=self._timing,
             tell=desk.listener.talk,
         )
+        self._is_under_way = False
         self._halted = False
         self._doubtful: Moment | None = None  # just before the first send of which nobody knows the end
         self._sent_again = False
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether a task may have been accepted of which nobody knows."""
+        return self.task is None and (self._is_under_way or self._doubtful is not None)
 
     def halt(self) -> None:
         """Let nothing new begin; what is on its way comes to its end. May be called from any thread."""
@@ -136,7 +132,7 @@ class Submission:
         for note in choice.notes:
             self._listener.warn(note)
         if choice.task:
-            self._keep(choice.task)
+            self.task = choice.task
             self._listener.adopted(choice.task)
         return choice.task
 
@@ -167,18 +163,17 @@ class Submission:
                 self._patience.bear(error)
 
     def _send(self) -> ExportTask:
-        before, self.stage, now = self.stage, Stage.PERHAPS, Moment.now(self._timing)
+        now, self._is_under_way = Moment.now(self._timing), True
         try:
-            task = self._client.create(self.dataset_id, self._request)
+            self.task = self._client.create(self.dataset_id, self._request)
         except UnknownOutcomeError:
             self._doubtful = self._doubtful or now
             raise
         except ModelArtsExportError:
-            self.stage = before
+            self._is_under_way = False
             raise
-        self._keep(task)
-        self._listener.accepted(task)
-        return task
+        self._listener.accepted(self.task)
+        return self.task
 
     def _reconciled(self, error: ModelArtsExportError, sent: Moment) -> ExportTask | None:
         """Return our task, found in the list; None when it is not there and may be sent once more."""
@@ -197,12 +192,12 @@ class Submission:
         return None
 
     def _found(self, found: tuple[ExportTask, ...]) -> ExportTask:
-        self._keep(found[0])
-        self._listener.found(found[0])
+        self.task = found[0]
+        self._listener.found(self.task)
         if len(found) > 1:
             ids = ", ".join(task.task_id for task in found)
             self._listener.warn(f"{len(found)} tasks may be the one that was sent, nearest first: {ids}")
-        return found[0]
+        return self.task
 
     def _warn_of_twins(self, task: ExportTask) -> None:
         """Look for another task of ours, when one of two sends had no reply."""
@@ -225,9 +220,6 @@ class Submission:
             http_status=error.http_status,
             request_id=error.request_id,
         )
-
-    def _keep(self, task: ExportTask) -> None:
-        self.task, self.stage = task, Stage.ACCEPTED
 
     def _sleep(self, seconds: float) -> None:
         self._sleep_of_the_desk(seconds)

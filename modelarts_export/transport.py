@@ -14,11 +14,11 @@ from urllib3 import Timeout, disable_warnings
 from urllib3.exceptions import HTTPError, InsecureRequestWarning
 
 from modelarts_export import __version__
+from modelarts_export.api_errors import Kind
 from modelarts_export.auth import Auth
 from modelarts_export.config import Settings, is_loopback
 from modelarts_export.connection import DeadlineAdapter, content
 from modelarts_export.exchange import Exchange
-from modelarts_export.api_errors import Kind
 from modelarts_export.replies import Reply, failure, kind_of, refuses_credentials
 from modelarts_export.silence import no_reply
 from modelarts_export.trace import Call

@@ -1,6 +1,6 @@
 """The commands that create an export task."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -8,37 +8,56 @@ from modelarts_export.cli.draft import Draft
 from modelarts_export.cli.ending import conclude
 from modelarts_export.cli.session import Order, Session
 from modelarts_export.request import ToNewDataset, ToObs
+from modelarts_export.reuse import Reuse
+from modelarts_export.task import ExportTask
 from modelarts_export.waiting import WaitSettings
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the request and send nothing")]
 
 
 def to_obs(
-    draft: Draft[ToObs], wait: WaitSettings | None, session: Session, *, dry_run: DryRun = False
+    draft: Draft[ToObs],
+    reuse: Reuse,
+    wait: WaitSettings | None,
+    session: Session,
+    *,
+    dry_run: DryRun = False,
 ) -> None:
     """Create an export task that writes the dataset to an OBS directory."""
-    _export(draft, wait, session, dry_run=dry_run)
-
-
-def to_new_dataset(
-    draft: Draft[ToNewDataset], wait: WaitSettings | None, session: Session, *, dry_run: DryRun = False
-) -> None:
-    """Create an export task that makes a new dataset."""
-    _export(draft, wait, session, dry_run=dry_run)
-
-
-def _export(draft: Draft[Any], wait: WaitSettings | None, session: Session, *, dry_run: bool) -> None:
     order = session.order(draft)
     if dry_run:
         session.output.request(order.url, order.request.body())
-    elif wait:
-        _submit_and_wait(order, wait, session)
     else:
-        session.output.submitted(session.submit(order, look=session.output.style.output != "id"))
+        _export(order, reuse, wait, session)
 
 
-def _submit_and_wait(order: Order, wait: WaitSettings, session: Session) -> None:
-    task = session.submit(order, look=False)
+def to_new_dataset(
+    draft: Draft[ToNewDataset],
+    reuse: Reuse,
+    wait: WaitSettings | None,
+    session: Session,
+    *,
+    dry_run: DryRun = False,
+) -> None:
+    """Create an export task that makes a new dataset."""
+    order = session.order(draft)
+    if dry_run:
+        session.output.request(order.url, order.request.body())
+    else:
+        _export(order, reuse, wait, session)
+
+
+def _export(order: Order, reuse: Reuse, wait: WaitSettings | None, session: Session) -> None:
+    task = session.submit(order, reuse)
+    if wait:
+        _follow(order, task, wait, session)
+    elif session.output.style.output == "id":
+        session.output.submitted(task)
+    else:
+        session.output.submitted(session.glance(order, task))
+
+
+def _follow(order: Order, task: ExportTask, wait: WaitSettings, session: Session) -> None:
     seen = session.follow([task], wait, order.settings)
     if isinstance(order.request, ToNewDataset):
         name = order.request.export_params.export_new_dataset_name

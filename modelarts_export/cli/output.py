@@ -87,6 +87,15 @@ class Output:
         """Tell the ID of a task the moment it is known."""
         self.talk(f"Created export task {task.task_id}")
 
+    def found(self, task: ExportTask) -> None:
+        """Tell the ID of a task of ours whose reply was lost."""
+        self.talk(f"Found export task {task.task_id}, which was created")
+
+    def adopted(self, task: ExportTask) -> None:
+        """Tell the ID of an older task that stands in for a new one."""
+        state = task.state.word if task.state else task.status
+        self.talk(f"Adopted export task {task.task_id}, which is {state}; nothing was submitted")
+
     def unseen(self, error: ModelArtsExportError) -> None:
         """Warn that the accepted task could not be looked at."""
         self.warn(f"the task was accepted, but a look at it failed: {error}")
@@ -110,13 +119,14 @@ class Output:
         for line in lines if self.style.debug else ():
             self._screen.say(trace.beginning(self._screen.without_secrets(line)))
 
-    def interrupted(self, task: ExportTask | None) -> None:
-        """Say what an interruption left behind, also when quiet: nobody may know of the task otherwise."""
-        if task:
-            self._screen.say(f"interrupted; export task {task.task_id} was accepted, and goes on", "warning")
-        else:
-            self._screen.say("interrupted; the request may have left, and a task been accepted", "warning")
-            self._screen.say("list the dataset's export tasks before you submit it again", "hint")
+    def left_in_doubt(self, listing: str) -> None:
+        """Say that an interruption may have left a task behind, also when quiet, and how to find it."""
+        self._screen.say("interrupted; an export task may have been accepted", "warning")
+        self._screen.say(f"look before you submit it again: {listing}", "hint")
+
+    def left_nothing(self) -> None:
+        """Say that an interruption came before anything was accepted."""
+        self.talk("interrupted; nothing was sent, or nothing of it accepted", "warning")
 
     def submitted(self, task: ExportTask) -> None:
         """Show a task that was just created. Raises what task raises."""

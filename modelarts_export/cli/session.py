@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 from modelarts_export.cli.access import Access
 from modelarts_export.cli.draft import Draft
 from modelarts_export.cli.output import Output
+from modelarts_export.cli.submitting import Alarm, submitted
 from modelarts_export.config import Settings, declared, flag, variable
-from modelarts_export.errors import InvalidInputError, ModelArtsExportError
+from modelarts_export.errors import InvalidInputError, ModelArtsExportError, UnknownOutcomeError
 from modelarts_export.field_types import identifier
 from modelarts_export.request import ExportRequest, tasks_path
+from modelarts_export.reuse import Reuse
 from modelarts_export.substitution import Variables, read_assignments
 from modelarts_export.task import ExportTask, TaskState
 from modelarts_export.timing import TIMING
@@ -21,9 +23,8 @@ from modelarts_export.waiting import Snapshot, WaitSettings, follow
 if TYPE_CHECKING:
     from modelarts_export.client import Client
     from modelarts_export.plan import Plan
+    from modelarts_export.submission import Submission
 
-# What a command that goes on with a wait has to be told again.
-_RESUMED = (Settings, WaitSettings)
 _ONE_LOOK = WaitSettings(timeout=0.0, max_outage=0.0)
 _LOOK_UP = 30.0  # seconds
 _DATASET_VARIABLE = variable("dataset_id")
@@ -116,19 +117,23 @@ class Session:
             self._say_what_is_left(submission, order)
             raise
         except UnknownOutcomeError as error:
-            error.hint = f"look before you submit it again: {self._command('list', order)}"
+            error.hint = f"look before you submit it again: {self._listing(order)}"
             raise
 
     def glance(self, order: Order, task: ExportTask) -> ExportTask:
         """Return a task as one look shows it, if the look works."""
         from modelarts_export.submission import look_at  # noqa: PLC0415 - see submit
 
-        return look_at(self.client(order.settings), task, self.output)
+        try:
+            return look_at(self.client(order.settings), task, self.output)
+        except KeyboardInterrupt:
+            self.output.left_alone(self.resuming([task], order.settings))
+            raise
 
     def _say_what_is_left(self, submission: "Submission", order: Order) -> None:
         if submission.task:
             self.output.left_alone(self.resuming([submission.task], order.settings))
-        elif submission.may_have_been_accepted:
+        elif submission.is_in_doubt:
             self.output.left_in_doubt(self._listing(order))
         else:
             self.output.left_nothing()
@@ -182,11 +187,19 @@ class Session:
 
     def resuming(self, tasks: Sequence[ExportTask], settings: Settings) -> str:
         """Return the command that waits for these tasks of one dataset, with the flags that were given."""
+        words = ["wait", tasks[0].dataset_id, *(task.task_id for task in tasks)]
+        return self._command(words, settings, Settings, WaitSettings)
+
+    def _listing(self, order: Order) -> str:
+        """Return the command that lists the tasks among which that of an order may be."""
+        return self._command(["list", order.dataset_id], order.settings, Settings)
+
+    def _command(self, words: Sequence[str], settings: Settings, *kinds: type[Any]) -> str:
+        """Return a command line with those of the flags given that are of these kinds."""
         flags = {**self._flags, "project_id": self._flags.get("project_id") or self._only_in_spec(settings)}
-        given = [(each.name, flags.get(each.name)) for kind in _RESUMED for each in declared(kind)]
-        words = [word for name, value in given if value not in (None, False) for word in _option(name, value)]
-        ids = [task.task_id for task in tasks]
-        return shlex.join(["modelarts-export", "wait", tasks[0].dataset_id, *ids, *words])
+        given = [(each.name, flags.get(each.name)) for kind in kinds for each in declared(kind)]
+        said = [word for name, value in given if value not in (None, False) for word in _option(name, value)]
+        return shlex.join(["modelarts-export", *words, *said])
 
     def _only_in_spec(self, settings: Settings) -> str | None:
         return None if settings.project_id == self.settings.project_id else settings.project_id

@@ -1,10 +1,11 @@
-"""A submission that a signal does not tear apart: it runs in a thread of its own, and signals reach the other."""
+"""A submission that a signal does not tear apart, as it runs in a thread that signals do not reach."""
 
 import threading
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from modelarts_export.submission import Submission
     from modelarts_export.task import ExportTask
 
@@ -30,8 +31,8 @@ class Alarm:
 def submitted(submission: "Submission", alarm: Alarm) -> "ExportTask":
     """Return what Submission.run returns, and raise what it raises.
 
-    A KeyboardInterrupt lets nothing new begin, and waits for the reply that is on its way; another one does not
-    wait.
+    A KeyboardInterrupt lets nothing new begin, and waits for the reply that is on its way; another one ends
+    that, too.
     """
     run = _Run(submission.run)
     run.start()
