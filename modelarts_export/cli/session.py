@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from modelarts_export.plan import Plan
 
 # What a command that goes on with a wait has to be told again.
-_RESUMED = (Settings, WaitSettings)
+_RESUMED = (*(each.name for kind in (Settings, WaitSettings) for each in declared(kind)), "any")
 _ONE_LOOK = WaitSettings(timeout=0.0, max_outage=0.0)
 _LOOK_UP = 30.0  # seconds
 _DATASET_VARIABLE = variable("dataset_id")
@@ -163,7 +163,7 @@ class Session:
     def resuming(self, tasks: Sequence[ExportTask], settings: Settings) -> str:
         """Return the command that waits for these tasks of one dataset, with the flags that were given."""
         flags = {**self._flags, "project_id": self._flags.get("project_id") or self._only_in_spec(settings)}
-        given = [(each.name, flags.get(each.name)) for kind in _RESUMED for each in declared(kind)]
+        given = [(name, flags.get(name)) for name in _RESUMED]
         words = [word for name, value in given if value not in (None, False) for word in _option(name, value)]
         ids = [task.task_id for task in tasks]
         return shlex.join(["modelarts-export", "wait", tasks[0].dataset_id, *ids, *words])
