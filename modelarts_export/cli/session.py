@@ -1,7 +1,8 @@
 """What a command needs, built when first asked for: the lazy seam that keeps requests out of a start."""
 
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -132,19 +133,24 @@ class Session:
     ) -> Snapshot:
         """Return the tasks as they are after a wait that the user can watch.
 
-        With `any_of_them` the first that has ended ends the wait. An interruption says how to go on.
+        With `any_of_them` the first that has ended ends the wait.
         """
         client, seen = self.client(settings), Snapshot()
+        with self.output.watching(wait.heartbeat) as watch:
+            for seen in follow(client, tasks, wait, timing=replace(TIMING, sleep=watch.sleep)):
+                watch.show(seen)
+                if any_of_them and any(each.task.ended for each in seen):
+                    break
+        return seen
+
+    @contextmanager
+    def resumable(self, tasks: Sequence[ExportTask], settings: Settings) -> Iterator[None]:
+        """Say how to go on when what is done about these tasks is interrupted."""
         try:
-            with self.output.watching(wait.heartbeat) as watch:
-                for seen in follow(client, tasks, wait, timing=replace(TIMING, sleep=watch.sleep)):
-                    watch.show(seen)
-                    if any_of_them and any(each.task.ended for each in seen):
-                        break
+            yield
         except KeyboardInterrupt:
             self.output.left_alone(self.resuming(tasks, settings))
             raise
-        return seen
 
     def with_new_dataset(self, name: str, seen: Snapshot, settings: Settings) -> Snapshot:
         """Return the task with the ID of the dataset that it made, if it succeeded; None when not found."""
