@@ -77,7 +77,9 @@ class Output:
         """Say what a success has left, and what is strange about it."""
         if task.finished == 0:
             self.warn(f"export task {task.task_id} has exported no samples; check the filters of the request")
-        self.talk(cells.whereabouts_of(task), "hint")
+        whereabouts = cells.whereabouts_of(task)
+        if whereabouts:
+            self.talk(whereabouts, "hint")
 
     def accepted(self, task: ExportTask) -> None:
         """Tell the ID of a task the moment it is known."""
