@@ -165,7 +165,7 @@ class Output:
             self._data([task.as_dict() for task in tasks])
         elif self._shows_tables and tasks:
             self._screen.write_table(cells.of_tasks(tasks))
-        elif not tasks:
+        if not tasks:
             self.talk("no export tasks")
 
     def request(self, url: str, body: Mapping[str, Any]) -> None:
