@@ -43,6 +43,22 @@ def test_different_ends_are_told_one_by_one(run: Run, quick: Cloud) -> None:
     assert f"\n  export task {fine}: no such export task: " in outcome.err
 
 
+@pytest.mark.parametrize(
+    ("code", "hint"), [("4401", "check permission and space in OBS; then submit it anew"), ("4358", "")]
+)
+def test_a_hint_is_told_where_it_holds_for_all(run: Run, stub: Stub, code: str, hint: str) -> None:
+    """What cures one failure does not cure another."""
+    reasons = {"t1": "4401", "t2": code}
+    told = [
+        {"task_id": name, "status": "FAILED", "error_code": f"ModelArts.{reason}"}
+        for name, reason in reasons.items()
+    ]
+    stub.body = json.dumps({"total_count": 2, "export_tasks": told}).encode()
+    outcome = run("wait abc t1 t2 -q -o json", **stub.variables)
+    error = json.loads(outcome.err)
+    assert (outcome.code, error["hint"]) == (7, hint)
+
+
 def test_what_goes_on_is_resumed(run: Run, stub: Stub) -> None:
     """The task that ended is not waited for again."""
     stub.body = listing(t1="SUCCESSED", t2="RUNNING", t3="INIT").body
