@@ -45,6 +45,7 @@ def test_a_failure(run: Run, quick: Cloud) -> None:
     assert error["error"].startswith(f"export task {task_id} failed: ModelArts.4401: ")
     assert error["error_code"] == "ModelArts.4401"
     assert error["hint"] == "check permission and space in OBS; then submit it anew"
+    assert "obs://" not in outcome.err
 
 
 def test_a_failure_is_looked_at_no_more(run: Run, stub: Stub) -> None:
