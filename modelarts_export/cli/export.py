@@ -39,9 +39,10 @@ def _export(draft: Draft[Any], wait: WaitSettings | None, session: Session, *, d
 
 def _submit_and_wait(order: Order, wait: WaitSettings, session: Session) -> None:
     task = session.submit(order, look=False)
-    seen = session.follow([task], wait, order.settings)
-    if isinstance(order.request, ToNewDataset):
-        name = order.request.export_params.export_new_dataset_name
-        seen = session.with_new_dataset(name, seen, order.settings)
+    with session.resumable([task], order.settings):
+        seen = session.follow([task], wait, order.settings)
+        if isinstance(order.request, ToNewDataset):
+            name = order.request.export_params.export_new_dataset_name
+            seen = session.with_new_dataset(name, seen, order.settings)
     session.output.task(seen[0].task)
     conclude(session, seen, wait, order.settings)

@@ -1,7 +1,8 @@
 """What a command needs, built when first asked for: the lazy seam that keeps requests out of a start."""
 
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from modelarts_export.plan import Plan
 
 # What a command that goes on with a wait has to be told again.
-_RESUMED = (Settings, WaitSettings)
+_RESUMED = (*(each.name for kind in (Settings, WaitSettings) for each in declared(kind)), "any")
 _ONE_LOOK = WaitSettings(timeout=0.0, max_outage=0.0)
 _LOOK_UP = 30.0  # seconds
 _DATASET_VARIABLE = variable("dataset_id")
@@ -125,19 +126,24 @@ class Session:
     ) -> Snapshot:
         """Return the tasks as they are after a wait that the user can watch.
 
-        With `any_of_them` the first that has ended ends the wait. An interruption says how to go on.
+        With `any_of_them` the first that has ended ends the wait.
         """
         client, seen = self.client(settings), Snapshot()
+        with self.output.watching(wait.heartbeat) as watch:
+            for seen in follow(client, tasks, wait, timing=replace(TIMING, sleep=watch.sleep)):
+                watch.show(seen)
+                if any_of_them and any(each.task.ended for each in seen):
+                    break
+        return seen
+
+    @contextmanager
+    def resumable(self, tasks: Sequence[ExportTask], settings: Settings) -> Iterator[None]:
+        """Say how to go on when what is done about these tasks is interrupted."""
         try:
-            with self.output.watching(wait.heartbeat) as watch:
-                for seen in follow(client, tasks, wait, timing=replace(TIMING, sleep=watch.sleep)):
-                    watch.show(seen)
-                    if any_of_them and any(each.task.ended for each in seen):
-                        break
+            yield
         except KeyboardInterrupt:
             self.output.left_alone(self.resuming(tasks, settings))
             raise
-        return seen
 
     def with_new_dataset(self, name: str, seen: Snapshot, settings: Settings) -> Snapshot:
         """Return the task with the ID of the dataset that it made, if it succeeded; None when not found."""
@@ -156,7 +162,7 @@ class Session:
     def resuming(self, tasks: Sequence[ExportTask], settings: Settings) -> str:
         """Return the command that waits for these tasks of one dataset, with the flags that were given."""
         flags = {**self._flags, "project_id": self._flags.get("project_id") or self._only_in_spec(settings)}
-        given = [(each.name, flags.get(each.name)) for kind in _RESUMED for each in declared(kind)]
+        given = [(name, flags.get(name)) for name in _RESUMED]
         words = [word for name, value in given if value not in (None, False) for word in _option(name, value)]
         ids = [task.task_id for task in tasks]
         return shlex.join(["modelarts-export", "wait", tasks[0].dataset_id, *ids, *words])
