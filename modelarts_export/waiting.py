@@ -151,7 +151,8 @@ class _Dataset:
 
     def patience(self, now: float) -> float:
         """Return how long the trouble may last from now on, in seconds."""
-        return math.inf if self._failing_since is None else self._failing_since + self._max_outage - now
+        end = math.inf if self._failing_since is None else self._failing_since + self._max_outage
+        return max(end - now, 0.0)
 
     def _note(self, task_id: str, seen: ExportTask | NotFoundError) -> None:
         before, now = self.followed[task_id], self._clock()
@@ -171,8 +172,8 @@ class _Dataset:
         return was_just_accepted and now < self._began + _NEW_FOR
 
     def _fail(self, unseen: Sequence[str], error: ModelArtsExportError, begun: float) -> None:
-        since = self._failing_since = begun if self._failing_since is None else self._failing_since
-        passes = isinstance(error, TemporaryError) and self._clock() - since < self._max_outage
+        self._failing_since = begun if self._failing_since is None else self._failing_since
+        passes = isinstance(error, TemporaryError) and self.patience(self._clock()) > 0
         for task_id in unseen:
             self.followed[task_id] = replace(self.followed[task_id], trouble=error, lost=not passes)
         if not passes:
