@@ -211,9 +211,15 @@ def of_two(target: str, refusal: bytes) -> bytes:
     return refusal if target.endswith("/bad") else RUNNING
 
 
-def test_an_unknown_task_does_not_end_the_wait_for_others() -> None:
+@pytest.mark.parametrize("refusal", [GONE, error("400 Bad Request", "ModelArts.0104")])
+@pytest.mark.parametrize("listed_too", [False, True])
+def test_a_task_that_is_refused_does_not_end_the_wait_for_others(refusal: bytes, listed_too: bool) -> None:  # noqa: FBT001
+    """An ID with a slip in it is the trouble of that task alone."""
     time = Simulated()
-    with answering(lambda target: of_two(target, GONE)) as server:
+    nothing = listed([], 0)
+    with answering(
+        lambda target: nothing if "?" in target and not listed_too else of_two(target, refusal)
+    ) as server:
         tasks = [task("bad"), task("good")]
         *_, (at, (bad, good)) = time.waits(client_of(server.url), tasks, timeout=60.0)
     assert at == 60.0
