@@ -272,7 +272,7 @@ def _no_reply(error: Exception, exchange: _Exchange) -> ModelArtsExportError:
             f"{host} is not the name of a host", hint="correct the endpoint or the region"
         )
     return TemporaryError(
-        f"no usable answer from {host}: {reason}", hint=_hint(error, changing=body is not None)
+        f"no usable answer from {host}: {reason}", hint=_hint(error, changing=exchange.changing)
     )
 
 
