@@ -54,7 +54,7 @@ def trouble_of(followed: Followed) -> End:
 def together(ends: Sequence[End]) -> End:
     """Return how several tasks ended as a whole: alike, not to be told, not seen, or in different ways."""
     found = [end for end in ends if end]
-    if len({str(end) for end in ends}) <= 1 or not found:
+    if len({(type(end), str(end)) for end in ends}) <= 1 or not found:
         return found[0] if found else None
     kind = _kind({end.exit_code if end else 0: type(end) for end in ends})
     counts = Counter(_WORDS.get(end.exit_code, "not looked at") for end in found)

@@ -58,7 +58,7 @@ def pages(fetch: Callable[[int], Page], key: str) -> Iterator[Page]:
             total=page.total,
             date=page.date,
         )
-        known |= fresh.keys()
+        known.update(fresh)  # in place: `|=` with keys would copy all of it for each page
         nothing_new = repeated == len(fresh) and not counts_entries
         if nothing_new or (page.total is not None and len(known) >= page.total):
             return

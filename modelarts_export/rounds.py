@@ -3,13 +3,15 @@
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
-from modelarts_export.errors import NotFoundError
+from modelarts_export.errors import NotFoundError, RefusedError
 from modelarts_export.task import ExportTask
 
 if TYPE_CHECKING:
     from modelarts_export.client import Client
 
-Seen = tuple[str, ExportTask | NotFoundError]
+Refusal = NotFoundError | RefusedError
+"""What is wrong with one task, and says nothing of the others."""
+Seen = tuple[str, ExportTask | Refusal]
 
 
 class DatasetLook:
@@ -22,10 +24,10 @@ class DatasetLook:
         self._pages = 1
 
     def at(self, task_ids: Collection[str], *, timeout: float | None = None) -> Iterator[Seen]:
-        """Yield each task as it is now, or the error that says that it is unknown.
+        """Yield each task as it is now, or why it cannot be seen.
 
-        `timeout` bounds each call, in seconds. Raises what Client.show and Client.task_pages raise for
-        anything but an unknown task.
+        `timeout` bounds each call, in seconds. Raises what Client.task_pages raises, and what Client.show
+        raises unless it is the trouble of one task.
         """
         # a list of many pages in which a few old tasks are followed is read once, and then no more
         by_list = len(task_ids) > 1 and self._pages <= len(task_ids)
@@ -48,8 +50,8 @@ class DatasetLook:
             if not wanted:
                 return
 
-    def _shown(self, task_id: str, timeout: float | None) -> ExportTask | NotFoundError:
+    def _shown(self, task_id: str, timeout: float | None) -> ExportTask | Refusal:
         try:
             return self._client.show(self._dataset_id, task_id, timeout=timeout)
-        except NotFoundError as error:
+        except (NotFoundError, RefusedError) as error:
             return error

@@ -36,7 +36,9 @@ def no_reply(error: Exception, exchange: Exchange) -> ModelArtsExportError:
         return InvalidInputError(
             f"{host} is not the name of a host", hint="correct the endpoint or the region"
         )
-    return TemporaryError(f"no usable answer from {host}: {reason}", hint=_hint(error))
+    return TemporaryError(
+        f"no usable answer from {host}: {reason}", hint=_hint(error, changing=exchange.changing)
+    )
 
 
 def _is_cut(error: BaseException | None) -> bool:
@@ -53,9 +55,11 @@ def _reason(error: BaseException) -> str:
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
-def _hint(error: Exception) -> str:
+def _hint(error: Exception, *, changing: bool) -> str:
     if isinstance(error, requests.exceptions.SSLError):
         return "check the endpoint; for a private certificate authority give --ca-bundle FILE"
     if isinstance(error, requests.exceptions.ProxyError):
         return "check the proxy in HTTPS_PROXY, and NO_PROXY"
-    return "check the endpoint, the region and the network, then run it again; nothing was accepted"
+    check = "check the endpoint, the region and the network"
+    # a look may be one at a task that was accepted: who ran its command again would submit another
+    return f"{check}, then run it again; nothing was accepted" if changing else check

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from modelarts_export.config import count, duration, positive_duration, setting
 from modelarts_export.errors import ModelArtsExportError, NotFoundError, TemporaryError
 from modelarts_export.pace import Pace
-from modelarts_export.rounds import DatasetLook
+from modelarts_export.rounds import DatasetLook, Refusal
 from modelarts_export.task import ExportTask
 from modelarts_export.timing import TIMING, Timing
 
@@ -145,14 +145,14 @@ class _Dataset:
 
     def patience(self, now: float) -> float:
         """Return how long the trouble may last from now on, in seconds."""
-        return math.inf if self._failing_since is None else self._failing_since + self._max_outage - now
+        end = math.inf if self._failing_since is None else self._failing_since + self._max_outage
+        return max(end - now, 0.0)
 
-    def _note(self, task_id: str, seen: ExportTask | NotFoundError) -> None:
+    def _note(self, task_id: str, seen: ExportTask | Refusal) -> None:
         before, now = self.followed[task_id], self._clock()
-        if isinstance(seen, NotFoundError):
-            self.followed[task_id] = replace(
-                before, trouble=seen, lost=not self._may_be_unknown(task_id, now)
-            )
+        if isinstance(seen, Refusal):
+            passes = isinstance(seen, NotFoundError) and self._may_be_unknown(task_id, now)
+            self.followed[task_id] = replace(before, trouble=seen, lost=not passes)
         else:
             before.pace.note(seen, now)
             task = self._given[task_id].seen_as(seen)
@@ -165,8 +165,8 @@ class _Dataset:
         return was_just_accepted and now < self._began + _NEW_FOR
 
     def _fail(self, unseen: Sequence[str], error: ModelArtsExportError, begun: float) -> None:
-        since = self._failing_since = begun if self._failing_since is None else self._failing_since
-        passes = isinstance(error, TemporaryError) and self._clock() - since < self._max_outage
+        self._failing_since = begun if self._failing_since is None else self._failing_since
+        passes = isinstance(error, TemporaryError) and self.patience(self._clock()) > 0
         for task_id in unseen:
             self.followed[task_id] = replace(self.followed[task_id], trouble=error, lost=not passes)
         if not passes:

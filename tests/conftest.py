@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
@@ -132,22 +132,51 @@ class Cloud:
 @pytest.fixture
 def cloud() -> Iterator[Cloud]:
     """Serve a sandbox for one test."""
+    with sandboxed() as cloud:
+        yield cloud
+
+
+@pytest.fixture
+def quick() -> Iterator[Cloud]:
+    """Serve a sandbox whose tasks can be waited for."""
+    with sandboxed(task_duration=0.3) as cloud:
+        yield cloud
+
+
+@contextmanager
+def sandboxed(*, task_duration: float = 3.0, clock: Callable[[], float] = time.time) -> Iterator[Cloud]:
+    """Serve a sandbox; its tasks take so many seconds of its clock."""
     exchanges: list[tuple[Request, Reply]] = []
-    with Sandbox(observe=lambda request, reply: exchanges.append((request, reply))) as sandbox:
+    with Sandbox(
+        task_duration=task_duration,
+        clock=clock,
+        observe=lambda request, reply: exchanges.append((request, reply)),
+    ) as sandbox:
         yield Cloud(sandbox=sandbox, exchanges=exchanges)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What the stub answers to one request, unless it stalls."""
+
+    body: bytes = b"{}"
+    status: int = 200
+    stalls: bool = False
 
 
 @dataclass(kw_only=True)
 class Stub:
     """A server that answers whatever it is told to; `heard` has method, path, headers and body.
 
-    To the method `slow` it does not answer; it sets `stalled`, and goes on when that is cleared.
+    Each answer in `first` is given once, and what the other fields say ever after. To the method `slow`, and
+    for an answer that stalls, it does not answer; it sets `stalled`, and goes on when that is cleared.
     """
 
     url: str = ""
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b"{}"
+    first: list[Answer] = field(default_factory=list)
     heard: list[tuple[str, str, Mapping[str, str], bytes]] = field(default_factory=list)
     slow: str = ""
     stalled: threading.Event = field(default_factory=threading.Event)
@@ -176,16 +205,17 @@ def stub() -> Iterator[Stub]:
         def answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             told.heard.append((self.command, self.path, dict(self.headers), body))
-            if self.command == told.slow:
+            now = told.first.pop(0) if told.first else Answer(body=told.body, status=told.status)
+            if now.stalls or self.command == told.slow:
                 told.stalled.set()
                 while told.stalled.is_set():
                     time.sleep(0.01)
-            self.send_response(told.status)
-            for name, value in {"Content-Length": str(len(told.body)), **told.headers}.items():
+            self.send_response(now.status)
+            for name, value in {"Content-Length": str(len(now.body)), **told.headers}.items():
                 self.send_header(name, value)
             self.end_headers()
             with suppress(ConnectionError):
-                self.wfile.write(told.body)
+                self.wfile.write(now.body)
 
         do_GET = do_POST = answer  # noqa: N815 - the names that http.server looks for
 

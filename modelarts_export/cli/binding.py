@@ -37,6 +37,8 @@ def bound(command: Callable[..., None]) -> Callable[..., None]:
     bundles = {parameter.name: _bundle(parameter) for parameter in taken}
 
     def run(context: typer.Context, **values: Any) -> None:  # noqa: ANN401 - each option has its own type
+        shell: Shell = context.obj
+        shell.output.style = style(values, shell.environ)  # first: what is refused below has a style, too
         command(**{name: made(context, values) for name, (_, made) in bundles.items()})
 
     own = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
@@ -65,15 +67,13 @@ def _bundle(parameter: inspect.Parameter) -> tuple[list[inspect.Parameter], Made
     return [own], lambda _context, values: values[own.name]
 
 
-def _shell(context: typer.Context, values: Values) -> Shell:
-    """Give the output its style and return what the process has."""
+def _shell(context: typer.Context, _values: Values) -> Shell:
     shell: Shell = context.obj
-    shell.output.style = style(values, shell.environ)
     return shell
 
 
 def _session(context: typer.Context, values: Values) -> Session:
-    return Session(_shell(context, values), values)
+    return Session(context.obj, values)
 
 
 def _group(group: type[Any], _context: typer.Context, values: Values) -> Any:  # noqa: ANN401 - of that type

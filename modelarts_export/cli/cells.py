@@ -74,12 +74,12 @@ def of_tasks(tasks: Sequence[ExportTask]) -> list[dict[str, Cell]]:
 
 
 def whereabouts_of(task: ExportTask) -> str:
-    """Return where the export is that a task has made."""
-    params = _params(task)
+    """Return where the export is that a task has made; nothing when its path is not known."""
+    params, path = _params(task), _text(task.answer.get("path"))
     name, dataset_id = params.get("export_new_dataset_name"), task.found.get("new_dataset_id")
     if name:
         return f"the new dataset is {_text(name)}" + (f", with the ID {dataset_id}" if dataset_id else "")
-    return f"the export is in obs:/{_text(task.answer.get('path'))}"
+    return path and f"the export is in obs:/{path}"
 
 
 def failure_of(task: ExportTask) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from modelarts_export.cli.session import Session
 from modelarts_export.config import Settings
+from modelarts_export.errors import UnseenEndError
 from modelarts_export.outcomes import End, end_of, together
 from modelarts_export.task import TaskState
 from modelarts_export.waiting import Followed, Snapshot, WaitSettings
@@ -22,7 +23,7 @@ def raise_for(session: Session, seen: Sequence[Followed], ends: Sequence[End], s
     error = together(ends)
     if error is None:
         return
-    going_on = [each.task for each in seen if each.task.answer and not each.task.ended]
+    going_on = [each.task for each, end in zip(seen, ends, strict=True) if isinstance(end, UnseenEndError)]
     if going_on:
         resuming = f"wait for it with: {session.resuming(going_on, settings)}"
         error.hint = "; then ".join(filter(None, [error.hint, resuming]))

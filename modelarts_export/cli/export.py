@@ -54,13 +54,16 @@ def _export(order: Order, reuse: Reuse, wait: WaitSettings | None, session: Sess
     elif session.output.style.output == "id":
         session.output.submitted(task)
     else:
-        session.output.submitted(session.glance(order, task))
+        with session.resumable([task], order.settings):
+            task = session.glance(order, task)
+        session.output.submitted(task)
 
 
 def _follow(order: Order, task: ExportTask, wait: WaitSettings, session: Session) -> None:
-    seen = session.follow([task], wait, order.settings)
-    if isinstance(order.request, ToNewDataset):
-        name = order.request.export_params.export_new_dataset_name
-        seen = session.with_new_dataset(name, seen, order.settings)
+    with session.resumable([task], order.settings):
+        seen = session.follow([task], wait, order.settings)
+        if isinstance(order.request, ToNewDataset):
+            name = order.request.export_params.export_new_dataset_name
+            seen = session.with_new_dataset(name, seen, order.settings)
     session.output.task(seen[0].task)
     conclude(session, seen, wait, order.settings)

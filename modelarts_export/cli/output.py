@@ -81,7 +81,9 @@ class Output:
         """Say what a success has left, and what is strange about it."""
         if task.finished == 0:
             self.warn(f"export task {task.task_id} has exported no samples; check the filters of the request")
-        self.talk(cells.whereabouts_of(task), "hint")
+        whereabouts = cells.whereabouts_of(task)
+        if whereabouts:
+            self.talk(whereabouts, "hint")
 
     def accepted(self, task: ExportTask) -> None:
         """Tell the ID of a task the moment it is known."""
@@ -177,7 +179,7 @@ class Output:
             self._data([task.as_dict() for task in tasks])
         elif self._shows_tables and tasks:
             self._screen.write_table(cells.of_tasks(tasks))
-        elif not tasks:
+        if not tasks:
             self.talk("no export tasks")
 
     def request(self, url: str, body: Mapping[str, Any]) -> None:

@@ -1,7 +1,8 @@
 """What a command needs, built when first asked for: the lazy seam that keeps requests out of a start."""
 
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from modelarts_export.plan import Plan
     from modelarts_export.submission import Submission
 
+# What a command has to be told again to reach the same project, and what one that goes on with a wait has.
+_CONNECTION = tuple(each.name for each in declared(Settings))
+_RESUMED = (*_CONNECTION, *(each.name for each in declared(WaitSettings)), "any")
 _ONE_LOOK = WaitSettings(timeout=0.0, max_outage=0.0)
 _LOOK_UP = 30.0  # seconds
 _DATASET_VARIABLE = variable("dataset_id")
@@ -124,11 +128,7 @@ class Session:
         """Return a task as one look shows it, if the look works."""
         from modelarts_export.submission import look_at  # noqa: PLC0415 - see submit
 
-        try:
-            return look_at(self.client(order.settings), task, self.output)
-        except KeyboardInterrupt:
-            self.output.left_alone(self.resuming([task], order.settings))
-            raise
+        return look_at(self.client(order.settings), task, self.output)
 
     def _say_what_is_left(self, submission: "Submission", order: Order) -> None:
         if submission.task:
@@ -157,19 +157,24 @@ class Session:
     ) -> Snapshot:
         """Return the tasks as they are after a wait that the user can watch.
 
-        With `any_of_them` the first that has ended ends the wait. An interruption says how to go on.
+        With `any_of_them` the first that has ended ends the wait.
         """
         client, seen = self.client(settings), Snapshot()
+        with self.output.watching(wait.heartbeat) as watch:
+            for seen in follow(client, tasks, wait, timing=replace(TIMING, sleep=watch.sleep)):
+                watch.show(seen)
+                if any_of_them and any(each.task.ended for each in seen):
+                    break
+        return seen
+
+    @contextmanager
+    def resumable(self, tasks: Sequence[ExportTask], settings: Settings) -> Iterator[None]:
+        """Say how to go on when what is done about these tasks is interrupted."""
         try:
-            with self.output.watching(wait.heartbeat) as watch:
-                for seen in follow(client, tasks, wait, timing=replace(TIMING, sleep=watch.sleep)):
-                    watch.show(seen)
-                    if any_of_them and any(each.task.ended for each in seen):
-                        break
+            yield
         except KeyboardInterrupt:
             self.output.left_alone(self.resuming(tasks, settings))
             raise
-        return seen
 
     def with_new_dataset(self, name: str, seen: Snapshot, settings: Settings) -> Snapshot:
         """Return the task with the ID of the dataset that it made, if it succeeded; None when not found."""
@@ -188,16 +193,16 @@ class Session:
     def resuming(self, tasks: Sequence[ExportTask], settings: Settings) -> str:
         """Return the command that waits for these tasks of one dataset, with the flags that were given."""
         words = ["wait", tasks[0].dataset_id, *(task.task_id for task in tasks)]
-        return self._command(words, settings, Settings, WaitSettings)
+        return self._command(words, settings, _RESUMED)
 
     def _listing(self, order: Order) -> str:
         """Return the command that lists the tasks among which that of an order may be."""
-        return self._command(["list", order.dataset_id], order.settings, Settings)
+        return self._command(["list", order.dataset_id], order.settings, _CONNECTION)
 
-    def _command(self, words: Sequence[str], settings: Settings, *kinds: type[Any]) -> str:
-        """Return a command line with those of the flags given that are of these kinds."""
+    def _command(self, words: Sequence[str], settings: Settings, names: Sequence[str]) -> str:
+        """Return a command line with those of the flags of these names that were given."""
         flags = {**self._flags, "project_id": self._flags.get("project_id") or self._only_in_spec(settings)}
-        given = [(each.name, flags.get(each.name)) for kind in kinds for each in declared(kind)]
+        given = [(name, flags.get(name)) for name in names]
         said = [word for name, value in given if value not in (None, False) for word in _option(name, value)]
         return shlex.join(["modelarts-export", *words, *said])
 

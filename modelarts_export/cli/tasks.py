@@ -34,7 +34,8 @@ def status(dataset: Dataset, tasks: Tasks, session: Session, *, exit_status: Exi
 def wait(dataset: Dataset, tasks: Tasks, wait: WaitSettings, session: Session, *, any: Any_ = False) -> None:  # noqa: A002 - as the flag is called
     """Follow export tasks to their end."""
     followed = session.tasks(_dataset_id(dataset), _task_ids(tasks))
-    seen = session.follow(followed, wait, session.settings, any_of_them=any)
+    with session.resumable(followed, session.settings):
+        seen = session.follow(followed, wait, session.settings, any_of_them=any)
     deciding = _first_ended(seen) if any else seen
     shown = sorted(seen, key=lambda each: each not in deciding)
     session.output.tasks([each.task for each in shown if each.task.answer])

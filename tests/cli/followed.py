@@ -1,0 +1,36 @@
+"""What a server says of export tasks that are followed, and how to make some in a sandbox."""
+
+import json
+from typing import Any
+
+from tests.conftest import Answer, Cloud, Run
+
+NEW = "--path /b/in/ --new-dataset-name cats --new-dataset-work-path /b/work/"
+OFTEN = "--poll-interval 0.02s"
+ACCEPTED = Answer(body=b'{"task_id":"t1"}')
+
+
+def saying(status: str | None, task_id: str = "t1", **fields: Any) -> Answer:  # noqa: ANN401 - as JSON
+    """Return what the API shows of one task."""
+    return Answer(body=json.dumps({"task_id": task_id, "status": status, **fields}).encode())
+
+
+def listing(**statuses: str) -> Answer:
+    """Return what the API lists: a status for each task."""
+    tasks = [
+        {"task_id": name, "status": status, "update_time": 1_606_103_424_000 + place}
+        for place, (name, status) in enumerate(statuses.items())
+    ]
+    return Answer(body=json.dumps({"total_count": len(tasks), "export_tasks": tasks}).encode())
+
+
+def refusing(status: int, code: str) -> Answer:
+    """Return what the API says when it refuses."""
+    return Answer(body=json.dumps({"error_code": code, "error_msg": "no"}).encode(), status=status)
+
+
+def created(run: Run, cloud: Cloud, dataset: str = "sandbox-images", flags: str = "") -> str:
+    """Create an export task in a sandbox and return its ID."""
+    outcome = run(f"to-obs {dataset} --path /b/d/ -q -o id {flags}", **cloud.variables)
+    assert outcome.code == 0, outcome.err
+    return outcome.out.strip()

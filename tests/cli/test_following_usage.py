@@ -1,0 +1,122 @@
+"""Command lines about following tasks that are refused before anything is sent."""
+
+import json
+
+import pytest
+
+from modelarts_export.config import declared, flag
+from modelarts_export.waiting import WaitSettings
+from tests.conftest import Run, Stub
+
+OBS, NEW = (
+    "to-obs --path /b/d/",
+    "to-new-dataset --path /b/d/ --new-dataset-name n --new-dataset-work-path /b/w/",
+)
+LONG = "a" * 65
+BAD_LINES = [
+    ("wait abc t1 --timeout soon", "--timeout: 'soon' is not a duration, such as 90s, 20m or 2h"),
+    ("wait abc t1 --timeout -1", "--timeout: '-1' is not a duration"),
+    ("wait abc t1 --timeout ''", "--timeout: '' is not a duration"),
+    ("wait abc t1 --timeout 367d", "--timeout: '367d' is longer than a year"),
+    ("wait abc t1 --poll-interval 0", "--poll-interval: must be more than no time at all"),
+    ("wait abc t1 --poll-interval none", "--poll-interval: 'none' is not a duration"),
+    ("wait abc t1 --max-outage 5x", "--max-outage: '5x' is not a duration"),
+    ("wait abc t1 --heartbeat 0s", "--heartbeat: must be more than no time at all"),
+    ("wait abc t1 --require-samples -1", "--require-samples: '-1' is not a number of samples"),
+    ("wait abc t1 --require-samples 1.5", "--require-samples: '1.5' is not a number of samples"),
+    (f"{OBS} --wait --timeout soon", "--timeout: 'soon' is not a duration"),
+    ("wait", "Missing argument 'DATASET'"),
+    ("wait abc", "Missing argument 'TASK...'"),
+    ("status abc", "Missing argument 'TASK...'"),
+    ("list", "Missing argument 'DATASET'"),
+    ("wait a/c t1", "DATASET: 'a/c' is not an ID: 1 to 64 letters, digits, - and _"),
+    (f"status {LONG} t1", f"DATASET: '{LONG}' is not an ID"),
+    ("list ''", "DATASET: '' is not an ID"),
+    ("wait abc t1 t/2", "TASK: 't/2' is not an ID"),
+    ("status abc ..", "TASK: '..' is not an ID"),
+    ("status abc ''", "TASK: '' is not an ID"),
+    (f"status abc {LONG}", f"TASK: '{LONG}' is not an ID"),
+    ("list abc --status runing", "is not one of queued, running, failed, succeeded; did you mean running?"),
+    ("list abc --status queued,sucessed", "--status: 'sucessed' is not one of"),
+    ("list abc --status ''", "--status: '' is not one of"),
+    ("list abc --status queued,", "--status: '' is not one of"),
+    ("list abc --export-type serch", "is not one of labeled, unlabeled, all, search; did you mean search?"),
+    ("list abc --export-type 4", "--export-type: '4' is not one of"),
+    ("list abc --since yesterday", "--since: 'yesterday' is not a duration"),
+    ("list abc --limit 0", "--limit: '0' is not a number from 1"),
+    ("list abc --limit -3", "--limit: '-3' is not a number from 1"),
+    ("list abc --limit many", "--limit: 'many' is not a number from 1"),
+    ("list abc t1", "(t1)"),
+    ("wait abc t1 --exit-status", "No such option: --exit-status"),
+    ("status abc t1 --any", "No such option: --any"),
+    ("status abc t1 --timeout 1s", "No such option: --timeout"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("line", "words"), BAD_LINES)
+def test_what_is_refused(run: Run, stub: Stub, line: str, words: str) -> None:
+    """One clear message, and not a byte is sent."""
+    outcome = run(line, **stub.variables)
+    assert (outcome.code, outcome.out, stub.heard) == (2, "", [])
+    assert words in outcome.err
+
+
+@pytest.mark.parametrize("command", [OBS, NEW])
+@pytest.mark.parametrize("setting", [each.name for each in declared(WaitSettings)])
+def test_waiting_is_asked_for(run: Run, stub: Stub, command: str, setting: str) -> None:
+    """A flag about waiting is a mistake where nobody waits, also beside --no-wait."""
+    for line in (f"{command} {flag(setting)} 1", f"{command} {flag(setting)} 1 --no-wait"):
+        outcome = run(f"{line} -o json", **stub.variables)
+        error = json.loads(outcome.err)
+        assert (outcome.code, outcome.out, stub.heard) == (2, "", [])
+        assert error["error"] == f"{flag(setting)} is about waiting"
+        assert error["hint"] == "add --wait, or leave it out"
+
+
+@pytest.mark.parametrize(
+    ("stdin", "words"),
+    [
+        (b"", "stdin has no task IDs"),
+        (b" \n\n", "stdin has no task IDs"),
+        (b"t1\nt;2\n", "TASK: 't;2' is not an ID"),
+        (b"[]\n", "TASK: '[]' is not an ID"),
+        (b"t\xff\n", "<stdin>: not UTF-8 at byte 2"),
+    ],
+)
+@pytest.mark.parametrize("command", ["wait", "status"])
+def test_ids_from_stdin(run: Run, stub: Stub, command: str, stdin: bytes, words: str) -> None:
+    """An empty list is no reason to wait for nothing, and to call that a success."""
+    outcome = run(f"{command} abc -", stdin=stdin, **stub.variables)
+    assert (outcome.code, outcome.out, stub.heard) == (2, "", [])
+    assert words in outcome.err
+
+
+@pytest.mark.parametrize("line", ["wait abc t1", "status abc t1", "list abc"])
+@pytest.mark.parametrize(
+    ("lost", "code", "words"),
+    [
+        ("HUAWEICLOUD_SDK_SK", 4, "HUAWEICLOUD_SDK_SK"),
+        ("HUAWEICLOUD_SDK_PROJECT_ID", 2, "no project ID"),
+        ("MODELARTS_EXPORT_ENDPOINT", 2, "no endpoint"),
+    ],
+)
+def test_what_is_missing(run: Run, stub: Stub, line: str, lost: str, code: int, words: str) -> None:  # noqa: PLR0913, PLR0917
+    variables = {name: value for name, value in stub.variables.items() if name != lost}
+    outcome = run(line, **variables)
+    assert (outcome.code, outcome.out, stub.heard) == (code, "", [])
+    assert words in outcome.err
+
+
+def test_the_dataset_is_required(run: Run, stub: Stub) -> None:
+    """Its variable is for what is created; a task belongs to the dataset that is named beside it."""
+    assert "MODELARTS_EXPORT_DATASET_ID" in stub.variables
+    assert run("status t1", **stub.variables).code == 2
+    assert stub.heard == []
+
+
+def test_a_dry_run_does_not_wait(run: Run, stub: Stub) -> None:
+    """It shows the request, and sends nothing."""
+    outcome = run(f"{OBS} --dry-run --wait --timeout 1h -o json", **stub.variables)
+    assert outcome.code == 0
+    assert json.loads(outcome.out)["method"] == "POST"
+    assert stub.heard == []
