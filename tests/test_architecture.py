@@ -79,7 +79,7 @@ FLOORS = [
 ]
 LAZY = {
     *("cli.access", "cli.draft", "cli.explain", "cli.output", "cli.sandbox", "cli.screen", "cli.session"),
-    "cli.watch",
+    *("cli.ending", "cli.watch"),
 }
 LONGEST_FILE, LONGEST_FUNCTION, MEDIAN_FUNCTION = 300, 50, 10
 

@@ -18,8 +18,7 @@ from modelarts_export.cli.binding import bound
 from modelarts_export.cli.explain import explain
 from modelarts_export.cli.export import to_new_dataset, to_obs
 from modelarts_export.cli.output import Output, Style, style
-from modelarts_export.cli.sandbox import sandbox
-from modelarts_export.cli.sandbox_help import EPILOG
+from modelarts_export.cli.sandbox import SandboxCommand, sandbox
 from modelarts_export.cli.screen import Screen
 from modelarts_export.cli.session import Shell
 from modelarts_export.cli.specs import init, schema
@@ -47,7 +46,7 @@ app.command("validate")(bound(validate))
 app.command("init")(init)
 app.command("schema")(schema)
 app.command("explain", context_settings={"ignore_unknown_options": True})(bound(explain))
-app.command("sandbox", epilog=EPILOG, context_settings={"allow_interspersed_args": False})(sandbox)
+app.command("sandbox", cls=SandboxCommand, context_settings={"allow_interspersed_args": False})(sandbox)
 
 
 @app.callback(invoke_without_command=True)

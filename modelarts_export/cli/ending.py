@@ -1,25 +1,39 @@
-"""How a command that has waited ends: with a hint for each success, and with one error for all the rest."""
+"""How a command that has looked at tasks ends: a hint for each success, and one error for all the rest."""
 
 from collections.abc import Sequence
 
 from modelarts_export.cli.session import Session
 from modelarts_export.config import Settings
-from modelarts_export.errors import UnseenEndError
-from modelarts_export.outcomes import End, end_of, together
+from modelarts_export.errors import ModelArtsExportError, UnseenEndError
 from modelarts_export.task import TaskState
-from modelarts_export.waiting import Followed, Snapshot, WaitSettings
+from modelarts_export.waiting import Snapshot, WaitSettings
+
+Ends = Sequence[ModelArtsExportError | None]
 
 
 def conclude(session: Session, seen: Snapshot, wait: WaitSettings, settings: Settings) -> None:
     """Say where the exports are. Raises the error that the tasks stand for together, if they do for one."""
+    from modelarts_export.outcomes import end_of  # noqa: PLC0415 - with the table of the API's error codes
+
     for each in seen:
         if each.task.state is TaskState.SUCCESSED:
             session.output.exported(each.task)
-    raise_for(session, seen, [end_of(each, require_samples=wait.require_samples) for each in seen], settings)
+    ends = [end_of(each, require_samples=wait.require_samples) for each in seen]
+    _raise_for(session, seen, ends, settings)
 
 
-def raise_for(session: Session, seen: Sequence[Followed], ends: Sequence[End], settings: Settings) -> None:
+def conclude_look(session: Session, seen: Snapshot, *, exit_status: bool) -> None:
+    """Raise the error that stands for what could not be seen, and with `exit_status` for the states, too."""
+    from modelarts_export.outcomes import end_of, trouble_of  # noqa: PLC0415 - see conclude
+
+    ends = [trouble_of(each) or (end_of(each) if exit_status else None) for each in seen]
+    _raise_for(session, seen, ends, session.settings)
+
+
+def _raise_for(session: Session, seen: Snapshot, ends: Ends, settings: Settings) -> None:
     """Raise the error that these ends make together, if they do; it names the command that waits on."""
+    from modelarts_export.outcomes import together  # noqa: PLC0415 - see conclude
+
     error = together(ends)
     if error is None:
         return

@@ -11,19 +11,19 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from modelarts_export.cli.output import Output, Style
 from modelarts_export.cli.session import Shell
 from modelarts_export.config import PREFIX, declared, duration, variable
 from modelarts_export.credentials import FAMILIES
 from modelarts_export.errors import InvalidInputError, ModelArtsExportError
-from modelarts_export.sandbox.fault_words import read
-from modelarts_export.sandbox.faults import ALL, Fault, Faults
 
 if TYPE_CHECKING:
+    from modelarts_export.sandbox.faults import Faults
     from modelarts_export.sandbox.server import Sandbox
 
 # Beside what credential sources read: a command in the sandbox must not meet the real cloud.
@@ -48,6 +48,17 @@ FaultSeed = Annotated[
 ]
 
 
+class SandboxCommand(TyperCommand):
+    """A command whose help ends with tables that no other command needs."""
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - of the vendored Click
+        """Write the tables."""
+        from modelarts_export.cli.sandbox_help import end_of_help  # noqa: PLC0415 - only this help has them
+
+        self.epilog = end_of_help()
+        super().format_epilog(ctx, formatter)
+
+
 def sandbox(  # noqa: PLR0913 - Typer reads an option from each
     context: typer.Context,
     command: Command = None,
@@ -66,7 +77,7 @@ def sandbox(  # noqa: PLR0913 - Typer reads an option from each
     shell: Shell = context.obj
     with _naming("--task-duration"):
         seconds = duration(task_duration)
-    faults = Faults(_going_wrong(fault or [], latency), chance=random.Random(fault_seed))  # noqa: S311 - no secret
+    faults = _going_wrong(fault or [], latency, fault_seed)
     with _serving(port, seconds, faults) as box:
         if command:
             with tempfile.TemporaryDirectory(prefix="modelarts-export-") as empty:
@@ -76,11 +87,15 @@ def sandbox(  # noqa: PLR0913 - Typer reads an option from each
         signal.pause()
 
 
-def _going_wrong(words: Sequence[str], latency: str) -> list[Fault]:
+def _going_wrong(words: Sequence[str], latency: str, seed: int | None) -> "Faults":
+    from modelarts_export.sandbox.fault_words import read  # noqa: PLC0415 - see _serving
+    from modelarts_export.sandbox.faults import ALL, Fault, Faults  # noqa: PLC0415
+
     with _naming("--fault"):
         faults = [read(each, duration) for each in words]
     with _naming("--latency"):
-        return [*faults, Fault(kind="late", on=frozenset({ALL}), lasts=duration(latency))]
+        late = Fault(kind="late", on=frozenset({ALL}), lasts=duration(latency))
+    return Faults([*faults, late], chance=random.Random(seed))  # noqa: S311 - no secret
 
 
 @contextlib.contextmanager
@@ -92,7 +107,7 @@ def _naming(option: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _serving(port: int, task_duration: float, faults: Faults) -> Iterator["Sandbox"]:
+def _serving(port: int, task_duration: float, faults: "Faults") -> Iterator["Sandbox"]:
     from modelarts_export.sandbox.server import Sandbox  # noqa: PLC0415 - only this command needs a server
 
     try:

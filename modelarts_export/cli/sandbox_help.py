@@ -41,20 +41,14 @@ def _kinds() -> Iterator[tuple[str, str]]:
         yield name, " ".join([kind.description, *needed, *taken])
 
 
-EPILOG = "\n\n".join(
-    [
-        _paragraph(
-            "Datasets, by ID:",
-            [(name, behaviour.description) for name, behaviour in BUILT_IN.items()],
-            f"A path in the bucket {MISSING_BUCKET} is refused with 400, ModelArts.4311.",
-        ),
-        _paragraph(
-            "Kinds of a FAULT, which is KIND[:KEY=VALUE,...]:",
-            _kinds(),
-            _TURNS,
-        ),
+def end_of_help() -> str:
+    """Return the end of the help of `sandbox`."""
+    datasets = [(name, behaviour.description) for name, behaviour in BUILT_IN.items()]
+    missing = f"A path in the bucket {MISSING_BUCKET} is refused with 400, ModelArts.4311."
+    paragraphs = (
+        _paragraph("Datasets, by ID:", datasets, missing),
+        _paragraph("Kinds of a FAULT, which is KIND[:KEY=VALUE,...]:", _kinds(), _TURNS),
         _paragraph("Keys:", ((f"{key}={form}", meaning) for key, (form, meaning) in KEYS.items())),
         _paragraph("Such as:", _EXAMPLES),
-    ]
-)
-"""The end of the help of `sandbox`."""
+    )
+    return "\n\n".join(paragraphs)

@@ -6,13 +6,12 @@ from typing import Annotated
 
 import typer
 
-from modelarts_export.cli.ending import conclude, raise_for
+from modelarts_export.cli.ending import conclude, conclude_look
 from modelarts_export.cli.selection import Selection
 from modelarts_export.cli.session import Session
 from modelarts_export.errors import InvalidInputError
 from modelarts_export.field_types import identifier
 from modelarts_export.files import STDIN, read_text
-from modelarts_export.outcomes import end_of, trouble_of
 from modelarts_export.waiting import Snapshot, WaitSettings
 
 Dataset = Annotated[str, typer.Argument(metavar="DATASET", help="ID of the dataset")]
@@ -27,8 +26,7 @@ def status(dataset: Dataset, tasks: Tasks, session: Session, *, exit_status: Exi
     """Show export tasks as the API sees them now."""
     seen = session.look(session.tasks(_dataset_id(dataset), _task_ids(tasks)))
     session.output.tasks([each.task for each in seen if each.task.answer])
-    ends = [trouble_of(each) or (end_of(each) if exit_status else None) for each in seen]
-    raise_for(session, seen, ends, session.settings)
+    conclude_look(session, seen, exit_status=exit_status)
 
 
 def wait(dataset: Dataset, tasks: Tasks, wait: WaitSettings, session: Session, *, any: Any_ = False) -> None:  # noqa: A002 - as the flag is called
