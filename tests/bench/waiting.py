@@ -1,0 +1,138 @@
+"""What it costs to wait: calls a round, CPU seconds an hour, and memory that does not grow.
+
+    python tests/bench/waiting.py
+
+Ten hours are waited for tasks of ten datasets, in simulated time but over real HTTP, which takes minutes: a
+sandbox in a process of its own lives by the clock of the client, so that the CPU seconds are those of the
+client alone. None of the tasks ends meanwhile. Nothing is asserted, as machines are noisy.
+"""
+
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from modelarts_export.auth import TokenAuth
+from modelarts_export.client import Client
+from modelarts_export.config import Settings
+from modelarts_export.credentials import Token
+from modelarts_export.request import ToNewDataset, ToObs
+from modelarts_export.task import ExportTask
+from modelarts_export.timing import Timing
+from modelarts_export.transport import Transport
+from modelarts_export.waiting import WaitSettings, follow
+
+HOUR = 3600.0
+DURATION = 100 * HOUR  # of a task, so that none ends
+SERVER = f"""\
+import json, sys
+from modelarts_export.sandbox.server import Sandbox
+
+now = 1.6e9
+with Sandbox(clock=lambda: now, task_duration={DURATION}) as sandbox:
+    known = {{"url": sandbox.url, "project": sandbox.project_id, "token": sandbox.token}}
+    print(json.dumps(known), flush=True)
+    for line in sys.stdin:
+        now += float(line)
+        print(flush=True)
+"""
+TO_OBS = ToObs.model_validate({"path": "/b/out/"})
+
+
+class Tally:
+    """Counts calls."""
+
+    calls = 0
+
+    def add(self, _: object) -> None:
+        """Hear of a call."""
+        self.calls += 1
+
+
+@dataclass(kw_only=True)
+class World:
+    """A client, the calls that it made, and the time by which it and the server live."""
+
+    client: Client
+    orders: IO[str]
+    answers: IO[str]
+    tally: Tally
+    now: float = 0.0
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass, for the server too."""
+        self.now += seconds
+        print(seconds, file=self.orders, flush=True)
+        self.answers.readline()
+
+    def datasets(self) -> list[str]:
+        """Return ten datasets: three that a sandbox has, and seven that exports have made."""
+        for index in range(7):
+            made = {
+                "export_new_dataset_name": f"new-{index}",
+                "export_new_dataset_work_path": f"/b/work/{index}/",
+            }
+            request = ToNewDataset.model_validate({"path": "/b/in/", "export_params": made})
+            self.client.create("sandbox-images", request)
+        self.sleep(DURATION)
+        new = [self.client.dataset_named(f"new-{index}") for index in range(7)]
+        return ["sandbox-images", "sandbox-failing", "sandbox-slow", *filter(None, new)]
+
+    def wait(self, tasks: list[ExportTask]) -> None:
+        """Wait for ten hours, and print what that costs."""
+        timing = Timing(clock=lambda: self.now, sleep=self.sleep, chance=random.Random(1))
+        begun, cpu, calls = self.now, time.process_time(), self.tally.calls
+        rounds, after_one = 0, 0.0
+        for _ in follow(self.client, tasks, WaitSettings(timeout=10 * HOUR), timing=timing):
+            rounds += 1
+            if not after_one and self.now - begun >= HOUR:
+                after_one = resident()
+        cpu, calls = time.process_time() - cpu, self.tally.calls - calls
+        print(f"{len(tasks):,} tasks: {calls / rounds:.1f} calls a round, {rounds / 10:.0f} rounds an hour")
+        print(f"  {cpu / 10:.2f} CPU seconds an hour")
+        print(f"  {after_one:.1f} MiB after 1 h, {resident():.1f} MiB after 10 h")
+
+
+def resident() -> float:
+    """Return the memory of this process in MiB."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1024**2
+
+
+@contextmanager
+def world() -> Iterator[World]:
+    """Serve from a process of its own."""
+    command = [sys.executable, "-c", SERVER]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, text=True, stdin=pipe, stdout=pipe) as server:
+        assert server.stdin
+        assert server.stdout
+        known = json.loads(server.stdout.readline())
+        tally = Tally()
+        transport = Transport(
+            known["url"], TokenAuth(Token(token=known["token"])), Settings(), on_call=tally.add
+        )
+        client = Client(transport, known["project"])
+        yield World(client=client, tally=tally, orders=server.stdin, answers=server.stdout)
+        server.kill()
+
+
+def bench() -> None:
+    """Print the figures."""
+    for number in (1, 100, 1000):
+        with world() as made:
+            datasets = made.datasets()
+            tasks = [made.client.create(datasets[index % 10], TO_OBS) for index in range(number)]
+            made.sleep(DURATION / 9)  # until most of them run, and tell their samples
+            made.wait(tasks)
+
+
+if __name__ == "__main__":
+    bench()
