@@ -17,7 +17,7 @@ MODULES = {".".join(path.relative_to(PACKAGE).with_suffix("").parts): path for p
 # Who may use a library; the patterns are those of a shell.
 ONLY_IN = {
     "typer": ["cli.*"],
-    "rich": ["cli.bars", "cli.screen"],
+    "rich": ["cli.bars", "cli.screen", "cli.tables"],
     "requests": ["auth", "connection", "exchange", "silence", "transport"],
     "urllib3": ["connection", "exchange", "silence", "transport"],
     "yaml": ["strict_yaml", "cli.output"],
@@ -37,7 +37,7 @@ FLOORS = [
     ["cli.progress"],
     ["cli.conditions", "cli.cells"],
     ["cli.screen"],
-    ["outcomes"],
+    ["cli.tables", "outcomes"],
     ["submission", "waiting"],
     ["patience", "reconciliation", "reuse"],
     ["rounds"],

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rich.box import Box
     from rich.console import Console, RenderableType
     from rich.live import Live
-    from rich.table import Table
+    from rich.text import Text
 
 # A row of a table: what it is, the value, and a style of rich for the value.
 Row = tuple[str, str, str]
@@ -79,20 +79,18 @@ class Screen:
 
     def write_rows(self, rows: Sequence[Row]) -> None:
         """Write a table of names and values to stdout: in a box on a terminal, aligned text elsewhere."""
-        clean = [(name, self._clean(value), style) for name, value, style in rows]
-        thing = _boxed(clean, self._box()) if self._stdout.isatty() else _aligned(clean)
-        self.write(self._rendered(self._stdout, thing, soft_wrap=False))
+        from modelarts_export.cli.tables import beside_names  # noqa: PLC0415 - see _console
+
+        facts = {name: self._cell((value, style)) for name, value, style in rows}
+        self.write(self._rendered(self._stdout, beside_names(facts, self._box()), soft_wrap=False))
 
     def write_table(self, rows: Sequence[Mapping[str, Cell]]) -> None:
         """Write a row for each mapping, with its keys as heading; a key without any value is left out."""
+        from modelarts_export.cli.tables import in_rows  # noqa: PLC0415 - see _console
+
         names = [name for name in rows[0] if any(_text_and_style(row[name])[0] for row in rows)]
-        table = _table(self._box() if self._stdout.isatty() else None)
-        for name in names:
-            table.add_column(
-                name.removesuffix("_id").upper(), overflow="fold", no_wrap=not self._stdout.isatty()
-            )
-        for row in rows:
-            table.add_row(*(self._cell(row[name]) for name in names))
+        cells = [{name.removesuffix("_id").upper(): self._cell(row[name]) for name in names} for row in rows]
+        table = in_rows(cells, self._box(), self._console(self._stdout, StringIO()).width)
         self.write(_unpadded(self._rendered(self._stdout, table, soft_wrap=False)))
 
     def say(self, line: str, kind: str = "") -> None:
@@ -159,7 +157,7 @@ class Screen:
         except OSError:
             _forget_the_rest(self._stderr)
 
-    def _cell(self, cell: Cell) -> "RenderableType":
+    def _cell(self, cell: Cell) -> "Text":
         from rich.text import Text  # noqa: PLC0415 - see _console
 
         text, style = _text_and_style(cell)
@@ -189,10 +187,12 @@ class Screen:
             highlight=False,
         )
 
-    def _box(self) -> "Box":
-        """Return the lines of a box, of the kind that the encoding of stdout has."""
+    def _box(self) -> "Box | None":
+        """Return the lines of a box on a terminal, of the kind that its encoding has; none elsewhere."""
         from rich import box  # noqa: PLC0415 - see _console
 
+        if not self._stdout.isatty():
+            return None
         return box.ROUNDED if self.can_show("\u256d\u2502") else box.ASCII
 
     def _has_colour(self, stream: TextIO) -> bool:
@@ -224,35 +224,9 @@ def _labelled(kind: str, text: str) -> "RenderableType":
     return Text.assemble((f"{kind}:", _STYLES[kind]), " ", text) if kind else Text(text)
 
 
-def _boxed(rows: Sequence[Row], box: "Box") -> "RenderableType":
-    from rich.table import Table  # noqa: PLC0415 - see Screen._console
-    from rich.text import Text  # noqa: PLC0415
-
-    table = Table(box=box, show_header=False)
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value, style in rows:
-        table.add_row(name, Text(value, style))
-    return table
-
-
-def _table(box: "Box | None") -> "Table":
-    from rich.table import Table  # noqa: PLC0415 - see Screen._console
-
-    return Table(box=box, pad_edge=box is not None, header_style="bold")
-
-
 def _unpadded(text: str) -> str:
     """Drop the blanks that fill the last column."""
     return "".join(line.rstrip() + "\n" for line in text.splitlines())
-
-
-def _aligned(rows: Sequence[Row]) -> "RenderableType":
-    from rich.text import Text  # noqa: PLC0415 - see Screen._console
-
-    width = max(len(name) for name, _, _ in rows)
-    lines = (Text.assemble(name.ljust(width + 2), (value, style)) for name, value, style in rows)
-    return Text("\n").join(lines)
 
 
 def _forget_the_rest(stream: TextIO) -> None:

@@ -3,7 +3,12 @@
 import io
 from typing import TYPE_CHECKING
 
+from rich import box
+from rich.console import Console
+from rich.text import Text
+
 from modelarts_export.cli.screen import Screen
+from modelarts_export.cli.tables import in_rows
 from modelarts_export.text import Scrubber
 
 if TYPE_CHECKING:
@@ -33,3 +38,19 @@ def test_cells_have_styles_where_there_is_colour() -> None:
     ]
     assert "\x1b[34mrunning\x1b[0m" in written(FORCE_COLOR="1", TERM="xterm-256color")
     assert "\x1b" not in written(FORCE_COLOR="1", NO_COLOR="1")
+
+
+def wide(columns: int) -> list[str]:
+    """Return a table of a task with a long path as a terminal of so many columns shows it."""
+    rows = [Text("rF9NNoB56k5rtYKg2Y7"), Text("/bucket/a/long/path/to/a/directory/")]
+    cells = [dict(zip(("TASK", "PATH"), rows, strict=True))]
+    console = Console(file=io.StringIO(), width=columns, color_system=None)
+    console.print(in_rows(cells, box.ASCII, columns))
+    return console.file.getvalue().splitlines()  # type: ignore[attr-defined] # the StringIO from above
+
+
+def test_a_table_that_is_too_wide() -> None:
+    """The widest column is folded, and where that is not enough, each row has a box of its own."""
+    assert "rF9NNoB56k5rtYKg2Y7 | /bucket/a/long/path/to/a/directory/ |" in "\n".join(wide(80))
+    assert [line.count("rF9NNoB56k5rtYKg2Y7") for line in wide(60) if "TASK" not in line].count(1) == 1
+    assert any(line.startswith("| TASK | rF9NNoB56k5rtYKg2Y7") for line in wide(40))
