@@ -44,9 +44,9 @@ def wide(columns: int) -> list[str]:
     """Return a table of a task with a long path as a terminal of so many columns shows it."""
     rows = [Text("rF9NNoB56k5rtYKg2Y7"), Text("/bucket/a/long/path/to/a/directory/")]
     cells = [dict(zip(("TASK", "PATH"), rows, strict=True))]
-    console = Console(file=io.StringIO(), width=columns, color_system=None)
-    console.print(in_rows(cells, box.ASCII, columns))
-    return console.file.getvalue().splitlines()  # type: ignore[attr-defined] # the StringIO from above
+    page = io.StringIO()
+    Console(file=page, width=columns, color_system=None).print(in_rows(cells, box.ASCII, columns))
+    return page.getvalue().splitlines()
 
 
 def test_a_table_that_is_too_wide() -> None:
