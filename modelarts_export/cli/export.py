@@ -1,6 +1,6 @@
 """The commands that create an export task."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -24,11 +24,7 @@ def to_obs(
     dry_run: DryRun = False,
 ) -> None:
     """Create an export task that writes the dataset to an OBS directory."""
-    order = session.order(draft)
-    if dry_run:
-        session.output.request(order.url, order.request.body())
-    else:
-        _export(order, reuse, wait, session)
+    _export(draft, reuse, wait, session, dry_run=dry_run)
 
 
 def to_new_dataset(
@@ -40,23 +36,29 @@ def to_new_dataset(
     dry_run: DryRun = False,
 ) -> None:
     """Create an export task that makes a new dataset."""
+    _export(draft, reuse, wait, session, dry_run=dry_run)
+
+
+def _export(
+    draft: Draft[Any], reuse: Reuse, wait: WaitSettings | None, session: Session, *, dry_run: bool
+) -> None:
     order = session.order(draft)
     if dry_run:
         session.output.request(order.url, order.request.body())
-    else:
-        _export(order, reuse, wait, session)
-
-
-def _export(order: Order, reuse: Reuse, wait: WaitSettings | None, session: Session) -> None:
+        return
     task = session.submit(order, reuse)
     if wait:
         _follow(order, task, wait, session)
-    elif session.output.style.output == "id":
-        session.output.submitted(task)
     else:
-        with session.resumable([task], order.settings):
-            task = session.glance(order, task)
-        session.output.submitted(task)
+        session.output.submitted(_glance(order, task, session))
+
+
+def _glance(order: Order, task: ExportTask, session: Session) -> ExportTask:
+    """Return the task with its status, unless nobody wants to see it."""
+    if session.output.style.output == "id":
+        return task
+    with session.resumable([task], order.settings):
+        return session.glance(order, task)
 
 
 def _follow(order: Order, task: ExportTask, wait: WaitSettings, session: Session) -> None:
