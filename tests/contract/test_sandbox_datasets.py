@@ -1,88 +1,29 @@
 """The datasets that a sandbox starts with: what each does, and what is refused, by a clock set by hand."""
 
-import http.client
-import json
-import random
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from modelarts_export.sandbox.datasets import (
     BUILT_IN,
-    DATASET_ID,
-    MISSING_BUCKET,
-    RUNNING_LIMIT,
     Behaviour,
     built_in,
 )
-from modelarts_export.sandbox.server import Sandbox
-
-START = 1_606_103_424.0
-DURATION = 100.0
-TO_OBS: dict[str, Any] = {"path": "/b/out/", "export_type": 3, "export_params": {"sample_state": ""}}
-DATASET_NAMES = [*BUILT_IN]
-
-NO_VERSION = (400, "ModelArts.4353")
-NO_BUCKET = (400, "ModelArts.4311")
-NAME_TAKEN = (400, "ModelArts.4351")
-WORK_PATH_TAKEN = (400, "ModelArts.4364")
-BUSY = (400, "ModelArts.4409")
-DENIED = (403, "ModelArts.0112")
-NO_EXPORT = (501, "ModelArts.4383")
-ACCEPTED = (200, None)
-
-
-@dataclass(kw_only=True)
-class World:
-    """A sandbox whose clock is set by its age; both times are in seconds."""
-
-    age: float = 0
-    task_duration: float = DURATION
-    sandbox: Sandbox = field(init=False)
-    connection: http.client.HTTPConnection = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Make the sandbox, still to be started, and connect with the first call."""
-        chance = random.Random(7)  # noqa: S311 - IDs, not secrets
-        self.sandbox = Sandbox(
-            task_duration=self.task_duration, clock=lambda: START + self.age, chance=chance
-        )
-        self.connection = http.client.HTTPConnection(self.sandbox.url.removeprefix("http://"), timeout=10)
-
-    def call(self, method: str, target: str = "", body: bytes | None = None) -> tuple[int, dict[str, Any]]:
-        """Send a request to a target below the project's datasets and return status and parsed body."""
-        target = f"/v2/{self.sandbox.project_id}/datasets{target}"
-        self.connection.request(method, target, body=body, headers={"X-Auth-Token": self.sandbox.token})
-        reply = self.connection.getresponse()
-        return reply.status, json.loads(reply.read())
-
-    def create(
-        self, dataset: str = DATASET_ID, body: dict[str, Any] | None = None
-    ) -> tuple[tuple[int, str | None], str]:
-        """Try to create an export task; return status and error code, and task ID or error message."""
-        status, reply = self.call("POST", f"/{dataset}/export-tasks", json.dumps(body or TO_OBS).encode())
-        assert reply.keys() in ({"task_id"}, {"error_code", "error_msg"})
-        return (status, reply.get("error_code")), reply.get("task_id") or reply["error_msg"]
-
-    def outcome(
-        self, dataset: str = DATASET_ID, body: dict[str, Any] | None = None
-    ) -> tuple[int, str | None]:
-        """Try to create an export task; return status and error code."""
-        return self.create(dataset, body)[0]
-
-    def task(self, dataset: str, task_id: str) -> dict[str, Any]:
-        """Return a task as it is shown."""
-        status, task = self.call("GET", f"/{dataset}/export-tasks/{task_id}")
-        assert status == 200
-        return task
-
-    def listed(self, query: str = "") -> list[str]:
-        """Return the names of the datasets, the newest first."""
-        status, page = self.call("GET", f"?limit=100{query}")
-        assert (status, page["total_number"]) == (200, len(page["datasets"]))
-        return [dataset["dataset_name"] for dataset in page["datasets"]]
+from tests.contract.dataset_world import (
+    ACCEPTED,
+    BUSY,
+    DATASET_NAMES,
+    DENIED,
+    DURATION,
+    NAME_TAKEN,
+    NO_EXPORT,
+    START,
+    TO_OBS,
+    World,
+    to_new_dataset,
+)
 
 
 @pytest.fixture
@@ -91,15 +32,6 @@ def world() -> Iterator[World]:
     with world.sandbox:
         yield world
         world.connection.close()
-
-
-def to_new_dataset(name: str = "copy", work_path: str = "/b/work/", **top: object) -> dict[str, Any]:
-    params = {
-        "export_dest": "NEW_DATASET",
-        "export_new_dataset_name": name,
-        "export_new_dataset_work_path": work_path,
-    }
-    return {"path": "/b/in/", "export_type": 3, "export_params": params, **top}
 
 
 def test_each_dataset_is_described_in_one_sentence() -> None:
@@ -244,92 +176,3 @@ def test_what_a_slow_export_makes_comes_late_and_is_as_any(world: World) -> None
     _, task_id = world.create(new["dataset_id"])
     world.age += DURATION
     assert world.task(new["dataset_id"], task_id)["status"] == "SUCCESSED"
-
-
-def test_the_busy_dataset_takes_one_task_at_a_time(world: World) -> None:
-    """Who queues gets in; the others of the account do not notice."""
-    _, page = world.call("GET", "/sandbox-busy/export-tasks")
-    first = page["export_tasks"][0]
-    assert (page["total_count"], first["status"], first["export_type"]) == (1, "INIT", 3)
-    for age, outcome in [(0, BUSY), (999, BUSY), (1000, ACCEPTED), (1099, BUSY), (1100, ACCEPTED)]:
-        world.age = age
-        assert world.outcome("sandbox-busy") == outcome
-        assert world.outcome() == ACCEPTED
-    assert world.task("sandbox-busy", first["task_id"])["status"] == "SUCCESSED"
-
-
-def test_no_other_dataset_has_a_task_at_first(world: World) -> None:
-    for name in set(BUILT_IN) - {"sandbox-busy"}:
-        assert world.call("GET", f"/{name}/export-tasks")[1] == {"total_count": 0, "export_tasks": []}
-
-
-def test_running_tasks_are_limited_by_dataset(world: World) -> None:
-    """Tasks that ended do not count."""
-    assert {world.outcome() for _ in range(RUNNING_LIMIT)} == {ACCEPTED}
-    assert world.outcome() == BUSY
-    assert world.outcome("sandbox-failing") == ACCEPTED
-    world.age = DURATION
-    assert world.outcome() == ACCEPTED
-
-
-@pytest.mark.parametrize(
-    ("dataset", "version", "outcome"),
-    [
-        ("sandbox-images", "sandbox-v1", ACCEPTED),
-        ("sandbox-images", "sandbox-v2", NO_VERSION),
-        ("sandbox-images", "sandbox-v", NO_VERSION),
-        ("sandbox-images", "", NO_VERSION),
-        ("sandbox-slow", "sandbox-v1", NO_VERSION),
-    ],
-)
-def test_a_version_must_be_one_of_the_datasets(
-    world: World, dataset: str, version: str, outcome: tuple[int, str | None]
-) -> None:
-    assert world.outcome(dataset, {**TO_OBS, "version_id": version}) == outcome
-
-
-@pytest.mark.parametrize(
-    ("body", "outcome"),
-    [
-        (TO_OBS | {"path": f"/{MISSING_BUCKET}/out/"}, NO_BUCKET),
-        (TO_OBS | {"path": f"/{MISSING_BUCKET}-2/out/"}, ACCEPTED),
-        (TO_OBS | {"path": f"/b/{MISSING_BUCKET}/"}, ACCEPTED),
-        (to_new_dataset(path="/missing-bucket/in/"), NO_BUCKET),
-        (to_new_dataset(work_path="/missing-bucket/work/"), NO_BUCKET),
-        # What is a work path only when there is a new dataset is not looked at.
-        (TO_OBS | {"export_params": {"export_new_dataset_work_path": "/missing-bucket/work/"}}, ACCEPTED),
-    ],
-)
-def test_a_bucket_must_exist(world: World, body: dict[str, Any], outcome: tuple[int, str | None]) -> None:
-    assert world.outcome(body=body) == outcome
-
-
-@pytest.mark.parametrize("age", [0, 50, 100])
-def test_a_work_path_is_taken_from_the_start(world: World, age: float) -> None:
-    world.create(body=to_new_dataset("copy", "/b/work/"))
-    world.age = age
-    assert world.outcome(body=to_new_dataset("other", "/b/work/")) == WORK_PATH_TAKEN
-    assert world.outcome(body=to_new_dataset("copy", "/b/work/")) == NAME_TAKEN
-    assert world.outcome(body=to_new_dataset("other", "/b/work/other/")) == ACCEPTED
-
-
-@pytest.mark.parametrize("dataset", BUILT_IN)
-def test_names_and_work_paths_of_the_first_datasets_are_taken(world: World, dataset: str) -> None:
-    work_path = world.call("GET", f"/{dataset}")[1]["work_path"]
-    assert world.outcome(body=to_new_dataset("copy", work_path)) == WORK_PATH_TAKEN
-    assert world.outcome(body=to_new_dataset(dataset)) == NAME_TAKEN
-
-
-@pytest.mark.parametrize(
-    ("body", "outcome"),
-    [
-        ({"version_id": "none"}, NO_VERSION),
-        ({"path": "/missing-bucket/out/"}, NO_BUCKET),
-        (to_new_dataset("sandbox-images"), NAME_TAKEN),
-    ],
-)
-def test_nobody_waits_for_what_is_refused_anyway(
-    world: World, body: dict[str, Any], outcome: tuple[int, str | None]
-) -> None:
-    """No document tells an order; this one keeps a queueing client from waiting in vain."""
-    assert world.outcome("sandbox-busy", TO_OBS | body) == outcome

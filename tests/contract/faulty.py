@@ -1,0 +1,74 @@
+"""A sandbox whose clock is set by hand and whose faults are chosen, asked in plain HTTP."""
+
+import http.client
+import json
+import random
+from dataclasses import dataclass, field
+from typing import Any
+
+from modelarts_export.config import duration
+from modelarts_export.sandbox.exchange import Reply, Request
+from modelarts_export.sandbox.fault_words import read
+from modelarts_export.sandbox.faults import Faults
+from modelarts_export.sandbox.server import Sandbox
+
+START = 1_606_103_424.0
+BODY = b'{"path": "/test-obs/out/"}'
+
+
+@dataclass(kw_only=True)
+class World:
+    """A sandbox whose clock is `now`, in epoch seconds, and what was said to it."""
+
+    now: float = START
+    seen: list[tuple[Request, Reply]] = field(default_factory=list)
+    sandbox: Sandbox = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make the sandbox, still to be started."""
+        chance = random.Random(7)  # noqa: S311 - IDs, not secrets
+        self.sandbox = Sandbox(
+            task_duration=100.0,
+            clock=lambda: self.now,
+            chance=chance,
+            observe=lambda request, reply: self.seen.append((request, reply)),
+        )
+
+    def go_wrong(self, *words: str) -> None:
+        """Let these faults happen from now on, and no others."""
+        self.sandbox.gateway.faults = Faults(read(each, duration) for each in words)
+
+    @property
+    def tasks(self) -> str:
+        """The path of the first dataset's export tasks."""
+        return f"/v2/{self.sandbox.project_id}/datasets/{self.sandbox.dataset_id}/export-tasks"
+
+    @property
+    def created(self) -> int:
+        """How many tasks there are, whatever is shown of them."""
+        return len(self.sandbox.gateway.cloud.tasks(self.sandbox.dataset_id))
+
+    def connect(self) -> http.client.HTTPConnection:
+        """Return a connection that is made with the first request."""
+        return http.client.HTTPConnection(self.sandbox.url.removeprefix("http://"), timeout=10)
+
+    def ask(
+        self, method: str, target: str = "", body: bytes | None = None
+    ) -> tuple[http.client.HTTPResponse, bytes]:
+        """Send a request with the token, by a connection of its own, and return reply and body."""
+        connection = self.connect()
+        try:
+            headers = {"X-Auth-Token": self.sandbox.token}
+            connection.request(method, target or self.tasks, body=body, headers=headers)
+            reply = connection.getresponse()
+            return reply, reply.read()
+        finally:
+            connection.close()
+
+    def create(self) -> tuple[http.client.HTTPResponse, bytes]:
+        """Ask for a task."""
+        return self.ask("POST", body=BODY)
+
+    def shown(self, target: str = "") -> dict[str, Any]:
+        """Return what a look shows."""
+        return dict(json.loads(self.ask("GET", target)[1]))
