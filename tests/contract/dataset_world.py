@@ -1,4 +1,4 @@
-"""A sandbox without sockets whose clock is set by hand, and what it answers."""
+"""A sandbox whose clock is set by hand, and what it answers over HTTP."""
 
 import http.client
 import json
