@@ -1,7 +1,7 @@
 """The settings and credentials in force, and the client that is made of them when first asked for."""
 
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from modelarts_export import credentials, trace
@@ -55,7 +55,7 @@ class Access:
         if settings.insecure and not settings.ca_bundle:
             self._output.warn("TLS certificates are not verified")
         auth, project_id = self._identified(keys, settings)
-        transport = Transport(settings.base_url, auth, settings, on_call=self._on_call)
+        transport = Transport(settings.base_url, auth, settings, on_call=partial(_tell, self._output))
         return Client(transport, project_id)
 
     def _identified(self, keys: credentials.Credentials, settings: Settings) -> "tuple[Auth, str]":
@@ -64,7 +64,9 @@ class Access:
         from modelarts_export.iam import sign_in  # noqa: PLC0415
 
         if isinstance(keys, credentials.Password):
-            auth, project_id = sign_in(keys, settings, on_call=self._on_call, on_token=self._output.learn)
+            auth, project_id = sign_in(
+                keys, settings, on_call=partial(_tell, self._output), on_token=self._output.learn
+            )
             return auth, _known(project_id)
         project_id = _known(settings.project_id)
         return auth_for(keys, project_id), project_id
@@ -73,12 +75,12 @@ class Access:
     def _source(self) -> credentials.Source | None:
         return credentials.winning(self._environ)
 
-    def _on_call(self, call: trace.Call) -> None:
-        self._output.debug(trace.lines(call))
-        request = f" request {call.request_id}" if call.request_id else ""
-        self._output.call(
-            f"{call.method} {call.url} {call.status or 'no reply'} {call.seconds:.2f}s{request}"
-        )
+
+def _tell(output: Output, call: trace.Call) -> None:
+    """Tell of a call; no method of Access, which would hold its own clients, and their sockets, for long."""
+    output.debug(trace.lines(call))
+    request = f" request {call.request_id}" if call.request_id else ""
+    output.call(f"{call.method} {call.url} {call.status or 'no reply'} {call.seconds:.2f}s{request}")
 
 
 def _known(project_id: str | None) -> str:

@@ -1,6 +1,7 @@
 """What the end of a wait for one task is worth: the exit code, the result on stdout, and what to do next."""
 
 import json
+import time
 
 import pytest
 
@@ -111,6 +112,14 @@ def test_a_timeout_of_nothing_is_one_look(run: Run, stub: Stub) -> None:
 
 def test_no_timeout_at_all(run: Run, stub: Stub) -> None:
     assert waited(run, stub, saying("RUNNING"), DONE, flags="--timeout none").code == 0
+
+
+def test_looks_are_as_frequent_as_was_asked_for(run: Run, stub: Stub) -> None:
+    """Left alone, five pauses would take more than six seconds."""
+    begun = time.monotonic()
+    assert waited(run, stub, *[saying("RUNNING")] * 5, DONE).code == 0
+    assert len(stub.heard) == 6
+    assert time.monotonic() - begun < 3.0
 
 
 def test_an_outage_that_passes(run: Run, stub: Stub) -> None:
