@@ -86,8 +86,8 @@ class Submission:
         self._request = request
         self._reuse = reuse or Reuse()
         self._client, self._settings, self._listener = desk.client, desk.settings, desk.listener
-        self._traffic, self._timing = desk.traffic, replace(desk.timing, sleep=self._sleep)
-        self._sleep_of_the_desk = desk.timing.sleep
+        self._halt = _Halt(desk.timing.sleep)
+        self._traffic, self._timing = desk.traffic, replace(desk.timing, sleep=self._halt.sleep)
         self._ledger = Ledger(
             client=desk.client, dataset_id=dataset_id, body=request.body(), timing=self._timing
         )
@@ -99,7 +99,6 @@ class Submission:
             tell=desk.listener.talk,
         )
         self._is_under_way = False
-        self._halted = False
         self._doubtful: Moment | None = None  # just before the first send of which nobody knows the end
         self._sent_again = False
 
@@ -110,7 +109,7 @@ class Submission:
 
     def halt(self) -> None:
         """Let nothing new begin; what is on its way comes to its end. May be called from any thread."""
-        self._halted = True
+        self._halt.called = True
 
     def run(self) -> ExportTask:
         """Return the task that was created, found again or adopted.
@@ -154,7 +153,7 @@ class Submission:
         """Return what a call returns, made again while its trouble passes and nothing was accepted."""
         while True:
             self._traffic.pass_gate(self._timing)
-            self._go_on()
+            self._halt.check()
             try:
                 return call()
             except TemporaryError as error:
@@ -221,12 +220,20 @@ class Submission:
             request_id=error.request_id,
         )
 
-    def _sleep(self, seconds: float) -> None:
-        self._sleep_of_the_desk(seconds)
-        self._go_on()
 
-    def _go_on(self) -> None:
-        if self._halted:
+class _Halt:
+    """Ends what sleeps, or is about to begin, once it was called."""
+
+    def __init__(self, sleep: Callable[[float], None]) -> None:
+        self.called = False
+        self._sleep = sleep
+
+    def sleep(self, seconds: float) -> None:
+        self._sleep(seconds)
+        self.check()
+
+    def check(self) -> None:
+        if self.called:
             raise KeyboardInterrupt
 
 

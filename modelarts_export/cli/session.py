@@ -204,7 +204,9 @@ class Session:
         flags = {**self._flags, "project_id": self._flags.get("project_id") or self._only_in_spec(settings)}
         given = [(name, flags.get(name)) for name in names]
         said = [word for name, value in given if value not in (None, False) for word in _option(name, value)]
-        return shlex.join(["modelarts-export", *words, *said])
+        name, *ids = words
+        dashed = any(each.startswith("-") for each in ids)
+        return shlex.join(["modelarts-export", name, *([*said, "--", *ids] if dashed else [*ids, *said])])
 
     def _only_in_spec(self, settings: Settings) -> str | None:
         return None if settings.project_id == self.settings.project_id else settings.project_id

@@ -65,5 +65,6 @@ class _Run(threading.Thread):
 
     def result(self) -> "ExportTask":
         if self._returned is None:
-            raise self._raised or RuntimeError("the submission has not ended")
+            raised, self._raised = self._raised, None  # its traceback holds this thread, and open sockets
+            raise raised or RuntimeError("the submission has not ended")
         return self._returned
