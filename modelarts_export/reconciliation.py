@@ -1,6 +1,7 @@
 """Finding one's own task in the server's list, which is the only ledger: the API has no idempotency key."""
 
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +39,8 @@ class Moment:
 class Ledger:
     """The list of a dataset's tasks, in which the task of one request may be.
 
-    `known` has the IDs of the tasks that were there before the request was sent, where anybody looked.
+    `known` has the IDs of the tasks that were there before the request was sent, where anybody looked, and
+    `taken` those of tasks that this process knows already, for this request or an earlier one.
     """
 
     client: "Client"
@@ -46,6 +48,7 @@ class Ledger:
     body: Mapping[str, Any] = field(repr=False)
     timing: Timing
     known: frozenset[str] | None = None
+    taken: AbstractSet[str] = frozenset()
 
     def look(self, sent: Moment) -> tuple[ExportTask, ...]:
         """Return the tasks that may have come of a request, the one created nearest its sending first.
@@ -64,8 +67,8 @@ class Ledger:
         return tuple(sorted(tasks.values(), key=lambda task: found[task.task_id]))
 
     def _strangers(self, page: "TaskPage") -> Iterable[ExportTask]:
-        """Yield what fits the request and was not there before."""
-        known = self.known or frozenset()
+        """Yield what fits the request, was not there before and is nobody's yet."""
+        known = (self.known or frozenset()) | self.taken
         if page.date is None and self.known is None:
             raise TemporaryError("the server does not tell the time, so that new tasks look like old ones")
         return (task for task in page.tasks if task.task_id not in known and may_be(self.body, task))

@@ -99,6 +99,7 @@ class Submission:
             tell=desk.listener.talk,
         )
         self._is_under_way = False
+        self._taken: set[str] = set()
         self._doubtful: Moment | None = None  # just before the first send of which nobody knows the end
         self._sent_again = False
 
@@ -117,7 +118,8 @@ class Submission:
         Raises what Client.create raises, UnknownOutcomeError once a send of which nobody knows the end was
         followed by no task, and KeyboardInterrupt after halt.
         """
-        with self._traffic.turn(self.dataset_id, self._request.path), self._patience.place:
+        with self._traffic.turn(self.dataset_id, self._request.path) as taken, self._patience.place:
+            self._taken, self._ledger = taken, replace(self._ledger, taken=taken)
             return self._adopted() or self._created()
 
     def _adopted(self) -> ExportTask | None:
@@ -132,6 +134,7 @@ class Submission:
             self._listener.warn(note)
         if choice.task:
             self.task = choice.task
+            self._taken.add(self.task.task_id)
             self._listener.adopted(choice.task)
         return choice.task
 
@@ -171,6 +174,7 @@ class Submission:
         except ModelArtsExportError:
             self._is_under_way = False
             raise
+        self._taken.add(self.task.task_id)
         self._listener.accepted(self.task)
         return self.task
 
@@ -192,6 +196,7 @@ class Submission:
 
     def _found(self, found: tuple[ExportTask, ...]) -> ExportTask:
         self.task = found[0]
+        self._taken.update(each.task_id for each in found)
         self._listener.found(self.task)
         if len(found) > 1:
             ids = ", ".join(task.task_id for task in found)
@@ -208,8 +213,8 @@ class Submission:
             self._listener.warn(f"whether it was accepted twice could not be found out: {error}")
             return
         for twin in found:
-            if twin.task_id != task.task_id:
-                self._listener.warn(f"export tasks {task.task_id} and {twin.task_id} are the same export")
+            self._taken.add(twin.task_id)
+            self._listener.warn(f"export tasks {task.task_id} and {twin.task_id} are the same export")
 
     def _unknown(self, error: ModelArtsExportError, why: str) -> UnknownOutcomeError:
         return UnknownOutcomeError(

@@ -15,13 +15,20 @@ class Traffic:
         """Let everybody pass."""
         self._lock = threading.Lock()
         self._turns: defaultdict[tuple[str, ...], threading.Lock] = defaultdict(threading.Lock)
+        self._taken: defaultdict[tuple[str, ...], set[str]] = defaultdict(set)
         self._closed_until = 0.0
 
     @contextmanager
-    def turn(self, dataset_id: str, path: str) -> Iterator[None]:
-        """Let exports of one dataset to one path run one after another: each could be taken for the other."""
+    def turn(self, dataset_id: str, path: str) -> Iterator[set[str]]:
+        """Let exports of one dataset to one path run one after another: each could be taken for the other.
+
+        Yields the IDs of the tasks that came of those before, none of which can be that of the next; whoever
+        has the turn adds to them.
+        """
         with self._lock_of("path", dataset_id, path):
-            yield
+            with self._lock:
+                taken = self._taken[dataset_id, path]
+            yield taken
 
     @contextmanager
     def queue(self, dataset_id: str) -> Iterator[None]:

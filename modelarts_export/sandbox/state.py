@@ -117,8 +117,9 @@ class Cloud:
         """Return the datasets, the newest first; that of an export is there once its task succeeded."""
         now = self._clock()
         with self._lock:
-            ended = [task for task in reversed(self._tasks) if task.status(now) == "SUCCESSED"]
-        return [*(task.new_dataset for task in ended if task.new_dataset), *self._built_in]
+            makers = [task for task in reversed(self._tasks) if task.new_dataset]
+        made = [task.new_dataset for task in makers if task.new_dataset and task.status(now) == "SUCCESSED"]
+        return [*made, *self._built_in]
 
     def dataset(self, dataset_id: str) -> Dataset | Refusal:
         """Return a dataset, or the refusal of an unknown ID."""

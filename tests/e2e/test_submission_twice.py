@@ -1,0 +1,55 @@
+"""Two exports of one dataset to one path in one process: each has a task of its own."""
+
+from modelarts_export.config import Settings
+from modelarts_export.reuse import Reuse
+from modelarts_export.task import ExportTask
+from tests.e2e.world import CALM, Meeting, World
+
+LOST = Meeting(words=("drop:accepted=yes",))
+NEVER_CAME = Meeting(words=("drop:accepted=no",))
+
+
+def test_the_task_of_the_one_before_is_not_ours() -> None:
+    """It is a second old and just what we ask for, but this process knows whose it is."""
+    world = World(posts=[CALM, NEVER_CAME])
+    desk = world.desk(Settings())
+    first, second = world.submit(desk), world.submit(desk)
+    assert isinstance(first, ExportTask)
+    assert isinstance(second, ExportTask)
+    assert {first.task_id, second.task_id} == world.tasks
+    assert len(world.tasks) == 2
+
+
+def test_nor_is_one_that_it_found_again() -> None:
+    """A task that came of a lost reply is as much its own as one of which it was told."""
+    world = World(posts=[LOST, LOST])
+    desk = world.desk(Settings())
+    for _ in range(2):
+        world.submit(desk)
+    assert set(world.told) == world.tasks
+    assert len(world.tasks) == 2
+
+
+def test_nor_is_its_twin() -> None:
+    """The first export has two tasks, as one was not shown in time; the second has a third."""
+    hidden = Meeting(words=("lag:for=1h",))
+    world = World(posts=[LOST, CALM, NEVER_CAME], looks=[hidden])
+    desk = world.desk(Settings(reconcile_timeout=0))
+    first, second = world.submit(desk), world.submit(desk)
+    assert isinstance(first, ExportTask)
+    assert isinstance(second, ExportTask)
+    assert len(world.tasks) == 3
+    twin = next(iter(world.tasks - {first.task_id, second.task_id}))
+    assert world.warnings == [f"export tasks {first.task_id} and {twin} are the same export"]
+
+
+def test_nor_is_one_that_it_adopted() -> None:
+    """Whoever made it, it was there before."""
+    world = World(posts=[NEVER_CAME])
+    there = world.plant("/bucket/out/", age=1)
+    desk = world.desk(Settings())
+    world.submit(desk, reuse=Reuse(reuse_running=True))
+    task = world.submit(desk)
+    assert world.told[0] == there
+    assert isinstance(task, ExportTask)
+    assert task.task_id != there

@@ -1,0 +1,220 @@
+"""A world without sockets: one sandbox, three clocks, and calls that meet what they are told to.
+
+Time passes only when a call takes some, somebody sleeps or a clock is set.
+"""
+
+import io
+import json
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.response import HTTPResponse
+
+from modelarts_export.auth import TokenAuth
+from modelarts_export.client import Client
+from modelarts_export.config import Settings, duration
+from modelarts_export.credentials import Token
+from modelarts_export.errors import ModelArtsExportError
+from modelarts_export.request import ToObs
+from modelarts_export.reuse import Reuse
+from modelarts_export.sandbox.access import Credentials
+from modelarts_export.sandbox.datasets import DATASET_ID
+from modelarts_export.sandbox.exchange import Fate, Reply, Request
+from modelarts_export.sandbox.fault_words import read
+from modelarts_export.sandbox.faults import refuses
+from modelarts_export.sandbox.gateway import Gateway
+from modelarts_export.sandbox.identity import Identity
+from modelarts_export.submission import Desk, Submission
+from modelarts_export.task import ExportTask
+from modelarts_export.timing import Timing
+from modelarts_export.transport import Transport
+
+REQUEST = ToObs(path="/bucket/out/")
+_PROJECT = "0123"
+_TOKEN = "any"
+_IAM = Identity(user_name="", password="", domain_name="", project_id=_PROJECT, project_name="")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Meeting:
+    """What one call meets: faults, in the sandbox's words, and what happens just before it.
+
+    `takes` is in seconds, half of it on the way there. `foreign` is the path of a task that another host
+    creates. `suspended` is for how long this machine slept, and `set_by` by how much its wall clock is put
+    forward; with `halt` nothing new is to begin.
+    """
+
+    words: tuple[str, ...] = ()
+    takes: float = 0.2
+    foreign: str = ""
+    suspended: float = 0.0
+    set_by: float = 0.0
+    halt: bool = False
+
+
+CALM = Meeting()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """A call that was made: when, what it met, and what came of it.
+
+    `created` is the task that it made, and `shown` has the IDs that it brought; None when it brought no list,
+    or none that tells the time.
+    """
+
+    method: str
+    met: Meeting
+    began: float
+    ended: float
+    created: str | None
+    shown: frozenset[str] | None
+
+
+class World(HTTPAdapter):
+    """Everything outside a submission; it is the listener as well."""
+
+    def __init__(self, posts: Sequence[Meeting] = (), looks: Sequence[Meeting] = ()) -> None:
+        """Let the calls meet these, one after the other, and be calm afterwards."""
+        super().__init__()
+        self.mono, self.wall, self.server = 1000.0, 1.8e9, 1.8e9 + 0.7
+        self._left = {"POST": list(posts), "GET": list(looks)}
+        self.calls: list[Call] = []
+        self.slept: list[float] = []
+        self.told: list[str] = []
+        self.warnings: list[str] = []
+        self.foreign: list[str] = []
+        self.under_way: Submission | None = None
+        self._gateway = Gateway(
+            credentials=Credentials(access_key="", secret_key="", token=_TOKEN, project_id=_PROJECT),
+            iam=_IAM,
+            clock=lambda: self.server,
+            chance=random.Random(0),  # noqa: S311 - made-up IDs
+            task_duration=3600,
+        )
+
+    def desk(self, settings: Settings) -> Desk:
+        """Return a desk in this world."""
+        transport = Transport("https://world", TokenAuth(Token(token=_TOKEN)), settings)
+        transport.mount(self)
+        timing = Timing(
+            clock=lambda: self.mono,
+            wall=lambda: self.wall,
+            sleep=self.sleep,
+            chance=random.Random(0),  # noqa: S311 - it spreads load
+        )
+        return Desk(client=Client(transport, _PROJECT), settings=settings, listener=self, timing=timing)
+
+    def submit(self, desk: Desk, *, reuse: Reuse | None = None) -> "ExportTask | ModelArtsExportError | None":
+        """Return the task of a submission of REQUEST, or its error; None when it was interrupted."""
+        self.under_way = Submission(desk, DATASET_ID, REQUEST, reuse=reuse)
+        try:
+            return self.under_way.run()
+        except ModelArtsExportError as error:
+            return error
+        except KeyboardInterrupt:
+            return None
+
+    def plant(self, path: str, *, age: float = 0.0) -> str:
+        """Let another host have created a task so long ago, in seconds, and return its ID."""
+        body = {**REQUEST.body(), "path": path}
+        task_id = self._gateway.cloud.plant(DATASET_ID, body, age=age).task_id
+        self.foreign.append(task_id)
+        return task_id
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass for all clocks."""
+        self.mono, self.wall, self.server = (each + seconds for each in (self.mono, self.wall, self.server))
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass, and remember for how long."""
+        self.slept.append(seconds)
+        self.pass_time(seconds)
+
+    def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:  # noqa: ANN401 - as HTTPAdapter has it
+        """Let a call meet what is next for it."""
+        left = self._left[str(request.method)]
+        met = left.pop(0) if left else CALM
+        self._happens_before(met)
+        began, before = self.mono, self.tasks
+        self.pass_time(met.takes / 2)
+        reply = self._reply(request, met)
+        self.pass_time(met.takes / 2 + (reply.delay if reply else 0.0))
+        call = Call(
+            method=str(request.method),
+            met=met,
+            began=began,
+            ended=self.mono,
+            created=next(iter(self.tasks - before), None),
+            shown=_shown(reply) if reply and request.method == "GET" else None,
+        )
+        self.calls.append(call)
+        return self._delivered(request, reply)
+
+    def _happens_before(self, met: Meeting) -> None:
+        if met.foreign:
+            self.plant(met.foreign)
+        self.wall += met.suspended + met.set_by
+        self.server += met.suspended
+        if met.halt and self.under_way:
+            self.under_way.halt()
+
+    @property
+    def tasks(self) -> frozenset[str]:
+        """The IDs of all tasks that there are."""
+        return frozenset(task.task_id for task in self._gateway.cloud.tasks(DATASET_ID))
+
+    def _reply(self, request: requests.PreparedRequest, met: Meeting) -> Reply | None:
+        """Return what the sandbox says; None when the connection is closed before the request is taken."""
+        strike = {fault.aspect: fault for fault in (read(words, duration) for words in met.words)}
+        if refuses(strike):
+            return None
+        taken: Any = request.body
+        url = urlsplit(str(request.url))
+        asked = Request(
+            method=str(request.method),
+            target=f"{url.path}?{url.query}",
+            headers={name: str(value) for name, value in request.headers.items()},
+            body=taken.read() if taken else b"",
+        )
+        return self._gateway.answer(asked, strike)
+
+    def _delivered(self, request: requests.PreparedRequest, reply: Reply | None) -> requests.Response:
+        """Return a reply as requests does, or raise what it raises."""
+        if reply is not None and reply.fate is Fate.DROPPED and reply.delay:
+            raise requests.ReadTimeout from TimeoutError("timed out")
+        if reply is None or reply.fate is Fate.DROPPED:
+            raise requests.ConnectionError from ConnectionResetError("reset by the server")
+        body = reply.body[: reply.cut_at] if reply.fate is Fate.CUT else reply.body
+        raw = HTTPResponse(
+            io.BytesIO(body), headers=reply.headers, status=reply.status, preload_content=False
+        )
+        return self.build_response(request, raw)
+
+    def accepted(self, task: ExportTask) -> None:
+        """Keep the ID."""
+        self.told.append(task.task_id)
+
+    found = adopted = accepted
+
+    def unseen(self, error: ModelArtsExportError) -> None:
+        """Nobody looks here."""
+
+    def talk(self, line: str) -> None:
+        """Nobody listens here."""
+
+    def warn(self, line: str) -> None:
+        """Keep the line."""
+        self.warnings.append(line)
+
+
+def _shown(reply: Reply) -> frozenset[str] | None:
+    """Return the IDs in a list that arrives as a whole, with the time."""
+    if reply.status != 200 or reply.fate is not Fate.DELIVERED or "Date" not in reply.headers:
+        return None
+    return frozenset(task["task_id"] for task in json.loads(reply.body)["export_tasks"])
