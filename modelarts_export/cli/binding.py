@@ -73,7 +73,9 @@ def _shell(context: typer.Context, values: Values) -> Shell:
 
 
 def _session(context: typer.Context, values: Values) -> Session:
-    return Session(_shell(context, values), values)
+    session = Session(_shell(context, values), values)
+    context.call_on_close(session.close)
+    return session
 
 
 def _group(group: type[Any], _context: typer.Context, values: Values) -> Any:  # noqa: ANN401 - of that type
