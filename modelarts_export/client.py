@@ -29,6 +29,10 @@ class Client:
         self._transport = transport
         self._project_id = project_id
 
+    def close(self) -> None:
+        """Close the connections that nobody uses now."""
+        self._transport.close()
+
     def unseen(self, dataset_id: str, task_id: str) -> ExportTask:
         """Return a task of which nothing is known but its ID."""
         return self._task(dataset_id, task_id, {})

@@ -131,7 +131,7 @@ def failure(reply: Reply) -> ModelArtsExportError:
     kind = _error_for(row.kind, changing=reply.changing)
     error = kind(
         _sentence(row, words, code, reply),
-        hint=look_before_resending(reply.url) if kind is UnknownOutcomeError else hint_for(row, words),
+        hint="" if kind is UnknownOutcomeError else hint_for(row, words),  # a submission knows what to do
         error_code=code,
         http_status=reply.status,
         request_id=reply.request_id,
@@ -161,11 +161,6 @@ def kind_of(reply: Reply) -> Kind | None:
     if reply.succeeded and not any(True for _ in _said(reply.fields)):
         return None
     return judge(reply.status, _code_and_words(reply)[0]).kind
-
-
-def look_before_resending(url: str) -> str:
-    """Return what to do when a task may have been created: the list call shows it."""
-    return f"do not submit it again before you have looked for it with the list call: GET {url}?limit=100"
 
 
 def _error_for(kind: Kind, *, changing: bool) -> type[ModelArtsExportError]:

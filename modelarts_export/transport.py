@@ -61,6 +61,10 @@ class Transport:
         if not self._verify:
             disable_warnings(InsecureRequestWarning)  # who asked for it was told once, by the command
 
+    def close(self) -> None:
+        """Close the connections that nobody uses now; a call opens them anew."""
+        self._session.close()
+
     def mount(self, adapter: HTTPAdapter) -> None:
         """Speak through this adapter from now on."""
         for scheme in ("http://", "https://"):
@@ -97,7 +101,7 @@ class Transport:
             secret=secret,
         )
         if self._clock() - self._last_use > _FRESH:
-            self._session.close()  # what is sent on a dead connection may have arrived, for all we know
+            self.close()  # what is sent on a dead connection may have arrived, for all we know
         return self._call(exchange)
 
     def _call(self, exchange: Exchange) -> Reply:

@@ -23,6 +23,12 @@ from modelarts_export.sandbox.exchange import Reply, Request
 from modelarts_export.sandbox.server import Sandbox
 
 DEAD_PROXY = "http://127.0.0.1:9"
+IMPATIENT = {
+    "MODELARTS_EXPORT_MAX_RETRIES": "0",
+    "MODELARTS_EXPORT_QUEUE_TIMEOUT": "0",
+    "MODELARTS_EXPORT_RECONCILE_TIMEOUT": "0",
+}
+"""Settings for tests that are not about patience: each trouble ends a submission after one look."""
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
 _KEPT = (
     "PATH",
@@ -70,13 +76,15 @@ def _is_here(host: str) -> bool:
 
 @pytest.fixture(autouse=True)
 def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Start each test, and its subprocesses, without settings, with an empty HOME and with dead proxies."""
+    """Start each test, and its subprocesses, impatient, with an empty HOME and with dead proxies."""
     for name in set(os.environ) - set(_KEPT):
         if not name.startswith("PYTEST_"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path))
     for name in PROXIES:
         monkeypatch.setenv(name, DEAD_PROXY)
+    for name, value in IMPATIENT.items():
+        monkeypatch.setenv(name, value)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -45,6 +45,11 @@ class Access:
             self._clients[settings.project_id] = self._new_client(settings)
         return self._clients[settings.project_id]
 
+    def close(self) -> None:
+        """Hang up, rather than leave that to the end of the process."""
+        for client in self._clients.values():
+            client.close()
+
     def _new_client(self, settings: Settings) -> "Client":
         from modelarts_export.client import Client  # noqa: PLC0415 - requests is loaded from here on
         from modelarts_export.transport import Transport  # noqa: PLC0415

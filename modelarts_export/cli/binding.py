@@ -73,7 +73,9 @@ def _shell(context: typer.Context, _values: Values) -> Shell:
 
 
 def _session(context: typer.Context, values: Values) -> Session:
-    return Session(context.obj, values)
+    session = Session(context.obj, values)
+    context.call_on_close(session.close)
+    return session
 
 
 def _group(group: type[Any], _context: typer.Context, values: Values) -> Any:  # noqa: ANN401 - of that type

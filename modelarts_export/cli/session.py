@@ -90,6 +90,10 @@ class Session:
         self._flags = flags
         self._access = Access(shell.output, shell.environ, flags)
 
+    def close(self) -> None:
+        """Hang up, when the command has ended."""
+        self._access.close()
+
     def order(self, draft: Draft[Any]) -> Order:
         """Return what is to be sent, and warn of what may be wrong with it.
 
