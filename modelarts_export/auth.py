@@ -13,9 +13,9 @@ from modelarts_export.errors import AccessError
 from modelarts_export.signing import DATE_FORMAT, authorization, canonical_request, signature
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_TOKEN = "X-Auth-Token"  # noqa: S105 - the name of a header
 # Enough to be safe and few enough that a proxy's changes do no harm; only x-sdk-date must be signed
 # (.github/API.md, section 6.1).
-_TOKEN = "X-Auth-Token"  # noqa: S105 - the name of a header
 _SIGNED = ("content-type", "host", "x-project-id", "x-sdk-date", "x-security-token")
 
 
