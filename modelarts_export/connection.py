@@ -31,6 +31,13 @@ class DeadlineAdapter(HTTPAdapter):
         super().__init__(max_retries=0)
         self._response = partial(_TimedResponse, clock=clock)
 
+    def close(self) -> None:
+        """Close what nobody uses now; urllib3 leaves that to the garbage collector, which may come late."""
+        for manager in (self.poolmanager, *self.proxy_manager.values()):
+            for key in manager.pools.keys():  # noqa: SIM118 - the container refuses to be iterated
+                manager.pools[key].close()
+        super().close()
+
     def get_connection_with_tls_context(
         self,
         request: PreparedRequest,

@@ -27,6 +27,8 @@ from modelarts_export.errors import (
 )
 from modelarts_export.text import to_json, unescaped
 
+LOOK_FIRST = "look before you submit it again: modelarts-export list DATASET"
+"""What to do when a task may have been created; whoever knows the flags that were given says it with them."""
 # What is shown of an error that is no JSON, such as a proxy's page: it ends between words, as half a secret
 # would not be found by whoever replaces secrets.
 _BEGINNING = re.compile(r"(?s).{0,500}(?!\S)")
@@ -131,7 +133,7 @@ def failure(reply: Reply) -> ModelArtsExportError:
     kind = _error_for(row.kind, changing=reply.changing)
     error = kind(
         _sentence(row, words, code, reply),
-        hint="" if kind is UnknownOutcomeError else hint_for(row, words),  # a submission knows what to do
+        hint=LOOK_FIRST if kind is UnknownOutcomeError else hint_for(row, words),
         error_code=code,
         http_status=reply.status,
         request_id=reply.request_id,

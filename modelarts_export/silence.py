@@ -13,13 +13,16 @@ from modelarts_export.errors import (
     UnknownOutcomeError,
 )
 from modelarts_export.exchange import Exchange
+from modelarts_export.replies import LOOK_FIRST
 
 
 def no_reply(error: Exception, exchange: Exchange) -> ModelArtsExportError:
     """Return what it means that an exchange ended with this: whether anything can have come of it."""
     reason = _reason(error)
     if exchange.arrived:
-        unknown = UnknownOutcomeError(f"the request was sent, but no usable reply came: {reason}")
+        unknown = UnknownOutcomeError(
+            f"the request was sent, but no usable reply came: {reason}", hint=LOOK_FIRST
+        )
         unknown.given_up = exchange.response is None and _is_cut(error)
         return unknown
     host = urlsplit(exchange.url).netloc

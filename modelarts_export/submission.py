@@ -30,6 +30,7 @@ from modelarts_export.errors import (
 )
 from modelarts_export.patience import Patience
 from modelarts_export.reconciliation import Ledger, Moment, search
+from modelarts_export.replies import LOOK_FIRST
 from modelarts_export.request import ExportRequest
 from modelarts_export.reuse import Reuse, choose
 from modelarts_export.task import ExportTask
@@ -219,7 +220,7 @@ class Submission:
     def _unknown(self, error: ModelArtsExportError, why: str) -> UnknownOutcomeError:
         return UnknownOutcomeError(
             f"{error}; {why}",
-            hint=f"look before you submit it again: modelarts-export list {self.dataset_id}",
+            hint=LOOK_FIRST.replace("DATASET", self.dataset_id),
             error_code=error.error_code,
             http_status=error.http_status,
             request_id=error.request_id,

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from modelarts_export.sandbox.server import Sandbox
 
 # Beside what credential sources read: a command in the sandbox must not meet the real cloud.
+_PATIENCE = ("max_retries", "reconcile_timeout", "queue_timeout")
 _FOREIGN = (*FAMILIES, PREFIX)
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "ftp_proxy")
 _LOOK_UP = 0.2  # seconds
@@ -163,8 +164,9 @@ def environment(box: "Sandbox", environ: Mapping[str, str], *, config_home: str)
 
 
 def _is_foreign(name: str) -> bool:
-    how_to_show = {variable(setting.name) for setting in declared(Style)}
-    return name not in how_to_show and (name.startswith(_FOREIGN) or name.lower() in _PROXIES)
+    style = (setting.name for setting in declared(Style))
+    own = map(variable, (*style, *_PATIENCE))
+    return name not in own and (name.startswith(_FOREIGN) or name.lower() in _PROXIES)
 
 
 def _own_directory() -> Path:

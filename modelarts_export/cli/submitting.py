@@ -35,8 +35,8 @@ def submitted(submission: "Submission", alarm: Alarm) -> "ExportTask":
     that, too.
     """
     run = _Run(submission.run)
-    run.start()
     try:
+        run.start()  # which waits for the thread, and may be interrupted when the request is on its way
         run.ended.wait()
     except KeyboardInterrupt:
         submission.halt()

@@ -12,7 +12,7 @@ import pytest
 
 from modelarts_export.sandbox.datasets import BUILT_IN
 from modelarts_export.sandbox.faults import CALLS, KEYS, KINDS
-from tests.conftest import DEAD_PROXY
+from tests.conftest import DEAD_PROXY, IMPATIENT
 
 PROGRAM = [sys.executable, "-m", "modelarts_export"]
 SAMPLES = Path(__file__).parent.parent.parent / "sample-configs"
@@ -103,8 +103,8 @@ def test_the_main_job_whatever_the_environment_is_full_of(command: str, foreign:
 
 
 def test_nothing_foreign_reaches_the_command() -> None:
-    """Every variable is the sandbox's own, or gone; only how things are shown is kept."""
-    shown = {"MODELARTS_EXPORT_OUTPUT": "json", "MODELARTS_EXPORT_QUIET": "1"}
+    """Every variable is the sandbox's own, or gone; only how things are shown, and how patiently, is kept."""
+    shown = {"MODELARTS_EXPORT_OUTPUT": "json", "MODELARTS_EXPORT_QUIET": "1", **IMPATIENT}
     dump = "import json, os; print(json.dumps(dict(os.environ)))"
     done = sandbox(sys.executable, "-c", dump, **FOREIGN, **shown)
     seen = json.loads(done.stdout)

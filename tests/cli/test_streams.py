@@ -58,25 +58,6 @@ def test_a_full_stderr_does_not_change_the_exit_code(cloud: Cloud, line: str, co
     assert in_bash(command, **cloud.variables).returncode == code
 
 
-@pytest.mark.parametrize(
-    ("slow", "words"),
-    [("POST", "the request may have left, and a task been accepted"), ("GET", "export task t1 was accepted")],
-)
-@pytest.mark.parametrize("quiet", ["", "-q -o json"])
-def test_ctrl_c_in_mid_submission(stub: Stub, slow: str, words: str, quiet: str) -> None:
-    """What may be left behind is said, however quiet."""
-    stub.body, stub.slow = b'{"task_id":"t1"}', slow
-    command = [sys.executable, "-m", "modelarts_export", "to-obs", "--path", "/b/d/", *quiet.split()]
-    environ = {**os.environ, **stub.variables}
-    with subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True) as process:
-        assert stub.stalled.wait(10)
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=10)
-    stub.stalled.clear()
-    assert process.returncode == 130
-    assert words in err
-
-
 def test_a_closed_stderr_does_not_hide_the_result(cloud: Cloud) -> None:
     """The task was accepted; whether anybody listens to talk does not matter."""
     command = f"exec 2>&-; {sys.executable} -m modelarts_export {SUBMIT} -o id"
@@ -113,22 +94,6 @@ def test_completion_knows_the_words(monkeypatch: pytest.MonkeyPatch) -> None:
     command = [sys.executable, "-m", "modelarts_export"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.stdout.split() == ["sampled-accepted"]
-
-
-@pytest.mark.parametrize("slow", ["POST", "GET"])
-def test_sigterm_in_mid_submission(stub: Stub, slow: str) -> None:
-    """As Ctrl-C, with the code of SIGTERM."""
-    stub.body, stub.slow = b'{"task_id":"t1"}', slow
-    command = [sys.executable, "-m", "modelarts_export", "to-obs", "--path", "/b/d/", "-q", "-o", "json"]
-    with subprocess.Popen(
-        command, env={**os.environ, **stub.variables}, stderr=subprocess.PIPE, text=True
-    ) as process:
-        assert stub.stalled.wait(10)
-        process.terminate()
-        _, err = process.communicate(timeout=10)
-    stub.stalled.clear()
-    assert process.returncode == 143
-    assert "accepted" in err
 
 
 @pytest.mark.parametrize(

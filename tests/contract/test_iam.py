@@ -175,14 +175,14 @@ def test_refused_again(stub: Stub, status: int, code: str, sends: int) -> None:
     ids=["none", "token", "key"],
 )
 def test_what_was_handed_in_is_never_renewed(stub: Stub, auth: Auth) -> None:
-    """The gateway locks a key after five refusals, and nobody can get another token."""
+    """The gateway locks a key after five refusals, and nobody can get another token: it is used no more."""
     stub.status, stub.body = 401, b'{"error_code": "APIGW.0301"}'
     client = Client(Transport(stub.url, auth, Settings()), "0123")
     with pytest.raises(AccessError):
         client.create("abc", ORDER)
     with pytest.raises(AccessError):
         client.show("abc", "t1")
-    assert [method for method, *_ in stub.heard] == ["POST", "GET"]
+    assert [method for method, *_ in stub.heard] == ["POST"]
 
 
 def test_renewal_that_is_refused(stub: Stub) -> None:

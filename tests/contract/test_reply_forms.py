@@ -52,7 +52,8 @@ def test_reply_that_cannot_be_unpacked(run: Run, encoding: str) -> None:
     body, said = UNUSABLE[encoding]
     with serving(replies("200 OK", body, f"Content-Encoding: {encoding}")) as server:
         outcome = run(TO_OBS, **server.variables)
-        assert (outcome.code, outcome.out, len(server.heard)) == (10, "", 1)
+        assert (outcome.code, outcome.out) == (10, "")
+        assert [request.split()[0] for request in server.heard] == [b"POST", b"GET"]
         assert said in outcome.err
         with pytest.raises(TemporaryError, match=said):
             transport(server.url).get("/x")
@@ -182,7 +183,9 @@ def test_any_reply(
         server.heard.clear()
         assert outcome.code in {0, 3, 4, 5, 6, 8, 10}, outcome.err
         assert "Traceback" not in outcome.err
-        assert methods == [b"POST", b"GET"][: len(methods)] != []
+        assert methods[0] == b"POST"
+        assert b"POST" not in methods[1:]
+        assert outcome.code == 10 or len(methods) < 3
         assert bool(outcome.out) == (outcome.code == 0)
         _assert_readable(outcome.out, form)
 

@@ -59,7 +59,7 @@ def test_reply_that_drips(run: Run, drip: str) -> None:
         begun = time.monotonic()
         outcome = run(f"{TO_OBS} --read-timeout 0.2s", **server.variables)
         assert time.monotonic() - begun < 1.5
-        assert server.connections == 1
+        assert sum(request.startswith(b"POST") for request in server.heard) == 1
     assert (outcome.code, outcome.out) == (10, ""), outcome.err
     assert "the reply was not complete after 0.2 s" in outcome.err or "timed out" in outcome.err
 
@@ -108,7 +108,7 @@ def test_deadline_of_the_clock() -> None:
     with serving(answering(good, good, good)) as server:
         patient = transport(server.url, itertools.count(0.0, 20.0).__next__)
         for _ in range(3):
-            assert patient.post("/x", b"{}").fields == {"task_id": "t1"}
+            assert patient.get("/x").fields == {"task_id": "t1"}
         assert server.connections == 1
     with serving(answering(good)) as server, pytest.raises(UnknownOutcomeError, match="complete after 90 s"):
         transport(server.url, itertools.count(0.0, 95.0).__next__).post("/x", b"{}")
@@ -189,8 +189,8 @@ def test_reply_without_an_end(run: Run, flood: str) -> None:
     sent: list[int] = []
     with serving(flooding(*FLOODS[flood], sent)) as server:
         outcome = run(TO_OBS, **server.variables)
-        assert sum(sent) < LARGEST + 16 * 2**20
-        assert server.connections == 1
+        assert sum(sent) < 2 * (LARGEST + 16 * 2**20)
+        assert server.connections == 2  # of the request, and of the look
     assert (outcome.code, outcome.out) == (10, "")
     assert "the reply is larger than 64 MiB" in outcome.err
 

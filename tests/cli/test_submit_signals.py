@@ -1,0 +1,197 @@
+"""Ctrl-C and SIGTERM while a request is on its way: real processes, and what they say as they leave."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from modelarts_export.cli.sandbox import settings
+from modelarts_export.config import duration
+from modelarts_export.sandbox.exchange import Reply, Request
+from modelarts_export.sandbox.fault_words import read
+from modelarts_export.sandbox.faults import Faults
+from modelarts_export.sandbox.server import Sandbox
+from tests.conftest import Stub
+
+SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
+QUIET = ["", "-q -o json"]
+DOUBT = [
+    "warning: interrupted; an export task may have been accepted",
+    "hint: look before you submit it again: modelarts-export list abc",
+]
+
+
+@contextmanager
+def submitting(flags: str = "", **variables: str) -> Iterator[subprocess.Popen[str]]:
+    """Run a submission in a process of its own, which must end with the block."""
+    command = [sys.executable, "-m", "modelarts_export", "to-obs", "--path", "/b/d/", *flags.split()]
+    environ = {**os.environ, **variables}
+    with subprocess.Popen(
+        command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def ended(process: subprocess.Popen[str]) -> tuple[int, str, float]:
+    """Return the exit code, stderr, and how many seconds the end took from now."""
+    begun = time.monotonic()
+    _, err = process.communicate(timeout=15)
+    return process.returncode, err, time.monotonic() - begun
+
+
+@pytest.mark.parametrize("quiet", QUIET)
+@pytest.mark.parametrize(("number", "code"), SIGNALS)
+def test_a_reply_that_is_on_its_way_is_waited_for(stub: Stub, number: int, code: int, quiet: str) -> None:
+    """Its ID is told, however quiet, and the command that waits for it."""
+    stub.body, stub.slow = b'{"task_id":"t1"}', "POST"
+    with submitting(quiet, **stub.variables) as process:
+        assert stub.stalled.wait(10)
+        process.send_signal(number)
+        time.sleep(0.3)
+        assert process.poll() is None
+        stub.stalled.clear()
+        returned, err, _ = ended(process)
+    assert returned == code
+    assert "modelarts-export wait abc t1 waits for it" in err
+    assert [method for method, *_ in stub.heard] == ["POST"]
+
+
+@pytest.mark.parametrize("quiet", QUIET)
+def test_no_reply_within_five_seconds(stub: Stub, quiet: str) -> None:
+    """Then there may be a task, and the command that shows it is told."""
+    stub.slow = "POST"
+    with submitting(quiet, **stub.variables) as process:
+        assert stub.stalled.wait(10)
+        process.send_signal(signal.SIGTERM)
+        returned, err, seconds = ended(process)
+        stub.stalled.clear()
+    assert (returned, err.splitlines()) == (143, DOUBT)
+    assert 4.5 < seconds < 7
+    assert [method for method, *_ in stub.heard] == ["POST"]
+
+
+@pytest.mark.parametrize(("number", "code"), SIGNALS)
+def test_a_second_signal_leaves_at_once(stub: Stub, number: int, code: int) -> None:
+    """Who is in a hurry is told the same."""
+    stub.slow = "POST"
+    with submitting("-q", **stub.variables) as process:
+        assert stub.stalled.wait(10)
+        process.send_signal(number)
+        time.sleep(0.3)
+        process.send_signal(number)
+        returned, err, seconds = ended(process)
+        stub.stalled.clear()
+    assert (returned, err.splitlines()) == (code, DOUBT)
+    assert seconds < 2
+
+
+@pytest.mark.parametrize(("number", "code"), SIGNALS)
+def test_before_anything_was_sent(stub: Stub, number: int, code: int) -> None:
+    """The look for a task to adopt comes before the request: nothing was sent."""
+    stub.slow = "GET"
+    with submitting("--reuse-running", **stub.variables) as process:
+        assert stub.stalled.wait(10)
+        process.send_signal(number)
+        time.sleep(0.2)
+        stub.stalled.clear()
+        returned, err, _ = ended(process)
+    assert returned == code
+    assert err.splitlines() == ["warning: interrupted; nothing was sent, or nothing of it accepted"]
+    assert [method for method, *_ in stub.heard] == ["GET"]
+
+
+def test_the_look_at_a_task_that_was_accepted(stub: Stub) -> None:
+    """The courtesy is cut short; what was accepted goes on."""
+    stub.body, stub.slow = b'{"task_id":"t1"}', "GET"
+    with submitting("-q", **stub.variables) as process:
+        assert stub.stalled.wait(10)
+        process.send_signal(signal.SIGINT)
+        returned, err, seconds = ended(process)
+        stub.stalled.clear()
+    assert returned == 130
+    assert "modelarts-export wait abc t1 waits for it" in err
+    assert seconds < 2
+
+
+@contextmanager
+def sandbox(
+    *faults: str, on: Callable[[list[str]], bool]
+) -> Iterator[tuple[Sandbox, Callable[[], None], list[str]]]:
+    """Serve a sandbox with faults; give it, what waits until the methods it heard are these, and those."""
+    heard: list[str] = []
+
+    def hear(request: Request, _reply: Reply) -> None:
+        heard.append(request.method)
+
+    def wait() -> None:
+        ends = time.monotonic() + 10
+        while not on(heard) and time.monotonic() < ends:
+            time.sleep(0.01)
+        time.sleep(0.2)  # so that the reply is read, and the pause has begun
+
+    with Sandbox(observe=hear, faults=Faults([read(words, duration) for words in faults])) as box:
+        yield box, wait, heard
+
+
+@pytest.mark.parametrize("quiet", QUIET)
+def test_while_it_looks_for_its_task(quiet: str) -> None:
+    """A send whose end nobody knows stays one: there may be a task, and nothing new begins."""
+    with sandbox("504", "lag:for=1h", on=lambda heard: "GET" in heard) as (box, wait, heard):
+        variables = {**settings(box), "MODELARTS_EXPORT_RECONCILE_TIMEOUT": "60s"}
+        with submitting(quiet, **variables) as process:
+            wait()
+            process.send_signal(signal.SIGINT)
+            returned, err, seconds = ended(process)
+    assert returned == 130
+    assert err.splitlines()[-2:] == [line.replace("abc", "sandbox-images") for line in DOUBT]
+    assert seconds < 2
+    assert heard.count("POST") == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "patience"),
+    [("429:retry-after=1m", "MAX_RETRIES"), ("503:retry-after=1m", "MAX_RETRIES"), ("busy", "QUEUE_TIMEOUT")],
+)
+def test_in_a_pause_before_the_next_try(fault: str, patience: str) -> None:
+    """What was not accepted is over: nothing is left behind."""
+    with sandbox(fault, on=lambda heard: "POST" in heard) as (box, wait, heard):
+        variables = {**settings(box), f"MODELARTS_EXPORT_{patience}": "9"}
+        with submitting(**variables) as process:
+            wait()
+            process.send_signal(signal.SIGTERM)
+            returned, err, seconds = ended(process)
+    assert (returned, heard) == (143, ["POST"])
+    assert err.splitlines()[-1] == "warning: interrupted; nothing was sent, or nothing of it accepted"
+    assert seconds < 2
+
+
+def test_in_a_pause_after_a_send_of_which_nobody_knows() -> None:
+    """Throttled before the second send: the first may have been accepted all the same."""
+    faults = ("drop:count=1,accepted=no", "429:retry-after=1m")
+    with sandbox(*faults, on=lambda heard: heard.count("POST") == 2) as (box, wait, _):
+        with submitting("-q", **settings(box), **{"MODELARTS_EXPORT_MAX_RETRIES": "9"}) as process:
+            wait()
+            process.send_signal(signal.SIGTERM)
+            returned, err, _ = ended(process)
+    assert (returned, err.splitlines()) == (143, [line.replace("abc", "sandbox-images") for line in DOUBT])
+
+
+def test_a_closed_terminal_does_not_leave_half_an_object(stub: Stub) -> None:
+    """What is said on the way out is talk: stdout has no result, and -o json no half of one."""
+    stub.body, stub.slow = json.dumps({"task_id": "t1"}).encode(), "POST"
+    with submitting("-o json", **stub.variables) as process:
+        assert stub.stalled.wait(10)
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.2)
+        stub.stalled.clear()
+        out, _ = process.communicate(timeout=15)
+    assert (process.returncode, out) == (130, "")
