@@ -30,7 +30,7 @@ def alike(fault: str, end: str) -> Row:
     return Row(fault, end, end, end)
 
 
-# A 2xx without an ID is no fault of the sandbox: the reply to its first POST loses its body.
+# A 2xx without an ID is no fault of the sandbox: the reply to the POST loses its body.
 EMPTY = "empty"
 ACCEPTED = {
     "no fault": alike("", "0 1 1"),

@@ -1,6 +1,6 @@
 """Whatever goes wrong, whatever the clocks say and however late the list is: one task, or an honest 10."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import product
 
@@ -59,7 +59,7 @@ def ended(row: Row, clocks: str, lag: str, twins: tuple[float, ...]) -> str:
     faults += [] if lag == "0s" else [f"lag:for={lag}"]
     world = World(clocks=CLOCKS[clocks], faults=tuple(faults))
     if row.fault == EMPTY:
-        world.on_reply = losing_the_first_body
+        world.in_front = losing_its_body
     for age in twins:
         world.plant(age=age)
     reuse = Reuse(reuse_running=clocks == LOOKED_BEFORE)
@@ -80,8 +80,9 @@ def remarks(world: World, task_id: str | None) -> Iterator[str]:
     yield from heard.warnings
 
 
-def losing_the_first_body(request: Request, reply: Reply) -> Reply:
-    """Return the reply to the first POST without its ID."""
+def losing_its_body(request: Request, answer: Callable[[], Reply]) -> Reply:
+    """Return the reply to a POST without the ID."""
+    reply = answer()
     if request.method != "POST":
         return reply
     return replace(reply, body=b"{}", headers={**reply.headers, "Content-Length": "2"})

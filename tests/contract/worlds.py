@@ -98,21 +98,24 @@ class Heard:
         self.warnings.append(line)
 
 
-def _as_it_is(_request: Request, reply: Reply) -> Reply:
-    return reply
+Layer = Callable[[Request, Callable[[], Reply]], Reply]
+"""Something in front of the service: given a request, and the way to the reply, it returns some reply."""
+
+
+def _nothing(_request: Request, answer: Callable[[], Reply]) -> Reply:
+    return answer()
 
 
 @dataclass(kw_only=True)
 class World:
     """A sandbox with faults and clocks, and a client of it; `now` is the true time, in epoch seconds.
 
-    `on_reply` may change what the service says. `sent` and `made` have, for each POST that got as far as the
-    sandbox, when it was sent and the task that was made of it, if one was.
+    `posts` and `looks` have the times at which they were sent, and `pauses` how long each pause was.
     """
 
     clocks: Clocks = Clocks()
     faults: tuple[str, ...] = ()
-    on_reply: Callable[[Request, Reply], Reply] = _as_it_is
+    in_front: Layer = _nothing
     dataset_id: str = DATASET_ID
     now: float = START
     heard: Heard = field(default_factory=Heard)
@@ -172,7 +175,7 @@ class World:
     def answer(self, request: Request, strike: Strike) -> Reply:
         """Return what the service says, after the way there and the way back."""
         self.let_pass(WAY)
-        reply = self.on_reply(request, self.gateway.answer(request, strike))
+        reply = self.in_front(request, lambda: self.gateway.answer(request, strike))
         self.let_pass(WAY)
         if request.method == "POST" and not self._set and not self._missed:
             self._missed, self._set = self.clocks.suspended, self.clocks.set
