@@ -1,16 +1,19 @@
 """What becomes of a submission after a send of which nobody knows the end, beside what the matrix has."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 
 from modelarts_export.config import Settings
+from modelarts_export.errors import ModelArtsExportError
 from modelarts_export.request import NewDatasetParams, ToNewDataset
 from modelarts_export.reuse import Reuse
 from modelarts_export.sandbox.exchange import Reply, Request
+from modelarts_export.submission import Submission
 from tests.contract.layers import changing_lists, instead, meanwhile, saying
-from tests.contract.worlds import World, submit
+from tests.contract.worlds import EXPORT, World, desk, submit
 
 LOST, LOST_UNREAD = "drop:count=1", "drop:count=1,accepted=no"
 LATE, NEVER = "lag:for=75s", "lag:for=30m"  # later than a minute of looks, and than two of them
@@ -113,7 +116,9 @@ def test_the_last_look_fails() -> None:
     assert warning.startswith("whether it was accepted twice could not be found out: an internal error")
 
 
-@pytest.mark.parametrize(("fault", "ages"), [(LOST, (-20.0, 4.0)), (LOST_UNREAD, (-20.0, -30.0, 2.0))])
+@pytest.mark.parametrize(
+    ("fault", "ages"), [(LOST, (-20.0,)), (LOST, (4.0, -20.0)), (LOST_UNREAD, (-20.0, -30.0, 2.0))]
+)
 def test_several_that_may_be_ours(fault: str, ages: tuple[float, ...]) -> None:
     """The one nearest the send is, all are named, and nothing is sent again."""
     world = World(faults=(fault,))
@@ -211,3 +216,42 @@ def test_a_reply_that_is_dropped_late() -> None:
     world.plant(age=10)
     end = submit(world)
     assert (end.code, len(world.posts), len(world.ours)) == (0, 2, 1)
+
+
+def test_two_lost_replies() -> None:
+    """The first send may be found by the looks for the second one."""
+    world = World(faults=("drop:count=2", LATE))
+    end = submit(world)
+    assert (end.code, len(world.posts), len(world.ours)) == (0, 2, 2)
+    assert world.heard.found_ids == ids(world)[:1]
+
+
+@pytest.mark.parametrize(
+    ("faults", "doubt"),
+    [
+        ((), False),
+        (("refuse",), False),
+        (("busy",), False),
+        ((LOST,), False),
+        ((LOST, NEVER), False),  # the second was accepted
+        (("504",), False),
+        (("504", NEVER), True),
+        ((LOST_UNREAD, "busy"), True),
+    ],
+)
+def test_is_in_doubt(faults: tuple[str, ...], doubt: bool) -> None:  # noqa: FBT001 - a row
+    """It is while a POST is under way, and when nobody knows what has become of one."""
+    world = World(faults=faults)
+    seen: list[tuple[str, bool]] = []
+
+    def watched(request: Request, answer: Callable[[], Reply]) -> Reply:
+        seen.append((request.method, submission.is_in_doubt))
+        return answer()
+
+    world.in_front = watched
+    submission = Submission(desk(world), world.dataset_id, EXPORT)
+    assert not submission.is_in_doubt
+    with suppress(ModelArtsExportError):
+        submission.run()
+    assert submission.is_in_doubt == doubt
+    assert ("POST", False) not in seen

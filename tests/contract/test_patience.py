@@ -1,13 +1,19 @@
 """How often a submission is sent while nothing was accepted, and when it gives up."""
 
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
 
 from modelarts_export.config import Settings
 from modelarts_export.request import ToObs
+from modelarts_export.sandbox.exchange import Reply, Request
+from modelarts_export.submission import Submission
 from tests.contract.layers import instead
-from tests.contract.worlds import World, submit
+from tests.contract.worlds import EXPORT, World, desk, submit
 
 
 @pytest.mark.parametrize(("retries", "posts"), [(0, 1), (1, 2), (4, 5), (6, 7)])
@@ -123,3 +129,52 @@ def test_other_refusals(status: int) -> None:
     world = World(in_front=instead(status, {}, Location="https://elsewhere.example/"))
     end = submit(world)
     assert (end.code, len(world.posts), world.looks) == (6, 1, [])
+
+
+def test_others_stand_behind() -> None:
+    """Others with the same path from the start; others with the same dataset, once it was busy."""
+    world = World(faults=("busy:count=1",))
+    at = desk(world)
+    seen: list[tuple[bool, ...]] = []
+
+    def rooms() -> tuple[AbstractContextManager[None], ...]:
+        return at.traffic.turn(world.dataset_id, EXPORT.path), at.traffic.queue(world.dataset_id)
+
+    def watched(_request: Request, answer: Callable[[], Reply]) -> Reply:
+        seen.append(tuple(map(is_free, rooms())))
+        return answer()
+
+    world.in_front = watched
+    Submission(at, world.dataset_id, EXPORT).run()
+    assert seen == [(False, True), (False, False)]
+    assert all(map(is_free, rooms()))
+
+
+def is_free(room: AbstractContextManager[None]) -> bool:
+    """Tell whether another thread gets in at once."""
+    inside = threading.Event()
+
+    def enter() -> None:
+        with room:
+            inside.set()
+
+    threading.Thread(target=enter, daemon=True).start()
+    return inside.wait(0.1)
+
+
+def test_a_429_closes_the_gate_for_all() -> None:
+    """The gateway counts the requests of all submissions together: one that comes meanwhile waits as well."""
+    world = World(faults=("429:count=1,retry-after=40s",))
+    at = desk(world)
+    begun: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        if not begun:  # while the first one stays away
+            begun.append(world.now)
+            Submission(at, world.dataset_id, ToObs(path="/test-obs/other/")).run()
+        world.let_pass(seconds)
+
+    first = replace(at, timing=replace(at.timing, sleep=sleep))
+    Submission(first, world.dataset_id, EXPORT).run()
+    assert len(world.posts) == 3
+    assert world.posts[1] - begun[0] == pytest.approx(40)
