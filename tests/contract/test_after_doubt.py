@@ -203,6 +203,13 @@ def test_looks_grow_rarer() -> None:
     assert [round(pause) for pause in world.pauses] == [20, 2, 4, 4]
 
 
+def test_a_task_that_is_found_ends_the_looks() -> None:
+    """Whoever waits for it wants to know."""
+    world = World(faults=(LOST, "lag:for=3s"))
+    submit(world)
+    assert world.pauses == [1, 2]
+
+
 def test_one_look_is_the_least() -> None:
     """No time for looks is one look."""
     world = World(faults=(LOST,))

@@ -13,7 +13,7 @@ from modelarts_export.request import ToObs
 from modelarts_export.sandbox.exchange import Reply, Request
 from modelarts_export.submission import Submission
 from tests.contract.layers import instead
-from tests.contract.worlds import EXPORT, World, desk, submit
+from tests.contract.worlds import EXPORT, Clocks, World, desk, submit
 
 
 @pytest.mark.parametrize(("retries", "posts"), [(0, 1), (1, 2), (4, 5), (6, 7)])
@@ -137,7 +137,7 @@ def test_others_stand_behind() -> None:
     at = desk(world)
     seen: list[tuple[bool, ...]] = []
 
-    def rooms() -> tuple[AbstractContextManager[None], ...]:
+    def rooms() -> tuple[AbstractContextManager[object], ...]:
         return at.traffic.turn(world.dataset_id, EXPORT.path), at.traffic.queue(world.dataset_id)
 
     def watched(_request: Request, answer: Callable[[], Reply]) -> Reply:
@@ -150,7 +150,7 @@ def test_others_stand_behind() -> None:
     assert all(map(is_free, rooms()))
 
 
-def is_free(room: AbstractContextManager[None]) -> bool:
+def is_free(room: AbstractContextManager[object]) -> bool:
     """Tell whether another thread gets in at once."""
     inside = threading.Event()
 
@@ -178,3 +178,11 @@ def test_a_429_closes_the_gate_for_all() -> None:
     Submission(first, world.dataset_id, EXPORT).run()
     assert len(world.posts) == 3
     assert world.posts[1] - begun[0] == pytest.approx(40)
+
+
+def test_a_clock_that_is_too_far_off() -> None:
+    """With keys that is refused, once, and no older task is taken for ours."""
+    world = World(clocks=Clocks(ahead=7200.0))
+    world.plant(age=10)
+    end = submit(world)
+    assert (end.code, len(world.posts), world.looks, world.ours) == (4, 1, [], [])
