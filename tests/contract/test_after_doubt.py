@@ -8,7 +8,7 @@ import pytest
 
 from modelarts_export.config import Settings
 from modelarts_export.errors import ModelArtsExportError
-from modelarts_export.request import NewDatasetParams, ToNewDataset
+from modelarts_export.request import NewDatasetParams, ToNewDataset, ToObs
 from modelarts_export.reuse import Reuse
 from modelarts_export.sandbox.exchange import Reply, Request
 from modelarts_export.submission import Submission
@@ -191,6 +191,34 @@ def test_looks_that_fail_at_first(fault: str, posts: int) -> None:
     world = World(faults=(fault, "500:on=list,count=3", "no-date:on=list,count=1"))
     end = submit(world)
     assert (end.code, len(world.posts), len(world.ours), world.heard.warnings) == (0, posts, 1, [])
+
+
+@pytest.mark.parametrize(("fault", "posts"), [(LOST, 1), (LOST_UNREAD, 2)])
+def test_a_look_during_which_the_machine_was_suspended(fault: str, posts: int) -> None:
+    """Its Date is so old by then that nobody can tell new tasks from old ones: another look can."""
+    world = World(faults=(fault,))
+
+    def suspended(request: Request, answer: Callable[[], Reply]) -> Reply:
+        reply = answer()
+        if request.method == "GET" and len(world.looks) == 1:
+            world.suspend(600.0)
+        return reply
+
+    world.in_front = suspended
+    world.plant(age=180)
+    end = submit(world)
+    assert (end.code, len(world.posts), len(world.ours), world.heard.warnings) == (0, posts, 1, [])
+    assert end.task
+    assert end.task.task_id == ids(world)[0]
+
+
+def test_a_look_at_many_pages() -> None:
+    """It may take long as a whole: each page has a Date of its own."""
+    world = World(faults=(LOST, "late:on=list,for=12s"))
+    for _ in range(250):
+        world.plant(age=3600, request=ToObs(path="/test-obs/other/"))
+    end = submit(world)
+    assert (end.code, len(world.posts), len(world.looks), world.pauses) == (0, 1, 3, [])
 
 
 def test_looks_grow_rarer() -> None:
