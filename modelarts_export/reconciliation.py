@@ -58,12 +58,16 @@ class Ledger:
         """
         found: dict[str, float] = {}
         tasks: dict[str, ExportTask] = {}
+        asked = Moment.now(self.timing)
         for page in self.client.task_pages(self.dataset_id, timeout=_LOOK):
+            if asked.ago(self.timing) > _LOOK:  # this machine was suspended, and the Date is of before
+                raise TemporaryError("the look took so long that new tasks look like old ones")
             sent_at = None if page.date is None else page.date - sent.ago(self.timing)
             for task in self._strangers(page):
                 distance = self._distance(task, sent_at)
                 if distance is not None:
                     found[task.task_id], tasks[task.task_id] = distance, task
+            asked = Moment.now(self.timing)
         return tuple(sorted(tasks.values(), key=lambda task: found[task.task_id]))
 
     def _strangers(self, page: "TaskPage") -> Iterable[ExportTask]:

@@ -1,0 +1,140 @@
+"""Requests carried into a sandbox without sockets and without time: the HTTP libraries are the real ones.
+
+Only the connection is made up, and below urllib3 and http.client, so that what they raise is what they raise
+over a real one (test_what_left.py has those).
+"""
+
+import errno
+import io
+import os
+from http import HTTPStatus
+from typing import Any, Protocol
+
+from requests import PreparedRequest, Response
+from urllib3.exceptions import NewConnectionError
+
+from modelarts_export.connection import DeadlineAdapter
+from modelarts_export.sandbox.exchange import Fate, Reply, Request
+from modelarts_export.sandbox.faults import Strike, refuses
+
+
+class World(Protocol):
+    """Where requests go to, and how long it takes."""
+
+    def clock(self) -> float:
+        """Return seconds of the clock of this machine that never goes back."""
+
+    def let_pass(self, seconds: float) -> None:
+        """Let time pass, for everybody."""
+
+    def strike(self, method: str, target: str) -> Strike:
+        """Return what a request is going to meet."""
+
+    def answer(self, request: Request, strike: Strike) -> Reply:
+        """Return the reply to a request that has arrived."""
+
+
+class InProcess(DeadlineAdapter):
+    """Carries each request into a world, on a connection of its own; for one thread."""
+
+    def __init__(self, world: World) -> None:
+        """Take the time from the world."""
+        super().__init__(clock=world.clock)
+        self._world = world
+        self._strike: Strike = {}
+
+    def send(self, request: PreparedRequest, *arguments: Any, **named: Any) -> Response:  # noqa: ANN401 - handed on
+        """Send a request as requests does, when it is known what it is going to meet."""
+        self._strike = self._world.strike(str(request.method), request.path_url)
+        return super().send(request, *arguments, **named)
+
+    def get_connection_with_tls_context(self, *arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - handed on
+        """Return a pool whose connections end in the world."""
+        pool = super().get_connection_with_tls_context(*arguments, **named)
+        kind = pool.ConnectionCls
+        if "_new_conn" not in vars(kind):
+            pool.ConnectionCls = type(kind.__name__, (kind,), {"_new_conn": self._connected})
+        return pool
+
+    def _connected(self) -> "_Wire":
+        if refuses(self._strike):
+            error = ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
+            raise NewConnectionError(None, f"Failed to establish a new connection: {error}") from error  # type: ignore[arg-type]
+        return _Wire(self._world, self._strike)
+
+
+class _Wire:
+    """What http.client takes for a socket: it takes one request, and gives what comes of it."""
+
+    def __init__(self, world: World, strike: Strike) -> None:
+        self._world = world
+        self._strike = strike
+        self._timeout = 0.0
+        self._sent = bytearray()
+        self._coming: io.BytesIO | None = None
+        self._reset = False
+
+    def sendall(self, data: bytes) -> None:
+        self._sent += data
+
+    def settimeout(self, seconds: float) -> None:
+        self._timeout = seconds
+
+    def gettimeout(self) -> float:
+        return self._timeout
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        return io.BufferedReader(_Stream(self))
+
+    def close(self) -> None:
+        """Do nothing: nobody else has this connection."""
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - a buffer of any kind
+        """Return how much of the reply was read; the request goes on its way with the first read."""
+        if self._coming is None:
+            self._coming = self._arrived()
+        count = self._coming.readinto(buffer)
+        if not count and self._reset:
+            raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
+        return count
+
+    def _arrived(self) -> io.BytesIO:
+        reply = self._world.answer(_request(bytes(self._sent)), self._strike)
+        self._world.let_pass(min(reply.delay, self._timeout))
+        if reply.delay > self._timeout:
+            raise TimeoutError("timed out")
+        self._reset = reply.reset
+        return io.BytesIO(_on_the_wire(reply))
+
+
+class _Stream(io.RawIOBase):
+    """The file that http.client makes of a socket."""
+
+    def __init__(self, wire: _Wire) -> None:
+        self._wire = wire
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - a buffer of any kind
+        return self._wire.readinto(buffer)
+
+
+def _request(sent: bytes) -> Request:
+    head, _, body = sent.partition(b"\r\n\r\n")
+    start, *lines = head.decode("latin-1").split("\r\n")
+    method, target, _ = start.split(" ")
+    headers = dict(line.split(": ", 1) for line in lines)
+    assert len(body) == int(headers.get("Content-Length", "0"))
+    return Request(method=method, target=target, headers=headers, body=body)
+
+
+def _on_the_wire(reply: Reply) -> bytes:
+    """Return as much of a reply as arrives; each is the last one on its connection."""
+    if reply.fate is Fate.DROPPED:
+        return b""
+    headers = {**reply.headers, "Connection": "close"}
+    lines = [f"HTTP/1.1 {reply.status} {HTTPStatus(reply.status).phrase}"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    head = "\r\n".join((*lines, "", "")).encode("latin-1")
+    return head + (reply.body[: reply.cut_at] if reply.fate is Fate.CUT else reply.body)
