@@ -4,8 +4,6 @@ import gc
 import signal
 import sys
 
-from modelarts_export.cli import main
-
 # Imports and specs make many objects and hardly a cycle; the usual thresholds walk over them again and again.
 _RARELY = (100_000, 100, 100)
 _INTERRUPTED = 130
@@ -21,7 +19,12 @@ def run() -> None:
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, interrupt)
-    code = main()
+    try:
+        from modelarts_export.cli import main  # noqa: PLC0415 - an interruption may come before it is there
+
+        code = main()
+    except KeyboardInterrupt:
+        code = _INTERRUPTED
     sys.exit(128 + received[0] if received and code == _INTERRUPTED else code)
 
 

@@ -120,7 +120,8 @@ def setting(
 ) -> Any:  # noqa: ANN401 - stands for a value of the field's own type, as dataclasses.field does
     """Declare a setting: how to read its text, and its help.
 
-    Where it has them, `short` is a one-letter flag and `words` are what a shell may complete.
+    Where it has them, `short` is a one-letter flag and `words` are what a shell may complete; what `submits`
+    is for commands that create something.
     """
     return field(default=default, metadata={"read": read, "help": help_text, "metavar": metavar, **told})
 
@@ -138,13 +139,24 @@ class Settings:
     )
     read_timeout: float = setting(positive_duration, "How long a reply may take", "DURATION", default=90.0)
     max_retries: int = setting(
-        count, "How often a request that was not accepted is sent again: 4 unless given", "N", default=4
+        count,
+        "How often a request that had no success, and did nothing, is sent again: 4 unless given",
+        "N",
+        default=4,
     )
     reconcile_timeout: float = setting(
-        duration, "How long to look for the task of a lost reply: 60s unless given", "DURATION", default=60.0
+        duration,
+        "How long to look for the task of a lost reply: 60s unless given",
+        "DURATION",
+        default=60.0,
+        submits=True,
     )
     queue_timeout: float = setting(
-        duration, "How long to wait for a busy dataset: 30m unless given, or 0", "DURATION", default=1800.0
+        duration,
+        "How long to wait for a busy dataset: 30m unless given, or 0",
+        "DURATION",
+        default=1800.0,
+        submits=True,
     )
     ca_bundle: str | None = setting(_file, "File of certificate authorities to trust", "FILE")
     insecure: bool = setting(truth, "Do not verify TLS certificates", default=False)

@@ -60,7 +60,7 @@ def together(ends: Sequence[End]) -> End:
     counts = Counter(_WORDS.get(end.exit_code, "not looked at") for end in found)
     told = ", ".join(f"{count:,} {words}" for words, count in counts.items())
     error = kind(f"of {len(ends):,} export tasks: {told}", hint=_shared_hint(found))
-    error.problems = tuple(Problem(message=str(end)) for end in found)
+    error.problems = tuple(Problem(message=_told(end, beside=error.hint)) for end in found)
     return error
 
 
@@ -73,8 +73,13 @@ def _kind(kinds: dict[int, type[object]]) -> type[ModelArtsExportError]:
     return only if issubclass(only, ModelArtsExportError) else DifferentEndsError
 
 
+def _told(end: ModelArtsExportError, *, beside: str) -> str:
+    """Return an end in words, with what to do about it where that is not said for all of them."""
+    return str(end) if end.hint in ("", beside) else f"{end}; {end.hint}"
+
+
 def _shared_hint(ends: Sequence[ModelArtsExportError]) -> str:
-    hints = list(dict.fromkeys(end.hint for end in ends if end.hint))
+    hints = list(dict.fromkeys(end.hint for end in ends))
     return hints[0] if len(hints) == 1 else ""
 
 
@@ -102,9 +107,10 @@ def _too_few(task: ExportTask, required: int) -> FailedTaskError | None:
 
 
 def _unseen(task: ExportTask, trouble: ModelArtsExportError | None) -> UnseenEndError:
-    status = f"its status is {task.status}" if task.status else "its status is not known"
+    state = task.state.word if task.state else task.status
+    status = f"it is {state}" if state else "its status is not known"
     if trouble is None:
-        return UnseenEndError(f"export task {task.task_id} has not ended; {status}")
+        return UnseenEndError(f"export task {task.task_id} has not ended; {status}, and goes on")
     return UnseenEndError(
         f"the end of export task {task.task_id} was not seen; {status}, and a look at it failed: {trouble}",
         **_facts(trouble),

@@ -43,8 +43,9 @@ def pages(fetch: Callable[[int], Page], key: str) -> Iterator[Page]:
     """Yield each page, the last and empty one too, with those of its entries that no page before it had.
 
     `fetch` gets an offset, which is documented as a page number. A second page that repeats most of the first
-    one comes from a server that counts entries instead, and is read on in steps of a whole page. The end is
-    where the server's total is reached, a page is empty, or a page brings nothing new.
+    one comes from a server that counts entries instead, and is read on in steps of a whole page; one that
+    repeats all of it may come of a count that begins with 1. The end is where the server's total is reached,
+    a page is empty, or a page brings nothing new.
     """
     known: set[str] = set()
     offset, step = 0, 1
@@ -52,15 +53,16 @@ def pages(fetch: Callable[[int], Page], key: str) -> Iterator[Page]:
         page = fetch(offset)
         fresh = {str(entry[key]): entry for entry in page.entries if is_word(entry.get(key))}
         repeated = len(fresh.keys() & known)
-        counts_entries = offset == 1 and repeated > len(fresh) / 2
+        counts_entries = offset == 1 and len(fresh) / 2 < repeated < len(fresh)
         yield Page(
             entries=tuple(entry for name, entry in fresh.items() if name not in known),
             total=page.total,
             date=page.date,
         )
         known.update(fresh)  # in place: `|=` with keys would copy all of it for each page
-        nothing_new = repeated == len(fresh) and not counts_entries
-        if nothing_new or (page.total is not None and len(known) >= page.total):
+        more = page.total is not None and len(known) < page.total
+        again = offset == 1 and more and bool(fresh)  # a server may count from 1, and have no page 0
+        if (repeated == len(fresh) and not again) or (page.total is not None and not more):
             return
         step = len(page.entries) if counts_entries else step
         offset += step

@@ -158,10 +158,8 @@ def refuses_credentials(reply: Reply) -> bool:
     return reply.status == HTTPStatus.UNAUTHORIZED and kind_of(reply) is Kind.CREDENTIALS
 
 
-def kind_of(reply: Reply) -> Kind | None:
-    """Return what kind of a failure a reply is; None when it has what was asked for."""
-    if reply.succeeded and not any(True for _ in _said(reply.fields)):
-        return None
+def kind_of(reply: Reply) -> Kind:
+    """Return what kind of a failure a reply is."""
     return judge(reply.status, _code_and_words(reply)[0]).kind
 
 

@@ -3,15 +3,19 @@
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
-from modelarts_export.errors import NotFoundError, RefusedError
+from modelarts_export.errors import (
+    ModelArtsExportError,
+    NotFoundError,
+    RefusedError,
+    TemporaryError,
+    ThrottledError,
+)
 from modelarts_export.task import ExportTask
 
 if TYPE_CHECKING:
     from modelarts_export.client import Client
 
-Refusal = NotFoundError | RefusedError
-"""What is wrong with one task, and says nothing of the others."""
-Seen = tuple[str, ExportTask | Refusal]
+Seen = tuple[str, ExportTask | ModelArtsExportError]
 
 
 class DatasetLook:
@@ -50,8 +54,18 @@ class DatasetLook:
             if not wanted:
                 return
 
-    def _shown(self, task_id: str, timeout: float | None) -> ExportTask | Refusal:
+    def _shown(self, task_id: str, timeout: float | None) -> ExportTask | ModelArtsExportError:
         try:
             return self._client.show(self._dataset_id, task_id, timeout=timeout)
-        except (NotFoundError, RefusedError) as error:
-            return error
+        except ModelArtsExportError as error:
+            if _is_of_one_task(error):
+                return error
+            raise
+
+
+def _is_of_one_task(error: ModelArtsExportError) -> bool:
+    """Tell whether an error says nothing of other tasks: the server has answered, and not about who asks."""
+    answered = isinstance(error, TemporaryError) and error.http_status is not None
+    return isinstance(error, NotFoundError | RefusedError) or (
+        answered and not isinstance(error, ThrottledError)
+    )

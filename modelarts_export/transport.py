@@ -110,7 +110,7 @@ class Transport:
         reply = self._reply(exchange)
         if refuses_credentials(reply) and exchange.request and self._auth.renew(exchange.request):
             reply = self._reply(replace(exchange))
-        if kind_of(reply) is Kind.CREDENTIALS:
+        if not reply.succeeded and kind_of(reply) is Kind.CREDENTIALS:
             self._refused = reply  # the gateway locks a key that is refused again and again
         if reply.succeeded and reply.fields:
             return reply

@@ -6,14 +6,14 @@ that is refused ends it at once. Whatever ends it, the last snapshot has every t
 
 import math
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from modelarts_export.config import count, duration, positive_duration, setting
 from modelarts_export.errors import ModelArtsExportError, NotFoundError, TemporaryError
 from modelarts_export.pace import Pace
-from modelarts_export.rounds import DatasetLook, Refusal
+from modelarts_export.rounds import DatasetLook
 from modelarts_export.task import ExportTask
 from modelarts_export.timing import TIMING, Timing
 
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 _FIRST_PAUSE, _GROWTH, _LONGEST_PAUSE = 0.5, 1.5, 30.0  # seconds, a factor, seconds
 _JITTER = 0.1
 _SHARE = 0.1  # of the time that is left by the rate of samples: no look is needed before
-_NEW_FOR = 60.0  # seconds in which a task that was just created may still be unknown
+_NEW_FOR = 60.0  # seconds for which a task may be unknown that was accepted or seen
+_STRANGE_FOR = 5.0  # and one of which nothing but its ID is known: it may have been created just now
 _LAST_LOOK = 10.0  # seconds that a look at the deadline may take beyond it
 
 
@@ -68,6 +69,11 @@ class Followed:
     lost: bool = False
 
     @property
+    def may_exist(self) -> bool:
+        """Whether it was seen, or could not be for a trouble that passes."""
+        return bool(self.task.answer) or isinstance(self.trouble, TemporaryError)
+
+    @property
     def unfinished(self) -> bool:
         """Whether it is to be looked at again."""
         return not (self.task.ended or self.lost)
@@ -96,8 +102,9 @@ def follow(
         for name in dict.fromkeys(task.dataset_id for task in tasks)
     }
     while True:
+        timeout = max(deadline - timing.clock(), _LAST_LOOK) if settings.timeout else None
         for dataset in datasets.values():
-            dataset.look(deadline)
+            dataset.look(timeout)
         snapshot = tuple(datasets[task.dataset_id].followed[task.task_id] for task in tasks)
         yield snapshot
         now = timing.clock()
@@ -109,7 +116,7 @@ def follow(
 
 
 class _Dataset:
-    """The tasks of one dataset that are followed, and since when looks at them fail."""
+    """The tasks of one dataset that are followed, and since when looks at each of them fail."""
 
     def __init__(
         self,
@@ -124,53 +131,55 @@ class _Dataset:
         self._look = look
         self._max_outage = max_outage
         self._clock = clock
-        self._began = clock()
-        self._failing_since: float | None = None
+        self._failing_since: dict[str, float] = {}
 
-    def look(self, deadline: float) -> None:
-        """Look at the tasks that are unfinished."""
+    def look(self, timeout: float | None) -> None:
+        """Look at the tasks that are unfinished; `timeout` bounds each call, in seconds."""
         begun = self._clock()
-        unseen = [task_id for task_id, each in self.followed.items() if each.unfinished]
+        unseen = {task_id: None for task_id, each in self.followed.items() if each.unfinished}
         if not unseen:
             return
-        timeout = None if math.isinf(deadline) else max(deadline - begun, _LAST_LOOK)
         try:
             for task_id, seen in self._look.at(tuple(unseen), timeout=timeout):
-                unseen.remove(task_id)
-                self._note(task_id, seen)
+                del unseen[task_id]
+                if isinstance(seen, ExportTask):
+                    self._note(task_id, seen)
+                else:
+                    self._fail([task_id], seen, begun)
         except ModelArtsExportError as error:
             self._fail(unseen, error, begun)
-        else:
-            self._failing_since = None
 
     def patience(self, now: float) -> float:
-        """Return how long the trouble may last from now on, in seconds."""
-        end = math.inf if self._failing_since is None else self._failing_since + self._max_outage
-        return max(end - now, 0.0)
+        """Return for how long the trouble of each task may last from now on, in seconds."""
+        left = (self._left(task_id, now) for task_id in self._failing_since)
+        return max(min(left, default=math.inf), 0.0)
 
-    def _note(self, task_id: str, seen: ExportTask | Refusal) -> None:
-        before, now = self.followed[task_id], self._clock()
-        if isinstance(seen, Refusal):
-            passes = isinstance(seen, NotFoundError) and self._may_be_unknown(task_id, now)
-            self.followed[task_id] = replace(before, trouble=seen, lost=not passes)
-        else:
-            before.pace.note(seen, now)
-            task = self._given[task_id].seen_as(seen)
-            self.followed[task_id] = replace(before, task=task, trouble=None)
+    def _left(self, task_id: str, now: float) -> float:
+        return self._failing_since[task_id] + self._tolerance(task_id) - now
 
-    def _may_be_unknown(self, task_id: str, now: float) -> bool:
-        """Tell whether a task was created so recently that not every server may have heard of it."""
-        given = self._given[task_id]
-        was_just_accepted = given.status is None and bool(given.answer)
-        return was_just_accepted and now < self._began + _NEW_FOR
+    def _tolerance(self, task_id: str) -> float:
+        """Return how long the trouble of a task may last at all, in seconds."""
+        task, trouble = self.followed[task_id].task, self.followed[task_id].trouble
+        if isinstance(trouble, TemporaryError):
+            return self._max_outage
+        if isinstance(trouble, NotFoundError):  # not every server may have heard of it yet
+            return _NEW_FOR if task.answer else min(_STRANGE_FOR, self._max_outage)
+        return 0.0
 
-    def _fail(self, unseen: Sequence[str], error: ModelArtsExportError, begun: float) -> None:
-        self._failing_since = begun if self._failing_since is None else self._failing_since
-        passes = isinstance(error, TemporaryError) and self.patience(self._clock()) > 0
-        for task_id in unseen:
-            self.followed[task_id] = replace(self.followed[task_id], trouble=error, lost=not passes)
-        if not passes:
-            self._failing_since = None
+    def _note(self, task_id: str, seen: ExportTask) -> None:
+        before = self.followed[task_id]
+        before.pace.note(seen, self._clock())
+        task = self._given[task_id].seen_as(seen)
+        self.followed[task_id] = replace(before, task=task, trouble=None)
+        self._failing_since.pop(task_id, None)
+
+    def _fail(self, task_ids: Iterable[str], error: ModelArtsExportError, begun: float) -> None:
+        for task_id in task_ids:
+            self._failing_since.setdefault(task_id, begun)
+            self.followed[task_id] = replace(self.followed[task_id], trouble=error)
+            if self._left(task_id, self._clock()) <= 0:
+                self.followed[task_id] = replace(self.followed[task_id], lost=True)
+                del self._failing_since[task_id]
 
 
 class _Pauses:

@@ -28,7 +28,7 @@ FLOORS = [
     ["__main__"],
     ["cli.__init__"],
     ["cli.explain", "cli.export", "cli.sandbox", "cli.specs", "cli.tasks", "cli.validate"],
-    ["cli.binding", "cli.ending"],
+    ["cli.binding", "cli.ending", "cli.following"],
     ["cli.session"],
     ["cli.access"],
     ["cli.draft", "cli.output", "cli.sandbox_help", "cli.selection", "cli.submitting"],
@@ -79,7 +79,7 @@ FLOORS = [
 ]
 LAZY = {
     *("cli.access", "cli.draft", "cli.explain", "cli.output", "cli.sandbox", "cli.screen", "cli.session"),
-    *("cli.ending", "cli.watch"),
+    *("__main__", "cli.ending", "cli.watch"),
 }
 LONGEST_FILE, LONGEST_FUNCTION, MEDIAN_FUNCTION = 300, 50, 10
 

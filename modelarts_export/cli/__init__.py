@@ -70,9 +70,7 @@ def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] = os
         code = _command()(arguments, prog_name=NAME, standalone_mode=False, obj=shell)
     except typer.TyperException as error:  # parsing failed, so that no command has set the style
         output.style = _style_of_the_unparsed(arguments, environ)
-        return _failed(
-            output, InvalidInputError(error.format_message(), hint=f"{NAME} --help shows the commands")
-        )
+        return _failed(output, InvalidInputError(error.format_message(), hint=_help(arguments)))
     except ModelArtsExportError as error:
         return _failed(output, error)
     except Exception as error:  # noqa: BLE001 - the last resort: a bug is reported, not dumped
@@ -89,7 +87,9 @@ def _command() -> Callable[..., Any]:
 
 def _help(arguments: Sequence[str]) -> str:
     commands = {command.name for command in app.registered_commands}
-    return " ".join(["see", NAME, *[word for word in arguments[:1] if word in commands], "--help"])
+    if arguments and arguments[0] in commands:
+        return f"{NAME} {arguments[0]} --help shows what it takes"
+    return f"{NAME} --help shows the commands"
 
 
 def _as_utf8(argument: str) -> str:

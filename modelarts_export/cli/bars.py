@@ -8,7 +8,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from modelarts_export.cli.cells import style_of
+from modelarts_export.cli.cells import state_of, style_of
 from modelarts_export.cli.progress import (
     GIVEN_UP,
     MOST_ALONE,
@@ -17,10 +17,8 @@ from modelarts_export.cli.progress import (
     ended,
     left,
     percent,
-    samples,
     samples_of_all,
     seconds_left,
-    state_of,
     together,
 )
 from modelarts_export.cli.screen import Screen
@@ -34,7 +32,7 @@ _DROPPED = ("elapsed", "samples", "left", "bar")  # the first goes first, where 
 # Cells that a column has from the beginning, so that it stands still while its text grows.
 _LEAST = {"status": 9, "percent": 5, "elapsed": 7, "left": 12}
 _MOST = {"name": 40, "status": 20}  # cells; what a server says can be of any length
-_SHORTEST_BAR, _LONGEST_BAR = 10, 40
+_SHORTEST_BAR, _LONGEST_BAR = 6, 40
 _SHORTEST_NAME = 8
 _RIGHT = ("percent", "elapsed")
 # Of a bar: one that is full but has not ended does not look as if it had.
@@ -89,9 +87,9 @@ class Bars:
             "status": Text(GIVEN_UP, "red") if each.lost else status,
             "bar": self._bar(pace.percent, style, moves=each.unfinished),
             "percent": Text(percent(pace)),
-            "samples": Text(samples(pace.finished, pace.total)),
+            "samples": Text(_fraction(pace.finished, pace.total)),
             "elapsed": Text(self._journal.elapsed(each), "dim"),
-            "left": Text(left(seconds), "cyan"),
+            "left": Text(left(seconds).ljust(_LEAST["left"] if pace.total else 0), "cyan"),
         }
 
     def _sum(self, snapshot: Snapshot) -> _Row:
@@ -124,6 +122,14 @@ class Bars:
             if each.trouble and not each.lost
         )
         return together([*lost, *unseen])
+
+
+def _fraction(done: int | None, total: int | None) -> str:
+    """Return samples of samples, as wide as it can become: no column is to come or go while it grows."""
+    if total is None:
+        return "" if done is None else f"{done:,}"
+    finished = "?" if done is None else f"{min(done, total):,}"
+    return f"{finished}/{total:,}".rjust(2 * len(f"{total:,}") + 1)
 
 
 def _table(rows: Sequence[_Row], options: ConsoleOptions) -> Table:

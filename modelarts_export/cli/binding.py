@@ -34,7 +34,8 @@ _DATASET: Location = ("dataset_id",)
 def bound(command: Callable[..., None]) -> Callable[..., None]:
     """Return the command as Typer wants it, each option a parameter of its own."""
     taken = inspect.signature(command, eval_str=True).parameters.values()
-    bundles = {parameter.name: _bundle(parameter) for parameter in taken}
+    submits = any(get_origin(parameter.annotation) is Draft for parameter in taken)
+    bundles = {parameter.name: _bundle(parameter, submits=submits) for parameter in taken}
 
     def run(context: typer.Context, **values: Any) -> None:  # noqa: ANN401 - each option has its own type
         shell: Shell = context.obj
@@ -49,13 +50,13 @@ def bound(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def _bundle(parameter: inspect.Parameter) -> tuple[list[inspect.Parameter], Made]:
+def _bundle(parameter: inspect.Parameter, *, submits: bool) -> tuple[list[inspect.Parameter], Made]:
     """Return the options that a parameter of a command stands for, and what makes its value of theirs."""
     kind: Any = parameter.annotation
     if kind is Shell:
         return _setting_options(Style), _shell
     if kind is Session:
-        return _setting_options(Settings) + _setting_options(Style), _session
+        return _setting_options(Settings, submits=submits) + _setting_options(Style), _session
     if get_origin(kind) is Draft:
         return _request_options(*get_args(kind))
     if kind == WaitSettings | None:
@@ -93,8 +94,9 @@ def _wait_if_wanted(context: typer.Context, values: Values) -> WaitSettings | No
     return None
 
 
-def _setting_options(group: type[Any]) -> list[inspect.Parameter]:
-    return [_setting_option(each, has_variable=group in (Settings, Style)) for each in declared(group)]
+def _setting_options(group: type[Any], *, submits: bool = True) -> list[inspect.Parameter]:
+    wanted = (each for each in declared(group) if submits or not each.metadata.get("submits"))
+    return [_setting_option(each, has_variable=group in (Settings, Style)) for each in wanted]
 
 
 def _setting_option(setting: Field[Any], *, has_variable: bool) -> inspect.Parameter:

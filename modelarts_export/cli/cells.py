@@ -11,6 +11,8 @@ from modelarts_export.vocabulary import Choice, ExportFormat, ExportType
 if TYPE_CHECKING:
     from modelarts_export.plan import Plan
 
+UNKNOWN = "unknown"  # in place of a status
+_WHOLE = 100  # per cent
 _STATUS_STYLES = {
     TaskState.INIT: "yellow",
     TaskState.RUNNING: "blue",
@@ -62,7 +64,7 @@ def of_tasks(tasks: Sequence[ExportTask]) -> list[dict[str, Cell]]:
     return [
         {
             "task_id": task.task_id,
-            "status": (_word(task), style_of(task)),
+            "status": (state_of(task), style_of(task)),
             "progress": _progress(task.answer.get("progress")),
             "samples": _samples(task.answer),
             "path": _text(task.answer.get("path")),
@@ -92,8 +94,9 @@ def _params(task: ExportTask) -> Mapping[str, Any]:
     return params if isinstance(params, Mapping) else {}
 
 
-def _word(task: ExportTask) -> str:
-    return task.state.word if task.state else task.status or "unknown"
+def state_of(task: ExportTask) -> str:
+    """Return the status as a word for people, or as the API says it when it is not documented."""
+    return task.state.word if task.state else task.status or UNKNOWN
 
 
 def style_of(task: ExportTask) -> str:
@@ -112,12 +115,17 @@ def _text(value: object) -> str:
 
 
 def _progress(value: object) -> str:
-    return f"{value:.3g} %" if is_number(value) else _text(value)
+    """Return per cent, rounded down: what is not done is not 100 %."""
+    return f"{int(min(max(value, 0), _WHOLE))} %" if is_number(value) else _text(value)
 
 
 def _samples(answer: Mapping[str, Any]) -> str:
-    done, total = answer.get("finished_sample_count"), answer.get("total_sample_count")
-    return f"{_text(done) or '?'} of {_text(total) or '?'}" if _text(done) or _text(total) else ""
+    done, total = map(_counted, (answer.get("finished_sample_count"), answer.get("total_sample_count")))
+    return f"{done or '?'} of {total or '?'}" if done or total else ""
+
+
+def _counted(value: object) -> str:
+    return f"{value:,}" if is_number(value) else _text(value)
 
 
 def _choice(kind: type[Choice], value: object) -> str:

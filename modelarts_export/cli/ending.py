@@ -15,9 +15,7 @@ def conclude(session: Session, seen: Snapshot, wait: WaitSettings, settings: Set
     """Say where the exports are. Raises the error that the tasks stand for together, if they do for one."""
     from modelarts_export.outcomes import end_of  # noqa: PLC0415 - with the table of the API's error codes
 
-    for each in seen:
-        if each.task.state is TaskState.SUCCESSED:
-            session.output.exported(each.task)
+    session.output.exported([each.task for each in seen if each.task.state is TaskState.SUCCESSED])
     ends = [end_of(each, require_samples=wait.require_samples) for each in seen]
     _raise_for(session, seen, ends, settings)
 
@@ -39,6 +37,8 @@ def _raise_for(session: Session, seen: Snapshot, ends: Ends, settings: Settings)
         return
     going_on = [each.task for each, end in zip(seen, ends, strict=True) if isinstance(end, UnseenEndError)]
     if going_on:
-        resuming = f"wait for it with: {session.resuming(going_on, settings)}"
+        ids = [task.task_id for task in going_on]
+        those = "it" if len(ids) == 1 else f"those {len(ids):,}"
+        resuming = f"wait for {those} with: {session.resuming(going_on[0].dataset_id, ids, settings)}"
         error.hint = "; then ".join(filter(None, [error.hint, resuming]))
     raise error

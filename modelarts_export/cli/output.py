@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from modelarts_export.plan import Plan
 
 FORMS = ("table", "json", "yaml", "id")
+_MOST_HINTS = 12  # about exports; a line for each of a thousand would hide what matters
 _MOST_PROBLEMS = 100  # that are shown to people; a wrong list of samples has one for each
 _YAML_STRING = "tag:yaml.org,2002:str"
 _PLAIN_ID = re.compile(r"[A-Za-z0-9_.-]+")
@@ -75,15 +76,18 @@ class Output:
 
     def left_alone(self, resuming: str) -> None:
         """Say how to go on with an interrupted wait, also when quiet: nobody may know the task otherwise."""
-        self._screen.say(f"interrupted; what was accepted goes on, and {resuming} waits for it", "warning")
+        self._screen.say("interrupted; what was accepted goes on", "warning")
+        self._screen.say(f"wait for it with: {resuming}", "hint")
 
-    def exported(self, task: ExportTask) -> None:
-        """Say what a success has left, and what is strange about it."""
-        if task.finished == 0:
-            self.warn(f"export task {task.task_id} has exported no samples; check the filters of the request")
-        whereabouts = cells.whereabouts_of(task)
-        if whereabouts:
+    def exported(self, tasks: Sequence[ExportTask]) -> None:
+        """Say what successes have left, unless there are many, and what is strange about them."""
+        for task in tasks:
+            if task.finished == 0:
+                self.warn(f"export task {task.task_id} exported no samples; check the request's filters")
+        for whereabouts in filter(None, map(cells.whereabouts_of, tasks[:_MOST_HINTS])):
             self.talk(whereabouts, "hint")
+        if len(tasks) > _MOST_HINTS:
+            self.talk(f"and {len(tasks) - _MOST_HINTS:,} more exports; -o json has their paths", "hint")
 
     def accepted(self, task: ExportTask) -> None:
         """Tell the ID of a task the moment it is known."""

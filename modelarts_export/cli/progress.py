@@ -3,16 +3,15 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
-from modelarts_export.cli.cells import failure_of
+from modelarts_export.cli.cells import UNKNOWN, failure_of, state_of
 from modelarts_export.pace import Pace
-from modelarts_export.task import ExportTask, TaskState
+from modelarts_export.task import TaskState
 from modelarts_export.waiting import Followed, Snapshot
 
 MOST_ALONE = 12  # tasks that are shown one by one; more are summed up
 _UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 _YEAR = 365 * 86_400.0  # seconds; an estimate beyond it tells nothing
 GIVEN_UP = "given up"  # in place of the status of a task that is not looked at any more
-_NOT_DOCUMENTED = "unknown"
 
 
 def lasting(seconds: float) -> str:
@@ -23,11 +22,6 @@ def lasting(seconds: float) -> str:
         counts.append((count, letter))
     first = next((index for index, (count, _) in enumerate(counts) if count), len(counts) - 1)
     return " ".join(f"{count}{letter}" for count, letter in counts[first : first + 2] if count) or "0s"
-
-
-def state_of(task: ExportTask) -> str:
-    """Return the status as a word for people, or as the API says it when it is not documented."""
-    return task.state.word if task.state else task.status or _NOT_DOCUMENTED
 
 
 def percent(pace: Pace) -> str:
@@ -77,9 +71,7 @@ def counts(snapshot: Snapshot) -> str:
     """Return how many tasks are in which state; those that succeeded go without saying."""
     found = Counter(_kind(each) for each in snapshot)
     return ", ".join(
-        f"{found[word]} {word}"
-        for word in ("failed", GIVEN_UP, "running", "queued", _NOT_DOCUMENTED)
-        if found[word]
+        f"{found[word]} {word}" for word in ("failed", GIVEN_UP, "running", "queued", UNKNOWN) if found[word]
     )
 
 
@@ -100,7 +92,7 @@ def seconds_left(snapshot: Snapshot, now: float) -> float | None:
 def _kind(each: Followed) -> str:
     if each.lost:
         return GIVEN_UP
-    return each.task.state.word if each.task.state else _NOT_DOCUMENTED
+    return each.task.state.word if each.task.state else UNKNOWN
 
 
 class Journal:

@@ -12,14 +12,14 @@ from modelarts_export.cli.draft import Draft
 from modelarts_export.cli.output import Output
 from modelarts_export.cli.submitting import Alarm, submitted
 from modelarts_export.config import Settings, declared, flag, variable
-from modelarts_export.errors import InvalidInputError, ModelArtsExportError, UnknownOutcomeError
+from modelarts_export.errors import InvalidInputError, UnknownOutcomeError
 from modelarts_export.field_types import identifier
 from modelarts_export.request import ExportRequest, tasks_path
 from modelarts_export.reuse import Reuse
 from modelarts_export.substitution import Variables, read_assignments
-from modelarts_export.task import ExportTask, TaskState
+from modelarts_export.task import ExportTask
 from modelarts_export.timing import TIMING
-from modelarts_export.waiting import Snapshot, WaitSettings, follow
+from modelarts_export.waiting import WaitSettings
 
 if TYPE_CHECKING:
     from modelarts_export.client import Client
@@ -27,10 +27,8 @@ if TYPE_CHECKING:
     from modelarts_export.submission import Submission
 
 # What a command has to be told again to reach the same project, and what one that goes on with a wait has.
-_CONNECTION = tuple(each.name for each in declared(Settings))
+_CONNECTION = tuple(each.name for each in declared(Settings) if not each.metadata.get("submits"))
 _RESUMED = (*_CONNECTION, *(each.name for each in declared(WaitSettings)), "any")
-_ONE_LOOK = WaitSettings(timeout=0.0, max_outage=0.0)
-_LOOK_UP = 30.0  # seconds
 _DATASET_VARIABLE = variable("dataset_id")
 
 
@@ -113,14 +111,10 @@ class Session:
 
         An interruption says what may be left behind, and how to find it.
         """
-        from modelarts_export.submission import Desk, Submission  # noqa: PLC0415 - requests is loaded here
-
-        client, alarm = self.client(order.settings), Alarm()
-        timing = replace(TIMING, sleep=alarm.sleep)
-        desk = Desk(client=client, settings=order.settings, listener=self.output, timing=timing)
-        submission = Submission(desk, order.dataset_id, order.request, reuse=reuse)
+        submission, alarm = None, Alarm()
         try:
-            return submitted(submission, alarm)
+            submission = self._submission(order, reuse, alarm)
+            return submitted(submission, alarm, tell=self.output.talk)
         except KeyboardInterrupt:
             self._say_what_is_left(submission, order)
             raise
@@ -128,76 +122,40 @@ class Session:
             error.hint = f"look before you submit it again: {self._listing(order)}"
             raise
 
-    def glance(self, order: Order, task: ExportTask) -> ExportTask:
-        """Return a task as one look shows it, if the look works."""
-        from modelarts_export.submission import look_at  # noqa: PLC0415 - see submit
+    def _submission(self, order: Order, reuse: Reuse, alarm: Alarm) -> "Submission":
+        from modelarts_export.submission import Desk, Submission  # noqa: PLC0415 - requests is loaded here
 
-        return look_at(self.client(order.settings), task, self.output)
+        client, timing = self.client(order.settings), replace(TIMING, sleep=alarm.sleep)
+        desk = Desk(client=client, settings=order.settings, listener=self.output, timing=timing)
+        return Submission(desk, order.dataset_id, order.request, reuse=reuse)
 
-    def _say_what_is_left(self, submission: "Submission", order: Order) -> None:
-        if submission.task:
-            self.output.left_alone(self.resuming([submission.task], order.settings))
-        elif submission.is_in_doubt:
+    def _say_what_is_left(self, submission: "Submission | None", order: Order) -> None:
+        if submission and submission.task:
+            ids = [submission.task.task_id]
+            self.output.left_alone(self.resuming(order.dataset_id, ids, order.settings))
+        elif submission and submission.is_in_doubt:
             self.output.left_in_doubt(self._listing(order))
         else:
             self.output.left_nothing()
 
-    def tasks(self, dataset_id: str, task_ids: Sequence[str]) -> list[ExportTask]:
-        """Return tasks of which nothing is known but their IDs."""
-        client = self.client(self.settings)
-        return [client.unseen(dataset_id, task_id) for task_id in task_ids]
+    def glance(self, order: Order, task: ExportTask) -> ExportTask:
+        """Return a task as one look shows it, if the look works."""
+        from modelarts_export.submission import look_at  # noqa: PLC0415 - see _submission
 
-    def look(self, tasks: Sequence[ExportTask]) -> Snapshot:
-        """Return the tasks as they are now."""
-        return next(follow(self.client(self.settings), tasks, _ONE_LOOK))
-
-    def follow(
-        self,
-        tasks: Sequence[ExportTask],
-        wait: WaitSettings,
-        settings: Settings,
-        *,
-        any_of_them: bool = False,
-    ) -> Snapshot:
-        """Return the tasks as they are after a wait that the user can watch.
-
-        With `any_of_them` the first that has ended ends the wait.
-        """
-        client, seen = self.client(settings), Snapshot()
-        with self.output.watching(wait.heartbeat) as watch:
-            for seen in follow(client, tasks, wait, timing=replace(TIMING, sleep=watch.sleep)):
-                watch.show(seen)
-                if any_of_them and any(each.task.ended for each in seen):
-                    break
-        return seen
+        return look_at(self.client(order.settings), task, self.output)
 
     @contextmanager
-    def resumable(self, tasks: Sequence[ExportTask], settings: Settings) -> Iterator[None]:
+    def resumable(self, dataset_id: str, task_ids: Sequence[str], settings: Settings) -> Iterator[None]:
         """Say how to go on when what is done about these tasks is interrupted."""
         try:
             yield
         except KeyboardInterrupt:
-            self.output.left_alone(self.resuming(tasks, settings))
+            self.output.left_alone(self.resuming(dataset_id, task_ids, settings))
             raise
 
-    def with_new_dataset(self, name: str, seen: Snapshot, settings: Settings) -> Snapshot:
-        """Return the task with the ID of the dataset that it made, if it succeeded; None when not found."""
-        (only,) = seen
-        if only.task.state is not TaskState.SUCCESSED:
-            return seen
-        dataset_id, why = None, "no dataset has its name"
-        try:
-            dataset_id = self.client(settings).dataset_named(name, timeout=_LOOK_UP)
-        except ModelArtsExportError as error:
-            why = str(error)
-        if dataset_id is None:
-            self.output.warn(f"the ID of the new dataset {name} could not be found: {why}")
-        return (replace(only, task=replace(only.task, found={"new_dataset_id": dataset_id})),)
-
-    def resuming(self, tasks: Sequence[ExportTask], settings: Settings) -> str:
-        """Return the command that waits for these tasks of one dataset, with the flags that were given."""
-        words = ["wait", tasks[0].dataset_id, *(task.task_id for task in tasks)]
-        return self._command(words, settings, _RESUMED)
+    def resuming(self, dataset_id: str, task_ids: Sequence[str], settings: Settings) -> str:
+        """Return the command that waits for these tasks, with the flags that were given."""
+        return self._command(["wait", dataset_id, *task_ids], settings, _RESUMED)
 
     def _listing(self, order: Order) -> str:
         """Return the command that lists the tasks among which that of an order may be."""

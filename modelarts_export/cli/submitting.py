@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from modelarts_export.submission import Submission
     from modelarts_export.task import ExportTask
 
+_AT_ONCE = 0.2  # seconds in which what does not wait for a reply ends
 _REPLIES = 5.0  # seconds that a reply on its way may take after a signal
 
 
@@ -28,11 +29,11 @@ class Alarm:
         self._ringing.set()
 
 
-def submitted(submission: "Submission", alarm: Alarm) -> "ExportTask":
+def submitted(submission: "Submission", alarm: Alarm, *, tell: "Callable[[str], None]") -> "ExportTask":
     """Return what Submission.run returns, and raise what it raises.
 
-    A KeyboardInterrupt lets nothing new begin, and waits for the reply that is on its way; another one ends
-    that, too.
+    A KeyboardInterrupt lets nothing new begin, and waits for the reply that is on its way, which `tell` says;
+    another one ends that, too.
     """
     run = _Run(submission.run)
     try:
@@ -41,7 +42,9 @@ def submitted(submission: "Submission", alarm: Alarm) -> "ExportTask":
     except KeyboardInterrupt:
         submission.halt()
         alarm.ring()
-        run.ended.wait(_REPLIES)
+        if not run.ended.wait(_AT_ONCE):
+            tell(f"waiting up to {_REPLIES:.0f} s for the reply; interrupt again to leave at once")
+            run.ended.wait(_REPLIES)
         raise
     return run.result()
 

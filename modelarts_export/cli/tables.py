@@ -11,6 +11,7 @@ from rich.text import Text
 
 Rows = Sequence[Mapping[str, Text]]
 _NARROWEST = 16  # cells: a column that is folded into fewer cannot be read
+_OF_ANY_LENGTH = ("PATH", "ERROR", "NAME", "SPEC")
 _BETWEEN = 3  # cells of a box between two columns
 
 
@@ -31,10 +32,10 @@ def beside_names(facts: Mapping[str, Text], box: Box | None) -> RenderableType:
 def in_rows(rows: Rows, box: Box | None, width: int) -> RenderableType:
     """Return a line for each row under the keys of the first; in a box that is too wide, a box for each row.
 
-    The widest column is the one that may be folded.
+    One column may be folded, the widest of those with text of any length: an ID must stay whole.
     """
     sizes = {name: max(map(cell_len, chain([name], (row[name].plain for row in rows)))) for name in rows[0]}
-    widest = max(sizes, key=lambda name: sizes[name])
+    widest = max(sizes, key=lambda name: (name in _OF_ANY_LENGTH, sizes[name]))
     others = sum(sizes.values()) - sizes[widest] + _BETWEEN * len(sizes) + 1
     if box and others + min(sizes[widest], _NARROWEST) > width:
         told = ({name: fact for name, fact in row.items() if fact.plain} for row in rows)

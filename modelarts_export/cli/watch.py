@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
+from modelarts_export.cli.cells import state_of
 from modelarts_export.cli.progress import (
     GIVEN_UP,
     MOST_ALONE,
@@ -16,7 +17,6 @@ from modelarts_export.cli.progress import (
     named,
     samples_of_all,
     seconds_left,
-    state_of,
     together,
 )
 from modelarts_export.cli.screen import Screen
