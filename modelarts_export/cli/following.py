@@ -55,7 +55,7 @@ def watch(
     *,
     first: bool = False,
 ) -> Snapshot:
-    """Return the tasks as they are after a wait that the user can watch; the `first` that ended may end it."""
+    """Return the tasks as they are after a wait that is shown; with `first`, the first that ended ends it."""
     client, seen = session.client(settings), Snapshot()
     with session.output.watching(wait.heartbeat) as watching:
         for seen in follow(client, tasks, wait, timing=replace(TIMING, sleep=watching.sleep)):

@@ -1,6 +1,5 @@
 """What a command says: results as table, JSON, YAML or IDs; talk, warnings and errors in words."""
 
-import math
 import re
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from modelarts_export import trace
-from modelarts_export.cli import cells
+from modelarts_export.cli import cells, forms
 from modelarts_export.cli.screen import Screen
 from modelarts_export.config import from_flags, from_variables, resolve, setting, truth
 from modelarts_export.errors import (
@@ -20,7 +19,7 @@ from modelarts_export.errors import (
     UnseenEndError,
 )
 from modelarts_export.task import ExportTask, TaskState
-from modelarts_export.text import is_harmless, to_json
+from modelarts_export.text import to_json
 from modelarts_export.vocabulary import nearest
 
 if TYPE_CHECKING:
@@ -162,7 +161,7 @@ class Output:
 
     def _task(self, task: ExportTask) -> None:
         if self.style.output == "id":
-            self._screen.write(_plain_id(task, UnseenEndError) + "\n")
+            self._screen.write(forms.plain_id(task, UnseenEndError) + "\n")
         elif self.style.output in ("json", "yaml"):
             self._data(task.as_dict())
         elif self._shows_tables:
@@ -170,15 +169,20 @@ class Output:
 
     def tasks(self, tasks: Sequence[ExportTask]) -> None:
         """Show tasks that were asked for: an array in JSON and YAML, and as a table one task in full."""
-        if len(tasks) == 1 and self._shows_tables:
-            self._screen.write_rows(cells.of_task(tasks[0]))
-        elif tasks:
-            self.task_list(tasks)
+        try:
+            if len(tasks) == 1 and self._shows_tables:
+                self._screen.write_rows(cells.of_task(tasks[0]))
+            elif tasks:
+                self.task_list(tasks)
+        except ClosedOutputError:
+            raise
+        except ModelArtsExportError as error:
+            raise UnseenEndError(str(error), hint="look at the tasks again") from None
 
     def task_list(self, tasks: Sequence[ExportTask]) -> None:
         """Show tasks, a row each. Raises RefusedError where IDs are wanted and one is no plain word."""
         if self.style.output == "id":
-            self._screen.write("".join(f"{_plain_id(task, RefusedError)}\n" for task in tasks))
+            self._screen.write("".join(f"{forms.plain_id(task, RefusedError)}\n" for task in tasks))
         elif self.style.output in ("json", "yaml"):
             self._data([task.as_dict() for task in tasks])
         elif self._shows_tables and tasks:
@@ -219,7 +223,7 @@ class Output:
     def error(self, error: ModelArtsExportError) -> None:
         """Show what ended the command; with -o json the last line of stderr is one object."""
         if self.style.output == "json":
-            self._screen.say_as_is(to_json(self._screen.without_secrets(_as_dict(error))))
+            self._screen.say_as_is(to_json(self._screen.without_secrets(forms.error_as_dict(error))))
             return
         self._screen.say(str(error), "error")
         for problem in error.problems[:_MOST_PROBLEMS]:
@@ -255,49 +259,8 @@ class Output:
     def _data(self, value: Mapping[str, Any] | Sequence[Any]) -> None:
         clean = self._screen.without_secrets(value)
         as_json = self.style.output == "json"
-        self._screen.write(to_json(clean, indent=2) + "\n" if as_json else self._yaml(clean))
-
-    def _yaml(self, value: object) -> str:
-        """Return YAML in which every letter can be read, when all are harmless and can be written."""
-        import yaml  # noqa: PLC0415 - only this form needs it
-
-        class Quoting(yaml.SafeDumper):
-            """Puts every string into double quotes, in which anything can be escaped."""
-
-        Quoting.add_representer(
-            str, lambda dumper, text: dumper.represent_scalar(_YAML_STRING, text, style='"')
+        self._screen.write(
+            to_json(clean, indent=2) + "\n"
+            if as_json
+            else forms.as_yaml(clean, readable_in=self._screen.can_show)
         )
-        readable = yaml.safe_dump(value, allow_unicode=True, sort_keys=False, width=math.inf)
-        if is_harmless(readable) and self._screen.can_show(readable):
-            return str(readable)
-        quoted: str = yaml.dump(value, Dumper=Quoting, allow_unicode=False, sort_keys=False, width=math.inf)
-        return quoted.replace("##[", "\\x23#[")
-
-
-def _plain_id(task: ExportTask, error: type[ModelArtsExportError]) -> str:
-    if _PLAIN_ID.fullmatch(task.task_id):
-        return task.task_id
-    raise error(
-        f"the task exists, but its ID is no plain word: {task.task_id!r}",
-        hint="-o json shows an ID of any kind; do not submit it again",
-    )
-
-
-def _as_dict(error: ModelArtsExportError) -> dict[str, Any]:
-    return {
-        "error": str(error),
-        "hint": error.hint,
-        "error_code": error.error_code,
-        "http_status": error.http_status,
-        "request_id": error.request_id,
-        "exit_code": error.exit_code,
-        "problems": [
-            {"file": p.file, "line": p.line, "column": p.column, "message": _in_words(p)}
-            for p in error.problems
-        ],
-    }
-
-
-def _in_words(problem: Problem) -> str:
-    """Name a flag in the message; a file has its own fields."""
-    return problem.message if problem.file else str(problem)
