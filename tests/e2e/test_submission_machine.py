@@ -6,7 +6,7 @@ Hypothesis draws what each creation and each look meets, and how long it takes; 
 from dataclasses import dataclass
 from itertools import pairwise
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from modelarts_export.config import Settings
@@ -45,6 +45,8 @@ FAILING = (
 )
 LAGGING = ("lag:for=3s", "lag:for=40s", "lag:for=40s")
 LOOK_REFUSED = ("busy:on=list,code=ModelArts.0104",)
+
+NEVER_CAME = Meeting(words=("drop:accepted=no",))
 
 TAKES = st.sampled_from([0.02, 0.2, 3.0, 29.0])
 FOREIGN = st.sampled_from(["", "", "", REQUEST.path, "/bucket/elsewhere/"])
@@ -98,8 +100,16 @@ def nights(draw: st.DrawFn) -> Night:
     )
 
 
+def night_of(*posts: Meeting, looks: tuple[Meeting, ...] = ()) -> Night:
+    """Return one of the nights that chance seldom finds."""
+    return Night(posts=[*posts], looks=[*looks], patience=Settings(), reuse=False, older=[])
+
+
 @settings(max_examples=500, deadline=None)
 @given(nights())
+@example(night_of(NEVER_CAME, Meeting(words=("busy",))))
+@example(night_of(NEVER_CAME, looks=(Meeting(words=("no-date:on=list",)),) * 20))
+@example(night_of(NEVER_CAME, Meeting(words=("refuse",), halt=True)))
 def test_the_promise_holds_on_any_night(night: Night) -> None:
     """Of one submission; what each creation proves is told by the words that it met."""
     world = World(posts=night.posts, looks=night.looks)
