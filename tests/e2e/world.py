@@ -35,6 +35,7 @@ from modelarts_export.timing import Timing
 from modelarts_export.transport import Transport
 
 REQUEST = ToObs(path="/bucket/out/")
+_OLD = 60.0  # seconds; nobody takes a task of this age for a new one
 _PROJECT = "0123"
 _TOKEN = "any"
 _IAM = Identity(user_name="", password="", domain_name="", project_id=_PROJECT, project_name="")
@@ -82,13 +83,14 @@ class World(HTTPAdapter):
     def __init__(self, posts: Sequence[Meeting] = (), looks: Sequence[Meeting] = ()) -> None:
         """Let the calls meet these, one after the other, and be calm afterwards."""
         super().__init__()
-        self.mono, self.wall, self.server = 1000.0, 1.8e9, 1.8e9 + 0.7
+        self.mono, self.wall, self.server = 1000.0, 1.8e9, 1.8e9 + 0.7  # nobody's clocks agree
         self._left = {"POST": list(posts), "GET": list(looks)}
         self.calls: list[Call] = []
-        self.slept: list[float] = []
+        self.slept: list[tuple[float, float]] = []  # when, and for how long
         self.told: list[str] = []
         self.warnings: list[str] = []
         self.foreign: list[str] = []
+        self._has_alike = False
         self.under_way: Submission | None = None
         self._gateway = Gateway(
             credentials=Credentials(access_key="", secret_key="", token=_TOKEN, project_id=_PROJECT),
@@ -125,7 +127,13 @@ class World(HTTPAdapter):
         body = {**REQUEST.body(), "path": path}
         task_id = self._gateway.cloud.plant(DATASET_ID, body, age=age).task_id
         self.foreign.append(task_id)
+        self._has_alike = self._has_alike or (path == REQUEST.path and age < _OLD)
         return task_id
+
+    @property
+    def has_alike(self) -> bool:
+        """Whether another host made such an export in these seconds, or a clock makes an old one look so."""
+        return self._has_alike or self.wall > self.server
 
     def pass_time(self, seconds: float) -> None:
         """Let time pass for all clocks."""
@@ -133,7 +141,7 @@ class World(HTTPAdapter):
 
     def sleep(self, seconds: float) -> None:
         """Let time pass, and remember for how long."""
-        self.slept.append(seconds)
+        self.slept.append((self.mono, seconds))
         self.pass_time(seconds)
 
     def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:  # noqa: ANN401 - as HTTPAdapter has it
