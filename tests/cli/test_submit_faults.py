@@ -126,7 +126,13 @@ def test_what_is_done(run: Run, cloud: Cloud, faults: str, end: End) -> None:
         assert (task["task_id"], task["reused"], task["path"]) == (*ids(cloud), False, "/b/d/")
 
 
-ENDS = [("drop:count=1", 0), ("drop:count=1,accepted=no", 0), ("504:accepted=no", 10), ("503", 5), ("busy", 5)]
+ENDS = [
+    ("drop:count=1", 0),
+    ("drop:count=1,accepted=no", 0),
+    ("504:accepted=no", 10),
+    ("503", 5),
+    ("busy", 5),
+]
 
 
 @pytest.mark.parametrize(("fault", "code"), ENDS)
@@ -136,7 +142,8 @@ def test_quiet(run: Run, cloud: Cloud, fault: str, code: int) -> None:
     outcome = run(f"{TO_OBS} -q -o id", **cloud.variables)
     assert outcome.code == code
     assert outcome.out.split() == ([] if code else ids(cloud))
-    assert [line.partition(":")[0] for line in outcome.err.splitlines()] == (["error", "hint"] if code else [])
+    said = [line.partition(":")[0] for line in outcome.err.splitlines()]
+    assert said == (["error", "hint"] if code else [])
     assert ("modelarts-export list" in outcome.err) is (code == 10)
 
 
