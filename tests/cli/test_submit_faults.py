@@ -21,7 +21,11 @@ TO_NEW_DATASET = (
 )
 BODY: JsonObject = {"path": "/b/d/", "export_type": 3, "export_params": {"sample_state": ""}}
 SHORT = "--read-timeout 0.3s"
-PATIENT = {"MODELARTS_EXPORT_MAX_RETRIES": "2", "MODELARTS_EXPORT_RECONCILE_TIMEOUT": "1s"}
+PATIENT = {
+    "MODELARTS_EXPORT_MAX_RETRIES": "2",
+    "MODELARTS_EXPORT_QUEUE_TIMEOUT": "0.2s",
+    "MODELARTS_EXPORT_RECONCILE_TIMEOUT": "1s",
+}
 
 
 def break_down(cloud: Cloud, *faults: str) -> None:
