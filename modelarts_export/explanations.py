@@ -24,7 +24,7 @@ EXIT_CODES = {
     2: ("command line or spec wrong; nothing was sent", "fix it"),
     3: ("dataset, version, task, bucket or path not found", "fix it"),
     4: ("credentials missing or refused, or no permission", "fix it"),
-    5: ("temporary trouble, and nothing was accepted", "run again"),
+    5: ("temporary trouble outlasted the patience, and nothing was accepted", "run again"),
     6: ("the API refused the request", "fix it"),
     7: ("the export task ended FAILED, or with too few samples", "look at the task, submit anew"),
     8: ("accepted, but its end was not seen", "wait again, do not submit again"),

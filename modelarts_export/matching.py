@@ -57,9 +57,11 @@ def may_be(body: Mapping[str, Any], task: ExportTask) -> bool:
 
 def stands_in_for(body: Mapping[str, Any], task: ExportTask) -> bool:
     """Tell whether an older task exports what a request asks for: it may be it, and has nothing besides."""
-    sent = {where for where, value in _leaves(body) if value not in _UNSAID}
+    sent = {where: value for where, value in _leaves(body) if value not in _UNSAID}
     return may_be(body, task) and all(
-        where in sent or _is_default(where, value)
+        (where not in _NARROWING or value in _UNSAID or _is_same(sent[where], value))
+        if where in sent
+        else _is_default(where, value)
         for where, value in _leaves(task.answer)
         if _is_asked(where)
     )
@@ -68,7 +70,7 @@ def stands_in_for(body: Mapping[str, Any], task: ExportTask) -> bool:
 def unshown(body: Mapping[str, Any], task: ExportTask) -> str | None:
     """Return a narrowing field that was sent and that the task does not show, so that nobody can tell."""
     for where, sent in _leaves(body):
-        if where in _NARROWING and sent not in _UNSAID and _at(task.answer, where) is None:
+        if where in _NARROWING and sent not in _UNSAID and _at(task.answer, where) in _UNSAID:
             return dotted(where)
     return None
 
@@ -121,6 +123,18 @@ def _agree(where: Location, sent: Any, shown: Any) -> bool:  # noqa: ANN401 - se
     return _plain(sent) == _plain(shown)
 
 
+def _is_same(sent: Any, shown: Any) -> bool:  # noqa: ANN401 - see _at
+    """Tell whether two values say the same, with no part that only one of them has."""
+    if isinstance(sent, Mapping) and isinstance(shown, Mapping):
+        return all(_is_same(sent.get(name), shown.get(name)) for name in sent.keys() | shown.keys())
+    if _is_list(sent) and _is_list(shown) and sent and shown:
+        pairs = zip(_sorted(sent), _sorted(shown), strict=False)
+        return len(sent) == len(shown) and all(_is_same(*pair) for pair in pairs)
+    if sent in _UNSAID or shown in _UNSAID:
+        return sent in _UNSAID and shown in _UNSAID
+    return _plain(sent) == _plain(shown)
+
+
 def _is_list(value: object) -> bool:
     return isinstance(value, Sequence) and not isinstance(value, str)
 
@@ -135,4 +149,4 @@ def _plain(value: object) -> object:
     if isinstance(value, bool):
         return str(value).lower()
     is_fraction = isinstance(value, float) or (isinstance(value, str) and _FRACTION.fullmatch(value))
-    return f"{float(str(value)):g}" if is_fraction else str(value)
+    return f"{float(str(value)):.15g}" if is_fraction else str(value)

@@ -21,7 +21,11 @@ TO_NEW_DATASET = (
 )
 BODY: JsonObject = {"path": "/b/d/", "export_type": 3, "export_params": {"sample_state": ""}}
 SHORT = "--read-timeout 0.3s"
-PATIENT = {"MODELARTS_EXPORT_MAX_RETRIES": "2", "MODELARTS_EXPORT_RECONCILE_TIMEOUT": "1s"}
+PATIENT = {
+    "MODELARTS_EXPORT_MAX_RETRIES": "2",
+    "MODELARTS_EXPORT_QUEUE_TIMEOUT": "0.2s",
+    "MODELARTS_EXPORT_RECONCILE_TIMEOUT": "1s",
+}
 
 
 def break_down(cloud: Cloud, *faults: str) -> None:
@@ -142,9 +146,8 @@ def test_quiet(run: Run, cloud: Cloud, fault: str, code: int) -> None:
     outcome = run(f"{TO_OBS} -q -o id", **cloud.variables)
     assert outcome.code == code
     assert outcome.out.split() == ([] if code else ids(cloud))
-    assert [line.partition(":")[0] for line in outcome.err.splitlines()] == (
-        ["error", "hint"] if code else []
-    )
+    said = [line.partition(":")[0] for line in outcome.err.splitlines()]
+    assert said == (["error", "hint"] if code else [])
     assert ("modelarts-export list" in outcome.err) is (code == 10)
 
 

@@ -177,11 +177,13 @@ def test_in_a_pause_before_the_next_try(fault: str, patience: str) -> None:
 def test_in_a_pause_after_a_send_of_which_nobody_knows() -> None:
     """Throttled before the second send: the first may have been accepted all the same."""
     faults = ("drop:count=1,accepted=no", "429:retry-after=1m")
-    with sandbox(*faults, on=lambda heard: heard.count("POST") == 2) as (box, wait, _):
-        with submitting("-q", **settings(box), **{"MODELARTS_EXPORT_MAX_RETRIES": "9"}) as process:
-            wait()
-            process.send_signal(signal.SIGTERM)
-            returned, err, _ = ended(process)
+    with (
+        sandbox(*faults, on=lambda heard: heard.count("POST") == 2) as (box, wait, _),
+        submitting("-q", **settings(box), MODELARTS_EXPORT_MAX_RETRIES="9") as process,
+    ):
+        wait()
+        process.send_signal(signal.SIGTERM)
+        returned, err, _ = ended(process)
     assert (returned, err.splitlines()) == (143, [line.replace("abc", "sandbox-images") for line in DOUBT])
 
 

@@ -35,7 +35,7 @@ def submit(run: Run, stub: Stub, status: int, body: object, flags: str = "", **h
 
 
 def assert_failed(outcome: Outcome, stub: Stub, expected: int) -> None:
-    """One POST; no result; only when the end is unknown is the list read, and the command that shows it named."""
+    """One POST, and no result; when the end is unknown, and only then, a look and how to look again."""
     assert outcome.code == expected, outcome.err
     looks = [("GET", f"{TASKS}?limit=100&offset=0")] if expected == 10 else []
     assert [(method, path) for method, path, *_ in stub.heard] == [("POST", TASKS), *looks]

@@ -1,143 +1,178 @@
-"""Whether a task of the list may be ours, and whether it can stand in for a new one."""
+"""Whether a task of the list is what a request asks for: pairs of what was sent and what is shown."""
 
+import copy
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from modelarts_export.matching import directory, may_be, stands_in_for, unshown
 from modelarts_export.task import ExportTask
 
-SENT: dict[str, Any] = {
-    "path": "/b/out/",
-    "export_type": 3,
-    "export_params": {"sample_state": "", "export_dest": "DIR"},
-}
+PATHS = ["/b/d/", "/b/d", "b/d/", "obs://b/d/", "obs://b/d", "OBS://b/d/", "s3://b/d/", "S3://b/d"]
 
 
-def task(**answer: Any) -> ExportTask:  # noqa: ANN401 - JSON of any shape
-    """Return a task that the API shows like this."""
-    return ExportTask(task_id="t1", dataset_id="d", project_id="p", answer=answer)
+def sent(params: dict[str, Any] | None = None, **fields: object) -> dict[str, Any]:
+    """Return a body: the usual one, and this."""
+    given = {"sample_state": "", "export_dest": "DIR", **(params or {})}
+    return {"path": "/b/d/", "export_type": 3, "export_params": given, **fields}
 
 
-def asking(**fields: Any) -> dict[str, Any]:  # noqa: ANN401 - the same
-    """Return a request with these fields besides; those of the parameters are those of the request."""
-    params = fields.pop("export_params", {})
-    return {**SENT, **fields, "export_params": {**SENT["export_params"], **params}}
+def shown(answer: dict[str, Any]) -> ExportTask:
+    """Return a task that the API shows so."""
+    return ExportTask(task_id="t1", dataset_id="abc", project_id="0123", answer=answer)
 
 
-SHOWN = {"path": "/b/out/", "status": "INIT", "create_time": 1}
-# What was asked for besides, what is shown besides, whether it may be ours, and whether it can stand in.
-ROWS: dict[str, tuple[dict[str, Any], dict[str, Any], bool, bool]] = {
-    "nothing shown": ({}, {}, True, True),
-    "an echo": ({}, SENT, True, True),
-    "defaults filled in": (
-        {},
-        {
-            "export_format": 2,
-            "version_format": "Default",
-            "export_params": {"train_sample_ratio": 1.0, "clear_hard_property": True, "samples": []},
-        },
-        True,
-        True,
-    ),
-    "undocumented keys": ({}, {"owner": "somebody", "export_params": {"x": 1}}, True, True),
-    "a number as a string": ({}, {"export_type": "3"}, True, True),
-    "another type": ({}, {"export_type": 2}, False, False),
-    "another format": ({"export_format": 1}, {"export_format": 2}, False, False),
-    "a format that is no default": ({}, {"export_format": 1}, True, False),
-    "another path": ({}, {"path": "/b/out2/"}, False, False),
-    "a directory inside": ({}, {"path": "/b/out/x/"}, False, False),
-    "no path": ({}, {"path": None}, False, False),
-    "a path with a scheme": ({}, {"path": "OBS://b/out"}, True, True),
-    "another sample state": ({}, {"export_params": {"sample_state": "HARD"}}, False, False),
-    "a state that is not shown": ({"export_params": {"sample_state": "HARD"}}, {}, True, True),
-    "no state where one was sent": (
-        {"export_params": {"sample_state": "HARD"}},
-        {"export_params": {"sample_state": ""}},
-        False,
-        False,
-    ),
-    "a ratio as a number": (
-        {"export_params": {"train_sample_ratio": "0.80"}},
-        {"export_params": {"train_sample_ratio": 0.8}},
-        True,
-        True,
-    ),
-    "another ratio": (
-        {"export_params": {"train_sample_ratio": "0.80"}},
-        {"export_params": {"train_sample_ratio": 0.9}},
-        False,
-        False,
-    ),
-    "a truth as a string": (
-        {"export_params": {"ratio_sample_usage": True}},
-        {"export_params": {"ratio_sample_usage": "true"}},
-        True,
-        True,
-    ),
-    "samples in another order": (
-        {"export_params": {"samples": ["a", "b"]}},
-        {"export_params": {"samples": ["b", "a"]}},
-        True,
-        True,
-    ),
-    "fewer samples": (
-        {"export_params": {"samples": ["a", "b"]}},
-        {"export_params": {"samples": ["a"]}},
-        False,
-        False,
-    ),
-    "samples nobody asked for": ({}, {"export_params": {"samples": ["a"]}}, True, False),
-    "a search nobody asked for": ({}, {"export_params": {"search_conditions": [{"hard": "1"}]}}, True, False),
-    "the same search with more": (
-        {"export_params": {"search_conditions": [{"hard": "1"}]}},
-        {"export_params": {"search_conditions": [{"hard": 1, "kvp": None}]}},
-        True,
-        True,
-    ),
-    "another search": (
-        {"export_params": {"search_conditions": [{"hard": "1"}]}},
-        {"export_params": {"search_conditions": [{"hard": "0"}]}},
-        False,
-        False,
-    ),
-    "a version nobody asked for": ({}, {"version_id": "v1"}, True, False),
-    "a version that is shown empty": ({"version_id": "v1"}, {"version_id": ""}, True, True),
-    "another version": ({"version_id": "v1"}, {"version_id": "v2"}, False, False),
-    "a name nobody asked for": ({}, {"export_params": {"export_new_dataset_name": "cats"}}, True, False),
-    "the task's own ID and status": ({"task_id": "other", "status": 0}, {"status": "RUNNING"}, True, True),
-}
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("asked", PATHS)
+def test_forms_of_a_path(asked: str, path: str) -> None:
+    """One directory, however it is spelled."""
+    assert directory(path) == "/b/d/"
+    assert may_be(sent(path=asked), shown(sent(path=path)))
 
 
-@pytest.mark.parametrize(("asked", "shown", "ours", "as_good"), ROWS.values(), ids=ROWS)
-def test_rows(asked: dict[str, Any], shown: dict[str, Any], ours: bool, as_good: bool) -> None:  # noqa: FBT001 - a row
-    """Each is judged as it says, and nothing stands in that may not be it."""
-    body, seen = asking(**asked), task(**{**SHOWN, **shown})
-    assert (may_be(body, seen), stands_in_for(body, seen)) == (ours, as_good)
+@pytest.mark.parametrize("path", ["/b/d/e/", "/b/", "/b/D/", "/c/d/", "/b/dd/", "", None, 7, ["/b/d/"]])
+def test_another_path(path: object) -> None:
+    """Or none that anybody could compare."""
+    assert not may_be(sent(), shown(sent(path=path)))
 
 
-NARROWED = [
-    ({"version_id": "v1"}, "version_id"),
-    ({"export_params": {"sample_state": "HARD"}}, "export_params.sample_state"),
-    ({"export_params": {"samples": ["a"]}}, "export_params.samples"),
-    ({"export_params": {"search_conditions": [{"hard": "1"}]}}, "export_params.search_conditions"),
+def test_a_task_without_a_path() -> None:
+    """It may be anything."""
+    assert not may_be(sent(), shown({"export_type": 3}))
+
+
+# What was sent beside the usual, what is shown beside it, and whether they may be the same.
+PAIRS: list[tuple[dict[str, Any], dict[str, Any], bool]] = [
+    (sent(), sent(export_type="3"), True),
+    (sent(), sent(export_type=2), False),
+    (sent(), sent(export_type=None), True),
+    (sent(), sent(export_format=2, version_format="Default", clear_difficult=False), True),
+    (sent(export_format=1), sent(export_format=2), False),
+    (sent(export_format=1), sent(export_format="1"), True),
+    (sent(), sent({"clear_hard_property": True, "clear_difficult": False, "unheard_of": {}}), True),
+    (sent({"train_sample_ratio": "0.80"}), sent({"train_sample_ratio": 0.8}), True),
+    (sent({"train_sample_ratio": "1.00"}), sent({"train_sample_ratio": 1}), True),
+    (sent({"train_sample_ratio": "0"}), sent({"train_sample_ratio": 0.0}), True),
+    (sent({"train_sample_ratio": "0.8"}), sent({"train_sample_ratio": 0.5}), False),
+    (sent({"train_sample_ratio": "0.12345678"}), sent({"train_sample_ratio": 0.12345679}), False),
+    (sent({"ratio_sample_usage": True}), sent({"ratio_sample_usage": "true"}), True),
+    (sent({"ratio_sample_usage": True}), sent({"ratio_sample_usage": False}), False),
+    (sent({"samples": ["a", "b"]}), sent({"samples": ["b", "a"]}), True),
+    (sent({"samples": ["1", "2"]}), sent({"samples": [2, 1]}), True),
+    (sent({"samples": ["a"]}), sent({"samples": ["a", "b"]}), False),
+    (sent({"samples": ["a", "b"]}), sent({"samples": ["a", "c"]}), False),
+    (sent({"samples": ["a"]}), sent(), True),
+    (sent({"samples": ["a"]}), sent({"samples": []}), True),
+    (sent({"samples": ["a"]}), sent({"samples": "a"}), False),
+    (sent({"sample_state": "__ACCEPTED__"}), sent({"sample_state": ""}), False),
+    (sent({"sample_state": ""}), sent({"sample_state": "__ACCEPTED__"}), False),
+    (sent({"search_conditions": [{"hard": "1"}]}), sent({"search_conditions": [{"hard": 1}]}), True),
+    (sent({"search_conditions": [{"hard": "1"}]}), sent({"search_conditions": [{"hard": "0"}]}), False),
+    (sent({"search_conditions": [{"a": 1}, {"b": 2}]}), sent({"search_conditions": [{"a": 1}]}), False),
+    (sent(annotation_format="VOC"), sent(), True),
+    (sent(version_id="v1"), sent(version_id="v2"), False),
+    (sent(task_id="mine", status=0), sent(task_id="t1", status="RUNNING"), True),
+    (sent(), {"path": "/b/d/"}, True),
+    (sent(), {"path": "/b/d/", "export_params": "none"}, True),
 ]
 
 
-@pytest.mark.parametrize(("asked", "named"), NARROWED)
-def test_what_is_narrowed_and_not_shown(asked: dict[str, Any], named: str) -> None:
-    """It is named; what is shown, or was not sent, is not."""
-    body = asking(**asked, export_type=3)
-    assert unshown(body, task(**SHOWN, export_type=3)) == named
-    assert unshown(body, task(**body)) is None
+@pytest.mark.parametrize(("asked", "answer", "expected"), PAIRS)
+def test_pairs(asked: dict[str, Any], answer: dict[str, Any], *, expected: bool) -> None:
+    """A contradiction is a value that both have and that is another one, and nothing else is."""
+    assert may_be(asked, shown(answer)) is expected
 
 
-@pytest.mark.parametrize("path", ["/b/out/", "obs://b/out", "OBS://b/out/", "s3://b/out//", "b/out"])
-def test_directories(path: str) -> None:
-    """All forms are one."""
-    assert directory(path) == "/b/out/"
+CONDITION = {"search_conditions": [{"hard": "1"}]}
+STRICTER: list[tuple[dict[str, Any], dict[str, Any], bool]] = [
+    (sent(), sent(), True),
+    (sent(), sent({"samples": [], "search_conditions": [], "sample_state": ""}, version_id=""), True),
+    (sent(), sent({"train_sample_ratio": 1.0, "clear_hard_property": True}, export_format=2), True),
+    (sent(), sent(create_time=1, progress=3.0, unheard_of="x"), True),
+    (sent(), sent({"samples": ["a"]}), False),
+    (sent(), sent(CONDITION), False),
+    (sent(), sent(sample_state="__ACCEPTED__"), False),
+    (sent(), sent(version_id="v1"), False),
+    (sent(), sent({"train_sample_ratio": 0.8}), False),
+    (sent(), sent(annotation_format="VOC"), False),
+    (sent(CONDITION), sent(CONDITION), True),
+    (sent(CONDITION), sent({"search_conditions": [{"hard": 1, "labeler": ""}]}), True),
+    (sent(CONDITION), sent({"search_conditions": [{"hard": "1", "labeler": "zhang"}]}), False),
+    (sent(CONDITION), sent({"search_conditions": [{}]}), False),
+    ({"path": "/b/d/"}, sent(), False),
+]
 
 
-def test_other_directories() -> None:
-    """Letter case tells keys of OBS apart, and so does what is inside."""
-    assert len({directory(path) for path in ("/b/out/", "/b/Out/", "/b/out/x/", "/b/o ut/")}) == 4
+@pytest.mark.parametrize(("asked", "task", "expected"), STRICTER)
+def test_what_stands_in(asked: dict[str, Any], task: dict[str, Any], *, expected: bool) -> None:
+    """Nothing that narrows an export may be there on one side alone; nor anything else but a default."""
+    assert stands_in_for(asked, shown(task)) is expected
+
+
+UNSHOWN: list[tuple[dict[str, Any], dict[str, Any], str | None]] = [
+    (sent(), sent(), None),
+    (sent({"samples": ["a"]}), sent(), "export_params.samples"),
+    (sent({"samples": ["a"]}), sent({"samples": []}), "export_params.samples"),
+    (sent(CONDITION), sent({"search_conditions": None}), "export_params.search_conditions"),
+    (sent(version_id="v1"), sent(), "version_id"),
+    (sent(), {"path": "/b/d/"}, "export_type"),
+    (sent(annotation_format="VOC"), sent(), None),
+    (sent({"sample_state": ""}), {"path": "/b/d/", "export_type": 3}, None),
+]
+
+
+@pytest.mark.parametrize(("asked", "task", "expected"), UNSHOWN)
+def test_what_is_not_shown(asked: dict[str, Any], task: dict[str, Any], expected: str | None) -> None:
+    """A field that narrows the export, and of which the task says nothing."""
+    assert unshown(asked, shown(task)) == expected
+
+
+FIELDS = st.fixed_dictionaries(
+    {"path": st.just("/b/d/")},
+    optional={
+        "export_type": st.integers(0, 3),
+        "export_format": st.integers(1, 2),
+        "annotation_format": st.sampled_from(["VOC", "COCO"]),
+        "version_id": st.sampled_from(["v1", "v2"]),
+        "with_column_header": st.booleans(),
+    },
+)
+PARAMS = st.fixed_dictionaries(
+    {},
+    optional={
+        "sample_state": st.sampled_from(["", "__ACCEPTED__"]),
+        "samples": st.lists(st.text("abc0123", min_size=1, max_size=3), min_size=1, max_size=4),
+        "train_sample_ratio": st.sampled_from(["0", "0.5", "0.80", "1.00", "1"]),
+        "clear_hard_property": st.booleans(),
+        "search_conditions": st.lists(
+            st.fixed_dictionaries({"hard": st.sampled_from(["0", "1"])}), min_size=1, max_size=2
+        ),
+    },
+)
+BODIES = st.builds(lambda fields, params: {**fields, "export_params": params}, FIELDS, PARAMS)
+
+
+@given(body=BODIES, turn=st.randoms(use_true_random=False))
+def test_an_echo_of_any_request_is_its_own(body: dict[str, Any], turn: Any) -> None:  # noqa: ANN401 - a Random
+    """As the API shows a request: numbers for text, another order, and keys of its own."""
+    answer = copy.deepcopy(body)
+    params = answer["export_params"]
+    if "train_sample_ratio" in params:
+        params["train_sample_ratio"] = float(params["train_sample_ratio"])
+    turn.shuffle(params.get("samples", []))
+    answer.update(task_id="t1", status="RUNNING", create_time=1, clear_difficult=False)
+    assert may_be(body, shown(answer))
+    assert stands_in_for(body, shown(answer))
+    assert unshown(body, shown(answer)) is None
+
+
+@given(body=BODIES, choice=st.data())
+def test_any_other_value_contradicts(body: dict[str, Any], choice: st.DataObject) -> None:
+    """One field that is shown as something else is enough."""
+    answer = copy.deepcopy(body)
+    part = choice.draw(st.sampled_from([answer, answer["export_params"]]).filter(lambda part: part != {}))
+    name = choice.draw(st.sampled_from(sorted(part.keys() - {"export_params"})))
+    part[name] = "/something/else/"
+    assert not may_be(body, shown(answer))

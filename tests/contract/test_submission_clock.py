@@ -1,0 +1,115 @@
+"""Submissions that go on for long, against a sandbox whose clock a test moves."""
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import pytest
+
+from modelarts_export.auth import TokenAuth
+from modelarts_export.client import Client
+from modelarts_export.config import Settings, duration
+from modelarts_export.credentials import Token
+from modelarts_export.errors import UnknownOutcomeError
+from modelarts_export.request import ToObs
+from modelarts_export.sandbox.fault_words import read
+from modelarts_export.sandbox.faults import Faults
+from modelarts_export.sandbox.server import Sandbox
+from modelarts_export.submission import Desk, Submission
+from modelarts_export.task import ExportTask
+from modelarts_export.timing import Timing
+from modelarts_export.transport import Transport
+
+
+@dataclass(kw_only=True)
+class World:
+    """A sandbox and a submission by one clock, which only a sleep moves; `heard` is what was told."""
+
+    now: float = 1_700_000_000.0
+    started: float = 1_700_000_000.0
+    naps: list[float] = field(default_factory=list)
+    heard: list[str] = field(default_factory=list)
+
+    def sleep(self, seconds: float) -> None:
+        """Let the time pass at once."""
+        self.now += seconds
+        self.naps.append(seconds)
+
+    def accepted(self, task: ExportTask) -> None:
+        """Hear of a task."""
+        self.heard.append(f"accepted {task.task_id}")
+
+    found = adopted = accepted
+
+    def unseen(self, error: Exception) -> None:
+        """Hear of a look that failed."""
+        self.heard.append(str(error))
+
+    talk = warn = lambda self, line: self.heard.append(line)
+
+    @contextmanager
+    def submission(self, *faults: str, patience: float) -> Iterator[tuple[Sandbox, Submission]]:
+        """Give a sandbox with faults, and a submission to it that looks for so many seconds."""
+        told = Faults([read(words, duration) for words in faults])
+        with Sandbox(clock=lambda: self.now, faults=told) as sandbox:
+            settings = Settings(reconcile_timeout=patience, max_retries=0, queue_timeout=0.0)
+            transport = Transport(sandbox.url, TokenAuth(Token(token=sandbox.token)), settings)
+            timing = Timing(
+                clock=lambda: self.now,
+                wall=lambda: self.now,
+                sleep=self.sleep,
+                chance=random.Random(1),  # noqa: S311 - dice, no secrets
+            )
+            client = Client(transport, sandbox.project_id)
+            desk = Desk(client=client, settings=settings, listener=self, timing=timing)
+            yield sandbox, Submission(desk, sandbox.dataset_id, ToObs(path="/b/d/"))
+            transport.close()
+
+    @property
+    def passed(self) -> float:
+        """How many seconds have passed."""
+        return self.now - self.started
+
+
+def ids(sandbox: Sandbox) -> list[str]:
+    """Return the IDs of the tasks that are there, the oldest first."""
+    return [task.task_id for task in reversed(sandbox.gateway.cloud.tasks(sandbox.dataset_id))]
+
+
+def test_looks_become_rarer() -> None:
+    """1 s, twice as long each time up to 15 s, and the last where the time is over."""
+    world = World()
+    with world.submission("504:accepted=no", patience=60.0) as (_, submission):
+        with pytest.raises(UnknownOutcomeError):
+            submission.run()
+        assert submission.is_in_doubt
+    assert world.naps == [1.0, 2.0, 4.0, 8.0, 15.0, 15.0, 15.0]
+
+
+def test_a_task_that_is_listed_late() -> None:
+    """However late: there is no upper bound to when ours may have been created."""
+    world = World()
+    with world.submission("504", "lag:for=50s", patience=60.0) as (sandbox, submission):
+        assert [submission.run().task_id] == ids(sandbox)
+        assert not submission.is_in_doubt
+    assert 50 <= world.passed <= 60
+
+
+def test_the_first_of_two_lost_sends_is_looked_for() -> None:
+    """What may be ours begins with the first send of which nobody knows the end, not with the second."""
+    world = World()
+    with world.submission("drop:count=2", "lag:for=30s", patience=20.0) as (sandbox, submission):
+        found = submission.run().task_id
+        assert (found, len(ids(sandbox))) == (ids(sandbox)[0], 2)
+    assert world.passed >= 30
+
+
+def test_a_task_of_before_is_not_ours() -> None:
+    """Once the clocks have moved on, the five seconds of slack are those of the send, not of the look."""
+    world = World()
+    with world.submission("504:accepted=no", patience=60.0) as (sandbox, submission):
+        asked = {"path": "/b/d/", "export_type": 3, "export_params": {}}
+        sandbox.gateway.cloud.plant(sandbox.dataset_id, asked, age=6.5)
+        with pytest.raises(UnknownOutcomeError):
+            submission.run()

@@ -1,0 +1,148 @@
+"""How long a submission waits, by clocks that a test moves."""
+
+import random
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import pytest
+
+from modelarts_export.config import Settings
+from modelarts_export.errors import BusyError, ModelArtsExportError, TemporaryError, ThrottledError
+from modelarts_export.patience import Patience
+from modelarts_export.replies import Reply, failure
+from modelarts_export.timing import Timing
+from modelarts_export.traffic import Traffic
+
+
+@dataclass(kw_only=True)
+class World:
+    """Clocks that only a sleep moves, and what was slept and told."""
+
+    now: float = 1000.0
+    naps: list[float] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
+    traffic: Traffic = field(default_factory=Traffic)
+
+    def sleep(self, seconds: float) -> None:
+        """Let the time pass at once."""
+        self.now += seconds
+        self.naps.append(seconds)
+
+    @property
+    def timing(self) -> Timing:
+        """These clocks, and dice that are known."""
+        return Timing(
+            clock=lambda: self.now,
+            wall=lambda: self.now,
+            sleep=self.sleep,
+            chance=random.Random(7),  # noqa: S311 - dice, no secrets
+        )
+
+    def patience(self, *, max_retries: int = 4, queue_timeout: float = 1800.0) -> Patience:
+        """Return the patience of a submission in this world."""
+        settings = Settings(max_retries=max_retries, queue_timeout=queue_timeout)
+        return Patience(
+            dataset_id="d", settings=settings, traffic=self.traffic, timing=self.timing, tell=self.told.append
+        )
+
+
+def error(kind: type[TemporaryError], retry_after: float | None = None) -> TemporaryError:
+    """Return trouble after which the server wants us to stay away."""
+    found = kind("trouble")
+    found.retry_after = retry_after
+    return found
+
+
+def borne(patience: Patience, trouble: TemporaryError) -> int:
+    """Return how often it is put up with."""
+    count = 0
+    with suppress(type(trouble)):
+        while count < 99:
+            patience.bear(trouble)
+            count += 1
+    return count
+
+
+@pytest.mark.parametrize("retries", [0, 1, 4, 12])
+def test_retries_are_counted(retries: int) -> None:
+    """As many as were asked for, each after a pause by chance that may double, up to half a minute."""
+    world = World()
+    assert borne(world.patience(max_retries=retries), error(TemporaryError)) == retries
+    assert all(0 <= nap <= min(2**turn, 30) for turn, nap in enumerate(world.naps))
+    assert len(set(world.naps)) == retries
+
+
+def test_retry_after_is_the_least() -> None:
+    """A server that names a time gets it."""
+    world = World()
+    world.patience().bear(error(TemporaryError, 42.0))
+    assert world.naps == [42.0]
+    assert world.told == ["trouble; trying again in 42 s"]
+
+
+@pytest.mark.parametrize("kind", [TemporaryError, ThrottledError])
+def test_retry_after_of_five_minutes_in_all(kind: type[TemporaryError]) -> None:
+    """Longer ends it at once, and says when to come back."""
+    world = World()
+    assert borne(world.patience(), error(kind, 301.0)) == 0
+    assert world.naps == []
+    trouble = error(kind, 100.0)
+    assert borne(world.patience(max_retries=9), trouble) == 3
+    assert trouble.hint.startswith("run it again after 1970-01-01")
+
+
+def test_the_gateways_own_words() -> None:
+    """Its 429 counts anew after a minute, and says so in its message alone."""
+    words = "The throttling threshold has been reached: policy user over ratelimit,limit:5,time:1 minute"
+    content = f'{{"error_code": "APIGW.0308", "error_msg": "{words}"}}'.encode()
+    found: ModelArtsExportError = failure(
+        Reply(url="http://127.0.0.1/", status=429, headers={}, content=content, changing=True)
+    )
+    assert isinstance(found, ThrottledError)
+    world = World()
+    world.patience().bear(found)
+    assert world.naps == [60.0]
+
+
+def test_throttling_holds_for_all() -> None:
+    """The gateway counts the requests of all submissions together: each waits until it counts anew."""
+    world = World()
+    world.patience().bear(error(ThrottledError, 60.0))
+    world.now -= 25.0
+    world.traffic.pass_gate(world.timing)
+    assert world.naps == [60.0, 25.0]
+
+
+def test_other_trouble_is_ones_own() -> None:
+    """A lost connection of one submission is none of another."""
+    world = World()
+    world.patience().bear(error(TemporaryError, 60.0))
+    world.now -= 60.0
+    world.traffic.pass_gate(world.timing)
+    assert world.naps == [60.0]
+
+
+def test_a_queue() -> None:
+    """It is asked after 5 s, twice as long each time, then every minute, until its time is over."""
+    world = World()
+    with (patience := world.patience(queue_timeout=300.0)).place:
+        borne(patience, error(BusyError))
+    assert world.naps == [5.0, 10.0, 20.0, 40.0, 60.0, 60.0, 60.0, 45.0]
+    assert sum(world.naps) == 300.0
+
+
+def test_a_queue_of_no_time() -> None:
+    """With 0 a busy dataset fails at once."""
+    world = World()
+    with (patience := world.patience(queue_timeout=0.0)).place:
+        assert borne(patience, error(BusyError)) == 0
+    assert world.naps == []
+
+
+def test_a_queue_does_not_use_up_retries() -> None:
+    """A dataset that is busy is no outage."""
+    world = World()
+    with (patience := world.patience(max_retries=1)).place:
+        for _ in range(9):
+            patience.bear(error(BusyError))
+        assert borne(patience, error(TemporaryError)) == 1
