@@ -22,7 +22,7 @@ PROMPT = "\x1b[1;32m$\x1b[0m "
 SUBMISSION = "modelarts-export to-obs -f sample-configs/to-obs.yaml"
 # Three exports, one after the other, and the wait for them that is drawn.
 WAIT = "modelarts-export list sandbox-images -o id | modelarts-export wait sandbox-images -"
-THREE = "for n in 1 2 3; do modelarts-export to-obs --path /bucket/$n/ -q -o id >/dev/null; sleep 0.7; done"
+THREE = "for n in 1 2 3; do modelarts-export to-obs --path /bucket/$n/ -q -o id >/dev/null; sleep 1.4; done"
 _PIECE = re.compile(r"\x1b\[(\d*)([AK])|\x1b\[\?25[lh]|\r|(\n)|((?:\x1b\[[\d;]*m|[^\x1b\r\n])+)")
 
 
@@ -82,7 +82,7 @@ def submission() -> str:
 
 def wait() -> str:
     """Return a wait at a moment when the first task has ended, and the rate of the others is known."""
-    seen = frames(terminal_output(f"{THREE}; {WAIT}", "--task-duration", "7s"))
+    seen = frames(terminal_output(f"{THREE}; {WAIT}", "--task-duration", "9s"))
     return f"{PROMPT}{WAIT}\n" + next(frame for frame in seen if "succeeded" in frame and " left" in frame)
 
 
