@@ -22,7 +22,7 @@ TO_NEW_DATASET = (
 BODY: JsonObject = {"path": "/b/d/", "export_type": 3, "export_params": {"sample_state": ""}}
 SHORT = "--read-timeout 0.3s"
 PATIENT = {
-    "MODELARTS_EXPORT_MAX_RETRIES": "2",
+    "MODELARTS_EXPORT_MAX_RETRIES": "1",
     "MODELARTS_EXPORT_QUEUE_TIMEOUT": "0.2s",
     "MODELARTS_EXPORT_RECONCILE_TIMEOUT": "1s",
 }
@@ -62,7 +62,7 @@ HIDDEN = End(code=10, posts=1, tasks=1, said="no such task is listed, but it may
 UNREADABLE = End(code=10, posts=1, tasks=1, said="looking for the task failed")
 TIMELESS = End(code=10, posts=1, tasks=0, said="the server does not tell the time")
 RETRIED = End(code=0, posts=2, tasks=1, said="trying again in")
-OVER = End(code=5, posts=3, tasks=0, said="the service is down")
+OVER = End(code=5, posts=2, tasks=0, said="the service is down")
 AT_ONCE = End(code=5, posts=1, tasks=0, said="; nothing was accepted")
 
 # fmt: off
