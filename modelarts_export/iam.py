@@ -45,7 +45,10 @@ def sign_in(
         on_token(granted.token.token)
         return granted
 
-    first = renewed()
+    try:
+        first = renewed()
+    finally:
+        iam.close()  # it is good for a day
     return PasswordAuth(first.token, lambda: renewed().token), settings.project_id or first.project_id
 
 

@@ -22,7 +22,7 @@ TO_NEW_DATASET = (
 BODY: JsonObject = {"path": "/b/d/", "export_type": 3, "export_params": {"sample_state": ""}}
 SHORT = "--read-timeout 0.3s"
 PATIENT = {
-    "MODELARTS_EXPORT_MAX_RETRIES": "2",
+    "MODELARTS_EXPORT_MAX_RETRIES": "1",
     "MODELARTS_EXPORT_QUEUE_TIMEOUT": "0.2s",
     "MODELARTS_EXPORT_RECONCILE_TIMEOUT": "1s",
 }
@@ -60,8 +60,9 @@ NOT_LISTED = End(code=10, posts=1, tasks=0, said="no such task is listed, but it
 TWICE = End(code=10, posts=2, tasks=0, said="no such task is listed, but it may be yet")
 HIDDEN = End(code=10, posts=1, tasks=1, said="no such task is listed, but it may be yet")
 UNREADABLE = End(code=10, posts=1, tasks=1, said="looking for the task failed")
+TIMELESS = End(code=10, posts=1, tasks=0, said="the server does not tell the time")
 RETRIED = End(code=0, posts=2, tasks=1, said="trying again in")
-OVER = End(code=5, posts=3, tasks=0, said="the service is down")
+OVER = End(code=5, posts=2, tasks=0, said="the service is down")
 AT_ONCE = End(code=5, posts=1, tasks=0, said="; nothing was accepted")
 
 # fmt: off
@@ -96,6 +97,7 @@ NIGHTS = [
     ("504 lag:for=1h", HIDDEN),
     ("drop 500:on=list", UNREADABLE),
     ("drop no-date", UNREADABLE),
+    ("drop:accepted=no no-date", TIMELESS),
     ("503:count=1", RETRIED),
     ("429:count=1,retry-after=1s", RETRIED),
     ("429:count=1,code=ModelArts.4206,retry-at=1s", RETRIED),

@@ -65,11 +65,10 @@ def test_a_reply_that_is_on_its_way_is_waited_for(stub: Stub, number: int, code:
     assert [method for method, *_ in stub.heard] == ["POST"]
 
 
-@pytest.mark.parametrize("quiet", QUIET)
-def test_no_reply_within_five_seconds(stub: Stub, quiet: str) -> None:
+def test_no_reply_within_five_seconds(stub: Stub) -> None:
     """Then there may be a task, and the command that shows it is told."""
     stub.slow = "POST"
-    with submitting(quiet, **stub.variables) as process:
+    with submitting("-q -o json", **stub.variables) as process:
         assert stub.stalled.wait(10)
         process.send_signal(signal.SIGTERM)
         returned, err, seconds = ended(process)
