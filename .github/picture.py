@@ -1,6 +1,6 @@
 """Draw the README's pictures: a real submission and a real wait in a real terminal, against the sandbox.
 
-    python .github/picture.py [FOLDER]
+    python .github/picture.py [FOLDER [submission | wait]]
 
 The program runs on a pseudo-terminal; what it wrote is read as a terminal would, and rich draws that as SVG.
 """
@@ -87,7 +87,8 @@ def wait() -> str:
 
 
 if __name__ == "__main__":
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE
+    folder, *wanted = sys.argv[1:] or [HERE]
     for picture in (submission, wait):
-        svg = draw(picture(), picture.__name__)
-        (folder / f"{picture.__name__}.svg").write_text(svg, encoding="utf-8")
+        if not wanted or picture.__name__ in wanted:
+            svg = draw(picture(), picture.__name__)
+            (Path(folder) / f"{picture.__name__}.svg").write_text(svg, encoding="utf-8")

@@ -54,12 +54,17 @@ def test_every_setting_is_in_the_readme() -> None:
     assert missing == []
 
 
-def test_the_pictures_are_of_real_runs(tmp_path: Path) -> None:
-    """The script in the repository draws them anew, and those that are kept show the same."""
-    script = ROOT / ".github" / "picture.py"
-    subprocess.run([sys.executable, str(script), str(tmp_path)], cwd=ROOT, check=True, capture_output=True)
+def test_the_picture_of_a_submission_is_of_a_real_run(tmp_path: Path) -> None:
+    """The script in the repository draws it anew, and the one that is kept shows the same."""
+    command = [sys.executable, str(ROOT / ".github" / "picture.py"), str(tmp_path), "submission"]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     for folder in (tmp_path, ROOT / ".github"):
-        submission = (folder / "submission.svg").read_text(encoding="utf-8")
-        assert [row for row in SHOWN if f">{row}" not in submission] == []
-        wait = (folder / "wait.svg").read_text(encoding="utf-8")
-        assert wait.count("/20&#160;") == wait.count("running") + wait.count("succeeded") == 3
+        svg = (folder / "submission.svg").read_text(encoding="utf-8")
+        assert [row for row in SHOWN if f">{row}" not in svg] == []
+
+
+def test_the_picture_of_a_wait_shows_three_tasks() -> None:
+    """One has ended, and the others are on their way, with samples and the time that is left."""
+    svg = (ROOT / ".github" / "wait.svg").read_text(encoding="utf-8")
+    assert [svg.count(word) for word in ("succeeded", "running", "/20&#160;")] == [1, 2, 3]
+    assert "&#160;left" in svg
