@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from modelarts_export.auth import AkSkAuth
 from modelarts_export.credentials import AkSk
+from modelarts_export.exchange import Body
 from modelarts_export.signing import authorization, canonical_request, signature
-from modelarts_export.transport import Body
 
 HOST = "modelarts.cn-north-4.myhuaweicloud.com"
 TASKS = f"https://{HOST}/v2/0123/datasets/abc/export-tasks"
