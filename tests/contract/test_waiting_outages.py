@@ -155,10 +155,15 @@ FINAL: dict[str, tuple[bytes, type[ModelArtsExportError]]] = {
     "refused key": (error("401 Unauthorized", "APIGW.0301"), AccessError),
     "bad request": (error("400 Bad Request", "ModelArts.4384"), RefusedError),
     "redirect": (reply("302 Found", b"", "Location: http://127.0.0.1:9/"), RefusedError),
-    "unknown task": (GONE, NotFoundError),
-    "unknown dataset": (error("400 Bad Request", "ModelArts.4352"), NotFoundError),
-    "not found": (reply("404 Not Found"), NotFoundError),
 }
+UNKNOWN = {
+    "unknown task": GONE,
+    "unknown dataset": error("400 Bad Request", "ModelArts.4352"),
+    "not found": reply("404 Not Found"),
+    "unknown, and yet 200": reply("200 OK", GONE.partition(b"\r\n\r\n")[2]),
+}
+for_any_unknown = pytest.mark.parametrize("fault", UNKNOWN)
+SEEN = task(status="RUNNING", path="/b/out/")
 
 
 @pytest.mark.parametrize("fault", FINAL)
@@ -171,37 +176,64 @@ def test_a_look_that_is_refused_ends_the_wait_at_once(fault: str) -> None:
     assert seen[-1][1].task.status == "RUNNING"
 
 
-@pytest.mark.parametrize(
-    "answer", [GONE, reply("404 Not Found"), reply("200 OK", GONE.partition(b"\r\n\r\n")[2])]
-)
-def test_a_new_task_may_be_unknown_for_a_minute(answer: bytes) -> None:
-    """It was accepted, so that the server that does not know it will hear of it."""
-    seen = followed({0: answer, 55: RUNNING, 75: SUCCESSED}, accepted(), poll_interval=10.0)
+@for_any_unknown
+@pytest.mark.parametrize("given", [accepted(), SEEN])
+def test_a_task_that_exists_may_be_unknown_for_a_minute(given: object, fault: str) -> None:
+    """It was accepted or seen, so that the server that does not know it will hear of it."""
+    seen = followed({0: UNKNOWN[fault], 55: RUNNING, 75: SUCCESSED}, given, poll_interval=10.0)
     assert seen[-1][0] == 80.0
     assert [at for at, each in seen if each.trouble] == [0.0, 10.0, 20.0, 30.0, 40.0, 50.0]
     assert all(isinstance(each.trouble, NotFoundError) for at, each in seen if at < 55)
     assert not any(each.lost for _, each in seen)
 
 
-def test_a_new_task_that_stays_unknown_is_lost_after_a_minute() -> None:
-    seen = followed({0: GONE}, accepted(), poll_interval=10.0)
+@for_any_unknown
+@pytest.mark.parametrize("given", [accepted(), SEEN])
+def test_a_task_that_stays_unknown_is_lost_after_a_minute(given: object, fault: str) -> None:
+    """However patient the wait is with an outage."""
+    seen = followed({0: UNKNOWN[fault]}, given, poll_interval=10.0, max_outage=0.0)
     assert [(at, each.lost) for at, each in seen][-2:] == [(50.0, False), (60.0, True)]
     assert isinstance(seen[-1][1].trouble, NotFoundError)
     assert seen[-1][1].task.answer["path"] == "/b/out/"
 
 
-def test_a_new_task_may_be_unknown_to_one_server_of_several() -> None:
-    """Seen, unknown and seen again, in the first minute; not later."""
-    seen = followed({0: RUNNING, 20: GONE, 40: RUNNING, 90: GONE}, accepted(), poll_interval=10.0)
-    assert [at for at, each in seen if each.trouble] == [20.0, 30.0, 90.0]
-    assert [each.lost for _, each in seen] == [False] * 9 + [True]
+def test_a_task_may_be_unknown_to_one_server_of_several() -> None:
+    """Seen, unknown and seen again, at any time: each minute begins with the first look that fails."""
+    course = {0: RUNNING, 20: GONE, 70: RUNNING, 110: GONE, 160: RUNNING, 3000: GONE}
+    seen = followed(course, poll_interval=10.0)
+    unknown = [*range(20, 70, 10), *range(110, 160, 10), *range(3000, 3061, 10)]
+    assert [at for at, each in seen if each.trouble] == unknown
+    assert [at for at, each in seen if each.lost] == [3060.0]
 
 
-@pytest.mark.parametrize("given", [task(), task(status="RUNNING", path="/b/out/")])
-def test_what_we_did_not_create_just_now_may_not_be_unknown(given: object) -> None:
-    """Neither a task of which nothing is known but its ID, nor one that was seen before."""
-    ((at, last),) = followed({0: GONE}, given)
-    assert (at, last.lost) == (0.0, True)
+def test_an_outage_before_it_does_not_make_a_task_unknown_for_longer() -> None:
+    """The minute begins with the first look that says so, and an outage has its own time."""
+    seen = followed({0: RUNNING, 20: DOWN, 220: GONE, 270: SUCCESSED}, poll_interval=10.0)
+    assert (seen[-1][0], seen[-1][1].task.status) == (270.0, "SUCCESSED")
+    seen = followed({0: RUNNING, 20: DOWN, 220: GONE}, poll_interval=10.0)
+    assert [at for at, each in seen if each.lost] == [280.0]
+
+
+def test_a_task_that_nobody_has_seen_may_be_known_after_seconds() -> None:
+    """Its ID may be that of a task that was accepted just now, by somebody else."""
+    seen = followed({0: GONE, 3: RUNNING, 20: SUCCESSED}, poll_interval=1.0)
+    assert [at for at, each in seen if each.trouble] == [0.0, 1.0, 2.0]
+    assert (seen[-1][0], seen[-1][1].task.status) == (20.0, "SUCCESSED")
+
+
+@pytest.mark.parametrize(("max_outage", "end"), [(900.0, 5.0), (5.0, 5.0), (2.0, 2.0), (0.0, 0.0)])
+@for_any_unknown
+def test_a_task_that_nobody_has_seen_is_lost_after_seconds(fault: str, max_outage: float, end: float) -> None:
+    """There is none, as far as one can know."""
+    seen = followed({0: UNKNOWN[fault]}, poll_interval=1.0, max_outage=max_outage)
+    assert [at for at, each in seen if each.lost] == [seen[-1][0]] == [end]
+    assert isinstance(seen[-1][1].trouble, NotFoundError)
+    assert seen[-1][1].task.status is None
+
+
+def test_one_look_at_a_task_that_is_unknown_is_one_look() -> None:
+    ((at, last),) = followed({0: GONE}, timeout=0.0)
+    assert (at, type(last.trouble)) == (0.0, NotFoundError)
 
 
 def of_two(target: str, refusal: bytes) -> bytes:
@@ -224,6 +256,32 @@ def test_a_task_that_is_refused_does_not_end_the_wait_for_others(refusal: bytes,
         *_, (at, (bad, good)) = time.waits(client_of(server.url), tasks, timeout=60.0)
     assert at == 60.0
     assert (bad.lost, good.lost, good.task.status) == (True, False, "RUNNING")
+
+
+@pytest.mark.parametrize("status", ["500 Internal Server Error", "503 Service Unavailable"])
+def test_an_outage_of_one_task_is_its_own(status: str) -> None:
+    """The server answers: others are still looked at, and the one is given up when its time is over."""
+    time, nothing = Simulated(), listed([], 0)
+    down = error(status, "ModelArts.0010")
+    with answering(lambda target: nothing if "?" in target else of_two(target, down)) as server:
+        tasks = [task("bad"), task("good")]
+        looks = [
+            (at, bad.lost, good.task.status)
+            for at, (bad, good) in time.waits(
+                client_of(server.url), tasks, timeout=60.0, max_outage=20.0, poll_interval=10.0
+            )
+        ]
+    assert looks == [(at, at >= 20.0, "RUNNING") for at in range(0, 61, 10)]
+
+
+@pytest.mark.parametrize("fault", [error("429 Too Many Requests", "APIGW.0308"), reply("403 Forbidden"), b""])
+def test_trouble_of_all_ends_the_round(fault: bytes) -> None:
+    """Who is throttled, refused or not answered does not ask for the next task."""
+    time, nothing = Simulated(), listed([], 0)
+    with answering(lambda target: nothing if "?" in target else fault) as server:
+        _, (bad, good) = next(time.waits(client_of(server.url), [task("bad"), task("good")]))
+        assert len(server.heard) == 2
+    assert bad.trouble is good.trouble is not None
 
 
 def test_a_refused_list_ends_the_wait_for_all_of_its_tasks_and_for_no_others() -> None:
