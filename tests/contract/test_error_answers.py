@@ -35,7 +35,7 @@ def submit(run: Run, stub: Stub, status: int, body: object, flags: str = "", **h
 
 
 def assert_failed(outcome: Outcome, stub: Stub, expected: int) -> None:
-    """One POST; no result; only when the end is unknown is the list read, and the command that shows it named."""
+    """One POST; no result; only of an unknown end is the list read, and the command that shows it named."""
     assert outcome.code == expected, outcome.err
     looks = [("GET", f"{TASKS}?limit=100&offset=0")] if expected == 10 else []
     assert [(method, path) for method, path, *_ in stub.heard] == [("POST", TASKS), *looks]
