@@ -39,7 +39,7 @@ def test_an_outage_of_one_task_is_its_own(run: Run, stub: Stub) -> None:
     assert [(task["task_id"], task["status"]) for task in json.loads(outcome.out)] == [("t2", "RUNNING")]
 
 
-@pytest.mark.parametrize("code", ["APIGW.0301", "ModelArts.0105"])
+@pytest.mark.parametrize("code", ["APIGW.0301", "ModelArts.0206"])
 def test_a_failure_with_the_code_of_a_refused_key(run: Run, stub: Stub, code: str) -> None:
     """It is the task that was refused something: our own key is good for the next call."""
     stub.first = [listing(), saying("FAILED", "t1", error_code=code), saying("SUCCESSED", "t2")]
