@@ -36,6 +36,18 @@ class Moment:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Look:
+    """The tasks that a look took for ours, the one created nearest the sending first.
+
+    Those that are `perhaps` ours were created when the request was sent, if the server told its time at the
+    beginning of the look, and before, if at its end.
+    """
+
+    ours: tuple[ExportTask, ...] = ()
+    perhaps: tuple[ExportTask, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Ledger:
     """The list of a dataset's tasks, in which the task of one request may be.
 
@@ -50,25 +62,27 @@ class Ledger:
     known: frozenset[str] | None = None
     taken: AbstractSet[str] = frozenset()
 
-    def look(self, sent: Moment) -> tuple[ExportTask, ...]:
-        """Return the tasks that may have come of a request, the one created nearest its sending first.
+    def look(self, sent: Moment) -> Look:
+        """Return the tasks that may have come of a request; `sent` is the moment just before it.
 
-        `sent` is the moment just before. Raises what Client.task_pages raises, and TemporaryError when nobody
-        can tell whether a task is older than the request.
+        Raises what Client.task_pages raises, and TemporaryError when nobody can tell whether a task is older.
         """
-        found: dict[str, float] = {}
-        tasks: dict[str, ExportTask] = {}
-        asked = Moment.now(self.timing)
+        ours: dict[str, tuple[float, ExportTask]] = {}
+        perhaps: dict[str, tuple[float, ExportTask]] = {}
+        before = sent.ago(self.timing)
         for page in self.client.task_pages(self.dataset_id, timeout=_LOOK):
-            if asked.ago(self.timing) > _LOOK:  # this machine was suspended, and the Date is of before
-                raise TemporaryError("the look took so long that new tasks look like old ones")
-            sent_at = None if page.date is None else page.date - sent.ago(self.timing)
+            after = sent.ago(self.timing)
+            # nobody knows when in the course of the look the server told its time
+            span = None if page.date is None else sorted((page.date - after, page.date - before))
             for task in self._strangers(page):
-                distance = self._distance(task, sent_at)
-                if distance is not None:
-                    found[task.task_id], tasks[task.task_id] = distance, task
-            asked = Moment.now(self.timing)
-        return tuple(sorted(tasks.values(), key=lambda task: found[task.task_id]))
+                earliest, latest = span or (0.0, 0.0)
+                created = self._created(task, is_dated=span is not None)
+                if created is None or created >= latest - _SLACK:
+                    ours[task.task_id] = abs((created or latest) - latest), task
+                elif created >= earliest - _SLACK:
+                    perhaps[task.task_id] = latest - created, task
+            before = sent.ago(self.timing)
+        return Look(ours=_nearest_first(ours), perhaps=_nearest_first(perhaps))
 
     def _strangers(self, page: "TaskPage") -> Iterable[ExportTask]:
         """Yield what fits the request, was not there before and is nobody's yet."""
@@ -77,35 +91,43 @@ class Ledger:
             raise TemporaryError("the server does not tell the time, so that new tasks look like old ones")
         return (task for task in page.tasks if task.task_id not in known and may_be(self.body, task))
 
-    def _distance(self, task: ExportTask, sent_at: float | None) -> float | None:
-        """Return how far its creation is from the sending, in seconds; None for a task that is older."""
-        if sent_at is None or task.created is None:
-            if self.known is None:
-                raise TemporaryError(f"export task {task.task_id} fits, but nobody says when it was created")
-            return 0.0
-        return abs(task.created - sent_at) if task.created >= sent_at - _SLACK else None
+    def _created(self, task: ExportTask, *, is_dated: bool) -> float | None:
+        """Return when a task was created; None when nobody knows, but it was not there before."""
+        if is_dated and task.created is not None:
+            return task.created
+        if self.known is None:
+            raise TemporaryError(f"export task {task.task_id} fits, but nobody says when it was created")
+        return None
+
+
+def _nearest_first(found: Mapping[str, tuple[float, ExportTask]]) -> tuple[ExportTask, ...]:
+    return tuple(task for _, task in sorted(found.values(), key=lambda pair: pair[0]))
 
 
 def search(ledger: Ledger, sent: Moment, *, patience: float) -> tuple[ExportTask, ...]:
-    """Look until there is a task that may be ours, for so many seconds, and return what there is then.
+    """Look until there is a task of ours, for so many seconds, and return what there is then.
+
+    A look that takes long leaves it open which tasks are older; what is open to the last is taken for ours.
 
     Raises the error of the last look, when it failed, and at once the error of a look that is refused.
     """
     ends, pause = ledger.timing.clock() + patience, _FIRST_PAUSE
     while True:
-        found, trouble = _one_look(ledger, sent)
+        seen, trouble = _one_look(ledger, sent)
         left = ends - ledger.timing.clock()
-        if found or left <= 0:
+        if seen.ours:
+            return seen.ours
+        if left <= 0:
             if trouble:
                 raise trouble
-            return found
+            return seen.perhaps
         asked = (trouble.retry_after if trouble else None) or 0.0
         ledger.timing.sleep(min(max(pause, asked), left))
         pause = min(pause * _GROWTH, _LONGEST_PAUSE)
 
 
-def _one_look(ledger: Ledger, sent: Moment) -> tuple[tuple[ExportTask, ...], TemporaryError | None]:
+def _one_look(ledger: Ledger, sent: Moment) -> tuple[Look, TemporaryError | None]:
     try:
         return ledger.look(sent), None
     except TemporaryError as error:
-        return (), error
+        return Look(), error

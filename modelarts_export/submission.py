@@ -181,6 +181,7 @@ class Submission:
 
     def _reconciled(self, error: ModelArtsExportError, sent: Moment) -> ExportTask | None:
         """Return our task, found in the list; None when it is not there and may be sent once more."""
+        self._halt.check()
         self._listener.talk(f"{error}; looking whether there is a task")
         try:
             found = search(self._ledger, sent, patience=self._settings.reconcile_timeout)
@@ -206,14 +207,14 @@ class Submission:
 
     def _warn_of_twins(self, task: ExportTask) -> None:
         """Look for another task of ours, when one of two sends had no reply."""
-        if self._doubtful is None:
+        if self._doubtful is None or self._halt.called:
             return
         try:
             found = self._ledger.look(self._doubtful)
         except ModelArtsExportError as error:
             self._listener.warn(f"whether it was accepted twice could not be found out: {error}")
             return
-        for twin in found:
+        for twin in found.ours:
             self._taken.add(twin.task_id)
             self._listener.warn(f"export tasks {task.task_id} and {twin.task_id} are the same export")
 

@@ -131,7 +131,7 @@ class _Dataset:
         self._look = look
         self._max_outage = max_outage
         self._clock = clock
-        self._failing_since: dict[str, float] = {}
+        self._failing_since: dict[tuple[str, bool], float] = {}  # by task, and whether it is unknown
 
     def look(self, timeout: float | None) -> None:
         """Look at the tasks that are unfinished; `timeout` bounds each call, in seconds."""
@@ -151,19 +151,18 @@ class _Dataset:
 
     def patience(self, now: float) -> float:
         """Return for how long the trouble of each task may last from now on, in seconds."""
-        left = (self._left(task_id, now) for task_id in self._failing_since)
+        left = (self._left(each, now) for each in self.followed.values() if each.trouble and each.unfinished)
         return max(min(left, default=math.inf), 0.0)
 
-    def _left(self, task_id: str, now: float) -> float:
-        return self._failing_since[task_id] + self._tolerance(task_id) - now
+    def _left(self, each: Followed, now: float) -> float:
+        return self._failing_since[_since(each)] + self._tolerance(each) - now
 
-    def _tolerance(self, task_id: str) -> float:
+    def _tolerance(self, each: Followed) -> float:
         """Return how long the trouble of a task may last at all, in seconds."""
-        task, trouble = self.followed[task_id].task, self.followed[task_id].trouble
-        if isinstance(trouble, TemporaryError):
+        if isinstance(each.trouble, TemporaryError):
             return self._max_outage
-        if isinstance(trouble, NotFoundError):  # not every server may have heard of it yet
-            return _NEW_FOR if task.answer else min(_STRANGE_FOR, self._max_outage)
+        if isinstance(each.trouble, NotFoundError):  # not every server may have heard of it yet
+            return _NEW_FOR if each.task.answer else min(_STRANGE_FOR, self._max_outage)
         return 0.0
 
     def _note(self, task_id: str, seen: ExportTask) -> None:
@@ -171,15 +170,19 @@ class _Dataset:
         before.pace.note(seen, self._clock())
         task = self._given[task_id].seen_as(seen)
         self.followed[task_id] = replace(before, task=task, trouble=None)
-        self._failing_since.pop(task_id, None)
+        for kind in (True, False):
+            self._failing_since.pop((task_id, kind), None)
 
     def _fail(self, task_ids: Iterable[str], error: ModelArtsExportError, begun: float) -> None:
         for task_id in task_ids:
-            self._failing_since.setdefault(task_id, begun)
-            self.followed[task_id] = replace(self.followed[task_id], trouble=error)
-            if self._left(task_id, self._clock()) <= 0:
-                self.followed[task_id] = replace(self.followed[task_id], lost=True)
-                del self._failing_since[task_id]
+            each = replace(self.followed[task_id], trouble=error)
+            self._failing_since.setdefault(_since(each), begun)
+            self.followed[task_id] = replace(each, lost=self._left(each, self._clock()) <= 0)
+
+
+def _since(each: Followed) -> tuple[str, bool]:
+    """Return what the time of a trouble is kept under: an outage does not make a task unknown."""
+    return each.task.task_id, isinstance(each.trouble, NotFoundError)
 
 
 class _Pauses:

@@ -22,8 +22,8 @@ BAD_LINES = [
     ("wait abc t1 --poll-interval none", "--poll-interval: 'none' is not a duration"),
     ("wait abc t1 --max-outage 5x", "--max-outage: '5x' is not a duration"),
     ("wait abc t1 --heartbeat 0s", "--heartbeat: must be more than no time at all"),
-    ("wait abc t1 --require-samples -1", "--require-samples: '-1' is not a number of samples"),
-    ("wait abc t1 --require-samples 1.5", "--require-samples: '1.5' is not a number of samples"),
+    ("wait abc t1 --require-samples -1", "--require-samples: '-1' is not a whole number"),
+    ("wait abc t1 --require-samples 1.5", "--require-samples: '1.5' is not a whole number"),
     (f"{OBS} --wait --timeout soon", "--timeout: 'soon' is not a duration"),
     ("wait", "Missing argument 'DATASET'"),
     ("wait abc", "Missing argument 'TASK...'"),
@@ -43,13 +43,16 @@ BAD_LINES = [
     ("list abc --export-type serch", "is not one of labeled, unlabeled, all, search; did you mean search?"),
     ("list abc --export-type 4", "--export-type: '4' is not one of"),
     ("list abc --since yesterday", "--since: 'yesterday' is not a duration"),
-    ("list abc --limit 0", "--limit: '0' is not a number from 1"),
-    ("list abc --limit -3", "--limit: '-3' is not a number from 1"),
-    ("list abc --limit many", "--limit: 'many' is not a number from 1"),
+    ("list abc --limit 0", "--limit: must be 1 or more"),
+    ("list abc --limit -3", "--limit: '-3' is not a whole number"),
+    ("list abc --limit many", "--limit: 'many' is not a whole number"),
     ("list abc t1", "(t1)"),
     ("wait abc t1 --exit-status", "No such option: --exit-status"),
     ("status abc t1 --any", "No such option: --any"),
     ("status abc t1 --timeout 1s", "No such option: --timeout"),
+    *[(f"{line} --{each} 1s", f"No such option: --{each}")
+      for line in ("wait abc t1", "status abc t1", "list abc")
+      for each in ("queue-timeout", "reconcile-timeout")],
 ]  # fmt: skip
 
 
@@ -59,6 +62,20 @@ def test_what_is_refused(run: Run, stub: Stub, line: str, words: str) -> None:
     outcome = run(line, **stub.variables)
     assert (outcome.code, outcome.out, stub.heard) == (2, "", [])
     assert words in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("wait abc t1 --nope", "modelarts-export wait --help shows what it takes"),
+        ("list", "modelarts-export list --help shows what it takes"),
+        ("lsit abc", "modelarts-export --help shows the commands"),
+        ("--nope wait", "modelarts-export --help shows the commands"),
+    ],
+)
+def test_the_help_that_is_hinted_at(run: Run, line: str, hint: str) -> None:
+    """That of the command, when it is known."""
+    assert json.loads(run(f"{line} -o json").err)["hint"] == hint
 
 
 @pytest.mark.parametrize("command", [OBS, NEW])

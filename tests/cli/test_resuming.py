@@ -41,6 +41,12 @@ def test_the_flags_that_were_given(run: Run, stub: Stub, line: str, flags: str) 
     assert sorted(words) == sorted(given)
 
 
+def test_flags_that_only_a_submission_has(run: Run, stub: Stub) -> None:
+    """A wait does not take them."""
+    told = resumed(run, stub, "to-obs --path /b/d/ --wait --queue-timeout 5m --reconcile-timeout 9s")
+    assert told == "modelarts-export wait abc t1 --timeout 0"
+
+
 def test_the_endpoint(run: Run, stub: Stub) -> None:
     """Without it, the command would go elsewhere."""
     elsewhere = {"MODELARTS_EXPORT_ENDPOINT": "http://127.0.0.1:9"}

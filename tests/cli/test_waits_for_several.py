@@ -63,7 +63,7 @@ def test_what_goes_on_is_resumed(run: Run, stub: Stub) -> None:
     """The task that ended is not waited for again."""
     stub.body = listing(t1="SUCCESSED", t2="RUNNING", t3="INIT").body
     outcome = run("wait abc t1 t2 t3 --timeout 0", **stub.variables)
-    assert "hint: wait for it with: modelarts-export wait abc t2 t3 --timeout 0\n" in outcome.err
+    assert "hint: wait for those 2 with: modelarts-export wait abc t2 t3 --timeout 0\n" in outcome.err
 
 
 def test_one_list_call_a_round(run: Run, stub: Stub) -> None:

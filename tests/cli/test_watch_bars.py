@@ -20,8 +20,8 @@ def test_a_task_to_its_end(columns: int) -> None:
     shown = on_a_terminal("one", columns=columns)
     bar = {
         40: f"{ID} succeeded 100 %",
-        84: f"{ID} succeeded {'━' * 23} 100 % 20 of 20 samples  6m 40s",
-        200: f"{ID} succeeded {'━' * 40} 100 % 20 of 20 samples  6m 40s",
+        84: f"{ID} succeeded {'━' * 21} 100 % 20/20  6m 40s",
+        200: f"{ID} succeeded {'━' * 40} 100 % 20/20  6m 40s",
     }
     said = ["said meanwhile"] * 5
     assert shown.lines == [*said, bar[columns], ""]
@@ -33,8 +33,17 @@ def test_the_states_on_the_way() -> None:
     """Each round is drawn: queued, running with an estimate, and an outage with its reason."""
     written = COLOUR.sub("", on_a_terminal("one", columns=200).written)
     assert f"{ID} queued " in written
-    assert f"{ID} running   {'━' * 14}╺{'━' * 25}  35 % 7 of 20 samples  3m 20s 1m 25s left" in written
+    assert f"{ID} running   {'━' * 14}╺{'━' * 25}  35 %  7/20  3m 20s 1m 25s left" in written
     assert f"export task {ID}: not seen for 0s: no connection to" in written
+
+
+def test_columns_stand_still_on_the_way() -> None:
+    """Samples are as wide as they will be, and the time left keeps its place while it is not known."""
+    written = COLOUR.sub("", on_a_terminal("one", columns=76).written)
+    drawn = [line for line in re.split(r"[\r\n]+", written) if line.startswith(f"{ID} running ")]
+    assert len({line.index("/20 ") for line in drawn}) == 1
+    assert {line.rstrip().endswith(" left") for line in drawn} == {True, False}
+    assert len({line.rindex("━") for line in drawn}) == 1
 
 
 EVERY_KIND = {
@@ -55,14 +64,14 @@ EVERY_KIND = {
         "modelarts.example.com: it was refused",
     ],
     84: [
-        "queued-1    queued    ━━━━━━━━━━━                                1m 40s",
-        "running-1   running   ━━━╸━━━━━━━  35 % 7,100 of 20,000 samples  1m 40s 3m 1s left",
-        "running-2   running   ━━━━━━━━━━━ 100 %                          1m 40s",
-        "succeeded-1 succeeded ━━━━━━━━━━━ 100 % 20 of 20 samples             0s",
-        "failed-1    failed    ━━━╸━━━━━━━  35 % 7 of 20 samples              0s",
-        "paused-1    PAUSED    ━━━━━━━━━━━                                1m 40s",
-        "unseen-1    running   ━━━━━━━━━━━   1 %                          1m 40s",
-        "lost-1      given up  ━━━━━━━━━━━                                    0s",
+        "queued-1    queued    ━━━━━━━━━━━━━━━━━━━━━                      1m 40s",
+        "running-1   running   ━━━━━━━╺━━━━━━━━━━━━━  35 %  7,100/20,000  1m 40s 3m 1s left",
+        "running-2   running   ━━━━━━━━━━━━━━━━━━━━━ 100 %                1m 40s",
+        "succeeded-1 succeeded ━━━━━━━━━━━━━━━━━━━━━ 100 % 20/20              0s",
+        "failed-1    failed    ━━━━━━━╺━━━━━━━━━━━━━  35 %  7/20              0s",
+        "paused-1    PAUSED    ━━━━━━━━━━━━━━━━━━━━━                      1m 40s",
+        "unseen-1    running   ━━━━━━━━━━━━━━━━━━━━━   1 %                1m 40s",
+        "lost-1      given up  ━━━━━━━━━━━━━━━━━━━━━                          0s",
         "export task lost-1: given up: no connection to modelarts.example.com: it was refused",
         "export task unseen-1: not seen for 1m 40s: no connection to modelarts.example.com:",
         "it was refused",
@@ -79,7 +88,7 @@ def test_tasks_of_every_kind(columns: int) -> None:
 
 def test_a_wide_terminal_has_room() -> None:
     lines = on_a_terminal("every_kind", columns=200).lines
-    assert f"paused-1    PAUSED    {'━' * 40}" + " " * 32 + "1m 40s" in lines
+    assert f"paused-1    PAUSED    {'━' * 40}" + " " * 22 + "1m 40s" in lines
 
 
 @for_any_width
@@ -87,7 +96,7 @@ def test_many_tasks_have_one_bar(columns: int) -> None:
     """It counts the ends, and below it stands what became of the others."""
     lines = on_a_terminal("crowd", columns=columns).lines
     bar = {
-        40: "export tasks 10 of 40 ended  25 %",
+        40: "export tasks 10 of 40 ended ━╸━━━━  25 %",
         84: f"export tasks 10 of 40 ended ━━━━━╸{'━' * 17}  25 % 200 of 800 samples  3m 20s",
         200: f"export tasks 10 of 40 ended {'━' * 10}╺{'━' * 29}  25 % 200 of 800 samples  3m 20s",
     }
@@ -116,7 +125,7 @@ def test_no_colour() -> None:
     assert not COLOUR.search(shown.written)
     lines = shown.lines[shown.lines.index("said meanwhile") + 1 :]
     assert lines[0] == "queued-1    queued" + " " * 47 + "1m 40s"
-    assert lines[4] == "failed-1    failed    ━━━╸         35 % 7 of 20 samples              0s"
+    assert lines[4] == f"failed-1    failed    {'━' * 7}" + " " * 16 + "35 %  7/20              0s"
     assert "\x1b[?25l" in shown.written
 
 
@@ -141,7 +150,7 @@ def test_a_terminal_without_unicode(columns: int, rows: int) -> None:
     assert r"\u2026" not in shown.written
     assert len(shown.lines[shown.lines.index("said meanwhile") + 1 : -1]) == rows
     lines = on_a_terminal("every_kind", encoding="ascii").lines
-    assert "failed-1    failed    --- -------  35 % 7 of 20 samples              0s" in lines
+    assert "failed-1    failed    ------- -------------  35 %  7/20              0s" in lines
 
 
 def test_notes_are_no_flood() -> None:
@@ -161,9 +170,9 @@ HOSTILE = {
         r"got ***\n::add-mask::x \x1b[31m",
     ],
     84: [
-        r"\x1b[2J[bold]a\r\nb                      \x1b]0;owned\x07[re… ━╸━━━━━━━━━━━━━━  10 %",
-        r"\x3a:error::猫\u202elonglonglonglonglon… STATUSSTATUSSTATUSS… ━━━━━━━━━━━━━━━━",
-        "***                                      running              ━━━━━━━━━━━━━━━━",
+        r"\x1b[2J[bold]a\r\nb                      \x1b]0;owned\x07[re… ╸━━━━━━━  10 %  1m 40s",
+        r"\x3a:error::猫\u202elonglonglonglonglon… STATUSSTATUSSTATUSS… ━━━━━━━━        1m 40s",
+        "***                                      running              ━━━━━━━━        1m 40s",
         r"export task ***: not seen for 1m 40s: got ***\n::add-mask::x \x1b[31m",
     ],
 }

@@ -79,7 +79,7 @@ LENGTHS = [
     (1, None, 2, 2),
     (99, 99, 1, 1),
     (100, 100, 1, 1),
-    (100, None, 2, 3),
+    (100, None, 2, 2),
     (101, 101, 2, 2),
     (101, None, 3, 3),
     (199, 199, 2, 3),
@@ -118,10 +118,17 @@ def test_a_total_that_is_too_small_ends_the_list() -> None:
 
 
 def test_the_same_page_again_and_again() -> None:
-    """A server that does not know offsets is asked three times."""
-    for reply_of_all in (listed(entries(100)), listed(entries(100), 5000)):
+    """A server that does not know offsets is asked once more, and twice when its total is not reached."""
+    for reply_of_all, calls in ((listed(entries(100)), 2), (listed(entries(100), 5000), 3)):
         found, asked = read(partial(constantly, reply_of_all))
-        assert (ids(found), len(asked)) == (names(100), 3)
+        assert (ids(found), len(asked)) == (names(100), calls)
+
+
+@pytest.mark.parametrize(("number", "calls"), [(1, 1), (100, 1), (101, 3), (250, 4), (1000, 11)])
+def test_a_server_that_counts_pages_from_one(number: int, calls: int) -> None:
+    """Its page 0 is its first; by its total one knows that there is more than page 1 repeats."""
+    found, asked = read(lambda offset: numbering(number, number)(max(offset - 1, 0)))
+    assert (ids(found), [offset_of(target) for target in asked]) == (names(number), list(range(calls)))
 
 
 @pytest.mark.parametrize("growth", [1, 10, 49])
@@ -148,9 +155,8 @@ def test_a_list_of_entry_numbers_that_grows_while_it_is_read() -> None:
 
 def test_a_list_that_shrinks_while_it_is_read() -> None:
     """What is gone is not missed for ever."""
-    assert ids(read(lambda offset: numbering(250 - 100 * offset, 250 - 100 * offset)(offset))[0]) == names(
-        150
-    )
+    found, _ = read(lambda offset: numbering(250 - 100 * offset, 250 - 100 * offset)(offset))
+    assert ids(found) == names(150)
 
 
 ODD: list[object] = [

@@ -8,14 +8,13 @@ import pytest
 from modelarts_export.errors import (
     AccessError,
     ModelArtsExportError,
-    NotFoundError,
     RefusedError,
     TemporaryError,
 )
 from modelarts_export.waiting import Followed
 from tests.conftest import DEAD_PROXY, Stub
 from tests.contract.raw_server import reply
-from tests.contract.simulated import Simulated, accepted, answering, client_of, error, listed, shown, task
+from tests.contract.simulated import Simulated, answering, client_of, error, listed, shown, task
 
 DOWN = error("503 Service Unavailable", "ModelArts.4302")
 GONE = error("400 Bad Request", "ModelArts.4359")
@@ -155,9 +154,6 @@ FINAL: dict[str, tuple[bytes, type[ModelArtsExportError]]] = {
     "refused key": (error("401 Unauthorized", "APIGW.0301"), AccessError),
     "bad request": (error("400 Bad Request", "ModelArts.4384"), RefusedError),
     "redirect": (reply("302 Found", b"", "Location: http://127.0.0.1:9/"), RefusedError),
-    "unknown task": (GONE, NotFoundError),
-    "unknown dataset": (error("400 Bad Request", "ModelArts.4352"), NotFoundError),
-    "not found": (reply("404 Not Found"), NotFoundError),
 }
 
 
@@ -169,39 +165,6 @@ def test_a_look_that_is_refused_ends_the_wait_at_once(fault: str) -> None:
     assert [(at, each.lost) for at, each in seen] == [(0.0, False), (50.0, False), (100.0, True)]
     assert type(seen[-1][1].trouble) is kind
     assert seen[-1][1].task.status == "RUNNING"
-
-
-@pytest.mark.parametrize(
-    "answer", [GONE, reply("404 Not Found"), reply("200 OK", GONE.partition(b"\r\n\r\n")[2])]
-)
-def test_a_new_task_may_be_unknown_for_a_minute(answer: bytes) -> None:
-    """It was accepted, so that the server that does not know it will hear of it."""
-    seen = followed({0: answer, 55: RUNNING, 75: SUCCESSED}, accepted(), poll_interval=10.0)
-    assert seen[-1][0] == 80.0
-    assert [at for at, each in seen if each.trouble] == [0.0, 10.0, 20.0, 30.0, 40.0, 50.0]
-    assert all(isinstance(each.trouble, NotFoundError) for at, each in seen if at < 55)
-    assert not any(each.lost for _, each in seen)
-
-
-def test_a_new_task_that_stays_unknown_is_lost_after_a_minute() -> None:
-    seen = followed({0: GONE}, accepted(), poll_interval=10.0)
-    assert [(at, each.lost) for at, each in seen][-2:] == [(50.0, False), (60.0, True)]
-    assert isinstance(seen[-1][1].trouble, NotFoundError)
-    assert seen[-1][1].task.answer["path"] == "/b/out/"
-
-
-def test_a_new_task_may_be_unknown_to_one_server_of_several() -> None:
-    """Seen, unknown and seen again, in the first minute; not later."""
-    seen = followed({0: RUNNING, 20: GONE, 40: RUNNING, 90: GONE}, accepted(), poll_interval=10.0)
-    assert [at for at, each in seen if each.trouble] == [20.0, 30.0, 90.0]
-    assert [each.lost for _, each in seen] == [False] * 9 + [True]
-
-
-@pytest.mark.parametrize("given", [task(), task(status="RUNNING", path="/b/out/")])
-def test_what_we_did_not_create_just_now_may_not_be_unknown(given: object) -> None:
-    """Neither a task of which nothing is known but its ID, nor one that was seen before."""
-    ((at, last),) = followed({0: GONE}, given)
-    assert (at, last.lost) == (0.0, True)
 
 
 def of_two(target: str, refusal: bytes) -> bytes:
@@ -224,6 +187,32 @@ def test_a_task_that_is_refused_does_not_end_the_wait_for_others(refusal: bytes,
         *_, (at, (bad, good)) = time.waits(client_of(server.url), tasks, timeout=60.0)
     assert at == 60.0
     assert (bad.lost, good.lost, good.task.status) == (True, False, "RUNNING")
+
+
+@pytest.mark.parametrize("status", ["500 Internal Server Error", "503 Service Unavailable"])
+def test_an_outage_of_one_task_is_its_own(status: str) -> None:
+    """The server answers: others are still looked at, and the one is given up when its time is over."""
+    time, nothing = Simulated(), listed([], 0)
+    down = error(status, "ModelArts.0010")
+    with answering(lambda target: nothing if "?" in target else of_two(target, down)) as server:
+        tasks = [task("bad"), task("good")]
+        looks = [
+            (at, bad.lost, good.task.status)
+            for at, (bad, good) in time.waits(
+                client_of(server.url), tasks, timeout=60.0, max_outage=20.0, poll_interval=10.0
+            )
+        ]
+    assert looks == [(at, at >= 20.0, "RUNNING") for at in range(0, 61, 10)]
+
+
+@pytest.mark.parametrize("fault", [error("429 Too Many Requests", "APIGW.0308"), reply("403 Forbidden"), b""])
+def test_trouble_of_all_ends_the_round(fault: bytes) -> None:
+    """Who is throttled, refused or not answered does not ask for the next task."""
+    time, nothing = Simulated(), listed([], 0)
+    with answering(lambda target: nothing if "?" in target else fault) as server:
+        _, (bad, good) = next(time.waits(client_of(server.url), [task("bad"), task("good")]))
+        assert len(server.heard) == 2
+    assert bad.trouble is good.trouble is not None
 
 
 def test_a_refused_list_ends_the_wait_for_all_of_its_tasks_and_for_no_others() -> None:

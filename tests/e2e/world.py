@@ -59,15 +59,14 @@ class Meeting:
 
 
 CALM = Meeting()
-_SUSPENDED = 30.0  # seconds: so long no look takes on a machine that is awake
 
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
     """A call that was made: when, what it met, and what came of it.
 
-    `created` is the task that it made, and `shown` has the IDs that it brought; None when it brought no list,
-    none that tells the time, or one whose time is long past.
+    `created` is the task that it made, and `shown` has the IDs that it brought; None when it brought no list
+    or none that tells the time.
     """
 
     method: str
@@ -149,7 +148,7 @@ class World(HTTPAdapter):
         """Let a call meet what is next for it."""
         left = self._left[str(request.method)]
         met = left.pop(0) if left else CALM
-        asked, is_look = self.wall, request.method == "GET"
+        is_look = request.method == "GET"
         self._happens_before(met)
         began, before = self.mono, self.tasks
         self.pass_time(met.takes / 2)
@@ -161,7 +160,7 @@ class World(HTTPAdapter):
             began=began,
             ended=self.mono,
             created=next(iter(self.tasks - before), None),
-            shown=_shown(reply) if is_look and reply and self.wall - asked < _SUSPENDED else None,
+            shown=_shown(reply) if is_look and reply else None,
         )
         self.calls.append(call)
         return self._delivered(request, reply)

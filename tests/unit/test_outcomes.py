@@ -134,11 +134,13 @@ def test_a_failure_says_why_and_what_to_do(answer: dict[str, Any], said: str, hi
 
 def test_an_unseen_end_says_what_is_known() -> None:
     """The last status, and the facts of what kept it from being seen."""
-    assert str(end_of(followed(status="RUNNING"))) == "export task t1 has not ended; its status is RUNNING"
-    assert str(end_of(followed())) == "export task t1 has not ended; its status is not known"
+    running, paused = end_of(followed(status="RUNNING")), end_of(followed(status="PAUSED"))
+    assert str(running) == "export task t1 has not ended; it is running, and goes on"
+    assert str(paused) == "export task t1 has not ended; it is PAUSED, and goes on"
+    assert str(end_of(followed())) == "export task t1 has not ended; its status is not known, and goes on"
     end = end_of(followed(DENIED, status="INIT"))
     assert end
-    assert "its status is INIT" in str(end)
+    assert "was not seen; it is queued, and" in str(end)
     assert "a look at it failed: access is denied" in str(end)
     assert {name: getattr(end, name) for name in FACTS} == FACTS
 
@@ -201,7 +203,11 @@ def test_several_ends_are_counted_and_told() -> None:
     assert isinstance(whole, DifferentEndsError)
     assert str(whole) == "of 1,203 export tasks: 1,200 failed, 1 not seen to end, 1 not looked at"
     assert whole.hint == ""
-    assert [str(problem) for problem in whole.problems][-2:] == ["task slow", "task x"]
+    assert [str(problem) for problem in whole.problems][-3:] == [
+        "task n1199; hint 7",
+        "task slow; hint 8",
+        "task x; hint 4",
+    ]
     assert len(whole.problems) == 1202
 
 
@@ -210,6 +216,16 @@ def test_a_hint_that_all_share_is_kept() -> None:
     assert isinstance(whole, DifferentEndsError)
     assert whole.hint == "hint 7"
     assert str(whole) == "of 3 export tasks: 2 failed"
+    assert [str(problem) for problem in whole.problems] == ["task a", "task b"]
+
+
+def test_a_hint_of_one_alone_is_told_beside_it() -> None:
+    """It is not said of the other, for which it may be wrong."""
+    without = FailedTaskError("task a")
+    whole = together([without, end(7, "b")])
+    assert whole
+    assert whole.hint == ""
+    assert [str(problem) for problem in whole.problems] == ["task a", "task b; hint 7"]
 
 
 def test_a_success_and_an_end_with_the_words_of_none() -> None:
