@@ -83,7 +83,7 @@ def with_new_dataset(session: Session, name: str, seen: Snapshot, settings: Sett
 def _patience(session: Session, dataset_id: str) -> Patience:
     return Patience(
         dataset_id=dataset_id,
-        settings=session.settings,
+        settings=replace(session.settings, queue_timeout=0.0),  # that is for who creates something
         traffic=Traffic(),
         timing=TIMING,
         tell=session.output.talk,

@@ -23,6 +23,15 @@ def test_trouble_that_passes_is_borne(run: Run, stub: Stub, line: str, code: int
     assert (run(f"{line} -o id", **stub.variables).code, len(stub.heard)) == (code, 3)
 
 
+@pytest.mark.parametrize("line", ["status abc t1", "list abc"])
+def test_who_only_looks_stands_in_no_queue(run: Run, stub: Stub, line: str) -> None:
+    """Its patience is for a place among the exports, and the variable may be set for those."""
+    busy = refusing(400, "ModelArts.4409")
+    stub.status, stub.body = busy.status, busy.body
+    outcome = run(line, **stub.variables, MODELARTS_EXPORT_QUEUE_TIMEOUT="6s")
+    assert (outcome.code, len(stub.heard)) == (5, 1)
+
+
 def test_a_task_of_which_nothing_was_seen(run: Run, stub: Stub) -> None:
     """It may exist: a wait shows it, without a status."""
     stub.status = 503
