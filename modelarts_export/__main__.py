@@ -1,6 +1,7 @@
 """`python -m modelarts_export`, and the console script."""
 
 import gc
+import os
 import signal
 import sys
 
@@ -23,8 +24,8 @@ def run() -> None:
         from modelarts_export.cli import main  # noqa: PLC0415 - an interruption may come before it is there
 
         code = main()
-    except KeyboardInterrupt:
-        code = _INTERRUPTED
+    except KeyboardInterrupt:  # at once: Python would end by SIGINT, if this came out of an exec of its own
+        os._exit(128 + (received or [signal.SIGINT])[0])
     sys.exit(128 + received[0] if received and code == _INTERRUPTED else code)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from modelarts_export.errors import TemporaryError
+from modelarts_export.errors import ModelArtsExportError, TemporaryError
 from modelarts_export.matching import may_be
 from modelarts_export.task import ExportTask
 from modelarts_export.timing import Timing
@@ -112,22 +112,20 @@ def search(ledger: Ledger, sent: Moment, *, patience: float) -> tuple[ExportTask
     Raises the error of the last look, when it failed, and at once the error of a look that is refused.
     """
     ends, pause = ledger.timing.clock() + patience, _FIRST_PAUSE
+    open_to_the_last: tuple[ExportTask, ...] = ()
     while True:
-        seen, trouble = _one_look(ledger, sent)
+        try:
+            seen, trouble = ledger.look(sent), None
+            open_to_the_last = seen.perhaps
+        except ModelArtsExportError as error:
+            seen, trouble = Look(), error
         left = ends - ledger.timing.clock()
         if seen.ours:
             return seen.ours
-        if left <= 0:
-            if trouble:
+        if left <= 0 or not (trouble is None or isinstance(trouble, TemporaryError)):
+            if trouble and not open_to_the_last:
                 raise trouble
-            return seen.perhaps
+            return open_to_the_last
         asked = (trouble.retry_after if trouble else None) or 0.0
         ledger.timing.sleep(min(max(pause, asked), left))
         pause = min(pause * _GROWTH, _LONGEST_PAUSE)
-
-
-def _one_look(ledger: Ledger, sent: Moment) -> tuple[Look, TemporaryError | None]:
-    try:
-        return ledger.look(sent), None
-    except TemporaryError as error:
-        return Look(), error

@@ -36,7 +36,7 @@ def test_what_ends_make_together(run: Run, stub: Stub, statuses: list[str], code
 def test_different_ends_are_told_one_by_one(run: Run, quick: Cloud) -> None:
     """Each with its ID; the ones that were fine are not mentioned."""
     fine, failing = created(run, quick), created(run, quick, "sandbox-failing")
-    outcome = run(f"wait sandbox-failing {failing} {fine} {OFTEN}", **quick.variables)
+    outcome = run(f"wait sandbox-failing {failing} {fine} {OFTEN} --max-outage 0s", **quick.variables)
     assert outcome.code == 9
     assert "error: of 2 export tasks: 1 failed, 1 not found\n" in outcome.err
     assert f"\n  export task {failing} failed: ModelArts.4401: " in outcome.err
