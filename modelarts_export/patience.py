@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
+from math import ceil
 
 from modelarts_export.config import Settings
 from modelarts_export.errors import BusyError, TemporaryError, ThrottledError
@@ -46,7 +47,7 @@ class Patience:
         if self._waited + asked > _RETRY_BUDGET:
             raise self._later(error, asked)
         if self._retries >= self.settings.max_retries:
-            raise error
+            raise self._later(error, asked) if asked else error
         longest = min(_FIRST_RETRY * 2**self._retries, _LONGEST_RETRY)
         pause = max(self.timing.chance.uniform(0, longest), asked)
         self._retries += 1
@@ -69,11 +70,11 @@ class Patience:
         self._stay_away(error, min(pause, left))
 
     def _stay_away(self, error: TemporaryError, seconds: float) -> None:
-        self.tell(f"{error}; trying again in {seconds:.0f} s")
+        self.tell(f"{error}; trying again in {ceil(seconds)} s")
         self.timing.sleep(seconds)
 
     def _later(self, error: TemporaryError, asked: float) -> TemporaryError:
         """Return the error of a server that wants us to stay away for too long, with when to come back."""
         when = datetime.fromtimestamp(self.timing.wall() + asked).astimezone()
-        error.hint = f"run it again after {when:%Y-%m-%d %H:%M:%S}; nothing was accepted"
+        error.hint = f"run it again after {when:%Y-%m-%d %H:%M:%S}"
         return error
