@@ -5,7 +5,8 @@ no document has (.github/API.md, section 4).
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from modelarts_export.errors import Location, dotted
@@ -44,6 +45,7 @@ _OTHERS: tuple[Location, ...] = (
 )
 _EMPTY: tuple[Any, ...] = ("", [], {})
 _UNSAID = (None, *_EMPTY)
+_TRUTHS = {"true": "1", "false": "0"}  # `hard` is sent as "1", and may be shown as true
 _FRACTION = re.compile(r"\d+\.\d+")
 
 
@@ -118,8 +120,7 @@ def _agree(where: Location, sent: Any, shown: Any) -> bool:  # noqa: ANN401 - se
     if isinstance(sent, Mapping) and isinstance(shown, Mapping):
         return all(_agree((*where, name), value, shown.get(name)) for name, value in sent.items())
     if _is_list(sent) and _is_list(shown):
-        pairs = zip(_sorted(sent), _sorted(shown), strict=False)
-        return len(sent) == len(shown) and all(_agree(where, *pair) for pair in pairs)
+        return _are_alike(sent, shown, lambda a, b: _agree(where, a, b))
     return _plain(sent) == _plain(shown)
 
 
@@ -128,25 +129,28 @@ def _is_same(sent: Any, shown: Any) -> bool:  # noqa: ANN401 - see _at
     if isinstance(sent, Mapping) and isinstance(shown, Mapping):
         return all(_is_same(sent.get(name), shown.get(name)) for name in sent.keys() | shown.keys())
     if _is_list(sent) and _is_list(shown) and sent and shown:
-        pairs = zip(_sorted(sent), _sorted(shown), strict=False)
-        return len(sent) == len(shown) and all(_is_same(*pair) for pair in pairs)
+        return _are_alike(sent, shown, _is_same)
     if sent in _UNSAID or shown in _UNSAID:
         return sent in _UNSAID and shown in _UNSAID
     return _plain(sent) == _plain(shown)
+
+
+def _are_alike(sent: Sequence[Any], shown: Sequence[Any], agree: Callable[[Any, Any], bool]) -> bool:
+    """Tell whether two lists hold the same in any order: IDs, or conditions that stand beside each other."""
+    if len(sent) != len(shown):
+        return False
+    if all(isinstance(each, str | int) for each in (*sent, *shown)):
+        return Counter(map(_plain, sent)) == Counter(map(_plain, shown))
+    return all(any(agree(each, other) for other in shown) for each in sent)
 
 
 def _is_list(value: object) -> bool:
     return isinstance(value, Sequence) and not isinstance(value, str)
 
 
-def _sorted(values: Sequence[Any]) -> Sequence[Any]:
-    """Return IDs in one order, whichever they were sent or shown in; conditions have theirs."""
-    return sorted(values, key=str) if all(isinstance(value, str | int) for value in values) else values
-
-
 def _plain(value: object) -> object:
-    """Return a value without its type: 3 is "3", true is "true", and 1.0 is the ratio "1.00"."""
-    if isinstance(value, bool):
-        return str(value).lower()
+    """Return a value without its type: 3 is "3", true is "1", and 1.0 is the ratio "1.00"."""
+    if str(value).lower() in _TRUTHS:
+        return _TRUTHS[str(value).lower()]
     is_fraction = isinstance(value, float) or (isinstance(value, str) and _FRACTION.fullmatch(value))
     return f"{float(str(value)):.15g}" if is_fraction else str(value)

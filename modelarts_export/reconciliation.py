@@ -69,6 +69,7 @@ class Ledger:
         """
         ours: dict[str, tuple[float, ExportTask]] = {}
         perhaps: dict[str, tuple[float, ExportTask]] = {}
+        undated: list[str] = []
         before = sent.ago(self.timing)
         for page in self.client.task_pages(self.dataset_id, timeout=_LOOK):
             after = sent.ago(self.timing)
@@ -76,28 +77,42 @@ class Ledger:
             span = None if page.date is None else sorted((page.date - after, page.date - before))
             for task in self._strangers(page):
                 earliest, latest = span or (0.0, 0.0)
-                created = self._created(task, is_dated=span is not None)
-                if created is None or created >= latest - _SLACK:
+                created = task.created if span else None
+                if created is None and self.known is None:
+                    undated.append(task.task_id)
+                elif created is None or created >= latest - _SLACK:
                     ours[task.task_id] = abs((created or latest) - latest), task
                 elif created >= earliest - _SLACK:
                     perhaps[task.task_id] = latest - created, task
             before = sent.ago(self.timing)
+        if undated and not ours:
+            raise TemporaryError(f"export task {undated[0]} fits, but nobody says when it was created")
         return Look(ours=_nearest_first(ours), perhaps=_nearest_first(perhaps))
 
+    def twins(self, task: ExportTask, sent: Moment) -> tuple[ExportTask, ...]:
+        """Return the tasks beside this one that may have come of the same request, first sent after `sent`.
+
+        They are told by the service's own clock, if it shows this task. Raises what `look` raises.
+        """
+        listed = [
+            each for page in self.client.task_pages(self.dataset_id, timeout=_LOOK) for each in page.tasks
+        ]
+        created = next((each.created for each in listed if each.task_id == task.task_id), None)
+        if created is None:
+            seen = self.look(sent)
+            return (*seen.ours, *seen.perhaps)
+        since = created - sent.ago(self.timing) - _SLACK
+        return tuple(each for each in self._fitting(listed) if (each.created or since) >= since)
+
     def _strangers(self, page: "TaskPage") -> Iterable[ExportTask]:
-        """Yield what fits the request, was not there before and is nobody's yet."""
-        known = (self.known or frozenset()) | self.taken
         if page.date is None and self.known is None:
             raise TemporaryError("the server does not tell the time, so that new tasks look like old ones")
-        return (task for task in page.tasks if task.task_id not in known and may_be(self.body, task))
+        return self._fitting(page.tasks)
 
-    def _created(self, task: ExportTask, *, is_dated: bool) -> float | None:
-        """Return when a task was created; None when nobody knows, but it was not there before."""
-        if is_dated and task.created is not None:
-            return task.created
-        if self.known is None:
-            raise TemporaryError(f"export task {task.task_id} fits, but nobody says when it was created")
-        return None
+    def _fitting(self, tasks: Iterable[ExportTask]) -> Iterable[ExportTask]:
+        """Yield what fits the request, was not there before and is nobody's yet."""
+        known = (self.known or frozenset()) | self.taken
+        return (task for task in tasks if task.task_id not in known and may_be(self.body, task))
 
 
 def _nearest_first(found: Mapping[str, tuple[float, ExportTask]]) -> tuple[ExportTask, ...]:
@@ -120,12 +135,12 @@ def search(ledger: Ledger, sent: Moment, *, patience: float) -> tuple[ExportTask
         except ModelArtsExportError as error:
             seen, trouble = Look(), error
         left = ends - ledger.timing.clock()
+        asked = (trouble.retry_after if trouble else None) or 0.0
         if seen.ours:
             return seen.ours
         if left <= 0 or not (trouble is None or isinstance(trouble, TemporaryError)):
             if trouble and not open_to_the_last:
                 raise trouble
             return open_to_the_last
-        asked = (trouble.retry_after if trouble else None) or 0.0
         ledger.timing.sleep(min(max(pause, asked), left))
         pause = min(pause * _GROWTH, _LONGEST_PAUSE)

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import cached_property
 from http import HTTPStatus
@@ -40,8 +41,8 @@ _PAIRS = (("error_code", "error_msg"), ("errorCode", "errorMsg"), ("code", "mess
 # Unlike a 408 or a 504, these say that nobody is at it any more.
 _GIVEN_UP = (500, 502, 503)
 # policy user over ratelimit,limit:5,time:1 minute (.github/API.md, section 5, code 0308)
-_LIMIT = re.compile(r"limit:\d+,time:(?P<count>\d{1,6}) (?P<unit>second|minute|hour)")
-_UNITS = {"second": 1, "minute": 60, "hour": 3600}
+_LIMIT = re.compile(r"limit:\d+,time:(?P<count>\d{1,6}) (?P<unit>second|minute|hour|day)")
+_UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 _REQUEST_ID_HEADERS = ("X-Request-Id", "X-IAM-Trace-Id")
 _ERRORS: Mapping[Kind, type[ModelArtsExportError]] = {
     Kind.NOT_FOUND: NotFoundError,
@@ -110,7 +111,8 @@ def request_id_in(headers: Mapping[str, str]) -> str | None:
 
 def _epoch(text: str) -> float | None:
     try:
-        return parsedate_to_datetime(text).timestamp()
+        date = parsedate_to_datetime(text)
+        return (date.replace(tzinfo=UTC) if date.tzinfo is None else date).timestamp()
     except (ValueError, OverflowError):
         return None
 

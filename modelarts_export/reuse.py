@@ -49,6 +49,8 @@ def choose(
         for task in fitting
         if (field := unshown(body, task))
     ]
+    if reuse.reuse_within is not None and now is None:
+        notes.append("the server does not tell the time, so that no task that succeeded is adopted")
     adoptable = [task for task in fitting if not unshown(body, task)]
     if not adoptable:
         return Choice(task=None, notes=tuple(notes))

@@ -18,7 +18,7 @@ dataset or a name that is taken may be that send's own doing. Then no end is lef
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from modelarts_export.client import Client
 from modelarts_export.config import Settings
@@ -38,8 +38,6 @@ from modelarts_export.timing import TIMING, Timing
 from modelarts_export.traffic import Traffic
 
 _GLANCE = 5.0  # seconds: the task exists, and its state is a courtesy
-
-Answer = TypeVar("Answer")
 
 
 class Listener(Protocol):
@@ -62,6 +60,9 @@ class Listener(Protocol):
 
     def warn(self, line: str) -> None:
         """Hear what may be wrong."""
+
+    def alarm(self, line: str) -> None:
+        """Hear of tasks beside the one that is returned, whose IDs nothing else tells."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,13 +122,13 @@ class Submission:
         """
         with self._traffic.turn(self.dataset_id, self._request.path) as taken, self._patience.place:
             self._taken, self._ledger = taken, replace(self._ledger, taken=taken)
-            return self._adopted() or self._created()
+            return self._created()
 
     def _adopted(self) -> ExportTask | None:
         """Return the older task that may stand in for a new one; what is there now is known from then on."""
-        if not self._reuse.wanted:
+        if not self._reuse.wanted or self._doubtful:
             return None
-        pages = self._persistently(lambda: list(self._client.task_pages(self.dataset_id)))
+        pages = list(self._client.task_pages(self.dataset_id))
         tasks = [task for page in pages for task in page.tasks]
         self._ledger = replace(self._ledger, known=frozenset(task.task_id for task in tasks))
         choice = choose(tasks, self._ledger.body, self._reuse, now=pages[0].date)
@@ -142,7 +143,7 @@ class Submission:
     def _created(self) -> ExportTask:
         while True:
             try:
-                task = self._persistently(self._send)
+                task = self._persistently()
             except ModelArtsExportError as error:
                 if self._doubtful is None:
                     raise
@@ -153,19 +154,23 @@ class Submission:
                 self._warn_of_twins(task)
                 return task
 
-    def _persistently(self, call: Callable[[], Answer]) -> Answer:
-        """Return what a call returns, made again while its trouble passes and nothing was accepted."""
+    def _persistently(self) -> ExportTask:
+        """Adopt or send, again while the trouble passes and nothing was accepted.
+
+        After each pause there may be a task to adopt, which another host has created meanwhile.
+        """
         while True:
             self._traffic.pass_gate(self._timing)
             self._halt.check()
             try:
-                return call()
+                return self._adopted() or self._send()
             except TemporaryError as error:
                 if self._doubtful and isinstance(error, BusyError):
                     raise
                 self._patience.bear(error)
 
     def _send(self) -> ExportTask:
+        self._halt.check()
         now, self._is_under_way = Moment.now(self._timing), True
         try:
             self.task = self._client.create(self.dataset_id, self._request)
@@ -186,12 +191,12 @@ class Submission:
         try:
             found = search(self._ledger, sent, patience=self._settings.reconcile_timeout)
         except ModelArtsExportError as trouble:
-            raise self._unknown(error, f"looking for the task failed: {trouble}") from error
+            raise self._unknown(trouble, f"{error}; looking for the task failed: {trouble}") from error
         if found:
             return self._found(found)
         given_up = isinstance(error, UnknownOutcomeError) and error.given_up
         if self._sent_again or not given_up:
-            raise self._unknown(error, "no such task is listed, but it may be yet") from error
+            raise self._unknown(error, f"{error}; no such task is listed, but it may be yet") from error
         self._sent_again = True
         self._listener.talk("there is no such task; sending it once more")
         return None
@@ -202,7 +207,7 @@ class Submission:
         self._listener.found(self.task)
         if len(found) > 1:
             ids = ", ".join(task.task_id for task in found)
-            self._listener.warn(f"{len(found)} tasks may be the one that was sent, nearest first: {ids}")
+            self._listener.alarm(f"{len(found)} tasks may be the one that was sent, nearest first: {ids}")
         return self.task
 
     def _warn_of_twins(self, task: ExportTask) -> None:
@@ -210,17 +215,17 @@ class Submission:
         if self._doubtful is None or self._halt.called:
             return
         try:
-            found = self._ledger.look(self._doubtful)
+            found = self._ledger.twins(task, self._doubtful)
         except ModelArtsExportError as error:
             self._listener.warn(f"whether it was accepted twice could not be found out: {error}")
             return
-        for twin in found.ours:
+        for twin in found:
             self._taken.add(twin.task_id)
-            self._listener.warn(f"export tasks {task.task_id} and {twin.task_id} are the same export")
+            self._listener.alarm(f"export tasks {task.task_id} and {twin.task_id} are the same export")
 
-    def _unknown(self, error: ModelArtsExportError, why: str) -> UnknownOutcomeError:
+    def _unknown(self, error: ModelArtsExportError, words: str) -> UnknownOutcomeError:
         return UnknownOutcomeError(
-            f"{error}; {why}",
+            f"{words}; it was sent twice" if self._sent_again else words,
             hint=LOOK_FIRST.replace("DATASET", self.dataset_id),
             error_code=error.error_code,
             http_status=error.http_status,

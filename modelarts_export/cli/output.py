@@ -114,6 +114,10 @@ class Output:
         """Say what may be wrong and was done all the same."""
         self.talk(line, "warning")
 
+    def alarm(self, line: str) -> None:
+        """Tell of tasks whose IDs nothing else tells, also when quiet."""
+        self._screen.say(line, "warning")
+
     def call(self, line: str) -> None:
         """Tell of an HTTP call, when that is wanted."""
         if self.style.verbose or self.style.debug:

@@ -165,6 +165,8 @@ class Hearing:
         """Keep the line."""
         self._record.warnings[self._sender.number].append(line)
 
+    alarm = warn
+
 
 def faults(seed: int) -> Faults:
     """Return faults that a creation, and a look, meets with the probability SHARE, an outage and a lag."""

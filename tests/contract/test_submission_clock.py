@@ -46,7 +46,7 @@ class World:
         """Hear of a look that failed."""
         self.heard.append(str(error))
 
-    talk = warn = lambda self, line: self.heard.append(line)
+    talk = warn = alarm = lambda self, line: self.heard.append(line)
 
     @contextmanager
     def submission(self, *faults: str, patience: float) -> Iterator[tuple[Sandbox, Submission]]:

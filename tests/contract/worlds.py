@@ -97,6 +97,8 @@ class Heard:
         """Note what may be wrong."""
         self.warnings.append(line)
 
+    alarm = warn
+
 
 Layer = Callable[[Request, Callable[[], Reply]], Reply]
 """Something in front of the service: given a request, and the way to the reply, it returns some reply."""

@@ -117,9 +117,10 @@ def test_the_promise_holds_on_any_night(night: Night) -> None:
         world.plant(REQUEST.path, age=age)
     end = world.submit(world.desk(night.patience), reuse=Reuse(reuse_running=night.reuse))
     posts = [call for call in world.calls if call.method == "POST"]
-    if end and not posts and isinstance(end, ExportTask):
+    if isinstance(end, ExportTask) and end.reused:
         assert night.reuse
         assert end.task_id in world.foreign
+        assert all(map(proves_nothing_came, posts))
         return
     sent_only_with_reason(world, posts, night.patience)
     slept_within_budgets(world, posts, night.patience)
@@ -179,8 +180,9 @@ def slept_within_budgets(world: World, posts: list[Call], patience: Settings) ->
 
 def is_looking(world: World, when: float) -> bool:
     """Tell whether the last call before was a look for what came of a creation."""
-    methods = [call.method for call in world.calls if call.ended <= when]
-    return "POST" in methods and methods[-1] == "GET"
+    calls = [call for call in world.calls if call.ended <= when]
+    doubted = any(call.method == "POST" and doubtful(call) for call in calls)
+    return doubted and calls[-1].method == "GET"
 
 
 def ended_in_a_way_that_tells(

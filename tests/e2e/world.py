@@ -221,6 +221,8 @@ class World(HTTPAdapter):
         """Keep the line."""
         self.warnings.append(line)
 
+    alarm = warn
+
 
 def _shown(reply: Reply) -> frozenset[str] | None:
     """Return the IDs in a list that arrives as a whole, with the time."""

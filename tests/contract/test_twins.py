@@ -1,0 +1,58 @@
+"""A second task that is avoided, or told of, where clocks disagree or others are quicker."""
+
+from collections.abc import Callable
+
+import pytest
+
+from modelarts_export.replies import Reply as OwnReply
+from modelarts_export.reuse import Reuse
+from modelarts_export.sandbox.exchange import Reply, Request
+from tests.contract.worlds import EXPORT, World, submit
+
+
+@pytest.mark.parametrize("clock", ["date:skew=3h", "clock:skew=-6s"])
+def test_a_twin_is_told_by_the_clock_of_the_service(clock: str) -> None:
+    """Our first task looks older than its send, by the Date; beside the second it does not."""
+    world = World(faults=("drop:count=1", clock))
+    end = submit(world)
+    assert end.code == 0
+    assert len(world.ours) == 2
+    assert all(task.task_id in " ".join(world.heard.warnings) for task in world.ours)
+
+
+@pytest.mark.parametrize("fault", ["busy:count=1", "429:count=1,retry-after=3s"])
+def test_another_host_is_quicker(fault: str) -> None:
+    """Whoever wants no second task looks again after each pause before a send."""
+
+    def layer(request: Request, answer: Callable[[], Reply]) -> Reply:
+        reply = answer()
+        if request.method == "POST":
+            task = world.gateway.cloud.plant(world.dataset_id, EXPORT.body(), age=0, duration=9000)
+            world.planted.append(task)
+        return reply
+
+    world = World(faults=(fault,), in_front=layer)
+    end = submit(world, reuse=Reuse(reuse_running=True))
+    assert end.task
+    assert end.task.reused
+    assert (len(world.posts), world.ours) == (1, [])
+
+
+@pytest.mark.parametrize("date", ["Mon, 23 Nov 2026 18:21:15 GMT", "Mon Nov 23 18:21:15 2026"])
+@pytest.mark.parametrize("zone", [" -0000", " +0000", ""])
+def test_a_date_without_a_zone_is_that_of_utc(monkeypatch: pytest.MonkeyPatch, date: str, zone: str) -> None:
+    """Wherever this machine is."""
+    monkeypatch.setenv("TZ", "America/New_York")
+    told = date if date.endswith("GMT") else date + zone
+    reply = OwnReply(url="", status=200, headers={"Date": told}, content=b"", changing=False)
+    assert reply.date == 1795458075.0
+
+
+def test_without_a_date_no_success_is_adopted_and_a_note_says_so() -> None:
+    """Nobody knows how old it is."""
+    world = World(faults=("no-date",))
+    world.plant(age=600)
+    end = submit(world, reuse=Reuse(reuse_within=3600.0))
+    assert len(world.posts) == 1
+    assert end.code == 0
+    assert "does not tell the time" in " ".join(world.heard.warnings)
