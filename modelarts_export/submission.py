@@ -187,9 +187,10 @@ class Submission:
     def _reconciled(self, error: ModelArtsExportError, sent: Moment) -> ExportTask | None:
         """Return our task, found in the list; None when it is not there and may be sent once more."""
         self._halt.check()
-        self._listener.talk(f"{error}; looking whether there is a task")
+        patience = self._settings.reconcile_timeout
+        self._listener.talk(f"{error}; looking for a task of it, for up to {patience:g} s")
         try:
-            found = search(self._ledger, sent, patience=self._settings.reconcile_timeout)
+            found = search(self._ledger, sent, patience=patience)
         except ModelArtsExportError as trouble:
             raise self._unknown(trouble, f"{error}; looking for the task failed: {trouble}") from error
         if found:

@@ -94,12 +94,12 @@ class Output:
 
     def found(self, task: ExportTask) -> None:
         """Tell the ID of a task of ours whose reply was lost."""
-        self.talk(f"Found export task {task.task_id}, which was created")
+        self.talk(f"Found export task {task.task_id}, which was created after all")
 
     def adopted(self, task: ExportTask) -> None:
         """Tell the ID of an older task that stands in for a new one."""
         state = task.state.word if task.state else task.status
-        self.talk(f"Adopted export task {task.task_id}, which is {state}; nothing was submitted")
+        self.talk(f"Adopted export task {task.task_id} ({state}); nothing was submitted")
 
     def unseen(self, error: ModelArtsExportError) -> None:
         """Warn that the accepted task could not be looked at."""

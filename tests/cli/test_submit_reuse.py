@@ -47,7 +47,7 @@ def created(run: Run, cloud: Cloud, flags: str, task_id: str) -> str:
 def test_a_task_that_goes_on_is_adopted(run: Run, cloud: Cloud) -> None:
     """Nothing is sent, and what the task was filled in with does not matter."""
     task_id = plant(cloud, body())
-    said = f"Adopted export task {task_id}, which is queued; nothing was submitted\n"
+    said = f"Adopted export task {task_id} (queued); nothing was submitted\n"
     assert adopted(run, cloud, RUNNING, task_id) == said
 
 
@@ -127,7 +127,7 @@ def test_a_success_is_adopted_when_it_is_recent(run: Run, cloud: Cloud) -> None:
     """By the time since it was created, and only when asked for."""
     task_id = plant(cloud, body(), age=19 * HOUR, duration=60)
     said = adopted(run, cloud, "--reuse-within 20h", task_id)
-    assert f"Adopted export task {task_id}, which is succeeded" in said
+    assert f"Adopted export task {task_id} (succeeded)" in said
 
 
 @pytest.mark.parametrize(("flags", "age"), [("--reuse-within 20h", 21 * HOUR), (RUNNING, 120.0)])
