@@ -37,14 +37,14 @@ class Moment:
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """The tasks that a look took for ours, the one created nearest the sending first.
+    """The tasks that may be ours, the one created nearest the sending first.
 
-    Those that are `perhaps` ours were created when the request was sent, if the server told its time at the
-    beginning of the look, and before, if at its end.
+    It is `open` when one of them is older than the sending, if the server told its time at the beginning of
+    the look, and is not, if at the end.
     """
 
-    ours: tuple[ExportTask, ...] = ()
-    perhaps: tuple[ExportTask, ...] = ()
+    tasks: tuple[ExportTask, ...] = ()
+    open: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,9 +67,9 @@ class Ledger:
 
         Raises what Client.task_pages raises, and TemporaryError when nobody can tell whether a task is older.
         """
-        ours: dict[str, tuple[float, ExportTask]] = {}
-        perhaps: dict[str, tuple[float, ExportTask]] = {}
+        found: dict[str, tuple[float, ExportTask]] = {}
         undated: list[str] = []
+        is_open = False
         before = sent.ago(self.timing)
         for page in self.client.task_pages(self.dataset_id, timeout=_LOOK):
             after = sent.ago(self.timing)
@@ -80,14 +80,16 @@ class Ledger:
                 created = task.created if span else None
                 if created is None and self.known is None:
                     undated.append(task.task_id)
-                elif created is None or created >= latest - _SLACK:
-                    ours[task.task_id] = abs((created or latest) - latest), task
+                elif created is None:
+                    found[task.task_id] = 0.0, task
                 elif created >= earliest - _SLACK:
-                    perhaps[task.task_id] = latest - created, task
+                    found[task.task_id] = abs(created - (earliest + latest) / 2), task
+                    is_open = is_open or created < latest - _SLACK
             before = sent.ago(self.timing)
-        if undated and not ours:
+        if undated and not found:
             raise TemporaryError(f"export task {undated[0]} fits, but nobody says when it was created")
-        return Look(ours=_nearest_first(ours), perhaps=_nearest_first(perhaps))
+        nearest_first = sorted(found.values(), key=lambda pair: pair[0])
+        return Look(tasks=tuple(task for _, task in nearest_first), open=is_open)
 
     def twins(self, task: ExportTask, sent: Moment) -> tuple[ExportTask, ...]:
         """Return the tasks beside this one that may have come of the same request, first sent after `sent`.
@@ -99,8 +101,7 @@ class Ledger:
         ]
         created = next((each.created for each in listed if each.task_id == task.task_id), None)
         if created is None:
-            seen = self.look(sent)
-            return (*seen.ours, *seen.perhaps)
+            return self.look(sent).tasks
         since = created - sent.ago(self.timing) - _SLACK
         return tuple(each for each in self._fitting(listed) if (each.created or since) >= since)
 
@@ -115,14 +116,10 @@ class Ledger:
         return (task for task in tasks if task.task_id not in known and may_be(self.body, task))
 
 
-def _nearest_first(found: Mapping[str, tuple[float, ExportTask]]) -> tuple[ExportTask, ...]:
-    return tuple(task for _, task in sorted(found.values(), key=lambda pair: pair[0]))
-
-
 def search(ledger: Ledger, sent: Moment, *, patience: float) -> tuple[ExportTask, ...]:
     """Look until there is a task of ours, for so many seconds, and return what there is then.
 
-    A look that takes long leaves it open which tasks are older; what is open to the last is taken for ours.
+    A look that takes long leaves it open which tasks are older; what is open to the last may be ours.
 
     Raises the error of the last look, when it failed, and at once the error of a look that is refused.
     """
@@ -131,13 +128,13 @@ def search(ledger: Ledger, sent: Moment, *, patience: float) -> tuple[ExportTask
     while True:
         try:
             seen, trouble = ledger.look(sent), None
-            open_to_the_last = seen.perhaps
+            open_to_the_last = seen.tasks
         except ModelArtsExportError as error:
             seen, trouble = Look(), error
         left = ends - ledger.timing.clock()
         asked = (trouble.retry_after if trouble else None) or 0.0
-        if seen.ours:
-            return seen.ours
+        if seen.tasks and not seen.open:
+            return seen.tasks
         if left <= 0 or not (trouble is None or isinstance(trouble, TemporaryError)):
             if trouble and not open_to_the_last:
                 raise trouble
