@@ -1,6 +1,5 @@
 """What a command says: results as table, JSON, YAML or IDs; talk, warnings and errors in words."""
 
-import re
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
 FORMS = ("table", "json", "yaml", "id")
 _MOST_HINTS = 12  # about exports; a line for each of a thousand would hide what matters
 _MOST_PROBLEMS = 100  # that are shown to people; a wrong list of samples has one for each
-_YAML_STRING = "tag:yaml.org,2002:str"
-_PLAIN_ID = re.compile(r"[A-Za-z0-9_.-]+")
 
 
 def _form(text: str) -> str:
@@ -98,8 +95,7 @@ class Output:
 
     def adopted(self, task: ExportTask) -> None:
         """Tell the ID of an older task that stands in for a new one."""
-        state = task.state.word if task.state else task.status
-        self.talk(f"Adopted export task {task.task_id} ({state}); nothing was submitted")
+        self.talk(f"Adopted export task {task.task_id} ({cells.state_of(task)}); nothing was submitted")
 
     def unseen(self, error: ModelArtsExportError) -> None:
         """Warn that the accepted task could not be looked at."""
