@@ -141,7 +141,8 @@ def _are_alike(sent: Sequence[Any], shown: Sequence[Any], agree: Callable[[Any, 
         return False
     if all(isinstance(each, str | int) for each in (*sent, *shown)):
         return Counter(map(_plain, sent)) == Counter(map(_plain, shown))
-    return all(any(agree(each, other) for other in shown) for each in sent)
+    matches = [[agree(each, other) for other in shown] for each in sent]
+    return all(map(any, matches)) and all(map(any, zip(*matches, strict=True)))
 
 
 def _is_list(value: object) -> bool:

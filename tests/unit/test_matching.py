@@ -176,3 +176,18 @@ def test_any_other_value_contradicts(body: dict[str, Any], choice: st.DataObject
     name = choice.draw(st.sampled_from(sorted(part.keys() - {"export_params"})))
     part[name] = "/something/else/"
     assert not may_be(body, shown(answer))
+
+
+def test_a_condition_said_twice_does_not_hide_another() -> None:
+    """Conditions stand beside each other in any order, and each has to be among those of the other side."""
+    cat, dog = {"labeler": "cat"}, {"labeler": "dog"}
+
+    def body(*conditions: dict[str, str]) -> dict[str, Any]:
+        return {"path": "/b/d/", "export_params": {"search_conditions": [*conditions]}}
+
+    def task(*conditions: dict[str, str]) -> ExportTask:
+        return ExportTask(task_id="t", dataset_id="d", project_id="p", answer=body(*conditions))
+
+    assert stands_in_for(body(cat, dog), task(dog, cat))
+    assert not stands_in_for(body(cat, cat), task(cat, dog))
+    assert not may_be(body(cat, cat), task(cat, dog))
