@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from modelarts_export.errors import RefusedError
+from modelarts_export.errors import RefusedError, TemporaryError
 from modelarts_export.paging import LIMIT, Page, page_of, pages
 from modelarts_export.replies import failure, is_word
 from modelarts_export.request import ExportRequest, datasets_path, tasks_path
@@ -68,7 +68,8 @@ class Client:
     ) -> Iterator[TaskPage]:
         """Yield the dataset's export tasks page by page, each task once, in the server's order.
 
-        `timeout` bounds each call, in seconds. Raises what Transport.get raises.
+        `timeout` bounds the whole list, in seconds, however many pages it has. Raises what Transport.get
+        raises, and TemporaryError when the list is not complete in time; the pages before it were yielded.
         """
         query = {} if export_type is None else {"export_type": export_type}
         path = tasks_path(self._project_id, dataset_id)
@@ -79,7 +80,8 @@ class Client:
     def dataset_named(self, name: str, *, timeout: float | None = None) -> str | None:
         """Return the ID of the dataset with exactly this name, the newest of several, or None.
 
-        `timeout` bounds each call, in seconds. Raises what Transport.get raises.
+        `timeout` bounds the whole search, in seconds. Raises what Transport.get raises, and TemporaryError
+        when the list of datasets is not complete in time.
         """
         listed = self._pages(
             datasets_path(self._project_id), "datasets", {}, key="dataset_id", timeout=timeout
@@ -91,9 +93,15 @@ class Client:
     def _pages(
         self, path: str, name: str, query: Mapping[str, object], *, key: str, timeout: float | None
     ) -> Iterator[Page]:
+        clock = self._transport.clock
+        deadline = None if timeout is None else clock() + timeout
+
         def fetch(offset: int) -> Page:
+            left = None if deadline is None else deadline - clock()
+            if left is not None and left <= 0:
+                raise TemporaryError(f"the list was not complete after {timeout:g} s")
             asked = urlencode({**query, "limit": LIMIT, "offset": offset})
-            return page_of(self._transport.get(f"{path}?{asked}", timeout=timeout), name)
+            return page_of(self._transport.get(f"{path}?{asked}", timeout=left), name)
 
         return pages(fetch, key)
 

@@ -30,8 +30,8 @@ class DatasetLook:
     def at(self, task_ids: Collection[str], *, timeout: float | None = None) -> Iterator[Seen]:
         """Yield each task as it is now, or why it cannot be seen.
 
-        `timeout` bounds each call, in seconds. Raises what Client.task_pages raises, and what Client.show
-        raises unless it is the trouble of one task.
+        `timeout` bounds the list, and each show call, in seconds. Raises what Client.task_pages raises, and
+        what Client.show raises unless it is the trouble of one task.
         """
         # a list of many pages in which a few old tasks are followed is read once, and then no more
         by_list = len(task_ids) > 1 and self._pages <= len(task_ids)

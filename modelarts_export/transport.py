@@ -61,6 +61,11 @@ class Transport:
         if not self._verify:
             disable_warnings(InsecureRequestWarning)  # who asked for it was told once, by the command
 
+    @property
+    def clock(self) -> Callable[[], float]:
+        """The clock by which timeouts are measured, in seconds."""
+        return self._clock
+
     def close(self) -> None:
         """Close the connections that nobody uses now; a call opens them anew."""
         self._session.close()

@@ -249,6 +249,18 @@ def test_an_endless_list_is_cut() -> None:
     assert 1000 < read_pages <= 100_000
 
 
+def test_a_list_has_one_deadline_for_all_of_its_pages() -> None:
+    """Each page takes a second of the clock, and there is always another one."""
+    seconds = count()
+    read_pages: list[TaskPage] = []
+    with answering(lambda target: listed(entries(1, first=offset_of(target)))) as server:
+        client = client_of(server.url, clock=lambda: float(next(seconds)))
+        with pytest.raises(TemporaryError, match="not complete after 30 s"):  # noqa: PT012 - as above
+            for page in client.task_pages("abc", timeout=30.0):
+                read_pages.append(page)  # noqa: PERF402 - as above
+    assert 1 <= len(read_pages) < 30
+
+
 @st.composite
 def servers(draw: st.DrawFn) -> list[Page]:
     """Return what a server says to one call after the other, whatever it was asked for."""
