@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
-from statistics import median
 
 import pytest
 
@@ -81,7 +80,7 @@ LAZY = {
     *("cli.access", "cli.draft", "cli.explain", "cli.output", "cli.sandbox", "cli.screen", "cli.session"),
     *("__main__", "cli.ending", "cli.forms", "cli.watch"),
 }
-LONGEST_FILE, LONGEST_FUNCTION, MEDIAN_FUNCTION = 300, 50, 10
+LONGEST_FILE, LONGEST_FUNCTION = 400, 50  # lines
 
 
 def imports(tree: ast.AST) -> Iterator[str]:
@@ -181,7 +180,7 @@ def test_no_file_is_long(path: Path) -> None:
 
 
 def test_functions_are_short() -> None:
-    """None is over the budget, and the usual one is far below it."""
+    """None is over the budget; the median has none, which would pay for cutting a thought in two."""
     sizes = {
         f"{path.name}:{node.name}": (node.end_lineno or 0) - node.lineno + 1
         for path in FILES
@@ -189,7 +188,6 @@ def test_functions_are_short() -> None:
         if isinstance(node, ast.FunctionDef)
     }
     assert {name: size for name, size in sizes.items() if size > LONGEST_FUNCTION} == {}
-    assert median(sizes.values()) < MEDIAN_FUNCTION
 
 
 def test_every_module_is_in_the_picture_of_the_house() -> None:
