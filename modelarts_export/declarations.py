@@ -7,7 +7,7 @@ from typing import Any, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from modelarts_export.field_types import Metavar
-from modelarts_export.request import Flag, Part
+from modelarts_export.request import Comparison, Flag, Part
 from modelarts_export.vocabulary import Choice
 
 
@@ -73,6 +73,16 @@ class Declared:
         return self.choice.words()[0] if self.choice else self.is_truth
 
     @property
+    def comparison(self) -> Comparison | None:
+        """How it counts when a task is compared with a request; None inside a list, which is one value."""
+        return next((mark for mark in self.field.metadata if isinstance(mark, Comparison)), None)
+
+    @property
+    def is_directory(self) -> bool:
+        """Whether its values are OBS directories, each of which has several spellings."""
+        return self.metavar == "DIR"
+
+    @property
     def _flag(self) -> Flag:
         usual = Flag(self.name.replace("_", "-"))
         return next((mark for mark in self.field.metadata if isinstance(mark, Flag)), usual)
@@ -96,13 +106,18 @@ def all_fields_of(part: type[Part], within: tuple[str, ...] = ()) -> Iterator[De
             yield from all_fields_of(declared.part, declared.location)
 
 
-def fields_with_flags(part: type[Part], within: tuple[str, ...] = ()) -> Iterator[Declared]:
-    """Yield the fields that a flag gives: no list's inner ones, for a flag has no place for them."""
+def leaves_of(part: type[Part], within: tuple[str, ...] = ()) -> Iterator[Declared]:
+    """Yield the fields that have a value of their own; what a list holds is a part of its value."""
     for declared in fields_of(part, within):
         if declared.part and not declared.is_list:
-            yield from fields_with_flags(declared.part, declared.location)
-        elif declared.flag:
+            yield from leaves_of(declared.part, declared.location)
+        else:
             yield declared
+
+
+def fields_with_flags(part: type[Part], within: tuple[str, ...] = ()) -> Iterator[Declared]:
+    """Yield the fields that a flag gives: no list's inner ones, for a flag has no place for them."""
+    return (declared for declared in leaves_of(part, within) if declared.flag)
 
 
 def _made_of(annotation: Any) -> Iterator[Any]:  # noqa: ANN401 - annotations have no type

@@ -50,7 +50,24 @@ class Flag:
     help: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """How a field counts when a task of the server's list is compared with a request.
+
+    `narrows`: a task with another value of it has other samples, or makes another dataset; one that does not
+    show it is not reused for a request that has it. `default`: what a task may show for a request without the
+    field, as .github/API.md, section 1, documents it. `is_returned` is False for a name that means something
+    else in a reply.
+    """
+
+    narrows: bool = False
+    default: str | int | None = None
+    is_returned: bool = True
+
+
 SPEC_ONLY = Flag()
+_NARROWS = Comparison(narrows=True)
+_NOT_RETURNED = Comparison(is_returned=False)
 _PARAMS = "Which samples, and what is made of them"
 _DEST = "Where the export goes; DIR when not given"
 
@@ -122,47 +139,58 @@ class SearchCondition(Part):
 class ExportParams(Part):
     """The object `export_params`, as both kinds of export have it."""
 
-    sample_state: SampleState | None = optional("Only samples in this state")
-    export_dest: Annotated[ExportDest | None, SPEC_ONLY] = None
-    samples: Annotated[list[SampleId] | None, Flag("sample", help="Only this sample; may be given again")] = (
-        optional("Only the samples with these IDs", ["sample-1", "sample-2"])
-    )
+    sample_state: Annotated[SampleState | None, _NARROWS] = optional("Only samples in this state")
+    export_dest: Annotated[ExportDest | None, SPEC_ONLY, Comparison(default="DIR")] = None
+    samples: Annotated[
+        list[SampleId] | None, Flag("sample", help="Only this sample; may be given again"), _NARROWS
+    ] = optional("Only the samples with these IDs", ["sample-1", "sample-2"])
     search_conditions: Annotated[
         list[SearchCondition] | None,
         Flag("search", help='Only samples that fit, such as "label=cat,dog hard=true"; again for "or"'),
+        _NARROWS,
     ] = optional("Only samples that fit any of these conditions, and all that one condition says")
-    train_sample_ratio: Ratio | None = optional("Share of the samples that is for training, 0 to 1", 0.8)
-    clear_hard_property: Truth | None = optional("Forget which samples are hard")
-    ratio_sample_usage: Truth | None = optional(
+    train_sample_ratio: Annotated[Ratio | None, Comparison(default="1.00")] = optional(
+        "Share of the samples that is for training, 0 to 1", 0.8
+    )
+    clear_hard_property: Annotated[Truth | None, Comparison(default=True)] = optional(
+        "Forget which samples are hard"
+    )
+    ratio_sample_usage: Annotated[Truth | None, Comparison(default=False)] = optional(
         "Divide the samples into training and validation by the ratio"
     )
     export_dataset_version_name: Annotated[
-        Annotated[Text, Metavar("NAME")] | None, Flag("dataset-version-name")
+        Annotated[Text, Metavar("NAME")] | None, Flag("dataset-version-name"), Comparison()
     ] = optional("Name of the exported dataset version", "V001")
-    export_dataset_version_format: Annotated[VersionFormat | None, Flag("dataset-version-format")] = optional(
-        "Format of the exported dataset version"
-    )
+    export_dataset_version_format: Annotated[
+        VersionFormat | None,
+        Flag("dataset-version-format"),
+        Comparison(default="Default"),
+    ] = optional("Format of the exported dataset version")
 
 
 class ObsParams(ExportParams):
     """`export_params` of an export to an OBS directory."""
 
-    export_dest: Annotated[ExportDest | None, SPEC_ONLY] = Field(default=ExportDest.DIR, description=_DEST)
+    export_dest: Annotated[ExportDest | None, SPEC_ONLY, Comparison(default="DIR")] = Field(
+        default=ExportDest.DIR, description=_DEST
+    )
 
 
 class NewDatasetParams(ExportParams):
     """`export_params` of an export that makes a dataset."""
 
-    export_dest: Annotated[ExportDest | None, SPEC_ONLY] = Field(
+    export_dest: Annotated[ExportDest | None, SPEC_ONLY, Comparison(default="DIR")] = Field(
         default=ExportDest.NEW_DATASET, description=_DEST
     )
-    export_new_dataset_name: Annotated[DatasetName, Flag("new-dataset-name")] = Field(
+    export_new_dataset_name: Annotated[DatasetName, Flag("new-dataset-name"), _NARROWS] = Field(
         description="Name of the dataset to make: 1 to 100 letters, digits, -, _ and Chinese characters",
         examples=["cats"],
     )
-    export_new_dataset_work_path: Annotated[ObsDirectory, Flag("new-dataset-work-path")] = Field(
-        description="OBS directory for what is made of the new dataset; outside path",
-        examples=["/bucket/work/"],
+    export_new_dataset_work_path: Annotated[ObsDirectory, Flag("new-dataset-work-path"), Comparison()] = (
+        Field(
+            description="OBS directory for what is made of the new dataset; outside path",
+            examples=["/bucket/work/"],
+        )
     )
 
 
@@ -172,25 +200,39 @@ class ExportRequest(Part):
     command: ClassVar[str]
     dest: ClassVar[ExportDest]
 
-    path: ObsDirectory = Field(
+    path: Annotated[ObsDirectory, _NARROWS] = Field(
         description="OBS directory to write to, /bucket/dir/ or obs://bucket/dir/",
         examples=["/bucket/export/"],
     )
-    export_type: ExportType | None = optional("Which samples; search when not given")
-    export_format: ExportFormat | None = optional("A folder for each label, or all files side by side")
-    annotation_format: AnnotationFormat | None = optional("How labels are written")
-    dataset_type: DatasetType | None = optional("An older field, sent only when given")
-    source_type_header: SourceTypeHeader | None = optional(
+    export_type: Annotated[ExportType | None, Comparison(narrows=True, default=2)] = optional(
+        "Which samples; search when not given"
+    )
+    export_format: Annotated[ExportFormat | None, Comparison(default=2)] = optional(
+        "A folder for each label, or all files side by side"
+    )
+    annotation_format: Annotated[AnnotationFormat | None, Comparison()] = optional("How labels are written")
+    dataset_type: Annotated[DatasetType | None, Comparison()] = optional(
+        "An older field, sent only when given"
+    )
+    source_type_header: Annotated[SourceTypeHeader | None, Comparison(default="obs://")] = optional(
         "What paths in the manifest begin with; training reads s3:// only"
     )
-    version_id: Identifier | None = optional("ID of the dataset version to export", "V1dhQwFXfjhCYNAhhL5")
-    version_format: VersionFormat | None = optional("Format of that version")
-    with_column_header: Truth | None = optional("Whether a table's first row has the names of its columns")
-    sample_state: Annotated[SampleState | None, SPEC_ONLY] = optional(
+    version_id: Annotated[Identifier | None, _NARROWS] = optional(
+        "ID of the dataset version to export", "V1dhQwFXfjhCYNAhhL5"
+    )
+    version_format: Annotated[VersionFormat | None, Comparison(default="Default")] = optional(
+        "Format of that version"
+    )
+    with_column_header: Annotated[Truth | None, Comparison(default=True)] = optional(
+        "Whether a table's first row has the names of its columns"
+    )
+    sample_state: Annotated[SampleState | None, SPEC_ONLY, _NARROWS] = optional(
         "A second place for export_params.sample_state; no example of the API uses it"
     )
-    status: Annotated[Integer | None, SPEC_ONLY] = optional("No meaning in a request is documented", 0)
-    task_id: Annotated[Identifier | None, SPEC_ONLY] = optional(
+    status: Annotated[Integer | None, SPEC_ONLY, _NOT_RETURNED] = optional(
+        "No meaning in a request is documented", 0
+    )
+    task_id: Annotated[Identifier | None, SPEC_ONLY, _NOT_RETURNED] = optional(
         "No meaning in a request is documented", "TZMuy7OKbClkGCAc3gb"
     )
 

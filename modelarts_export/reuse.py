@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from modelarts_export.config import positive_duration, setting, truth
-from modelarts_export.matching import stands_in_for, unshown
+from modelarts_export.matching import stands_in_for, unverifiable
 from modelarts_export.task import ExportTask, TaskState
 
 _LONG = 24 * 3600.0  # seconds; a task that goes on for longer may have been forgotten
@@ -45,13 +45,13 @@ def choose(
     """
     fitting = [task for task in tasks if _is_wanted(task, reuse, now) and stands_in_for(body, task)]
     notes = [
-        f"export task {task.task_id} is not adopted: without its {field} it may be another export"
+        f"export task {task.task_id} is not reused: {reason}, so it may be another export"
         for task in fitting
-        if (field := unshown(body, task))
+        if (reason := unverifiable(body, task))
     ]
     if reuse.reuse_within is not None and now is None:
         notes.append("the server does not tell the time, so that no task that succeeded is adopted")
-    adoptable = [task for task in fitting if not unshown(body, task)]
+    adoptable = [task for task in fitting if not unverifiable(body, task)]
     if not adoptable:
         return Choice(task=None, notes=tuple(notes))
     chosen = max(adoptable, key=lambda task: (not task.ended, task.created or 0.0))

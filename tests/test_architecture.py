@@ -44,12 +44,11 @@ FLOORS = [
     ["paging", "plan"],
     ["explanations", "template", "traffic", "transport", "validation"],
     ["silence"],
-    ["exchange"],
+    ["exchange", "matching"],
     [
         "auth",
         "connection",
         "declarations",
-        "matching",
         "pace",
         "replies",
         "rules",

@@ -109,7 +109,7 @@ def test_a_filter_that_the_task_does_not_show(run: Run, cloud: Cloud) -> None:
     del asked["export_type"]
     task_id = plant(cloud, asked)
     said = created(run, cloud, RUNNING, task_id)
-    note = f"export task {task_id} is not adopted: without its export_type it may be another export"
+    note = f"export task {task_id} is not reused: it does not show export_type, so it may be another export"
     assert note in said
 
 

@@ -1,22 +1,31 @@
 """Whether a task of the list is what a request asks for: pairs of what was sent and what is shown."""
 
 import copy
+from itertools import permutations
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelarts_export.matching import directory, may_be, stands_in_for, unshown
+from modelarts_export.declarations import leaves_of
+from modelarts_export.matching import directory, may_be, stands_in_for, unverifiable
+from modelarts_export.request import ToNewDataset, ToObs
 from modelarts_export.task import ExportTask
 
-PATHS = ["/b/d/", "/b/d", "b/d/", "obs://b/d/", "obs://b/d", "OBS://b/d/", "s3://b/d/", "S3://b/d"]
+PATHS = ["/b/d/", "/b/d", "b/d/", "obs://b/d/", "OBS://b/d", "s3://b/d/", "/b/%64", "obs%3A%2F%2Fb%2fd%2F"]
 
 
 def sent(params: dict[str, Any] | None = None, **fields: object) -> dict[str, Any]:
     """Return a body: the usual one, and this."""
     given = {"sample_state": "", "export_dest": "DIR", **(params or {})}
     return {"path": "/b/d/", "export_type": 3, "export_params": given, **fields}
+
+
+def new_dataset(name: str, work_path: str) -> dict[str, Any]:
+    """Return the body of an export that makes a dataset."""
+    names = {"export_new_dataset_name": name, "export_new_dataset_work_path": work_path}
+    return sent({"export_dest": "NEW_DATASET", **names})
 
 
 def shown(answer: dict[str, Any]) -> ExportTask:
@@ -30,6 +39,16 @@ def test_forms_of_a_path(asked: str, path: str) -> None:
     """One directory, however it is spelled."""
     assert directory(path) == "/b/d/"
     assert may_be(sent(path=asked), shown(sent(path=path)))
+
+
+def test_percent_encoded_paths_are_compared_decoded() -> None:
+    """In UTF-8, and the work path as the path; a plus is no space."""
+    assert may_be(sent(path="/桶/a b/"), shown(sent(path="/%E6%A1%B6/a%20b/")))
+    assert not may_be(sent(path="/b/a b/"), shown(sent(path="/b/a+b/")))
+    asked = new_dataset("n", "/b/w x/")
+    for spelled in ("/b/w%20x/", "obs://b/w x", "S3://b/w%20x/"):
+        assert stands_in_for(asked, shown(new_dataset("n", spelled)))
+    assert not may_be(asked, shown(new_dataset("n", "/b/w/")))
 
 
 @pytest.mark.parametrize("path", ["/b/d/e/", "/b/", "/b/D/", "/c/d/", "/b/dd/", "", None, 7, ["/b/d/"]])
@@ -62,6 +81,17 @@ PAIRS: list[tuple[dict[str, Any], dict[str, Any], bool]] = [
     (sent({"samples": ["a", "b"]}), sent({"samples": ["b", "a"]}), True),
     (sent({"samples": ["1", "2"]}), sent({"samples": [2, 1]}), True),
     (sent({"samples": ["a"]}), sent({"samples": ["a", "b"]}), False),
+    (sent({"samples": ["a", "b", "c"]}), sent({"samples": ["c", "a"]}), True),
+    (sent({"samples": ["a", "b", "c"]}), sent({"samples": ["a", "x"]}), False),
+    (sent({"samples": ["a", "a", "b"]}), sent({"samples": ["a", "b", "b"]}), False),
+    (sent({"samples": ["a", "b"]}), sent({"samples": '["b", "a"]'}), True),
+    (sent({"samples": ["a", "b"]}), sent({"samples": '["b", "x"]'}), False),
+    (sent({"samples": ["a"]}), sent({"samples": "[]"}), True),
+    (sent({"samples": ["a"]}), sent({"samples": {"a": 1}}), False),
+    (sent({"samples": ["a"]}), {"path": "/b/d/", "export_params": '{"samples": ["b"]}'}, False),
+    (sent({"samples": ["a"]}), {"path": "/b/d/", "export_params": [{"samples": ["b"]}]}, False),
+    (sent({"samples": ["a"]}), {"path": "/b/d/", "export_params": ["samples", "a"]}, True),
+    (sent({"export_dataset_version_name": "[1]"}), sent({"export_dataset_version_name": "[1]"}), True),
     (sent({"samples": ["a", "b"]}), sent({"samples": ["a", "c"]}), False),
     (sent({"samples": ["a"]}), sent(), True),
     (sent({"samples": ["a"]}), sent({"samples": []}), True),
@@ -86,6 +116,7 @@ def test_pairs(asked: dict[str, Any], answer: dict[str, Any], *, expected: bool)
 
 
 CONDITION = {"search_conditions": [{"hard": "1"}]}
+AS_TEXT = '{"sample_state": "", "export_dest": "DIR", "samples": ["b", "a"], "search_conditions": "[]"}'
 STRICTER: list[tuple[dict[str, Any], dict[str, Any], bool]] = [
     (sent(), sent(), True),
     (sent(), sent({"samples": [], "search_conditions": [], "sample_state": ""}, version_id=""), True),
@@ -101,7 +132,14 @@ STRICTER: list[tuple[dict[str, Any], dict[str, Any], bool]] = [
     (sent(CONDITION), sent({"search_conditions": [{"hard": 1, "labeler": ""}]}), True),
     (sent(CONDITION), sent({"search_conditions": [{"hard": "1", "labeler": "zhang"}]}), False),
     (sent(CONDITION), sent({"search_conditions": [{}]}), False),
+    (sent(CONDITION), sent({"search_conditions": '[{"hard": "1"}]'}), True),
+    (sent(CONDITION), sent({"search_conditions": '[{"hard": "0"}]'}), False),
+    (sent({"samples": ["a", "b"]}), sent({"samples": ["a"]}), False),
+    (sent({"samples": ["a", "b"]}), sent() | {"export_params": AS_TEXT}, True),
+    (sent({"samples": ["a", "b"]}), sent() | {"export_params": [AS_TEXT]}, True),
+    (sent(), sent() | {"export_params": AS_TEXT}, False),
     ({"path": "/b/d/"}, sent(), False),
+    ({"path": "/b/d/"}, {"path": "/b/d/", "export_type": 2}, True),
 ]
 
 
@@ -111,22 +149,99 @@ def test_what_stands_in(asked: dict[str, Any], task: dict[str, Any], *, expected
     assert stands_in_for(asked, shown(task)) is expected
 
 
-UNSHOWN: list[tuple[dict[str, Any], dict[str, Any], str | None]] = [
+NESTED = "[" * 100_000 + "]" * 100_000
+MANY = "[" + "[]," * 1_000_000 + "[]]"
+UNVERIFIABLE: list[tuple[dict[str, Any], dict[str, Any], str | None]] = [
     (sent(), sent(), None),
-    (sent({"samples": ["a"]}), sent(), "export_params.samples"),
-    (sent({"samples": ["a"]}), sent({"samples": []}), "export_params.samples"),
-    (sent(CONDITION), sent({"search_conditions": None}), "export_params.search_conditions"),
-    (sent(version_id="v1"), sent(), "version_id"),
-    (sent(), {"path": "/b/d/"}, "export_type"),
+    (sent({"samples": ["a"]}), sent(), "it does not show export_params.samples"),
+    (sent({"samples": ["a"]}), sent({"samples": []}), "it does not show export_params.samples"),
+    (sent({"samples": ["a"]}), sent({"samples": " [] "}), "it does not show export_params.samples"),
+    (sent(CONDITION), sent({"search_conditions": None}), "it does not show export_params.search_conditions"),
+    (sent(version_id="v1"), sent(), "it does not show version_id"),
+    (sent(), {"path": "/b/d/"}, "it does not show export_type"),
     (sent(annotation_format="VOC"), sent(), None),
     (sent({"sample_state": ""}), {"path": "/b/d/", "export_type": 3}, None),
+    (
+        new_dataset("n", "/b/w/"),
+        {"path": "/b/d/", "export_type": 3},
+        "it does not show export_params.export_new_dataset_name",
+    ),
+    (sent(), sent() | {"export_params": AS_TEXT}, None),
+    (sent(), sent() | {"export_params": ""}, None),
+    (sent(), sent() | {"export_params": "{}"}, None),
+    (sent(), sent() | {"export_params": "sample_state="}, "its export_params cannot be read"),
+    (
+        sent(),
+        sent() | {"export_params": [{"name": "samples"}, {"value": "a"}]},
+        "its export_params cannot be read",
+    ),
+    (sent(), sent() | {"export_params": NESTED}, "its export_params cannot be read"),
+    (sent(), sent() | {"export_params": MANY}, "its export_params cannot be read"),
+    (sent(), sent(samples=["a"]), "its samples is not a known field"),
+    (sent(), sent({"clear_difficult": False}, unheard_of=None, filter="{}", other=[]), None),
+    (sent(), sent({"clear_difficult": True}), "its export_params.clear_difficult is not a known field"),
+    (sent(), sent({"first": 0}), "its export_params.first is not a known field"),
+    (sent(), sent(filter='{"label": "cat"}'), "its filter is not a known field"),
+    (sent(), sent(progress=3.0, dataset_id="abc", error_code="", create_time=1, status="RUNNING"), None),
 ]
 
 
-@pytest.mark.parametrize(("asked", "task", "expected"), UNSHOWN)
-def test_what_is_not_shown(asked: dict[str, Any], task: dict[str, Any], expected: str | None) -> None:
-    """A field that narrows the export, and of which the task says nothing."""
-    assert unshown(asked, shown(task)) == expected
+@pytest.mark.parametrize(("asked", "task", "expected"), UNVERIFIABLE)
+def test_what_forbids_reuse_without_being_another_value(
+    asked: dict[str, Any], task: dict[str, Any], expected: str | None
+) -> None:
+    """A narrowing field that is not shown, parameters that cannot be read, a field that no document has."""
+    assert unverifiable(asked, shown(task)) == expected
+    assert may_be(asked, shown(task))
+
+
+LEAVES = [*{each.location: each for kind in (ToObs, ToNewDataset) for each in leaves_of(kind)}.values()]
+# .github/API.md, section 1: what takes samples away or makes another dataset, and the documented defaults.
+INNER = "export_params"
+NARROWING = {
+    *(("path",), ("export_type",), ("sample_state",), ("version_id",)),
+    *((INNER, name) for name in ("sample_state", "samples", "search_conditions", "export_new_dataset_name")),
+}
+DOCUMENTED: dict[tuple[str, ...], object] = {
+    ("export_type",): 2,
+    ("export_format",): 2,
+    ("source_type_header",): "obs://",
+    ("version_format",): "Default",
+    ("with_column_header",): True,
+    (INNER, "export_dest"): "DIR",
+    (INNER, "clear_hard_property"): True,
+    (INNER, "ratio_sample_usage"): False,
+    (INNER, "train_sample_ratio"): "1.00",
+    (INNER, "export_dataset_version_format"): "Default",
+}
+
+
+def test_every_field_declares_how_it_is_compared() -> None:
+    """A field without the declaration would not be compared as anybody thought about it."""
+    declared = {each.location: each.comparison for each in LEAVES}
+    assert [where for where, comparison in declared.items() if comparison is None] == []
+    told = {where: comparison for where, comparison in declared.items() if comparison}
+    assert {where for where, comparison in told.items() if comparison.narrows} == NARROWING
+    assert {where: each.default for where, each in told.items() if each.default is not None} == DOCUMENTED
+    assert {where for where, each in told.items() if not each.is_returned} == {("status",), ("task_id",)}
+
+
+def with_field(where: tuple[str, ...], value: object) -> dict[str, Any]:
+    """Return the body of the usual request with one field more."""
+    return sent({where[1]: value}) if len(where) > 1 else {**sent(), where[0]: value}
+
+
+USUALLY_SENT = {("path",), ("export_type",), (INNER, "sample_state"), (INNER, "export_dest")}
+OTHERS = [each.location for each in LEAVES if each.location not in USUALLY_SENT]
+
+
+@pytest.mark.parametrize("where", [where for where in OTHERS if where[0] not in ("status", "task_id")])
+def test_a_field_of_the_task_alone_forbids_reuse(where: tuple[str, ...]) -> None:
+    """Unless it has its documented default; and a narrowing one has to be shown for a request that has it."""
+    value: object = ["x"] if where[-1] in ("samples", "search_conditions") else "/x/y/"
+    assert not stands_in_for(sent(), shown(with_field(where, value)))
+    assert stands_in_for(sent(), shown(with_field(where, DOCUMENTED.get(where))))
+    assert (unverifiable(with_field(where, value), shown(sent())) is not None) == (where in NARROWING)
 
 
 FIELDS = st.fixed_dictionaries(
@@ -165,7 +280,7 @@ def test_an_echo_of_any_request_is_its_own(body: dict[str, Any], turn: Any) -> N
     answer.update(task_id="t1", status="RUNNING", create_time=1, clear_difficult=False)
     assert may_be(body, shown(answer))
     assert stands_in_for(body, shown(answer))
-    assert unshown(body, shown(answer)) is None
+    assert unverifiable(body, shown(answer)) is None
 
 
 @given(body=BODIES, choice=st.data())
@@ -189,5 +304,20 @@ def test_a_condition_said_twice_does_not_hide_another() -> None:
         return ExportTask(task_id="t", dataset_id="d", project_id="p", answer=body(*conditions))
 
     assert stands_in_for(body(cat, dog), task(dog, cat))
+    assert not stands_in_for(body(cat, cat, dog), task(cat, dog, dog))
+    assert not may_be(body(cat, cat, dog), task(cat, dog, dog))
     assert not stands_in_for(body(cat, cat), task(cat, dog))
     assert not may_be(body(cat, cat), task(cat, dog))
+
+
+@pytest.mark.parametrize("order", [*permutations(range(3))])
+def test_conditions_are_assigned_one_to_one(order: tuple[int, ...]) -> None:
+    """One that is shown in part fits two that were sent; whichever comes first, each finds its own."""
+    both, hard, other = {"hard": "1", "labeler": "a"}, {"hard": "1"}, {"hard": "0", "labeler": "a"}
+    body = {"path": "/b/d/", "export_params": {"search_conditions": [both, hard, other]}}
+    parts = [{"hard": "1", "labeler": ""}, {"hard": "1", "labeler": "a"}, {"labeler": "a"}]
+    assert may_be(body, shown({**body, "export_params": {"search_conditions": [parts[i] for i in order]}}))
+    parts[2] = {"hard": "1"}
+    assert not may_be(
+        body, shown({**body, "export_params": {"search_conditions": [parts[i] for i in order]}})
+    )
