@@ -2,6 +2,7 @@
 
 ModelArtsExportError          1   a bug of ours, unless it is one of these
 ├── InvalidInputError         2   the command line or a spec is wrong; nothing was sent
+│   └── PathUsedError             another task uses the path of the request
 ├── NotFoundError             3   no such dataset, version, task, bucket or path
 ├── AccessError               4   credentials missing or refused, or no permission
 ├── TemporaryError            5   trouble that passes; nothing was accepted
@@ -88,6 +89,10 @@ class InvalidInputError(ModelArtsExportError):
         """Keep every problem, so that all of them can be shown at once."""
         super().__init__(message, hint=hint)
         self.problems = tuple(problems)
+
+
+class PathUsedError(InvalidInputError):
+    """Another task writes to the path of the request, above it or below it, and that was to be refused."""
 
 
 def invalid(problems: Sequence[Problem]) -> InvalidInputError:

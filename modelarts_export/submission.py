@@ -16,7 +16,7 @@ After the first send of which nobody knows the end, error 5 and a refusal lead t
 dataset or a name that is taken may be that send's own doing. Then no end is left but ACCEPTED and 10.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -25,6 +25,7 @@ from modelarts_export.config import Settings
 from modelarts_export.errors import (
     BusyError,
     ModelArtsExportError,
+    PathUsedError,
     TemporaryError,
     UnknownOutcomeError,
 )
@@ -32,7 +33,7 @@ from modelarts_export.patience import Patience
 from modelarts_export.reconciliation import Ledger, Moment, search
 from modelarts_export.replies import LOOK_FIRST
 from modelarts_export.request import ExportRequest
-from modelarts_export.reuse import Reuse, choose
+from modelarts_export.reuse import FAIL, Reuse, choose
 from modelarts_export.task import ExportTask
 from modelarts_export.timing import TIMING, Timing
 from modelarts_export.traffic import Traffic
@@ -49,8 +50,11 @@ class Listener(Protocol):
     def found(self, task: ExportTask) -> None:
         """Hear of a task of ours that was found again after a lost reply."""
 
-    def adopted(self, task: ExportTask) -> None:
-        """Hear of an older task that stands in for a new one."""
+    def reused(self, task: ExportTask) -> None:
+        """Report an identical older task that is used instead of a new one."""
+
+    def skipped(self, task: ExportTask) -> None:
+        """Report an unfinished task because of which nothing is submitted."""
 
     def unseen(self, error: ModelArtsExportError) -> None:
         """Hear why the accepted task could not be looked at."""
@@ -82,7 +86,7 @@ class Submission:
     def __init__(
         self, desk: Desk, dataset_id: str, request: ExportRequest, *, reuse: Reuse | None = None
     ) -> None:
-        """Prepare to send a request to a dataset, unless an older task may stand in for it."""
+        """Prepare to send a request to a dataset, unless an older task is reused or makes it needless."""
         self.dataset_id = dataset_id
         self.task: ExportTask | None = None
         self._request = request
@@ -102,6 +106,7 @@ class Submission:
         )
         self._is_under_way = False
         self._taken: set[str] = set()
+        self._warned: set[str] = set()
         self._doubtful: Moment | None = None  # just before the first send of which nobody knows the end
         self._sent_again = False
 
@@ -115,30 +120,40 @@ class Submission:
         self._halt.called = True
 
     def run(self) -> ExportTask:
-        """Return the task that was created, found again or adopted.
+        """Return the task that was created, found again or reused, or because of which nothing was created.
 
-        Raises what Client.create raises, UnknownOutcomeError once a send of which nobody knows the end was
-        followed by no task, and KeyboardInterrupt after halt.
+        Raises what Client.create raises, PathUsedError before anything is accepted, UnknownOutcomeError once
+        a send of which nobody knows the end was followed by no task, and KeyboardInterrupt after halt.
         """
         with self._traffic.turn(self.dataset_id, self._request.path) as taken, self._patience.place:
             self._taken, self._ledger = taken, replace(self._ledger, taken=taken)
             return self._created()
 
-    def _adopted(self) -> ExportTask | None:
-        """Return the older task that may stand in for a new one; what is there now is known from then on."""
+    def _existing(self) -> ExportTask | None:
+        """Return the older task that makes a new one needless; what is listed now is known from then on."""
         if not self._reuse.wanted or self._doubtful:
             return None
-        pages = list(self._client.task_pages(self.dataset_id))
+        pages = list(self._client.task_pages(self.dataset_id, timeout=self._settings.read_timeout))
         tasks = [task for page in pages for task in page.tasks]
         self._ledger = replace(self._ledger, known=frozenset(task.task_id for task in tasks))
         choice = choose(tasks, self._ledger.body, self._reuse, now=pages[0].date)
-        for note in choice.notes:
-            self._listener.warn(note)
+        self._warn_once(choice.notes)
+        if choice.path_used and self._reuse.if_path_used == FAIL:
+            raise PathUsedError(choice.path_used, hint="choose another path")
+        if choice.path_used:
+            self._warn_once((f"{choice.path_used}; what the API does with files there is not documented",))
         if choice.task:
             self.task = choice.task
             self._taken.add(self.task.task_id)
-            self._listener.adopted(choice.task)
+            (self._listener.skipped if choice.task.skipped else self._listener.reused)(choice.task)
         return choice.task
+
+    def _warn_once(self, lines: Iterable[str]) -> None:
+        """Warn of what was not warned of when the list was read before."""
+        for line in lines:
+            if line not in self._warned:
+                self._warned.add(line)
+                self._listener.warn(line)
 
     def _created(self) -> ExportTask:
         while True:
@@ -155,15 +170,15 @@ class Submission:
                 return task
 
     def _persistently(self) -> ExportTask:
-        """Adopt or send, again while the trouble passes and nothing was accepted.
+        """Reuse, skip or send, again while the trouble passes and nothing was accepted.
 
-        After each pause there may be a task to adopt, which another host has created meanwhile.
+        After each pause there may be a task to reuse, which another host has created meanwhile.
         """
         while True:
             self._traffic.pass_gate(self._timing)
             self._halt.check()
             try:
-                return self._adopted() or self._send()
+                return self._existing() or self._send()
             except TemporaryError as error:
                 if self._doubtful and isinstance(error, BusyError):
                     raise

@@ -48,8 +48,8 @@ class ExportTask:
     """One export task as the API described it last.
 
     `answer` has the API's own fields under their own names: times in milliseconds since 1970, progress in
-    per cent. `reused` tells that the task existed before and was adopted; `found` is what was found out about
-    it beside the API's answer.
+    per cent. `reused`: it existed before, and is used instead of a new one; `skipped`: it existed before, and
+    nothing was submitted because of it. `found` is what was found out beside the API's answer.
     """
 
     task_id: str
@@ -57,6 +57,7 @@ class ExportTask:
     project_id: str
     answer: Mapping[str, Any]
     reused: bool = False
+    skipped: bool = False
     found: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -115,7 +116,7 @@ class ExportTask:
         """Return what is known, under the API's names: the usual fields first, null where unknown."""
         named = {"task_id": self.task_id, "dataset_id": self.dataset_id, "project_id": self.project_id}
         usual = {name: self.answer.get(name) for name in SHOWN_FIRST}
-        return {**usual, **self.answer, **named, "reused": self.reused, **self.found}
+        return {**usual, **self.answer, **named, "reused": self.reused, "skipped": self.skipped, **self.found}
 
 
 def is_number(value: object) -> TypeGuard[int | float]:

@@ -48,7 +48,9 @@ def _export(
         session.output.request(order.url, order.request.body())
         return
     task = session.submit(order, reuse)
-    if wait:
+    if task.skipped:
+        session.output.task(task)
+    elif wait:
         _follow(order, task, wait, session)
     else:
         session.output.submitted(_glance(order, task, session))

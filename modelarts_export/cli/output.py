@@ -93,9 +93,17 @@ class Output:
         """Tell the ID of a task of ours whose reply was lost."""
         self.talk(f"Found export task {task.task_id}, which was created after all")
 
-    def adopted(self, task: ExportTask) -> None:
-        """Tell the ID of an older task that stands in for a new one."""
-        self.talk(f"Adopted export task {task.task_id} ({cells.state_of(task)}); nothing was submitted")
+    def reused(self, task: ExportTask) -> None:
+        """Tell the ID of an identical older task that is used instead of a new one."""
+        self.talk(f"Reused export task {task.task_id} ({cells.state_of(task)}); nothing was submitted")
+
+    def skipped(self, task: ExportTask) -> None:
+        """Tell the ID of an unfinished task because of which nothing is submitted."""
+        path = task.answer.get("path")
+        self.talk(
+            f"Skipped: export task {task.task_id} ({cells.state_of(task)}) writes to {path}; "
+            "nothing was submitted"
+        )
 
     def unseen(self, error: ModelArtsExportError) -> None:
         """Warn that the accepted task could not be looked at."""

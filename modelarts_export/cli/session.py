@@ -12,7 +12,7 @@ from modelarts_export.cli.draft import Draft
 from modelarts_export.cli.output import Output
 from modelarts_export.cli.submitting import Alarm, submitted
 from modelarts_export.config import Settings, declared, flag, variable
-from modelarts_export.errors import InvalidInputError, UnknownOutcomeError
+from modelarts_export.errors import InvalidInputError, PathUsedError, UnknownOutcomeError
 from modelarts_export.field_types import identifier
 from modelarts_export.request import ExportRequest, tasks_path
 from modelarts_export.reuse import Reuse
@@ -107,7 +107,7 @@ class Session:
         )
 
     def submit(self, order: Order, reuse: Reuse) -> ExportTask:
-        """Create the task, or adopt one. Raises what Submission.run raises, and what is missing for a client.
+        """Create the task, or reuse one, or skip. Raises what Submission.run raises, and what a client lacks.
 
         An interruption says what may be left behind, and how to find it.
         """
@@ -117,6 +117,9 @@ class Session:
             return submitted(submission, alarm, tell=self.output.talk)
         except KeyboardInterrupt:
             self._say_what_is_left(submission, order)
+            raise
+        except PathUsedError as error:
+            error.hint = f"{error.hint}, or let {flag('if_path_used')} warn"
             raise
         except UnknownOutcomeError as error:
             error.hint = f"look before you submit it again: {self._listing(order)}"

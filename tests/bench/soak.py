@@ -153,7 +153,7 @@ class Hearing:
         """Keep the ID."""
         self._record.told[self._sender.number].append(task.task_id)
 
-    found = adopted = accepted
+    found = reused = skipped = accepted
 
     def unseen(self, error: ModelArtsExportError) -> None:
         """Nobody looks here."""

@@ -27,7 +27,7 @@ def plant(cloud: Cloud, asked: dict[str, Any], *, age: float = 60.0, duration: f
     return gateway.cloud.plant("sandbox-images", asked, age=age, duration=duration).task_id
 
 
-def adopted(run: Run, cloud: Cloud, flags: str, task_id: str) -> str:
+def reused(run: Run, cloud: Cloud, flags: str, task_id: str) -> str:
     """Return stderr of a command that must take this task, and send nothing."""
     outcome = run(f"{TO_OBS} {flags}", **cloud.variables)
     task = json.loads(outcome.out)
@@ -44,21 +44,21 @@ def created(run: Run, cloud: Cloud, flags: str, task_id: str) -> str:
     return outcome.err
 
 
-def test_a_task_that_goes_on_is_adopted(run: Run, cloud: Cloud) -> None:
+def test_a_task_that_goes_on_is_reused(run: Run, cloud: Cloud) -> None:
     """Nothing is sent, and what the task was filled in with does not matter."""
     task_id = plant(cloud, body())
-    said = f"Adopted export task {task_id} (queued); nothing was submitted\n"
-    assert adopted(run, cloud, RUNNING, task_id) == said
+    said = f"Reused export task {task_id} (queued); nothing was submitted\n"
+    assert reused(run, cloud, RUNNING, task_id) == said
 
 
 def test_quiet_and_the_id_alone(run: Run, cloud: Cloud) -> None:
-    """For a script an adopted task is as good as any."""
+    """For a script a reused task is as good as any."""
     task_id = plant(cloud, body())
     outcome = run(f"to-obs sandbox-images --path /b/d/ {RUNNING} -q -o id", **cloud.variables)
     assert (outcome.code, outcome.out, outcome.err) == (0, f"{task_id}\n", "")
 
 
-def test_without_the_flag_nothing_is_adopted(run: Run, cloud: Cloud) -> None:
+def test_without_the_flag_nothing_is_reused(run: Run, cloud: Cloud) -> None:
     """Nor is the list read."""
     created(run, cloud, "", plant(cloud, body()))
     assert [request.method for request, _ in cloud.exchanges] == ["POST", "GET"]
@@ -66,10 +66,10 @@ def test_without_the_flag_nothing_is_adopted(run: Run, cloud: Cloud) -> None:
 
 @pytest.mark.parametrize("flags", [RUNNING, "--reuse-within 20h"])
 def test_a_task_of_more_than_a_day(run: Run, cloud: Cloud, flags: str) -> None:
-    """It is adopted, and somebody should look at it."""
+    """It is reused, and somebody should look at it."""
     task_id = plant(cloud, body(), age=25 * HOUR)
-    warned = f"warning: export task {task_id} has been going on for 25 hours"
-    assert warned in adopted(run, cloud, flags, task_id)
+    warned = f"warning: export task {task_id} was created 25 hours ago and is not finished"
+    assert warned in reused(run, cloud, flags, task_id)
 
 
 NARROWER = [
@@ -92,7 +92,7 @@ NARROWER = [
 
 
 @pytest.mark.parametrize(("asked", "flags"), NARROWER)
-def test_another_export_is_not_adopted(run: Run, cloud: Cloud, asked: dict[str, Any], flags: str) -> None:
+def test_another_export_is_not_reused(run: Run, cloud: Cloud, asked: dict[str, Any], flags: str) -> None:
     """Neither a filtered one for all samples, nor one of all samples for a filtered one."""
     created(run, cloud, f"{RUNNING} {flags}", plant(cloud, asked))
 
@@ -100,7 +100,7 @@ def test_another_export_is_not_adopted(run: Run, cloud: Cloud, asked: dict[str, 
 def test_a_filtered_export_for_the_very_same(run: Run, cloud: Cloud) -> None:
     """The IDs may stand in another order."""
     task_id = plant(cloud, body(params={"samples": ["s2", "s1"]}))
-    adopted(run, cloud, f"{RUNNING} --sample s1 --sample s2", task_id)
+    reused(run, cloud, f"{RUNNING} --sample s1 --sample s2", task_id)
 
 
 def test_a_filter_that_the_task_does_not_show(run: Run, cloud: Cloud) -> None:
@@ -114,7 +114,7 @@ def test_a_filter_that_the_task_does_not_show(run: Run, cloud: Cloud) -> None:
 
 
 @pytest.mark.parametrize("flags", [RUNNING, "--reuse-within 20h"])
-def test_a_failed_task_is_never_adopted(run: Run, cloud: Cloud, flags: str) -> None:
+def test_a_failed_task_is_never_reused(run: Run, cloud: Cloud, flags: str) -> None:
     """However recent it is."""
     dataset = cloud.sandbox.gateway.cloud.plant("sandbox-failing", body(), age=60, duration=1)
     line = TO_OBS.replace("images", "failing")
@@ -123,11 +123,11 @@ def test_a_failed_task_is_never_adopted(run: Run, cloud: Cloud, flags: str) -> N
     assert len(cloud.created) == 1
 
 
-def test_a_success_is_adopted_when_it_is_recent(run: Run, cloud: Cloud) -> None:
+def test_a_success_is_reused_when_it_is_recent(run: Run, cloud: Cloud) -> None:
     """By the time since it was created, and only when asked for."""
     task_id = plant(cloud, body(), age=19 * HOUR, duration=60)
-    said = adopted(run, cloud, "--reuse-within 20h", task_id)
-    assert f"Adopted export task {task_id} (succeeded)" in said
+    said = reused(run, cloud, "--reuse-within 20h", task_id)
+    assert f"Reused export task {task_id} (succeeded)" in said
 
 
 @pytest.mark.parametrize(("flags", "age"), [("--reuse-within 20h", 21 * HOUR), (RUNNING, 120.0)])
@@ -141,7 +141,7 @@ def test_the_servers_clock_counts(run: Run, cloud: Cloud, skew: str, *, is_recen
     """An age is what the server says it is, whatever this machine thinks."""
     task_id = plant(cloud, body(), age=(19 if not is_recent else 21) * HOUR, duration=60)
     cloud.sandbox.gateway.faults = Faults([read(f"date:skew={skew}", duration)])
-    (adopted if is_recent else created)(run, cloud, "--reuse-within 20h", task_id)
+    (reused if is_recent else created)(run, cloud, "--reuse-within 20h", task_id)
 
 
 def test_without_a_clock_no_success_is_recent(run: Run, cloud: Cloud) -> None:
@@ -156,13 +156,13 @@ def test_one_that_goes_on_wins_over_one_that_ended(run: Run, cloud: Cloud) -> No
     plant(cloud, body(), age=300)
     newest = plant(cloud, body(), age=200)
     plant(cloud, body(), age=100, duration=1)
-    adopted(run, cloud, "--reuse-within 20h", newest)
+    reused(run, cloud, "--reuse-within 20h", newest)
 
 
-def test_a_wait_for_an_adopted_task(run: Run, cloud: Cloud) -> None:
-    """It is followed to its end like any other, and is still an adopted one."""
+def test_a_wait_for_a_reused_task(run: Run, cloud: Cloud) -> None:
+    """It is followed to its end like any other, and is still a reused one."""
     task_id = plant(cloud, body(), age=10, duration=10.3)
-    said = adopted(run, cloud, f"{RUNNING} --wait --poll-interval 0.1s", task_id)
+    said = reused(run, cloud, f"{RUNNING} --wait --poll-interval 0.1s", task_id)
     assert "the export is in" in said or "obs://b/d/" in said
 
 
@@ -192,11 +192,12 @@ def test_a_look_that_fails_sends_nothing(run: Run, cloud: Cloud, fault: str, cod
     assert (outcome.code, outcome.out, cloud.created) == (code, "", []), outcome.err
 
 
-def test_tasks_that_were_there_before_are_never_ours(run: Run, cloud: Cloud) -> None:
+@pytest.mark.parametrize("flags", [RUNNING, "--skip-if-running /c/", "--if-path-used warn"])
+def test_tasks_that_were_there_before_are_never_ours(run: Run, cloud: Cloud, flags: str) -> None:
     """The look before also tells which tasks cannot be that of a lost reply, without any clock."""
     plant(cloud, body(export_format=1), age=1)
     cloud.sandbox.gateway.faults = Faults([read(each, duration) for each in ("drop:count=1", "no-date")])
-    outcome = run(f"{TO_OBS} {RUNNING}", **cloud.variables)
+    outcome = run(f"{TO_OBS} {flags}", **cloud.variables)
     ours = cloud.sandbox.gateway.cloud.tasks("sandbox-images")[0].task_id
     assert (outcome.code, json.loads(outcome.out)["task_id"], len(cloud.created)) == (0, ours, 1)
     assert "may be the one" not in outcome.err

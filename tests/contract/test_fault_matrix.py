@@ -75,8 +75,8 @@ def remarks(world: World, task_id: str | None) -> Iterator[str]:
         yield f"{task_id} is not the last task of ours, {last}"
     if heard.accepted_ids + heard.found_ids != [task_id] * (task_id is not None):
         yield f"told of {heard.accepted_ids} and {heard.found_ids}, but it is {task_id}"
-    if heard.adopted_ids:
-        yield f"adopted {heard.adopted_ids}"
+    if heard.reused_ids:
+        yield f"reused {heard.reused_ids}"
     yield from heard.warnings
 
 

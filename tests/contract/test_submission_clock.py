@@ -40,7 +40,7 @@ class World:
         """Hear of a task."""
         self.heard.append(f"accepted {task.task_id}")
 
-    found = adopted = accepted
+    found = reused = skipped = accepted
 
     def unseen(self, error: Exception) -> None:
         """Hear of a look that failed."""

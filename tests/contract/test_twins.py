@@ -48,11 +48,11 @@ def test_a_date_without_a_zone_is_that_of_utc(monkeypatch: pytest.MonkeyPatch, d
     assert reply.date == 1795458075.0
 
 
-def test_without_a_date_no_success_is_adopted_and_a_note_says_so() -> None:
+def test_without_a_date_no_success_is_reused_and_a_note_says_so() -> None:
     """Nobody knows how old it is."""
     world = World(faults=("no-date",))
     world.plant(age=600)
     end = submit(world, reuse=Reuse(reuse_within=3600.0))
     assert len(world.posts) == 1
     assert end.code == 0
-    assert "does not tell the time" in " ".join(world.heard.warnings)
+    assert "the server's time is not known" in " ".join(world.heard.warnings)

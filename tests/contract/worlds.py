@@ -69,7 +69,8 @@ class Heard:
 
     accepted_ids: list[str] = field(default_factory=list)
     found_ids: list[str] = field(default_factory=list)
-    adopted_ids: list[str] = field(default_factory=list)
+    reused_ids: list[str] = field(default_factory=list)
+    skipped_ids: list[str] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -81,9 +82,13 @@ class Heard:
         """Note a task that was found again."""
         self.found_ids.append(task.task_id)
 
-    def adopted(self, task: ExportTask) -> None:
-        """Note a task that stands in for a new one."""
-        self.adopted_ids.append(task.task_id)
+    def reused(self, task: ExportTask) -> None:
+        """Note a task that is used instead of a new one."""
+        self.reused_ids.append(task.task_id)
+
+    def skipped(self, task: ExportTask) -> None:
+        """Note a task because of which nothing is submitted."""
+        self.skipped_ids.append(task.task_id)
 
     def unseen(self, error: ModelArtsExportError) -> None:
         """Note why there was no look."""

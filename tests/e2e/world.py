@@ -209,7 +209,7 @@ class World(HTTPAdapter):
         """Keep the ID."""
         self.told.append(task.task_id)
 
-    found = adopted = accepted
+    found = reused = skipped = accepted
 
     def unseen(self, error: ModelArtsExportError) -> None:
         """Nobody looks here."""

@@ -3,6 +3,8 @@
 from itertools import permutations
 from typing import Any
 
+import pytest
+
 from modelarts_export.reuse import Choice, Reuse, choose
 from modelarts_export.task import ExportTask
 
@@ -10,7 +12,7 @@ NOW = 1_700_000_000.0
 BODY: dict[str, Any] = {"path": "/b/d/", "export_type": 3}
 
 
-def task(task_id: str, status: str, age: float | None, **shown: object) -> ExportTask:
+def task(task_id: str, status: object, age: float | None, **shown: object) -> ExportTask:
     """Return a task of the usual export that was created so many seconds ago."""
     created = {} if age is None else {"create_time": (NOW - age) * 1000}
     answer = {**BODY, "status": status, **created, **shown}
@@ -44,13 +46,13 @@ def test_the_newest_success() -> None:
 
 
 def test_an_unknown_age_is_not_recent() -> None:
-    """A success of which nobody knows the age is not adopted; one that goes on is."""
+    """A success of which nobody knows the age is not reused; one that goes on is."""
     assert id_of(chosen(task("a", "SUCCESSED", None))) is None
     assert id_of(chosen(task("a", "SUCCESSED", 10), now=None)) is None
     assert id_of(chosen(task("a", "RUNNING", None), now=None)) == "a"
 
 
-def test_an_unknown_status_is_not_adopted() -> None:
+def test_an_unknown_status_is_not_reused() -> None:
     """Nobody knows whether such a task goes on."""
     assert id_of(chosen(task("a", "PAUSED", 10))) is None
 
@@ -68,3 +70,54 @@ def test_the_task_is_marked() -> None:
     choice = chosen(task("a", "RUNNING", 10))
     assert choice.task
     assert choice.task.reused
+
+
+def skipped(*tasks: ExportTask) -> Choice:
+    """Return the choice among tasks when one that is unfinished below /b/ is to skip."""
+    return choose(tasks, BODY, Reuse(skip_if_running="/b/"), now=NOW)
+
+
+@pytest.mark.parametrize("status", ["INIT", "RUNNING", "STOPPING", "PAUSED", "", None, 3])
+def test_every_state_but_the_last_ones_is_unfinished(status: object) -> None:
+    """A state that no document has may go on; so may one that is not shown."""
+    choice = skipped(task("a", status, 10, path="/b/x%20y/"))
+    assert choice.task
+    assert (choice.task.skipped, choice.task.reused) == (True, False)
+
+
+@pytest.mark.parametrize("status", ["FAILED", "SUCCESSED", "completed"])
+def test_a_last_state_does_not_skip(status: str) -> None:
+    """Such a task writes nothing any more."""
+    assert skipped(task("a", status, 10)).task is None
+
+
+@pytest.mark.parametrize(
+    ("status", "is_used"), [("STOPPED", True), ("PAUSED", True), (None, True), ("FAILED", False)]
+)
+def test_only_a_failed_task_frees_its_path(status: object, *, is_used: bool) -> None:
+    """What a stopped one has written is not known; nor is one reused, whose export is not whole."""
+    reuse = Reuse(reuse_running=True, reuse_within=3600.0, if_path_used="fail")
+    choice = choose([task("a", status, 10)], BODY, reuse, now=NOW)
+    assert choice.task is None
+    assert (choice.path_used is not None) == is_used
+
+
+def test_without_the_options_other_tasks_do_not_matter() -> None:
+    """Neither does an identical one, where reuse was not asked for."""
+    running = task("a", "RUNNING", 10)
+    assert choose([running], BODY, Reuse(if_path_used="warn"), now=NOW).task is None
+    assert choose([running], BODY, Reuse(skip_if_running="/c/"), now=NOW) == Choice(task=None)
+    assert not Reuse().wanted
+
+
+def test_the_newest_user_of_a_path_is_named_and_the_others_counted() -> None:
+    """So that the warning stays one line."""
+    tasks = [
+        task("old", "SUCCESSED", 200),
+        task("new", "SUCCESSED", 100, path="/b/d/e/"),
+        task("ok", "FAILED", 1),
+    ]
+    said = choose(tasks, BODY, Reuse(if_path_used="warn"), now=NOW).path_used
+    assert (
+        said == "/b/d/ is used already: export task new (succeeded) writes to /b/d/e/, below it, and 1 more"
+    )
