@@ -9,7 +9,8 @@ ModelArtsExportError          1   a bug of ours, unless it is one of these
 │   ├── BusyError                 the dataset has no room for another task now
 │   └── ThrottledError            there were too many requests in a short time
 ├── RefusedError              6   the API refuses the request
-├── FailedTaskError           7   the export task ended FAILED, or with too few samples
+├── FailedTaskError           7   the export task ended FAILED or STOPPED, or with too few samples
+│   └── StoppedTaskError          it was stopped before its end
 ├── UnseenEndError            8   accepted, but what became of it cannot be told
 ├── DifferentEndsError        9   several tasks, and they ended differently
 ├── UnknownOutcomeError      10   sent; whether it was accepted cannot be told
@@ -141,6 +142,10 @@ class FailedTaskError(ModelArtsExportError):
     """The export task ended, and not with what was asked for."""
 
     exit_code = 7
+
+
+class StoppedTaskError(FailedTaskError):
+    """The export task was stopped before its end."""
 
 
 class UnseenEndError(ModelArtsExportError):

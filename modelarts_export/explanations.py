@@ -26,7 +26,7 @@ EXIT_CODES = {
     4: ("credentials missing or refused, or no permission", "fix it"),
     5: ("temporary trouble outlasted the patience, and nothing was accepted", "run again"),
     6: ("the API refused the request", "fix it"),
-    7: ("the export task ended FAILED, or with too few samples", "look at the task, submit anew"),
+    7: ("the export task ended FAILED or STOPPED, or with too few samples", "inspect the task, resubmit"),
     8: ("accepted, but its end was not seen", "wait again, do not submit again"),
     9: ("several tasks, different ends", "look at the report"),
     10: ("sent, but whether it was accepted could not be found out", "list, then decide"),
@@ -37,6 +37,11 @@ EXIT_CODES = {
 _STATES = {
     TaskState.INIT: ("the task was accepted and has not begun", "wait"),
     TaskState.RUNNING: ("the task is writing", "wait"),
+    TaskState.STOPPING: ("the task is being stopped, and has not ended yet", "wait"),
+    TaskState.STOPPED: (
+        "the task was stopped before its end, and the export is not complete",
+        "submit it again if the export is still needed",
+    ),
     TaskState.FAILED: (
         "the task has ended, and the export is not complete",
         "look at its error, then submit anew",

@@ -11,6 +11,7 @@ from modelarts_export.errors import (
     ModelArtsExportError,
     NotFoundError,
     Problem,
+    StoppedTaskError,
     TemporaryError,
     UnknownOutcomeError,
     UnseenEndError,
@@ -20,11 +21,12 @@ from modelarts_export.waiting import Followed
 
 End = ModelArtsExportError | None
 """How something ended; None is a success."""
-_WORDS = {
-    NotFoundError.exit_code: "not found",
-    FailedTaskError.exit_code: "failed",
-    UnseenEndError.exit_code: "not seen to end",
-    UnknownOutcomeError.exit_code: "perhaps never created",
+_WORDS: dict[type[ModelArtsExportError], str] = {
+    NotFoundError: "not found",
+    FailedTaskError: "failed",
+    StoppedTaskError: "stopped",
+    UnseenEndError: "not seen to end",
+    UnknownOutcomeError: "perhaps never created",
 }
 
 
@@ -36,6 +38,8 @@ def end_of(followed: Followed, *, require_samples: int = 0) -> End:
     task, trouble = followed.task, followed.trouble
     if task.state is TaskState.FAILED:
         return _failed(task)
+    if task.state is TaskState.STOPPED:
+        return _stopped(task)
     if task.state is TaskState.SUCCESSED:
         return _too_few(task, require_samples)
     if trouble and not task.answer and not isinstance(trouble, TemporaryError):
@@ -57,7 +61,7 @@ def together(ends: Sequence[End]) -> End:
     if len({(type(end), str(end)) for end in ends}) <= 1 or not found:
         return found[0] if found else None
     kind = _kind({end.exit_code if end else 0: type(end) for end in ends})
-    counts = Counter(_WORDS.get(end.exit_code, "not looked at") for end in found)
+    counts = Counter(_WORDS.get(type(end), "not looked at") for end in found)
     told = ", ".join(f"{count:,} {words}" for words, count in counts.items())
     error = kind(f"of {len(ends):,} export tasks: {told}", hint=_shared_hint(found))
     error.problems = tuple(Problem(message=_told(end, beside=error.hint)) for end in found)
@@ -69,6 +73,8 @@ def _kind(kinds: dict[int, type[object]]) -> type[ModelArtsExportError]:
         return UnknownOutcomeError
     if kinds.keys() == {0, UnseenEndError.exit_code}:
         return UnseenEndError
+    if kinds.keys() == {FailedTaskError.exit_code}:  # of which some may have been stopped
+        return FailedTaskError
     only = next(iter(kinds.values())) if len(kinds) == 1 else DifferentEndsError
     return only if issubclass(only, ModelArtsExportError) else DifferentEndsError
 
@@ -92,6 +98,16 @@ def _failed(task: ExportTask) -> FailedTaskError:
     return FailedTaskError(
         f"export task {task.task_id} failed: {said}{meaning}",
         hint=action if "submit" in action else f"{action}; then submit it anew",
+        error_code=code,
+    )
+
+
+def _stopped(task: ExportTask) -> StoppedTaskError:
+    code, words = task.failure
+    said = ": ".join(filter(None, [code, words]))
+    return StoppedTaskError(
+        f"export task {task.task_id} was stopped" + (f": {said}" if said else " before its end"),
+        hint="what it wrote is not complete; submit it again if the export is still needed",
         error_code=code,
     )
 

@@ -11,6 +11,7 @@ SHOWN_FIRST = (
     "dataset_id",
     "project_id",
     "status",
+    "state",
     "progress",
     "total_sample_count",
     "finished_sample_count",
@@ -28,6 +29,8 @@ class TaskState(Enum):
 
     INIT = "INIT"
     RUNNING = "RUNNING"
+    STOPPING = "STOPPING"
+    STOPPED = "STOPPED"
     FAILED = "FAILED"
     SUCCESSED = "SUCCESSED"
 
@@ -74,7 +77,7 @@ class ExportTask:
     @property
     def ended(self) -> bool:
         """Whether the status is a last one."""
-        return self.state in (TaskState.FAILED, TaskState.SUCCESSED)
+        return self.state in (TaskState.FAILED, TaskState.STOPPED, TaskState.SUCCESSED)
 
     @property
     def failure(self) -> tuple[str | None, str]:
@@ -114,9 +117,11 @@ class ExportTask:
 
     def as_dict(self) -> dict[str, Any]:
         """Return what is known, under the API's names: the usual fields first, null where unknown."""
+        state = self.state.word if self.state else "unknown"
         named = {"task_id": self.task_id, "dataset_id": self.dataset_id, "project_id": self.project_id}
         usual = {name: self.answer.get(name) for name in SHOWN_FIRST}
-        return {**usual, **self.answer, **named, "reused": self.reused, "skipped": self.skipped, **self.found}
+        ours = {"state": state, "reused": self.reused, "skipped": self.skipped}
+        return {**usual, **self.answer, **named, **ours, **self.found}
 
 
 def is_number(value: object) -> TypeGuard[int | float]:

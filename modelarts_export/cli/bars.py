@@ -36,7 +36,11 @@ _SHORTEST_BAR, _LONGEST_BAR = 6, 40
 _SHORTEST_NAME = 8
 _RIGHT = ("percent", "elapsed")
 # Of a bar: one that is full but has not ended does not look as if it had.
-_BAR_STYLES: dict[TaskState | None, str] = {TaskState.FAILED: "red", TaskState.SUCCESSED: "bar.finished"}
+_BAR_STYLES: dict[TaskState | None, str] = {
+    TaskState.FAILED: "red",
+    TaskState.STOPPED: "red",
+    TaskState.SUCCESSED: "bar.finished",
+}
 _UNFINISHED = "bar.complete"
 _MOST_NOTES, _LONGEST_NOTE = 3, 3  # notes, and lines of one
 _WHOLE = 100.0

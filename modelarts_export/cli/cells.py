@@ -16,6 +16,8 @@ _WHOLE = 100  # per cent
 _STATUS_STYLES = {
     TaskState.INIT: "yellow",
     TaskState.RUNNING: "blue",
+    TaskState.STOPPING: "yellow",
+    TaskState.STOPPED: "bold red",
     TaskState.FAILED: "bold red",
     TaskState.SUCCESSED: "bold green",
 }

@@ -147,6 +147,8 @@ class Output:
         if task.state is TaskState.FAILED:
             said = ": ".join(filter(None, task.failure)) or "the API gives no reason"
             self.warn(f"the task has failed already: {said}")
+        elif task.state is TaskState.STOPPED:
+            self.warn("the task was stopped already")
 
     def task(self, task: ExportTask) -> None:
         """Show one task as the result.

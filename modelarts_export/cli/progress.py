@@ -8,6 +8,7 @@ from modelarts_export.pace import Pace
 from modelarts_export.task import TaskState
 from modelarts_export.waiting import Followed, Snapshot
 
+UNSUCCESSFUL = (TaskState.FAILED, TaskState.STOPPED)
 MOST_ALONE = 12  # tasks that are shown one by one; more are summed up
 _UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 _YEAR = 365 * 86_400.0  # seconds; an estimate beyond it tells nothing
@@ -46,7 +47,7 @@ def how_far(each: Followed) -> str:
     done, failure = samples(each.pace.finished, each.pace.total), failure_of(each.task)
     share = "" if each.task.state is TaskState.SUCCESSED else percent(each.pace)
     words = ", ".join(filter(None, (state_of(each.task), share))) + (f" ({done})" if done else "")
-    return f"{words}: {failure}" if failure and each.task.state is TaskState.FAILED else words
+    return f"{words}: {failure}" if failure and each.task.state in UNSUCCESSFUL else words
 
 
 def named(those: Sequence[Followed]) -> str:
@@ -70,9 +71,8 @@ def ended(snapshot: Snapshot) -> int:
 def counts(snapshot: Snapshot) -> str:
     """Return how many tasks are in which state; those that succeeded go without saying."""
     found = Counter(_kind(each) for each in snapshot)
-    return ", ".join(
-        f"{found[word]} {word}" for word in ("failed", GIVEN_UP, "running", "queued", UNKNOWN) if found[word]
-    )
+    order = ("failed", "stopped", GIVEN_UP, "running", "stopping", "queued", UNKNOWN)
+    return ", ".join(f"{found[word]} {word}" for word in order if found[word])
 
 
 def samples_of_all(snapshot: Snapshot) -> str:

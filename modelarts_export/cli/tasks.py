@@ -18,7 +18,8 @@ from modelarts_export.waiting import Followed, Snapshot, WaitSettings
 Dataset = Annotated[str, typer.Argument(metavar="DATASET", help="ID of the dataset")]
 Tasks = Annotated[list[str], typer.Argument(metavar="TASK...", help="IDs of tasks; - reads them from stdin")]
 ExitStatus = Annotated[
-    bool, typer.Option("--exit-status", help="End with 0 for succeeded, 7 for failed, 8 for neither")
+    bool,
+    typer.Option("--exit-status", help="Exit with 0 for succeeded, 7 for failed or stopped, 8 otherwise"),
 ]
 Any_ = Annotated[bool, typer.Option("--any", help="Until the first task has ended; its end is the exit code")]
 

@@ -8,6 +8,7 @@ from modelarts_export.cli.cells import state_of
 from modelarts_export.cli.progress import (
     GIVEN_UP,
     MOST_ALONE,
+    UNSUCCESSFUL,
     Journal,
     counts,
     ended,
@@ -20,7 +21,6 @@ from modelarts_export.cli.progress import (
     together,
 )
 from modelarts_export.cli.screen import Screen
-from modelarts_export.task import TaskState
 from modelarts_export.timing import TIMING, Timing
 from modelarts_export.waiting import Followed, Snapshot
 
@@ -126,7 +126,7 @@ class Lines:
     def _changes(self, changed: list[Followed]) -> Iterator[str]:
         many = len(self._snapshot) > MOST_ALONE
         for each in changed:
-            if not many or each.task.state is TaskState.FAILED:
+            if not many or each.task.state in UNSUCCESSFUL:
                 yield f"{named([each])}: {how_far(each)}"
         if many and changed:
             yield self._summary()

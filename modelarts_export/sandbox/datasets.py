@@ -22,15 +22,16 @@ _EXPORTABLE_TYPES = (0, 1, 3, 900)
 class Behaviour:
     """What a dataset does when it is exported; the defaults are those of a dataset that an export made.
 
-    `description` is a sentence for people. `slowness` is the duration of a task, `busy` that of a task that
-    runs from the start of the sandbox on, both in task durations of the sandbox.
+    `description` is a sentence for people, `end` the last status of its tasks. `slowness` is the duration of
+    a task, `busy` that of a task that runs from the start of the sandbox on, both in task durations of the
+    sandbox.
     """
 
     description: str = "Its tasks succeed."
     dataset_type: int = 1
     versions: tuple[str, ...] = ()
     denied: bool = False
-    fails: bool = False
+    end: str = "SUCCESSED"
     slowness: float = 1
     busy: float = 0
     running_limit: int = RUNNING_LIMIT
@@ -41,7 +42,10 @@ BUILT_IN: Mapping[str, Behaviour] = {
         description="Its tasks succeed; it has one version, sandbox-v1.", versions=("sandbox-v1",)
     ),
     "sandbox-failing": Behaviour(
-        description="Its tasks end FAILED halfway, with ModelArts.4401.", fails=True
+        description="Its tasks end FAILED halfway, with ModelArts.4401.", end="FAILED"
+    ),
+    "sandbox-stopped": Behaviour(
+        description="Its tasks are stopped halfway: STOPPING, and then STOPPED.", end="STOPPED"
     ),
     "sandbox-slow": Behaviour(description="Its tasks take 100 times the task duration.", slowness=100),
     "sandbox-denied": Behaviour(

@@ -15,10 +15,15 @@ from modelarts_export.sandbox.exchange import JsonObject, Refusal
 DATASET_QUOTA = 100
 """Datasets of one account in one region (API.md, section 8)."""
 
-# The states of a task, the last one first, each with the share of the task's duration at which it begins.
-_BEGIN = 0.1
-_SUCCESS = (("SUCCESSED", 1.0), ("RUNNING", _BEGIN), ("INIT", 0.0))
-_FAILURE = (("FAILED", 0.5), ("RUNNING", _BEGIN), ("INIT", 0.0))
+# The states of a task by the last one, which comes first, each with the share of the task's duration at which
+# it begins. STOPPING is under way, and STOPPED an end (API.md, section 1).
+_BEGIN, _HALF = 0.1, 0.5
+_UNDER_WAY = (("RUNNING", _BEGIN), ("INIT", 0.0))
+_COURSES = {
+    "SUCCESSED": (("SUCCESSED", 1.0), *_UNDER_WAY),
+    "FAILED": (("FAILED", _HALF), *_UNDER_WAY),
+    "STOPPED": (("STOPPED", 0.6), ("STOPPING", _HALF), *_UNDER_WAY),
+}
 # No document shows a task that failed; two fields of the task are said to tell why (API.md, section 4).
 _CAUSE = {"error_code": "ModelArts.4401", "error_msg": "Export failed: a file could not be copied"}
 _ID_LENGTH = 19
@@ -43,8 +48,9 @@ _FIRST_EXPORT: JsonObject = {
 class ExportTask:
     """An export task; its state is not kept but follows from its age, so nothing has to move it.
 
-    `created` is in epoch seconds; `duration`, in seconds, is cut short by a failure; `asked` is the part of
-    the request that the API shows again; `new_dataset` is what a success adds to the datasets.
+    `created` is in epoch seconds; `duration`, in seconds, is that of a success; `end` is the last
+    status; `asked` is the part of the request that the API shows again; `new_dataset` is what a success adds
+    to the datasets.
     """
 
     task_id: str
@@ -53,12 +59,12 @@ class ExportTask:
     sample_count: int
     created: float
     duration: float
-    fails: bool = False
+    end: str = "SUCCESSED"
     new_dataset: Dataset | None = None
 
     @property
     def _course(self) -> tuple[tuple[str, float], ...]:
-        return _FAILURE if self.fails else _SUCCESS
+        return _COURSES[self.end]
 
     def _share(self, now: float) -> float:
         """Return the share of the duration that has passed, up to the end of the course."""
@@ -76,7 +82,8 @@ class ExportTask:
 
     def finished(self, now: float) -> int:
         """Return how many samples are exported at a time, which grows evenly while the task is RUNNING."""
-        return int(self.sample_count * (max(self._share(now) - _BEGIN, 0) / (1 - _BEGIN)))
+        running = self._share(now) if self.end == "SUCCESSED" else min(self._share(now), _HALF)
+        return int(self.sample_count * (max(running - _BEGIN, 0) / (1 - _BEGIN)))
 
     def shown(self, now: float) -> JsonObject:
         """Return the task as the API shows it at a time; counts are absent while nothing is exported yet."""
@@ -172,7 +179,7 @@ class Cloud:
         made = [
             other.new_dataset
             for other in self._tasks
-            if other.new_dataset and other.status(task.created) != "FAILED"
+            if other.new_dataset and other.status(task.created) not in ("FAILED", "STOPPED")
         ]
         known = [*self._built_in, *made]
         if new.name in [other.name for other in known]:
@@ -204,7 +211,7 @@ class Cloud:
             sample_count=count,
             created=created,
             duration=duration,
-            fails=dataset.behaviour.fails,
+            end=dataset.behaviour.end,
             new_dataset=self._new_dataset(body, count, created + duration),
         )
 

@@ -69,6 +69,8 @@ WORDS = [
     ("10", ["10 (exit code)"], "list, then decide"),
     ("130", ["130 (exit code)"], "Ctrl-C"),
     ("SUCCESSED", ["SUCCESSED (task status)"], "succeeded go on"),
+    ("stopped", ["STOPPED (task status)"], "not complete submit"),
+    ("stopping", ["STOPPING (task status)"], "wait"),
     ("queued", ["INIT (task status)"], "has not begun"),
     ("ModelArts.4409", ["ModelArts.4409 (API error)"], "400 exit code 5 wait for the running task"),
     ("modelarts.4409", ["ModelArts.4409 (API error)"], ""),

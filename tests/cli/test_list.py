@@ -9,7 +9,8 @@ from tests.cli.followed import created, refusing
 from tests.conftest import Answer, Cloud, Outcome, Run, Stub, sandboxed
 
 HOUR, DAY = 3600.0, 86400.0  # seconds
-STATES = {"a": "INIT", "b": "RUNNING", "c": "FAILED", "d": "SUCCESSED", "e": "PAUSED", "f": "SUCCEEDED"}
+STATUSES = ["INIT", "RUNNING", "FAILED", "SUCCESSED", "PAUSED", "SUCCEEDED", "STOPPING", "STOPPED"]
+STATES = dict(zip("abcdefgh", STATUSES, strict=True))
 
 
 def ids(outcome: Outcome) -> str:
@@ -45,6 +46,8 @@ def states(stub: Stub) -> Stub:
         ("Failed", "c"),
         ("succeeded", "d f"),
         ("SUCCESSED", "d f"),
+        ("stopping", "g"),
+        ("stopped,failed", "c h"),
         ("queued,running", "a b"),
         ("' running , FAILED '", "b c"),
     ],
@@ -56,7 +59,15 @@ def test_tasks_in_some_states(run: Run, states: Stub, words: str, shown: str) ->
 
 def test_all_states(run: Run, states: Stub) -> None:
     """Those that nobody documented, too."""
-    assert ids(run("list abc -o id", **states.variables)) == "a b c d e f"
+    assert ids(run("list abc -o id", **states.variables)) == "a b c d e f g h"
+
+
+def test_state_is_in_the_result(run: Run, states: Stub) -> None:
+    """A word of ours beside the API's own; unknown for one that is not documented."""
+    told = json.loads(run("list abc -o json", **states.variables).out)
+    shown = [(task["task_id"], task["state"]) for task in told]
+    words = ["queued", "running", "failed", "succeeded", "unknown", "succeeded", "stopping", "stopped"]
+    assert sorted(shown) == list(zip("abcdefgh", words, strict=True))
 
 
 def test_the_newest_comes_first(run: Run, stub: Stub) -> None:

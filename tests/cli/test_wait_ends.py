@@ -58,6 +58,18 @@ def test_a_failure_is_looked_at_no_more(run: Run, stub: Stub) -> None:
     assert "; then submit it anew\n" in outcome.err
 
 
+def test_stopped_task_ends_the_wait(run: Run, stub: Stub) -> None:
+    """At once, before the timeout; STOPPING is still under way (API.md, section 1)."""
+    answers = saying("RUNNING"), saying("STOPPING"), saying("STOPPED")
+    outcome = waited(run, stub, *answers, flags="--timeout 5s -o json")
+    error = json.loads(outcome.err.splitlines()[-1])
+    assert outcome.code == error["exit_code"] == 7
+    assert len(stub.heard) == 3
+    assert error["error"] == "export task t1 was stopped before its end"
+    assert "not documented" not in outcome.err
+    assert [task["state"] for task in json.loads(outcome.out)] == ["stopped"]
+
+
 def test_a_failure_without_a_reason(run: Run, stub: Stub) -> None:
     """No document shows what a failed task says."""
     assert "export task t1 failed: the API gives no reason\n" in waited(run, stub, saying("FAILED")).err

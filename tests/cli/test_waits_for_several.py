@@ -145,6 +145,7 @@ def test_a_look_at_several_that_is_refused(run: Run, stub: Stub) -> None:
 
 
 STATUSES = [("INIT", 8), ("RUNNING", 8), ("PAUSED", 8), ("FAILED", 7), ("SUCCESSED", 0), ("SUCCESS", 0)]
+STATUSES += [("STOPPING", 8), ("STOPPED", 7)]
 
 
 @pytest.mark.parametrize(("status", "code"), STATUSES)

@@ -39,6 +39,7 @@ def test_each_dataset_is_described_in_one_sentence() -> None:
     assert list(BUILT_IN) == [
         "sandbox-images",
         "sandbox-failing",
+        "sandbox-stopped",
         "sandbox-slow",
         "sandbox-denied",
         "sandbox-text",
@@ -85,6 +86,7 @@ def test_images_and_free_format_can_be_exported(dataset_type: int) -> None:
     [
         ("sandbox-images", ACCEPTED),
         ("sandbox-failing", ACCEPTED),
+        ("sandbox-stopped", ACCEPTED),
         ("sandbox-slow", ACCEPTED),
         ("sandbox-denied", DENIED),
         ("sandbox-text", NO_EXPORT),
@@ -117,6 +119,11 @@ FAILED = {"status": "FAILED", "progress": 40.0, "total_sample_count": 20, "finis
         ("sandbox-failing", 40, {"status": "RUNNING", "progress": 30.0, "finished_sample_count": 6}),
         ("sandbox-failing", 50, FAILED),
         ("sandbox-failing", 1e6, FAILED),
+        ("sandbox-stopped", 49.5, {"status": "RUNNING", "progress": 40.0}),
+        ("sandbox-stopped", 50, {"status": "STOPPING", "progress": 40.0, "finished_sample_count": 8}),
+        ("sandbox-stopped", 59, {"status": "STOPPING", "progress": 40.0}),
+        ("sandbox-stopped", 60, {"status": "STOPPED", "progress": 40.0, "total_sample_count": 20}),
+        ("sandbox-stopped", 1e6, {"status": "STOPPED", "finished_sample_count": 8}),
         ("sandbox-slow", 999, {"status": "INIT", "progress": 0.0}),
         ("sandbox-slow", 5500, {"status": "RUNNING", "progress": 50.0}),
         ("sandbox-slow", 9999, {"status": "RUNNING", "progress": 95.0}),
@@ -164,6 +171,15 @@ def test_a_failed_export_makes_no_dataset_and_frees_its_name(world: World) -> No
     assert world.outcome(body=to_new_dataset()) == ACCEPTED
     world.age = 300
     assert world.listed() == ["copy", *DATASET_NAMES]
+
+
+def test_stopped_export_makes_no_dataset_and_frees_its_name(world: World) -> None:
+    assert world.outcome("sandbox-stopped", to_new_dataset()) == ACCEPTED
+    world.age = 59
+    assert world.outcome(body=to_new_dataset()) == NAME_TAKEN
+    world.age = 60
+    assert world.listed() == DATASET_NAMES
+    assert world.outcome(body=to_new_dataset()) == ACCEPTED
 
 
 def test_what_a_slow_export_makes_comes_late_and_is_as_any(world: World) -> None:

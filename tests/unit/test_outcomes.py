@@ -48,6 +48,9 @@ ONE: list[tuple[Followed, int]] = [
     (followed(DOWN, status="SUCCESSED"), 0),
     (followed(status="FAILED"), 7),
     (followed(DENIED, status="FAILED"), 7),
+    (followed(status="STOPPED"), 7),
+    (followed(status="stopped"), 7),
+    (followed(status="STOPPING"), 8),
     (followed(status="INIT"), 8),
     (followed(status="RUNNING"), 8),
     (followed(status="PAUSED"), 8),
@@ -130,6 +133,22 @@ def test_a_failure_says_why_and_what_to_do(answer: dict[str, Any], said: str, hi
     assert said in str(end)
     assert hint in end.hint
     assert end.error_code == (str(answer["error_code"]) if answer.get("error_code") else None)
+
+
+def test_stopped_task_says_so() -> None:
+    """It did not fail: nothing is wrong with the request, and somebody may have stopped it on purpose."""
+    end = end_of(followed(status="STOPPED", error_code="ModelArts.4393"))
+    assert str(end) == "export task t1 was stopped: ModelArts.4393"
+    assert str(end_of(followed(status="STOPPED"))) == "export task t1 was stopped before its end"
+    assert end
+    assert "submit it again" in end.hint
+
+
+def test_stopped_and_failed_tasks_are_counted_apart() -> None:
+    ends = [end_of(followed(status=status)) for status in ("STOPPED", "FAILED", "STOPPED", "SUCCESSED")]
+    whole = together(ends)
+    assert str(whole) == "of 4 export tasks: 2 stopped, 1 failed"
+    assert code_of(together(ends[:2])) == 7
 
 
 def test_an_unseen_end_says_what_is_known() -> None:

@@ -67,6 +67,8 @@ FAR = [
     (task(status="COMPLETED", done=20, total=20), "succeeded (20 of 20 samples)"),
     (task(status="FAILED", error_code="ModelArts.4401"), "failed: ModelArts.4401"),
     (task(error_msg="left over"), "running"),
+    (task(status="STOPPING", progress=40), "stopping, 40 %"),
+    (task(status="STOPPED", error_msg="by a user"), "stopped: by a user"),
     (task(status="PAUSED", progress=5), "PAUSED, 5 %"),
 ]
 
@@ -87,9 +89,10 @@ def test_a_progress_that_runs_back_and_gets_lost() -> None:
 
 def test_what_many_tasks_have_together() -> None:
     """Counts by state, and the samples of those that have a total."""
-    snapshot = (*many(10, INIT=4, FAILED=1, SUCCESSED=2, PAUSED=1), task(done=3))
+    states = {"INIT": 3, "FAILED": 1, "SUCCESSED": 1, "PAUSED": 1, "STOPPED": 1, "STOPPING": 1}
+    snapshot = (*many(10, **states), task(done=3))
     assert progress.ended(snapshot) == 3
-    assert progress.counts(snapshot) == "1 failed, 3 running, 4 queued, 1 unknown"
+    assert progress.counts(snapshot) == "1 failed, 1 stopped, 3 running, 1 stopping, 3 queued, 1 unknown"
     assert progress.samples_of_all(snapshot) == "50 of 200 samples"
     assert progress.samples_of_all((task(done=3),)) == ""
     lost = replace(task(), trouble=OUTAGE, lost=True)

@@ -52,6 +52,11 @@ def test_an_unknown_age_is_not_recent() -> None:
     assert id_of(chosen(task("a", "RUNNING", None), now=None)) == "a"
 
 
+def test_stopped_task_is_not_reused() -> None:
+    """Neither while it is being stopped nor after: it will not export all that is asked for."""
+    assert id_of(chosen(task("a", "STOPPED", 10), task("b", "STOPPING", 10))) is None
+
+
 def test_an_unknown_status_is_not_reused() -> None:
     """Nobody knows whether such a task goes on."""
     assert id_of(chosen(task("a", "PAUSED", 10))) is None
