@@ -93,7 +93,7 @@ def _failed(task: ExportTask) -> FailedTaskError:
     code, words = task.failure
     row = known_as(code)
     said = ": ".join(filter(None, [code, words])) or "the API gives no reason"
-    meaning = f" ({row.meaning})" if row and row.meaning not in said else ""
+    meaning = f" ({row.meaning})" if row and not words else ""  # the API's words say the same
     action = row.action if row else "look at the task and at the directory"
     return FailedTaskError(
         f"export task {task.task_id} failed: {said}{meaning}",

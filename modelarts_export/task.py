@@ -1,5 +1,6 @@
 """What the API answers about an export task; tolerant of whatever is missing, unknown or of another type."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -19,6 +20,9 @@ SHOWN_FIRST = (
     "create_time",
     "update_time",
 )
+# One field may hold both code and words: "ModelArts.4311: OBS bucket does not exist." (.github/API.md,
+# section 4).
+_CODE_AND_WORDS = re.compile(r"\s*((?:ModelArts|APIGW?|IAM)\.\d{4,8})(?:[\s:]+|$)(.*)", re.DOTALL)
 _ABSURD = 10**15  # no count of samples, and as milliseconds since 1970 beyond the calendar
 # The documents have one word for success, and sibling calls of the API others (.github/API.md, section 1).
 _SUCCESSES = ("SUCCESSED", "SUCCEEDED", "SUCCESS", "COMPLETED")
@@ -81,9 +85,19 @@ class ExportTask:
 
     @property
     def failure(self) -> tuple[str | None, str]:
-        """The API's code and words for what went wrong."""
-        code, words = (self.answer.get(name) for name in ("error_code", "error_msg"))
+        """The API's code and words for what went wrong, also where the field of the code holds both."""
+        shown = {**self.answer, **self._split_error()}
+        code, words = shown.get("error_code"), shown.get("error_msg")
         return None if code in (None, "") else str(code), "" if words is None else str(words)
+
+    def _split_error(self) -> dict[str, str]:
+        """Return code and words under the API's names if they came in one field, else nothing."""
+        code, words = self.answer.get("error_code"), self.answer.get("error_msg")
+        found = _CODE_AND_WORDS.fullmatch(code) if isinstance(code, str) else None
+        if found is None or found[1] == code:
+            return {}
+        told = dict.fromkeys(part for part in (found[2].strip(), str(words or "")) if part)
+        return {"error_code": found[1], "error_msg": ": ".join(told)}
 
     @property
     def finished(self) -> int | None:
@@ -121,7 +135,7 @@ class ExportTask:
         named = {"task_id": self.task_id, "dataset_id": self.dataset_id, "project_id": self.project_id}
         usual = {name: self.answer.get(name) for name in SHOWN_FIRST}
         ours = {"state": state, "reused": self.reused, "skipped": self.skipped}
-        return {**usual, **self.answer, **named, **ours, **self.found}
+        return {**usual, **self.answer, **self._split_error(), **named, **ours, **self.found}
 
 
 def is_number(value: object) -> TypeGuard[int | float]:

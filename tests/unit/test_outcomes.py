@@ -126,6 +126,43 @@ FAILURES: list[tuple[dict[str, Any], str, str]] = [
 ]
 
 
+BUCKET = "ModelArts.4311: OBS bucket does not exist."
+# error_code and error_msg as the API says them, and both as they are shown
+SPLIT_ERRORS = [
+    ((BUCKET, None), ("ModelArts.4311", "OBS bucket does not exist.")),
+    ((BUCKET, ""), ("ModelArts.4311", "OBS bucket does not exist.")),
+    ((BUCKET, "no bucket b"), ("ModelArts.4311", "OBS bucket does not exist.: no bucket b")),
+    ((BUCKET, "OBS bucket does not exist."), ("ModelArts.4311", "OBS bucket does not exist.")),
+    (("APIGW.0301 refused", None), ("APIGW.0301", "refused")),
+    (("ModelArts.4311:", None), ("ModelArts.4311", "")),
+    (("ModelArts.4311", None), ("ModelArts.4311", None)),
+    (("something else: 4311", None), ("something else: 4311", None)),
+    (("ModelArts.43111111111", None), ("ModelArts.43111111111", None)),
+]
+
+
+@pytest.mark.parametrize(("answer", "shown"), SPLIT_ERRORS)
+def test_code_with_words_is_split(answer: tuple[str, str | None], shown: tuple[str, str | None]) -> None:
+    """One field may hold both (API.md, section 4); what is no code stays as it is."""
+    told = {
+        name: said for name, said in zip(("error_code", "error_msg"), answer, strict=True) if said is not None
+    }
+    each = Followed(task=ExportTask(task_id="t1", dataset_id="d", project_id="p", answer=told))
+    result = each.task.as_dict()
+    assert (result["error_code"], result.get("error_msg")) == shown
+    assert each.task.failure == (shown[0], shown[1] or "")
+
+
+def test_hint_follows_from_a_code_with_words() -> None:
+    end = end_of(followed(status="FAILED", error_code=BUCKET))
+    assert str(end) == "export task t1 failed: ModelArts.4311: OBS bucket does not exist."
+    assert end
+    assert (end.error_code, end.hint) == (
+        "ModelArts.4311",
+        "create the bucket, in the same region; then submit it anew",
+    )
+
+
 @pytest.mark.parametrize(("answer", "said", "hint"), FAILURES)
 def test_a_failure_says_why_and_what_to_do(answer: dict[str, Any], said: str, hint: str) -> None:
     end = end_of(followed(status="FAILED", **answer))
