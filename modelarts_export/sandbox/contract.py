@@ -57,7 +57,7 @@ def _destination(body: JsonObject) -> Refusal | None:
     refusal = _directory("path", path, invalid="ModelArts.4358", too_long="ModelArts.4358")
     if refusal or params.get("export_dest") != "NEW_DATASET":
         return refusal
-    return _new_dataset(path, params)
+    return _below_a_bucket("path", path) or _new_dataset(path, params)
 
 
 def _new_dataset(path: str, params: JsonObject) -> Refusal | None:
@@ -66,6 +66,7 @@ def _new_dataset(path: str, params: JsonObject) -> Refusal | None:
         return _wrong("export_params.export_new_dataset_name", "given when export_dest is NEW_DATASET")
     place, work_path = _WORK_PATH, params.get("export_new_dataset_work_path", "")
     refusal = _directory(place, work_path, invalid="ModelArts.4374", too_long="ModelArts.4350")
+    refusal = refusal or _below_a_bucket(place, work_path)
     # Both end in a slash by now, so a prefix is a parent. The path inside the work path is not forbidden.
     if not refusal and work_path.startswith(path):
         return _wrong(place, "neither path itself nor a directory inside it")
@@ -79,11 +80,18 @@ def _directory(place: str, value: str, *, invalid: str, too_long: str) -> Refusa
         (value.startswith("/"), invalid, "must begin with a slash and the bucket"),
         ("//" not in value, "ModelArts.4315", "must not contain two slashes in a row"),
         (_PATH.fullmatch(value), "ModelArts.4313", "contains characters that are not allowed"),
-        ("/" in value.strip("/"), "ModelArts.4205", "must name a directory below the bucket"),
+        (value.strip("/"), invalid, "must begin with a slash and the bucket"),
         (value.endswith("/"), invalid, "must end with a slash"),
         (len(value) <= _LONGEST_PATH, too_long, f"must not be longer than {_LONGEST_PATH} characters"),
     )
     return _first(Refusal(code=code, message=f"{place} {must}") for holds, code, must in rules if not holds)
+
+
+def _below_a_bucket(place: str, value: str) -> Refusal | None:
+    """Refuse the root of a bucket as a directory of a dataset; an export to OBS may have it (section 2)."""
+    if "/" in value.strip("/"):
+        return None
+    return Refusal(code="ModelArts.4205", message=f"{place} must name a directory below the bucket")
 
 
 def _first(found: Iterable[Refusal | None]) -> Refusal | None:

@@ -134,8 +134,8 @@ RULES: list[tuple[str, object, str]] = [
     ("path", "/test-obs/a\n/", "4313"),
     ("path", "/test-obs/\ud800/", "4313"),
     ("path", "/test-obs/", "4205"),
-    ("path", "/test-obs", "4205"),
-    ("path", "/", "4205"),
+    ("path", "/test-obs", "4358"),
+    ("path", "/", "4358"),
     (WORK_PATH, "", "4384"),
     (WORK_PATH, 7, "4384"),
     (WORK_PATH, "/test-obs/out", "4374"),
@@ -232,6 +232,16 @@ def test_directories_names_and_ratios_are_refused_by_their_own_codes(
 )
 def test_directories_and_names_at_the_edge_are_accepted(place: str, value: str) -> None:
     assert contract.first_refusal(placed(TO_NEW_DATASET, place, value)) is None
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [("/test-obs/", None), ("/test-obs", "ModelArts.4358"), ("/", "ModelArts.4358"), ("", "ModelArts.4384")],
+)
+def test_root_of_a_bucket_is_refused_for_a_new_dataset_alone(path: str, code: str | None) -> None:
+    """4205 is about a dataset's directories (API.md, section 2); see RULES for those."""
+    refusal = contract.first_refusal(placed(TO_OBS, "path", path))
+    assert (refusal and refusal.code) == code
 
 
 @pytest.mark.parametrize("place", ["path", NAME, WORK_PATH])
