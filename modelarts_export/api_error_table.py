@@ -26,6 +26,8 @@ class Row:
     kind: Kind
     meaning: str
     action: str
+    pause: float = 0.0
+    """The least time before it is sent again, in seconds, where waiting helps."""
 
 
 _PATH = "fix the path"
@@ -73,6 +75,12 @@ _GROUPS = (
     (400, "ModelArts", "4349", Kind.BUSY, "the dataset is switching its version", _WAIT),
     (400, "ModelArts", "4355", Kind.BUSY, "the dataset is being synchronised", _WAIT),
     (400, "ModelArts", "4356", Kind.BUSY, "the dataset is importing", _WAIT),
+    (400, "ModelArts", "4370", Kind.BUSY, "the dataset made a version in this minute", "submit again after a minute"),
+    (400, "ModelArts", "4371", Kind.REFUSED, "the version exists already", "choose another version name"),
+    (400, "ModelArts", "4714", Kind.REFUSED, "the quota of versions is used up", "delete a version of the dataset"),
+    (400, "ModelArts", "4420", Kind.NOT_FOUND, "no such sample", "check the sample IDs"),
+    (400, "ModelArts", "4410 4430", Kind.REFUSED, "no such label, or no such attribute of one", "check the labels of the filters"),
+    (400, "ModelArts", "4365", Kind.REFUSED, "the dataset has no labels", "define labels, or export without a filter by label"),
     (400, "ModelArts", "4344", Kind.REFUSED, "the dataset is being deleted", "choose another dataset"),
     (400, "ModelArts", "4392", Kind.REFUSED, "the task failed", "look at the task"),
     (400, "ModelArts", "4393", Kind.REFUSED, "the task was stopped", "look at the task"),
@@ -86,6 +94,9 @@ _GROUPS = (
     (400, "ModelArts", "1003", Kind.PERMISSION, "the account is frozen or may not use OBS", _BILLING),
     (400, "ModelArts", "4106", Kind.PERMISSION, "the account is frozen or may not use OBS", _AGENCY),
     (400, "ModelArts", "4105", Kind.REFUSED, "the body is no JSON", "report it: this is a bug of modelarts-export"),
+    (400, "ModelArts", "4111", Kind.REFUSED, "the region header is invalid", "check the region and the endpoint"),
+    (400, "ModelArts", "4126", Kind.CREDENTIALS, "the account is locked", "wait until it is unlocked, or have it unlocked"),
+    (400, "ModelArts", "4204", Kind.PERMISSION, "no permission for this API", _PERMIT),
     (400, "ModelArts", "4301", Kind.NOT_FOUND, "no such labelling job", _IDS),
     (401, "ModelArts", "0201", Kind.CREDENTIALS, "the token is missing", _TOKEN),
     (401, "ModelArts", "0202", Kind.CREDENTIALS, "the token has expired", _TOKEN),
@@ -114,12 +125,14 @@ _GROUPS = (
     (408, "ModelArts", "4205", Kind.TROUBLE, "the gateway did not reach the service in time", _LATER),
     (413, "ModelArts", "4104", Kind.REFUSED, "the body is larger than 12 MB", "name fewer samples in one export"),
     (429, "ModelArts", "4206", Kind.THROTTLED, "too many requests", _LATER),
-    (429, "ModelArts", "4395", Kind.THROTTLED, "too many requests for the dataset", _LATER),
+    (429, "ModelArts", "4395", Kind.THROTTLED, "too many datasets or labelling tasks were created at once", _LATER),
     (500, "ModelArts", "0010", Kind.TROUBLE, "an internal error", _SUPPORT),
     (500, "ModelArts", "0012", Kind.TROUBLE, "an internal timeout", _SUPPORT),
     (500, "ModelArts", "0013", Kind.TROUBLE, "an internal connection failed", _SUPPORT),
     (500, "ModelArts", "4105", Kind.TROUBLE, "no temporary keys could be had", _SUPPORT),
     (500, "ModelArts", "4106", Kind.TROUBLE, "ModelArts may not use OBS", _AGENCY),
+    (500, "ModelArts", "0109", Kind.PERMISSION, "the account is not authorised", _PERMIT),
+    (500, "ModelArts", "4302", Kind.TROUBLE, "the service behind the gateway rejected the call", _LATER),
     (500, "ModelArts", "4301", Kind.TROUBLE, "no token could be had", _SUPPORT),
     (500, "ModelArts", "4503 4505", Kind.TROUBLE, "the service behind failed", _SUPPORT),
     (500, "ModelArts", "4354", Kind.REFUSED, "the quota of datasets is used up", "delete one, or have it raised"),
@@ -167,8 +180,11 @@ _GROUPS = (
 )
 # fmt: on
 
+# One dataset version a minute (.github/API.md, section 5).
+_PAUSES = {(400, "4370"): 60.0}
+
 ROWS = tuple(
-    Row(status, f"{family}.{number}", kind, meaning, action)
+    Row(status, f"{family}.{number}", kind, meaning, action, _PAUSES.get((status, number), 0.0))
     for status, family, numbers, kind, meaning, action in _GROUPS
     for number in numbers.split()
 )

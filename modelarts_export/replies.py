@@ -140,7 +140,8 @@ def failure(reply: Reply) -> ModelArtsExportError:
         http_status=reply.status,
         request_id=reply.request_id,
     )
-    error.retry_after = reply.retry_after if reply.retry_after is not None else _window(words)
+    asked = reply.retry_after if reply.retry_after is not None else _window(words)
+    error.retry_after = max(row.pause, asked or 0.0) if row.pause else asked
     if isinstance(error, UnknownOutcomeError):
         error.given_up = reply.status in _GIVEN_UP
     return error

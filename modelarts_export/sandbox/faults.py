@@ -90,6 +90,12 @@ KINDS: Mapping[str, Kind] = {
         status=400,
         message="Too many tasks are running in the dataset",
     ),
+    "400": Kind(
+        description="A refusal of the request with this code; nothing is executed.",
+        needs=("code",),
+        status=400,
+        message="The request is refused",
+    ),
     "408": Kind(
         description="A timeout in front of the service.",
         preset={"accepted": "no", "code": "ModelArts.4205"},
@@ -146,6 +152,22 @@ KINDS: Mapping[str, Kind] = {
     ),
 }
 """What can go wrong, by the first word of a fault; statuses and codes are those of API.md, section 5."""
+
+MESSAGES: Mapping[tuple[int, str], str] = {
+    (400, "ModelArts.4111"): "The region in the request header is invalid",
+    (400, "ModelArts.4126"): "The account is locked",
+    (400, "ModelArts.4204"): "No permission to call the API",
+    (400, "ModelArts.4365"): "The dataset has no labels",
+    (400, "ModelArts.4370"): "Only one dataset version can be published in a minute",
+    (400, "ModelArts.4371"): "The dataset version exists",
+    (400, "ModelArts.4410"): "The label does not exist",
+    (400, "ModelArts.4420"): "The sample does not exist",
+    (400, "ModelArts.4430"): "The label attribute does not exist",
+    (400, "ModelArts.4714"): "The dataset version quota is used up",
+    (500, "ModelArts.0109"): "The account is not authorized",
+    (500, "ModelArts.4302"): "Access is rejected by the backend of the gateway",
+}
+"""What the API says under codes that a fault may be given, by status and code (API.md, section 5)."""
 
 KEYS: Mapping[str, tuple[str, str]] = {
     "for": ("DURATION", "how long"),

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from modelarts_export.sandbox.access import Credentials
 from modelarts_export.sandbox.exchange import Fate, Refusal, Reply, Request
-from modelarts_export.sandbox.faults import KINDS, Fault, Faults, Strike, call
+from modelarts_export.sandbox.faults import KINDS, MESSAGES, Fault, Faults, Strike, call
 from modelarts_export.sandbox.identity import Identity
 from modelarts_export.sandbox.service import Service
 from modelarts_export.sandbox.state import Cloud
@@ -75,7 +75,8 @@ class Gateway:
         """Return the reply that a fault gives in the place of the service."""
         kind = KINDS[fault.kind]
         if fault.code:
-            reply = self._service.reply(Refusal(status=kind.status, code=fault.code, message=kind.message))
+            message = MESSAGES.get((kind.status, fault.code), kind.message)
+            reply = self._service.reply(Refusal(status=kind.status, code=fault.code, message=message))
         else:
             page = _PAGE.format(f"{kind.status} {kind.message}").encode()
             headers = {"Content-Type": "text/html", "Content-Length": str(len(page))}

@@ -172,7 +172,8 @@ def test_json_and_yaml_are_arrays(run: Run) -> None:
 API_ERRORS = [
     ("ModelArts.4105", [(400, 6), (500, 10)]),
     ("ModelArts.4409", [(400, 5)]),
-    ("ModelArts.4302", [(503, 5)]),
+    ("ModelArts.4302", [(500, 10), (503, 5)]),
+    ("ModelArts.4370", [(400, 5)]),
     ("ModelArts.0206", [(401, 4), (403, 4)]),
     ("4353", [(400, 3)]),
     ("APIG.0203", [(504, 10)]),

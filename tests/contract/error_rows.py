@@ -25,6 +25,11 @@ _MODELARTS = (
     (400, "4316 4205", 6),                  # bucket type, bare bucket
     (400, "4350 4364 4351", 6),             # too long, exists, name taken
     (400, "4343 4349 4355 4356", 5),        # publishing, switching, syncing, importing
+    (400, "4370", 5),                       # one version a minute
+    (400, "4371 4714", 6),                  # version exists, quota of versions
+    (400, "4420", 3),                       # sample unknown
+    (400, "4410 4430 4365 4111", 6),        # label, attribute unknown, no labels, region header
+    (400, "4126 4204", 4),                  # account locked, no permission for the API
     (400, "4344 4392 4393", 6),             # being deleted; task failed, stopped
     (400, "4700 4301", 3),                  # task, labelling job unknown
     (400, "0101 0104 0107 4200 4202 4396", 6),
@@ -48,6 +53,8 @@ _MODELARTS = (
     (429, "4206 4395", 5),                  # too many requests
     (500, "0010 0012 0013", 10),            # internal
     (500, "4105 4106 4301 4503 4505", 10),  # temporary keys, agency, admin token, backend
+    (500, "4302", 10),                      # rejected behind the gateway
+    (500, "0109", 4),                       # account not authorised
     (500, "4354", 6),                       # quota of datasets, despite the 500
     (500, "4360 4367", 10),                 # sync, state failure
     (501, "4383", 6),                       # type cannot be exported, despite the 501

@@ -94,6 +94,15 @@ def test_a_queue_that_is_told_to_wait() -> None:
     assert "run it again after" in (end.error.hint if end.error else "")
 
 
+@pytest.mark.parametrize(("retry_after", "pause"), [("", 60), ("5", 60), ("90", 90)])
+def test_one_version_a_minute_is_waited_for(retry_after: str, pause: int) -> None:
+    """4370 lasts a minute: asking after 5 s would be in vain, whatever the server asks for."""
+    busy = {"error_code": "ModelArts.4370"}
+    world = World(in_front=instead(400, busy, Retry_After=retry_after))
+    end = submit(world, settings=Settings(queue_timeout=200.0))
+    assert (end.code, [round(each) for each in world.pauses[:2]]) == (5, [pause, pause])
+
+
 REFUSED = [
     ("sandbox-images", "/missing-bucket/out/", 3),
     ("no-such-dataset", "/test-obs/out/", 3),

@@ -70,6 +70,9 @@ def test_a_cut_reply_has_its_head_and_a_part_of_its_body(world: World, words: st
 
 ANSWERS = [
     ("busy", 400, "ModelArts.4409", 0),
+    ("400:code=ModelArts.4420", 400, "ModelArts.4420", 0),
+    ("busy:code=ModelArts.4370", 400, "ModelArts.4370", 0),
+    ("500:code=ModelArts.0109", 500, "ModelArts.0109", 0),
     ("408", 408, "ModelArts.4205", 0),
     ("408:accepted=yes", 408, "ModelArts.4205", 1),
     ("429", 429, "APIGW.0308", 0),
@@ -85,6 +88,14 @@ ANSWERS = [
     ("504:code=APIGW.0201", 504, "APIGW.0201", 1),
     ("504:accepted=no", 504, None, 0),
 ]
+
+
+def test_fault_words_fit_its_code(world: World) -> None:
+    """The words of the API for this code, not those of the kind's own."""
+    world.go_wrong("busy:code=ModelArts.4370")
+    assert json.loads(world.create()[1])["error_msg"] == (
+        "Only one dataset version can be published in a minute"
+    )
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ GOOD = [
     ("cut", Fault(kind="cut", on=CREATE, accepted=True)),
     ("cut:at=0", Fault(kind="cut", on=CREATE, accepted=True, at=0)),
     ("busy:after=2", Fault(kind="busy", on=CREATE, after=2, code="ModelArts.4409")),
+    ("400:code=ModelArts.4420", Fault(kind="400", on=CREATE, code="ModelArts.4420")),
     ("408", Fault(kind="408", on=CREATE, code="ModelArts.4205")),
     ("429:retry-after=3,count=1", Fault(kind="429", on=CREATE, count=1, code="APIGW.0308", retry_after=3)),
     ("429:retry-at=1m", Fault(kind="429", on=CREATE, code="APIGW.0308", retry_at=60)),
@@ -42,7 +43,8 @@ GOOD = [
 ]
 BAD = [
     ("", "'' is not one of refuse, drop"),
-    ("drp", "'drp' is not one of refuse, drop, stall, cut, busy, 408, 429, 500, 502, 503, 504, lag, late"),
+    ("drp", "'drp' is not one of refuse, drop, stall, cut, busy, 400, 408, 429, 500, 502, 503, 504, lag"),
+    ("400", "400: code is missing; write 400:code="),
     ("drp", "did you mean drop?"),
     ("nodate", "did you mean no-date?"),
     ("403", "'403' is not one of"),
@@ -218,8 +220,9 @@ def test_clocks_add_up_and_meet_no_call() -> None:
 
 
 def test_only_refuse_is_over_before_the_request_is_read() -> None:
-    words = [
-        f"{name}:{','.join(f'{key}=1' for key in kind.needs)}".rstrip(":") for name, kind in KINDS.items()
+    given = [
+        (name, [f"{key}={'none' if key == 'code' else 1}" for key in KINDS[name].needs]) for name in KINDS
     ]
+    words = [f"{name}:{','.join(keys)}".rstrip(":") for name, keys in given]
     early = [each for each in words if any(refuses(faults(each).strike(name)) for name in CALLS)]
     assert early == ["refuse"]
