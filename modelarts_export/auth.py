@@ -62,7 +62,7 @@ class AkSkAuth(Auth):
         canonical = canonical_request(
             str(request.method), str(request.url), request.headers, _content(request), signed=signed
         )
-        proof = signature(canonical, secret_key=self._keys.secret_key, date=date)
+        proof = signature(canonical, secret_key=_header(self._keys.secret_key, "secret key"), date=date)
         request.headers["Authorization"] = authorization(
             _header(self._keys.access_key, "access key"), signed, proof
         )
@@ -124,7 +124,7 @@ def _host(url: str) -> str:
 
 
 def _header(value: str, what: str) -> str:
-    """Return a value that can stand in a header; a pasted line feed or a non-ASCII letter cannot."""
+    """Return a value for a header or a signature; a pasted line feed or a non-ASCII letter is none."""
     if not value.isascii() or not value.isprintable():
         raise AccessError(f"the {what} has a character that no {what} has", hint="copy it once more")
     return value

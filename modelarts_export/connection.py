@@ -1,10 +1,12 @@
 """How a reply is read from its connection: in so much time, of such a size, and unpacked."""
 
+import re
 import time
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
-from http.client import HTTPResponse
+from http import HTTPStatus
+from http.client import HTTPException, HTTPResponse, parse_headers
 from io import BufferedReader, RawIOBase
 from socket import socket
 from typing import Any
@@ -16,7 +18,14 @@ from requests.utils import select_proxy
 from urllib3.exceptions import DecodeError, HTTPError, ResponseError
 
 LARGEST = 64 * 1024 * 1024  # bytes of a reply, unpacked
+MOST_VALUES = 1_000_000  # JSON values of a reply; each takes a hundred times the memory of its text
+_MOST_OF_A_REFUSAL = 64 * 1024  # bytes of a body that did not come as a whole; they only add words
+_MOST_INFORMATIONAL = 20  # replies before the reply
 _CHUNK = 64 * 1024
+_JSON = re.compile(rb"(?:\xef\xbb\xbf)?\s*+[\[{]")
+# What a value has before or after it, beside strings, in which such characters mean nothing.
+_TOKEN = re.compile(rb'(?s)"(?:[^"\\]|\\.)*+"?|,|[\[{](?!\s*+[\]}])')
+_TOKENS_OF_A_VALUE = 3  # at most: a key, a string and a comma
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS  # zlib finds out by itself which of the two it is
 
 
@@ -69,6 +78,17 @@ class _TimedResponse(HTTPResponse):
         super().__init__(sock, **named)
         self.fp = BufferedReader(_TimedReader(self.fp.detach(), sock, clock))
 
+    def _read_status(self) -> tuple[str, int, str]:
+        """Skip informational replies, of which http.client takes all but a 100 for the reply."""
+        for _ in range(_MOST_INFORMATIONAL + 1):
+            version, status, reason = super()._read_status()  # type: ignore[misc]  # it has no type
+            if status == HTTPStatus.SWITCHING_PROTOCOLS:
+                raise HTTPException("the server switched to a protocol that was not asked for")
+            if status >= HTTPStatus.OK:
+                return version, status, reason
+            parse_headers(self.fp)
+        raise HTTPException(f"more than {_MOST_INFORMATIONAL} informational replies came")
+
 
 class _TimedReader(RawIOBase):
     """Reads a socket until its timeout is over, however many reads that takes."""
@@ -99,19 +119,34 @@ def content(response: Response) -> bytes:
     """Return the body of a streamed reply.
 
     Raises HTTPError, OSError or what requests raises when it does not come as a whole, when it is larger than
-    LARGEST, and when it is packed in a way that cannot be undone.
+    LARGEST or has more than MOST_VALUES, and when it is packed in a way that cannot be undone.
     """
-    body = _whole(response.raw.stream(_CHUNK, decode_content=False))
-    encoding = response.headers.get("Content-Encoding", "").strip().lower()
-    return _unpacked(body, encoding) if body and encoding not in ("", "identity") else body
-
-
-def _whole(chunks: Iterable[bytes]) -> bytes:
     body = bytearray()
-    for chunk in chunks:
+    return _read_into(body, response)
+
+
+def content_of_refusal(response: Response) -> bytes:
+    """Return as much of a streamed body as can be read: the status line has said what counts."""
+    body = bytearray()
+    try:
+        return _read_into(body, response)
+    except (HTTPError, OSError):
+        return b"" if _encoding(response) else bytes(body[:_MOST_OF_A_REFUSAL])
+
+
+def _read_into(body: bytearray, response: Response) -> bytes:
+    for chunk in response.raw.stream(_CHUNK, decode_content=False):
         body += chunk
         _check_size(body)
-    return bytes(body)
+    encoding = _encoding(response)
+    whole = _unpacked(bytes(body), encoding) if body and encoding else bytes(body)
+    _check_values(whole)
+    return whole
+
+
+def _encoding(response: Response) -> str:
+    encoding = response.headers.get("Content-Encoding", "").strip().lower()
+    return "" if encoding == "identity" else encoding
 
 
 def _unpacked(packed: bytes, encoding: str) -> bytes:
@@ -132,3 +167,17 @@ def _unpacked(packed: bytes, encoding: str) -> bytes:
 def _check_size(body: bytes | bytearray) -> None:
     if len(body) > LARGEST:
         raise ResponseError(f"the reply is larger than {LARGEST // 1024**2} MiB")
+
+
+def _check_values(body: bytes) -> None:
+    """Raise ResponseError for JSON of too many values, before any of them is made.
+
+    Commas and brackets are counted first, those in strings included; only many of them are counted exactly.
+    """
+    if not _JSON.match(body) or sum(map(body.count, (b",", b"[", b"{"))) < MOST_VALUES:
+        return
+    values = 1
+    for tokens, token in enumerate(_TOKEN.finditer(body)):
+        values += not token[0].startswith(b'"')
+        if values > MOST_VALUES or tokens > _TOKENS_OF_A_VALUE * MOST_VALUES:
+            raise ResponseError(f"the reply has more than {MOST_VALUES:,} JSON values")

@@ -98,10 +98,11 @@ def winning(environ: Mapping[str, str]) -> Source | None:
 def read(source: Source | None, environ: Mapping[str, str]) -> Credentials:
     """Return the credentials of the winning source: a key, a token or a password, in this order.
 
-    Raises AccessError that names what is missing.
+    Raises AccessError that names what is missing, or is no text.
     """
     if source is None:
         raise AccessError("no credentials found", hint=_what_to_set())
+    _check_encoding((*source.keys, source.token, *source.password, source.project_name), environ)
     access_key, secret_key, security_token = (_value(environ, name) for name in source.keys)
     if access_key or secret_key or security_token:
         _check(source, source.keys[:2], environ)
@@ -130,6 +131,15 @@ def _check(source: Source, names: Iterable[str], environ: Mapping[str, str]) -> 
             f"the {source.name} are incomplete: {missing} missing",
             hint=f"set {missing}, or unset the others to use another source",
         )
+
+
+def _check_encoding(names: Iterable[str], environ: Mapping[str, str]) -> None:
+    """Raise AccessError for a variable whose bytes are no UTF-8, of which Python makes surrogates."""
+    for name in names:
+        try:
+            _value(environ, name).encode()
+        except UnicodeEncodeError:
+            raise AccessError(f"{name} is not valid UTF-8", hint=f"set {name} again") from None
 
 
 def variable_of(source: Source | None, name: str) -> str:

@@ -7,6 +7,7 @@ ModelArtsExportError          1   a bug of ours, unless it is one of these
 ├── AccessError               4   credentials missing or refused, or no permission
 ├── TemporaryError            5   trouble that passes; nothing was accepted
 │   ├── BusyError                 the dataset has no room for another task now
+│   ├── CertificateError          the server's certificate could not be verified
 │   └── ThrottledError            there were too many requests in a short time
 ├── RefusedError              6   the API refuses the request
 ├── FailedTaskError           7   the export task ended FAILED or STOPPED, or with too few samples
@@ -126,6 +127,10 @@ class TemporaryError(ModelArtsExportError):
 
 class BusyError(TemporaryError):
     """The dataset has no room for another task now."""
+
+
+class CertificateError(TemporaryError):
+    """The server's certificate could not be verified, so that nothing was sent; a retry would not help."""
 
 
 class ThrottledError(TemporaryError):

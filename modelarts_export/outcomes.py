@@ -17,6 +17,7 @@ from modelarts_export.errors import (
     UnseenEndError,
 )
 from modelarts_export.task import ExportTask, TaskState
+from modelarts_export.text import truncate
 from modelarts_export.waiting import Followed
 
 End = ModelArtsExportError | None
@@ -92,7 +93,7 @@ def _shared_hint(ends: Sequence[ModelArtsExportError]) -> str:
 def _failed(task: ExportTask) -> FailedTaskError:
     code, words = task.failure
     row = known_as(code)
-    said = ": ".join(filter(None, [code, words])) or "the API gives no reason"
+    said = truncate(": ".join(filter(None, [code, words]))) or "the API gives no reason"
     meaning = f" ({row.meaning})" if row and not words else ""  # the API's words say the same
     action = row.action if row else "look at the task and at the directory"
     return FailedTaskError(

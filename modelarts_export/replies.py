@@ -26,17 +26,17 @@ from modelarts_export.errors import (
     ThrottledError,
     UnknownOutcomeError,
 )
-from modelarts_export.text import to_json, unescaped
+from modelarts_export.text import to_json, truncate, unescaped
 
 LOOK_FIRST = "look before you submit it again: modelarts-export list DATASET"
 """What to do when a task may have been created; whoever knows the flags that were given says it with them."""
-# What is shown of an error that is no JSON, such as a proxy's page: it ends between words, as half a secret
-# would not be found by whoever replaces secrets.
-_BEGINNING = re.compile(r"(?s).{0,500}(?!\S)")
-_MOST_READ = 4096  # characters; more than 500 are left of them when each escape of six was undone
+# Characters of an error that is no JSON, such as a proxy's page; more than are shown are left of them when
+# each escape of six was undone.
+_MOST_READ = 4096
 _DEEPEST = 32  # levels of JSON; the API's own answers have four
 _CUT = "..."
-_SECONDS = re.compile(r"[0-9]{1,9}")
+_SECONDS = re.compile(r"[0-9]+")
+_LONGEST_PAUSE = 366 * 86400.0  # seconds; a Retry-After in the year 9999 means no more
 _PAIRS = (("error_code", "error_msg"), ("errorCode", "errorMsg"), ("code", "message"))
 # Unlike a 408 or a 504, these say that nobody is at it any more.
 _GIVEN_UP = (500, 502, 503)
@@ -93,15 +93,15 @@ class Reply:
         """How long the server asks us to stay away, in seconds; a date counts from the server's own."""
         told = self.headers.get("Retry-After", "").strip()
         if _SECONDS.fullmatch(told):
-            return float(told)
+            return min(float(told), _LONGEST_PAUSE)
         until, now = _epoch(told), self.date
-        return max(until - now, 0.0) if until is not None and now is not None else None
+        return None if until is None or now is None else min(max(until - now, 0.0), _LONGEST_PAUSE)
 
     @property
     def request_id(self) -> str | None:
         """What support asks for."""
         found = request_id_in(self.headers) or self.fields.get("request_id")
-        return found if is_word(found) else None
+        return truncate(str(found)) if is_word(found) else None
 
 
 def request_id_in(headers: Mapping[str, str]) -> str | None:
@@ -150,7 +150,7 @@ def failure(reply: Reply) -> ModelArtsExportError:
 def _window(words: str) -> float | None:
     """Return after how many seconds the gateway counts anew, which the words of its 429 tell."""
     told = _LIMIT.search(words)
-    return float(told["count"]) * _UNITS[told["unit"]] if told else None
+    return min(float(told["count"]) * _UNITS[told["unit"]], _LONGEST_PAUSE) if told else None
 
 
 def refuses_credentials(reply: Reply) -> bool:
@@ -159,6 +159,11 @@ def refuses_credentials(reply: Reply) -> bool:
     A 401 may also be about permissions, for which no other token helps (.github/API.md, section 5).
     """
     return reply.status == HTTPStatus.UNAUTHORIZED and kind_of(reply) is Kind.CREDENTIALS
+
+
+def is_refused_by(status: int) -> bool:
+    """Tell whether a status line alone says that nothing was done; the body then only adds words."""
+    return judge(status, None).kind is not Kind.TROUBLE
 
 
 def kind_of(reply: Reply) -> Kind:
@@ -175,7 +180,7 @@ def _error_for(kind: Kind, *, changing: bool) -> type[ModelArtsExportError]:
 def _sentence(row: Row, words: str, code: str | None, reply: Reply) -> str:
     request = f"request {reply.request_id}" if reply.request_id else None
     facts = ", ".join(filter(None, [code, f"HTTP {reply.status}", request]))
-    return f"{': '.join(filter(None, [row.meaning, words]))} ({facts})"
+    return f"{': '.join(filter(None, [row.meaning, truncate(words)]))} ({facts})"
 
 
 def _code_and_words(reply: Reply) -> tuple[str | None, str]:
@@ -189,8 +194,7 @@ def _code_and_words(reply: Reply) -> tuple[str | None, str]:
 def _beginning(text: str) -> str:
     """Return the first words, those of JSON that is cut or says nothing without its escapes."""
     text = text[:_MOST_READ]
-    found = _BEGINNING.match(unescaped(text) if text.startswith(("{", "[", '"')) else text)
-    return found[0] if found else ""
+    return truncate(unescaped(text) if text.startswith(("{", "[", '"')) else text)
 
 
 def _host(url: str) -> str:
@@ -206,7 +210,7 @@ def _said(fields: Mapping[str, Any]) -> Iterator[tuple[str | None, str]]:
     for code_key, words_key in _PAIRS:
         code, words = fields.get(code_key), fields.get(words_key)
         if is_word(code) or isinstance(words, str):
-            yield str(code) if is_word(code) else None, _as_words(words)
+            yield truncate(str(code)) if is_word(code) else None, _as_words(words)
     for inner in fields.values():
         if isinstance(inner, dict):
             yield from _said(inner)

@@ -1,5 +1,6 @@
 """What it means that no usable reply came: the only translation of the exceptions of HTTP libraries."""
 
+import re
 import ssl
 from urllib.parse import urlsplit
 
@@ -7,6 +8,7 @@ import requests
 from urllib3.exceptions import LocationParseError
 
 from modelarts_export.errors import (
+    CertificateError,
     InvalidInputError,
     ModelArtsExportError,
     TemporaryError,
@@ -14,6 +16,9 @@ from modelarts_export.errors import (
 )
 from modelarts_export.exchange import Exchange
 from modelarts_export.replies import LOOK_FIRST
+from modelarts_export.text import truncate
+
+_REFUSED_TUNNEL = re.compile(r"Tunnel connection failed: ([0-9]{3})\b")
 
 
 def no_reply(error: Exception, exchange: Exchange) -> ModelArtsExportError:
@@ -35,23 +40,33 @@ def no_reply(error: Exception, exchange: Exchange) -> ModelArtsExportError:
         return InvalidInputError(
             f"{host} is not the name of a host", hint="correct the endpoint or the region"
         )
-    return TemporaryError(
-        f"no usable answer from {host}: {reason}", hint=_hint(error, changing=exchange.changing)
+    kind = CertificateError if _has_cause(error, ssl.SSLCertVerificationError) else TemporaryError
+    return kind(f"no usable answer from {host}: {reason}", hint=_hint(error, changing=exchange.changing))
+
+
+def _is_cut(error: BaseException) -> bool:
+    """Tell whether the other side has hung up, so that it is not at it any more."""
+    return _has_cause(error, ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
+
+
+def _has_cause(error: BaseException | None, *kinds: type[BaseException]) -> bool:
+    """Tell whether an error is of one of these kinds, or came from one that is."""
+    return error is not None and (
+        isinstance(error, kinds) or _has_cause(error.__cause__ or error.__context__, *kinds)
     )
 
 
-def _is_cut(error: BaseException | None) -> bool:
-    """Tell whether the other side has hung up, so that it is not at it any more."""
-    cuts = (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
-    return error is not None and (isinstance(error, cuts) or _is_cut(error.__cause__ or error.__context__))
-
-
 def _reason(error: BaseException) -> str:
-    """Return the innermost cause in words; the outer ones repeat addresses and names of classes."""
+    """Return the innermost cause in words; the outer ones repeat addresses and names of classes.
+
+    A proxy's own words are left out: they may quote the password that it refused.
+    """
     inner = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     if inner:
         return _reason(inner)
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+    said = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    refused = _REFUSED_TUNNEL.match(said)
+    return f"the proxy refused to connect (HTTP {refused[1]})" if refused else truncate(said)
 
 
 def _hint(error: Exception, *, changing: bool) -> str:

@@ -15,6 +15,10 @@ _QUOTINGS = 2  # JSON that quotes JSON, as a gateway's message may
 _ESCAPE = re.compile(r'\\(?:u([0-9A-Fa-f]{4})|(["\\/bfnrt]))')
 _ESCAPED = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 REDACTED = "***"
+_MOST_SHOWN = 500  # characters of a text from outside in one sentence
+# Not between two printable ASCII characters: half a secret would not be found by what replaces secrets.
+_BEGINNING = re.compile(rf"(?s).{{0,{_MOST_SHOWN}}}(?:(?![!-~])|(?<![!-~]))")
+_CUT = "..."
 
 
 # A CI system obeys a line that begins with ::, after blanks too, and a ##[ anywhere in it.
@@ -25,6 +29,14 @@ def harmless(text: str) -> str:
     """Return the text as one line in which everything that would act instead of show is visible."""
     shown = _HARMFUL.sub(lambda match: match[0].encode("unicode_escape", "surrogatepass").decode(), text)
     return _COMMAND.sub(lambda match: "\\x23" if match[0] == "#" else f"{match[1]}\\x3a", shown)
+
+
+def truncate(text: str) -> str:
+    """Return the text, or the beginning of a long one."""
+    if len(text) <= _MOST_SHOWN:
+        return text
+    found = _BEGINNING.match(text)
+    return (found[0] if found else "") + _CUT
 
 
 def is_harmless(text: str) -> bool:

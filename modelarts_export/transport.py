@@ -17,9 +17,9 @@ from modelarts_export import __version__
 from modelarts_export.api_errors import Kind
 from modelarts_export.auth import Auth
 from modelarts_export.config import Settings, is_loopback
-from modelarts_export.connection import DeadlineAdapter, content
+from modelarts_export.connection import DeadlineAdapter, content, content_of_refusal
 from modelarts_export.exchange import Exchange
-from modelarts_export.replies import Reply, failure, kind_of, refuses_credentials
+from modelarts_export.replies import Reply, failure, is_refused_by, kind_of, refuses_credentials
 from modelarts_export.silence import no_reply
 from modelarts_export.trace import Call
 
@@ -28,6 +28,8 @@ _HEADERS = {
     "Accept": "application/json",
     "Accept-Encoding": "identity",
 }
+_SENT_WITH_A_BODY = {"Content-Type": "application/json"}
+_SENT_WITHOUT = {"Cache-Control": "no-cache"}  # a cache on the way would hide the newest tasks
 _FRESH = 5.0  # seconds; a connection that nobody used for longer may have been closed by the other side
 
 
@@ -135,7 +137,7 @@ class Transport:
                 exchange.method,
                 exchange.url,
                 data=exchange.body,
-                headers={"Content-Type": "application/json"} if exchange.body else None,
+                headers=_SENT_WITH_A_BODY if exchange.body else _SENT_WITHOUT,
                 auth=self._auth,
             )
         )
@@ -146,7 +148,8 @@ class Transport:
         options: dict[str, Any] = {**environment, "timeout": exchange.timeout, "allow_redirects": False}
         with self._session.send(exchange.request, **options) as response:
             exchange.response = response
-            exchange.content = content(response)
+            read = content_of_refusal if is_refused_by(response.status_code) else content
+            exchange.content = read(response)
         return Reply(
             url=exchange.url,
             status=response.status_code,

@@ -144,6 +144,20 @@ def test_body_that_is_no_text(run: Run, body: bytes) -> None:
     assert not HARMFUL.search(outcome.err)
 
 
+@pytest.mark.parametrize("form", ["", "--debug", "-o json"])
+def test_proxy_that_quotes_its_password(run: Run, monkeypatch: pytest.MonkeyPatch, form: str) -> None:
+    """In whatever spelling: of the words of a proxy that refuses, nothing is shown but the status."""
+    spelled = b64encode(f"user:{PASSWORD}".encode()).decode()
+    with serving(replies(f"407 no to user:{PASSWORD} {PASSWORD[::-1]} {spelled}")) as server:
+        for name in ("HTTPS_PROXY", "https_proxy"):
+            monkeypatch.setenv(name, f"http://user:{PASSWORD}@127.0.0.1:{server.port}")
+        outcome = run(f"to-obs abc --path /b/d/ {form}", **with_token("https://modelarts.invalid"))
+    assert outcome.code == 5
+    assert "the proxy refused to connect (HTTP 407)" in outcome.err
+    for told in (PASSWORD, PASSWORD[::-1], spelled):
+        assert told not in outcome.err
+
+
 @pytest.mark.parametrize(("proxy", "expected"), PROXIES)
 def test_password_of_a_proxy(run: Run, monkeypatch: pytest.MonkeyPatch, proxy: str, expected: int) -> None:
     """It is never shown, also when the proxy refuses it or its URL is none; nothing was sent."""

@@ -44,7 +44,7 @@ DRIPS = {
     "interim replies": dripping(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
     "body": dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"),
     "body without a length": dripping(b"HTTP/1.1 200 OK\r\n\r\n"),
-    "body of an error": dripping(b"HTTP/1.1 400 Bad Request\r\n\r\n"),
+    "body of an error": dripping(b"HTTP/1.1 500 Internal Server Error\r\n\r\n"),
     "chunks": dripping(CHUNKED, b"1\r\n \r\n"),
     "chunk": dripping(CHUNKED + b"fffff\r\n"),
     "chunk size": dripping(CHUNKED, b"0"),

@@ -44,6 +44,7 @@ from tests.contract.scenes import (
 LARGE = 12_000_000  # bytes, as large as a request body may be
 NONE, NO, YES, CHANCE = "none", "no", "yes", "no or yes"
 AGAIN, LOOK, REFUSED = "TemporaryError", "UnknownOutcomeError", "RefusedError"
+UNTRUSTED = "CertificateError"  # a TemporaryError that is not retried
 UNMADE = "ConnectionError ← NewConnectionError"
 ABORTED = "ConnectionError ← ProtocolError"
 PROXY = "ProxyError ← ProxyError"
@@ -160,8 +161,8 @@ BEFORE = {
     "FIN in the handshake": Row(handshake(close_after_hello), TLS, NO, AGAIN),
     "RST in the handshake": Row(handshake(reset_after_a_part), ABORTED, NO, AGAIN),
     "no TLS there": Row(handshake(answers_early(reply("400 Bad Request"), stall)), TLS, NO, AGAIN),
-    "untrusted certificate": Row(tls(close, context=untrusted), TLS, NO, AGAIN),
-    "certificate of another host": Row(tls(close, context=behind), TLS, NO, AGAIN),
+    "untrusted certificate": Row(tls(close, context=untrusted), TLS, NO, UNTRUSTED),
+    "certificate of another host": Row(tls(close, context=behind), TLS, NO, UNTRUSTED),
     "client certificate wanted": Row(tls(close, "TLS 1.2", context=wanting_certificate), TLS, NO, AGAIN),
 }
 BY_CHANCE = {
@@ -202,7 +203,7 @@ PARTLY = {
         tls(answers_early(TOO_LARGE), slow=True), f"{TLS} or none", NO, f"{AGAIN} or {REFUSED}", size=LARGE
     ),
     "12 MB, half a 413 and FIN": Row(
-        http(answers_early(TOO_LARGE[:-5]), slow=True), CUT, NO, AGAIN, size=LARGE
+        http(answers_early(TOO_LARGE[:-5]), slow=True), NONE, NO, REFUSED, size=LARGE
     ),
     "12 MB, 502 and FIN": Row(
         http(answers_early(reply("502 Bad Gateway")), slow=True), NONE, NO, LOOK, size=LARGE

@@ -229,6 +229,22 @@ def test_a_blank_secret_is_none(blank: str) -> None:
     assert credentials.winning({"HW_AUTH_TOKEN": blank}) is None
 
 
+@pytest.mark.parametrize("name", ["HW_ACCESS_KEY", "HW_SECRET_KEY", "HW_SECURITY_TOKEN"])
+def test_a_credential_that_is_not_utf8(name: str) -> None:
+    """It is named, and its value is not shown."""
+    environ = {"HW_ACCESS_KEY": "ak", "HW_SECRET_KEY": "sk", "HW_SECURITY_TOKEN": "st", name: "made-up\udcff"}
+    with pytest.raises(AccessError, match=f"^{name} is not valid UTF-8$"):
+        credentials.read(credentials.winning(environ), environ)
+
+
+@pytest.mark.parametrize("text", ["366d", "8784h", "31622400"])
+def test_the_longest_duration(text: str) -> None:
+    """A leap year and not a second more."""
+    assert config.duration(text) == 31_622_400.0
+    with pytest.raises(ValueError, match="longer than a year"):
+        config.duration("31622400.1s")
+
+
 @pytest.mark.parametrize(
     "name", ["project_id", "region", "endpoint", "iam_endpoint", "ca_bundle", "read_timeout"]
 )

@@ -152,6 +152,14 @@ def test_a_gate_is_not_opened_early_by_a_second_answer() -> None:
     assert time.slept == (60,)
 
 
+def test_a_gate_holds_for_its_last_second() -> None:
+    """However little is left, nobody passes before the time is over."""
+    traffic, time = Traffic(), FakeTime(short_by=0.5)
+    traffic.close_for(10, time.timing)
+    traffic.pass_gate(time.timing)
+    assert (time.slept, time.now) == ((10, 0.5), 10)
+
+
 def test_a_gate_that_closes_again_meanwhile_holds_on() -> None:
     """A sleep that ends early, or a later answer, is no reason to pass."""
     traffic, time = Traffic(), FakeTime(short_by=1.5)
