@@ -7,10 +7,14 @@ from urllib.parse import quote, urlencode
 
 from modelarts_export.errors import RefusedError, TemporaryError
 from modelarts_export.paging import LIMIT, Page, page_of, pages
-from modelarts_export.replies import failure, is_word
+from modelarts_export.replies import Reply, failure, is_word
 from modelarts_export.request import ExportRequest, datasets_path, tasks_path
+from modelarts_export.retry import ONE_TRY, RetryPolicy
 from modelarts_export.task import ExportTask, is_number
+from modelarts_export.text import truncate
 from modelarts_export.transport import Transport
+
+_KEYS = {"export_tasks": "task_id", "datasets": "dataset_id"}  # what tells the entries of a list apart
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +56,8 @@ class Client:
     def show(self, dataset_id: str, task_id: str, *, timeout: float | None = None) -> ExportTask:
         """Return the task as it is now. `timeout` is in seconds.
 
-        Raises what Transport.get raises, and RefusedError for an ID that cannot be asked for.
+        Raises what Transport.get raises, TemporaryError for a reply about another task, and RefusedError for
+        an ID that cannot be asked for.
         """
         if task_id in (".", ".."):
             raise RefusedError(f"no URL can have the task ID {task_id!r}: HTTP libraries take it for a step")
@@ -61,19 +66,38 @@ class Client:
         reply = self._transport.get(path, timeout=timeout)
         if not {"task_id", "status"} & reply.fields.keys():
             raise failure(reply)
+        self._check_is_about(task_id, reply)
         return self._task(dataset_id, task_id, reply.fields)
 
+    def _check_is_about(self, task_id: str, reply: Reply) -> None:
+        """Raise TemporaryError for a reply about another task, such as one that came late to another call."""
+        told = reply.fields.get("task_id")
+        if is_word(told) and str(told) != task_id:
+            self._transport.close()  # the next reply on this connection may be another's, too
+            raise TemporaryError(
+                f"the reply is about export task {truncate(str(told))}, not about {task_id}",
+                hint="try again later",
+                http_status=reply.status,
+                request_id=reply.request_id,
+            )
+
     def task_pages(
-        self, dataset_id: str, *, export_type: int | None = None, timeout: float | None = None
+        self,
+        dataset_id: str,
+        *,
+        export_type: int | None = None,
+        timeout: float | None = None,
+        retry: RetryPolicy = ONE_TRY,
     ) -> Iterator[TaskPage]:
         """Yield the dataset's export tasks page by page, each task once, in the server's order.
 
-        `timeout` bounds the whole list, in seconds, however many pages it has. Raises what Transport.get
-        raises, and TemporaryError when the list is not complete in time; the pages before it were yielded.
+        `timeout` bounds the whole list, in seconds, however many pages it has; `retry` is for each of them.
+        Raises what Transport.get raises, and TemporaryError when the list is not complete in time; the pages
+        before it were yielded.
         """
         query = {} if export_type is None else {"export_type": export_type}
         path = tasks_path(self._project_id, dataset_id)
-        for page in self._pages(path, "export_tasks", query, key="task_id", timeout=timeout):
+        for page in self._pages(path, "export_tasks", query, timeout=timeout, retry=retry):
             tasks = tuple(self._task(dataset_id, str(entry["task_id"]), entry) for entry in page.entries)
             yield TaskPage(tasks=tasks, date=page.date)
 
@@ -83,15 +107,19 @@ class Client:
         `timeout` bounds the whole search, in seconds. Raises what Transport.get raises, and TemporaryError
         when the list of datasets is not complete in time.
         """
-        listed = self._pages(
-            datasets_path(self._project_id), "datasets", {}, key="dataset_id", timeout=timeout
-        )
+        listed = self._pages(datasets_path(self._project_id), "datasets", {}, timeout=timeout, retry=ONE_TRY)
         named = [entry for page in listed for entry in page.entries if entry.get("dataset_name") == name]
         newest = max(named, key=_created, default=None)
         return None if newest is None else str(newest["dataset_id"])
 
     def _pages(
-        self, path: str, name: str, query: Mapping[str, object], *, key: str, timeout: float | None
+        self,
+        path: str,
+        name: str,
+        query: Mapping[str, object],
+        *,
+        timeout: float | None,
+        retry: RetryPolicy,
     ) -> Iterator[Page]:
         clock = self._transport.clock
         deadline = None if timeout is None else clock() + timeout
@@ -103,7 +131,7 @@ class Client:
             asked = urlencode({**query, "limit": LIMIT, "offset": offset})
             return page_of(self._transport.get(f"{path}?{asked}", timeout=left), name)
 
-        return pages(fetch, key)
+        return pages(lambda offset: retry.call(lambda: fetch(offset)), _KEYS[name])
 
     def _task(self, dataset_id: str, task_id: str, answer: Mapping[str, Any]) -> ExportTask:
         return ExportTask(task_id=task_id, dataset_id=dataset_id, project_id=self._project_id, answer=answer)

@@ -138,11 +138,14 @@ class Settings:
         positive_duration, "How long a connection may take", "DURATION", default=10.0
     )
     read_timeout: float = setting(positive_duration, "How long a reply may take", "DURATION", default=90.0)
-    max_retries: int = setting(
-        count,
-        "How often a request that had no success, and did nothing, is sent again: 4 unless given",
-        "N",
-        default=4,
+    retry_timeout: float = setting(
+        duration,
+        "How long a call that did nothing is retried after a transient error: default 2m, 0 for no retry",
+        "DURATION",
+        default=120.0,
+    )
+    max_retries: int | None = setting(
+        count, "How often it is retried at most: by default as often as the time allows", "N"
     )
     reconcile_timeout: float = setting(
         duration,

@@ -9,6 +9,7 @@ from modelarts_export.config import Settings
 from modelarts_export.credentials import Password, Token
 from modelarts_export.errors import InvalidInputError, TemporaryError
 from modelarts_export.field_types import identifier
+from modelarts_export.retry import ONE_TRY, RetryPolicy
 from modelarts_export.trace import Call
 from modelarts_export.transport import Transport
 
@@ -29,11 +30,13 @@ def sign_in(
     *,
     on_call: Callable[[Call], None] = lambda _call: None,
     on_token: Callable[[str], object] = lambda _token: None,
+    retry: RetryPolicy = ONE_TRY,
 ) -> tuple[PasswordAuth, str | None]:
     """Get a token; return what sends it along and renews it, and the project's ID as far as it is known.
 
-    `on_call` hears of every call to IAM, and `on_token` of every token, which is a secret. Raises
-    InvalidInputError when the endpoint of IAM or the project is not known, and what `grant` raises.
+    `on_call` gets every call to IAM, and `on_token` every token, which is a secret. `retry` is for the first
+    token; renewing is a part of another call, which has its own retries. Raises InvalidInputError when the
+    endpoint of IAM or the project is not known, and what `grant` raises.
     """
     if not settings.iam_url:
         raise InvalidInputError("no endpoint of IAM", hint="give --region REGION or --iam-endpoint URL")
@@ -46,7 +49,7 @@ def sign_in(
         return granted
 
     try:
-        first = renewed()
+        first = retry.call(renewed)
     finally:
         iam.close()  # it is good for a day
     return PasswordAuth(first.token, lambda: renewed().token), settings.project_id or first.project_id

@@ -51,6 +51,7 @@ FLOORS = [
         "declarations",
         "pace",
         "replies",
+        "retry",
         "rules",
         "schema",
         "specfile",

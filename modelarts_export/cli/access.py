@@ -9,6 +9,7 @@ from modelarts_export.cli.output import Output
 from modelarts_export.config import Layer, Settings, from_flags, from_variables
 from modelarts_export.config import settings as in_force
 from modelarts_export.errors import InvalidInputError
+from modelarts_export.retry import RetryPolicy
 
 if TYPE_CHECKING:
     from modelarts_export.auth import Auth
@@ -45,6 +46,12 @@ class Access:
             self._clients[settings.project_id] = self._new_client(settings)
         return self._clients[settings.project_id]
 
+    def retry_policy(self, settings: Settings) -> RetryPolicy:
+        """Return how calls are retried that change nothing."""
+        return RetryPolicy(
+            timeout=settings.retry_timeout, max_retries=settings.max_retries, tell=self._output.talk
+        )
+
     def close(self) -> None:
         """Hang up, rather than leave that to the end of the process."""
         for client in self._clients.values():
@@ -70,7 +77,11 @@ class Access:
 
         if isinstance(keys, credentials.Password):
             auth, project_id = sign_in(
-                keys, settings, on_call=partial(_tell, self._output), on_token=self._output.learn
+                keys,
+                settings,
+                on_call=partial(_tell, self._output),
+                on_token=self._output.learn,
+                retry=self.retry_policy(settings),
             )
             return auth, _known(project_id)
         project_id = _known(settings.project_id)

@@ -7,10 +7,8 @@ from modelarts_export.cli.selection import Selection
 from modelarts_export.cli.session import Session
 from modelarts_export.config import Settings
 from modelarts_export.errors import ModelArtsExportError, TemporaryError
-from modelarts_export.patience import Patience
 from modelarts_export.task import ExportTask, TaskState
 from modelarts_export.timing import TIMING
-from modelarts_export.traffic import Traffic
 from modelarts_export.waiting import Snapshot, WaitSettings, follow
 
 _ONE_LOOK = WaitSettings(timeout=0.0, max_outage=0.0)
@@ -24,25 +22,22 @@ def unseen(session: Session, dataset_id: str, task_ids: Sequence[str]) -> list[E
 
 
 def listed(session: Session, dataset_id: str, selection: Selection) -> list[ExportTask]:
-    """Return the tasks of a dataset that are wanted, the newest first; trouble that passes is borne."""
-    client, patience = session.client(session.settings), _patience(session, dataset_id)
-    while True:
-        try:
-            return selection.of(client.task_pages(dataset_id, export_type=selection.export_type))
-        except TemporaryError as error:
-            patience.bear(error)
+    """Return the tasks of a dataset that are wanted, the newest first; each page of them is retried."""
+    client = session.client(session.settings)
+    pages = client.task_pages(dataset_id, export_type=selection.export_type, retry=session.retry_policy)
+    return selection.of(pages)
 
 
 def look(session: Session, tasks: Sequence[ExportTask]) -> Snapshot:
-    """Return the tasks of one dataset as they are now; trouble that passes is borne."""
-    client, patience = session.client(session.settings), _patience(session, tasks[0].dataset_id)
+    """Return the tasks of one dataset as they are now; a transient error is retried."""
+    client, retries = session.client(session.settings), session.retry_policy.start()
     while True:
         seen = next(follow(client, tasks, _ONE_LOOK))
         trouble = next((each.trouble for each in seen if isinstance(each.trouble, TemporaryError)), None)
         if trouble is None:
             return seen
         try:
-            patience.bear(trouble)
+            retries.wait_or_raise(trouble)
         except TemporaryError:
             return seen
 
@@ -78,13 +73,3 @@ def with_new_dataset(session: Session, name: str, seen: Snapshot, settings: Sett
     if dataset_id is None:
         session.output.warn(f"the ID of the new dataset {name} could not be found: {why}")
     return (replace(only, task=replace(only.task, found={"new_dataset_id": dataset_id})),)
-
-
-def _patience(session: Session, dataset_id: str) -> Patience:
-    return Patience(
-        dataset_id=dataset_id,
-        settings=replace(session.settings, queue_timeout=0.0),  # that is for who creates something
-        traffic=Traffic(),
-        timing=TIMING,
-        tell=session.output.talk,
-    )

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from modelarts_export.sandbox.server import Sandbox
 
 # Beside what credential sources read: a command in the sandbox must not meet the real cloud.
-_PATIENCE = ("max_retries", "reconcile_timeout", "queue_timeout")
+_PATIENCE = ("retry_timeout", "max_retries", "reconcile_timeout", "queue_timeout")
 _FOREIGN = (*FAMILIES, PREFIX)
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "ftp_proxy")
 _LOOK_UP = 0.2  # seconds

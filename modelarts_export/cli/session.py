@@ -15,6 +15,7 @@ from modelarts_export.config import Settings, declared, flag, variable
 from modelarts_export.errors import InvalidInputError, PathUsedError, UnknownOutcomeError
 from modelarts_export.field_types import identifier
 from modelarts_export.request import ExportRequest, tasks_path
+from modelarts_export.retry import RetryPolicy
 from modelarts_export.reuse import Reuse
 from modelarts_export.substitution import Variables, read_assignments
 from modelarts_export.task import ExportTask
@@ -175,6 +176,11 @@ class Session:
 
     def _only_in_spec(self, settings: Settings) -> str | None:
         return None if settings.project_id == self.settings.project_id else settings.project_id
+
+    @property
+    def retry_policy(self) -> RetryPolicy:
+        """How calls are retried that change nothing, by the settings in force."""
+        return self._access.retry_policy(self.settings)
 
     def client(self, settings: Settings) -> "Client":
         """Return the client for these settings. Raises what Access.client raises."""

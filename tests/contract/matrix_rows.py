@@ -57,7 +57,7 @@ NOT_ACCEPTED = {
     "429": alike("429:count=1", "0 2 1"),
     "429 with Retry-After": alike("429:count=1,retry-after=5s", "0 2 1"),
     "429 for an hour": alike("429:retry-after=1h", "5 1 0"),
-    "429, always": alike("429", "5 3 0"),
+    "429, always": alike("429", "5 2 0"),
     "503 with a code": alike("503:count=1", "0 2 1"),
     "busy": alike("busy:count=1", "0 2 1"),
     "busy, always": alike("busy", "5 3 0"),

@@ -34,7 +34,7 @@ def offset_of(target: str) -> int:
 def read(answer: Answer, **query: int) -> tuple[list[TaskPage], list[str]]:
     """Return the pages of a list whose pages these are, and what was asked for."""
     with answering(lambda target: answer(offset_of(target))) as server:
-        found = list(client_of(server.url).task_pages("abc", **query))
+        found = list(client_of(server.url).task_pages("abc", export_type=query.get("export_type")))
         return found, targets(server)
 
 

@@ -35,13 +35,21 @@ def test_pauses_are_chosen_by_chance() -> None:
     assert max(shares) > 0.5
 
 
+def test_an_outage_of_the_whole_retry_timeout() -> None:
+    """The time limits the retries, and not their number; the last is made when it is over."""
+    world = World(faults=("refuse",))
+    end = submit(world, settings=Settings(retry_timeout=300.0))
+    assert (end.code, len(world.posts) > 10) == (5, True)
+    assert world.posts[-1] - world.posts[0] == pytest.approx(300, abs=1)
+
+
 @pytest.mark.parametrize("header", ["retry-after", "retry-at"])
 @pytest.mark.parametrize("fault", ["429", "503"])
 def test_retry_after(fault: str, header: str) -> None:
     """It is stayed away for as long as the server asks, in either form of the header."""
-    world = World(faults=(f"{fault}:count=2,{header}=70s",))
+    world = World(faults=(f"{fault}:count=2,{header}=50s",))
     end = submit(world)
-    assert (end.code, [round(pause) for pause in world.pauses]) == (0, [70, 70])
+    assert (end.code, [round(pause) for pause in world.pauses]) == (0, [50, 50])
 
 
 def test_the_words_of_a_429_say_when() -> None:
@@ -61,11 +69,11 @@ def test_too_long_to_wait() -> None:
     assert f"{when:%Y-%m-%d %H:%M:%S}" in end.error.hint
 
 
-def test_the_budget_is_for_all_pauses_together() -> None:
-    """Three times a hundred seconds are five minutes, and a fourth time is too much."""
-    world = World(faults=("503:retry-after=100s",))
+def test_the_retry_timeout_is_for_all_pauses_together() -> None:
+    """Twice fifty seconds are in the two minutes that are the default, and a third time is too much."""
+    world = World(faults=("503:retry-after=50s",))
     end = submit(world)
-    assert (end.code, len(world.posts), [round(pause) for pause in world.pauses]) == (5, 4, [100] * 3)
+    assert (end.code, len(world.posts), [round(pause) for pause in world.pauses]) == (5, 3, [50] * 2)
     assert "run it again after" in (end.error.hint if end.error else "")
 
 

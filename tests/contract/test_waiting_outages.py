@@ -139,7 +139,7 @@ def test_a_look_that_takes_long_uses_up_the_patience_with_another_dataset() -> N
     def answer(target: str) -> bytes:
         if "/slow/" in target:
             time.now += 700
-            return RUNNING
+            return reply("200 OK", shown(task_id="b"))
         return DOWN
 
     with answering(answer) as server:
@@ -171,7 +171,7 @@ def of_two(target: str, refusal: bytes) -> bytes:
     """Answer to a list call with the good task alone, and to a look at the bad one with the refusal."""
     if "?" in target:
         return listed([{"task_id": "good", "status": "RUNNING"}], 1)
-    return refusal if target.endswith("/bad") else RUNNING
+    return refusal if target.endswith("/bad") else reply("200 OK", shown(task_id="good"))
 
 
 @pytest.mark.parametrize("refusal", [GONE, error("400 Bad Request", "ModelArts.0104")])

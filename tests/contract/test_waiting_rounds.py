@@ -216,10 +216,10 @@ def test_a_look_adds_to_what_is_known() -> None:
     """What only the acceptance told stays; of what both told, the look is newer."""
     time = Simulated()
     given = task("n1", path="/b/out/", version_id="v", status="INIT")
-    with answering(lambda _: reply("200 OK", shown(path="/b/other/", extra=1))) as server:
+    with answering(lambda _: reply("200 OK", shown(task_id="n1", path="/b/other/", extra=1))) as server:
         *_, (_, (seen,)) = time.waits(client_of(server.url), [given], timeout=0.0)
     assert seen.task.answer == {
-        "task_id": "t1",
+        "task_id": "n1",
         "status": "RUNNING",
         "path": "/b/other/",
         "version_id": "v",

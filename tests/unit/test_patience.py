@@ -1,15 +1,22 @@
-"""How long a submission waits, by clocks that a test moves."""
+"""How long and how often a call is retried, by clocks that a test moves."""
 
 import random
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
 from modelarts_export.config import Settings
-from modelarts_export.errors import BusyError, ModelArtsExportError, TemporaryError, ThrottledError
+from modelarts_export.errors import (
+    BusyError,
+    CertificateError,
+    ModelArtsExportError,
+    TemporaryError,
+    ThrottledError,
+)
 from modelarts_export.patience import Patience
 from modelarts_export.replies import Reply, failure
+from modelarts_export.retry import RetryPolicy
 from modelarts_export.timing import Timing
 from modelarts_export.traffic import Traffic
 
@@ -28,6 +35,12 @@ class World:
         self.now += seconds
         self.naps.append(seconds)
 
+    def policy(self, *, timeout: float = 120.0, max_retries: int | None = None) -> RetryPolicy:
+        """Return how a call is retried in this world."""
+        return RetryPolicy(
+            timeout=timeout, max_retries=max_retries, timing=self.timing, tell=self.told.append
+        )
+
     @property
     def timing(self) -> Timing:
         """These clocks, and dice that are known."""
@@ -38,8 +51,8 @@ class World:
             chance=random.Random(7),  # noqa: S311 - dice, no secrets
         )
 
-    def patience(self, *, max_retries: int = 4, queue_timeout: float = 1800.0) -> Patience:
-        """Return the patience of a submission in this world."""
+    def patience(self, *, max_retries: int | None = None, queue_timeout: float = 1800.0) -> Patience:
+        """Return the retries of a submission in this world."""
         settings = Settings(max_retries=max_retries, queue_timeout=queue_timeout)
         return Patience(
             dataset_id="d", settings=settings, traffic=self.traffic, timing=self.timing, tell=self.told.append
@@ -67,7 +80,9 @@ def borne(patience: Patience, trouble: TemporaryError) -> int:
 def test_retries_are_counted(retries: int) -> None:
     """As many as were asked for, each after a pause by chance that may double, up to half a minute."""
     world = World()
-    assert borne(world.patience(max_retries=retries), error(TemporaryError)) == retries
+    settings = Settings(max_retries=retries, retry_timeout=3600.0)
+    patience = replace(world.patience(), settings=settings)
+    assert borne(patience, error(TemporaryError)) == retries
     assert all(0 <= nap <= min(2**turn, 30) for turn, nap in enumerate(world.naps))
     assert len(set(world.naps)) == retries
 
@@ -81,14 +96,75 @@ def test_retry_after_is_the_least() -> None:
 
 
 @pytest.mark.parametrize("kind", [TemporaryError, ThrottledError])
-def test_retry_after_of_five_minutes_in_all(kind: type[TemporaryError]) -> None:
-    """Longer ends it at once, and says when to come back."""
+def test_retry_after_beyond_the_time_left(kind: type[TemporaryError]) -> None:
+    """It ends the retries at once, and says when to come back."""
     world = World()
-    assert borne(world.patience(), error(kind, 301.0)) == 0
+    assert borne(world.patience(), error(kind, 121.0)) == 0
     assert world.naps == []
     trouble = error(kind, 100.0)
-    assert borne(world.patience(max_retries=9), trouble) == 3
+    assert borne(world.patience(), trouble) == 1
     assert trouble.hint.startswith("run it again after 1970-01-01")
+
+
+class _Attempts:
+    """A call that fails so often, at the times that are noted."""
+
+    def __init__(self, world: World, failures: int, trouble: TemporaryError | None = None) -> None:
+        self.times: list[float] = []
+        self._world, self._failures = world, failures
+        self._trouble = trouble or error(TemporaryError)
+
+    def __call__(self) -> str:
+        self.times.append(self._world.now)
+        if len(self.times) > self._failures:
+            return "reply"
+        raise self._trouble
+
+
+def test_the_last_pause_is_cut_to_the_time_left() -> None:
+    """One last try is made when the time is over, and no other; nothing but the time limits their number."""
+    world = World()
+    attempts = _Attempts(world, 999)
+    with pytest.raises(TemporaryError, match="trouble"):
+        world.policy().call(attempts)
+    assert attempts.times[-1] == attempts.times[0] + 120.0
+    assert len(attempts.times) > 5
+    assert len(world.naps) == len(attempts.times) - 1
+
+
+def test_an_outage_of_three_seconds() -> None:
+    """It ends nothing: the call is made again, and each pause is announced."""
+    world = World()
+    attempts = _Attempts(world, 3)
+    assert world.policy().call(attempts) == "reply"
+    assert [line.split(";")[0] for line in world.told] == ["trouble"] * 3
+
+
+def test_each_call_has_the_whole_time() -> None:
+    """One policy serves many calls, such as the pages of a list."""
+    world = World()
+    policy = world.policy(timeout=10.0)
+    for _ in range(3):
+        assert policy.call(_Attempts(world, 1, error(TemporaryError, 9.0))) == "reply"
+
+
+def test_no_time_is_no_retry() -> None:
+    """`--retry-timeout 0` makes one try."""
+    world = World()
+    attempts = _Attempts(world, 1)
+    with pytest.raises(TemporaryError):
+        world.policy(timeout=0.0).call(attempts)
+    assert (len(attempts.times), world.naps) == (1, [])
+
+
+@pytest.mark.parametrize("kind", [BusyError, CertificateError])
+def test_what_a_retry_does_not_help(kind: type[TemporaryError]) -> None:
+    """A dataset that is busy has a queue, and a certificate stays as it is."""
+    world = World()
+    attempts = _Attempts(world, 1, error(kind))
+    with pytest.raises(kind):
+        world.policy().call(attempts)
+    assert len(attempts.times) == 1
 
 
 def test_the_gateways_own_words() -> None:
@@ -142,7 +218,8 @@ def test_a_queue_of_no_time() -> None:
 def test_a_queue_does_not_use_up_retries() -> None:
     """A dataset that is busy is no outage."""
     world = World()
-    with (patience := world.patience(max_retries=1)).place:
+    with (patience := world.patience(max_retries=2)).place:
+        patience.bear(error(TemporaryError))
         for _ in range(9):
             patience.bear(error(BusyError))
         assert borne(patience, error(TemporaryError)) == 1
