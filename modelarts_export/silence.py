@@ -40,8 +40,24 @@ def no_reply(error: Exception, exchange: Exchange) -> ModelArtsExportError:
         return InvalidInputError(
             f"{host} is not the name of a host", hint="correct the endpoint or the region"
         )
+    if _is_bad_bundle(error):
+        return InvalidInputError(
+            "the file of certificate authorities cannot be used",
+            hint="correct the CA bundle: the one that was given, or that of REQUESTS_CA_BUNDLE",
+        )
     kind = CertificateError if _has_cause(error, ssl.SSLCertVerificationError) else TemporaryError
     return kind(f"no usable answer from {host}: {reason}", hint=_hint(error, changing=exchange.changing))
+
+
+def _is_bad_bundle(error: BaseException | None) -> bool:
+    """Tell whether a file of certificates is none, or is not there: then requests raises a bare OSError."""
+    while error is not None:
+        if type(error) is OSError and error.errno is None and "certificate" in str(error):
+            return True
+        if isinstance(error, ssl.SSLError) and error.library in {"X509", "PEM"}:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _is_cut(error: BaseException) -> bool:

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.cli.followed import OFTEN, listing, refusing, saying
+from tests.cli.followed import ACCEPTED, OFTEN, listing, refusing, saying
 from tests.cli.test_output import in_bash
 from tests.conftest import Answer, Run, Stub
 
@@ -21,6 +21,21 @@ def test_trouble_that_passes_is_borne(run: Run, stub: Stub, line: str, code: int
     assert "503" in outcome.err
     stub.first = [Answer(status=503)]
     assert (run(f"{line} -o id", **stub.variables).code, len(stub.heard)) == (code, 3)
+
+
+POLLS = [
+    ("wait abc t1 --max-outage 0", [], 8),
+    ("to-obs abc --path /b/d/", [ACCEPTED], 0),
+    ("to-obs abc --path /b/d/", [Answer(status=504)], 10),
+]
+
+
+@pytest.mark.parametrize(("line", "first", "code"), POLLS, ids=["wait", "status check", "reconcile"])
+def test_a_poll_makes_one_try(run: Run, stub: Stub, line: str, first: list[Answer], code: int) -> None:
+    """Polls have limits of their own: however often a call may be retried, they are not."""
+    stub.first, stub.status = [*first], 503
+    outcome = run(f"{line} --max-retries 9", **stub.variables)
+    assert (outcome.code, len(stub.heard)) == (code, len(first) + 1), outcome.err
 
 
 @pytest.mark.parametrize("line", ["status abc t1", "list abc"])

@@ -113,6 +113,18 @@ def test_no_first_token(run: Run, stub: Stub, fault: str) -> None:
     assert "Traceback" not in outcome.err
 
 
+@pytest.mark.parametrize("line", ["list abc", TO_OBS])
+def test_iam_that_is_down_for_a_moment(run: Run, stub: Stub, line: str) -> None:
+    """It is asked again, as often as --max-retries says, and each retry is told."""
+    stub.body = b'{"task_id": "t1", "total_count": 0, "export_tasks": []}'
+    with serving(in_turn(reply("503 Service Unavailable"), granted(TOKEN))) as iam:
+        outcome = run(f"{line} --max-retries 1", **with_password(iam.url, stub.url))
+        assert iam.connections == 2
+    assert outcome.code == 0, outcome.err
+    assert "503" in outcome.err
+    assert "trying again in 1 s" in outcome.err
+
+
 def test_no_connection(run: Run, stub: Stub) -> None:
     """Trouble with the network is temporary."""
     with socket.socket() as bound:

@@ -255,6 +255,19 @@ def test_certificates_that_are_not_there(run: Run, stub: Stub, file: str) -> Non
     assert f"--ca-bundle: '{file}'" in outcome.err
 
 
+def test_certificates_that_cannot_be_used(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A file that holds none, or the file of a variable that is not there, is not retried: exit 2."""
+    broken = tmp_path / "ca.pem"
+    broken.write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+    with serving(stall) as server:
+        url = server.url.replace("http:", "https:")
+        outcome = run(f"{TO_OBS} --ca-bundle {broken} --max-retries 9", **Stub(url=url).variables)
+    assert outcome.code == 2, outcome.err
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nonexistent/ca.pem")
+    outcome = run(f"{TO_OBS} --max-retries 9", **Stub(url="https://modelarts.invalid").variables)
+    assert (outcome.code, "REQUESTS_CA_BUNDLE" in outcome.err) == (2, True), outcome.err
+
+
 def test_interim_reply_is_no_reply(run: Run) -> None:
     """A 100 before the reply is passed over."""
     interim = b"HTTP/1.1 100 Continue\r\n\r\n"
