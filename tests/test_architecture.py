@@ -72,6 +72,7 @@ FLOORS = [
     ["sandbox.faults", "sandbox.service"],
     ["sandbox.access", "sandbox.state"],
     ["sandbox.contract", "sandbox.datasets", "sandbox.identity"],
+    ["sandbox.samples"],
     ["sandbox.exchange"],
     ["api_error_table", "field_types", "vocabulary", "task", "text", "errors", "signing", "timing"],
     ["__init__", "sandbox.__init__"],

@@ -18,7 +18,7 @@ from typer.core import TyperCommand
 
 from modelarts_export.cli.output import Output, Style
 from modelarts_export.cli.session import Shell
-from modelarts_export.config import PREFIX, declared, duration, variable
+from modelarts_export.config import PREFIX, Settings, declared, duration, variable
 from modelarts_export.credentials import FAMILIES
 from modelarts_export.errors import InvalidInputError, ModelArtsExportError
 
@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from modelarts_export.sandbox.faults import Faults
     from modelarts_export.sandbox.server import Sandbox
 
+# Settings of another cloud; those of time and output belong to COMMAND.
+_PLACES = ("region", "project_id", "endpoint", "iam_endpoint", "ca_bundle", "insecure")
+_VARIABLES_OF_SPECS = f"{PREFIX}VAR_"
 # Beside what credential sources read: a command in the sandbox must not meet the real cloud.
-_PATIENCE = ("retry_timeout", "max_retries", "reconcile_timeout", "queue_timeout")
 _FOREIGN = (*FAMILIES, PREFIX)
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "ftp_proxy")
 _LOOK_UP = 0.2  # seconds
@@ -164,9 +166,11 @@ def environment(box: "Sandbox", environ: Mapping[str, str], *, config_home: str)
 
 
 def _is_foreign(name: str) -> bool:
-    style = (setting.name for setting in declared(Style))
-    own = map(variable, (*style, *_PATIENCE))
-    return name not in own and (name.startswith(_FOREIGN) or name.lower() in _PROXIES)
+    settings = (each.name for kind in (Style, Settings) for each in declared(kind))
+    kept = {variable(each) for each in settings if each not in _PLACES}
+    if name in kept or name.startswith(_VARIABLES_OF_SPECS):
+        return False
+    return name.startswith(_FOREIGN) or name.lower() in _PROXIES
 
 
 def _own_directory() -> Path:

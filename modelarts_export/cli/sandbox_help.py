@@ -5,6 +5,7 @@ from textwrap import fill
 
 from modelarts_export.sandbox.datasets import BUILT_IN, MISSING_BUCKET
 from modelarts_export.sandbox.faults import KEYS, KINDS
+from modelarts_export.sandbox.samples import SUMMARY
 
 _WIDTH = 78
 
@@ -44,7 +45,7 @@ def _kinds() -> Iterator[tuple[str, str]]:
 def end_of_help() -> str:
     """Return the end of the help of `sandbox`."""
     datasets = [(name, behaviour.description) for name, behaviour in BUILT_IN.items()]
-    missing = f"A path in the bucket {MISSING_BUCKET} is refused with 400, ModelArts.4311."
+    missing = f"A path in the bucket {MISSING_BUCKET} is refused with 400, ModelArts.4311. {SUMMARY}"
     paragraphs = (
         _paragraph("Datasets, by ID:", datasets, missing),
         _paragraph("Kinds of a FAULT, which is KIND[:KEY=VALUE,...]:", _kinds(), _TURNS),

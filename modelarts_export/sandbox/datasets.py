@@ -1,9 +1,10 @@
 """The datasets of the sandbox: which it starts with, what each does when it is exported, how it is shown."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from modelarts_export.sandbox.exchange import JsonObject
+from modelarts_export.sandbox.samples import Sample, built_in_samples
 
 DATASET_ID = "sandbox-images"
 MISSING_BUCKET = "missing-bucket"
@@ -68,15 +69,20 @@ BUILT_IN: Mapping[str, Behaviour] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
-    """A dataset, every sample of it labelled; `created` is in epoch seconds."""
+    """A dataset; `created` is in epoch seconds."""
 
     dataset_id: str
     name: str
     data_path: str
     work_path: str
-    sample_count: int
+    samples: tuple[Sample, ...] = field(repr=False)
     created: float
     behaviour: Behaviour = Behaviour()
+
+    @property
+    def sample_count(self) -> int:
+        """How many samples there are."""
+        return len(self.samples)
 
     @property
     def exportable(self) -> bool:
@@ -94,7 +100,7 @@ class Dataset:
             "work_path": self.work_path,
             "work_path_type": 0,
             "total_sample_count": self.sample_count,
-            "annotated_sample_count": self.sample_count,
+            "annotated_sample_count": sum(bool(sample.labels) for sample in self.samples),
             "create_time": milliseconds(self.created),
             "update_time": milliseconds(self.created),
         }
@@ -108,7 +114,7 @@ def built_in(created: float) -> list[Dataset]:
             name=dataset_id,
             data_path=f"/sandbox-bucket/{dataset_id}/input/",
             work_path=f"/sandbox-bucket/{dataset_id}/work/",
-            sample_count=20,
+            samples=built_in_samples(f"/sandbox-bucket/{dataset_id}/input/", created, behaviour.dataset_type),
             created=created,
             behaviour=behaviour,
         )

@@ -4,13 +4,14 @@ import bisect
 import math
 import random
 import string
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from threading import Lock
 
 from modelarts_export.sandbox.contract import EXPORT_PARAMS
 from modelarts_export.sandbox.datasets import MISSING_BUCKET, Dataset, built_in, milliseconds
 from modelarts_export.sandbox.exchange import JsonObject, Refusal
+from modelarts_export.sandbox.samples import Sample, select
 
 DATASET_QUOTA = 100
 """Datasets of one account in one region (API.md, section 8)."""
@@ -85,6 +86,12 @@ class ExportTask:
         running = self._share(now) if self.end == "SUCCESSED" else min(self._share(now), _HALF)
         return int(self.sample_count * (max(running - _BEGIN, 0) / (1 - _BEGIN)))
 
+    def _progress(self, now: float) -> float:
+        """Return per cent; an export of no samples has done all of them when it succeeds."""
+        if not self.sample_count:
+            return 100.0 if self.status(now) == "SUCCESSED" else 0.0
+        return 100 * self.finished(now) / self.sample_count
+
     def shown(self, now: float) -> JsonObject:
         """Return the task as the API shows it at a time; counts are absent while nothing is exported yet."""
         status, finished = self.status(now), self.finished(now)
@@ -94,7 +101,7 @@ class ExportTask:
             "task_id": self.task_id,
             **self.asked,
             "status": status,
-            "progress": 100 * finished / self.sample_count,
+            "progress": self._progress(now),
             **(counts if finished or self.ended(now) else {}),
             **(_CAUSE if status == "FAILED" else {}),
             "create_time": milliseconds(self.created),
@@ -202,20 +209,19 @@ class Cloud:
         return dataset.behaviour.slowness * self._task_duration
 
     def _task(self, dataset: Dataset, body: JsonObject, *, created: float, duration: float) -> ExportTask:
-        samples = body.get("export_params", {}).get("samples")
-        count = len(samples) if samples else dataset.sample_count
+        samples = select(dataset.samples, body, created)
         return ExportTask(
             task_id=self._id(),
             dataset_id=dataset.dataset_id,
             asked=_asked(body),
-            sample_count=count,
+            sample_count=len(samples),
             created=created,
             duration=duration,
             end=dataset.behaviour.end,
-            new_dataset=self._new_dataset(body, count, created + duration),
+            new_dataset=self._new_dataset(body, samples, created + duration),
         )
 
-    def _new_dataset(self, body: JsonObject, count: int, created: float) -> Dataset | None:
+    def _new_dataset(self, body: JsonObject, samples: Iterable[Sample], created: float) -> Dataset | None:
         params = body.get("export_params", {})
         if params.get("export_dest") != "NEW_DATASET":
             return None
@@ -224,7 +230,7 @@ class Cloud:
             name=params["export_new_dataset_name"],
             data_path=body["path"],
             work_path=params["export_new_dataset_work_path"],
-            sample_count=count,
+            samples=tuple(replace(sample, directory=body["path"]) for sample in samples),
             created=created,
         )
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from modelarts_export.cli.output import Style
+from modelarts_export.config import Settings, declared
 from modelarts_export.sandbox.datasets import BUILT_IN
 from modelarts_export.sandbox.faults import CALLS, KEYS, KINDS
 from tests.conftest import DEAD_PROXY, IMPATIENT
@@ -57,7 +59,6 @@ FOREIGN = {
     "MODELARTS_EXPORT_CREDENTIALS": "metadata",
     "MODELARTS_EXPORT_CA_BUNDLE": "/nonexistent/ca.pem",
     "MODELARTS_EXPORT_INSECURE": "maybe",
-    "MODELARTS_EXPORT_READ_TIMEOUT": "never",
     "XDG_CONFIG_HOME": "/nonexistent",
     "HTTP_PROXY": DEAD_PROXY,
     "HTTPS_PROXY": DEAD_PROXY,
@@ -114,6 +115,22 @@ def test_nothing_foreign_reaches_the_command() -> None:
     assert seen["MODELARTS_EXPORT_ENDPOINT"].startswith("http://127.0.0.1:")
     assert seen["MODELARTS_EXPORT_IAM_ENDPOINT"] == seen["MODELARTS_EXPORT_ENDPOINT"]
     assert not Path(seen["XDG_CONFIG_HOME"]).exists()
+
+
+def test_settings_of_time_and_output_belong_to_the_command() -> None:
+    """All that there are, and the variables of specs."""
+    names = [each.name for kind in (Settings, Style) for each in declared(kind)]
+    wanted = {
+        "output",
+        "quiet",
+        "verbose",
+        "debug",
+        *(n for n in names if n.endswith(("timeout", "retries"))),
+    }
+    given = {f"MODELARTS_EXPORT_{name.upper()}": "7" for name in (*wanted, "var_bucket")}
+    assert len(given) >= 10
+    done = sandbox(sys.executable, "-c", "import json, os; print(json.dumps(dict(os.environ)))", **given)
+    assert given.items() <= json.loads(done.stdout).items()
 
 
 def test_a_program_of_its_own_directory_is_found() -> None:

@@ -142,7 +142,7 @@ def test_tasks_move_as_their_dataset_has_it(
 
 def test_a_failed_task_tells_why_and_when(world: World) -> None:
     """In the task itself, whose reply is a 200 (API.md, section 4)."""
-    _, task_id = world.create("sandbox-failing", {**TO_OBS, "export_params": {"samples": ["a"]}})
+    _, task_id = world.create("sandbox-failing", {**TO_OBS, "export_params": {"samples": ["sample-01"]}})
     world.age = 99
     task = world.task("sandbox-failing", task_id)
     assert (task["error_code"], task["error_msg"]) == (

@@ -214,7 +214,7 @@ def test_what_is_not_there_is_refused(world: World, method: str, target: str, st
         (b"[" * 100_000, 400, "ModelArts.4105"),
         (b'{"x": NaN}', 400, "ModelArts.4105"),
         (b"{}", 400, "ModelArts.4384"),
-        (b'{"path": "/bucket/"}', 400, "ModelArts.4205"),
+        (b'{"path": "/bucket"}', 400, "ModelArts.4358"),
     ],
 )
 def test_bad_bodies_are_refused_and_the_connection_is_kept(
