@@ -29,6 +29,10 @@ Observer = Callable[[Request, Reply], None]
 _PROJECT_ID = "5a4d0b0c5a4d0b0c5a4d0b0c5a4d0b0c"
 _CHUNK = 1 << 16  # bytes
 _LINGER = 1.0  # seconds
+CONNECTIONS = 64
+"""Connections that are served at once; further ones wait until one of these is closed."""
+_IDLE = 75.0  # seconds without a byte, after which a connection is closed
+_MOMENT = 0.05  # seconds
 
 
 class Sandbox:
@@ -48,12 +52,14 @@ class Sandbox:
         chance: random.Random | None = None,
         observe: Observer | None = None,
         faults: Faults | None = None,
+        idle_timeout: float = _IDLE,
     ) -> None:
         """Make fresh credentials and take a port, any free one for 0; raises OSError if it is taken.
 
-        `task_duration` is in seconds, `clock` gives epoch seconds, `chance` makes IDs.
-        `observe` is called once per exchange, in the thread that serves it, before the reply is held back
-        or written; a request that is refused unread comes without its body.
+        `task_duration` is in seconds, and so is `idle_timeout`, after which a silent connection is closed;
+        `clock` gives epoch seconds, `chance` makes IDs. `observe` is called once per exchange, in the thread
+        that serves it, before the reply is held back or written; a request that is refused unread comes
+        without its body.
         """
         alphanumeric = string.ascii_letters + string.digits
         self.access_key = _secret(string.ascii_uppercase + string.digits, 20)
@@ -86,7 +92,8 @@ class Sandbox:
             faults=faults,
         )
         self._observe = observe
-        self._server = _Server(port, self.gateway, observe)
+        self._idle_timeout = idle_timeout
+        self._server = _Server(port, self.gateway, observe, idle_timeout)
         self._port = self._server.server_address[1]
         self.url = f"http://127.0.0.1:{self._port}"
 
@@ -100,7 +107,7 @@ class Sandbox:
         Raises OSError when somebody else has taken the port in between.
         """
         if self._server.ended.is_set():
-            self._server = _Server(self._port, self.gateway, self._observe)
+            self._server = _Server(self._port, self.gateway, self._observe, self._idle_timeout)
         self._server.start()
         return self
 
@@ -119,8 +126,11 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128  # a batch opens many connections at once
 
-    def __init__(self, port: int, gateway: Gateway, observe: Observer | None) -> None:
+    def __init__(self, port: int, gateway: Gateway, observe: Observer | None, idle_timeout: float) -> None:
         self.gateway = gateway
+        self.idle_timeout = idle_timeout
+        self._slots = threading.BoundedSemaphore(CONNECTIONS)
+        self._ending = threading.Event()
         self.observe = observe
         self.ended = threading.Event()
         self.connections: set[socket.socket] = set()
@@ -132,9 +142,32 @@ class _Server(ThreadingHTTPServer):
         self._thread.start()
 
     def end(self) -> None:
+        self._ending.set()
         self.shutdown()
         self._thread.join()
         self.server_close()
+
+    def process_request(
+        self, request: socket.socket | tuple[bytes, socket.socket], client_address: object
+    ) -> None:
+        """Serve a connection in a thread once there is a slot for it; others queue in the kernel."""
+        while not self._slots.acquire(timeout=_MOMENT):
+            if self._ending.is_set():
+                self.shutdown_request(request)
+                return
+        try:
+            super().process_request(request, client_address)
+        except BaseException:
+            self._slots.release()
+            raise
+
+    def process_request_thread(
+        self, request: socket.socket | tuple[bytes, socket.socket], client_address: object
+    ) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._slots.release()
 
     def server_bind(self) -> None:
         # Not HTTPServer's, which asks the name service for the name of the address.
@@ -174,6 +207,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def setup(self) -> None:
         super().setup()
+        self.connection.settimeout(self.server.idle_timeout)
         self.server.connections.add(self.connection)
         if self.server.ended.is_set():  # while the thread of this connection was being started
             _hang_up(self.connection)

@@ -1,5 +1,6 @@
 """The sandbox's sockets: connections kept, cut, refused and abused, and nothing on stderr."""
 
+import contextlib
 import http.client
 import json
 import socket
@@ -13,7 +14,7 @@ from typing import NoReturn
 import pytest
 
 from modelarts_export.sandbox.exchange import Reply, Request
-from modelarts_export.sandbox.server import Sandbox
+from modelarts_export.sandbox.server import CONNECTIONS, Sandbox
 from modelarts_export.sandbox.service import BODY_LIMIT, Service
 
 BODY = b'{"path": "/test-obs/out/"}'
@@ -231,6 +232,39 @@ def test_kept_connections_end_with_the_block() -> None:
     assert isinstance(kept, socket.socket)
     assert kept.recv(1) == b""
     wire.connection.close()
+
+
+@pytest.mark.parametrize("sent", [b"", b"POST /v2/", b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n{"])
+def test_silent_connection_is_closed(sent: bytes, capfd: pytest.CaptureFixture[str]) -> None:
+    """Before, within and after the head of a request."""
+    with Sandbox(idle_timeout=0.2) as sandbox, Wire(sandbox=sandbox).open() as connection:
+        connection.sendall(sent)
+        assert connection.recv(1) == b""
+    assert capfd.readouterr().err == ""
+
+
+def test_connections_beyond_the_limit_wait(wire: Wire) -> None:
+    """One more than the limit is served as soon as another is closed."""
+    crowd = [Wire(sandbox=wire.sandbox) for _ in range(CONNECTIONS)]
+    for each in crowd:
+        each.count()
+    with wire.open() as late:
+        late.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        late.settimeout(0.3)
+        with pytest.raises(TimeoutError):
+            late.recv(1)
+        crowd[0].connection.close()
+        late.settimeout(10)
+        assert late.recv(12) == b"HTTP/1.1 404"
+    for each in crowd[1:]:
+        each.connection.close()
+
+
+def test_sandbox_ends_while_a_connection_waits() -> None:
+    sandbox = Sandbox()
+    with sandbox, contextlib.ExitStack() as kept:
+        for _ in range(CONNECTIONS + 1):
+            kept.enter_context(Wire(sandbox=sandbox).open())
 
 
 def test_a_taken_port_is_an_error() -> None:
