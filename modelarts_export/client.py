@@ -88,8 +88,11 @@ class Client:
         export_type: int | None = None,
         timeout: float | None = None,
         retry: RetryPolicy = ONE_TRY,
+        past_total: bool = False,
     ) -> Iterator[TaskPage]:
         """Yield the dataset's export tasks page by page, each task once, in the server's order.
+
+        With `past_total` a full page is followed by the next one, whatever total the server tells.
 
         `timeout` bounds the whole list, in seconds, however many pages it has; `retry` is for each of them.
         Raises what Transport.get raises, and TemporaryError when the list is not complete in time; the pages
@@ -97,7 +100,8 @@ class Client:
         """
         query = {} if export_type is None else {"export_type": export_type}
         path = tasks_path(self._project_id, dataset_id)
-        for page in self._pages(path, "export_tasks", query, timeout=timeout, retry=retry):
+        listed = self._pages(path, "export_tasks", query, timeout=timeout, retry=retry, past_total=past_total)
+        for page in listed:
             tasks = tuple(self._task(dataset_id, str(entry["task_id"]), entry) for entry in page.entries)
             yield TaskPage(tasks=tasks, date=page.date)
 
@@ -112,7 +116,7 @@ class Client:
         newest = max(named, key=_created, default=None)
         return None if newest is None else str(newest["dataset_id"])
 
-    def _pages(
+    def _pages(  # noqa: PLR0913 - each says what is listed, or how far
         self,
         path: str,
         name: str,
@@ -120,6 +124,7 @@ class Client:
         *,
         timeout: float | None,
         retry: RetryPolicy,
+        past_total: bool = False,
     ) -> Iterator[Page]:
         clock = self._transport.clock
         deadline = None if timeout is None else clock() + timeout
@@ -131,7 +136,7 @@ class Client:
             asked = urlencode({**query, "limit": LIMIT, "offset": offset})
             return page_of(self._transport.get(f"{path}?{asked}", timeout=left), name)
 
-        return pages(lambda offset: retry.call(lambda: fetch(offset)), _KEYS[name])
+        return pages(lambda offset: retry.call(lambda: fetch(offset)), _KEYS[name], past_total=past_total)
 
     def _task(self, dataset_id: str, task_id: str, answer: Mapping[str, Any]) -> ExportTask:
         return ExportTask(task_id=task_id, dataset_id=dataset_id, project_id=self._project_id, answer=answer)

@@ -15,6 +15,7 @@ PREFIX = "MODELARTS_EXPORT_"
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _LONGEST = 366 * 86400.0  # seconds; no socket can wait for much longer
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smhd]?)")
+_ON_LOST_REPLY = ["resend", "stop"]
 _MOST_DIGITS = 9
 _REGION = re.compile(r"[a-z0-9-]{1,64}")
 _HOSTS = {"eu-de": "eu-de.otc.t-systems.com"}  # .github/API.md, section 7; others follow the rule
@@ -110,6 +111,12 @@ def truth(text: str) -> bool:
     return words[text.lower()]
 
 
+def _on_lost_reply(text: str) -> str:
+    if text.lower() not in _ON_LOST_REPLY:
+        raise ValueError(f"{text!r} is not valid (choose from {', '.join(_ON_LOST_REPLY)})")
+    return text.lower()
+
+
 def setting(
     read: Callable[[str], object],
     help_text: str,
@@ -152,6 +159,14 @@ class Settings:
         "How long to look for the task of a lost reply: 60s unless given",
         "DURATION",
         default=60.0,
+        submits=True,
+    )
+    on_lost_reply: str = setting(
+        _on_lost_reply,
+        "What to do when the reply is lost and no task is listed: resend unless given, or stop",
+        "VALUE",
+        default="resend",
+        words=_ON_LOST_REPLY,
         submits=True,
     )
     queue_timeout: float = setting(

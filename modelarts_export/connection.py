@@ -3,7 +3,7 @@
 import re
 import time
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse, parse_headers
@@ -115,33 +115,40 @@ class _TimedReader(RawIOBase):
         super().close()
 
 
-def content(response: Response) -> bytes:
-    """Return the body of a streamed reply.
+def content(response: Response, received: bytearray) -> bytes:
+    """Return the body of a streamed reply; `received` keeps what comes of it, also when not all does.
 
     Raises HTTPError, OSError or what requests raises when it does not come as a whole, when it is larger than
     LARGEST or has more than MOST_VALUES, and when it is packed in a way that cannot be undone.
     """
-    body = bytearray()
-    return _read_into(body, response)
+    return _read_into(received, response)
 
 
-def content_of_refusal(response: Response) -> bytes:
+def content_of_refusal(response: Response, received: bytearray) -> bytes:
     """Return as much of a streamed body as can be read: the status line has said what counts."""
-    body = bytearray()
     try:
-        return _read_into(body, response)
+        return _read_into(received, response)
     except (HTTPError, OSError):
-        return b"" if _encoding(response) else bytes(body[:_MOST_OF_A_REFUSAL])
+        return b"" if _encoding(response) else bytes(received[:_MOST_OF_A_REFUSAL])
 
 
 def _read_into(body: bytearray, response: Response) -> bytes:
-    for chunk in response.raw.stream(_CHUNK, decode_content=False):
-        body += chunk
+    for piece in _pieces(response.raw):
+        body += piece
         _check_size(body)
     encoding = _encoding(response)
     whole = _unpacked(bytes(body), encoding) if body and encoding else bytes(body)
     _check_values(whole)
     return whole
+
+
+def _pieces(raw: Any) -> Iterator[bytes]:  # noqa: ANN401 - urllib3's response, which requests gives no type
+    """Yield a body as it arrives; stream() keeps a piece back until it is full, and drops it on an error."""
+    if raw.chunked:
+        yield from raw.stream(_CHUNK, decode_content=False)
+        return
+    while piece := raw.read1(_CHUNK, decode_content=False):
+        yield piece
 
 
 def _encoding(response: Response) -> str:

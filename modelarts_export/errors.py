@@ -166,11 +166,36 @@ class DifferentEndsError(ModelArtsExportError):
 
 
 class UnknownOutcomeError(ModelArtsExportError):
-    """The request left, and whether it was accepted cannot be told."""
+    """The request left, and whether it was accepted cannot be told.
+
+    `given_up` tells that the server is done with it, as after a reset: a task that is not listed soon will
+    never be. `task_ids` are the IDs that a broken reply named, `path` is where the export writes, and `since`
+    is the time, in epoch seconds, at or after which its task was created.
+    """
 
     exit_code = 10
-    given_up: bool = False
-    """Whether the server is done with it, as after a reset: a task that is not listed soon will never be."""
+
+    def __init__(  # noqa: PLR0913 - each is a fact of its own
+        self,
+        message: str,
+        *,
+        given_up: bool = False,
+        task_ids: Sequence[str] = (),
+        path: str | None = None,
+        since: float | None = None,
+        hint: str = "",
+        error_code: str | None = None,
+        http_status: int | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        """Keep what is known of the request, beside what the API said."""
+        super().__init__(
+            message, hint=hint, error_code=error_code, http_status=http_status, request_id=request_id
+        )
+        self.given_up = given_up
+        self.task_ids = tuple(task_ids)
+        self.path = path
+        self.since = since
 
 
 class ClosedOutputError(ModelArtsExportError):

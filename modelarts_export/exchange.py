@@ -43,6 +43,8 @@ class Body:
 class Exchange:
     """A call, and what has become of it so far; `content` is None until the reply was read as a whole.
 
+    `received` has what was read of its body, also when the rest never came.
+
     It is `changing` when something may be another way afterwards, and `secret` when its bodies are; a copy
     made by `replace` was not sent yet.
     """
@@ -57,6 +59,7 @@ class Exchange:
     request: requests.PreparedRequest | None = field(default=None, init=False)
     response: requests.Response | None = field(default=None, init=False)
     content: bytes | None = field(default=None, init=False)
+    received: bytearray = field(default_factory=bytearray, init=False)
 
     def __post_init__(self) -> None:
         """Make a body of which nothing was taken yet."""

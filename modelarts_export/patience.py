@@ -50,6 +50,10 @@ class Patience:
                 self.traffic.close_for(pause, self.timing)
             self._stay_away(error, pause)
 
+    def extend(self, seconds: float) -> None:
+        """Do not count a time in which the list was polled."""
+        self._retries.extend(seconds)
+
     def _stand_in_queue(self, error: BusyError) -> None:
         if self._joined is None:
             self._joined = self.timing.clock()

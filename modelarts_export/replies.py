@@ -37,6 +37,10 @@ _DEEPEST = 32  # levels of JSON; the API's own answers have four
 _CUT = "..."
 _SECONDS = re.compile(r"[0-9]+")
 _LONGEST_PAUSE = 366 * 86400.0  # seconds; a Retry-After in the year 9999 means no more
+# The ID of a task in a body that need not be whole, its closing quote included, and in a URL.
+_NAMED = re.compile(rb'"task_id"\s*:\s*"([A-Za-z0-9_][A-Za-z0-9_.-]{0,63})"')
+_LOCATED = re.compile(r"/export-tasks/([A-Za-z0-9_][A-Za-z0-9_.-]{0,63})/?$")
+_MOST_NAMED = 2
 _PAIRS = (("error_code", "error_msg"), ("errorCode", "errorMsg"), ("code", "message"))
 # Unlike a 408 or a 504, these say that nobody is at it any more.
 _GIVEN_UP = (500, 502, 503)
@@ -143,8 +147,16 @@ def failure(reply: Reply) -> ModelArtsExportError:
     asked = reply.retry_after if reply.retry_after is not None else _window(words)
     error.retry_after = max(row.pause, asked or 0.0) if row.pause else asked
     if isinstance(error, UnknownOutcomeError):
-        error.given_up = reply.status in _GIVEN_UP
+        error.task_ids = task_ids_in(reply.headers, reply.content)
+        error.given_up = reply.status in _GIVEN_UP and not error.task_ids
     return error
+
+
+def task_ids_in(headers: Mapping[str, str], content: bytes) -> tuple[str, ...]:
+    """Return the task IDs that a reply names which is broken otherwise: in its body, or in its Location."""
+    named = [match[1].decode() for match in _NAMED.finditer(content[:_MOST_READ])]
+    located = _LOCATED.search(headers.get("Location", ""))
+    return tuple(dict.fromkeys([*([located[1]] if located else []), *named]))[:_MOST_NAMED]
 
 
 def _window(words: str) -> float | None:

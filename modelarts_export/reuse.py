@@ -78,7 +78,7 @@ def choose(
 ) -> Choice:
     """Return what the dataset's tasks mean for a request: first reuse, then skipping, then the path.
 
-    `now` is the server's time in epoch seconds, where it is known.
+    `now` is the server's time in epoch seconds, where it is known and can be relied on.
     """
     reused = _reused(tasks, body, reuse, now) if reuse.reuses else Choice(task=None)
     if reused.task:
@@ -98,7 +98,9 @@ def _reused(tasks: Sequence[ExportTask], body: Mapping[str, Any], reuse: Reuse, 
         if reason
     ]
     if reuse.reuse_within is not None and now is None:
-        notes.append("no succeeded task is reused: the server's time is not known, nor the age of its tasks")
+        notes.append(
+            "no succeeded task is reused: the server's time, and so the age of its tasks, is not known"
+        )
     reusable = [task for task in fitting if not why[task.task_id]]
     if not reusable:
         return Choice(task=None, notes=tuple(notes))

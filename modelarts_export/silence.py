@@ -15,7 +15,7 @@ from modelarts_export.errors import (
     UnknownOutcomeError,
 )
 from modelarts_export.exchange import Exchange
-from modelarts_export.replies import LOOK_FIRST
+from modelarts_export.replies import LOOK_FIRST, task_ids_in
 from modelarts_export.text import truncate
 
 _REFUSED_TUNNEL = re.compile(r"Tunnel connection failed: ([0-9]{3})\b")
@@ -25,11 +25,12 @@ def no_reply(error: Exception, exchange: Exchange) -> ModelArtsExportError:
     """Return what it means that an exchange ended with this: whether anything can have come of it."""
     reason = _reason(error)
     if exchange.arrived:
-        unknown = UnknownOutcomeError(
-            f"the request was sent, but no usable reply came: {reason}", hint=LOOK_FIRST
+        return UnknownOutcomeError(
+            f"the request was sent, but no usable reply came: {reason}",
+            hint=LOOK_FIRST,
+            given_up=exchange.response is None and _is_cut(error),
+            task_ids=_named_in(exchange),
         )
-        unknown.given_up = exchange.response is None and _is_cut(error)
-        return unknown
     host = urlsplit(exchange.url).netloc
     if isinstance(error, requests.exceptions.InvalidProxyURL):
         return InvalidInputError(
@@ -70,6 +71,14 @@ def _has_cause(error: BaseException | None, *kinds: type[BaseException]) -> bool
     return error is not None and (
         isinstance(error, kinds) or _has_cause(error.__cause__ or error.__context__, *kinds)
     )
+
+
+def _named_in(exchange: Exchange) -> tuple[str, ...]:
+    """Return the task IDs that a success has named before it broke."""
+    response = exchange.response
+    if response is None or not response.ok:
+        return ()
+    return task_ids_in(response.headers, bytes(exchange.received))
 
 
 def _reason(error: BaseException) -> str:

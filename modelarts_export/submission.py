@@ -1,23 +1,25 @@
 """Create an export task exactly once, as far as the server's list of tasks can show that.
 
-           ┌──────── not accepted, and some patience is left ────────┐
+           ┌─────────── not accepted, and retries are left ──────────┐
            ▼                                                         │
     ──► SENDING ──┬── an ID ─────────────────────────────► ACCEPTED  │
            ▲      ├── not accepted ──────────────────────────────────┴─► error 5
            │      ├── refused ───────────────────────────► error 2, 3, 4 or 6
-           │      └── nobody knows ──┐
+           │      └── unknown ───────┐
            │                         ▼
-           │      ┌────────────── LOOKING, for as long as --reconcile-timeout
+           │      ┌────────────── RECONCILING, for as long as reconcile_timeout
            │      ├── a task ────────────────────────────► ACCEPTED
            └──────┼── none, and the server has given up: once more, and once only
-                  └── none, or the looks failed ─────────► error 10
+                  └── none, or the polls failed ─────────► error 10
 
-After the first send of which nobody knows the end, error 5 and a refusal lead to LOOKING as well: a busy
-dataset or a name that is taken may be that send's own doing. Then no end is left but ACCEPTED and 10.
+After the first send whose outcome is unknown, error 5 and a refusal lead to RECONCILING as well: a busy
+dataset or a name that is taken may be that send's own doing. Then no end is left but ACCEPTED and 10, and the
+list is polled before each further send.
 """
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from math import ceil
 from typing import Protocol
 
 from modelarts_export.client import Client
@@ -30,8 +32,7 @@ from modelarts_export.errors import (
     UnknownOutcomeError,
 )
 from modelarts_export.patience import Patience
-from modelarts_export.reconciliation import Ledger, Moment, search
-from modelarts_export.replies import LOOK_FIRST
+from modelarts_export.reconciliation import SLACK, Ledger, Moment, Search, search, usable_date
 from modelarts_export.request import ExportRequest
 from modelarts_export.reuse import FAIL, Reuse, choose
 from modelarts_export.task import ExportTask
@@ -39,6 +40,8 @@ from modelarts_export.timing import TIMING, Timing
 from modelarts_export.traffic import Traffic
 
 _GLANCE = 5.0  # seconds: the task exists, and its state is a courtesy
+_LONGEST_CHECK = 30.0  # seconds that a check for a duplicate may take
+_FRESH = 1.0  # seconds; what a poll of the list has shown holds for so long
 
 
 class Listener(Protocol):
@@ -55,6 +58,9 @@ class Listener(Protocol):
 
     def skipped(self, task: ExportTask) -> None:
         """Report an unfinished task because of which nothing is submitted."""
+
+    def resent(self, task: ExportTask, error: ModelArtsExportError) -> None:
+        """Hear that the request was sent twice because of this error, so that a duplicate may exist."""
 
     def unseen(self, error: ModelArtsExportError) -> None:
         """Hear why the accepted task could not be looked at."""
@@ -108,7 +114,13 @@ class Submission:
         self._taken: set[str] = set()
         self._warned: set[str] = set()
         self._doubtful: Moment | None = None  # just before the first send of which nobody knows the end
+        self._reason: ModelArtsExportError | None = None  # why its end is unknown
+        self._named: tuple[str, ...] = ()  # the IDs of tasks that broken replies named
+        self._unknown_sends = 0
         self._sent_again = False
+        self._polled: float | None = None  # when the list was last known as a whole, by the clock
+        self._since: float | None = None
+        self._accepted_after: float | None = None  # seconds from the first send, when there were two
 
     @property
     def is_in_doubt(self) -> bool:
@@ -136,7 +148,8 @@ class Submission:
         pages = list(self._client.task_pages(self.dataset_id, timeout=self._settings.read_timeout))
         tasks = [task for page in pages for task in page.tasks]
         self._ledger = replace(self._ledger, known=frozenset(task.task_id for task in tasks))
-        choice = choose(tasks, self._ledger.body, self._reuse, now=pages[0].date)
+        now = usable_date(pages[0].date, self._timing)
+        choice = choose(tasks, self._ledger.body, self._reuse, now=now)
         self._warn_once(choice.notes)
         if choice.path_used and self._reuse.if_path_used == FAIL:
             raise PathUsedError(choice.path_used, hint="choose another path")
@@ -156,66 +169,123 @@ class Submission:
                 self._listener.warn(line)
 
     def _created(self) -> ExportTask:
-        while True:
-            try:
-                task = self._persistently()
-            except ModelArtsExportError as error:
-                if self._doubtful is None:
-                    raise
-                found = self._reconciled(error, self._doubtful)
-                if found:
-                    return found
-            else:
-                self._warn_of_twins(task)
-                return task
+        """Send until there is a task.
 
-    def _persistently(self) -> ExportTask:
-        """Reuse, skip or send, again while the trouble passes and nothing was accepted.
-
-        After each pause there may be a task to reuse, which another host has created meanwhile.
+        After each pause there may be one to reuse, which another host has created meanwhile, or our own one
+        of a send before.
         """
         while True:
             self._traffic.pass_gate(self._timing)
             self._halt.check()
+            if found := self._listed():
+                return found
             try:
-                return self._existing() or self._send()
-            except TemporaryError as error:
-                if self._doubtful and isinstance(error, BusyError):
-                    raise
+                task = self._existing() or self._send()
+            except ModelArtsExportError as error:
+                if found := self._recovered(error):
+                    return found
+            else:
+                self.check_for_duplicates()
+                return task
+
+    def _listed(self) -> ExportTask | None:
+        """Return our task of an earlier send, when the list shows it by now.
+
+        Raises UnknownOutcomeError when the list cannot be read.
+        """
+        sent, polled = self._doubtful, self._polled
+        if sent is None or (polled is not None and self._timing.clock() - polled <= _FRESH):
+            return None
+        result = self._search(sent, until_known=True)
+        if result.tasks:
+            return self._found(result.tasks)
+        if result.trouble:
+            raise self._unknown(
+                result.trouble, f"polling the list before another send failed: {result.trouble}"
+            )
+        return None
+
+    def _recovered(self, error: ModelArtsExportError) -> ExportTask | None:
+        """Return our task after a failure; None when the request may be sent, now.
+
+        Raises the error where nothing can be done about it.
+        """
+        if isinstance(error, TemporaryError) and not (self._doubtful and isinstance(error, BusyError)):
+            try:
                 self._patience.bear(error)
+            except TemporaryError:
+                if self._doubtful is None:
+                    raise
+            else:
+                return None
+        if self._doubtful is None:
+            raise error
+        return self._reconciled(error, self._doubtful)
 
     def _send(self) -> ExportTask:
         self._halt.check()
         now, self._is_under_way = Moment.now(self._timing), True
         try:
             self.task = self._client.create(self.dataset_id, self._request)
-        except UnknownOutcomeError:
-            self._doubtful = self._doubtful or now
+        except UnknownOutcomeError as error:
+            self._doubtful, self._reason = self._doubtful or now, self._reason or error
+            self._named = tuple(dict.fromkeys((*self._named, *error.task_ids)))
+            self._unknown_sends += 1
             raise
         except ModelArtsExportError:
             self._is_under_way = False
             raise
         self._taken.add(self.task.task_id)
         self._listener.accepted(self.task)
+        self._tell_of_resend(self.task, sends=self._unknown_sends + 1)
         return self.task
 
     def _reconciled(self, error: ModelArtsExportError, sent: Moment) -> ExportTask | None:
         """Return our task, found in the list; None when it is not there and may be sent once more."""
         self._halt.check()
-        patience = self._settings.reconcile_timeout
-        self._listener.talk(f"{error}; looking for a task of it, for up to {patience:g} s")
-        try:
-            found = search(self._ledger, sent, patience=patience)
-        except ModelArtsExportError as trouble:
-            raise self._unknown(trouble, f"{error}; looking for the task failed: {trouble}") from error
-        if found:
-            return self._found(found)
+        failed = self._timing.clock()
+        seconds = self._settings.reconcile_timeout
+        self._listener.talk(f"{error}; polling the list for its task, for up to {seconds:g}s")
+        result = self._search(sent)
+        if result.tasks:
+            return self._found(result.tasks)
+        if result.trouble:
+            raise self._unknown(
+                result.trouble, f"{error}; polling the list failed: {result.trouble}"
+            ) from error
         given_up = isinstance(error, UnknownOutcomeError) and error.given_up
-        if self._sent_again or not given_up:
+        if self._sent_again or not given_up or self._settings.on_lost_reply == "stop":
             raise self._unknown(error, f"{error}; no such task is listed, but it may be yet") from error
+        self._wait_as_asked(error, failed)
         self._sent_again = True
-        self._listener.talk("there is no such task; sending it once more")
+        self._listener.talk("no such task is listed; sending the request again")
         return None
+
+    def _search(self, sent: Moment, *, until_known: bool = False) -> Search:
+        begun = self._timing.clock()
+        result = search(
+            self._ledger,
+            sent,
+            patience=self._settings.reconcile_timeout,
+            task_ids=self._named,
+            until_known=until_known,
+        )
+        self._patience.extend(self._timing.clock() - begun)
+        self._since = self._since if result.since is None else result.since
+        self._polled = None if result.trouble else self._timing.clock()
+        return result
+
+    def _wait_as_asked(self, error: ModelArtsExportError, failed: float) -> None:
+        """Wait for as long as the server asked when the request failed; the polls have taken some of it.
+
+        Raises UnknownOutcomeError when that is too long.
+        """
+        left = (error.retry_after or 0.0) - (self._timing.clock() - failed)
+        if left > self._settings.retry_timeout:
+            raise self._unknown(error, f"{error}; the server asks to wait for {ceil(left)}s") from error
+        if left > 0:
+            self._listener.talk(f"waiting for {ceil(left)}s, as the server asks")
+            self._timing.sleep(left)
 
     def _found(self, found: tuple[ExportTask, ...]) -> ExportTask:
         self.task = found[0]
@@ -224,25 +294,48 @@ class Submission:
         if len(found) > 1:
             ids = ", ".join(task.task_id for task in found)
             self._listener.alarm(f"{len(found)} tasks may be the one that was sent, nearest first: {ids}")
+        self._tell_of_resend(self.task, sends=self._unknown_sends)
         return self.task
 
-    def _warn_of_twins(self, task: ExportTask) -> None:
-        """Look for another task of ours, when one of two sends had no reply."""
-        if self._doubtful is None or self._halt.called:
+    def _tell_of_resend(self, task: ExportTask, *, sends: int) -> None:
+        """Say that the request was sent twice, when both sends may have been accepted."""
+        if sends > 1 and self._doubtful and self._reason:
+            self._accepted_after = self._doubtful.ago(self._timing)
+            self._listener.resent(task, self._reason)
+
+    def check_for_duplicates(self) -> None:
+        """Poll the list once for a duplicate of the task, when the request was sent twice, and tell of each.
+
+        A duplicate may be listed late, so that a second check is worth its call when the task has ended.
+        After halt nothing is checked.
+        """
+        if self.task is None or self._doubtful is None or self._accepted_after is None or self._halt.called:
             return
         try:
-            found = self._ledger.twins(task, self._doubtful)
+            found = self._ledger.twins(
+                self.task,
+                self._doubtful,
+                before=self._accepted_after,
+                timeout=min(self._settings.reconcile_timeout or _GLANCE, _LONGEST_CHECK),
+            )
         except ModelArtsExportError as error:
-            self._listener.warn(f"whether it was accepted twice could not be found out: {error}")
+            self._listener.warn(f"the check for a duplicate task failed: {error}")
             return
-        for twin in found:
-            self._taken.add(twin.task_id)
-            self._listener.alarm(f"export tasks {task.task_id} and {twin.task_id} are the same export")
+        for each in found:
+            self._taken.add(each.task_id)
+            self._listener.alarm(f"export task {each.task_id} is a duplicate of {self.task.task_id}")
 
     def _unknown(self, error: ModelArtsExportError, words: str) -> UnknownOutcomeError:
+        if self._named:
+            words = f"{words}; a broken reply named export task {', '.join(self._named)}"
+        if self._unknown_sends > 1 or self._sent_again:
+            words = f"{words}; the request was sent twice"
+        sent = self._doubtful
         return UnknownOutcomeError(
-            f"{words}; it was sent twice" if self._sent_again else words,
-            hint=LOOK_FIRST.replace("DATASET", self.dataset_id),
+            words,
+            task_ids=self._named,
+            path=self._request.path,
+            since=sent.wall - SLACK if sent and self._since is None else self._since,
             error_code=error.error_code,
             http_status=error.http_status,
             request_id=error.request_id,

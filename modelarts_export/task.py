@@ -24,6 +24,9 @@ SHOWN_FIRST = (
 # section 4).
 _CODE_AND_WORDS = re.compile(r"\s*((?:ModelArts|APIGW?|IAM)\.\d{4,8})(?:[\s:]+|$)(.*)", re.DOTALL)
 _ABSURD = 10**15  # no count of samples, and as milliseconds since 1970 beyond the calendar
+# Milliseconds since 1970 of 2010, before there was a ModelArts, and of 2100: what is told in seconds, 0 or
+# negative is no time of a task, rather than a time long ago.
+_EARLIEST, _LATEST = 1_262_304_000_000, 4_102_444_800_000
 # The documents have one word for success, and sibling calls of the API others (.github/API.md, section 1).
 _SUCCESSES = ("SUCCESSED", "SUCCEEDED", "SUCCESS", "COMPLETED")
 
@@ -144,7 +147,9 @@ def is_number(value: object) -> TypeGuard[int | float]:
 
 
 def _seconds(milliseconds: object) -> float | None:
-    return milliseconds / 1000 if is_number(milliseconds) else None
+    if is_number(milliseconds) and _EARLIEST <= milliseconds < _LATEST:
+        return milliseconds / 1000
+    return None
 
 
 def _count(value: object) -> int | None:

@@ -149,7 +149,7 @@ class Transport:
         with self._session.send(exchange.request, **options) as response:
             exchange.response = response
             read = content_of_refusal if is_refused_by(response.status_code) else content
-            exchange.content = read(response)
+            exchange.content = read(response, exchange.received)
         return Reply(
             url=exchange.url,
             status=response.status_code,

@@ -16,11 +16,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from modelarts_export.cli import main
 from modelarts_export.cli.sandbox import password, settings
 from modelarts_export.sandbox.exchange import Reply, Request
 from modelarts_export.sandbox.server import Sandbox
+
+# A run must not fail by chance and tries the same examples each time; the profile "explore" tries others.
+hypothesis_settings.register_profile("repeatable", derandomize=True, deadline=None)
+hypothesis_settings.register_profile("explore", max_examples=20_000, deadline=None, print_blob=True)
+hypothesis_settings.load_profile("repeatable")
 
 DEAD_PROXY = "http://127.0.0.1:9"
 IMPATIENT = {

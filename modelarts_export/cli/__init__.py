@@ -65,7 +65,8 @@ def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] = os
     """Run a command line and return its exit code; `arguments` are those of the process otherwise."""
     arguments = [_as_utf8(argument) for argument in sys.argv[1:]] if arguments is None else arguments
     output = _output(environ)
-    shell = Shell(output=output, environ=environ, now=datetime.now().astimezone())
+    now = datetime.now().astimezone()
+    shell = Shell(output=output, environ=environ, now=now, arguments=tuple(arguments))
     try:
         code = _command()(arguments, prog_name=NAME, standalone_mode=False, obj=shell)
     except typer.TyperException as error:  # parsing failed, so that no command has set the style

@@ -67,6 +67,7 @@ def _glance(order: Order, task: ExportTask, session: Session) -> ExportTask:
 def _follow(order: Order, task: ExportTask, wait: WaitSettings, session: Session) -> None:
     with session.resumable(order.dataset_id, [task.task_id], order.settings):
         seen = watch(session, [task], wait, order.settings)
+        session.check_for_duplicates()
         if isinstance(order.request, ToNewDataset):
             name = order.request.export_params.export_new_dataset_name
             seen = with_new_dataset(session, name, seen, order.settings)

@@ -12,7 +12,12 @@ from modelarts_export.cli.draft import Draft
 from modelarts_export.cli.output import Output
 from modelarts_export.cli.submitting import Alarm, submitted
 from modelarts_export.config import Settings, declared, flag, variable
-from modelarts_export.errors import InvalidInputError, PathUsedError, UnknownOutcomeError
+from modelarts_export.errors import (
+    InvalidInputError,
+    ModelArtsExportError,
+    PathUsedError,
+    UnknownOutcomeError,
+)
 from modelarts_export.field_types import identifier
 from modelarts_export.request import ExportRequest, tasks_path
 from modelarts_export.retry import RetryPolicy
@@ -30,16 +35,18 @@ if TYPE_CHECKING:
 # What a command has to be told again to reach the same project, and what one that goes on with a wait has.
 _CONNECTION = tuple(each.name for each in declared(Settings) if not each.metadata.get("submits"))
 _RESUMED = (*_CONNECTION, *(each.name for each in declared(WaitSettings)), "any")
+_LONGEST_COMMAND = 1000  # characters; a command with thousands of sample IDs is not printed again
 _DATASET_VARIABLE = variable("dataset_id")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Shell:
-    """What the process has: its output, its environment, and the one instant at which it was started."""
+    """What the process has: output, environment, arguments, and the one instant at which it was started."""
 
     output: Output
     environ: Mapping[str, str]
     now: datetime
+    arguments: Sequence[str] = ()
 
     def expand(self, assignments: Sequence[str]) -> Callable[[str], str]:
         """Return what fills in the `${...}` of specs; `assignments` are the texts of --var."""
@@ -88,6 +95,7 @@ class Session:
         self._shell = shell
         self._flags = flags
         self._access = Access(shell.output, shell.environ, flags)
+        self._submitted: Submission | None = None
 
     def close(self) -> None:
         """Hang up, when the command has ended."""
@@ -123,15 +131,22 @@ class Session:
             error.hint = f"{error.hint}, or let {flag('if_path_used')} warn"
             raise
         except UnknownOutcomeError as error:
-            error.hint = f"look before you submit it again: {self._listing(order)}"
+            error.hint = self._recipe(error, order, reuse)
             raise
 
     def _submission(self, order: Order, reuse: Reuse, alarm: Alarm) -> "Submission":
         from modelarts_export.submission import Desk, Submission  # noqa: PLC0415 - requests is loaded here
 
         client, timing = self.client(order.settings), replace(TIMING, sleep=alarm.sleep)
-        desk = Desk(client=client, settings=order.settings, listener=self.output, timing=timing)
-        return Submission(desk, order.dataset_id, order.request, reuse=reuse)
+        listener = _Told(self.output, self._listing(order))
+        desk = Desk(client=client, settings=order.settings, listener=listener, timing=timing)
+        self._submitted = Submission(desk, order.dataset_id, order.request, reuse=reuse)
+        return self._submitted
+
+    def check_for_duplicates(self) -> None:
+        """Tell of a duplicate of the task that was submitted, when the request was sent twice."""
+        if self._submitted:
+            self._submitted.check_for_duplicates()
 
     def _say_what_is_left(self, submission: "Submission | None", order: Order) -> None:
         if submission and submission.task:
@@ -146,7 +161,8 @@ class Session:
         """Return a task as one look shows it, if the look works."""
         from modelarts_export.submission import look_at  # noqa: PLC0415 - see _submission
 
-        return look_at(self.client(order.settings), task, self.output)
+        listener = _Told(self.output, self._listing(order))
+        return look_at(self.client(order.settings), task, listener)
 
     @contextmanager
     def resumable(self, dataset_id: str, task_ids: Sequence[str], settings: Settings) -> Iterator[None]:
@@ -164,6 +180,25 @@ class Session:
     def _listing(self, order: Order) -> str:
         """Return the command that lists the tasks among which that of an order may be."""
         return self._command(["list", order.dataset_id], order.settings, _CONNECTION)
+
+    def _recipe(self, error: UnknownOutcomeError, order: Order, reuse: Reuse) -> str:
+        """Return what to do when it is not known whether there is a task: where to look, and how to go on."""
+        since = ""
+        if error.since is not None:
+            since = f" created since {datetime.fromtimestamp(error.since).astimezone():%Y-%m-%d %H:%M:%S %Z}"
+        path = error.path or order.request.path
+        find = f"find out whether there is a task for {path}{since}: {self._listing(order)}"
+        return f"{find}; a safe way to run it again, which reuses such a task: {self._rerun(reuse)}"
+
+    def _rerun(self, reuse: Reuse) -> str:
+        """Return the command of this process with the flags that reuse a task which is there."""
+        added = [] if reuse.reuse_running else ["--reuse-running"]
+        added += [] if reuse.reuse_within is not None else ["--reuse-within", "1h"]
+        command, *words = self._shell.arguments or ("",)
+        line = shlex.join(["modelarts-export", command, *added, *words])
+        if not command or len(line) > _LONGEST_COMMAND:
+            return f"the same command with {' '.join(added)}" if added else "the same command"
+        return line
 
     def _command(self, words: Sequence[str], settings: Settings, names: Sequence[str]) -> str:
         """Return a command line with those of the flags of these names that were given."""
@@ -201,6 +236,23 @@ class Session:
             return identifier(usual)
         except ValueError as error:
             raise InvalidInputError(f"{_DATASET_VARIABLE}: {error}") from None
+
+
+class _Told:
+    """Shows what a submission tells, with the command that the library does not name."""
+
+    def __init__(self, output: Output, listing: str) -> None:
+        self.accepted, self.found = output.accepted, output.found
+        self.reused, self.skipped = output.reused, output.skipped
+        self.unseen, self.talk, self.warn, self.alarm = output.unseen, output.talk, output.warn, output.alarm
+        self._listing = listing
+
+    def resent(self, _task: ExportTask, error: ModelArtsExportError) -> None:
+        """Warn of a possible duplicate task, also when quiet."""
+        why = f"the outcome of the first send is unknown ({error})"
+        self.alarm(
+            f"the request was sent twice, because {why}; a duplicate may still appear: {self._listing}"
+        )
 
 
 def _option(name: str, value: object) -> list[str]:

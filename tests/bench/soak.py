@@ -155,6 +155,9 @@ class Hearing:
 
     found = reused = skipped = accepted
 
+    def resent(self, task: ExportTask, error: ModelArtsExportError) -> None:
+        """Keep nothing: the server's own count of tasks says more."""
+
     def unseen(self, error: ModelArtsExportError) -> None:
         """Nobody looks here."""
 

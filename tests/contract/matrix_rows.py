@@ -16,7 +16,7 @@ class Row:
     """A fault, with its ends: that without a lost reply, or those after one.
 
     After a lost reply the task, if there is one, is `listed` within the looks or it is not; and `undated` is
-    the end when the server tells no time, and nobody looked before.
+    the end when the server tells no time, or one that is far from ours, and no list was read before.
     """
 
     fault: str
@@ -75,20 +75,35 @@ NOT_ACCEPTED = {
 # looks at 0, 1, 3 and 4 s; three tries that are refused; a busy dataset is asked at 0, 5 and 15 s
 PATIENCE = Settings(reconcile_timeout=4.0, queue_timeout=15.0, max_retries=2)
 
-UNDATED = "no Date"
-LOOKED_BEFORE = "no Date, looked before"
+_FAST = Clocks(ahead=7200.0, keys=False)
+_SLOW = Clocks(ahead=-7200.0, keys=False)
+_NO_DATE = Clocks(faults=("no-date",), keys=False)
+_OTHER_CENTURY = Clocks(faults=("date:skew=-365d",), keys=False)
 CLOCKS = {
     "right": Clocks(keys=False),
     "14 minutes fast, with keys": Clocks(ahead=840.0),
     "14 minutes slow, with keys": Clocks(ahead=-840.0),
-    "2 hours fast, with a token": Clocks(ahead=7200.0, keys=False),
-    "2 hours slow, with a token": Clocks(ahead=-7200.0, keys=False),
+    "19 minutes fast, with a token": Clocks(ahead=1140.0, keys=False),
     "service 2 s ahead of the gateway": Clocks(faults=("clock:skew=2s",), keys=False),
     "service 2 s behind the gateway": Clocks(faults=("clock:skew=-2s",), keys=False),
-    UNDATED: Clocks(faults=("no-date",), keys=False),
-    LOOKED_BEFORE: Clocks(faults=("no-date",), keys=False),
     "suspended for 10 minutes": Clocks(suspended=600.0, keys=False),
+    "set back by 15 minutes": Clocks(set=-900.0, keys=False),
+}
+# nobody can tell how old a task is
+TIMELESS = {
+    "no Date": _NO_DATE,
+    "2 hours fast, with a token": _FAST,
+    "2 hours slow, with a token": _SLOW,
+    "a Date of last year": _OTHER_CENTURY,
     "set back by an hour": Clocks(set=-3600.0, keys=False),
+    "set forward by an hour": Clocks(set=3600.0, keys=False),
+}
+# but the list was read before the send
+READ_BEFORE = {
+    "no Date, list read before": _NO_DATE,
+    "2 hours fast, list read before": _FAST,
+    "2 hours slow, list read before": _SLOW,
+    "a Date of last year, list read before": _OTHER_CENTURY,
 }
 LONG = "30m"
 LAGS = ("0s", "3s", LONG)  # the last is longer than any look

@@ -14,11 +14,11 @@ from tests.contract.matrix_rows import (
     EMPTY,
     LAGS,
     LONG,
-    LOOKED_BEFORE,
     NOT_ACCEPTED,
     PATIENCE,
+    READ_BEFORE,
+    TIMELESS,
     TWINS,
-    UNDATED,
     Row,
 )
 from tests.contract.worlds import World, submit
@@ -27,7 +27,8 @@ ROWS = {
     **{f"{name}, accepted": row for name, row in ACCEPTED.items()},
     **{f"{name}, not accepted": row for name, row in NOT_ACCEPTED.items()},
 }
-CELLS = list(product(CLOCKS, LAGS, TWINS))
+ALL_CLOCKS = {**CLOCKS, **TIMELESS, **READ_BEFORE}
+CELLS = list(product(ALL_CLOCKS, LAGS, TWINS))
 
 
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
@@ -43,12 +44,12 @@ def test_a_fault(row: Row) -> None:
 
 def test_how_many_cells_there_are() -> None:
     """Nobody takes some away unseen."""
-    assert len(ROWS) * len(CELLS) == 31 * 66
+    assert len(ROWS) * len(CELLS) == 31 * 108
 
 
 def expected(row: Row, clocks: str, lag: str) -> str:
     """Return the end that the row has for a cell."""
-    if clocks == UNDATED:
+    if clocks in TIMELESS:
         return row.undated
     return row.unlisted if lag == LONG else row.listed
 
@@ -57,15 +58,19 @@ def ended(row: Row, clocks: str, lag: str, twins: tuple[float, ...]) -> str:
     """Return how a submission ended in a world like that, with whatever there is to remark."""
     faults = [row.fault] if row.fault not in ("", EMPTY) else []
     faults += [] if lag == "0s" else [f"lag:for={lag}"]
-    world = World(clocks=CLOCKS[clocks], faults=tuple(faults))
+    world = World(clocks=ALL_CLOCKS[clocks], faults=tuple(faults))
     if row.fault == EMPTY:
         world.in_front = losing_its_body
     for age in twins:
         world.plant(age=age)
-    reuse = Reuse(reuse_running=clocks == LOOKED_BEFORE)
+    reuse = Reuse(reuse_running=clocks in READ_BEFORE)
     end = submit(world, reuse=reuse, settings=PATIENCE)
     found = f"{end.code} {len(world.posts)} {len(world.ours)}"
-    return "; ".join((found, *remarks(world, end.task.task_id if end.task else None)))
+    task_id = end.task.task_id if end.task else None
+    told = [name for name, _ in world.heard.resends]
+    twice = [task_id] if task_id and len(world.posts) > 1 and row.listed != row.undated else []
+    resends = [] if told == twice else [f"told of a second send {told}, not {twice}"]
+    return "; ".join((found, *remarks(world, task_id), *resends))
 
 
 def remarks(world: World, task_id: str | None) -> Iterator[str]:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelarts_export.client import TaskPage
-from modelarts_export.errors import NotFoundError, TemporaryError
+from modelarts_export.errors import NotFoundError, RefusedError, TemporaryError
 from modelarts_export.paging import Page, pages
 from tests.contract.raw_server import reply
 from tests.contract.simulated import answering, client_of, error, listed, targets
@@ -31,10 +31,10 @@ def offset_of(target: str) -> int:
     return int(parse_qs(urlsplit(target).query)["offset"][0])
 
 
-def read(answer: Answer, **query: int) -> tuple[list[TaskPage], list[str]]:
+def read(answer: Answer, *, export_type: int | None = None) -> tuple[list[TaskPage], list[str]]:
     """Return the pages of a list whose pages these are, and what was asked for."""
     with answering(lambda target: answer(offset_of(target))) as server:
-        found = list(client_of(server.url).task_pages("abc", export_type=query.get("export_type")))
+        found = list(client_of(server.url).task_pages("abc", export_type=export_type))
         return found, targets(server)
 
 
@@ -115,6 +115,17 @@ def test_a_total_that_is_too_small_ends_the_list() -> None:
     """The total is believed; whoever misses a task asks for it by its ID."""
     found, asked = read(numbering(250, 150))
     assert (ids(found), len(asked)) == (names(200), 2)
+
+
+@pytest.mark.parametrize("server", [numbering, counting])
+@pytest.mark.parametrize(("number", "total"), [(100, 100), (250, 100), (250, 0), (250, 150), (201, 200)])
+def test_a_total_that_lags_ends_no_list_that_is_read_past_it(
+    server: Callable[[int, int], Answer], number: int, total: int
+) -> None:
+    """A full page is followed by the next one, where a task that is missed would be made again."""
+    with answering(lambda target: server(number, total)(offset_of(target))) as raw:
+        found = list(client_of(raw.url).task_pages("abc", past_total=True))
+    assert ids(found) == names(number)
 
 
 def test_the_same_page_again_and_again() -> None:
@@ -244,9 +255,26 @@ def test_pages_are_read_only_as_they_are_asked_for() -> None:
 
 
 def test_an_endless_list_is_cut() -> None:
-    """A server that makes up new entries for ever does not keep us for ever."""
-    read_pages = sum(1 for _ in pages(lambda offset: Page(entries=({"task_id": offset},)), "task_id"))
-    assert 1000 < read_pages <= 100_000
+    """A server that makes up new entries for ever does not keep us for ever, and is not believed."""
+    read_pages = count()
+    with pytest.raises(RefusedError, match="the list does not end: 100,000 entries"):  # noqa: PT012
+        for _ in pages(lambda offset: Page(entries=({"task_id": offset},)), "task_id"):
+            next(read_pages)
+    assert 1000 < next(read_pages) <= 100_000
+
+
+@pytest.mark.parametrize(("name", "size"), [("", 400_000), ("long" * 4_000_000, 1)])
+def test_an_endless_list_does_not_take_all_memory(name: str, size: int) -> None:
+    """Large pages end it sooner: what must be remembered of each entry is its ID."""
+    asked: list[int] = []
+
+    def fetch(offset: int) -> Page:
+        asked.append(offset)
+        return Page(entries=tuple({"task_id": f"{name}{offset}-{each}"} for each in range(size)))
+
+    with pytest.raises(RefusedError, match="the list does not end"):
+        list(map(bool, pages(fetch, "task_id")))
+    assert len(asked) <= 5
 
 
 def test_a_list_has_one_deadline_for_all_of_its_pages() -> None:

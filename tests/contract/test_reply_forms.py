@@ -53,7 +53,9 @@ def test_reply_that_cannot_be_unpacked(run: Run, encoding: str) -> None:
     with serving(replies("200 OK", body, f"Content-Encoding: {encoding}")) as server:
         outcome = run(TO_OBS, **server.variables)
         assert (outcome.code, outcome.out) == (10, "")
-        assert [request.split()[0] for request in server.heard] == [b"POST", b"GET"]
+        methods = [request.split()[0] for request in server.heard]
+        is_named = CREATED in body  # the task that an unknown encoding does not hide is asked for, too
+        assert methods == [b"POST", *[b"GET"] * (2 if is_named else 1)]
         assert said in outcome.err
         with pytest.raises(TemporaryError, match=said):
             transport(server.url).get("/x")

@@ -71,6 +71,7 @@ class Heard:
     found_ids: list[str] = field(default_factory=list)
     reused_ids: list[str] = field(default_factory=list)
     skipped_ids: list[str] = field(default_factory=list)
+    resends: list[tuple[str, str]] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -89,6 +90,10 @@ class Heard:
     def skipped(self, task: ExportTask) -> None:
         """Note a task because of which nothing is submitted."""
         self.skipped_ids.append(task.task_id)
+
+    def resent(self, task: ExportTask, error: ModelArtsExportError) -> None:
+        """Note a task that may have a duplicate, and why."""
+        self.resends.append((task.task_id, str(error)))
 
     def unseen(self, error: ModelArtsExportError) -> None:
         """Note why there was no look."""

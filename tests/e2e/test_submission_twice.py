@@ -40,7 +40,7 @@ def test_nor_is_its_twin() -> None:
     assert isinstance(second, ExportTask)
     assert len(world.tasks) == 3
     twin = next(iter(world.tasks - {first.task_id, second.task_id}))
-    assert world.warnings == [f"export tasks {first.task_id} and {twin} are the same export"]
+    assert world.warnings == [f"export task {twin} is a duplicate of {first.task_id}"]
 
 
 def test_nor_is_one_that_it_adopted() -> None:

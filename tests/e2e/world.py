@@ -35,6 +35,7 @@ from modelarts_export.timing import Timing
 from modelarts_export.transport import Transport
 
 REQUEST = ToObs(path="/bucket/out/")
+_FAR = 1200.0  # seconds; a Date that is off by more tells nothing
 _OLD = 60.0  # seconds; nobody takes a task of this age for a new one
 _PROJECT = "0123"
 _TOKEN = "any"
@@ -65,8 +66,8 @@ CALM = Meeting()
 class Call:
     """A call that was made: when, what it met, and what came of it.
 
-    `created` is the task that it made, and `shown` has the IDs that it brought; None when it brought no list
-    or none that tells the time.
+    `created` is the task that it made, and `shown` has the IDs that it brought; None when it brought no whole
+    list. `dated` tells whether it came with a time that is not far from that of this machine.
     """
 
     method: str
@@ -75,6 +76,7 @@ class Call:
     ended: float
     created: str | None
     shown: frozenset[str] | None
+    dated: bool
 
 
 class World(HTTPAdapter):
@@ -89,6 +91,7 @@ class World(HTTPAdapter):
         self.slept: list[tuple[float, float]] = []  # when, and for how long
         self.told: list[str] = []
         self.warnings: list[str] = []
+        self.resends: list[str] = []
         self.foreign: list[str] = []
         self._has_alike = False
         self.under_way: Submission | None = None
@@ -102,7 +105,8 @@ class World(HTTPAdapter):
 
     def desk(self, settings: Settings) -> Desk:
         """Return a desk in this world."""
-        transport = Transport("https://world", TokenAuth(Token(token=_TOKEN)), settings)
+        token = TokenAuth(Token(token=_TOKEN))
+        transport = Transport("https://world", token, settings, clock=lambda: self.mono)
         transport.mount(self)
         timing = Timing(
             clock=lambda: self.mono,
@@ -144,25 +148,31 @@ class World(HTTPAdapter):
         self.slept.append((self.mono, seconds))
         self.pass_time(seconds)
 
-    def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:  # noqa: ANN401 - as HTTPAdapter has it
-        """Let a call meet what is next for it."""
+    def send(self, request: requests.PreparedRequest, *_: Any, **named: Any) -> requests.Response:  # noqa: ANN401 - as HTTPAdapter has it
+        """Let a call meet what is next for it, for as long as it may take."""
         left = self._left[str(request.method)]
         met = left.pop(0) if left else CALM
-        is_look = request.method == "GET"
         self._happens_before(met)
         began, before = self.mono, self.tasks
         self.pass_time(met.takes / 2)
         reply = self._reply(request, met)
-        self.pass_time(met.takes / 2 + (reply.delay if reply else 0.0))
+        takes = met.takes + (reply.delay if reply else 0.0)
+        longest: float = named["timeout"].read_timeout
+        is_late = takes > longest
+        self.pass_time(min(takes, longest) - met.takes / 2)
+        is_list = request.method == "GET" and reply is not None and not is_late
         call = Call(
             method=str(request.method),
             met=met,
             began=began,
             ended=self.mono,
             created=next(iter(self.tasks - before), None),
-            shown=_shown(reply) if is_look and reply else None,
+            shown=_shown(reply) if is_list and reply else None,
+            dated=bool(reply and "Date" in reply.headers) and abs(self.server - self.wall) < _FAR,
         )
         self.calls.append(call)
+        if is_late:
+            raise requests.ReadTimeout from TimeoutError("timed out")
         return self._delivered(request, reply)
 
     def _happens_before(self, met: Meeting) -> None:
@@ -211,6 +221,10 @@ class World(HTTPAdapter):
 
     found = reused = skipped = accepted
 
+    def resent(self, task: ExportTask, _error: ModelArtsExportError) -> None:
+        """Keep the ID of a task that may have a duplicate."""
+        self.resends.append(task.task_id)
+
     def unseen(self, error: ModelArtsExportError) -> None:
         """Nobody looks here."""
 
@@ -225,7 +239,7 @@ class World(HTTPAdapter):
 
 
 def _shown(reply: Reply) -> frozenset[str] | None:
-    """Return the IDs in a list that arrives as a whole, with the time."""
-    if reply.status != 200 or reply.fate is not Fate.DELIVERED or "Date" not in reply.headers:
+    """Return the IDs in a list that arrives as a whole."""
+    if reply.status != 200 or reply.fate is not Fate.DELIVERED:
         return None
     return frozenset(task["task_id"] for task in json.loads(reply.body)["export_tasks"])

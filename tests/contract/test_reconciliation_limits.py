@@ -1,0 +1,84 @@
+"""Polls of a list that is endless, slow or strange: each is bounded, and what was not read is unknown."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from modelarts_export.config import Settings
+from modelarts_export.request import ToObs
+from modelarts_export.reuse import Reuse
+from modelarts_export.sandbox.exchange import Reply, Request
+from tests.contract.layers import changing_lists, saying
+from tests.contract.worlds import Layer, World, submit
+
+LOST, LOST_UNREAD = "drop:count=1", "drop:count=1,accepted=no"
+OTHER = ToObs(path="/test-obs/other/")
+
+
+def endless(world: World, seconds: float) -> Layer:
+    """Return a layer whose lists have a full page of other tasks after each page, in so many seconds."""
+    made = 0
+
+    def layer(request: Request, answer: Callable[[], Reply]) -> Reply:
+        nonlocal made
+        reply = answer()
+        if request.method != "GET" or "export-tasks?" not in request.target:
+            return reply
+        world.let_pass(seconds)
+        made += 1
+        entries = [{"task_id": f"t{made}-{each}", "path": "/b/x/"} for each in range(100)]
+        return saying(reply, {"total_count": 10**9, "export_tasks": entries})
+
+    return layer
+
+
+@pytest.mark.parametrize("seconds", [0.0, 4.0])
+@pytest.mark.parametrize("limit", [1.0, 2.0, 60.0])
+def test_an_endless_list(seconds: float, limit: float) -> None:
+    """It takes as long as it may, and not a poll longer; whether the task is there is unknown."""
+    world = World(faults=(LOST,))
+    world.in_front = endless(world, seconds)
+    end = submit(world, settings=Settings(reconcile_timeout=limit))
+    assert (end.code, len(world.posts)) == (10, 1)
+    assert "polling the list failed" in str(end.error)
+    assert world.now - world.posts[0] <= limit + seconds + 1
+
+
+def test_a_slow_list_of_a_thousand_tasks() -> None:
+    """Four seconds a page, and ten pages: two seconds are not enough, and a minute is."""
+    for limit, code in ((2.0, 10), (60.0, 10), (90.0, 0)):
+        world = World(faults=(LOST, "late:on=list,for=4s"))
+        for _ in range(1000):
+            world.plant(age=-1.0, request=OTHER)  # newer than ours, which comes last
+        end = submit(world, settings=Settings(reconcile_timeout=limit))
+        assert end.code in (code, 10)
+        assert world.now - world.posts[0] <= limit + 5
+        assert len(world.posts) == 1
+
+
+@pytest.mark.parametrize("total", [100, 0, 101])
+def test_a_total_that_lags_behind(total: int) -> None:
+    """A full page is followed by the next one, whatever the total: our task is on it."""
+    world = World(faults=(LOST,))
+    for _ in range(150):
+        world.plant(age=-1.0, request=OTHER)
+
+    def layer(request: Request, answer: Callable[[], Reply]) -> Reply:
+        reply = answer()
+        shown: dict[str, Any] = json.loads(reply.body) if request.method == "GET" else {}
+        return saying(reply, {**shown, "total_count": total}) if shown else reply
+
+    world.in_front = layer
+    end = submit(world)
+    assert (end.code, len(world.posts), len(world.ours)) == (0, 1, 1)
+
+
+@pytest.mark.parametrize("told", [0, -1, 1_606_103_424, 5.0, 1_606_103_424_662_000, 10**14])
+@pytest.mark.parametrize(("was_read", "code"), [(False, 10), (True, 0)])
+def test_a_time_that_is_none(told: float, was_read: bool, code: int) -> None:  # noqa: FBT001 - a row
+    """In seconds, 0, negative or of another century, a create_time is unknown: the task is not an old one."""
+    world = World(faults=(LOST,), in_front=changing_lists(lambda task: task.update(create_time=told)))
+    end = submit(world, reuse=Reuse(reuse_running=was_read))
+    assert (end.code, len(world.posts), len(world.ours)) == (code, 1, 1)
