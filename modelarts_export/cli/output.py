@@ -144,11 +144,11 @@ class Output:
     def submitted(self, task: ExportTask) -> None:
         """Show a task that was just created. Raises what task raises."""
         self.task(task)
+        said = ": ".join(filter(None, task.failure))
         if task.state is TaskState.FAILED:
-            said = ": ".join(filter(None, task.failure)) or "the API gives no reason"
-            self.warn(f"the task has failed already: {said}")
+            self.warn(f"the task has failed already: {said or 'the API gives no reason'}")
         elif task.state is TaskState.STOPPED:
-            self.warn("the task was stopped already")
+            self.warn(f"the task was stopped already{said and f': {said}'}")
 
     def task(self, task: ExportTask) -> None:
         """Show one task as the result.

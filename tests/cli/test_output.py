@@ -169,6 +169,14 @@ def test_a_task_that_has_failed_already_warns(run: Run, stub: Stub) -> None:
     assert "failed (FAILED)" in outcome.out
 
 
+def test_stopped_task_warns_at_the_status_check(run: Run, stub: Stub) -> None:
+    stub.body = b'{"task_id":"t1","status":"STOPPED","error_msg":"by a user"}'
+    outcome = run("to-obs --path /b/d/", **stub.variables)
+    assert outcome.code == 0
+    assert "warning: the task was stopped already: by a user\n" in outcome.err
+    assert "stopped (STOPPED)" in outcome.out
+
+
 def test_an_id_that_is_no_plain_word_is_not_given_to_a_script(run: Run, stub: Stub) -> None:
     """It could be an option or a command of the next program; the task was accepted all the same."""
     stub.body = b'{"task_id":"t1; rm -rf /"}'

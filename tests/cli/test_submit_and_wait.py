@@ -46,6 +46,16 @@ def test_the_task_after_the_wait_is_the_result(run: Run, quick: Cloud) -> None:
     assert len(quick.created) == 1
 
 
+def test_stopped_export_exits_with_7(run: Run, quick: Cloud) -> None:
+    """Against the sandbox's own dataset: STOPPING is waited on, and STOPPED is the end."""
+    line = f"to-obs sandbox-stopped --path /b/d/ --wait -o json {OFTEN}"
+    outcome = run(line, **quick.variables)
+    task, error = json.loads(outcome.out), json.loads(outcome.err.splitlines()[-1])
+    assert (outcome.code, error["exit_code"]) == (7, 7)
+    assert (task["status"], task["state"]) == ("STOPPED", "stopped")
+    assert error["error"] == f"export task {task['task_id']} was stopped before its end"
+
+
 @pytest.mark.parametrize(("form", "read"), [("json", json.loads), ("yaml", yaml.safe_load)])
 def test_forms(run: Run, stub: Stub, form: str, read: Callable[[str], Any]) -> None:
     """An object in JSON and YAML, where `wait` gives an array."""
