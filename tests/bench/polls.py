@@ -2,8 +2,8 @@
 
 python tests/bench/polls.py [--limit SECONDS]
 
-A real command against a server on this machine that closes the POST without a reply, and has a full page of new
-tasks after each page, as fast as it can.
+A real command against a server on this machine that closes the POST without a reply, and has a full page of
+new tasks after each page, as fast as it can.
 """
 
 import argparse
