@@ -1,32 +1,24 @@
 """`python -m modelarts_export`, and the console script."""
 
 import gc
-import os
-import signal
 import sys
+
+from modelarts_export.supervision import Interruption, supervise
 
 # Imports and specs make many objects and hardly a cycle; the usual thresholds walk over them again and again.
 _RARELY = (100_000, 100, 100)
-_INTERRUPTED = 130
 
 
 def run() -> None:
-    """Run the command line of this process; SIGTERM ends it as Ctrl-C does, with a code of its own."""
+    """Run the command line of this process."""
     gc.set_threshold(*_RARELY)
-    received: list[int] = []
+    sys.exit(supervise(_run_command_line))
 
-    def interrupt(number: int, _frame: object) -> None:
-        received.append(number)
-        raise KeyboardInterrupt
 
-    signal.signal(signal.SIGTERM, interrupt)
-    try:
-        from modelarts_export.cli import main  # noqa: PLC0415 - an interruption may come before it is there
+def _run_command_line(interruption: Interruption) -> int:
+    from modelarts_export.cli import main  # noqa: PLC0415 - a signal may come before it is loaded
 
-        code = main()
-    except KeyboardInterrupt:  # at once: Python would end by SIGINT, if this came out of an exec of its own
-        os._exit(128 + (received or [signal.SIGINT])[0])
-    sys.exit(128 + received[0] if received and code == _INTERRUPTED else code)
+    return main(interruption=interruption)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,10 @@ ModelArtsExportError          1   a bug of ours, unless it is one of these
 ├── UnseenEndError            8   accepted, but what became of it cannot be told
 ├── DifferentEndsError        9   several tasks, and they ended differently
 ├── UnknownOutcomeError      10   sent; whether it was accepted cannot be told
-└── ClosedOutputError       141   whoever read our output has left
+├── OutputError               5   the result cannot be written: stdout is full or closed
+├── CanceledError           130   Ctrl-C has ended the command
+├── ClosedOutputError       141   whoever read our output has left
+└── TerminatedError         143   SIGTERM has ended the command
 """
 
 from collections.abc import Sequence
@@ -196,6 +199,24 @@ class UnknownOutcomeError(ModelArtsExportError):
         self.task_ids = tuple(task_ids)
         self.path = path
         self.since = since
+
+
+class OutputError(ModelArtsExportError):
+    """The result cannot be written, because stdout is full or closed."""
+
+    exit_code = 5
+
+
+class CanceledError(ModelArtsExportError):
+    """SIGINT has ended the command."""
+
+    exit_code = 130
+
+
+class TerminatedError(ModelArtsExportError):
+    """SIGTERM has ended the command."""
+
+    exit_code = 143
 
 
 class ClosedOutputError(ModelArtsExportError):

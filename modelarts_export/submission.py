@@ -110,6 +110,7 @@ class Submission:
             timing=self._timing,
             tell=desk.listener.talk,
         )
+        self.is_sending = False  # whether a request is on its way, or its reply
         self._is_under_way = False
         self._taken: set[str] = set()
         self._warned: set[str] = set()
@@ -223,9 +224,10 @@ class Submission:
         return self._reconciled(error, self._doubtful)
 
     def _send(self) -> ExportTask:
-        self._halt.check()
-        now, self._is_under_way = Moment.now(self._timing), True
+        now, self.is_sending = Moment.now(self._timing), True
         try:
+            self._halt.check()  # after `is_sending` is set: who halts looks at it afterwards
+            self._is_under_way = True
             self.task = self._client.create(self.dataset_id, self._request)
         except UnknownOutcomeError as error:
             self._doubtful, self._reason = self._doubtful or now, self._reason or error
@@ -235,6 +237,8 @@ class Submission:
         except ModelArtsExportError:
             self._is_under_way = False
             raise
+        finally:
+            self.is_sending = False
         self._taken.add(self.task.task_id)
         self._listener.accepted(self.task)
         self._tell_of_resend(self.task, sends=self._unknown_sends + 1)

@@ -1,5 +1,6 @@
 """What the API answers about an export task; tolerant of whatever is missing, unknown or of another type."""
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -101,6 +102,20 @@ class ExportTask:
             return {}
         told = dict.fromkeys(part for part in (found[2].strip(), str(words or "")) if part)
         return {"error_code": found[1], "error_msg": ": ".join(told)}
+
+    @property
+    def new_dataset_name(self) -> str | None:
+        """The name of the dataset that it makes, where it makes one and the API says how it is called."""
+        params = self.answer.get("export_params")
+        if isinstance(params, str):  # some servers return what was sent as text
+            try:
+                params = json.loads(params)
+            except (ValueError, RecursionError):
+                return None
+        if not isinstance(params, Mapping) or params.get("export_dest") == "DIR":
+            return None
+        name = params.get("export_new_dataset_name")
+        return name if isinstance(name, str) and name else None
 
     @property
     def finished(self) -> int | None:

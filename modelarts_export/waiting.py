@@ -70,8 +70,8 @@ class Followed:
 
     @property
     def may_exist(self) -> bool:
-        """Whether it was seen, or could not be for a trouble that passes."""
-        return bool(self.task.answer) or isinstance(self.trouble, TemporaryError)
+        """Whether nothing says that there is no such task: it was seen, or no poll was refused yet."""
+        return bool(self.task.answer) or self.trouble is None or isinstance(self.trouble, TemporaryError)
 
     @property
     def unfinished(self) -> bool:

@@ -30,7 +30,7 @@ FLOORS = [
     ["cli.binding", "cli.ending", "cli.following"],
     ["cli.session"],
     ["cli.access"],
-    ["cli.draft", "cli.output", "cli.sandbox_help", "cli.selection", "cli.submitting"],
+    ["cli.draft", "cli.output", "cli.sandbox_help", "cli.selection"],
     ["cli.watch"],
     ["cli.bars"],
     ["cli.progress"],
@@ -74,7 +74,17 @@ FLOORS = [
     ["sandbox.contract", "sandbox.datasets", "sandbox.identity"],
     ["sandbox.samples"],
     ["sandbox.exchange"],
-    ["api_error_table", "field_types", "vocabulary", "task", "text", "errors", "signing", "timing"],
+    [
+        "api_error_table",
+        "field_types",
+        "vocabulary",
+        "task",
+        "text",
+        "errors",
+        "signing",
+        "supervision",
+        "timing",
+    ],
     ["__init__", "sandbox.__init__"],
 ]
 LAZY = {

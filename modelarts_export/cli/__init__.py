@@ -4,12 +4,13 @@ import os
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import redirect_stdout
 from datetime import datetime
-from functools import cache
-from io import TextIOWrapper
+from functools import cache, partial
+from io import TextIOBase, TextIOWrapper
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, TextIO
+from typing import Annotated, Any, TextIO, cast
 
 import typer
 
@@ -25,6 +26,7 @@ from modelarts_export.cli.specs import init, schema
 from modelarts_export.cli.tasks import list_tasks, status, wait
 from modelarts_export.cli.validate import validate
 from modelarts_export.errors import ClosedOutputError, InvalidInputError, ModelArtsExportError
+from modelarts_export.supervision import Interruption
 from modelarts_export.text import Scrubber
 
 NAME = "modelarts-export"
@@ -61,14 +63,31 @@ def _program(
         typer.echo(context.get_help())
 
 
-def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] = os.environ) -> int:
-    """Run a command line and return its exit code; `arguments` are those of the process otherwise."""
+def main(
+    arguments: Sequence[str] | None = None,
+    environ: Mapping[str, str] = os.environ,
+    interruption: Interruption | None = None,
+) -> int:
+    """Run a command line and return its exit code; `arguments` are those of the process otherwise.
+
+    `interruption` is what a signal does meanwhile, where somebody receives signals.
+    """
     arguments = [_as_utf8(argument) for argument in sys.argv[1:]] if arguments is None else arguments
-    output = _output(environ)
-    now = datetime.now().astimezone()
-    shell = Shell(output=output, environ=environ, now=now, arguments=tuple(arguments))
+    interruption = interruption or Interruption()
+    screen = _screen(environ)
+    output = Output(screen)
+    interruption.conclude_with(lambda number: [partial(_say_that_it_ends, output, number)])
+    interruption.check()
+    shell = Shell(
+        output=output,
+        environ=environ,
+        now=datetime.now().astimezone(),
+        arguments=tuple(arguments),
+        interruption=interruption,
+    )
     try:
-        code = _command()(arguments, prog_name=NAME, standalone_mode=False, obj=shell)
+        with redirect_stdout(cast("TextIO", _Echo(screen))):  # Typer's own pages are results, too
+            code = _command()(arguments, prog_name=NAME, standalone_mode=False, obj=shell)
     except typer.TyperException as error:  # parsing failed, so that no command has set the style
         output.style = _style_of_the_unparsed(arguments, environ)
         return _failed(output, InvalidInputError(error.format_message(), hint=_help(arguments)))
@@ -78,6 +97,25 @@ def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] = os
         output.bug(error)
         return ModelArtsExportError.exit_code
     return code if isinstance(code, int) else 0
+
+
+class _Echo(TextIOBase):
+    """The stdout of Typer: what it writes there goes the way of all results."""
+
+    encoding = "utf-8"
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+
+    def write(self, text: str) -> int:
+        self._screen.write(text)
+        return len(text)
+
+
+def _say_that_it_ends(output: Output, number: int) -> None:
+    """Write the last words of a command that has changed nothing: only a program is told."""
+    if output.style.output == "json":
+        output.interrupted(number, "interrupted")
 
 
 @cache
@@ -101,9 +139,9 @@ def _as_utf8(argument: str) -> str:
         return argument
 
 
-def _output(environ: Mapping[str, str]) -> Output:
+def _screen(environ: Mapping[str, str]) -> Screen:
     scrubber = Scrubber(credentials.secrets_in(environ))
-    return Output(Screen(_stream("stdout"), _stream("stderr"), environ=environ, scrubber=scrubber))
+    return Screen(_stream("stdout"), _stream("stderr"), environ=environ, scrubber=scrubber)
 
 
 def _stream(name: str) -> TextIO:

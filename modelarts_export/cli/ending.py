@@ -35,10 +35,11 @@ def _raise_for(session: Session, seen: Snapshot, ends: Ends, settings: Settings)
     error = together(ends)
     if error is None:
         return
-    going_on = [each.task for each, end in zip(seen, ends, strict=True) if isinstance(end, UnseenEndError)]
+    going_on = [each for each, end in zip(seen, ends, strict=True) if isinstance(end, UnseenEndError)]
     if going_on:
-        ids = [task.task_id for task in going_on]
+        dataset_id, ids = going_on[0].task.dataset_id, [each.task.task_id for each in going_on]
+        expired = not all(each.lost for each in going_on)  # what else ends a wait
+        command = session.resuming(dataset_id, ids, settings, timeout_has_expired=expired)
         those = "it" if len(ids) == 1 else f"those {len(ids):,}"
-        resuming = f"wait for {those} with: {session.resuming(going_on[0].dataset_id, ids, settings)}"
-        error.hint = "; then ".join(filter(None, [error.hint, resuming]))
+        error.hint = "; then ".join(filter(None, [error.hint, f"wait for {those} with: {command}"]))
     raise error

@@ -6,7 +6,7 @@ import typer
 
 from modelarts_export.cli.draft import Draft
 from modelarts_export.cli.ending import conclude
-from modelarts_export.cli.following import watch, with_new_dataset
+from modelarts_export.cli.following import watch, with_new_datasets
 from modelarts_export.cli.session import Order, Session
 from modelarts_export.request import ToNewDataset, ToObs
 from modelarts_export.reuse import Reuse
@@ -58,18 +58,14 @@ def _export(
 
 def _glance(order: Order, task: ExportTask, session: Session) -> ExportTask:
     """Return the task with its status, unless nobody wants to see it."""
-    if session.output.style.output == "id":
-        return task
-    with session.resumable(order.dataset_id, [task.task_id], order.settings):
-        return session.glance(order, task)
+    return task if session.output.style.output == "id" else session.glance(order, task)
 
 
 def _follow(order: Order, task: ExportTask, wait: WaitSettings, session: Session) -> None:
-    with session.resumable(order.dataset_id, [task.task_id], order.settings):
-        seen = watch(session, [task], wait, order.settings)
-        session.check_for_duplicates()
-        if isinstance(order.request, ToNewDataset):
-            name = order.request.export_params.export_new_dataset_name
-            seen = with_new_dataset(session, name, seen, order.settings)
+    seen = watch(session, [task], wait, order.settings, show=lambda seen: session.output.task(seen[0].task))
+    session.check_for_duplicates()
+    if isinstance(order.request, ToNewDataset):
+        name = order.request.export_params.export_new_dataset_name
+        seen = with_new_datasets(session, seen, order.settings, name=name)
     session.output.task(seen[0].task)
     conclude(session, seen, wait, order.settings)

@@ -1,8 +1,9 @@
 """What a command says: results as table, JSON, YAML or IDs; talk, warnings and errors in words."""
 
+import signal
 import traceback
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +12,13 @@ from modelarts_export.cli import cells, forms
 from modelarts_export.cli.screen import Screen
 from modelarts_export.config import from_flags, from_variables, resolve, setting, truth
 from modelarts_export.errors import (
+    CanceledError,
     ClosedOutputError,
     ModelArtsExportError,
+    OutputError,
     Problem,
     RefusedError,
+    TerminatedError,
     UnseenEndError,
 )
 from modelarts_export.task import ExportTask, TaskState
@@ -70,10 +74,34 @@ class Output:
 
         return watching(self._screen, quiet=self.style.quiet, heartbeat=heartbeat)
 
-    def left_alone(self, resuming: str) -> None:
-        """Say how to go on with an interrupted wait, also when quiet: nobody may know the task otherwise."""
-        self._screen.say("interrupted; what was accepted goes on", "warning")
-        self._screen.say(f"wait for it with: {resuming}", "hint")
+    def load_renderers(self) -> None:
+        """Load what a task is shown with, before it can be accepted: the last words import nothing."""
+        if self._shows_tables:
+            from modelarts_export.cli import tables  # noqa: F401, PLC0415 - rich is loaded here
+
+            self._screen.load_console()
+        elif self.style.output == "yaml":
+            forms.as_yaml({}, readable_in=self._screen.can_show)
+
+    def interrupted(self, number: int, message: str, hint: str = "", *, always: bool = True) -> None:
+        """Write the last words on stderr after a signal: an error object with -o json, otherwise a warning.
+
+        Without `always`, quiet leaves the warning out. Nothing else is written to stderr from then on.
+        """
+        self._screen.take_stderr()
+        kind = TerminatedError if number == signal.SIGTERM else CanceledError
+        if self.style.output == "json":
+            self.error(kind(message, hint=hint))
+        elif always or not self.style.quiet:
+            self._screen.say(message, "warning")
+            if hint:
+                self._screen.say(hint, "hint")
+
+    def rescue(self, show: Callable[[], None]) -> None:
+        """Write the result of a command that a signal ends, unless it has written it."""
+        if self._screen.take_stdout():
+            with suppress(ModelArtsExportError):  # stderr has what to do next
+                show()
 
     def exported(self, tasks: Sequence[ExportTask]) -> None:
         """Say what successes have left, unless there are many, and what is strange about them."""
@@ -132,15 +160,6 @@ class Output:
         for line in lines if self.style.debug else ():
             self._screen.say(trace.beginning(self._screen.without_secrets(line)))
 
-    def left_in_doubt(self, listing: str) -> None:
-        """Say that an interruption may have left a task behind, also when quiet, and how to find it."""
-        self._screen.say("interrupted; an export task may have been accepted", "warning")
-        self._screen.say(f"look before you submit it again: {listing}", "hint")
-
-    def left_nothing(self) -> None:
-        """Say that an interruption came before anything was accepted."""
-        self.talk("interrupted; nothing was sent, or nothing of it accepted", "warning")
-
     def submitted(self, task: ExportTask) -> None:
         """Show a task that was just created. Raises what task raises."""
         self.task(task)
@@ -179,15 +198,18 @@ class Output:
 
     def tasks(self, tasks: Sequence[ExportTask]) -> None:
         """Show tasks that were asked for: an array in JSON and YAML, and as a table one task in full."""
+        if len(tasks) == 1 and self._shows_tables:
+            self._screen.write_rows(cells.of_task(tasks[0]))
+        elif tasks:
+            self.task_list(tasks)
+
+    def followed(self, tasks: Sequence[ExportTask]) -> None:
+        """Show tasks as `tasks` does. Raises UnseenEndError, with their IDs, when that cannot be written."""
         try:
-            if len(tasks) == 1 and self._shows_tables:
-                self._screen.write_rows(cells.of_task(tasks[0]))
-            elif tasks:
-                self.task_list(tasks)
-        except ClosedOutputError:
-            raise
-        except ModelArtsExportError as error:
-            raise UnseenEndError(str(error), hint="look at the tasks again") from None
+            self.tasks(tasks)
+        except OutputError as error:
+            ids = ", ".join(task.task_id for task in tasks)
+            raise UnseenEndError(f"{error}; it is about {ids}", hint="check their status again") from None
 
     def task_list(self, tasks: Sequence[ExportTask]) -> None:
         """Show tasks, a row each. Raises RefusedError where IDs are wanted and one is no plain word."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from modelarts_export.cli.output import Output, Style
+from modelarts_export.cli.output import Style
 from modelarts_export.cli.session import Shell
 from modelarts_export.config import PREFIX, Settings, declared, duration, variable
 from modelarts_export.credentials import FAMILIES
@@ -32,7 +32,6 @@ _VARIABLES_OF_SPECS = f"{PREFIX}VAR_"
 # Beside what credential sources read: a command in the sandbox must not meet the real cloud.
 _FOREIGN = (*FAMILIES, PREFIX)
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "ftp_proxy")
-_LOOK_UP = 0.2  # seconds
 _NOT_FOUND, _NOT_EXECUTABLE, _KILLED = 127, 126, 128  # as a shell answers
 
 Command = Annotated[
@@ -84,10 +83,10 @@ def sandbox(  # noqa: PLR0913 - Typer reads an option from each
     with _serving(port, seconds, faults) as box:
         if command:
             with tempfile.TemporaryDirectory(prefix="modelarts-export-") as empty:
-                code = _run(command, environment(box, shell.environ, config_home=empty), shell.output)
+                code = _run(command, environment(box, shell.environ, config_home=empty), shell)
             raise typer.Exit(code)
         _print_settings(box, shell)
-        signal.pause()
+        shell.interruption.sleep(None)
 
 
 def _going_wrong(words: Sequence[str], latency: str, seed: int | None) -> "Faults":
@@ -179,13 +178,14 @@ def _own_directory() -> Path:
     return Path(started or sys.executable).absolute().parent
 
 
-def _run(command: list[str], environ: Mapping[str, str], output: Output) -> int:
+def _run(command: list[str], environ: Mapping[str, str], shell: Shell) -> int:
     """Run the command and return its exit code; signals are the command's to answer."""
-    with _leaving_signals_to_the_child() as child:
+    child = _Child()
+    with shell.interruption.forwarding(child.pass_on):
         try:
             code = child.run(command, environ)
         except OSError as error:
-            output.error(ModelArtsExportError(f"{command[0]} cannot be run: {error.strerror}"))
+            shell.output.error(ModelArtsExportError(f"{command[0]} cannot be run: {error.strerror}"))
             return _NOT_FOUND if isinstance(error, FileNotFoundError) else _NOT_EXECUTABLE
     return code if code >= 0 else _KILLED - code
 
@@ -201,26 +201,13 @@ class _Child:
         self._process = subprocess.Popen(command, env=environ)  # noqa: S603 - what the user asked to be run
         if self._must_end:
             self._process.terminate()
-        while True:  # a signal that comes just before an endless wait would be seen only after it
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                return self._process.wait(_LOOK_UP)
+        return self._process.wait()
 
-    def pass_on(self, number: int, _frame: object) -> None:
+    def pass_on(self, number: int) -> None:
+        """Pass SIGTERM on; Ctrl-C reaches the child anyway, and must not end the sandbox under it."""
         self._must_end |= number == signal.SIGTERM
         if self._must_end and self._process:
             self._process.terminate()
-
-
-@contextlib.contextmanager
-def _leaving_signals_to_the_child() -> Iterator[_Child]:
-    """Pass SIGTERM on; Ctrl-C reaches the child anyway, and must not end the sandbox under it."""
-    child = _Child()
-    before = {number: signal.signal(number, child.pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield child
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _print_settings(box: "Sandbox", shell: Shell) -> None:

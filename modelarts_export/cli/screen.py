@@ -1,11 +1,12 @@
 """The two streams of the process: what is written passes here, is freed of secrets and made harmless."""
 
 import os
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from io import StringIO
 from typing import IO, TYPE_CHECKING, Any, TextIO, cast
 
-from modelarts_export.errors import ClosedOutputError, ModelArtsExportError
+from modelarts_export.errors import ClosedOutputError, OutputError
 from modelarts_export.text import Scrubber, harmless
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ class Screen:
         self._scrubber = scrubber
         self._live: Live | None = None
         self._said: set[str] = set()
+        self._out_lock, self._err_lock = threading.RLock(), threading.RLock()
+        self._has_result = False
 
     @property
     def is_live(self) -> bool:
@@ -50,6 +53,11 @@ class Screen:
         """Know one more secret, which is written nowhere from now on."""
         self._scrubber.learn(secret)
 
+    def load_console(self) -> None:
+        """Load all that a table is written with."""
+        self._rendered(self._stdout, "", soft_wrap=False)
+        self._box()
+
     def can_show(self, text: str) -> bool:
         """Tell whether the encoding of stdout has every character of the text."""
         try:
@@ -61,17 +69,30 @@ class Screen:
     def write(self, text: str) -> None:
         """Write to stdout what was encoded with care: JSON, YAML or IDs.
 
-        Raises ClosedOutputError when nobody reads it any more, ModelArtsExportError when it does not fit.
+        Raises ClosedOutputError when nobody reads it any more, OutputError when it is full or closed.
         """
-        try:
-            self._stdout.write(text)
-            self._stdout.flush()
-        except BrokenPipeError:
-            _forget_the_rest(self._stdout)
-            raise ClosedOutputError("nobody reads the output") from None
-        except OSError as error:
-            _forget_the_rest(self._stdout)
-            raise ModelArtsExportError(f"the result cannot be written: {error.strerror or error}") from None
+        with self._out_lock:
+            self._has_result = True
+            try:
+                self._stdout.write(text)
+                self._stdout.flush()
+            except BrokenPipeError:
+                _forget_the_rest(self._stdout)
+                raise ClosedOutputError("nobody reads the output") from None
+            except OSError as error:
+                _forget_the_rest(self._stdout)
+                why = error.strerror or "stdout is closed"
+                raise OutputError(f"the result cannot be written: {why}") from None
+
+    def take_stdout(self) -> bool:
+        """Write to stdout from this thread alone from now on; return whether nothing was written before."""
+        self._out_lock.acquire()
+        return not self._has_result
+
+    def take_stderr(self) -> None:
+        """Write to stderr from this thread alone from now on, below what was drawn there."""
+        self.rest()  # first: what is being drawn wants the lock as well
+        self._err_lock.acquire()
 
     def write_line(self, line: str) -> None:
         """Write a line of text to stdout."""
@@ -99,7 +120,9 @@ class Screen:
         Never raises: a task may just have been accepted, and a closed stderr must not hide its result.
         """
         text = self._clean(line)
-        if kind or self._has_colour(self._stderr):
+        if kind and not self._has_colour(self._stderr):
+            text = f"{kind}: {text}"  # without rich: the last words import nothing
+        elif kind or self._has_colour(self._stderr):
             text = self._rendered(self._stderr, _labelled(kind, text), soft_wrap=True).rstrip("\n")
         self.say_as_is(text)
 
@@ -118,10 +141,10 @@ class Screen:
 
     def say_as_is(self, line: str) -> None:
         """Write a line to stderr that was encoded with care, such as JSON. Never raises."""
-        if self._live:
+        if live := self._live:
             from rich.segment import Segment, Segments  # noqa: PLC0415 - see _console
 
-            self._live.console.print(Segments([Segment(line + "\n")]), crop=False)
+            live.console.print(Segments([Segment(line + "\n")]), crop=False)
         else:
             self._tell(line + "\n")
 
@@ -146,16 +169,17 @@ class Screen:
 
     def rest(self) -> None:
         """Leave the picture, if there is one, as it is, and give the cursor back."""
-        if self._live:
-            self._live.stop()
+        if live := self._live:
+            live.stop()
             self._live = None
 
     def _tell(self, text: str) -> None:
-        try:
-            self._stderr.write(text)
-            self._stderr.flush()
-        except OSError:
-            _forget_the_rest(self._stderr)
+        with self._err_lock:
+            try:
+                self._stderr.write(text)
+                self._stderr.flush()
+            except OSError:
+                _forget_the_rest(self._stderr)
 
     def _cell(self, cell: Cell) -> "Text":
         from rich.text import Text  # noqa: PLC0415 - see _console

@@ -1,16 +1,15 @@
 """What a command needs, built when first asked for: the lazy seam that keeps requests out of a start."""
 
 import shlex
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from modelarts_export.cli.access import Access
 from modelarts_export.cli.draft import Draft
 from modelarts_export.cli.output import Output
-from modelarts_export.cli.submitting import Alarm, submitted
 from modelarts_export.config import Settings, declared, flag, variable
 from modelarts_export.errors import (
     InvalidInputError,
@@ -23,6 +22,7 @@ from modelarts_export.request import ExportRequest, tasks_path
 from modelarts_export.retry import RetryPolicy
 from modelarts_export.reuse import Reuse
 from modelarts_export.substitution import Variables, read_assignments
+from modelarts_export.supervision import Interruption, LastWords
 from modelarts_export.task import ExportTask
 from modelarts_export.timing import TIMING
 from modelarts_export.waiting import WaitSettings
@@ -41,12 +41,13 @@ _DATASET_VARIABLE = variable("dataset_id")
 
 @dataclass(frozen=True, kw_only=True)
 class Shell:
-    """What the process has: output, environment, arguments, and the one instant at which it was started."""
+    """What the process has: output, environment, arguments, signals, and the instant of its start."""
 
     output: Output
     environ: Mapping[str, str]
     now: datetime
     arguments: Sequence[str] = ()
+    interruption: Interruption = field(default_factory=Interruption)
 
     def expand(self, assignments: Sequence[str]) -> Callable[[str], str]:
         """Return what fills in the `${...}` of specs; `assignments` are the texts of --var."""
@@ -93,6 +94,7 @@ class Session:
         """Take the flags of the connection as they were given."""
         self.output = shell.output
         self._shell = shell
+        self._interruption = shell.interruption
         self._flags = flags
         self._access = Access(shell.output, shell.environ, flags)
         self._submitted: Submission | None = None
@@ -118,26 +120,28 @@ class Session:
     def submit(self, order: Order, reuse: Reuse) -> ExportTask:
         """Create the task, or reuse one, or skip. Raises what Submission.run raises, and what a client lacks.
 
-        An interruption says what may be left behind, and how to find it.
+        A signal waits for a reply on its way; the last words say what may be left behind, and how to find it.
         """
-        submission, alarm = None, Alarm()
-        try:
-            submission = self._submission(order, reuse, alarm)
-            return submitted(submission, alarm, tell=self.output.talk)
-        except KeyboardInterrupt:
-            self._say_what_is_left(submission, order)
-            raise
-        except PathUsedError as error:
-            error.hint = f"{error.hint}, or let {flag('if_path_used')} warn"
-            raise
-        except UnknownOutcomeError as error:
-            error.hint = self._recipe(error, order, reuse)
-            raise
+        self._conclude_submission_with(None, order)
+        submission = self._submission(order, reuse)
+        self._conclude_submission_with(submission, order)
+        self.output.load_renderers()
+        with self._interruption.sending(
+            is_sending=lambda: submission.is_sending, cancel=submission.halt, tell=self.output.talk
+        ):
+            try:
+                return submission.run()
+            except PathUsedError as error:
+                error.hint = f"{error.hint}, or let {flag('if_path_used')} warn"
+                raise
+            except UnknownOutcomeError as error:
+                error.hint = self._recipe(error, order, reuse)
+                raise
 
-    def _submission(self, order: Order, reuse: Reuse, alarm: Alarm) -> "Submission":
+    def _submission(self, order: Order, reuse: Reuse) -> "Submission":
         from modelarts_export.submission import Desk, Submission  # noqa: PLC0415 - requests is loaded here
 
-        client, timing = self.client(order.settings), replace(TIMING, sleep=alarm.sleep)
+        client, timing = self.client(order.settings), replace(TIMING, sleep=self._interruption.sleep)
         listener = _Told(self.output, self._listing(order))
         desk = Desk(client=client, settings=order.settings, listener=listener, timing=timing)
         self._submitted = Submission(desk, order.dataset_id, order.request, reuse=reuse)
@@ -148,14 +152,20 @@ class Session:
         if self._submitted:
             self._submitted.check_for_duplicates()
 
-    def _say_what_is_left(self, submission: "Submission | None", order: Order) -> None:
-        if submission and submission.task:
-            ids = [submission.task.task_id]
-            self.output.left_alone(self.resuming(order.dataset_id, ids, order.settings))
-        elif submission and submission.is_in_doubt:
-            self.output.left_in_doubt(self._listing(order))
-        else:
-            self.output.left_nothing()
+    def _conclude_submission_with(self, submission: "Submission | None", order: Order) -> None:
+        self._interruption.conclude_with(partial(self._say_what_is_left, submission, order))
+
+    def _say_what_is_left(self, submission: "Submission | None", order: Order, number: int) -> LastWords:
+        task = submission.task if submission else None
+        if task:
+            show = partial(self.output.task, task)
+            return self._say_how_to_resume(order.dataset_id, [task.task_id], order.settings, show, number)
+        if submission and submission.is_in_doubt:
+            hint = f"look before you submit it again: {self._listing(order)}"
+            words = "interrupted; an export task may have been accepted"
+            return [partial(self.output.interrupted, number, words, hint)]
+        words = "interrupted; nothing was sent, or nothing of it accepted"
+        return [partial(self.output.interrupted, number, words, always=False)]
 
     def glance(self, order: Order, task: ExportTask) -> ExportTask:
         """Return a task as one look shows it, if the look works."""
@@ -164,18 +174,50 @@ class Session:
         listener = _Told(self.output, self._listing(order))
         return look_at(self.client(order.settings), task, listener)
 
-    @contextmanager
-    def resumable(self, dataset_id: str, task_ids: Sequence[str], settings: Settings) -> Iterator[None]:
-        """Say how to go on when what is done about these tasks is interrupted."""
-        try:
-            yield
-        except KeyboardInterrupt:
-            self.output.left_alone(self.resuming(dataset_id, task_ids, settings))
-            raise
+    @property
+    def sleep(self) -> Callable[[float], None]:
+        """What lets seconds pass, until a signal arrives."""
+        return self._interruption.sleep
 
-    def resuming(self, dataset_id: str, task_ids: Sequence[str], settings: Settings) -> str:
+    def follow(
+        self,
+        dataset_id: str,
+        task_ids: Sequence[str],
+        settings: Settings,
+        *,
+        show: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Have a signal say from now on how to wait for these tasks, and `show` the result."""
+        self._interruption.conclude_with(
+            partial(self._say_how_to_resume, dataset_id, task_ids, settings, show)
+        )
+
+    def _say_how_to_resume(
+        self,
+        dataset_id: str,
+        task_ids: Sequence[str],
+        settings: Settings,
+        show: Callable[[], None],
+        number: int,
+    ) -> LastWords:
+        hint = f"wait for it with: {self.resuming(dataset_id, task_ids, settings)}"
+        words = "interrupted; what was accepted goes on"
+        return [
+            partial(self.output.interrupted, number, words, hint),
+            partial(self.output.rescue, show),
+        ]
+
+    def resuming(
+        self,
+        dataset_id: str,
+        task_ids: Sequence[str],
+        settings: Settings,
+        *,
+        timeout_has_expired: bool = False,
+    ) -> str:
         """Return the command that waits for these tasks, with the flags that were given."""
-        return self._command(["wait", dataset_id, *task_ids], settings, _RESUMED)
+        names = [name for name in _RESUMED if not (timeout_has_expired and name == "timeout")]
+        return self._command(["wait", dataset_id, *task_ids], settings, names)
 
     def _listing(self, order: Order) -> str:
         """Return the command that lists the tasks among which that of an order may be."""

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from modelarts_export.cli.ending import conclude, conclude_look
-from modelarts_export.cli.following import listed, look, unseen, watch
+from modelarts_export.cli.following import listed, look, unseen, watch, with_new_datasets
 from modelarts_export.cli.selection import Selection
 from modelarts_export.cli.session import Session
 from modelarts_export.errors import InvalidInputError
@@ -27,6 +27,7 @@ Any_ = Annotated[bool, typer.Option("--any", help="Until the first task has ende
 def status(dataset: Dataset, tasks: Tasks, session: Session, *, exit_status: ExitStatus = False) -> None:
     """Show export tasks as the API sees them now."""
     seen = look(session, unseen(session, _dataset_id(dataset), _task_ids(tasks)))
+    seen = with_new_datasets(session, seen, session.settings)
     session.output.tasks([each.task for each in seen if each.task.answer])
     conclude_look(session, seen, exit_status=exit_status)
 
@@ -34,13 +35,23 @@ def status(dataset: Dataset, tasks: Tasks, session: Session, *, exit_status: Exi
 def wait(dataset: Dataset, tasks: Tasks, wait: WaitSettings, session: Session, *, any: Any_ = False) -> None:  # noqa: A002 - as the flag is called
     """Follow export tasks to their end."""
     dataset_id, task_ids = _dataset_id(dataset), _task_ids(tasks)
-    with session.resumable(dataset_id, task_ids, session.settings):
-        followed = unseen(session, dataset_id, task_ids)
-        seen = watch(session, followed, wait, session.settings, first=any)
+    session.follow(dataset_id, task_ids, session.settings)
+    seen = watch(
+        session,
+        unseen(session, dataset_id, task_ids),
+        wait,
+        session.settings,
+        show=lambda seen: _show(session, seen),
+        first=any,
+    )
+    seen = with_new_datasets(session, seen, session.settings)
     first = _first_ended(seen) if any else None
-    shown = seen if first is None else (first, *(each for each in seen if each is not first))
-    session.output.tasks([each.task for each in shown if each.may_exist])
+    _show(session, seen if first is None else (first, *(each for each in seen if each is not first)))
     conclude(session, (first,) if first else seen, wait, session.settings)
+
+
+def _show(session: Session, seen: Snapshot) -> None:
+    session.output.followed([each.task for each in seen if each.may_exist])
 
 
 def list_tasks(dataset: Dataset, selection: Selection, session: Session) -> None:

@@ -1,5 +1,6 @@
 """Ctrl-C and SIGTERM while somebody waits, in real processes; and pipes that close."""
 
+import json
 import os
 import re
 import shlex
@@ -59,7 +60,11 @@ def until(is_time: Callable[[], object]) -> None:
 
 
 def resuming(err: str) -> str:
-    """Return the command that an interrupted one told."""
+    """Return the command that an interrupted one told, in words or in the last line as JSON."""
+    last = err.splitlines()[-1]
+    if last.startswith("{"):
+        error = json.loads(last)
+        err = f"warning: {error['error']}\nhint: {error['hint']}\n"
     found = INTERRUPTED.findall(err)
     assert len(found) == 1, err
     return str(found[0])
@@ -81,13 +86,16 @@ def when_asleep(stub: Stub, looks: int = 1) -> Callable[[], bool]:
     [("", signal.SIGINT, 130), ("-q", signal.SIGTERM, 143), ("-o json", signal.SIGINT, 130)],
 )
 def test_a_wait_that_sleeps(stub: Stub, style: str, number: int, code: int) -> None:
-    """The command to resume is told, however quiet, and the task is left alone."""
+    """The result is written as after a timeout, and the command to resume is told, however quiet."""
     stub.body = RUNNING.body
     outcome = interrupted(f"wait abc t1 {style} {FAR_BETWEEN}", stub.variables, when_asleep(stub), number)
-    assert (outcome.code, outcome.out) == (code, "")
+    assert (outcome.code, "RUNNING" in outcome.out) == (code, style != "-q")
     told = resuming(outcome.err)
     assert told == f"modelarts-export wait abc t1 {FAR_BETWEEN}"
-    assert outcome.err.count("\n") == (2 if style == "-q" else 3)
+    assert outcome.err.count("\n") == (3 if style == "" else 2)
+    if style == "-o json":
+        assert [each["status"] for each in json.loads(outcome.out)] == ["RUNNING"]
+        assert json.loads(outcome.err.splitlines()[-1])["exit_code"] == code
     assert {method for method, _, _, _ in stub.heard} == {"GET"}
 
 
@@ -118,7 +126,7 @@ def test_a_submission_that_waits(stub: Stub, style: str, number: int, code: int)
     stub.first, stub.body = [ACCEPTED], RUNNING.body
     line = f"to-obs --path /b/d/ --wait {style} {FAR_BETWEEN}"
     outcome = interrupted(line, stub.variables, when_asleep(stub, looks=2), number)
-    assert (outcome.code, outcome.out) == (code, "")
+    assert (outcome.code, "RUNNING" in outcome.out) == (code, style != "-q")
     assert resuming(outcome.err) == f"modelarts-export wait abc t1 {FAR_BETWEEN}"
     assert [method for method, _, _, _ in stub.heard] == ["POST", "GET"]
 

@@ -109,3 +109,46 @@ def test_a_progress_that_no_float_can_hold(run: Run, stub: Stub) -> None:
     outcome = run("to-obs --path /b/d/", **stub.variables)
     assert outcome.code == 0
     assert "9" * 400 in outcome.out
+
+
+REDIRECTIONS = ["> /dev/full", ">&-"]
+
+
+@pytest.mark.parametrize("redirection", REDIRECTIONS)
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("--help", 5),
+        ("--version", 5),
+        ("to-obs --help", 5),
+        ("", 5),
+        ("to-obs abc --path /b/d/ --dry-run", 5),
+        ("init to-obs", 5),
+        ("status abc t1", 5),
+        ("list abc", 5),
+        ("wait abc t1 -q -o json", 8),
+        ("to-obs --path /b/d/ -q -o id", 8),
+    ],
+)
+def test_stdout_that_takes_nothing_is_one_line_and_a_known_code(
+    stub: Stub, line: str, code: int, redirection: str
+) -> None:
+    """Never 1 and never a traceback; a task that was accepted or waited for is named."""
+    stub.body = json.dumps(
+        {"task_id": "t1", "status": "SUCCESSED", "export_tasks": [{"task_id": "t1"}], "total_count": 1}
+    ).encode()
+    done = in_bash(f"{sys.executable} -m modelarts_export {line} {redirection}", **stub.variables)
+    assert done.returncode == code, done.stderr
+    told = [each for each in done.stderr.splitlines() if "cannot be written" in each]
+    assert len(told) == 1
+    assert ("t1" in told[0]) == (code == 8)
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("line", ["--help", "--version", "to-obs --help", "status abc t1", "wait abc t1"])
+def test_a_closed_pipe_is_141_for_every_command(stub: Stub, line: str) -> None:
+    stub.body = b'{"task_id": "t1", "status": "SUCCESSED"}'
+    command = f"(sleep 0.3; {sys.executable} -m modelarts_export {line}; echo $? >&2) | true"
+    done = in_bash(command, **stub.variables)
+    assert done.stderr.splitlines()[-1] == "141"
+    assert "Traceback" not in done.stderr
