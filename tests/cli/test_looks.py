@@ -72,13 +72,16 @@ def test_a_failure_with_the_code_of_a_refused_key(run: Run, stub: Stub, code: st
     assert [task["status"] for task in json.loads(outcome.out)] == ["FAILED", "SUCCESSED"]
 
 
-@pytest.mark.parametrize("line", ["wait abc t1", "status abc t1"])
-def test_a_result_that_cannot_be_written(stub: Stub, line: str) -> None:
+@pytest.mark.parametrize(
+    ("line", "code", "hint"),
+    [("wait abc t1", 8, "check their status again"), ("status abc t1", 5, "")],
+)
+def test_a_result_that_cannot_be_written(stub: Stub, line: str, code: int, hint: str) -> None:
     """The task is as it is: the code is no failure of it, and nobody is told to submit it again."""
     stub.body = saying("SUCCESSED").body
     done = in_bash(f"{sys.executable} -m modelarts_export {line} -q -o json > /dev/full", **stub.variables)
-    assert done.returncode == 8
-    assert json.loads(done.stderr)["hint"] == "look at the tasks again"
+    assert done.returncode == code
+    assert json.loads(done.stderr)["hint"] == hint
 
 
 @pytest.mark.parametrize(("number", "hints"), [(12, 12), (13, 13), (15, 13), (1500, 13)])
@@ -107,3 +110,28 @@ def test_progress_in_a_table(run: Run, stub: Stub, told: object, shown: str) -> 
     out = run("status abc t1", **stub.variables).out.splitlines()
     assert dict(line.split(maxsplit=1) for line in out)["Progress"] == shown
     assert dict(line.split(maxsplit=1) for line in out)["Samples"] == "1,234 of 1,234,567"
+
+
+@pytest.mark.parametrize("line", ["wait abc t1", "status abc t1"])
+@pytest.mark.parametrize("as_text", [False, True])
+def test_new_dataset_id_of_a_task_that_succeeded(run: Run, stub: Stub, line: str, *, as_text: bool) -> None:
+    """It is looked up by the exact name, once; a task that writes to a directory has none."""
+    params = {"export_dest": "NEW_DATASET", "export_new_dataset_name": "cats"}
+    done = saying("SUCCESSED", export_params=json.dumps(params) if as_text else params)
+    found = {"total_number": 1, "datasets": [{"dataset_id": "d9", "dataset_name": "cats"}]}
+    stub.first, stub.body = [done], json.dumps(found).encode()
+    (task,) = json.loads(run(f"{line} -o json", **stub.variables).out)
+    assert task["new_dataset_id"] == "d9"
+    assert len(stub.heard) == 2
+    stub.body = saying("SUCCESSED", export_params={**params, "export_dest": "DIR"}).body
+    assert "new_dataset_id" not in json.loads(run(f"{line} -o json", **stub.variables).out)[0]
+
+
+@pytest.mark.parametrize("line", ["wait abc t1", "status abc t1"])
+def test_new_dataset_that_is_not_found_is_null_and_warns(run: Run, stub: Stub, line: str) -> None:
+    done = saying("SUCCESSED", export_params={"export_new_dataset_name": "cats"})
+    stub.first, stub.body = [done], b'{"total_number": 0, "datasets": []}'
+    outcome = run(f"{line} -o json", **stub.variables)
+    (task,) = json.loads(outcome.out)
+    assert (outcome.code, task["new_dataset_id"]) == (0, None)
+    assert "warning: the ID of the new dataset cats could not be found" in outcome.err

@@ -37,21 +37,21 @@ def test_the_flags_that_were_given(run: Run, stub: Stub, line: str, flags: str) 
     """As they were written, all of them and no others."""
     told = resumed(run, stub, f"{line} {flags}")
     assert told.startswith("modelarts-export wait abc t1 --")
-    words, given = shlex.split(told)[4:], [*shlex.split(flags), "--timeout", "0"]
+    words, given = shlex.split(told)[4:], shlex.split(flags)
     assert sorted(words) == sorted(given)
 
 
 def test_flags_that_only_a_submission_has(run: Run, stub: Stub) -> None:
     """A wait does not take them."""
     told = resumed(run, stub, "to-obs --path /b/d/ --wait --queue-timeout 5m --reconcile-timeout 9s")
-    assert told == "modelarts-export wait abc t1 --timeout 0"
+    assert told == "modelarts-export wait abc t1"
 
 
 def test_the_endpoint(run: Run, stub: Stub) -> None:
     """Without it, the command would go elsewhere."""
     elsewhere = {"MODELARTS_EXPORT_ENDPOINT": "http://127.0.0.1:9"}
     told = resumed(run, stub, f"wait abc t1 --endpoint {stub.url}", **elsewhere)
-    assert told == f"modelarts-export wait abc t1 --endpoint {stub.url} --timeout 0"
+    assert told == f"modelarts-export wait abc t1 --endpoint {stub.url}"
 
 
 def test_the_command_is_one_that_works(run: Run, stub: Stub) -> None:
@@ -78,7 +78,7 @@ def test_the_project_of_a_spec(run: Run, stub: Stub, tmp_path: Path, flags: str,
     spec = tmp_path / "spec.yaml"
     spec.write_text("project_id: from-spec\ndataset_id: in-spec\npath: /b/d/\n")
     told = resumed(run, stub, f"to-obs -f {spec} --wait {flags}")
-    assert told == f"modelarts-export wait in-spec t1{shown} --timeout 0"
+    assert told == f"modelarts-export wait in-spec t1{shown}"
 
 
 def test_a_project_that_everybody_knows_is_not_said(run: Run, stub: Stub, tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_a_project_that_everybody_knows_is_not_said(run: Run, stub: Stub, tmp_pa
     spec = tmp_path / "spec.yaml"
     spec.write_text("project_id: '0123'\npath: /b/d/\n")
     told = resumed(run, stub, f"to-obs -f {spec} --wait")
-    assert told == "modelarts-export wait abc t1 --timeout 0"
+    assert told == "modelarts-export wait abc t1"
 
 
 def test_nothing_secret_is_in_it(run: Run, stub: Stub) -> None:
@@ -95,4 +95,4 @@ def test_nothing_secret_is_in_it(run: Run, stub: Stub) -> None:
     told = resumed(run, stub, "wait abc t1 --debug", **secrets)
     hidden = [*secrets.values(), stub.variables["HUAWEICLOUD_SDK_SK"], stub.variables["HUAWEICLOUD_SDK_AK"]]
     assert [secret for secret in hidden if secret in told] == []
-    assert told == "modelarts-export wait abc t1 --timeout 0"
+    assert told == "modelarts-export wait abc t1"

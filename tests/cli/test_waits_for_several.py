@@ -63,7 +63,7 @@ def test_what_goes_on_is_resumed(run: Run, stub: Stub) -> None:
     """The task that ended is not waited for again."""
     stub.body = listing(t1="SUCCESSED", t2="RUNNING", t3="INIT").body
     outcome = run("wait abc t1 t2 t3 --timeout 0", **stub.variables)
-    assert "hint: wait for those 2 with: modelarts-export wait abc t2 t3 --timeout 0\n" in outcome.err
+    assert "hint: wait for those 2 with: modelarts-export wait abc t2 t3\n" in outcome.err
 
 
 def test_one_list_call_a_round(run: Run, stub: Stub) -> None:
@@ -98,7 +98,7 @@ def test_any_that_saw_no_end(run: Run, stub: Stub) -> None:
     stub.body = listing(t1="RUNNING", t2="INIT").body
     outcome = run("wait abc t1 t2 --any --timeout 0", **stub.variables)
     assert outcome.code == 8
-    assert "modelarts-export wait abc t1 t2 --timeout 0 --any\n" in outcome.err
+    assert "modelarts-export wait abc t1 t2 --any\n" in outcome.err
 
 
 def test_the_same_id_twice_is_one_task(run: Run, stub: Stub) -> None:
