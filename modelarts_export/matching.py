@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 from urllib.parse import unquote
 
-from modelarts_export.declarations import Declared, leaves_of
+from modelarts_export.declarations import Declared, all_fields_of, leaves_of
 from modelarts_export.errors import Location, dotted
 from modelarts_export.request import Comparison, ToNewDataset, ToObs
 from modelarts_export.task import ExportTask
@@ -95,6 +95,12 @@ def _declared() -> Mapping[Location, Declared]:
     return {each.location: each for kind in (ToObs, ToNewDataset) for each in leaves_of(kind)}
 
 
+@cache
+def _documented_names() -> frozenset[str]:
+    """Return the names of all fields of a request, those of a search condition among them."""
+    return frozenset(each.name for kind in (ToObs, ToNewDataset) for each in all_fields_of(kind))
+
+
 def _comparison(where: Location) -> Comparison:
     declared = _declared().get(where)
     return (declared and declared.comparison) or _NOT_DECLARED
@@ -170,7 +176,7 @@ def _agree(where: Location, sent: object, shown: object) -> bool:
     if isinstance(sent, Mapping) and isinstance(shown, Mapping):
         return all(_agree((*where, name), value, shown.get(name)) for name, value in sent.items())
     if isinstance(sent, list) and isinstance(shown, list):
-        if where == _SAMPLES and _are_plain(sent) and _are_plain(shown):
+        if where == _SAMPLES and _are_plain(shown):
             return Counter(map(_plain, shown)) <= Counter(map(_plain, sent))
         return not shown or _are_alike(sent, shown, lambda a, b: _agree(where, a, b))
     return _is_equal(sent, shown)
@@ -183,7 +189,8 @@ def _is_same(where: Location, sent: object, shown: object) -> bool:
     if isinstance(sent, Mapping | list):
         shown = _from_json(shown)
     if isinstance(sent, Mapping) and isinstance(shown, Mapping):
-        names = sent.keys() | shown.keys()
+        known = _documented_names()
+        names = sent.keys() | {name for name, each in shown.items() if each is not False or name in known}
         return all(_is_same((*where, name), sent.get(name), shown.get(name)) for name in names)
     if isinstance(sent, list) and isinstance(shown, list) and sent and shown:
         return _are_alike(sent, shown, lambda a, b: _is_same(where, a, b))
@@ -196,8 +203,9 @@ def _are_alike(sent: Sequence[Any], shown: Sequence[Any], agree: Agreement) -> b
     """Tell whether two lists hold the same in any order, as often: IDs, or conditions beside each other."""
     if len(sent) != len(shown):
         return False
-    if _are_plain(sent) and _are_plain(shown):
-        return Counter(map(_plain, sent)) == Counter(map(_plain, shown))
+    are_plain = {_are_plain(sent), _are_plain(shown)}
+    if True in are_plain:
+        return are_plain == {True} and Counter(map(_plain, sent)) == Counter(map(_plain, shown))
     fits = [[i for i, other in enumerate(shown) if agree(each, other)] for each in sent]
     row_of: dict[int, int] = {}
     return all(_assign(row, fits, row_of) for row in range(len(sent)))
@@ -230,7 +238,7 @@ def _assign(row: int, fits: Sequence[Sequence[int]], row_of: dict[int, int]) -> 
 
 
 def _are_plain(values: Sequence[Any]) -> bool:
-    return all(isinstance(each, str | int) for each in values)
+    return not any(isinstance(each, Mapping | list) for each in values)
 
 
 def _is_equal(sent: object, shown: object) -> bool:

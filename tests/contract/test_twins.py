@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from modelarts_export.replies import Reply as OwnReply
+from modelarts_export.request import ToObs
 from modelarts_export.reuse import Reuse
 from modelarts_export.sandbox.exchange import Reply, Request
 from tests.contract.worlds import EXPORT, World, submit
@@ -57,3 +58,15 @@ def test_without_a_usable_date_no_success_is_reused_and_a_note_says_so(fault: st
     assert len(world.posts) == 1
     assert end.code == 0
     assert "no succeeded task is reused" in " ".join(world.heard.warnings)
+
+
+@pytest.mark.parametrize(
+    "reuse", [Reuse(reuse_running=True), Reuse(skip_if_running="/b/"), Reuse(if_path_used="fail")]
+)
+def test_a_list_that_is_not_complete_in_time_sends_nothing(reuse: Reuse) -> None:
+    """The read timeout bounds all of its pages together; what was not read is unknown, not absent."""
+    world = World(faults=("late:on=list,for=40s",))
+    for _ in range(250):
+        world.plant(age=3600, request=ToObs(path="/test-obs/other/"))
+    end = submit(world, reuse=reuse)
+    assert (end.code, world.posts) == (5, [])

@@ -62,6 +62,10 @@ def test_a_task_without_a_path() -> None:
     assert not may_be(sent(), shown({"export_type": 3}))
 
 
+DEEP: list[Any] = []
+for _ in range(50_000):
+    DEEP = [DEEP]
+
 # What was sent beside the usual, what is shown beside it, and whether they may be the same.
 PAIRS: list[tuple[dict[str, Any], dict[str, Any], bool]] = [
     (sent(), sent(export_type="3"), True),
@@ -88,6 +92,8 @@ PAIRS: list[tuple[dict[str, Any], dict[str, Any], bool]] = [
     (sent({"samples": ["a", "b"]}), sent({"samples": '["b", "x"]'}), False),
     (sent({"samples": ["a"]}), sent({"samples": "[]"}), True),
     (sent({"samples": ["a"]}), sent({"samples": {"a": 1}}), False),
+    (sent({"samples": ["a"]}), sent({"samples": [DEEP]}), False),
+    (sent({"samples": 20_000 * ["a"]}), sent({"samples": [*(19_999 * [None]), {}]}), False),
     (sent({"samples": ["a"]}), {"path": "/b/d/", "export_params": '{"samples": ["b"]}'}, False),
     (sent({"samples": ["a"]}), {"path": "/b/d/", "export_params": [{"samples": ["b"]}]}, False),
     (sent({"samples": ["a"]}), {"path": "/b/d/", "export_params": ["samples", "a"]}, True),
@@ -132,6 +138,13 @@ STRICTER: list[tuple[dict[str, Any], dict[str, Any], bool]] = [
     (sent(CONDITION), sent({"search_conditions": [{"hard": 1, "labeler": ""}]}), True),
     (sent(CONDITION), sent({"search_conditions": [{"hard": "1", "labeler": "zhang"}]}), False),
     (sent(CONDITION), sent({"search_conditions": [{}]}), False),
+    (sent(CONDITION), sent({"search_conditions": [{"hard": 1, "unheard_of": False}]}), True),
+    (sent(CONDITION), sent({"search_conditions": [{"hard": 1, "unheard_of": 0}]}), False),
+    (
+        sent({"search_conditions": [{"kvp": "1"}]}),
+        sent({"search_conditions": [{"kvp": "1", "hard": False}]}),
+        False,
+    ),
     (sent(CONDITION), sent({"search_conditions": '[{"hard": "1"}]'}), True),
     (sent(CONDITION), sent({"search_conditions": '[{"hard": "0"}]'}), False),
     (sent({"samples": ["a", "b"]}), sent({"samples": ["a"]}), False),
@@ -150,7 +163,7 @@ def test_what_stands_in(asked: dict[str, Any], task: dict[str, Any], *, expected
 
 
 NESTED = "[" * 100_000 + "]" * 100_000
-MANY = "[" + "[]," * 1_000_000 + "[]]"
+MANY = '{"other": [' + "[]," * 1_000_000 + "[]]}"
 UNVERIFIABLE: list[tuple[dict[str, Any], dict[str, Any], str | None]] = [
     (sent(), sent(), None),
     (sent({"samples": ["a"]}), sent(), "it does not show export_params.samples"),
