@@ -8,7 +8,7 @@ import pytest
 from modelarts_export.config import duration
 from modelarts_export.sandbox.fault_words import read
 from modelarts_export.sandbox.faults import Faults
-from tests.conftest import Cloud, Run
+from tests.conftest import Answer, Cloud, Run, Stub
 
 HOUR = 3600.0
 TO_OBS = "to-obs sandbox-images --path /b/d/ -o json"
@@ -111,6 +111,37 @@ def test_a_filter_that_the_task_does_not_show(run: Run, cloud: Cloud) -> None:
     said = created(run, cloud, RUNNING, task_id)
     note = f"export task {task_id} is not reused: it does not show export_type, so it may be another export"
     assert note in said
+
+
+AS_TEXT = json.dumps(USUAL)
+FORMS = [
+    ({"export_params": AS_TEXT}, None),
+    ({"export_params": [AS_TEXT]}, None),
+    ({"export_params": USUAL, "clear_difficult": False}, None),
+    ({"export_params": json.dumps({**USUAL, "samples": ["s1"]})}, ""),
+    ({"export_params": "samples=s1"}, "its export_params cannot be read"),
+    (
+        {"export_params": {**USUAL, "filter": {"label": "cat"}}},
+        "its export_params.filter is not a known field",
+    ),
+    ({"export_params": USUAL, "samples": '["s1"]'}, "its samples is not a known field"),
+    ({"export_params": USUAL, "ignored\x1b[2J" + 99 * "x": 1}, "its ignored\\x1b[2J"),
+]
+
+
+@pytest.mark.parametrize(("shown", "why"), FORMS)
+def test_forms_in_which_the_list_may_show_a_task(
+    run: Run, stub: Stub, shown: dict[str, Any], why: str | None
+) -> None:
+    """What is JSON is read; what cannot be compared is not reused, and a warning says why."""
+    task = {"task_id": "old", "status": "RUNNING", "path": "/b/%64/", "export_type": 3, **shown}
+    listed = json.dumps({"total_count": 1, "export_tasks": [task]}).encode()
+    stub.first = [Answer(body=listed), Answer(body=b'{"task_id": "new"}')]
+    outcome = run(f"to-obs --path /b/d/ {RUNNING} -o id", **stub.variables)
+    assert (outcome.code, outcome.out) == (0, "old\n" if why is None else "new\n")
+    assert ("warning: export task old is not reused" in outcome.err) == bool(why)
+    assert (why or "") in outcome.err
+    assert len(outcome.err) < 300
 
 
 @pytest.mark.parametrize("flags", [RUNNING, "--reuse-within 20h"])
