@@ -160,3 +160,20 @@ def test_values_that_are_refused(run: Run, cloud: Cloud, flags: str, said: str) 
     outcome = run(f"{TO_OBS} {flags}", **cloud.variables)
     assert (outcome.code, cloud.exchanges) == (2, [])
     assert said in outcome.err
+
+
+def test_a_task_that_is_stopping_is_unfinished_and_a_stopped_one_uses_its_path(
+    run: Run, cloud: Cloud
+) -> None:
+    """Neither is reused; the one may still write, and what the other has written is there."""
+    planted = cloud.sandbox.gateway.cloud.plant
+    line = f"{TO_OBS.replace('images', 'stopped')} --reuse-running --reuse-within 20h"
+    stopping = planted("sandbox-stopped", body("/b/d/new/"), age=550, duration=1000).task_id
+    outcome = run(f"{line} {SKIP} -o json", **cloud.variables)
+    task = json.loads(outcome.out)
+    assert (task["task_id"], task["status"], task["skipped"]) == (stopping, "STOPPING", True)
+    planted("sandbox-stopped", body("/b/x/"), age=2000, duration=1000)
+    line = line.replace("/b/d/new/", "/b/x/")
+    assert run(f"{line} --skip-if-running /b/x/ --if-path-used fail", **cloud.variables).code == 2
+    assert run(f"{line} --skip-if-running /b/x/ --if-path-used warn", **cloud.variables).code == 0
+    assert len(cloud.created) == 1

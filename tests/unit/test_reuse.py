@@ -90,7 +90,7 @@ def test_every_state_but_the_last_ones_is_unfinished(status: object) -> None:
     assert (choice.task.skipped, choice.task.reused) == (True, False)
 
 
-@pytest.mark.parametrize("status", ["FAILED", "SUCCESSED", "completed"])
+@pytest.mark.parametrize("status", ["FAILED", "SUCCESSED", "completed", "STOPPED"])
 def test_a_last_state_does_not_skip(status: str) -> None:
     """Such a task writes nothing any more."""
     assert skipped(task("a", status, 10)).task is None
