@@ -1,6 +1,6 @@
 """The verbs of the API, as .github/API.md, section 1, lists them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -36,6 +36,11 @@ class Client:
     def close(self) -> None:
         """Close the connections that nobody uses now."""
         self._transport.close()
+
+    @property
+    def clock(self) -> Callable[[], float]:
+        """The clock by which timeouts are measured, in seconds."""
+        return self._transport.clock
 
     def unseen(self, dataset_id: str, task_id: str) -> ExportTask:
         """Return a task of which nothing is known but its ID."""

@@ -73,9 +73,9 @@ class ExportTask:
 
     @property
     def status(self) -> str | None:
-        """The API's word for the state, or None when it is not known."""
+        """The API's word for the state, a number as text, or None when it is not known."""
         status = self.answer.get("status")
-        return status if isinstance(status, str) else None
+        return status if isinstance(status, str) else str(status) if is_number(status) else None
 
     @property
     def state(self) -> TaskState | None:

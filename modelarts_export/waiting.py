@@ -102,9 +102,10 @@ def follow(
         for name in dict.fromkeys(task.dataset_id for task in tasks)
     }
     while True:
-        timeout = max(deadline - timing.clock(), _LAST_LOOK) if settings.timeout else None
+        begun = timing.clock()
+        ends = max(deadline, begun + _LAST_LOOK) if settings.timeout else math.inf
         for dataset in datasets.values():
-            dataset.look(timeout)
+            dataset.look(ends, thoroughly=bool(settings.timeout) and begun >= deadline)
         snapshot = tuple(datasets[task.dataset_id].followed[task.task_id] for task in tasks)
         yield snapshot
         now = timing.clock()
@@ -133,14 +134,17 @@ class _Dataset:
         self._clock = clock
         self._failing_since: dict[tuple[str, bool], float] = {}  # by task, and whether it is unknown
 
-    def look(self, timeout: float | None) -> None:
-        """Look at the tasks that are unfinished; `timeout` bounds each call, in seconds."""
+    def look(self, ends: float, *, thoroughly: bool) -> None:
+        """Look at the tasks that are unfinished, until this second; what is not read by then is unknown."""
         begun = self._clock()
         unseen = {task_id: None for task_id, each in self.followed.items() if each.unfinished}
         if not unseen:
             return
+        left = None if math.isinf(ends) else ends - begun
         try:
-            for task_id, seen in self._look.at(tuple(unseen), timeout=timeout):
+            if left is not None and left <= 0:
+                raise TemporaryError("there was no time to ask for it")
+            for task_id, seen in self._look.at(tuple(unseen), timeout=left, thoroughly=thoroughly):
                 del unseen[task_id]
                 if isinstance(seen, ExportTask):
                     self._note(task_id, seen)

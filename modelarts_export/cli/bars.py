@@ -51,7 +51,6 @@ class Bars:
 
     def __init__(self, screen: Screen, timing: Timing) -> None:
         """Draw on this screen once there is something to show."""
-        self.sleep = timing.sleep
         self._screen = screen
         self._journal = Journal(timing.clock)
         self._snapshot: Snapshot = ()
@@ -64,6 +63,9 @@ class Bars:
         self._snapshot = snapshot
         if begins:
             self._screen.draw(self)
+
+    def beat(self) -> None:
+        """Do nothing: rich draws the bars anew as time goes by."""
 
     def rest(self) -> None:
         """Leave the bars as they are."""

@@ -2,8 +2,8 @@
 
 import signal
 import traceback
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -68,11 +68,13 @@ class Output:
         """Know a secret that the environment did not have."""
         self._screen.learn(secret)
 
-    def watching(self, heartbeat: float) -> AbstractContextManager["Watch"]:
+    @contextmanager
+    def watching(self, heartbeat: float) -> Iterator["Watch"]:
         """Show a wait while it lasts; `heartbeat` is the time between lines off a terminal, in seconds."""
-        from modelarts_export.cli.watch import watching  # noqa: PLC0415 - only a wait needs it
+        from modelarts_export.cli.watch import beating, watching  # noqa: PLC0415 - only a wait needs it
 
-        return watching(self._screen, quiet=self.style.quiet, heartbeat=heartbeat)
+        with watching(self._screen, quiet=self.style.quiet, heartbeat=heartbeat) as watch, beating(watch):
+            yield watch
 
     def load_renderers(self) -> None:
         """Load what a task is shown with, before it can be accepted: the last words import nothing."""

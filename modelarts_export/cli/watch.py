@@ -1,5 +1,6 @@
 """What is seen while tasks are followed: bars on a terminal, lines elsewhere, nothing when quiet."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
@@ -24,6 +25,8 @@ from modelarts_export.cli.screen import Screen
 from modelarts_export.timing import TIMING, Timing
 from modelarts_export.waiting import Followed, Snapshot
 
+_BEAT = 0.25  # seconds between two looks at the clock
+
 
 class Watch(Protocol):
     """Somebody who looks on while tasks are followed."""
@@ -31,8 +34,8 @@ class Watch(Protocol):
     def show(self, snapshot: Snapshot) -> None:
         """Show what a round of looks found."""
 
-    def sleep(self, seconds: float) -> None:
-        """Let seconds pass until the next round; this is to be the `sleep` of the Timing of `follow`."""
+    def beat(self) -> None:
+        """Say how far it is, if that is due."""
 
 
 @contextmanager
@@ -42,7 +45,7 @@ def watching(screen: Screen, *, quiet: bool, heartbeat: float, timing: Timing = 
     Off a terminal, a line says how far it is when nothing was said for `heartbeat` seconds.
     """
     if quiet:
-        yield _Silence(timing)
+        yield _Silence()
     elif screen.is_live:
         from modelarts_export.cli.bars import Bars  # noqa: PLC0415 - rich is needed here alone
 
@@ -55,14 +58,30 @@ def watching(screen: Screen, *, quiet: bool, heartbeat: float, timing: Timing = 
         yield _Warning(screen, Lines(screen, heartbeat, timing))
 
 
+@contextmanager
+def beating(watch: Watch) -> Iterator[None]:
+    """Let the heartbeat go on while a poll is slow, too."""
+    stopped = threading.Event()
+
+    def beat() -> None:
+        while not stopped.wait(_BEAT):
+            watch.beat()
+
+    threading.Thread(target=beat, daemon=True).start()
+    try:
+        yield
+    finally:
+        stopped.set()
+
+
 class _Silence:
     """Shows nothing."""
 
-    def __init__(self, timing: Timing) -> None:
-        self.sleep = timing.sleep
-
     def show(self, snapshot: Snapshot) -> None:
         """Show nothing."""
+
+    def beat(self) -> None:
+        """Say nothing."""
 
 
 class _Warning:
@@ -71,7 +90,7 @@ class _Warning:
     def __init__(self, screen: Screen, watch: Watch) -> None:
         self._screen = screen
         self._watch = watch
-        self.sleep = watch.sleep
+        self.beat = watch.beat
 
     def show(self, snapshot: Snapshot) -> None:
         """Show a snapshot, and warn first, so that bars begin below the warning."""
@@ -94,9 +113,14 @@ class Lines:
         self._spoke = timing.clock()
         self._journal = Journal(timing.clock)
         self._snapshot: Snapshot = ()
+        self._lock = threading.Lock()
 
     def show(self, snapshot: Snapshot) -> None:
         """Say what is new since the snapshot before."""
+        with self._lock:
+            self._show(snapshot)
+
+    def _show(self, snapshot: Snapshot) -> None:
         before = {key(each): each for each in self._snapshot}
         pairs = [(before.get(key(each)), each) for each in snapshot]
         seen_again = [
@@ -114,14 +138,10 @@ class Lines:
             self._say(line)
         self._beat_if_due()
 
-    def sleep(self, seconds: float) -> None:
-        """Let seconds pass, and say how far it is whenever that is due."""
-        rest = seconds
-        while rest > 0:
-            nap = min(rest, max(self._spoke + self._heartbeat - self._timing.clock(), 0.0))
-            self._timing.sleep(nap)
+    def beat(self) -> None:
+        """Say how far it is, if nothing was said for long."""
+        with self._lock:
             self._beat_if_due()
-            rest -= nap
 
     def _changes(self, changed: list[Followed]) -> Iterator[str]:
         many = len(self._snapshot) > MOST_ALONE

@@ -143,7 +143,8 @@ def tell(
         for snapshot in STORIES[story]():
             watch.show(snapshot)
             talk(screen)
-            watch.sleep(100.0)
+            timing.sleep(100.0)
+            watch.beat()
     screen.write_line("the result")
 
 

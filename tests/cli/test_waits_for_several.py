@@ -176,3 +176,13 @@ def test_quiet_says_nothing_but_errors(run: Run, stub: Stub, command: str) -> No
     outcome = run(f"{command} abc t1 -q {'--exit-status' if command == 'status' else ''}", **stub.variables)
     assert (outcome.code, outcome.out) == (7, "")
     assert outcome.err.startswith("error: export task t1 failed")
+
+
+def test_wait_for_two_goes_on_after_the_first_has_ended(run: Run, stub: Stub) -> None:
+    """Only --any ends with the first."""
+    stub.first = [listing(t1="SUCCESSED", t2="RUNNING")]
+    stub.body = saying("SUCCESSED", "t2").body
+    outcome = run(f"wait abc t1 t2 -o json {OFTEN}", **stub.variables)
+    assert outcome.code == 0
+    assert [each["status"] for each in json.loads(outcome.out)] == ["SUCCESSED", "SUCCESSED"]
+    assert len(stub.heard) == 2

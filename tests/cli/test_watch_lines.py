@@ -4,6 +4,7 @@ import io
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from modelarts_export.cli.screen import Screen
-from modelarts_export.cli.watch import Watch, watching
+from modelarts_export.cli.watch import Watch, beating, watching
 from modelarts_export.errors import TemporaryError
 from modelarts_export.text import Scrubber
 from modelarts_export.timing import Timing
@@ -31,22 +32,22 @@ class Stage:
 
     err: io.StringIO = field(default_factory=io.StringIO)
     now: float = 0.0
-    naps: list[float] = field(default_factory=list)
     quiet: bool = False
 
     def __post_init__(self) -> None:
         """Have one screen, as a process has."""
         self.screen = Screen(io.StringIO(), self.err, environ={}, scrubber=Scrubber([SECRET]))
 
-    def sleep(self, seconds: float) -> None:
-        """Let time pass at once."""
-        self.naps.append(seconds)
-        self.now += seconds
+    def sleep(self, seconds: float, watch: Watch) -> None:
+        """Let seconds pass at once, each with its beat."""
+        for _ in range(int(seconds)):
+            self.now += 1.0
+            watch.beat()
 
     @contextmanager
     def watching(self, heartbeat: float = 60.0) -> Iterator[Watch]:
         """Watch on this stage."""
-        timing = Timing(clock=lambda: self.now, sleep=self.sleep)
+        timing = Timing(clock=lambda: self.now)
         with watching(self.screen, quiet=self.quiet, heartbeat=heartbeat, timing=timing) as watch:
             yield watch
 
@@ -115,7 +116,7 @@ def test_an_outage_of_many_tasks_is_one_line() -> None:
         stage.said()
         watch.show(tuple(replace(each, trouble=OUTAGE) for each in tasks))
         assert stage.said() == [f"3 export tasks: not seen: {REFUSED}"]
-        watch.sleep(50.0)
+        stage.sleep(50.0, watch)
         watch.show(tuple(replace(each, trouble=TemporaryError("it timed out")) for each in tasks))
         assert stage.said() == []
         lost = (tasks[0], *(replace(each, trouble=OUTAGE, lost=True) for each in tasks[1:]))
@@ -129,7 +130,7 @@ def test_an_outage_of_many_tasks_is_one_line() -> None:
 
 
 def test_the_heartbeat_comes_between_looks_that_are_rare() -> None:
-    """Ten minutes of sleep are cut into naps, and not a second is lost."""
+    """Ten minutes have ten."""
     stage = Stage()
     first = task(done=0, total=20)
     with stage.watching() as watch:
@@ -138,8 +139,7 @@ def test_the_heartbeat_comes_between_looks_that_are_rare() -> None:
         stage.said()
         stage.now = 100.0
         watch.show((seen(first, 100.0, done=7, total=20),))
-        watch.sleep(600.0)
-    assert stage.naps == [25.0, *[60.0] * 9, 35.0]
+        stage.sleep(600.0, watch)
     beats = stage.said()
     assert beats[0] == (f"export task {ID}: running, 35 % (7 of 20 samples), 2m 5s so far, about 2m 40s left")
     assert [beat.split(", ", 2)[2] for beat in beats[1:4]] == [
@@ -156,7 +156,7 @@ def test_the_heartbeat_of_several_tasks_is_one_line() -> None:
     with stage.watching() as watch:
         watch.show((*tasks[:2], replace(tasks[2], trouble=OUTAGE)))
         stage.said()
-        watch.sleep(60.0)
+        stage.sleep(60.0, watch)
     summary = "1 of 3 export tasks ended, 2 running, 15 of 60 samples"
     assert stage.said() == [f"{summary}, 1 of them not seen for 1m, 1m so far"]
 
@@ -166,7 +166,7 @@ def test_the_heartbeat_tells_of_an_outage() -> None:
     with stage.watching() as watch:
         watch.show((replace(task(), trouble=OUTAGE),))
         stage.said()
-        watch.sleep(80.0)
+        stage.sleep(80.0, watch)
     assert stage.said() == [f"export task {ID}: running, not seen for 1m, 1m so far"]
 
 
@@ -174,7 +174,7 @@ def test_the_heartbeat_is_due_after_slow_looks_too() -> None:
     """Not right after a line, and not before there is anything to tell."""
     stage, first = Stage(), task()
     with stage.watching() as watch:
-        watch.sleep(70.0)
+        stage.sleep(70.0, watch)
         assert stage.said() == []
         watch.show((first,))
         assert len(stage.said()) == 1
@@ -191,7 +191,7 @@ def test_no_heartbeat_when_all_has_ended() -> None:
     with stage.watching() as watch:
         watch.show((task(status="SUCCESSED"),))
         stage.said()
-        watch.sleep(600.0)
+        stage.sleep(600.0, watch)
     assert stage.said() == []
 
 
@@ -214,12 +214,12 @@ def test_a_task_that_is_given_up_is_not_waited_on() -> None:
 
 @pytest.mark.parametrize("story", ["one", "every_kind", "crowd", "hostile"])
 def test_quiet_shows_nothing(story: str) -> None:
-    """And sleeps as long as it was told to."""
+    """And has no heartbeat."""
     stage = Stage(quiet=True)
     assert stage.shown(STORIES[story]()) == []
     with stage.watching() as watch:
-        watch.sleep(600.0)
-    assert (stage.naps, stage.said()) == ([600.0], [])
+        stage.sleep(600.0, watch)
+    assert stage.said() == []
 
 
 @pytest.mark.parametrize(("text", "shown"), HOSTILE)
@@ -274,3 +274,26 @@ def test_no_variable_makes_a_pipe_a_terminal(variables: dict[str, str]) -> None:
 def test_lines_that_nobody_can_read_lose_no_result(redirection: str) -> None:
     done = off_a_terminal("one", redirection)
     assert (done.returncode, done.stdout, done.stderr) == (0, "the result\n", "")
+
+
+def test_numeric_status_warns_once_and_an_absent_one_never() -> None:
+    """It is no status that the API has; one that is not told is nothing to warn of."""
+    numbered = task("a")
+    numbered = replace(numbered, task=replace(numbered.task, answer={"status": 3}))
+    lines = Stage().shown([(numbered, task("b", None))] * 2)
+    assert [line for line in lines if "warning" in line] == [
+        "warning: export task a has the status '3', which is not documented; waiting on"
+    ]
+
+
+def test_heartbeat_comes_during_a_slow_poll() -> None:
+    """The watch is not asked to sleep; a thread of its own has it beat."""
+    stage = Stage()
+    with stage.watching() as watch, beating(watch):
+        watch.show((task(),))
+        stage.said()
+        stage.now += 61.0
+        deadline = time.monotonic() + 10
+        while "so far" not in stage.err.getvalue() and time.monotonic() < deadline:
+            time.sleep(0.01)
+    assert "running, 1m 1s so far" in stage.said()[0]

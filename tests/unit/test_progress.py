@@ -33,7 +33,16 @@ def test_a_duration_has_two_units_at_most(seconds: float, words: str) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [(None, ""), (0.0, ""), (0.9, ""), (240.0, "4m left"), (1e9, ""), (1e300, "")],
+    [
+        (None, ""),
+        (0.0, ""),
+        (0.9, ""),
+        (1.0, "1s left"),
+        (1.9, "1s left"),
+        (240.0, "4m left"),
+        (1e9, ""),
+        (1e300, ""),
+    ],
 )
 def test_the_time_left_is_told_while_it_means_something(seconds: float | None, words: str) -> None:
     """Neither no time at all for what is not done, nor centuries."""
