@@ -243,6 +243,13 @@ def resolve(group: type[Any], *layers: Layer) -> dict[str, tuple[Any, str]]:
     return {name: pair for name, pair in found.items() if pair}
 
 
+def value_of(group: type[Any], name: str, *layers: Layer) -> Any:  # noqa: ANN401 - of the setting's own type
+    """Return one setting of a group, whatever is wrong with the others. Raises what resolve raises."""
+    setting = next(each for each in declared(group) if each.name == name)
+    found = _first(setting, layers)
+    return found[0] if found else setting.default
+
+
 def flag(name: str) -> str:
     """Return the flag of a setting or an output option."""
     return "--" + name.replace("_", "-")

@@ -81,6 +81,8 @@ SOURCES = (
 )
 
 
+_OPENSTACK_SECRETS = ("OS_SECRET_KEY", "OS_SECURITY_TOKEN", "OS_TOKEN", "OS_PASSWORD")
+
 # Every variable of these families may be read by a source, of one that is yet to come too.
 FAMILIES = ("HUAWEICLOUD_", "HW_", "OS_", "HC_CONTAINER_")
 
@@ -155,8 +157,8 @@ def region_and_project(source: Source | None, environ: Mapping[str, str]) -> Map
 
 
 def secrets_in(environ: Mapping[str, str]) -> Iterator[str]:
-    """Yield every secret of every source, of those that did not win too."""
-    names = chain.from_iterable(source.secrets for source in SOURCES)
+    """Yield every secret of every source, of those that did not win too, and of OpenStack's variables."""
+    names = (*chain.from_iterable(source.secrets for source in SOURCES), *_OPENSTACK_SECRETS)
     return (environ[name].strip() for name in names if environ.get(name))
 
 

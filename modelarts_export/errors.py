@@ -21,12 +21,16 @@ ModelArtsExportError          1   a bug of ours, unless it is one of these
 └── TerminatedError         143   SIGTERM has ended the command
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import ClassVar
+
+from modelarts_export.quoting import cut
 
 Location = tuple[str | int, ...]
 MISSING = "is required"
+MOST_PROBLEMS = 100  # that are worded; a wrong list of samples has one for each, and the rest is counted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +40,7 @@ class Problem:
     `location` is the way to the field in the request body, such as ("export_params", "samples", 3);
     with `at_key` it is the key there that is wrong, not the value. `place` names it for the user: a flag, or
     a file with line and column (both 1-based) where known, and then `excerpt` is that line, or the part of it
-    around the character with the index `caret`.
+    around the character with the index `caret`. One without a message stands for `count` that are not named.
     """
 
     message: str
@@ -48,6 +52,7 @@ class Problem:
     column: int | None = None
     excerpt: str = ""
     caret: int = 0
+    count: int = 1
 
     def __str__(self) -> str:
         """Return one line for people."""
@@ -56,7 +61,7 @@ class Problem:
 
 def dotted(location: Location) -> str:
     """Return a location as people write it: export_params.samples[3]."""
-    steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in location)
+    steps = (f"[{step}]" if isinstance(step, int) else f".{cut(step)}" for step in location)
     return "".join(steps).removeprefix(".")
 
 
@@ -90,10 +95,13 @@ class InvalidInputError(ModelArtsExportError):
 
     exit_code = 2
 
-    def __init__(self, message: str, *, hint: str = "", problems: Sequence[Problem] = ()) -> None:
-        """Keep every problem, so that all of them can be shown at once."""
+    def __init__(
+        self, message: str, *, hint: str = "", problems: Sequence[Problem] = (), unshown: int = 0
+    ) -> None:
+        """Keep the problems, so that all can be shown at once, and how many more there are."""
         super().__init__(message, hint=hint)
         self.problems = tuple(problems)
+        self.unshown = unshown
 
 
 class PathUsedError(InvalidInputError):
@@ -102,12 +110,20 @@ class PathUsedError(InvalidInputError):
 
 def invalid(problems: Sequence[Problem]) -> InvalidInputError:
     """Return the error for some problems, file by file, in the order in which they stand there."""
-    files = list(dict.fromkeys(problem.file for problem in problems))
-    ordered = sorted(problems, key=lambda p: (files.index(p.file), p.line or 0, p.column or 0))
-    alone = len(ordered) == 1
-    return InvalidInputError(
-        str(ordered[0]) if alone else f"{len(ordered)} problems; nothing was sent", problems=ordered
-    )
+    named = [problem for problem in problems if problem.message]
+    files = {problem.file: i for i, problem in reversed(list(enumerate(named)))}
+    ordered = sorted(named, key=lambda p: (files[p.file], p.line or 0, p.column or 0))[:MOST_PROBLEMS]
+    total = sum(problem.count for problem in problems)
+    message = str(ordered[0]) if total == 1 else f"{total} problems; nothing was sent"
+    return InvalidInputError(message, problems=ordered, unshown=total - len(ordered))
+
+
+def bounded(problems: Iterable[Problem], most: int = MOST_PROBLEMS) -> list[Problem]:
+    """Return the first problems, and one for all others."""
+    rest = iter(problems)
+    named = list(islice(rest, max(most, 0)))
+    count = sum(problem.count for problem in rest)
+    return [*named, *([Problem(message="", count=count)] if count else [])]
 
 
 class NotFoundError(ModelArtsExportError):

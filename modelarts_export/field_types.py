@@ -5,22 +5,33 @@ A validator here raises ValueError with a sentence that says what is wrong and w
 
 import re
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, StrictBool, StrictInt, StrictStr
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
+
+from modelarts_export.quoting import Expanded, cut, quote
 
 _SCHEMES = ("obs://", "s3://")
 _PATH_LENGTH = range(3, 701)
 _NAME_LENGTH = range(1, 101)
 _LONGEST_SPAN = timedelta(days=30)
-_VISIBLE_ASCII = re.compile("[!-~]+")
 _IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _DECIMAL = re.compile(r"[0-9]+(\.[0-9]+)?|\.[0-9]+")
 _CHINESE = "\u3400-\u4dbf\u4e00-\u9fff"  # the two blocks in use; a rarer ideograph is sent with a warning
 _SPAN = re.compile(r"([0-9]{8})-([0-9]{8})")
-_IN_A_BUCKET = re.compile(r"/[^/]+/[^/]+/")
+_IN_A_BUCKET = re.compile(r"/[^/]+/")
+_ROOT_OF_A_BUCKET = re.compile(r"/[^/]+/?")
 _DATASET_NAME = re.compile(f"[A-Za-z0-9_{_CHINESE}-]*")
 _HARD = {"true": "1", "1": "1", "false": "0", "0": "0"}
 _UNDOCUMENTED_IN_PATHS = re.compile(f"[^A-Za-z0-9_/{_CHINESE}-]")
@@ -49,15 +60,8 @@ class InSchema:
 class Spelled:
     """A number that remembers how it was written, so that 0.80 can be sent as "0.80"."""
 
+    __slots__ = ()
     spelling: str
-
-
-class SpelledInt(int, Spelled):
-    """A whole number from a file."""
-
-
-class SpelledFloat(float, Spelled):
-    """A fraction from a file."""
 
 
 def obs_directory(value: str) -> str:
@@ -70,23 +74,42 @@ def obs_directory(value: str) -> str:
         if value.lower().startswith(scheme):
             path = "/" + value[len(scheme) :]
     if not path.startswith("/"):
-        raise ValueError(f"{value!r} is not an OBS directory; write /bucket/dir/ or obs://bucket/dir/")
+        raise ValueError(f"{quote(value)} is not an OBS directory; write /bucket/dir/ or obs://bucket/dir/")
     path = path if path.endswith("/") else path + "/"
-    _refuse_bad_path(path)
+    _refuse_bad_path(path, value)
     return path
 
 
-def _refuse_bad_path(path: str) -> None:
+def _refuse_bad_path(path: str, value: str) -> None:
+    shown = quote(value if isinstance(value, Expanded) else path)
     if "//" in path:
-        raise ValueError(f"{path!r} has an empty directory name (//); the API refuses it (ModelArts.4315)")
+        raise ValueError(f"{shown} has an empty directory name (//); the API refuses it (ModelArts.4315)")
     if not _IN_A_BUCKET.match(path):
-        raise ValueError(f"{path!r} names no directory in a bucket; write /bucket/dir/ (ModelArts.4205)")
+        raise ValueError(f"{shown} names no bucket; write /bucket/dir/ or obs://bucket/dir/")
     if len(path) not in _PATH_LENGTH:
         raise ValueError(f"the path has {len(path)} characters; the API takes 3 to 700")
     doubtful = doubtful_in_path(path)
     bad = [c for c in _UNDOCUMENTED_IN_PATHS.findall(path) if c not in doubtful]
     if bad:
-        raise ValueError(f"{path!r} has {bad[0]!r}; use letters, digits, -, _ and / (ModelArts.4313)")
+        what = "a character that is not allowed" if isinstance(value, Expanded) else repr(bad[0])
+        raise ValueError(f"{shown} has {what}; use letters, digits, -, _ and / (ModelArts.4313)")
+
+
+def directory_in_bucket(value: str) -> str:
+    """Return an OBS directory that is not the root of a bucket (API.md, section 5, 4205)."""
+    path = obs_directory(value)
+    if is_root_of_a_bucket(path):
+        shown = quote(value if isinstance(value, Expanded) else path)
+        raise ValueError(f"{shown} names no directory in the bucket; write /bucket/dir/ (ModelArts.4205)")
+    return path
+
+
+def is_root_of_a_bucket(value: str) -> bool:
+    """Tell whether an OBS directory is a bucket's root, in any of its spellings."""
+    path = value.lower()
+    for scheme in _SCHEMES:
+        path = path.replace(scheme, "/", 1) if path.startswith(scheme) else path
+    return bool(_ROOT_OF_A_BUCKET.fullmatch(path))
 
 
 def doubtful_in_path(path: str) -> list[str]:
@@ -104,8 +127,10 @@ def _is_letter(character: str) -> bool:
 
 def identifier(value: str) -> str:
     """Return a project, dataset, task or version ID. Raises ValueError for anything else."""
+    if not value and isinstance(value, Expanded):
+        raise ValueError(f"{quote(value)} is empty, and an ID is required")
     if not _IDENTIFIER.fullmatch(value):
-        raise ValueError(f"{value!r} is not an ID: 1 to 64 letters, digits, - and _")
+        raise ValueError(f"{quote(value)} is not an ID: 1 to 64 letters, digits, - and _")
     return value
 
 
@@ -113,7 +138,9 @@ def _dataset_name(value: str) -> str:
     if len(value) not in _NAME_LENGTH:
         raise ValueError(f"the name has {len(value)} characters; the API takes 1 to 100")
     if not _DATASET_NAME.fullmatch(value):
-        raise ValueError(f"{value!r} is not a dataset name; use letters, digits, -, _ and Chinese characters")
+        raise ValueError(
+            f"{quote(value)} is not a dataset name; use letters, digits, -, _ and Chinese characters"
+        )
     return value
 
 
@@ -126,7 +153,7 @@ def _as_written(value: object) -> object:
 
 def _ratio(value: str) -> str:
     if not _DECIMAL.fullmatch(value) or float(value) > 1:
-        raise ValueError(f"{value!r} is not a ratio; write a number from 0 to 1, such as 0.8")
+        raise ValueError(f"{quote(value)} is not a ratio; write a number from 0 to 1, such as 0.8")
     return value
 
 
@@ -140,34 +167,31 @@ def _sample_time(value: str) -> str:
     except ValueError:
         first = last = None
     if first is None or last is None:
-        raise ValueError(f"{value!r} is not month, day or yyyyMMdd-yyyyMMdd with two real dates")
+        raise ValueError(f"{quote(value)} is not month, day or yyyyMMdd-yyyyMMdd with two real dates")
     if not timedelta() <= last - first <= _LONGEST_SPAN:
-        raise ValueError(f"{value!r} must not end before it begins, nor span more than 30 days")
+        raise ValueError(f"{quote(value)} must not end before it begins, nor span more than 30 days")
     return value
 
 
 def _sample_dir(value: str) -> str:
     if not value.endswith("/"):
-        raise ValueError(f"{value!r} must end with a slash: {value}/")
+        example = "" if isinstance(value, Expanded) else f": {cut(value)}/"
+        raise ValueError(f"{quote(value)} must end with a slash{example}")
     return value
 
 
 def _hard(value: object) -> object:
     """Return the API's "0" or "1"; the field is a string there."""
     if str(value).lower() not in _HARD:
-        raise ValueError(f"{value!r} is not true, false, 0 or 1")
+        raise ValueError(f"{quote(value)} is not true, false, 0 or 1")
     return _HARD[str(value).lower()]
 
 
 def sample_id(value: str) -> str:
     """Return a sample ID; no document gives its form, but no ID has a space or a control character."""
-    if not _VISIBLE_ASCII.fullmatch(value) and (not value or any(_is_blank(c) for c in value)):
+    if not value or " " in value or not value.isprintable():  # so no character of the classes C and Z
         raise ValueError("must be an ID, without spaces and control characters")
     return value
-
-
-def _is_blank(character: str) -> bool:
-    return unicodedata.category(character)[0] in "CZ"
 
 
 def _in_unicode(value: str) -> str:
@@ -175,7 +199,7 @@ def _in_unicode(value: str) -> str:
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise ValueError(f"{value!r} has bytes that are not UTF-8") from None
+        raise ValueError(f"{quote(value)} has bytes that are not UTF-8") from None
     return value
 
 
@@ -189,6 +213,16 @@ def _truth(value: object) -> object:
     return {"true": True, "false": False}.get(value.lower(), value) if isinstance(value, str) else value
 
 
+def _checked(rule: Callable[[str], str]) -> WrapValidator:
+    """Have text checked as it was given: pydantic makes a plain string of one that `${…}` made."""
+
+    def check(value: object, read: ValidatorFunctionWrapHandler) -> str:
+        text: str = read(value)
+        return str(rule(value if isinstance(value, Expanded) else text))
+
+    return WrapValidator(check)
+
+
 def _like(pattern: str) -> InSchema:
     """Show the type in a JSON Schema as a string of this form; the rest of the rule is the validator's."""
     return InSchema({"type": "string", "pattern": f"^({pattern})$"})
@@ -196,28 +230,34 @@ def _like(pattern: str) -> InSchema:
 
 ObsDirectory = Annotated[
     StrictStr,
-    AfterValidator(obs_directory),
+    _checked(obs_directory),
+    Metavar("DIR"),
+    _like("(/|[oO][bB][sS]://|[sS]3://)[^/]+(/[^/]+)*/?"),
+]
+DirectoryInBucket = Annotated[
+    StrictStr,
+    _checked(directory_in_bucket),
     Metavar("DIR"),
     _like("(/|[oO][bB][sS]://|[sS]3://)[^/]+(/[^/]+)+/?"),
 ]
-Identifier = Annotated[StrictStr, AfterValidator(identifier), Metavar("ID"), _like(_IDENTIFIER.pattern)]
+Identifier = Annotated[StrictStr, _checked(identifier), Metavar("ID"), _like(_IDENTIFIER.pattern)]
 DatasetName = Annotated[
     StrictStr,
-    AfterValidator(_dataset_name),
+    _checked(_dataset_name),
     Metavar("NAME"),
     _like(f"[A-Za-z0-9_{_CHINESE}-]{{1,100}}"),
 ]
 Ratio = Annotated[
     StrictStr,
-    AfterValidator(_ratio),
+    _checked(_ratio),
     BeforeValidator(_as_written),
     Metavar("RATIO"),
     InSchema({"type": ["number", "string"], "minimum": 0, "maximum": 1, "pattern": f"^{_DECIMAL.pattern}$"}),
 ]
-SampleTime = Annotated[StrictStr, AfterValidator(_sample_time), _like(f"month|day|{_SPAN.pattern}")]
-SampleDir = Annotated[StrictStr, AfterValidator(_sample_dir), _like(".*/")]
+SampleTime = Annotated[StrictStr, _checked(_sample_time), _like(f"month|day|{_SPAN.pattern}")]
+SampleDir = Annotated[StrictStr, _checked(_sample_dir), _like(".*/")]
 HardFlag = Annotated[StrictStr, BeforeValidator(_hard), InSchema({"enum": [True, False, 1, 0, *_HARD]})]
 Integer = Annotated[StrictInt, BeforeValidator(_whole_number)]
 Truth = Annotated[StrictBool, BeforeValidator(_truth)]
-Text = Annotated[StrictStr, AfterValidator(_in_unicode)]
+Text = Annotated[StrictStr, _checked(_in_unicode)]
 SampleId = Annotated[StrictStr, AfterValidator(sample_id), Metavar("ID"), _like(r"\S+")]

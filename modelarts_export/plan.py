@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from modelarts_export.errors import InvalidInputError, Problem, invalid
+from modelarts_export.errors import MOST_PROBLEMS, InvalidInputError, Problem, bounded, invalid
 from modelarts_export.files import STDIN
+from modelarts_export.quoting import Expanded, cut, quote
 from modelarts_export.rules import directory
 from modelarts_export.specfile import Spec, read_specs
 from modelarts_export.validation import Export, Verdict, kind_of, validate
@@ -28,31 +29,38 @@ class Plan:
     warnings: Sequence[Problem]
 
 
-def read_plan(files: Sequence[str], expand: Callable[[str], str]) -> Plan:
-    """Return the exports of all documents of all files; `-` is stdin.
+def read_plan(files: Sequence[str], expand: Callable[[str], str], timeout: float) -> Plan:
+    """Return the exports of all documents of all files; `-` is stdin; each is read within `timeout` seconds.
 
     Raises InvalidInputError with every problem of every file, two specs that write to one path among them.
     """
-    specs, problems = _read_all(files, expand)
-    judged = [(spec, _judged(spec)) for spec in specs]
-    for spec, verdict in judged:
-        problems += spec.with_faults(spec.placed(problem) for problem in verdict.problems)
-    exports = [Planned(spec=spec, export=verdict.export) for spec, verdict in judged if verdict.export]
-    problems += _one_path_twice(specs)
+    specs, problems = _read_all(files, expand, timeout)
+    exports: list[Planned] = []
+    warnings: list[Problem] = []
+    named = 0
+    for spec in specs:
+        verdict = _judged(spec, MOST_PROBLEMS - named)
+        found = spec.with_faults(spec.placed(problem) for problem in verdict.problems)
+        named += sum(bool(problem.message) for problem in found)
+        problems += found
+        exports += [Planned(spec=spec, export=verdict.export)] if verdict.export else []
+        warnings = bounded([*warnings, *map(spec.placed, verdict.warnings)]) if verdict.warnings else warnings
+    problems += bounded(_one_path_twice(specs))
     if problems:
         raise invalid(problems)
-    warnings = [spec.placed(warning) for spec, verdict in judged for warning in verdict.warnings]
     return Plan(exports=exports, warnings=warnings)
 
 
-def _read_all(files: Sequence[str], expand: Callable[[str], str]) -> tuple[list[Spec], list[Problem]]:
+def _read_all(
+    files: Sequence[str], expand: Callable[[str], str], timeout: float
+) -> tuple[list[Spec], list[Problem]]:
     if files.count(STDIN) > 1:
         raise InvalidInputError("stdin (-) can be read once only")
     specs: list[Spec] = []
     problems: list[Problem] = []
     for file in files:
         try:
-            read, wrong = read_specs(file, expand)
+            read, wrong = read_specs(file, expand, timeout)
             specs += read
             problems += wrong
         except InvalidInputError as error:
@@ -60,9 +68,9 @@ def _read_all(files: Sequence[str], expand: Callable[[str], str]) -> tuple[list[
     return specs, problems
 
 
-def _judged(spec: Spec) -> Verdict:
+def _judged(spec: Spec, most: int) -> Verdict:
     try:
-        return validate(kind_of(spec.values), spec.values)
+        return validate(kind_of(spec.values), spec.values, max(most, 0))
     except ValueError as error:
         problem = Problem(location=("export_params", "export_dest"), message=str(error))
         return Verdict(export=None, problems=[problem], warnings=[])
@@ -74,7 +82,9 @@ def _one_path_twice(specs: Sequence[Spec]) -> Iterator[Problem]:
     for spec in specs:
         path = directory(spec.values.get("path"))
         if path in first:
-            message = f"{first[path].place} writes to {path} too; give each export a directory of its own"
+            given = spec.values["path"]
+            shown = quote(given) if isinstance(given, Expanded) else cut(path)
+            message = f"{first[path].place} writes to {shown} too; give each export a directory of its own"
             yield spec.placed(Problem(location=_PATH, message=message))
         elif path:
             first[path] = spec

@@ -10,8 +10,10 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from modelarts_export.bounded import Many
 from modelarts_export.field_types import (
     DatasetName,
+    DirectoryInBucket,
     HardFlag,
     Identifier,
     Integer,
@@ -88,7 +90,7 @@ class SearchLabel(Part):
 
     name: Text | None = optional("Name of the label", "cat")
     op: Operator | None = optional("Whether all of the attributes must fit, or any")
-    property: dict[Text, list[Text] | None] | None = optional(
+    property: dict[Text, Many[Text] | None] | None = optional(
         "Attributes of the label, each with the values it may have; null for any value", {"colour": ["red"]}
     )
     type: LabelType | None = optional("What the label is for")
@@ -97,7 +99,7 @@ class SearchLabel(Part):
 class SearchLabels(Part):
     """Labels, and whether a sample must have all of them (AND) or any (OR)."""
 
-    labels: list[SearchLabel] | None = optional("Labels that a sample must have")
+    labels: Many[SearchLabel] | None = optional("Labels that a sample must have")
     op: Operator | None = optional("Whether all of the labels must fit, or any; needed with several")
 
 
@@ -105,7 +107,7 @@ class SearchProp(Part):
     """Metadata that a sample must have."""
 
     op: Operator | None = optional("Whether all of the properties must fit, or any")
-    props: dict[Text, list[Text]] | None = optional(
+    props: dict[Text, Many[Text]] | None = optional(
         "Properties, each with the values it may have", {"camera": ["left", "right"]}
     )
 
@@ -142,10 +144,10 @@ class ExportParams(Part):
     sample_state: Annotated[SampleState | None, _NARROWS] = optional("Only samples in this state")
     export_dest: Annotated[ExportDest | None, SPEC_ONLY, Comparison(default="DIR")] = None
     samples: Annotated[
-        list[SampleId] | None, Flag("sample", help="Only this sample; may be given again"), _NARROWS
+        Many[SampleId] | None, Flag("sample", help="Only this sample; may be given again"), _NARROWS
     ] = optional("Only the samples with these IDs", ["sample-1", "sample-2"])
     search_conditions: Annotated[
-        list[SearchCondition] | None,
+        Many[SearchCondition] | None,
         Flag("search", help='Only samples that fit, such as "label=cat,dog hard=true"; again for "or"'),
         _NARROWS,
     ] = optional("Only samples that fit any of these conditions, and all that one condition says")
@@ -186,11 +188,11 @@ class NewDatasetParams(ExportParams):
         description="Name of the dataset to make: 1 to 100 letters, digits, -, _ and Chinese characters",
         examples=["cats"],
     )
-    export_new_dataset_work_path: Annotated[ObsDirectory, Flag("new-dataset-work-path"), Comparison()] = (
-        Field(
-            description="OBS directory for what is made of the new dataset; outside path",
-            examples=["/bucket/work/"],
-        )
+    export_new_dataset_work_path: Annotated[
+        DirectoryInBucket, Flag("new-dataset-work-path"), Comparison()
+    ] = Field(
+        description="OBS directory for what is made of the new dataset; outside path",
+        examples=["/bucket/work/"],
     )
 
 
@@ -201,7 +203,7 @@ class ExportRequest(Part):
     dest: ClassVar[ExportDest]
 
     path: Annotated[ObsDirectory, _NARROWS] = Field(
-        description="OBS directory to write to, /bucket/dir/ or obs://bucket/dir/",
+        description="OBS directory to write to, /bucket/dir/ or obs://bucket/dir/; a bucket's root warns",
         examples=["/bucket/export/"],
     )
     export_type: Annotated[ExportType | None, Comparison(narrows=True, default=2)] = optional(
@@ -276,6 +278,10 @@ class ToNewDataset(ExportRequest):
 
     command: ClassVar[str] = "to-new-dataset"
     dest: ClassVar[ExportDest] = ExportDest.NEW_DATASET
+    path: Annotated[DirectoryInBucket, _NARROWS] = Field(
+        description="OBS directory to write to, /bucket/dir/ or obs://bucket/dir/; not the root of a bucket",
+        examples=["/bucket/export/"],
+    )
     export_params: NewDatasetParams = Field(description=_PARAMS)
 
 

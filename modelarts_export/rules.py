@@ -10,9 +10,10 @@ from itertools import chain
 from typing import Any
 
 from modelarts_export.errors import Location, Problem
-from modelarts_export.field_types import doubtful_in_path, obs_directory
+from modelarts_export.field_types import doubtful_in_path, is_root_of_a_bucket, obs_directory
+from modelarts_export.quoting import Expanded, quote
 from modelarts_export.request import searches
-from modelarts_export.vocabulary import DatasetType
+from modelarts_export.vocabulary import DatasetType, ExportDest
 
 Body = Mapping[str, Any]
 _NEW_PATH = "export_new_dataset_work_path"
@@ -34,6 +35,7 @@ def warnings_in(body: Body) -> Iterator[Problem]:
     """Yield what the documents disagree on or leave open; it is sent all the same."""
     return chain(
         _odd_paths(body),
+        _ratio_without_usage(body),
         _odd_names(body),
         _fields_without_meaning(body),
         _filters_without_search(body),
@@ -52,11 +54,27 @@ def _work_path_apart(body: Body) -> Iterator[Problem]:
     """API.md, section 2: the new dataset's work path must neither be the path nor lie inside it."""
     path, work_path = directory(body.get("path")), directory(_params(body).get(_NEW_PATH))
     if path and work_path and work_path.startswith(path):
+        given, given_path = _params(body)[_NEW_PATH], body["path"]
+        shown = quote(given if isinstance(given, Expanded) else work_path)
+        of = quote(given_path if isinstance(given_path, Expanded) else path)
         relation = "is the same as" if work_path == path else "lies inside"
         yield Problem(
             location=("export_params", _NEW_PATH),
-            message=f"{work_path!r} {relation} path {path!r}; choose a directory outside it",
+            message=f"{shown} {relation} path {of}; choose a directory outside it",
         )
+
+
+def _is_new_dataset(body: Body) -> bool:
+    return ExportDest.find(_params(body).get("export_dest")) is ExportDest.NEW_DATASET
+
+
+def _paths(body: Body) -> Iterator[tuple[Location, str]]:
+    for location, value in (
+        (("path",), body.get("path")),
+        (("export_params", _NEW_PATH), _params(body).get(_NEW_PATH)),
+    ):
+        if isinstance(value, str):
+            yield location, value
 
 
 def directory(value: object) -> str | None:
@@ -86,16 +104,33 @@ def _labels_with_operator(body: Body) -> Iterator[Problem]:
 
 
 def _odd_paths(body: Body) -> Iterator[Problem]:
-    for location, value in (
-        (("path",), body.get("path")),
-        (("export_params", _NEW_PATH), _params(body).get(_NEW_PATH)),
-    ):
-        odd = doubtful_in_path(value) if isinstance(value, str) else []
+    for location, value in _paths(body):
+        if is_root_of_a_bucket(value) and not _is_new_dataset(body):
+            message = f"{quote(value)} is the root of a bucket; files would be mixed with what is there"
+            yield Problem(location=location, message=message)
+        odd = doubtful_in_path(value)
         if odd:
-            yield Problem(
-                location=location,
-                message=f"{odd[0]!r} in a path is not documented; the API may refuse it (ModelArts.4313)",
-            )
+            shown = _shown_of(value, odd[0])
+            message = f"{shown} in a path is not documented; the API may refuse it (ModelArts.4313)"
+            yield Problem(location=location, message=message)
+
+
+def _shown_of(value: str, character: str) -> str:
+    return f"a character of {quote(value)}" if isinstance(value, Expanded) else repr(character)
+
+
+def _ratio_without_usage(body: Body) -> Iterator[Problem]:
+    """API.md, section 1: the ratio is what `ratio_sample_usage` divides the samples by."""
+    params = _params(body)
+    if params.get("train_sample_ratio") is not None and params.get("ratio_sample_usage") in (
+        None,
+        False,
+        "false",
+    ):
+        yield Problem(
+            location=("export_params", "train_sample_ratio"),
+            message="the ratio has no effect without ratio_sample_usage: true; the API may ignore it",
+        )
 
 
 def _odd_names(body: Body) -> Iterator[Problem]:
@@ -103,13 +138,13 @@ def _odd_names(body: Body) -> Iterator[Problem]:
     if isinstance(name, str) and name and not name[0].isalpha():
         yield Problem(
             location=("export_params", _NEW_NAME),
-            message=f"{name!r} does not start with a letter, which some documents ask for",
+            message=f"{quote(name)} does not start with a letter, which some documents ask for",
         )
     version = _params(body).get(_VERSION_NAME)
     if isinstance(version, str) and not _NAME_OF_VERSION.fullmatch(version):
         yield Problem(
             location=("export_params", _VERSION_NAME),
-            message=f"{version!r} is not 1 to 32 letters, digits, - and _, as version names elsewhere",
+            message=f"{quote(version)} is not 1 to 32 letters, digits, - and _, as version names elsewhere",
         )
 
 

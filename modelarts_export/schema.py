@@ -11,7 +11,9 @@ _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _DESCRIPTION = (
     "The body of a request that creates a ModelArts export task, with dataset_id, project_id and name beside "
     "it. The program is more lenient than this schema: it takes the words and codes of an enumeration in any "
-    "letter case, and quoted numbers and truth values. And it checks more, such as the limits of a path."
+    "letter case, and quoted numbers and truth values. And it checks more, such as the limits of a path. "
+    "A string with ${NAME} in it is replaced by --var NAME=VALUE, --var NAME or the environment variable "
+    "MODELARTS_EXPORT_VAR_NAME only."
 )
 _MARK = r"\$\{"  # a string with ${NAME} in it may become anything
 _SUBSTITUTED = {"type": "string", "pattern": _MARK}

@@ -1,73 +1,112 @@
-"""`${…}` in the string values of a spec: variables, their defaults, and the time."""
+"""`${…}` in the string values of a spec: variables that were handed to it, their defaults, and the time.
+
+A spec may come from somebody else, so that it reads nothing but what the user hands to it by name.
+"""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
-from modelarts_export.credentials import is_read_by_a_source
+from modelarts_export.quoting import cut
 
 _MARKED = re.compile(r"\$\$|\$\{([^}]*)(\}?)")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _TIME = "now:"
+_HANDED_OVER = "MODELARTS_EXPORT_VAR_"
+_LONGEST = 64 * 2**20  # characters; a spec has no more in all
+_LONGEST_TIME = 100  # characters of a form of the time, which may ask for many blanks each
 
 
 class Variables:
-    """What `${NAME}` stands for: first what was given by hand, then the environment."""
+    """What `${NAME}` stands for: what was given by hand, then what the environment hands over."""
 
-    def __init__(self, given: Mapping[str, str], environ: Mapping[str, str], *, now: datetime) -> None:
-        """`now` is the one instant of the process, in the local time zone."""
+    def __init__(
+        self,
+        given: Mapping[str, str],
+        environ: Mapping[str, str],
+        *,
+        now: datetime,
+        contains_secret: Callable[[str], bool],
+    ) -> None:
+        """`now` is the one instant of the process, in the local time zone.
+
+        Of the environment only MODELARTS_EXPORT_VAR_NAME is read; `contains_secret` tells whether a text has
+        a secret, which must not be put into a request.
+        """
         self._given = given
         self._environ = environ
         self._now = now
+        self._contains_secret = contains_secret
 
     def expand(self, text: str) -> str:
         """Return the text with every `${…}` replaced once, and `$$` as a dollar.
 
-        Raises ValueError for an undefined name, and for a variable that a credential source reads: a spec
-        from somebody else must not be able to send a key away.
+        Raises ValueError, without the value of any variable, for an undefined name, and where a secret or too
+        much would come out.
         """
-        return _MARKED.sub(self._value, text)
+        parts, end, size = list[str](), 0, len(text)
+        for marked in _MARKED.finditer(text):
+            value = self._value(marked)
+            size += len(value)
+            if size > _LONGEST:
+                raise ValueError(f"{cut(marked[0])} makes the value longer than {_LONGEST // 2**20} MiB")
+            parts += text[end : marked.start()], value
+            end = marked.end()
+        expanded = "".join((*parts, text[end:]))
+        if expanded != text and self._contains_secret(expanded):
+            names = list(dict.fromkeys(marked[0] for marked in _MARKED.finditer(text) if marked[1]))
+            raise ValueError(f"{cut(', '.join(names))} would put a secret into the request")
+        return expanded
 
     def _value(self, marked: re.Match[str]) -> str:
         if marked[0] == "$$":
             return "$"
         inner, end = marked[1], marked[2]
         if not end:
-            raise ValueError(f"{marked[0]!r} has no }} at its end; write $$ for a dollar sign")
+            raise ValueError(f"{cut(marked[0])!r} has no }} at its end; write $$ for a dollar sign")
         return self._time(inner.removeprefix(_TIME)) if inner.startswith(_TIME) else self._variable(inner)
 
     def _variable(self, inner: str) -> str:
         name, otherwise, default = inner.partition(":-")
+        shown = cut(inner)
         if not _NAME.fullmatch(name):
-            raise ValueError(f"${{{inner}}} is none of ${{NAME}}, ${{NAME:-default}} and ${{now:%Y-%m-%d}}")
+            raise ValueError(f"${{{shown}}} is none of ${{NAME}}, ${{NAME:-default}} and ${{now:%Y-%m-%d}}")
         if "${" in default:
-            raise ValueError(f"${{{inner}}} has another ${{ in its default; nothing is filled in twice")
-        if is_read_by_a_source(name):
-            raise ValueError(
-                f"${{{name}}} is for credentials and is never put into a request; use another name"
-            )
-        value = self._given.get(name, self._environ.get(name))
+            raise ValueError(f"${{{shown}}} has another ${{ in its default; nothing is filled in twice")
+        value = self._given.get(name, self._environ.get(_HANDED_OVER + name))
         if otherwise and not value:
             return default
         if value is None:
-            raise ValueError(
-                f"${{{name}}} is not defined; set it, give --var {name}=VALUE or ${{{name}:-default}}"
-            )
+            raise ValueError(f"${{{cut(name)}}} is not defined; {self._remedy(cut(name))}")
         return value
 
+    def _remedy(self, name: str) -> str:
+        if name in self._environ:
+            return f"pass it with --var {name}"
+        return f"give --var {name}=VALUE, set {_HANDED_OVER}{name}, or write ${{{name}:-default}}"
+
     def _time(self, form: str) -> str:
+        reason = f"{cut(form)!r} is no form of a time; write ${{now:%Y-%m-%d}}"
+        if len(form) > _LONGEST_TIME:
+            raise ValueError(reason)
         try:
             return self._now.strftime(form)
         except ValueError:
-            raise ValueError(f"{form!r} is no form of a time; write ${{now:%Y-%m-%d}}") from None
+            raise ValueError(reason) from None
 
 
-def read_assignments(texts: Iterable[str]) -> dict[str, str]:
-    """Return what `NAME=VALUE` texts say, a later one winning. Raises ValueError for one that is no such."""
-    pairs = {}
+def read_assignments(texts: Iterable[str], environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what `NAME=VALUE` texts say, a later one winning; `NAME` alone takes the environment's value.
+
+    A NAME that the environment does not have stays undefined. Raises ValueError for a text that is neither.
+    """
+    pairs = dict[str, str]()
     for text in texts:
         name, equals, value = text.partition("=")
-        if not equals or not _NAME.fullmatch(name):
-            raise ValueError(f"{text!r} is not NAME=VALUE")
-        pairs[name] = value
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"{cut(name)!r} is not NAME=VALUE or NAME")
+        if equals:
+            pairs[name] = value
+        elif name in environ:
+            pairs[name] = environ[name]
     return pairs

@@ -20,6 +20,9 @@ _HEAD = (
     "#",
     "#   modelarts-export {command} -f FILE --dry-run",
     "#",
+    "# A string may use ${{NAME}}, which --var NAME=VALUE, --var NAME or MODELARTS_EXPORT_VAR_NAME gives,",
+    "# ${{NAME:-default}} and ${{now:%Y-%m-%d}}. No other variable of the environment is read.",
+    "#",
     "# A field is set by removing the # in front of its key, and of the keys that it stands under.",
 )
 

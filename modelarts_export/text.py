@@ -73,6 +73,10 @@ class Scrubber:
         """Know these secrets too."""
         self._secrets.update(secret for secret in secrets if len(secret) >= _SHORTEST_SECRET)
 
+    def contains_secret(self, text: str) -> bool:
+        """Tell whether the text holds a secret, plain or encoded."""
+        return self.text(text) != text
+
     def text(self, text: str) -> str:
         """Return the text without secrets, those included that are spelled with the escapes of JSON.
 

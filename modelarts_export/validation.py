@@ -1,23 +1,36 @@
 """The one validation of what flags and specs ask for: the model, the rules between fields, plain words."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from modelarts_export import rules
+from modelarts_export.bounded import characters_in, details_of, json_size, rest_of
 from modelarts_export.declarations import Declared
-from modelarts_export.errors import MISSING, Location, Problem
+from modelarts_export.errors import MISSING, MOST_PROBLEMS, Location, Problem, bounded
 from modelarts_export.field_types import Spelled
-from modelarts_export.request import ExportRequest, Heading, Part, ToNewDataset, ToObs
+from modelarts_export.quoting import cut
+from modelarts_export.request import (
+    ExportRequest,
+    Heading,
+    NewDatasetParams,
+    ObsParams,
+    Part,
+    ToNewDataset,
+    ToObs,
+)
 from modelarts_export.text import to_json
 from modelarts_export.vocabulary import ExportDest, nearest
 
 LARGEST_BODY = 12 * 2**20  # bytes
 Model = TypeVar("Model", bound=Part)
 KINDS: Mapping[ExportDest, type[ExportRequest]] = {kind.dest: kind for kind in (ToObs, ToNewDataset)}
+_PARTS: tuple[type[Part], ...] = (Heading, ToObs, ToNewDataset, ObsParams, NewDatasetParams)
+_KNOWN = {name for part in _PARTS for name in part.model_fields}
 _WORDS = {
     "missing": MISSING,
     "int_type": "must be a whole number",
@@ -49,16 +62,21 @@ class Verdict:
     warnings: list[Problem]
 
 
-def validate(kind: type[ExportRequest], given: Mapping[str, Any]) -> Verdict:
-    """Judge a request body with `dataset_id`, `project_id` and `name` beside it, as a spec has them."""
+def validate(kind: type[ExportRequest], given: Mapping[str, Any], most: int = MOST_PROBLEMS) -> Verdict:
+    """Judge a request body with `dataset_id`, `project_id` and `name` beside it, as a spec has them.
+
+    No more than `most` problems are named, and the rest is counted.
+    """
     wrong_kind = list(_wrong_kind(kind, given))
     if wrong_kind:  # judged as the other kind, every further problem would mislead
         return Verdict(export=None, problems=wrong_kind, warnings=[])
     beside = {key: value for key, value in given.items() if key in Heading.model_fields}
     body = {key: value for key, value in given.items() if key not in beside}
-    heading, problems = _read(Heading, beside)
-    request, problems_of_body = _read(kind, body)
-    problems += [*problems_of_body, *rules.errors_in(body), *(_too_large(request) if request else ())]
+    heading, problems = _read(Heading, beside, most)
+    request, problems_of_body = _read(kind, body, most)
+    problems = bounded(
+        chain(problems, problems_of_body, rules.errors_in(body), _too_large(request) if request else ()), most
+    )
     warnings = list(rules.warnings_in(body))
     if problems or not heading or not request:
         return Verdict(export=None, problems=problems, warnings=warnings)
@@ -84,16 +102,20 @@ def _wrong_kind(kind: type[ExportRequest], given: Mapping[str, Any]) -> Iterator
         yield Problem(location=location, message=f"this is a request of {meant.command}; run {meant.command}")
 
 
-def _read(model: type[Model], given: dict[str, Any]) -> tuple[Model | None, list[Problem]]:
+def _read(model: type[Model], given: dict[str, Any], most: int) -> tuple[Model | None, Iterable[Problem]]:
     try:
-        return model.model_validate(given), []
+        return model.model_validate(given), ()
     except ValidationError as error:
-        return None, [_problem(model, detail) for detail in error.errors(include_url=False)]
+        details = details_of(error, given, model.model_validate, _KNOWN)
+        named = [detail for detail in details if not rest_of(detail)]
+        unnamed = len(named[most:]) + sum(map(rest_of, details))
+        problems = [_problem(model, detail) for detail in named[:most]]
+        return None, [*problems, *([Problem(message="", count=unnamed)] if unnamed else [])]
 
 
 def _too_large(request: ExportRequest) -> Iterator[Problem]:
     """API.md, section 5, 4104: 12 MB is the limit; read as MiB, as the gateway refuses the rest itself."""
-    size = len(request.wire()) if request.may_be_large else 0
+    size = _size(request) if request.may_be_large else 0
     if size > LARGEST_BODY:
         samples = request.samples
         fitting = _fitting(samples, LARGEST_BODY - size) if samples else 0
@@ -102,6 +124,12 @@ def _too_large(request: ExportRequest) -> Iterator[Problem]:
             location=("export_params", "samples") if samples else (),
             message=f"the body would have {size:,} bytes and the API takes {LARGEST_BODY:,}{advice}",
         )
+
+
+def _size(request: ExportRequest) -> int:
+    """Return the bytes of a body without building one that is too large: aliases can make it huge."""
+    body = request.body()
+    return json_size(body) if characters_in(body) > LARGEST_BODY else len(to_json(body))
 
 
 def _fitting(samples: Sequence[str], room: int) -> int:
@@ -119,8 +147,9 @@ def _problem(model: type[Part], detail: ErrorDetails) -> Problem:
         return Problem(location=location, message=_unknown_key(model, location), at_key=True)
     if detail["type"] == "value_error":
         return Problem(location=location, message=str(detail["ctx"]["error"]))
-    if detail["type"] == "string_type" and isinstance(detail["input"], Spelled):
-        written = detail["input"].spelling
+    given = detail["input"]
+    if detail["type"] == "string_type" and isinstance(given, Spelled | int) and not isinstance(given, bool):
+        written = cut(given.spelling if isinstance(given, Spelled) else str(given))
         return Problem(location=location, message=f'YAML does not read {written} as text; write "{written}"')
     kind = "missing" if detail["input"] is None else detail["type"]
     return Problem(location=location, message=_WORDS.get(kind, detail["msg"]))

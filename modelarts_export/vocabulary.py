@@ -11,6 +11,8 @@ from typing import Any, Self
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
+from modelarts_export.quoting import LONGEST, Expanded, quote
+
 
 class Choice(Enum):
     """One value of an enumeration; members are written as (word, code, meaning)."""
@@ -51,9 +53,8 @@ class Choice(Enum):
 
     @classmethod
     def _refusal(cls, value: object) -> str:
-        return (
-            f"{value!r} is not one of {', '.join(cls.words())}{nearest(_spelled(value) or '', cls.words())}"
-        )
+        near = "" if isinstance(value, Expanded) else nearest(_spelled(value) or "", cls.words())
+        return f"{quote(value)} is not one of {', '.join(cls.words())}{near}"
 
     @classmethod
     def __get_pydantic_core_schema__(cls, _source: type, _handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -74,7 +75,7 @@ class Choice(Enum):
 def nearest(word: str, known: list[str]) -> str:
     """Return "; did you mean X?" for the known word most like this one, or nothing."""
     by_lower = {candidate.lower(): candidate for candidate in known}
-    close = get_close_matches(word.lower(), by_lower, n=1)
+    close = get_close_matches(word.lower(), by_lower, n=1) if len(word) <= LONGEST else []
     return f"; did you mean {by_lower[close[0]]}?" if close else ""
 
 
@@ -199,7 +200,7 @@ class SampleState(Choice):
     def _refusal(cls, value: object) -> str:
         """Explain the two words that mean the opposite of what they seem to say."""
         meant = {"all": cls.LABELED, "none": cls.UNLABELED}.get(_spelled(value) or "")
-        if meant is None:
+        if meant is None or isinstance(value, Expanded):
             return super()._refusal(value)
         return (
             f"{value!r} is ambiguous: {meant.code} means {meant.word} samples only; "

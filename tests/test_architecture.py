@@ -74,6 +74,7 @@ FLOORS = [
     ["sandbox.contract", "sandbox.datasets", "sandbox.identity"],
     ["sandbox.samples"],
     ["sandbox.exchange"],
+    ["yaml_scalars", "bounded"],
     [
         "api_error_table",
         "field_types",
@@ -85,6 +86,7 @@ FLOORS = [
         "supervision",
         "timing",
     ],
+    ["quoting", "yaml_places"],
     ["__init__", "sandbox.__init__"],
 ]
 LAZY = {

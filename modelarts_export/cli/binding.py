@@ -27,7 +27,10 @@ from modelarts_export.waiting import WaitSettings
 Values = dict[str, Any]
 Made = Callable[[typer.Context, Values], Any]
 _HELP_WIDTH = 46
-VAR_HELP = "What ${NAME} in a spec stands for; may be given again"
+VAR_HELP = (
+    "What ${NAME} in a spec stands for; NAME alone takes that environment variable. "
+    "MODELARTS_EXPORT_VAR_NAME is read as well, and no other variable. May be given again"
+)
 _DATASET: Location = ("dataset_id",)
 
 
@@ -138,7 +141,7 @@ def _request_options(kind: type[ExportRequest]) -> tuple[list[inspect.Parameter]
         given = {location: values[parameter] for location, parameter in parameters.items()}
         return Draft(
             kind=kind,
-            file=values["file"],
+            files=values["file"] or (),
             samples_file=values["samples_file"],
             flags={location: value for location, value in given.items() if value is not None},
             names=names,
@@ -150,7 +153,7 @@ def _request_options(kind: type[ExportRequest]) -> tuple[list[inspect.Parameter]
         _keyword("dataset", Annotated[str | None, dataset]),
         _option(
             "file",
-            str,
+            list[str],
             ["--file", "-f"],
             help="A spec: the request in YAML or JSON; - is stdin",
             metavar="FILE",
@@ -163,7 +166,7 @@ def _request_options(kind: type[ExportRequest]) -> tuple[list[inspect.Parameter]
             help="A file of sample IDs, one a line; - is stdin",
             metavar="FILE",
         ),
-        _option("var", list[str], ["--var"], help=VAR_HELP, metavar="NAME=VALUE"),
+        _option("var", list[str], ["--var"], help=VAR_HELP, metavar="NAME[=VALUE]"),
     ], draft
 
 

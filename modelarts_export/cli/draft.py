@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from modelarts_export.errors import InvalidInputError, Location, Problem, dotted, invalid
+from modelarts_export.errors import InvalidInputError, Location, Problem, bounded, dotted, invalid
 from modelarts_export.field_types import sample_id
 from modelarts_export.files import STDIN, read_text, shown
 from modelarts_export.request import ExportRequest
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from modelarts_export.specfile import Spec
 
 _SAMPLES: Location = ("export_params", "samples")
+_MOST_LINES = 1_000_000  # of sample IDs; far more than a body can hold
 _CONDITIONS: Location = ("export_params", "search_conditions")
 
 
@@ -29,21 +30,24 @@ class Draft(Generic[Kind]):
     """
 
     kind: type[Kind]
-    file: str | None
+    files: Sequence[str]
     samples_file: str | None
     flags: Mapping[Location, Any]
     names: Mapping[Location, str]
     assignments: Sequence[str] = ()
 
-    def read(self, expand: Callable[[str], str]) -> tuple[Export, list[Problem]]:
+    def read(self, expand: Callable[[str], str], timeout: float) -> tuple[Export, list[Problem]]:
         """Return the export and the warnings; `expand` is for the strings of the spec.
 
+        Each file is read within `timeout` seconds.
         Raises InvalidInputError with every problem there is.
         """
-        if self.file == STDIN == self.samples_file:
+        if len(self.files) > 1:
+            raise InvalidInputError("-f was given twice; these commands take one spec")
+        if self.samples_file == STDIN and STDIN in self.files:
             raise InvalidInputError("stdin cannot be both the spec (-f -) and the samples (--samples-file -)")
-        spec = None if self.file is None else _one_spec(self.file, expand)
-        given, unread = self._given()
+        spec = _one_spec(self.files[0], expand, timeout) if self.files else None
+        given, unread = self._given(timeout)
         verdict = validate(self.kind, _laid_over(self._base(spec), given))
         problems = [self._placed(problem, given, spec) for problem in (*unread, *verdict.problems)]
         problems = spec.with_faults(problems) if spec else problems
@@ -51,14 +55,15 @@ class Draft(Generic[Kind]):
             raise invalid(problems)
         return verdict.export, [self._placed(problem, given, spec) for problem in verdict.warnings]
 
-    def _given(self) -> tuple[dict[Location, Any], list[Problem]]:
+    def _given(self, timeout: float) -> tuple[dict[Location, Any], list[Problem]]:
         """Return the values of the flags as a spec would have them, and what could not be read."""
         given, problems = dict(self.flags), list[Problem]()
         if self.samples_file is not None:
             try:
-                given[_SAMPLES] = [*given.get(_SAMPLES, []), *_sample_ids(self.samples_file)]
+                given[_SAMPLES] = [*given.get(_SAMPLES, []), *_sample_ids(self.samples_file, timeout)]
             except InvalidInputError as error:
                 problems += error.problems or [Problem(message=str(error))]
+                problems += [Problem(message="", count=error.unshown)] if error.unshown else []
         if _SAMPLES in given:
             given[_SAMPLES] = list(dict.fromkeys(given[_SAMPLES]))
         if _CONDITIONS in given:
@@ -71,7 +76,7 @@ class Draft(Generic[Kind]):
 
     def _placed(self, problem: Problem, given: Mapping[Location, Any], spec: "Spec | None") -> Problem:
         """Name the flag that gave the value, else the place in the spec, else the flag that is missing."""
-        if problem.place or not problem.location:
+        if problem.place or not problem.location or not problem.message:
             return problem
         flag = next((at for at in given if problem.location[: len(at)] == at), None)
         if flag is None and spec:
@@ -92,10 +97,10 @@ def _within(flag: Location, problem: Problem) -> str:
     return ": ".join(filter(None, [count, dotted(rest[1:] if count else rest), problem.message]))
 
 
-def _one_spec(file: str, expand: Callable[[str], str]) -> "Spec":
+def _one_spec(file: str, expand: Callable[[str], str], timeout: float) -> "Spec":
     from modelarts_export.specfile import read_specs  # noqa: PLC0415 - yaml is loaded only for a spec
 
-    specs, problems = read_specs(file, expand)
+    specs, problems = read_specs(file, expand, timeout)
     if problems:
         raise invalid(problems)
     if len(specs) > 1:
@@ -118,23 +123,29 @@ def _laid_over(base: Mapping[str, Any], given: Mapping[Location, Any]) -> dict[s
     return body
 
 
-def _sample_ids(file: str) -> list[str]:
+def _sample_ids(file: str, timeout: float) -> list[str]:
     """Return the IDs of a file, one a line. Raises InvalidInputError when it has none, or something else."""
-    lines = [(number, line.strip()) for number, line in enumerate(read_text(file).split("\n"), 1)]
-    ids = [(number, line) for number, line in lines if line]
+    text = read_text(file, timeout)
+    if text.count("\n") > _MOST_LINES:
+        raise InvalidInputError(f"--samples-file: {shown(file)} has more than {_MOST_LINES:,} lines")
+    lines = list(map(str.strip, text.split("\n")))
+    ids = list(filter(None, lines))
     if not ids:
         raise InvalidInputError(
             f"--samples-file: {shown(file)} has no sample ID; it would export every sample"
         )
-    problems = [problem for number, line in ids for problem in _no_sample_id(file, number, line)]
+    problems = bounded(
+        problem for i, line in enumerate(lines) for problem in _no_sample_id(file, i + 1, line)
+    )
     if problems:
         raise invalid(problems)
-    return [line for _, line in ids]
+    return ids
 
 
 def _no_sample_id(file: str, number: int, line: str) -> Iterator[Problem]:
     try:
-        sample_id(line)
+        if line:
+            sample_id(line)
     except ValueError as error:
         place = f"--samples-file: {shown(file)}:{number}"
         yield Problem(message=str(error), place=place, file=shown(file), line=number, column=1)

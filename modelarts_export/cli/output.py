@@ -12,8 +12,10 @@ from modelarts_export.cli import cells, forms
 from modelarts_export.cli.screen import Screen
 from modelarts_export.config import from_flags, from_variables, resolve, setting, truth
 from modelarts_export.errors import (
+    MOST_PROBLEMS,
     CanceledError,
     ClosedOutputError,
+    InvalidInputError,
     ModelArtsExportError,
     OutputError,
     Problem,
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
 
 FORMS = ("table", "json", "yaml", "id")
 _MOST_HINTS = 12  # about exports; a line for each of a thousand would hide what matters
-_MOST_PROBLEMS = 100  # that are shown to people; a wrong list of samples has one for each
 
 
 def _form(text: str) -> str:
@@ -63,6 +64,10 @@ class Output:
         """Write a table, and talk, until `style` is set otherwise."""
         self.style = Style()
         self._screen = screen
+
+    def contains_secret(self, text: str) -> bool:
+        """Tell whether the text holds a secret that the process knows."""
+        return self._screen.contains_secret(text)
 
     def learn(self, secret: str) -> None:
         """Know a secret that the environment did not have."""
@@ -260,10 +265,13 @@ class Output:
             self._screen.say_as_is(to_json(self._screen.without_secrets(forms.error_as_dict(error))))
             return
         self._screen.say(str(error), "error")
-        for problem in error.problems[:_MOST_PROBLEMS]:
+        for problem in error.problems[:MOST_PROBLEMS]:
             self._problem(problem, told=str(error))
-        if len(error.problems) > _MOST_PROBLEMS:
-            self._screen.say(f"  and {len(error.problems) - _MOST_PROBLEMS:,} more; -o json has all of them")
+        unshown = error.unshown if isinstance(error, InvalidInputError) else 0
+        if unshown:
+            self._screen.say(f"  and {unshown:,} more")
+        elif len(error.problems) > MOST_PROBLEMS:
+            self._screen.say(f"  and {len(error.problems) - MOST_PROBLEMS:,} more; -o json has all of them")
         if error.hint:
             self._screen.say(error.hint, "hint")
 

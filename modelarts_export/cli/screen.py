@@ -49,6 +49,10 @@ class Screen:
         """Return a copy of JSON-like data that can be written."""
         return self._scrubber.data(data)
 
+    def contains_secret(self, text: str) -> bool:
+        """Tell whether the text holds a secret."""
+        return self._scrubber.contains_secret(text)
+
     def learn(self, secret: str) -> None:
         """Know one more secret, which is written nowhere from now on."""
         self._scrubber.learn(secret)

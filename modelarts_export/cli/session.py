@@ -10,11 +10,20 @@ from typing import TYPE_CHECKING, Any
 from modelarts_export.cli.access import Access
 from modelarts_export.cli.draft import Draft
 from modelarts_export.cli.output import Output
-from modelarts_export.config import Settings, declared, flag, variable
+from modelarts_export.config import (
+    Settings,
+    declared,
+    flag,
+    from_flags,
+    from_variables,
+    value_of,
+    variable,
+)
 from modelarts_export.errors import (
     InvalidInputError,
     ModelArtsExportError,
     PathUsedError,
+    Problem,
     UnknownOutcomeError,
 )
 from modelarts_export.field_types import identifier
@@ -52,9 +61,17 @@ class Shell:
     def expand(self, assignments: Sequence[str]) -> Callable[[str], str]:
         """Return what fills in the `${...}` of specs; `assignments` are the texts of --var."""
         try:
-            return Variables(read_assignments(assignments), self.environ, now=self.now).expand
+            given = read_assignments(assignments, self.environ)
         except ValueError as error:
             raise InvalidInputError(f"--var: {error}") from None
+        return Variables(
+            given, self.environ, now=self.now, contains_secret=self.output.contains_secret
+        ).expand
+
+    def read_timeout(self, flags: Mapping[str, Any]) -> float:
+        """Return how long the reading of a file or of stdin may take, in seconds."""
+        timeout: float = value_of(Settings, "read_timeout", from_flags(flags), from_variables(self.environ))
+        return timeout
 
     def plan(self, files: Sequence[str], assignments: Sequence[str]) -> "Plan":
         """Return what spec files ask for, and warn of what may be wrong with it.
@@ -63,10 +80,14 @@ class Shell:
         """
         from modelarts_export.plan import read_plan  # noqa: PLC0415 - yaml is loaded here
 
-        plan = read_plan(files, self.expand(assignments))
-        for warning in plan.warnings:
-            self.output.warn(str(warning))
+        plan = read_plan(files, self.expand(assignments), self.read_timeout({}))
+        self.warn(plan.warnings)
         return plan
+
+    def warn(self, warnings: Sequence[Problem]) -> None:
+        """Warn of what may be wrong, and say how much more of it there is."""
+        for warning in warnings:
+            self.output.warn(str(warning) if warning.message else f"and {warning.count:,} more warnings")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,14 +129,25 @@ class Session:
 
         Raises InvalidInputError for everything that is wrong.
         """
-        export, warnings = draft.read(self._shell.expand(draft.assignments))
-        for warning in warnings:
-            self.output.warn(str(warning))
+        timeout = self._shell.read_timeout(self._flags)
+        export, warnings = draft.read(self._shell.expand(draft.assignments), timeout)
+        self._shell.warn(warnings)
+        settings = self._access.with_project_of_a_spec(export.project_id)
+        self._warn_of_another_project(export.project_id)
         return Order(
             dataset_id=export.dataset_id or self._usual_dataset(),
             request=export.request,
-            settings=self._access.with_project_of_a_spec(export.project_id),
+            settings=settings,
         )
+
+    def _warn_of_another_project(self, project_id: str | None) -> None:
+        """Warn of a spec that names another project than the configured one: it may come from a stranger."""
+        configured = self._access.settings
+        if project_id and configured.project_id and project_id != configured.project_id:
+            origin = configured.origins["project_id"]
+            self.output.warn(
+                f"project_id {project_id} of the spec differs from {configured.project_id} ({origin})"
+            )
 
     def submit(self, order: Order, reuse: Reuse) -> ExportTask:
         """Create the task, or reuse one, or skip. Raises what Submission.run raises, and what a client lacks.

@@ -68,7 +68,7 @@ def _dataset_id(given: str) -> str:
 
 def _task_ids(given: Sequence[str]) -> list[str]:
     """Return each ID once, those on stdin in the place of the `-`."""
-    words = [word for each in given for word in (read_text(STDIN).split() if each == STDIN else [each])]
+    words = [word for each in given for word in (read_text(STDIN, None).split() if each == STDIN else [each])]
     if not words:
         raise InvalidInputError("stdin has no task IDs", hint="list DATASET -o id writes them")
     try:

@@ -10,7 +10,7 @@ from modelarts_export.cli.session import Shell
 Files = Annotated[list[str], typer.Argument(metavar="FILE...", help="Spec files; - is stdin")]
 Assignments = Annotated[
     list[str] | None,
-    typer.Option("--var", metavar="NAME=VALUE", help=VAR_HELP),
+    typer.Option("--var", metavar="NAME[=VALUE]", help=VAR_HELP),
 ]
 
 

@@ -2,6 +2,10 @@
 
     python tests/bench/specs.py
 
+Pass the folder of another checkout to measure the same pairs against it (`python tests/bench/specs.py DIR`):
+documents and sample IDs there and here, in turn. Then each hostile spec of hostile_rows.py is
+validated once, with its seconds and MiB; those over 3 s or 400 MiB are marked.
+
 Each figure is the median of runs of the real program in processes of their own, in pairs taken in turn: a run
 and a bare `--version` (what a start costs is taken off), or a run and one of twice the size (a ratio of 2 is
 linear growth). Nothing is asserted, as machines are noisy.
@@ -47,14 +51,19 @@ export_params:
 """
 
 
-def measured(*arguments: str) -> tuple[float, float]:
-    """Return seconds and MiB of one run."""
+HERE = Path(__file__).parents[2]
+SECONDS, MEBIBYTES = 3, 400  # that any spec may cost
+
+
+def measured(*arguments: str, of: Path = HERE, codes: tuple[int, ...] = (0,)) -> tuple[float, float]:
+    """Return seconds and MiB of one run of the program in a folder."""
     begin = time.perf_counter()
     command = [sys.executable, "-m", "modelarts_export", *arguments]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    variables = {**os.environ, "PYTHONPATH": str(of)}
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=variables)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
+    if process.returncode not in codes:
         raise SystemExit(f"{arguments} ended with {process.returncode}")
     return time.perf_counter() - begin, usage.ru_maxrss / 1024
 
@@ -72,7 +81,23 @@ def growth(small: list[str], large: list[str]) -> float:
     return median(more / less for more, less in pairs)
 
 
-def bench(folder: Path) -> None:
+def against(other: Path, *arguments: str) -> float:
+    """Return how many times longer a run takes here than in another checkout: the median of pairs."""
+    pairs = [(measured(*arguments)[0], measured(*arguments, of=other)[0]) for _ in range(3 * PAIRS)]
+    return median(here / there for here, there in pairs)
+
+
+def bench_hostile(folder: Path) -> None:
+    """Print what each hostile spec costs; another process writes them, to keep this one small."""
+    subprocess.run([sys.executable, str(Path(__file__).with_name("hostile_rows.py")), folder], check=True)
+    for spec in sorted(folder.iterdir()):
+        seconds, mebibytes = measured("validate", "-q", str(spec), codes=(0, 2))
+        mark = "!" if seconds > SECONDS or mebibytes > MEBIBYTES else " "
+        size = spec.stat().st_size / 2**20
+        print(f"{mark} {spec.name[3:]:36}{size:5.1f} MiB{seconds:7.2f} s{mebibytes:5.0f} MiB")
+
+
+def bench(folder: Path, other: Path | None) -> None:
     """Print the figures."""
     for count in (10_000, 20_000):
         documents = (DOCUMENT.format(number=number) for number in range(count))
@@ -81,6 +106,8 @@ def bench(folder: Path) -> None:
     seconds, mebibytes = net_of_start(*small)
     print(f"validate 10,000 documents: {10_000 / seconds:,.0f} a second, {mebibytes:.0f} MiB")
     print(f"twice as many: {growth(small, large):.2f} times as long")
+    if other:
+        print(f"10,000 documents, as to {other}: {against(other, *small):.3f} times as long")
 
     chance = random.Random(1)
     samples = folder / "samples"
@@ -92,6 +119,8 @@ def bench(folder: Path) -> None:
         )
         os.environ["MODELARTS_EXPORT_ENDPOINT"] = url
         seconds, mebibytes = net_of_start(*line)
+        if other:
+            print(f"300,000 sample IDs, as to {other}: {against(other, *line):.3f} times as long")
     print(f"300,000 sample IDs read, validated and sent: {seconds:.2f} s, {mebibytes:.0f} MiB")
 
 
@@ -105,5 +134,6 @@ def accepting_server() -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as scratch:
-        bench(Path(scratch))
+    with tempfile.TemporaryDirectory() as scratch, tempfile.TemporaryDirectory() as hostile:
+        bench(Path(scratch), Path(sys.argv[1]) if sys.argv[1:] else None)
+        bench_hostile(Path(hostile))

@@ -24,10 +24,8 @@ PATHS = [
     BadLine("to-obs --path http://b/d/", "is not an OBS directory"),
     BadLine("to-obs --path obs:/b/d/", "is not an OBS directory"),
     BadLine("to-obs --path ' /b/d/'", "is not an OBS directory"),
-    BadLine("to-obs --path /b", "names no directory in a bucket; write /bucket/dir/ (ModelArts.4205)"),
-    BadLine("to-obs --path /b/", "ModelArts.4205"),
-    BadLine("to-obs --path obs://b", "ModelArts.4205"),
-    BadLine("to-obs --path s3://b/", "ModelArts.4205"),
+    *(BadLine(f"to-new-dataset {NAME} {WORK} --path {path}", "--path: '/b/' names no directory in the bucket")
+      for path in ("/b", "/b/", "obs://b", "s3://b/")),
     BadLine("to-obs --path obs://", "--path:"),
     BadLine("to-obs --path /", "--path:"),
     BadLine("to-obs --path //", "--path:"),
@@ -144,7 +142,7 @@ SEARCHES = [
         ("metadata=cat", "metadata has parts; write meta.KEY="),
         ("'{label: cat}'", "label: unknown key; did you mean"),
         ("'{hard: 1'", "is no YAML at column"),
-        ("'{hard: 1, hard: 0}'", "the key 'hard' stands here a second time"),
+        ("'{hard: 1, hard: 0}'", "duplicate key 'hard'"),
         ("'{<<: {hard: 1}}'", "merge keys (<<) are refused"),
         ("'{hard: !!str 1}'", "explicit tags are refused"),
         ("'{hard: *x}'", "is no YAML at column 8"),
@@ -224,6 +222,8 @@ SETTINGS = [
             "HUAWEICLOUD_SDK_AK= HUAWEICLOUD_SDK_SK= HW_AUTH_TOKEN=abcdefgh HW_REGION_NAME=a.b"),
 ]
 LINES = [
+    BadLine(f"{OBS} -f - -f -", "-f was given twice"),
+    BadLine(f"{OBS} -f a.yaml --file b.yaml", "-f was given twice"),
     BadLine("to-ob", "No such command 'to-ob'. Did you mean 'to-obs'?"),
     BadLine("zzz", "No such command 'zzz'"),
     BadLine("--pth /b/d/", "No such option: --pth"),
@@ -239,7 +239,7 @@ LINES = [
 FILES = [
     BadLine(f"{OBS} -f /nowhere/spec.yaml", "/nowhere/spec.yaml: no such file or directory"),
     BadLine(f"{OBS} -f .", ".: is a directory"),
-    BadLine(f"{OBS} -f /dev/null", "/dev/null:1:1: the file is empty"),
+    BadLine(f"{OBS} -f /dev/null", "/dev/null: neither a regular file nor a pipe"),
     BadLine(f"{OBS} -f ''", "error: "),
     BadLine(f"{OBS} -f {300 * 'a'}", "file name too long"),
     BadLine(f"{OBS} -f -", "<stdin>:1:1: the file is empty"),
@@ -253,7 +253,7 @@ FILES = [
     BadLine(f"{NEW} {NAME} {WORK} -f -", "run to-obs", "", b"export_params: {export_dest: null}"),
     BadLine(f"{OBS} --samples-file /nowhere/ids", "/nowhere/ids: no such file or directory"),
     BadLine(f"{OBS} --samples-file .", ".: is a directory"),
-    BadLine(f"{OBS} --samples-file /dev/null", "/dev/null has no sample ID"),
+    BadLine(f"{OBS} --samples-file /dev/null", "/dev/null: neither a regular file nor a pipe"),
     BadLine(f"{OBS} --samples-file ''", "error: "),
     BadLine(f"{OBS} --samples-file -", "has no sample ID", "", b" \n\r\n\t\n"),
     BadLine(f"{OBS} --samples-file -", "has no sample ID", "", b"\xef\xbb\xbf\n"),
@@ -263,6 +263,10 @@ FILES = [
 ]
 # What only warns, as the documents disagree on it or leave it open; the spec is on stdin where there is one.
 WARNINGS = [
+    *(BadLine(f"to-obs --path {path}", "is the root of a bucket") for path in ("/b", "/b/", "obs://b", "S3://b/")),
+    BadLine(f"{OBS} --project-id p1 -f -", "project_id p2 of the spec differs from p1 (--project-id)", "", b"project_id: p2"),
+    BadLine(f"{OBS} --train-sample-ratio 0.8", "--train-sample-ratio: the ratio has no effect without ratio_sample"),
+    BadLine(f"{OBS} --train-sample-ratio 0.8 --no-ratio-sample-usage", "the ratio has no effect without"),
     BadLine("to-obs --path /b/v1.2/", "warning: --path: '.' in a path is not documented"),
     BadLine("to-obs --path '/b/a b/'", "warning: --path: ' ' in a path is not documented"),
     BadLine("to-obs --path /b/é/", "warning: --path: 'é' in a path is not documented"),
@@ -294,6 +298,7 @@ SILENT = [
     f"{NEW} {NAME} --new-dataset-work-path /b/dd/",
     f"{OBS} --dataset-type 0 --sample a --sample-state ''",
     f"{OBS} --dataset-type 900 --search hard=1 --sample-state accepted",
+    f"{OBS} --train-sample-ratio 0.8 --ratio-sample-usage",
     f"{OBS} --export-type all --dataset-version-name V001",
 ]
 # fmt: on

@@ -42,7 +42,7 @@ NO_CONDITIONS = [
     ("hard=1 hard=1", "'hard' stands in the condition a second time"), ("label=a label=b", "a second time"),
     ("meta.a=1 meta.b=2 meta.a=3", "'meta.a' stands in the condition a second time"),
     ("'label=a", "without its end"), ("label=a\\", "without its end"), ("{", "is no YAML at column"),
-    ("{hard: 1}\n---\n{hard: 0}", "write one condition"), ("{hard: 1, hard: 0}", "a second time"),
+    ("{hard: 1}\n---\n{hard: 0}", "write one condition"), ("{hard: 1, hard: 0}", "duplicate key"),
     ("{<<: {hard: 1}}", "merge keys"), ("{1: a}", 'write "1"'), ("{hard: !!str 1}", "explicit tags"),
     ("{a: &a [*a]}", "contains it"), (100_000 * "{", "is no YAML"), ("{\x00}", "U.0000 is not allowed"),
     ("{数据: \x00}", "U.0000 is not allowed"), ("{\ud800: a}", "U.D800 is not allowed"),

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from modelarts_export.field_types import (
     DatasetName,
+    DirectoryInBucket,
     HardFlag,
     Identifier,
     Integer,
@@ -20,28 +21,26 @@ from modelarts_export.field_types import (
     SampleDir,
     SampleId,
     SampleTime,
-    SpelledFloat,
-    SpelledInt,
     Truth,
     doubtful_in_path,
     identifier,
     obs_directory,
 )
+from modelarts_export.yaml_scalars import Scalar, read_plain
 
 ANY = settings(deadline=None, max_examples=100, derandomize=True)
 ANYTHING = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.lists(st.text()))
 
 
-def spelled(text: str) -> SpelledInt | SpelledFloat:
+def spelled(text: str) -> Scalar:
     """Return a number of a file that was written so."""
-    number = SpelledInt(int(text)) if text.isdigit() else SpelledFloat(float(text))
-    number.spelling = text
-    return number
+    return read_plain(text)
 
 
 # fmt: off
 GOOD: list[tuple[Any, object, object]] = [
     (ObsDirectory, "obs://b/d", "/b/d/"),
+    (DirectoryInBucket, "obs://b/d", "/b/d/"),
     (Identifier, "a-Z_0", "a-Z_0"),
     (Identifier, 64 * "a", 64 * "a"),
     (DatasetName, "数据-1_a", "数据-1_a"),
@@ -67,7 +66,8 @@ GOOD: list[tuple[Any, object, object]] = [
     (SampleId, "0a1b-样本", "0a1b-样本"),
 ]
 BAD: list[tuple[Any, object]] = [
-    *((ObsDirectory, value) for value in (3, None, ["/b/d/"], b"/b/d/", "", "/b/")),
+    *((ObsDirectory, value) for value in (3, None, ["/b/d/"], b"/b/d/", "")),
+    *((DirectoryInBucket, value) for value in ("", "/b", "/b/", "obs://b", "S3://b/")),
     *((Identifier, value) for value in ("", 65 * "a", "a b", "a/b", "a\n", "é", "..", 3, None)),
     *((DatasetName, value) for value in ("", 101 * "n", "a.b", "a b", "é", "a\n", "😀", 3, None)),
     *((Ratio, value) for value in ("1.01", "-0", "-0.1", "nan", "inf", "", ".", "abc", "1,0", " 1", "1\n")),
@@ -90,9 +90,12 @@ DIRECTORIES = [
     ("/b/v1.2 a/é/данные/", "/b/v1.2 a/é/данные/"),
     ("/b/𠀀/", "/b/𠀀/"),
     ("/b/" + 696 * "d", "/b/" + 696 * "d" + "/"),
+    ("/b", "/b/"),
+    ("obs://b", "/b/"),
+    ("s3://b/", "/b/"),
 ]
 NO_DIRECTORIES = [
-    "", "/", "//", "b", "b/d", "/b", "/b/", "obs://", "obs://b", "obs://b/", "obs:/b/d", "obs:///b/d",
+    "", "/", "//", "b", "b/d", "obs://", "obs:/b/d", "obs:///b/d",
     "//b/d", "/b//d", "/b/d//", "/b/ d/\n", "/b/\x00/", "/b/😀/", "/b/©/", "/b/a\ufe0f/", "/b/1\u20e3/",
     "/b/\u200d/", "/b/\ud800/", "/b/%20/", "/b/a:b/", "/b/" + 697 * "d", "gs://b/d/", "file:///b/d",
 ]

@@ -26,6 +26,8 @@ def plain(value: Any) -> Any:  # noqa: ANN401 - see Document.value
         return {key: plain(inner) for key, inner in value.items()}
     if isinstance(value, list):
         return [plain(inner) for inner in value]
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"<{value}>"
     return f"<{value.spelling}>" if isinstance(value, Spelled) else value
 
 
@@ -64,8 +66,8 @@ VALUES: list[tuple[str, object]] = [
     ("a: b # c\r\nd: e\r\n", {"a": "b", "d": "e"}),
 ]
 FAULTS = [
-    ("a: 1\nb: 2\na: 3", "the key 'a' stands here a second time", (3, 1), {"a": "<1>", "b": "<2>"}),
-    ("a: {b: 1, b: 2}", "the key 'b' stands here a second time", (1, 11), {"a": {"b": "<1>"}}),
+    ("a: 1\nb: 2\na: 3", "duplicate key 'a'; the first is in line 1", (3, 1), {"a": "<1>", "b": "<2>"}),
+    ("a: {b: 1, b: 2}", "duplicate key 'b'; the first is in line 1", (1, 11), {"a": {"b": "<1>"}}),
     ("x: &x {a: 1}\ny:\n  <<: *x\n", "merge keys (<<) are refused", (3, 3), {"x": {"a": "<1>"}, "y": {}}),
     ("a: !!str 1", "explicit tags are refused; remove !!str", (1, 4), {"a": "1"}),
     ("a: &x # c\n  !!str 1", "explicit tags are refused", (1, 4), {"a": "1"}),
