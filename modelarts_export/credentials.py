@@ -1,10 +1,14 @@
 """The sources of credentials, in their order: environment variables."""
 
+from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
+from urllib.parse import unquote
 
 from modelarts_export.errors import AccessError
+
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,9 +161,23 @@ def region_and_project(source: Source | None, environ: Mapping[str, str]) -> Map
 
 
 def secrets_in(environ: Mapping[str, str]) -> Iterator[str]:
-    """Yield every secret of every source, of those that did not win too, and of OpenStack's variables."""
+    """Yield every secret of every source, of those that did not win too, of OpenStack's, and of proxies."""
     names = (*chain.from_iterable(source.secrets for source in SOURCES), *_OPENSTACK_SECRETS)
-    return (environ[name].strip() for name in names if environ.get(name))
+    yield from (environ[name].strip() for name in names if environ.get(name))
+    for name in _PROXIES:
+        for variable in (name, name.lower()):
+            yield from _secrets_of_proxy(environ.get(variable, ""))
+
+
+def _secrets_of_proxy(url: str) -> Iterator[str]:
+    """Yield the password of a proxy, and the credentials that are made of it; the URL may be a bad one."""
+    user, colon, password = url.rpartition("@")[0].rpartition("//")[2].partition(":")
+    if not colon:
+        return
+    yield from (password, unquote(password), f"{user}:{password}")
+    pair = f"{unquote(user)}:{unquote(password)}"
+    for encoding in ("utf-8", "latin-1"):
+        yield b64encode(pair.encode(encoding, "replace")).decode()
 
 
 def _value(environ: Mapping[str, str], name: str) -> str:

@@ -21,12 +21,12 @@ from pydantic import (
 )
 
 from modelarts_export.quoting import Expanded, cut, quote
+from modelarts_export.text import IDENTIFIER, is_identifier
 
 _SCHEMES = ("obs://", "s3://")
 _PATH_LENGTH = range(3, 701)
 _NAME_LENGTH = range(1, 101)
 _LONGEST_SPAN = timedelta(days=30)
-_IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _DECIMAL = re.compile(r"[0-9]+(\.[0-9]+)?|\.[0-9]+")
 _CHINESE = "\u3400-\u4dbf\u4e00-\u9fff"  # the two blocks in use; a rarer ideograph is sent with a warning
 _SPAN = re.compile(r"([0-9]{8})-([0-9]{8})")
@@ -129,8 +129,10 @@ def identifier(value: str) -> str:
     """Return a project, dataset, task or version ID. Raises ValueError for anything else."""
     if not value and isinstance(value, Expanded):
         raise ValueError(f"{quote(value)} is empty, and an ID is required")
-    if not _IDENTIFIER.fullmatch(value):
-        raise ValueError(f"{quote(value)} is not an ID: 1 to 64 letters, digits, - and _")
+    if not is_identifier(value):
+        raise ValueError(
+            f"{quote(value)} is not an ID: 1 to 64 letters, digits, _, . and -, the first no . or -"
+        )
     return value
 
 
@@ -240,7 +242,7 @@ DirectoryInBucket = Annotated[
     Metavar("DIR"),
     _like("(/|[oO][bB][sS]://|[sS]3://)[^/]+(/[^/]+)+/?"),
 ]
-Identifier = Annotated[StrictStr, _checked(identifier), Metavar("ID"), _like(_IDENTIFIER.pattern)]
+Identifier = Annotated[StrictStr, _checked(identifier), Metavar("ID"), _like(IDENTIFIER.pattern)]
 DatasetName = Annotated[
     StrictStr,
     _checked(_dataset_name),

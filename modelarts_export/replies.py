@@ -26,7 +26,7 @@ from modelarts_export.errors import (
     ThrottledError,
     UnknownOutcomeError,
 )
-from modelarts_export.text import to_json, truncate, unescaped
+from modelarts_export.text import Scrubber, to_json, truncate, unescaped
 
 LOOK_FIRST = "look before you submit it again: modelarts-export list DATASET"
 """What to do when a task may have been created; whoever knows the flags that were given says it with them."""
@@ -61,13 +61,17 @@ _ERRORS: Mapping[Kind, type[ModelArtsExportError]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """A reply as it came, to a call that was `changing` something or not; `headers` ignore letter case."""
+    """A reply as it came, to a call that was `changing` something or not; `headers` ignore letter case.
+
+    `secrets` are those of the request, which the server may quote; what is read here has none of them.
+    """
 
     url: str
     status: int
     headers: Mapping[str, str] = field(repr=False)
     content: bytes = field(repr=False)
     changing: bool
+    secrets: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def succeeded(self) -> bool:
@@ -85,7 +89,12 @@ class Reply:
             value = _tame(json.loads(text), _DEEPEST)
         except (ValueError, RecursionError):
             return {}
-        return value if isinstance(value, dict) else {}
+        return self.redactor.data(value) if isinstance(value, dict) else {}
+
+    @cached_property
+    def redactor(self) -> Scrubber:
+        """What replaces the secrets of the request."""
+        return Scrubber(self.secrets)
 
     @property
     def date(self) -> float | None:
@@ -105,7 +114,7 @@ class Reply:
     def request_id(self) -> str | None:
         """What support asks for."""
         found = request_id_in(self.headers) or self.fields.get("request_id")
-        return truncate(str(found)) if is_word(found) else None
+        return truncate(self.redactor.text(str(found))) if is_word(found) else None
 
 
 def request_id_in(headers: Mapping[str, str]) -> str | None:
@@ -198,9 +207,15 @@ def _sentence(row: Row, words: str, code: str | None, reply: Reply) -> str:
 def _code_and_words(reply: Reply) -> tuple[str | None, str]:
     target = _host(reply.headers.get("Location", ""))
     if HTTPStatus.MULTIPLE_CHOICES <= reply.status < HTTPStatus.BAD_REQUEST and target:
-        return None, f"redirected to {target}, which is not followed"
+        return None, f"redirected to {reply.redactor.text(target)}, which is not followed"
     said = next(_said(reply.fields), None)
-    return said or (None, _beginning(reply.content.decode("utf-8-sig", errors="replace").strip()))
+    return said or (None, _beginning(reply.redactor.text(_page(reply.content))))
+
+
+def _page(content: bytes) -> str:
+    """Return the part of a page that is read, up to the end of a word: half a secret would not be found."""
+    page = content[: 2 * _MOST_READ].decode("utf-8-sig", errors="replace").strip()
+    return page if len(content) <= 2 * _MOST_READ else page.rpartition(" ")[0]
 
 
 def _beginning(text: str) -> str:

@@ -16,14 +16,16 @@ from modelarts_export.errors import (
 )
 from modelarts_export.exchange import Exchange
 from modelarts_export.replies import LOOK_FIRST, task_ids_in
-from modelarts_export.text import truncate
+from modelarts_export.text import Scrubber, truncate
+from modelarts_export.trace import hidden
 
 _REFUSED_TUNNEL = re.compile(r"Tunnel connection failed: ([0-9]{3})\b")
 
 
 def no_reply(error: Exception, exchange: Exchange) -> ModelArtsExportError:
     """Return what it means that an exchange ended with this: whether anything can have come of it."""
-    reason = _reason(error)
+    sent = {} if exchange.request is None else exchange.request.headers
+    reason = truncate(Scrubber(hidden(sent)).text(_reason(error)))  # it may quote what the server said
     if exchange.arrived:
         return UnknownOutcomeError(
             f"the request was sent, but no usable reply came: {reason}",
@@ -91,7 +93,7 @@ def _reason(error: BaseException) -> str:
         return _reason(inner)
     said = getattr(error, "strerror", None) or str(error) or type(error).__name__
     refused = _REFUSED_TUNNEL.match(said)
-    return f"the proxy refused to connect (HTTP {refused[1]})" if refused else truncate(said)
+    return f"the proxy refused to connect (HTTP {refused[1]})" if refused else said
 
 
 def _hint(error: Exception, *, changing: bool) -> str:

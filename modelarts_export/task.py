@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, TypeGuard
 
+from modelarts_export.text import truncate
+
 # The order in which a task is shown; what else the API returned follows.
 SHOWN_FIRST = (
     "task_id",
@@ -92,7 +94,9 @@ class ExportTask:
         """The API's code and words for what went wrong, also where the field of the code holds both."""
         shown = {**self.answer, **self._split_error()}
         code, words = shown.get("error_code"), shown.get("error_msg")
-        return None if code in (None, "") else str(code), "" if words is None else str(words)
+        return None if code in (None, "") else truncate(str(code)), "" if words is None else truncate(
+            str(words)
+        )
 
     def _split_error(self) -> dict[str, str]:
         """Return code and words under the API's names if they came in one field, else nothing."""

@@ -26,7 +26,7 @@ _SERVICE_MESSAGE = re.compile(r"#(?=#[A-Za-z]{0,32}\[)")
 _COMMAND = re.compile(rf"^([^\S\n]*):(?=:)|{_SERVICE_MESSAGE.pattern}", re.MULTILINE)
 
 _LONGEST_ID = 64  # characters
-_IDENTIFIER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
+IDENTIFIER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 _WORD = re.compile(r"[A-Za-z0-9_.-]*")
 _IDENTIFIED = ("task_id", "dataset_id", "project_id", "new_dataset_id")
 _NAME = re.compile("[a-z]+(?:_[a-z]+)*")  # of a field; all of ours and of the API are so
@@ -53,7 +53,7 @@ def is_harmless(text: str) -> bool:
 
 def is_identifier(text: str) -> bool:
     """Tell whether this is an ID as commands take it: a plain word, for a shell and as an argument too."""
-    return _IDENTIFIER.fullmatch(text) is not None
+    return IDENTIFIER.fullmatch(text) is not None
 
 
 def to_json(value: object, *, indent: int | None = None) -> str:
@@ -99,10 +99,6 @@ class Scrubber:
     def contains_secret(self, text: str) -> bool:
         """Tell whether the text holds a secret, plain or encoded."""
         return any(True for _ in self._found(text))
-
-    def contains_secret(self, text: str) -> bool:
-        """Tell whether the text holds a secret, plain or encoded."""
-        return self.text(text) != text
 
     def text(self, text: str) -> str:
         """Return the text without secrets; only the characters that spell one are replaced."""

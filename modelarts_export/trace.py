@@ -78,6 +78,11 @@ def lines(call: Call) -> Iterator[str]:
             yield f"{mark} {scrubber.text(line)}".rstrip(" ")
 
 
+def without_secrets(call: Call, line: str) -> str:
+    """Return a line about a call without what its headers hide."""
+    return Scrubber(call.hidden).text(line)
+
+
 def beginning(line: str) -> str:
     """Return as much of a line as anyone reads. To be called last: half a secret would not be found."""
     if len(line) <= _LONGEST_LINE:

@@ -21,7 +21,7 @@ from modelarts_export.connection import DeadlineAdapter, content, content_of_ref
 from modelarts_export.exchange import Exchange
 from modelarts_export.replies import Reply, failure, is_refused_by, kind_of, refuses_credentials
 from modelarts_export.silence import no_reply
-from modelarts_export.trace import Call
+from modelarts_export.trace import Call, hidden
 
 _HEADERS = {
     "User-Agent": f"modelarts-export/{__version__}",
@@ -156,6 +156,7 @@ class Transport:
             headers=response.headers,
             content=exchange.content,
             changing=exchange.changing,
+            secrets=hidden(exchange.request.headers),
         )
 
     @contextmanager

@@ -65,8 +65,9 @@ class Access:
         if not settings.base_url:
             raise InvalidInputError("no endpoint", hint="give --region REGION or --endpoint URL")
         if settings.insecure and not settings.ca_bundle:
-            self._output.warn("TLS certificates are not verified")
+            self._output.alarm("TLS certificates are not verified")
         auth, project_id = self._identified(keys, settings)
+        self._output.keep(project_id)
         transport = Transport(settings.base_url, auth, settings, on_call=partial(_tell, self._output))
         return Client(transport, project_id)
 
@@ -96,7 +97,8 @@ def _tell(output: Output, call: trace.Call) -> None:
     """Tell of a call; no method of Access, which would hold its own clients, and their sockets, for long."""
     output.debug(trace.lines(call))
     request = f" request {call.request_id}" if call.request_id else ""
-    output.call(f"{call.method} {call.url} {call.status or 'no reply'} {call.seconds:.2f}s{request}")
+    line = f"{call.method} {call.url} {call.status or 'no reply'} {call.seconds:.2f}s{request}"
+    output.call(trace.without_secrets(call, line))
 
 
 def _known(project_id: str | None) -> str:

@@ -39,7 +39,7 @@ def _raise_for(session: Session, seen: Snapshot, ends: Ends, settings: Settings)
     if going_on:
         dataset_id, ids = going_on[0].task.dataset_id, [each.task.task_id for each in going_on]
         expired = not all(each.lost for each in going_on)  # what else ends a wait
-        command = session.resuming(dataset_id, ids, settings, timeout_has_expired=expired)
         those = "it" if len(ids) == 1 else f"those {len(ids):,}"
-        error.hint = "; then ".join(filter(None, [error.hint, f"wait for {those} with: {command}"]))
+        how = session.resuming(those, dataset_id, ids, settings, timeout_has_expired=expired)
+        error.hint = "; then ".join(filter(None, [error.hint, how]))
     raise error

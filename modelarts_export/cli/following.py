@@ -18,12 +18,14 @@ _LOOK_UP = 30.0  # seconds
 
 def unseen(session: Session, dataset_id: str, task_ids: Sequence[str]) -> list[ExportTask]:
     """Return tasks of which nothing is known but their IDs."""
+    session.output.keep(dataset_id, *task_ids)
     client = session.client(session.settings)
     return [client.unseen(dataset_id, task_id) for task_id in task_ids]
 
 
 def listed(session: Session, dataset_id: str, selection: Selection) -> list[ExportTask]:
     """Return the tasks of a dataset that are wanted, the newest first; each page of them is retried."""
+    session.output.keep(dataset_id)
     client = session.client(session.settings)
     pages = client.task_pages(dataset_id, export_type=selection.export_type, retry=session.retry_policy)
     return selection.of(pages)

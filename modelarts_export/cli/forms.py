@@ -1,16 +1,15 @@
 """Results and errors as data: YAML that can be read, IDs that are plain words, and an error as one object."""
 
 import math
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from modelarts_export.errors import ModelArtsExportError, Problem
 from modelarts_export.task import ExportTask
-from modelarts_export.text import is_harmless
+from modelarts_export.text import escape_commands, is_harmless, is_identifier, truncate
 
+_MOST_IDS = 5  # that are named in an error
 _YAML_STRING = "tag:yaml.org,2002:str"
-_PLAIN_ID = re.compile(r"[A-Za-z0-9_.-]+")
 
 
 def as_yaml(value: object, *, readable_in: Callable[[str], bool]) -> str:
@@ -25,17 +24,22 @@ def as_yaml(value: object, *, readable_in: Callable[[str], bool]) -> str:
     if is_harmless(readable) and readable_in(readable):
         return str(readable)
     quoted: str = yaml.dump(value, Dumper=Quoting, allow_unicode=False, sort_keys=False, width=math.inf)
-    return quoted.replace("##[", "\\x23#[")
+    return escape_commands(quoted, "\\x23")
 
 
-def plain_id(task: ExportTask, error: type[ModelArtsExportError]) -> str:
-    """Return an ID that a script can use. Raises this error for any other."""
-    if _PLAIN_ID.fullmatch(task.task_id):
-        return task.task_id
-    raise error(
-        f"the task exists, but its ID is no plain word: {task.task_id!r}",
-        hint="-o json shows an ID of any kind; do not submit it again",
-    )
+def ids_of(tasks: Sequence[ExportTask]) -> str:
+    """Return the IDs, one a line, without those that are no plain words for a script."""
+    return "".join(f"{task.task_id}\n" for task in tasks if is_identifier(task.task_id))
+
+
+def unusable_ids_of(tasks: Sequence[ExportTask]) -> str:
+    """Return in words the IDs that a script could take for an option or a command; nothing without any."""
+    ids = [truncate(repr(task.task_id)) for task in tasks if not is_identifier(task.task_id)]
+    if not ids:
+        return ""
+    more = f" and {len(ids) - _MOST_IDS:,} more" if len(ids) > _MOST_IDS else ""
+    shown = ", ".join(ids[:_MOST_IDS]) + more
+    return f"{'an ID is' if len(ids) == 1 else 'IDs are'} no plain word, and left out: {shown}"
 
 
 def error_as_dict(error: ModelArtsExportError) -> dict[str, Any]:

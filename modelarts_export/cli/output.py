@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from modelarts_export.cli.watch import Watch
     from modelarts_export.plan import Plan
 
+_ANY_ID = "-o json shows an ID of any kind; do not submit it again"
 FORMS = ("table", "json", "yaml", "id")
 _MOST_HINTS = 12  # about exports; a line for each of a thousand would hide what matters
 
@@ -64,6 +65,10 @@ class Output:
         """Write a table, and talk, until `style` is set otherwise."""
         self.style = Style()
         self._screen = screen
+
+    def keep(self, *identifiers: str) -> None:
+        """Show these IDs as they are, also where a secret is a part of one: a task without its ID is lost."""
+        self._screen.keep(*identifiers)
 
     def contains_secret(self, text: str) -> bool:
         """Tell whether the text holds a secret that the process knows."""
@@ -122,18 +127,22 @@ class Output:
 
     def accepted(self, task: ExportTask) -> None:
         """Tell the ID of a task the moment it is known."""
+        self._keep_ids_of(task)
         self.talk(f"Created export task {task.task_id}")
 
     def found(self, task: ExportTask) -> None:
         """Tell the ID of a task of ours whose reply was lost."""
+        self._keep_ids_of(task)
         self.talk(f"Found export task {task.task_id}, which was created after all")
 
     def reused(self, task: ExportTask) -> None:
         """Tell the ID of an identical older task that is used instead of a new one."""
+        self._keep_ids_of(task)
         self.talk(f"Reused export task {task.task_id} ({cells.state_of(task)}); nothing was submitted")
 
     def skipped(self, task: ExportTask) -> None:
         """Tell the ID of an unfinished task because of which nothing is submitted."""
+        self._keep_ids_of(task)
         path = task.answer.get("path")
         self.talk(
             f"Skipped: export task {task.task_id} ({cells.state_of(task)}) writes to {path}; "
@@ -196,8 +205,11 @@ class Output:
             ) from None
 
     def _task(self, task: ExportTask) -> None:
+        self._keep_ids_of(task)
         if self.style.output == "id":
-            self._screen.write(forms.plain_id(task, UnseenEndError) + "\n")
+            self._screen.write(forms.ids_of([task]))
+            if unusable := forms.unusable_ids_of([task]):
+                raise UnseenEndError(f"the task was accepted, but {unusable}", hint=_ANY_ID)
         elif self.style.output in ("json", "yaml"):
             self._data(task.as_dict())
         elif self._shows_tables:
@@ -206,6 +218,7 @@ class Output:
     def tasks(self, tasks: Sequence[ExportTask]) -> None:
         """Show tasks that were asked for: an array in JSON and YAML, and as a table one task in full."""
         if len(tasks) == 1 and self._shows_tables:
+            self._keep_ids_of(tasks[0])
             self._screen.write_rows(cells.of_task(tasks[0]))
         elif tasks:
             self.task_list(tasks)
@@ -219,9 +232,13 @@ class Output:
             raise UnseenEndError(f"{error}; it is about {ids}", hint="check their status again") from None
 
     def task_list(self, tasks: Sequence[ExportTask]) -> None:
-        """Show tasks, a row each. Raises RefusedError where IDs are wanted and one is no plain word."""
+        """Show tasks, a row each. Raises RefusedError for IDs that are no plain words, if IDs are wanted."""
+        for task in tasks:
+            self._keep_ids_of(task)
         if self.style.output == "id":
-            self._screen.write("".join(f"{forms.plain_id(task, RefusedError)}\n" for task in tasks))
+            self._screen.write(forms.ids_of(tasks))
+            if unusable := forms.unusable_ids_of(tasks):
+                raise RefusedError(unusable, hint=_ANY_ID)
         elif self.style.output in ("json", "yaml"):
             self._data([task.as_dict() for task in tasks])
         elif self._shows_tables and tasks:
@@ -293,6 +310,9 @@ class Output:
                 hint="this is a bug of modelarts-export; please report it",
             )
         )
+
+    def _keep_ids_of(self, task: ExportTask) -> None:
+        self.keep(task.task_id, task.dataset_id, task.project_id)
 
     @property
     def _shows_tables(self) -> bool:

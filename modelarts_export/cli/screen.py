@@ -57,6 +57,10 @@ class Screen:
         """Know one more secret, which is written nowhere from now on."""
         self._scrubber.learn(secret)
 
+    def keep(self, *identifiers: str) -> None:
+        """Write these IDs as they are, also where a secret is a part of one."""
+        self._scrubber.keep(*identifiers)
+
     def load_console(self) -> None:
         """Load all that a table is written with."""
         self._rendered(self._stdout, "", soft_wrap=False)

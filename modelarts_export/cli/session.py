@@ -33,6 +33,7 @@ from modelarts_export.reuse import Reuse
 from modelarts_export.substitution import Variables, read_assignments
 from modelarts_export.supervision import Interruption, LastWords
 from modelarts_export.task import ExportTask
+from modelarts_export.text import harmless, is_identifier
 from modelarts_export.timing import TIMING
 from modelarts_export.waiting import WaitSettings
 
@@ -134,8 +135,10 @@ class Session:
         self._shell.warn(warnings)
         settings = self._access.with_project_of_a_spec(export.project_id)
         self._warn_of_another_project(export.project_id)
+        dataset_id = export.dataset_id or self._usual_dataset()
+        self.output.keep(dataset_id)
         return Order(
-            dataset_id=export.dataset_id or self._usual_dataset(),
+            dataset_id=dataset_id,
             request=export.request,
             settings=settings,
         )
@@ -167,6 +170,7 @@ class Session:
                 error.hint = f"{error.hint}, or let {flag('if_path_used')} warn"
                 raise
             except UnknownOutcomeError as error:
+                self.output.keep(*error.task_ids)
                 error.hint = self._recipe(error, order, reuse)
                 raise
 
@@ -232,7 +236,7 @@ class Session:
         show: Callable[[], None],
         number: int,
     ) -> LastWords:
-        hint = f"wait for it with: {self.resuming(dataset_id, task_ids, settings)}"
+        hint = self.resuming("it", dataset_id, task_ids, settings)
         words = "interrupted; what was accepted goes on"
         return [
             partial(self.output.interrupted, number, words, hint),
@@ -241,15 +245,21 @@ class Session:
 
     def resuming(
         self,
+        those: str,
         dataset_id: str,
         task_ids: Sequence[str],
         settings: Settings,
         *,
         timeout_has_expired: bool = False,
     ) -> str:
-        """Return the command that waits for these tasks, with the flags that were given."""
+        """Return how to wait for `those` tasks: the command with the flags that were given.
+
+        There is none for an ID that is no plain word: a shell might obey it, and our own commands refuse it.
+        """
+        if not all(map(is_identifier, task_ids)):
+            return f"no command waits for {those}: an ID is no plain word; -o json shows it"
         names = [name for name in _RESUMED if not (timeout_has_expired and name == "timeout")]
-        return self._command(["wait", dataset_id, *task_ids], settings, names)
+        return f"wait for {those} with: {self._command(['wait', dataset_id, *task_ids], settings, names)}"
 
     def _listing(self, order: Order) -> str:
         """Return the command that lists the tasks among which that of an order may be."""
@@ -270,7 +280,7 @@ class Session:
         added += [] if reuse.reuse_within is not None else ["--reuse-within", "1h"]
         command, *words = self._shell.arguments or ("",)
         line = shlex.join(["modelarts-export", command, *added, *words])
-        if not command or len(line) > _LONGEST_COMMAND:
+        if not command or len(line) > _LONGEST_COMMAND or not self._can_show(line):
             return f"the same command with {' '.join(added)}" if added else "the same command"
         return line
 
@@ -278,10 +288,20 @@ class Session:
         """Return a command line with those of the flags of these names that were given."""
         flags = {**self._flags, "project_id": self._flags.get("project_id") or self._only_in_spec(settings)}
         given = [(name, flags.get(name)) for name in names]
-        said = [word for name, value in given if value not in (None, False) for word in _option(name, value)]
-        name, *ids = words
-        dashed = any(each.startswith("-") for each in ids)
-        return shlex.join(["modelarts-export", name, *([*said, "--", *ids] if dashed else [*ids, *said])])
+        said = [
+            word for name, value in given if value not in (None, False) for word in self._option(name, value)
+        ]
+        return shlex.join(["modelarts-export", *words, *said])
+
+    def _option(self, name: str, value: object) -> list[str]:
+        """Return an option as it was given; a value that cannot be shown as it is has its name instead."""
+        if value is True:
+            return [flag(name)]
+        return [flag(name), str(value) if self._can_show(str(value)) else name.upper()]
+
+    def _can_show(self, text: str) -> bool:
+        """Tell whether a text is printed as it is, so that a shell reads what was quoted for it."""
+        return harmless(text) == text and not self.output.contains_secret(text)
 
     def _only_in_spec(self, settings: Settings) -> str | None:
         return None if settings.project_id == self.settings.project_id else settings.project_id
@@ -327,7 +347,3 @@ class _Told:
         self.alarm(
             f"the request was sent twice, because {why}; a duplicate may still appear: {self._listing}"
         )
-
-
-def _option(name: str, value: object) -> list[str]:
-    return [flag(name)] if value is True else [flag(name), str(value)]

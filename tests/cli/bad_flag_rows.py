@@ -95,7 +95,7 @@ VALUES = [
     BadLine(f"{OBS} --sample a --sample 'b c'", "--sample: number 2: must be an ID, without spaces and control"),
     BadLine(f"{OBS} --sample 'a\n'", "--sample: number 1: must be an ID"),
     BadLine(f"{OBS} --sample 'a\u202e'", "--sample: number 1: must be an ID"),
-    BadLine(f"{OBS} --version-id a/b", "--version-id: 'a/b' is not an ID: 1 to 64 letters, digits, - and _"),
+    BadLine(f"{OBS} --version-id a/b", "--version-id: 'a/b' is not an ID: 1 to 64 letters, digits, _, . and -, the first no . or -"),
     BadLine(f"{OBS} --version-id {65 * 'a'}", "is not an ID"),
     BadLine(f"{OBS} a/b", "DATASET: 'a/b' is not an ID"),
     BadLine(f"{OBS} ''", "DATASET: '' is not an ID"),

@@ -210,7 +210,7 @@ RULES = [
     BadSpec(P + "dataset_id: ''\n", "2:13", "is not an ID"),
     BadSpec(P + "project_id: ../x\n", "2:13", "is not an ID"),
     BadSpec(P + "version_id: a b\n", "2:13", "is not an ID"),
-    BadSpec(P + f"task_id: {65 * 'a'}\n", "2:10", "1 to 64 letters, digits, - and _"),
+    BadSpec(P + f"task_id: {65 * 'a'}\n", "2:10", "1 to 64 letters, digits, _, . and -"),
     BadSpec(P + 'task_id: "a\\n"\n', "2:10", "is not an ID"),
 ]
 UNREADABLE = [

@@ -1,7 +1,9 @@
 """What --debug hides."""
 
 import re
+import socket
 from base64 import b64encode
+from collections.abc import Callable
 
 import pytest
 
@@ -9,7 +11,7 @@ from modelarts_export.auth import auth_for
 from modelarts_export.config import Settings
 from modelarts_export.credentials import AkSk, Token
 from modelarts_export.errors import UnknownOutcomeError
-from modelarts_export.trace import Call, Message, lines
+from modelarts_export.trace import Call, Message, hidden, lines, shown
 from modelarts_export.transport import Transport
 from tests.cli.test_debug import (
     HARMFUL,
@@ -28,7 +30,7 @@ from tests.cli.test_debug import (
 )
 from tests.conftest import Run, Stub
 from tests.contract.fault_rows import answers_then, close
-from tests.contract.raw_server import replies, reply, serving
+from tests.contract.raw_server import RawServer, replies, reply, serving
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
@@ -158,6 +160,60 @@ def test_proxy_that_quotes_its_password(run: Run, monkeypatch: pytest.MonkeyPatc
     assert "the proxy refused to connect (HTTP 407)" in outcome.err
     for told in (PASSWORD, PASSWORD[::-1], spelled):
         assert told not in outcome.err
+
+
+ECHOES: dict[str, Callable[[bytes], str]] = {
+    "as it is": bytes.decode,
+    "percent": lambda header: "".join(f"%{byte:02x}" for byte in header),
+    "base64": lambda header: b64encode(header).decode(),
+    "HTML": lambda header: "".join(f"&#{byte};" for byte in header),
+    "hex": bytes.hex,
+}
+
+
+@pytest.mark.parametrize("flags", ["", "-o json", "-v", "--debug"])
+@pytest.mark.parametrize("echo", ECHOES)
+@pytest.mark.parametrize(
+    "page", ['{"task_id": "t1", "error_code": "APIGW.0301", "error_msg": "%s"}', "<p>%s"]
+)
+def test_signature_that_is_echoed(run: Run, flags: str, echo: str, page: str) -> None:
+    """In no form, and in nothing that is written: not in an error, not in -v, and not in --debug."""
+    echoed: list[str] = []
+    signatures: list[str] = []
+
+    def quote(server: RawServer, peer: socket.socket) -> None:
+        signature = server.read(peer).partition(b"Signature=")[2][:64]
+        signatures.append(signature.decode())
+        echoed.append(ECHOES[echo](signature))
+        body = page.replace("%s", echoed[-1]).encode()
+        peer.sendall(reply("401 Unauthorized", body, f"X-Request-Id: {echoed[-1]}"))
+
+    with serving(quote) as server:
+        outcome = run(f"to-obs --path /b/d/ {flags}", **server.variables)
+    assert outcome.code == 4
+    assert "***" in outcome.err
+    assert not [form for form in (*echoed, *signatures) if form in outcome.err]
+
+
+def test_signature_under_another_header() -> None:
+    """Only Authorization is ours; whoever copies it into another header says nothing that may be shown."""
+    signed = f"SDK-HMAC-SHA256 Access=ak, SignedHeaders=host, Signature={'0' * 64}"
+    assert shown({"X-Forwarded-Authorization": signed}) == (("X-Forwarded-Authorization", "***"),)
+    assert hidden({"X-Forwarded-Authorization": signed}) == (signed,)
+    assert hidden({"Authorization": signed}) == ("0" * 64,)
+
+
+@pytest.mark.parametrize("line", ["407 bad {}", "200 OK\r\nServer: {}"])
+def test_password_of_a_proxy_that_a_server_echoes(run: Run, line: str) -> None:
+    """Whoever knows it, and however: as it is in the URL, and as the credentials made of it."""
+    proxy = "http://user:p%40ss-word@127.0.0.1:9"
+    for form in ("p%40ss-word", "p@ss-word", b64encode(b"user:p@ss-word").decode()):
+        with serving(
+            replies(line.format(form), b'{"error_code": "x", "error_msg": "%s"}' % form.encode())
+        ) as server:
+            outcome = run(f"{SUBMIT} --debug", **{**server.variables, "https_proxy": proxy})
+        assert form not in outcome.err
+        assert "***" in outcome.err
 
 
 @pytest.mark.parametrize(("proxy", "expected"), PROXIES)

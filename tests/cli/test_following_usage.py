@@ -29,7 +29,7 @@ BAD_LINES = [
     ("wait abc", "Missing argument 'TASK...'"),
     ("status abc", "Missing argument 'TASK...'"),
     ("list", "Missing argument 'DATASET'"),
-    ("wait a/c t1", "DATASET: 'a/c' is not an ID: 1 to 64 letters, digits, - and _"),
+    ("wait a/c t1", "DATASET: 'a/c' is not an ID: 1 to 64 letters, digits, _, . and -, the first no . or -"),
     (f"status {LONG} t1", f"DATASET: '{LONG[:60]}…' is not an ID"),
     ("list ''", "DATASET: '' is not an ID"),
     ("wait abc t1 t/2", "TASK: 't/2' is not an ID"),

@@ -24,10 +24,14 @@ HOSTILE = [
     ("::stop-commands::x", r"\x3a:stop-commands::x"),
     ("  ::add-mask::x", r"  \x3a:add-mask::x"),
     ("a ##[add-mask]b", r"a \x23#[add-mask]b"),
+    ("###vso[task.setvariable]x", r"#\x23#vso[task.setvariable]x"),
+    ("a ##teamcity[buildStop]", r"a \x23#teamcity[buildStop]"),
+    ("\u3000::error::x", "\u3000\\x3a:error::x"),
 ]
 HARMFUL = re.compile(
     "[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
+OBEYED = re.compile(r"^\s*::|##[A-Za-z]*\[")
 SECRETS = {
     "HUAWEICLOUD_SDK_SK": "SKexample0123456789abcdefghijklmnopqrstuv",
     "HUAWEICLOUD_SDK_SECURITY_TOKEN": 'token"with\\quotes/+==',
@@ -77,15 +81,21 @@ def is_shown(text: str, shown: str, written: str) -> bool:
 
 def obeyed(written: str) -> list[str]:
     """Return the lines that a CI system would take for commands."""
-    return [line for line in written.splitlines() if line.lstrip().startswith("::") or "##[" in line]
+    return [line for line in written.splitlines() if OBEYED.search(line)]
 
 
 def test_a_spec_with_commands_for_a_ci_system(run: Run, tmp_path: Path) -> None:
     """Its lines are quoted, its values and its name are shown; none of them begins a line of ours."""
     (tmp_path / "::error::f.yaml").write_text("path: /b/d/\n::error title=x::y: 1\n'##[add-mask]b': 2\n")
     (tmp_path / "good.yaml").write_text('path: /b/c/\nname: "a\\n::add-mask::b ##[c]"\n')
+    (tmp_path / "##vso[task.f].yaml").write_text("path: /b/c/\nname: '##vso[task.x]y ##teamcity[z]'\n")
     with chdir(tmp_path):
-        for line in ("validate ::error::f.yaml", "validate ::error::f.yaml none", "validate good.yaml"):
+        for line in (
+            "validate ::error::f.yaml",
+            "validate ::error::f.yaml none",
+            "validate good.yaml",
+            "validate '##vso[task.f].yaml'",
+        ):
             for form in FORMS:
                 outcome = run(f"{line} -o {form}")
                 assert obeyed(outcome.out + outcome.err) == []

@@ -1,5 +1,6 @@
 """What a user sees: forms of the result, streams, quietness, colour and width."""
 
+import io
 import json
 import os
 import pty
@@ -10,6 +11,9 @@ import sys
 import pytest
 import yaml
 
+from modelarts_export.cli.output import Output, Style
+from modelarts_export.cli.screen import Screen
+from modelarts_export.text import Scrubber
 from tests.conftest import Cloud, Run, Stub
 
 SUBMIT = "to-obs sandbox-images --path /test-obs/daoChu/"
@@ -184,6 +188,65 @@ def test_an_id_that_is_no_plain_word_is_not_given_to_a_script(run: Run, stub: St
     assert (outcome.code, outcome.out) == (8, "")
     assert "t1; rm -rf /" in outcome.err
     assert "do not submit it again" in outcome.err
+
+
+@pytest.mark.parametrize("task_id", ["--insecure", "-x", ".", "..", "a/b", "x" * 65, "a\nb"])
+def test_id_of_another_form_than_a_user_may_give(run: Run, stub: Stub, task_id: str) -> None:
+    """It is left out of the list for a script, which has the others; JSON has it."""
+    tasks = [{"task_id": each} for each in ("t1", task_id, "_t.2-x")]
+    stub.body = json.dumps({"total_count": 3, "export_tasks": tasks}).encode()
+    outcome = run("list abc -o id", **stub.variables)
+    assert (outcome.code, outcome.out) == (6, "t1\n_t.2-x\n")
+    assert "left out" in outcome.err
+    shown = json.loads(run("list abc -o json", **stub.variables).out)
+    assert [task["task_id"] for task in shown] == ["t1", task_id, "_t.2-x"]
+
+
+def test_insecure_is_warned_of_when_quiet(run: Run, cloud: Cloud) -> None:
+    """A warning that protects somebody is no talk."""
+    outcome = run(f"{SUBMIT} -q --insecure", **cloud.variables)
+    assert (outcome.code, outcome.out) == (0, "")
+    assert outcome.err == "warning: TLS certificates are not verified\n"
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_yaml_on_a_stdout_of_another_encoding(encoding: str) -> None:
+    """What it cannot write is escaped, so that the values are the same for whoever reads them."""
+    with io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="backslashreplace") as out:
+        output = Output(Screen(out, io.StringIO(), environ={}, scrubber=Scrubber()))
+        output.style = Style(output="yaml")
+        output.facts([{"name": "标注 \U0001f600"}], ())
+        written = out.buffer.getvalue().decode(encoding)
+    assert yaml.safe_load(written) == [{"name": "标注 \U0001f600"}]
+    assert ("标注" in written) is (encoding == "utf-8")
+
+
+@pytest.mark.parametrize(("encoding", "corner"), [("ascii", "+"), ("latin-1", "+"), ("utf-8", "╭")])
+def test_box_on_a_terminal_of_another_encoding(encoding: str, corner: str) -> None:
+    """Its lines are of characters that the terminal has."""
+    ours, theirs = pty.openpty()
+    with os.fdopen(theirs, "w", encoding=encoding, errors="backslashreplace") as out:
+        Screen(out, io.StringIO(), environ={}, scrubber=Scrubber()).write_rows([("Task", "t1", "")])
+        written = os.read(ours, 4096).decode(encoding)
+    os.close(ours)
+    assert written.startswith(corner)
+
+
+def test_yaml_of_many_lines(run: Run, stub: Stub) -> None:
+    """A hundred thousand line feeds are read once each."""
+    stub.body = json.dumps({"task_id": "t1", "status": "FAILED", "error_msg": "\n" * 100_000}).encode()
+    outcome = run("to-obs --path /b/d/ -o yaml", **stub.variables)
+    assert yaml.safe_load(outcome.out)["error_msg"] == "\n" * 100_000
+
+
+@pytest.mark.parametrize("form", ["table", "id"])
+def test_words_of_a_server_are_cut(run: Run, stub: Stub, form: str) -> None:
+    """Ten megabytes of them are in JSON only."""
+    stub.body = json.dumps({"task_id": "t1", "status": "FAILED", "error_msg": "no space " * 10**6}).encode()
+    outcome = run(f"wait abc t1 -o {form}", **stub.variables)
+    assert outcome.code == 7
+    assert "no space no space" in outcome.err
+    assert len(outcome.out + outcome.err) < 3000
 
 
 @pytest.mark.parametrize("form", ["table", "json", "yaml", "id"])

@@ -1,5 +1,6 @@
 """Settings and credentials: which source wins, and what a bad value is told."""
 
+from base64 import b64encode
 from dataclasses import replace
 
 import pytest
@@ -86,6 +87,17 @@ def test_every_secret_is_known() -> None:
     """Also those of sources that did not win, and without the line feed of a file."""
     environ = {**SDK, **HW, **HW_TOKEN, **HW_USER, "HW_PASSWORD": "secret-4\n", "HW_SECURITY_TOKEN": "t"}
     assert set(credentials.secrets_in(environ)) == {"secret-1", "secret-2", "t", "token-3", "secret-4"}
+
+
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "https_proxy", "ALL_PROXY"])
+def test_password_of_a_proxy_is_a_secret(name: str) -> None:
+    """As it is written, as it is meant, and as the credentials that are sent; a bad URL has one, too."""
+    basic = b64encode(b"u@c:p/w").decode()
+    expected = {"p%2Fw", "p/w", "u%40c:p%2Fw", basic}
+    assert set(credentials.secrets_in({name: "http://u%40c:p%2Fw@127.0.0.1:8"})) == expected
+    assert set(credentials.secrets_in({name: "u%40c:p%2Fw@[bad"})) == expected
+    assert set(credentials.secrets_in({name: "http://user@127.0.0.1:8"})) == set()
+    assert set(credentials.secrets_in({name: "http://127.0.0.1:8"})) == set()
 
 
 def test_what_can_be_set_is_named() -> None:

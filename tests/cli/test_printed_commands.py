@@ -1,0 +1,58 @@
+"""A command that is printed can be pasted into a shell: it does what it says, and nothing else."""
+
+import re
+
+import pytest
+
+from tests.cli.followed import saying
+from tests.conftest import Answer, Run, Stub
+
+SECRET = "SK/example0123456789abcdefghijklmnopqrst"
+INJECTIONS = [
+    r"'\u0027; touch X; echo \u0027 " + SECRET.replace("/", r"\/"),
+    "$(touch X)",
+    "t1; touch X",
+    "--insecure",
+    "a'b",
+    "..",
+]
+
+
+@pytest.mark.parametrize("task_id", INJECTIONS)
+@pytest.mark.parametrize("line", ["to-obs --path /b/d/ --wait --timeout 0", "to-obs --path /b/d/ --wait -q"])
+def test_no_command_with_an_id_that_is_no_plain_word(run: Run, stub: Stub, line: str, task_id: str) -> None:
+    """Its task is told of, and that no command is."""
+    stub.first = [Answer(body=saying("INIT", task_id=task_id).body)]
+    stub.body = saying("RUNNING", task_id=task_id).body
+    outcome = run(f"{line} --timeout 0", **{**stub.variables, "HUAWEICLOUD_SDK_SK": SECRET})
+    assert outcome.code == 8
+    assert "no command waits for it: an ID is no plain word" in outcome.err
+    assert "modelarts-export wait" not in outcome.err
+    assert SECRET not in outcome.err
+
+
+def test_option_that_holds_a_secret(run: Run, stub: Stub) -> None:
+    """A name stands for it: three stars would be a pattern for a shell."""
+    stub.body = saying("RUNNING").body
+    secrets = {"HUAWEICLOUD_SDK_SECURITY_TOKEN": "certificates"}
+    line = f"wait abc t1 --timeout 0 --ca-bundle /dev/certificates/x --endpoint {stub.url}"
+    outcome = run(line, **{**stub.variables, **secrets})
+    assert outcome.code in (2, 8)
+    assert "certificates/" not in outcome.err
+    if outcome.code == 8:
+        (command,) = re.findall(r"wait for it with: (.*)\n", outcome.err)
+        assert "--ca-bundle CA_BUNDLE" in command
+        assert "***" not in command
+
+
+def test_id_that_has_a_secret_in_it(run: Run, stub: Stub) -> None:
+    """A task without its ID is lost: IDs stay whole wherever they are shown, and nothing else does."""
+    stub.first = [Answer(body=saying("INIT", task_id="abc-example-1", path="/b/example/").body)]
+    stub.body = saying("RUNNING", task_id="abc-example-1", path="/b/example/").body
+    for form, path in (("table", "/b/***/"), ("json", '"/b/***/"')):
+        variables = {**stub.variables, "HW_PASSWORD": "example"}
+        outcome = run(f"wait abc abc-example-1 --timeout 0 -o {form}", **variables)
+        assert outcome.code == 8
+        assert "modelarts-export wait abc abc-example-1" in outcome.err
+        assert "abc-example-1" in outcome.out
+        assert path in outcome.out
