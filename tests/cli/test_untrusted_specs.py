@@ -51,6 +51,18 @@ def test_a_secret_is_not_put_into_a_request(run: Run, name: str, form: str) -> N
     assert SECRETS[name] not in outcome.err
 
 
+@pytest.mark.parametrize("value", ["pass%2Dof-proxy", "pass-of-proxy"])
+@pytest.mark.parametrize("name", ["HTTPS_PROXY", "http_proxy", "all_proxy"])
+def test_a_password_of_a_proxy_is_not_put_into_a_request(run: Run, name: str, value: str) -> None:
+    """Neither as it is written in the URL nor decoded."""
+    proxy = "http://me:pass%2Dof-proxy@127.0.0.1:1"
+    spec = b"dataset_id: abc\npath: /b/d/\nname: ${KEY}"
+    outcome = run(["to-obs", "-f", "-", "--dry-run", "--var", f"KEY={value}"], stdin=spec, **{name: proxy})
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "<stdin>:3:7: ${KEY} would put a secret into the request" in outcome.err
+    assert "of-proxy" not in outcome.err
+
+
 def test_a_variable_is_handed_over_by_name(run: Run) -> None:
     """By --var NAME or MODELARTS_EXPORT_VAR_NAME, and by nothing else."""
     spec = b"dataset_id: abc\npath: /b/${X}/"
