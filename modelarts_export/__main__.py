@@ -3,7 +3,7 @@
 import gc
 import sys
 
-from modelarts_export.supervision import Interruption, supervise
+from modelarts_export.cli.supervision import Interruption, supervise
 
 # Imports and specs make many objects and hardly a cycle; the usual thresholds walk over them again and again.
 _RARELY = (100_000, 100, 100)
@@ -16,7 +16,7 @@ def run() -> None:
 
 
 def _run_command_line(interruption: Interruption) -> int:
-    from modelarts_export.cli import main  # noqa: PLC0415 - a signal may come before it is loaded
+    from modelarts_export.cli.main import main  # noqa: PLC0415 - a signal may come before it is loaded
 
     return main(interruption=interruption)
 

@@ -18,9 +18,9 @@ from typing import Any
 import pytest
 from hypothesis import settings as hypothesis_settings
 
-from modelarts_export.cli import main
-from modelarts_export.cli.sandbox import password, settings
-from modelarts_export.sandbox.exchange import Reply, Request
+from modelarts_export.cli.commands.sandbox import password, settings
+from modelarts_export.cli.main import main
+from modelarts_export.sandbox.messages import Reply, Request
 from modelarts_export.sandbox.server import Sandbox
 
 # A run must not fail by chance and tries the same examples each time; the profile "explore" tries others.

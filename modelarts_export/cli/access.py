@@ -4,16 +4,17 @@ from collections.abc import Mapping
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
-from modelarts_export import credentials, trace
-from modelarts_export.cli.output import Output
-from modelarts_export.config import Layer, Settings, from_flags, from_variables
-from modelarts_export.config import settings as in_force
+from modelarts_export.auth import credentials
+from modelarts_export.cli.output.messages import Output
+from modelarts_export.config.settings import Layer, Settings, from_flags, from_variables
+from modelarts_export.config.settings import settings as in_force
 from modelarts_export.errors import InvalidInputError
-from modelarts_export.retry import RetryPolicy
+from modelarts_export.transport import tracing as trace
+from modelarts_export.transport.retry import RetryPolicy
 
 if TYPE_CHECKING:
-    from modelarts_export.auth import Auth
-    from modelarts_export.client import Client
+    from modelarts_export.api.client import Client
+    from modelarts_export.auth.request_auth import Auth
 
 
 class Access:
@@ -58,8 +59,8 @@ class Access:
             client.close()
 
     def _new_client(self, settings: Settings) -> "Client":
-        from modelarts_export.client import Client  # noqa: PLC0415 - requests is loaded from here on
-        from modelarts_export.transport import Transport  # noqa: PLC0415
+        from modelarts_export.api.client import Client  # noqa: PLC0415 - requests is loaded from here on
+        from modelarts_export.transport.session import Transport  # noqa: PLC0415
 
         keys = credentials.read(self._source, self._environ)
         if not settings.base_url:
@@ -73,8 +74,8 @@ class Access:
 
     def _identified(self, keys: credentials.Credentials, settings: Settings) -> "tuple[Auth, str]":
         """Return what shows who sends a request, and the project that it is for."""
-        from modelarts_export.auth import auth_for  # noqa: PLC0415 - see _new_client
-        from modelarts_export.iam import sign_in  # noqa: PLC0415
+        from modelarts_export.auth.request_auth import auth_for  # noqa: PLC0415 - see _new_client
+        from modelarts_export.providers.iam import sign_in  # noqa: PLC0415
 
         if isinstance(keys, credentials.Password):
             auth, project_id = sign_in(

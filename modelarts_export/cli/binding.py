@@ -15,14 +15,14 @@ from typing import Annotated, Any, get_args, get_origin
 
 import typer
 
-from modelarts_export.cli.draft import Draft
-from modelarts_export.cli.output import Style, style
-from modelarts_export.cli.session import Session, Shell
-from modelarts_export.config import Settings, declared, flag, from_flags, resolve, variable
-from modelarts_export.declarations import Declared, fields_with_flags
+from modelarts_export.cli.context import Session, Shell
+from modelarts_export.cli.options.request_input import Draft
+from modelarts_export.cli.output.messages import Style, style
+from modelarts_export.config.settings import Settings, declared, flag, from_flags, resolve, variable
 from modelarts_export.errors import InvalidInputError, Location
-from modelarts_export.request import ExportRequest
-from modelarts_export.waiting import WaitSettings
+from modelarts_export.polling.poller import WaitSettings
+from modelarts_export.request.fields import Declared, fields_with_flags
+from modelarts_export.request.models import ExportRequest
 
 Values = dict[str, Any]
 Made = Callable[[typer.Context, Values], Any]

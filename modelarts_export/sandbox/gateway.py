@@ -6,12 +6,12 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from modelarts_export.sandbox.access import Credentials
-from modelarts_export.sandbox.exchange import Fate, Refusal, Reply, Request
-from modelarts_export.sandbox.faults import KINDS, MESSAGES, Fault, Faults, Strike, call
-from modelarts_export.sandbox.identity import Identity
+from modelarts_export.sandbox.authentication import Credentials
+from modelarts_export.sandbox.cloud.tasks import Cloud
+from modelarts_export.sandbox.faults.catalogue import KINDS, MESSAGES, Fault, Faults, Strike, call
+from modelarts_export.sandbox.iam import Identity
+from modelarts_export.sandbox.messages import Fate, Refusal, Reply, Request
 from modelarts_export.sandbox.service import Service
-from modelarts_export.sandbox.state import Cloud
 
 _NOTHING = Reply(status=0, headers={}, body=b"")
 _PAGE = (

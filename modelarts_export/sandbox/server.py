@@ -16,12 +16,12 @@ from socketserver import TCPServer
 from types import TracebackType
 from typing import Self
 
-from modelarts_export.sandbox.access import Credentials
-from modelarts_export.sandbox.datasets import DATASET_ID
-from modelarts_export.sandbox.exchange import Fate, Refusal, Reply, Request
-from modelarts_export.sandbox.faults import Faults, Strike, refuses
+from modelarts_export.sandbox.authentication import Credentials
+from modelarts_export.sandbox.cloud.datasets import DATASET_ID
+from modelarts_export.sandbox.faults.catalogue import Faults, Strike, refuses
 from modelarts_export.sandbox.gateway import Gateway
-from modelarts_export.sandbox.identity import Identity
+from modelarts_export.sandbox.iam import Identity
+from modelarts_export.sandbox.messages import Fate, Refusal, Reply, Request
 from modelarts_export.sandbox.service import BODY_LIMIT
 
 Observer = Callable[[Request, Reply], None]
@@ -67,13 +67,7 @@ class Sandbox:
         self.token = _secret(alphanumeric, 400)
         self.project_id = _PROJECT_ID
         self.dataset_id = DATASET_ID
-        self.user = Identity(
-            user_name="sandbox-user",
-            password=_secret(alphanumeric, 24),
-            domain_name="sandbox-domain",
-            project_id=self.project_id,
-            project_name="sandbox-project",
-        )
+        self.user = _make_user(_secret(alphanumeric, 24))
         self._clock = clock
         chance = chance or random.SystemRandom()
         credentials = Credentials(
@@ -116,6 +110,16 @@ class Sandbox:
     ) -> None:
         """Stop serving, kept connections included."""
         self._server.end()
+
+
+def _make_user(password: str) -> Identity:
+    return Identity(
+        user_name="sandbox-user",
+        password=password,
+        domain_name="sandbox-domain",
+        project_id=_PROJECT_ID,
+        project_name="sandbox-project",
+    )
 
 
 def _secret(alphabet: str, length: int) -> str:

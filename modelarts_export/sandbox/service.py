@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from urllib.parse import parse_qsl, unquote
 
-from modelarts_export.sandbox import contract, identity
-from modelarts_export.sandbox.access import Credentials, Gate
-from modelarts_export.sandbox.exchange import JsonObject, Refusal, Reply, Request
-from modelarts_export.sandbox.state import Cloud
+from modelarts_export.sandbox import iam as identity
+from modelarts_export.sandbox.authentication import Credentials, Gate
+from modelarts_export.sandbox.cloud import contract
+from modelarts_export.sandbox.cloud.tasks import Cloud
+from modelarts_export.sandbox.messages import JsonObject, Refusal, Reply, Request
 
 BODY_LIMIT = 12 * 1024 * 1024
 """The largest body that is looked at, in bytes (API.md, section 5: 413, ModelArts.4104)."""

@@ -18,20 +18,20 @@ from dataclasses import dataclass, field
 
 from requests import PreparedRequest
 
-from modelarts_export.auth import TokenAuth
-from modelarts_export.client import Client
-from modelarts_export.config import Settings, duration
-from modelarts_export.credentials import Token
+from modelarts_export.api.client import Client
+from modelarts_export.api.task import ExportTask
+from modelarts_export.auth.credentials import Token
+from modelarts_export.auth.request_auth import TokenAuth
+from modelarts_export.clock import Timing
+from modelarts_export.config.settings import Settings, duration
 from modelarts_export.errors import ModelArtsExportError
-from modelarts_export.request import ToObs
-from modelarts_export.sandbox.exchange import Reply, Request
-from modelarts_export.sandbox.fault_words import read
-from modelarts_export.sandbox.faults import Fault, Faults
+from modelarts_export.request.models import ToObs
+from modelarts_export.sandbox.faults.catalogue import Fault, Faults
+from modelarts_export.sandbox.faults.parser import read
+from modelarts_export.sandbox.messages import Reply, Request
 from modelarts_export.sandbox.server import Sandbox
-from modelarts_export.submission import Desk, Submission
-from modelarts_export.task import ExportTask
-from modelarts_export.timing import Timing
-from modelarts_export.transport import Transport
+from modelarts_export.submission.submit import Desk, Submission
+from modelarts_export.transport.session import Transport
 
 SPEED = 100.0  # how much faster than ours the time of the soak runs
 SHARE = 0.2  # of the creations, and of the looks, that meet a fault

@@ -19,15 +19,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from modelarts_export.auth import TokenAuth
-from modelarts_export.client import Client
-from modelarts_export.config import Settings
-from modelarts_export.credentials import Token
-from modelarts_export.request import ToNewDataset, ToObs
-from modelarts_export.task import ExportTask
-from modelarts_export.timing import Timing
-from modelarts_export.transport import Transport
-from modelarts_export.waiting import WaitSettings, follow
+from modelarts_export.api.client import Client
+from modelarts_export.api.task import ExportTask
+from modelarts_export.auth.credentials import Token
+from modelarts_export.auth.request_auth import TokenAuth
+from modelarts_export.clock import Timing
+from modelarts_export.config.settings import Settings
+from modelarts_export.polling.poller import WaitSettings, follow
+from modelarts_export.request.models import ToNewDataset, ToObs
+from modelarts_export.transport.session import Transport
 
 HOUR = 3600.0
 DURATION = 100 * HOUR  # of a task, so that none ends

@@ -14,13 +14,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from modelarts_export.cli.screen import Screen
-from modelarts_export.cli.watch import watching
+from modelarts_export.api.task import ExportTask
+from modelarts_export.cli.output.console import Screen
+from modelarts_export.cli.progress.display import watching
+from modelarts_export.clock import Timing
 from modelarts_export.errors import TemporaryError
-from modelarts_export.task import ExportTask
-from modelarts_export.text import Scrubber
-from modelarts_export.timing import Timing
-from modelarts_export.waiting import Followed, Snapshot
+from modelarts_export.polling.poller import Followed, Snapshot
+from modelarts_export.sanitize import Scrubber
 
 SECRET = "SKexample0123456789abcdefghijklmnopqrstuv"
 NO_SPACE = {"total": 20, "error_code": "ModelArts.4401", "error_msg": "no space"}

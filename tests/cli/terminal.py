@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
-from modelarts_export.cli.screen import Screen
-from modelarts_export.text import Scrubber
+from modelarts_export.cli.output.console import Screen
+from modelarts_export.sanitize import Scrubber
 from tests.cli.made_up import SECRET, say_something, tell
 
 ROOT = Path(__file__).parent.parent.parent

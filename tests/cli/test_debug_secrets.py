@@ -7,12 +7,12 @@ from collections.abc import Callable
 
 import pytest
 
-from modelarts_export.auth import auth_for
-from modelarts_export.config import Settings
-from modelarts_export.credentials import AkSk, Token
+from modelarts_export.auth.credentials import AkSk, Token
+from modelarts_export.auth.request_auth import auth_for
+from modelarts_export.config.settings import Settings
 from modelarts_export.errors import UnknownOutcomeError
-from modelarts_export.trace import Call, Message, hidden, lines, shown
-from modelarts_export.transport import Transport
+from modelarts_export.transport.session import Transport
+from modelarts_export.transport.tracing import Call, Message, hidden, lines, shown
 from tests.cli.test_debug import (
     HARMFUL,
     LONGEST,

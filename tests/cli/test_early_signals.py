@@ -33,7 +33,13 @@ def test_while_iam_stalls(stub: Stub, line: str, told: list[str], number: int, c
 
 @pytest.mark.parametrize(("number", "code"), SIGNALS)
 @pytest.mark.parametrize(
-    "module", ["modelarts_export.errors", "typer", "modelarts_export.config", "modelarts_export.cli.screen"]
+    "module",
+    [
+        "modelarts_export.errors",
+        "typer",
+        "modelarts_export.config.settings",
+        "modelarts_export.cli.output.console",
+    ],
 )
 def test_while_modules_are_loaded(module: str, number: int, code: int) -> None:
     """No traceback, as soon as it is we who run; Python tells when this module is there."""

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from modelarts_export.api_error_table import ROWS
+from modelarts_export.cli.glossary import EXIT_CODES, everything
 from modelarts_export.errors import ModelArtsExportError
-from modelarts_export.explanations import EXIT_CODES, everything
+from modelarts_export.transport.error_codes import ROWS
 from tests.conftest import Run, Stub
 from tests.contract.choice_rows import CHOICES
 from tests.contract.field_rows import EVERY_DOCUMENTED_FIELD

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from modelarts_export.config import declared, flag
-from modelarts_export.waiting import WaitSettings
+from modelarts_export.config.settings import declared, flag
+from modelarts_export.polling.poller import WaitSettings
 from tests.conftest import Run, Stub
 
 OBS, NEW = (

@@ -11,9 +11,9 @@ import sys
 import pytest
 import yaml
 
-from modelarts_export.cli.output import Output, Style
-from modelarts_export.cli.screen import Screen
-from modelarts_export.text import Scrubber
+from modelarts_export.cli.output.console import Screen
+from modelarts_export.cli.output.messages import Output, Style
+from modelarts_export.sanitize import Scrubber
 from tests.conftest import Cloud, Run, Stub
 
 SUBMIT = "to-obs sandbox-images --path /test-obs/daoChu/"

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from modelarts_export.cli.output import Style
-from modelarts_export.config import Settings, declared
-from modelarts_export.sandbox.datasets import BUILT_IN
-from modelarts_export.sandbox.faults import CALLS, KEYS, KINDS
+from modelarts_export.cli.output.messages import Style
+from modelarts_export.config.settings import Settings, declared
+from modelarts_export.sandbox.cloud.datasets import BUILT_IN
+from modelarts_export.sandbox.faults.catalogue import CALLS, KEYS, KINDS
 from tests.conftest import DEAD_PROXY, IMPATIENT
 
 PROGRAM = [sys.executable, "-m", "modelarts_export"]

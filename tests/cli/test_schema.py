@@ -10,7 +10,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from modelarts_export.schema import spec_schema
+from modelarts_export.spec.json_schema import spec_schema
 from tests.conftest import Run
 from tests.contract.choice_rows import CHOICES
 from tests.contract.field_rows import (

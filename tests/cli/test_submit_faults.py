@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import pytest
 
-from modelarts_export.cli.sandbox import settings
-from modelarts_export.config import duration
-from modelarts_export.sandbox.exchange import JsonObject
-from modelarts_export.sandbox.fault_words import read
-from modelarts_export.sandbox.faults import Faults
+from modelarts_export.cli.commands.sandbox import settings
+from modelarts_export.config.settings import duration
+from modelarts_export.sandbox.faults.catalogue import Faults
+from modelarts_export.sandbox.faults.parser import read
+from modelarts_export.sandbox.messages import JsonObject
 from modelarts_export.sandbox.server import Sandbox
 from tests.conftest import Cloud, Outcome, Run
 

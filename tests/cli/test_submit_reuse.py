@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from modelarts_export.config import duration
-from modelarts_export.sandbox.fault_words import read
-from modelarts_export.sandbox.faults import Faults
+from modelarts_export.config.settings import duration
+from modelarts_export.sandbox.faults.catalogue import Faults
+from modelarts_export.sandbox.faults.parser import read
 from tests.conftest import Answer, Cloud, Run, Stub
 
 HOUR = 3600.0

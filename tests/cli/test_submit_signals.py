@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from modelarts_export.cli.sandbox import settings
-from modelarts_export.config import duration
-from modelarts_export.sandbox.exchange import Reply, Request
-from modelarts_export.sandbox.fault_words import read
-from modelarts_export.sandbox.faults import Faults
+from modelarts_export.cli.commands.sandbox import settings
+from modelarts_export.config.settings import duration
+from modelarts_export.sandbox.faults.catalogue import Faults
+from modelarts_export.sandbox.faults.parser import read
+from modelarts_export.sandbox.messages import Reply, Request
 from modelarts_export.sandbox.server import Sandbox
 from tests.conftest import Stub
 

@@ -7,12 +7,12 @@ from rich import box
 from rich.console import Console
 from rich.text import Text
 
-from modelarts_export.cli.screen import Screen
-from modelarts_export.cli.tables import in_rows
-from modelarts_export.text import Scrubber
+from modelarts_export.cli.output.console import Screen
+from modelarts_export.cli.output.tables import in_rows
+from modelarts_export.sanitize import Scrubber
 
 if TYPE_CHECKING:
-    from modelarts_export.cli.screen import Cell
+    from modelarts_export.cli.output.console import Cell
 
 ROWS: "list[dict[str, Cell]]" = [
     {"task_id": "t1", "status": ("running", "blue"), "path": None, "error": ("", "red")},

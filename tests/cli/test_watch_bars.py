@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from modelarts_export.cli.screen import Screen
+from modelarts_export.cli.output.console import Screen
 from tests.cli.made_up import SECRET
 from tests.cli.terminal import on_a_terminal, process_on_a_terminal, seen
 from tests.cli.test_hostile_text import obeyed

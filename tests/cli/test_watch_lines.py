@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from modelarts_export.cli.screen import Screen
-from modelarts_export.cli.watch import Watch, beating, watching
+from modelarts_export.cli.output.console import Screen
+from modelarts_export.cli.progress.display import Watch, beating, watching
+from modelarts_export.clock import Timing
 from modelarts_export.errors import TemporaryError
-from modelarts_export.text import Scrubber
-from modelarts_export.timing import Timing
-from modelarts_export.waiting import Snapshot
+from modelarts_export.polling.poller import Snapshot
+from modelarts_export.sanitize import Scrubber
 from tests.cli.made_up import OUTAGE, SECRET, STORIES, crowd, every_kind, many, one, seen, task
 from tests.cli.test_hostile_text import HARMFUL, HOSTILE, is_shown, obeyed
 

@@ -6,10 +6,7 @@ import random
 from dataclasses import dataclass, field
 from typing import Any
 
-from modelarts_export.sandbox.datasets import (
-    BUILT_IN,
-    DATASET_ID,
-)
+from modelarts_export.sandbox.cloud.datasets import BUILT_IN, DATASET_ID
 from modelarts_export.sandbox.server import Sandbox
 
 START = 1_606_103_424.0

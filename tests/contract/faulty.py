@@ -6,10 +6,10 @@ import random
 from dataclasses import dataclass, field
 from typing import Any
 
-from modelarts_export.config import duration
-from modelarts_export.sandbox.exchange import Reply, Request
-from modelarts_export.sandbox.fault_words import read
-from modelarts_export.sandbox.faults import Faults
+from modelarts_export.config.settings import duration
+from modelarts_export.sandbox.faults.catalogue import Faults
+from modelarts_export.sandbox.faults.parser import read
+from modelarts_export.sandbox.messages import Reply, Request
 from modelarts_export.sandbox.server import Sandbox
 
 START = 1_606_103_424.0

@@ -13,9 +13,9 @@ from typing import Any, Protocol
 from requests import PreparedRequest, Response
 from urllib3.exceptions import NewConnectionError
 
-from modelarts_export.connection import DeadlineAdapter
-from modelarts_export.sandbox.exchange import Fate, Reply, Request
-from modelarts_export.sandbox.faults import Strike, refuses
+from modelarts_export.sandbox.faults.catalogue import Strike, refuses
+from modelarts_export.sandbox.messages import Fate, Reply, Request
+from modelarts_export.transport.deadline import DeadlineAdapter
 
 
 class World(Protocol):

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from modelarts_export.sandbox.exchange import Reply, Request
+from modelarts_export.sandbox.messages import Reply, Request
 from tests.contract.worlds import Layer, World
 
 

@@ -7,7 +7,7 @@ about.
 
 from dataclasses import dataclass
 
-from modelarts_export.config import Settings
+from modelarts_export.config.settings import Settings
 from tests.contract.worlds import Clocks
 
 

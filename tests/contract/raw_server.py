@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from modelarts_export.auth import TokenAuth
-from modelarts_export.config import Settings
-from modelarts_export.credentials import Token
-from modelarts_export.transport import Transport
+from modelarts_export.auth.credentials import Token
+from modelarts_export.auth.request_auth import TokenAuth
+from modelarts_export.config.settings import Settings
+from modelarts_export.transport.session import Transport
 from tests.conftest import Stub
 
 _PATIENCE = 5.0  # seconds; who has not left by then was to leave long before

@@ -12,8 +12,8 @@ import pytest
 import trustme
 from requests import PreparedRequest
 
-from modelarts_export.auth import Auth
-from modelarts_export.exchange import Body
+from modelarts_export.auth.request_auth import Auth
+from modelarts_export.transport.attempt import Body
 from tests.contract.raw_server import Handler, RawServer, reply, reset, serving
 
 ELSEWHERE = "modelarts.invalid"  # a name that nobody looks up: a proxy is asked for it

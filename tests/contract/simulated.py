@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from socket import socket
 from typing import Any
 
-from modelarts_export.auth import TokenAuth
-from modelarts_export.client import Client
-from modelarts_export.config import Settings
-from modelarts_export.credentials import Token
-from modelarts_export.task import ExportTask
-from modelarts_export.timing import Timing
-from modelarts_export.transport import Transport
-from modelarts_export.waiting import Snapshot, WaitSettings, follow
+from modelarts_export.api.client import Client
+from modelarts_export.api.task import ExportTask
+from modelarts_export.auth.credentials import Token
+from modelarts_export.auth.request_auth import TokenAuth
+from modelarts_export.clock import Timing
+from modelarts_export.config.settings import Settings
+from modelarts_export.polling.poller import Snapshot, WaitSettings, follow
+from modelarts_export.transport.session import Transport
 from tests.contract.raw_server import RawServer, reply, serving
 
 START = 1_606_103_424.0

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from modelarts_export.config import Settings
+from modelarts_export.config.settings import Settings
 from modelarts_export.errors import ModelArtsExportError, UnknownOutcomeError
-from modelarts_export.request import NewDatasetParams, ToNewDataset, ToObs
-from modelarts_export.reuse import Reuse
-from modelarts_export.sandbox.exchange import Reply, Request
-from modelarts_export.submission import Submission
+from modelarts_export.request.models import NewDatasetParams, ToNewDataset, ToObs
+from modelarts_export.sandbox.messages import Reply, Request
+from modelarts_export.submission.reuse import Reuse
+from modelarts_export.submission.submit import Submission
 from tests.contract.layers import changing_lists, instead, meanwhile, saying
 from tests.contract.worlds import EXPORT, Layer, World, desk, submit
 

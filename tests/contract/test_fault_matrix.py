@@ -6,8 +6,8 @@ from itertools import product
 
 import pytest
 
-from modelarts_export.reuse import Reuse
-from modelarts_export.sandbox.exchange import Reply, Request
+from modelarts_export.sandbox.messages import Reply, Request
+from modelarts_export.submission.reuse import Reuse
 from tests.contract.matrix_rows import (
     ACCEPTED,
     CLOCKS,

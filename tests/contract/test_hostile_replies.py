@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from modelarts_export.errors import ModelArtsExportError, TemporaryError, ThrottledError, UnknownOutcomeError
-from modelarts_export.outcomes import end_of
-from modelarts_export.replies import Reply, failure
-from modelarts_export.waiting import Followed
+from modelarts_export.polling.outcome import end_of
+from modelarts_export.polling.poller import Followed
+from modelarts_export.transport.response import Reply, failure
 from tests.conftest import Run, Stub
 from tests.contract.fault_rows import answers_then, close, stall
 from tests.contract.raw_server import CREATED, Handler, reply, reset, serving, transport, turns

@@ -9,18 +9,18 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from modelarts_export.auth import Auth, PasswordAuth, auth_for
-from modelarts_export.client import Client
-from modelarts_export.config import Settings
-from modelarts_export.credentials import AkSk, Password, Token
+from modelarts_export.api.client import Client
+from modelarts_export.auth.credentials import AkSk, Password, Token
+from modelarts_export.auth.request_auth import Auth, PasswordAuth, auth_for
+from modelarts_export.config.settings import Settings
 from modelarts_export.errors import AccessError, ModelArtsExportError, TemporaryError, UnknownOutcomeError
-from modelarts_export.iam import sign_in
-from modelarts_export.replies import Reply as HttpReply
-from modelarts_export.request import ToObs
-from modelarts_export.sandbox.exchange import Reply, Request
+from modelarts_export.providers.iam import sign_in
+from modelarts_export.request.models import ToObs
+from modelarts_export.sandbox.messages import Reply, Request
 from modelarts_export.sandbox.server import Sandbox
-from modelarts_export.trace import Call
-from modelarts_export.transport import Transport
+from modelarts_export.transport.response import Reply as HttpReply
+from modelarts_export.transport.session import Transport
+from modelarts_export.transport.tracing import Call
 from tests.conftest import Cloud, Stub
 from tests.contract.raw_server import CREATED, RawServer, in_turn, reply, serving
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from modelarts_export.config import Settings
+from modelarts_export.config.settings import Settings
 from modelarts_export.errors import ModelArtsExportError, TemporaryError, UnknownOutcomeError
 from tests.contract.test_what_left import causes
 from tests.contract.what_left_rows import ROWS

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from modelarts_export.config import Settings
+from modelarts_export.config.settings import Settings
 from modelarts_export.errors import UnknownOutcomeError
-from modelarts_export.request import ToObs
-from modelarts_export.sandbox.exchange import Fate, Reply, Request
+from modelarts_export.request.models import ToObs
+from modelarts_export.sandbox.messages import Fate, Reply, Request
 from tests.contract.worlds import EXPORT, Layer, World, submit
 
 Break = Callable[[Reply, str], Reply]

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelarts_export.client import TaskPage
+from modelarts_export.api.client import TaskPage
+from modelarts_export.api.pagination import Page, pages
 from modelarts_export.errors import NotFoundError, RefusedError, TemporaryError
-from modelarts_export.paging import Page, pages
 from tests.contract.raw_server import reply
 from tests.contract.simulated import answering, client_of, error, listed, targets
 

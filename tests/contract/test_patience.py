@@ -8,11 +8,11 @@ from datetime import datetime
 
 import pytest
 
-from modelarts_export.config import Settings
+from modelarts_export.config.settings import Settings
 from modelarts_export.errors import AccessError
-from modelarts_export.request import ToObs
-from modelarts_export.sandbox.exchange import Reply, Request
-from modelarts_export.submission import Submission
+from modelarts_export.request.models import ToObs
+from modelarts_export.sandbox.messages import Reply, Request
+from modelarts_export.submission.submit import Submission
 from tests.contract.layers import instead
 from tests.contract.worlds import EXPORT, Clocks, World, desk, submit
 

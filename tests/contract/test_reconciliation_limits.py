@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from modelarts_export.config import Settings
-from modelarts_export.request import ToObs
-from modelarts_export.reuse import Reuse
-from modelarts_export.sandbox.exchange import Reply, Request
+from modelarts_export.config.settings import Settings
+from modelarts_export.request.models import ToObs
+from modelarts_export.sandbox.messages import Reply, Request
+from modelarts_export.submission.reuse import Reuse
 from tests.contract.layers import changing_lists, saying
 from tests.contract.worlds import Layer, World, submit
 

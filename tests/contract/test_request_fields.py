@@ -9,8 +9,8 @@ from typing import get_args
 import pytest
 import yaml
 
-from modelarts_export.declarations import fields_with_flags
-from modelarts_export.request import Heading, Part, ToNewDataset, ToObs
+from modelarts_export.request.fields import fields_with_flags
+from modelarts_export.request.models import Heading, Part, ToNewDataset, ToObs
 from tests.conftest import Cloud, Run, Stub
 from tests.contract.choice_rows import CHOICES, Choice
 from tests.contract.field_rows import (

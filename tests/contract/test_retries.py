@@ -5,15 +5,15 @@ from contextlib import contextmanager
 
 import pytest
 
-from modelarts_export.auth import TokenAuth
-from modelarts_export.client import Client
-from modelarts_export.config import Settings
-from modelarts_export.credentials import Token
+from modelarts_export.api.client import Client
+from modelarts_export.auth.credentials import Token
+from modelarts_export.auth.request_auth import TokenAuth
+from modelarts_export.clock import Timing
+from modelarts_export.config.settings import Settings
 from modelarts_export.errors import CertificateError, ModelArtsExportError, TemporaryError
-from modelarts_export.iam import sign_in
-from modelarts_export.retry import RetryPolicy
-from modelarts_export.timing import Timing
-from modelarts_export.transport import Transport
+from modelarts_export.providers.iam import sign_in
+from modelarts_export.transport.retry import RetryPolicy
+from modelarts_export.transport.session import Transport
 from tests.conftest import Stub
 from tests.contract.raw_server import Handler, RawServer, in_turn, reply, serving
 from tests.contract.scenes import Sender, tls, untrusted

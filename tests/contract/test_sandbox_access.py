@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from modelarts_export import signing
-from modelarts_export.sandbox.access import Credentials, Gate
-from modelarts_export.sandbox.exchange import Request
+from modelarts_export.auth import signing
+from modelarts_export.sandbox.authentication import Credentials, Gate
+from modelarts_export.sandbox.messages import Request
 
 SIGNED_AT = "20260102T030405Z"
 NOW = calendar.timegm(time.strptime(SIGNED_AT, signing.DATE_FORMAT))

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from modelarts_export.sandbox import contract
-from modelarts_export.sandbox.exchange import Refusal
+from modelarts_export.sandbox.cloud import contract
+from modelarts_export.sandbox.messages import Refusal
 
 TO_OBS: dict[str, Any] = {
     "path": "/test-obs/daoChu/",

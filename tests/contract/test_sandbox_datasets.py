@@ -6,11 +6,7 @@ from typing import Any
 
 import pytest
 
-from modelarts_export.sandbox.datasets import (
-    BUILT_IN,
-    Behaviour,
-    built_in,
-)
+from modelarts_export.sandbox.cloud.datasets import BUILT_IN, Behaviour, built_in
 from tests.contract.dataset_world import (
     ACCEPTED,
     BUSY,

@@ -12,14 +12,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from modelarts_export import signing
-from modelarts_export.config import duration
-from modelarts_export.sandbox.access import Credentials
-from modelarts_export.sandbox.exchange import Fate, Request
-from modelarts_export.sandbox.fault_words import read
-from modelarts_export.sandbox.faults import Faults
+from modelarts_export.auth import signing
+from modelarts_export.config.settings import duration
+from modelarts_export.sandbox.authentication import Credentials
+from modelarts_export.sandbox.faults.catalogue import Faults
+from modelarts_export.sandbox.faults.parser import read
 from modelarts_export.sandbox.gateway import Gateway
-from modelarts_export.sandbox.identity import Identity
+from modelarts_export.sandbox.iam import Identity
+from modelarts_export.sandbox.messages import Fate, Request
 from tests.contract.faulty import BODY, START, World
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from modelarts_export.sandbox.identity import LIFETIME
+from modelarts_export.sandbox.iam import LIFETIME
 from modelarts_export.sandbox.server import Sandbox
 
 NOW = 1_767_322_245.25  # 2026-01-02T02:50:45.25Z

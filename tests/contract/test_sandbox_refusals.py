@@ -5,11 +5,7 @@ from typing import Any
 
 import pytest
 
-from modelarts_export.sandbox.datasets import (
-    BUILT_IN,
-    MISSING_BUCKET,
-    RUNNING_LIMIT,
-)
+from modelarts_export.sandbox.cloud.datasets import BUILT_IN, MISSING_BUCKET, RUNNING_LIMIT
 from tests.contract.dataset_world import (
     ACCEPTED,
     BUSY,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from modelarts_export.sandbox.contract import first_refusal
+from modelarts_export.sandbox.cloud.contract import first_refusal
 from tests.cli.followed import OFTEN
 from tests.conftest import Cloud, Run
 from tests.contract.dataset_world import START, World, to_new_dataset

@@ -13,7 +13,7 @@ from typing import NoReturn
 
 import pytest
 
-from modelarts_export.sandbox.exchange import Reply, Request
+from modelarts_export.sandbox.messages import Reply, Request
 from modelarts_export.sandbox.server import CONNECTIONS, Sandbox
 from modelarts_export.sandbox.service import BODY_LIMIT, Service
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from modelarts_export import signing
-from modelarts_export.sandbox.datasets import BUILT_IN
+from modelarts_export.auth import signing
+from modelarts_export.sandbox.cloud.datasets import BUILT_IN
 from modelarts_export.sandbox.server import Sandbox
 
 START = 1_606_103_424.0

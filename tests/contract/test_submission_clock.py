@@ -7,19 +7,19 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from modelarts_export.auth import TokenAuth
-from modelarts_export.client import Client
-from modelarts_export.config import Settings, duration
-from modelarts_export.credentials import Token
+from modelarts_export.api.client import Client
+from modelarts_export.api.task import ExportTask
+from modelarts_export.auth.credentials import Token
+from modelarts_export.auth.request_auth import TokenAuth
+from modelarts_export.clock import Timing
+from modelarts_export.config.settings import Settings, duration
 from modelarts_export.errors import UnknownOutcomeError
-from modelarts_export.request import ToObs
-from modelarts_export.sandbox.fault_words import read
-from modelarts_export.sandbox.faults import Faults
+from modelarts_export.request.models import ToObs
+from modelarts_export.sandbox.faults.catalogue import Faults
+from modelarts_export.sandbox.faults.parser import read
 from modelarts_export.sandbox.server import Sandbox
-from modelarts_export.submission import Desk, Submission
-from modelarts_export.task import ExportTask
-from modelarts_export.timing import Timing
-from modelarts_export.transport import Transport
+from modelarts_export.submission.submit import Desk, Submission
+from modelarts_export.transport.session import Transport
 
 
 @dataclass(kw_only=True)

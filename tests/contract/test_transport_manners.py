@@ -5,11 +5,11 @@ import time
 
 import pytest
 
-from modelarts_export.auth import TokenAuth
-from modelarts_export.config import Settings
-from modelarts_export.credentials import Token
+from modelarts_export.auth.credentials import Token
+from modelarts_export.auth.request_auth import TokenAuth
+from modelarts_export.config.settings import Settings
 from modelarts_export.errors import AccessError, ModelArtsExportError
-from modelarts_export.transport import Transport
+from modelarts_export.transport.session import Transport
 from tests.conftest import Stub
 from tests.contract.raw_server import CREATED, reply, serving, transport, turns
 

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
-from modelarts_export.replies import Reply as OwnReply
-from modelarts_export.request import ToObs
-from modelarts_export.reuse import Reuse
-from modelarts_export.sandbox.exchange import Reply, Request
+from modelarts_export.request.models import ToObs
+from modelarts_export.sandbox.messages import Reply, Request
+from modelarts_export.submission.reuse import Reuse
+from modelarts_export.transport.response import Reply as OwnReply
 from tests.contract.worlds import EXPORT, World, submit
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from modelarts_export.api.task import ExportTask
 from modelarts_export.errors import ModelArtsExportError
-from modelarts_export.task import ExportTask
 from tests.contract.raw_server import reply
 from tests.contract.simulated import Simulated, accepted, answering, client_of, error, task
 

@@ -11,7 +11,7 @@ from modelarts_export.errors import (
     RefusedError,
     TemporaryError,
 )
-from modelarts_export.waiting import Followed
+from modelarts_export.polling.poller import Followed
 from tests.conftest import DEAD_PROXY, Stub
 from tests.contract.raw_server import reply
 from tests.contract.simulated import Simulated, answering, client_of, error, listed, shown, task

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
-from modelarts_export.replies import Reply
+from modelarts_export.transport.response import Reply
 from tests.conftest import Stub
 from tests.contract.raw_server import reply
 from tests.contract.simulated import Dice, Simulated, answering, client_of, error, listed, shown, task

@@ -6,10 +6,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from modelarts_export.request import ToNewDataset, ToObs
-from modelarts_export.sandbox.exchange import Reply, Request
+from modelarts_export.api.task import ExportTask
+from modelarts_export.request.models import ToNewDataset, ToObs
+from modelarts_export.sandbox.messages import Reply, Request
 from modelarts_export.sandbox.server import Sandbox
-from modelarts_export.task import ExportTask
 from tests.contract.raw_server import reply
 from tests.contract.simulated import Simulated, answering, client_of, error, listed, shown, targets, task
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from modelarts_export.config import Settings
+from modelarts_export.config.settings import Settings
 from modelarts_export.errors import ModelArtsExportError
-from modelarts_export.transport import Transport
+from modelarts_export.transport.session import Transport
 from tests.conftest import PROXIES
 from tests.contract.fault_rows import close_after_all
 from tests.contract.scenes import Scene, Sender, Target, authority, everywhere

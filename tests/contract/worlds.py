@@ -6,25 +6,25 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 
-from modelarts_export.auth import auth_for
-from modelarts_export.client import Client
-from modelarts_export.config import Settings, duration
-from modelarts_export.credentials import AkSk, Token
+from modelarts_export.api.client import Client
+from modelarts_export.api.task import ExportTask
+from modelarts_export.auth.credentials import AkSk, Token
+from modelarts_export.auth.request_auth import auth_for
+from modelarts_export.clock import Timing
+from modelarts_export.config.settings import Settings, duration
 from modelarts_export.errors import ModelArtsExportError
-from modelarts_export.request import ExportRequest, ToObs
-from modelarts_export.reuse import Reuse
-from modelarts_export.sandbox.access import Credentials
-from modelarts_export.sandbox.datasets import DATASET_ID
-from modelarts_export.sandbox.exchange import Reply, Request
-from modelarts_export.sandbox.fault_words import read
-from modelarts_export.sandbox.faults import Fault, Faults, Strike
+from modelarts_export.request.models import ExportRequest, ToObs
+from modelarts_export.sandbox.authentication import Credentials
+from modelarts_export.sandbox.cloud.datasets import DATASET_ID
+from modelarts_export.sandbox.cloud.tasks import ExportTask as Made
+from modelarts_export.sandbox.faults.catalogue import Fault, Faults, Strike
+from modelarts_export.sandbox.faults.parser import read
 from modelarts_export.sandbox.gateway import Gateway
-from modelarts_export.sandbox.identity import Identity
-from modelarts_export.sandbox.state import ExportTask as Made
-from modelarts_export.submission import Desk, Submission
-from modelarts_export.task import ExportTask
-from modelarts_export.timing import Timing
-from modelarts_export.transport import Transport
+from modelarts_export.sandbox.iam import Identity
+from modelarts_export.sandbox.messages import Reply, Request
+from modelarts_export.submission.reuse import Reuse
+from modelarts_export.submission.submit import Desk, Submission
+from modelarts_export.transport.session import Transport
 from tests.contract.in_process import InProcess
 
 START = 1_606_103_424.75

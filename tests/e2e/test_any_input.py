@@ -10,8 +10,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelarts_export.cli import main
-from modelarts_export.request import ExportRequest, Part, SearchCondition, ToNewDataset, ToObs
+from modelarts_export.cli.main import main
+from modelarts_export.request.models import ExportRequest, Part, SearchCondition, ToNewDataset, ToObs
 
 ANY = settings(max_examples=150, deadline=None)
 FIELDS = sorted(

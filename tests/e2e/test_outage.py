@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from modelarts_export.cli.sandbox import settings
+from modelarts_export.cli.commands.sandbox import settings
 from modelarts_export.sandbox.server import Sandbox
 
 WAIT = "to-obs --path /b/d/ --wait --poll-interval 0.05s -o json"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from modelarts_export.config import Settings, declared, flag, variable
+from modelarts_export.config.settings import Settings, declared, flag, variable
 from tests.cli.test_sandbox_command import FOREIGN
 
 ROOT = Path(__file__).parent.parent.parent

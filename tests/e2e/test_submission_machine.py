@@ -9,10 +9,10 @@ from itertools import pairwise
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from modelarts_export.config import Settings
+from modelarts_export.api.task import ExportTask
+from modelarts_export.config.settings import Settings
 from modelarts_export.errors import ModelArtsExportError, UnknownOutcomeError
-from modelarts_export.reuse import Reuse
-from modelarts_export.task import ExportTask
+from modelarts_export.submission.reuse import Reuse
 from tests.e2e.world import CALM, REQUEST, Call, Meeting, World
 
 # What a creation meets, by what it proves of the task: that there is none, or nothing. Of the latter, some

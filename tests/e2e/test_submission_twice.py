@@ -1,8 +1,8 @@
 """Two exports of one dataset to one path in one process: each has a task of its own."""
 
-from modelarts_export.config import Settings
-from modelarts_export.reuse import Reuse
-from modelarts_export.task import ExportTask
+from modelarts_export.api.task import ExportTask
+from modelarts_export.config.settings import Settings
+from modelarts_export.submission.reuse import Reuse
 from tests.e2e.world import CALM, Meeting, World
 
 LOST = Meeting(words=("drop:accepted=yes",))

@@ -15,24 +15,24 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.response import HTTPResponse
 
-from modelarts_export.auth import TokenAuth
-from modelarts_export.client import Client
-from modelarts_export.config import Settings, duration
-from modelarts_export.credentials import Token
+from modelarts_export.api.client import Client
+from modelarts_export.api.task import ExportTask
+from modelarts_export.auth.credentials import Token
+from modelarts_export.auth.request_auth import TokenAuth
+from modelarts_export.clock import Timing
+from modelarts_export.config.settings import Settings, duration
 from modelarts_export.errors import ModelArtsExportError
-from modelarts_export.request import ToObs
-from modelarts_export.reuse import Reuse
-from modelarts_export.sandbox.access import Credentials
-from modelarts_export.sandbox.datasets import DATASET_ID
-from modelarts_export.sandbox.exchange import Fate, Reply, Request
-from modelarts_export.sandbox.fault_words import read
-from modelarts_export.sandbox.faults import refuses
+from modelarts_export.request.models import ToObs
+from modelarts_export.sandbox.authentication import Credentials
+from modelarts_export.sandbox.cloud.datasets import DATASET_ID
+from modelarts_export.sandbox.faults.catalogue import refuses
+from modelarts_export.sandbox.faults.parser import read
 from modelarts_export.sandbox.gateway import Gateway
-from modelarts_export.sandbox.identity import Identity
-from modelarts_export.submission import Desk, Submission
-from modelarts_export.task import ExportTask
-from modelarts_export.timing import Timing
-from modelarts_export.transport import Transport
+from modelarts_export.sandbox.iam import Identity
+from modelarts_export.sandbox.messages import Fate, Reply, Request
+from modelarts_export.submission.reuse import Reuse
+from modelarts_export.submission.submit import Desk, Submission
+from modelarts_export.transport.session import Transport
 
 REQUEST = ToObs(path="/bucket/out/")
 _FAR = 1200.0  # seconds; a Date that is off by more tells nothing

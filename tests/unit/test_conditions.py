@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelarts_export.cli.conditions import read_condition
-from modelarts_export.request import SearchCondition
+from modelarts_export.cli.options.search_condition import read_condition
+from modelarts_export.request.models import SearchCondition
 
 ANY = settings(deadline=None, max_examples=150, derandomize=True)
 CAT, DOG = {"name": "cat"}, {"name": "dog"}

@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from modelarts_export.config import duration
-from modelarts_export.sandbox.fault_words import read
-from modelarts_export.sandbox.faults import CALLS, KEYS, KINDS, Fault, Faults, call, refuses
+from modelarts_export.config.settings import duration
+from modelarts_export.sandbox.faults.catalogue import CALLS, KEYS, KINDS, Fault, Faults, call, refuses
+from modelarts_export.sandbox.faults.parser import read
 
 CREATE = frozenset({"create"})
 

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from modelarts_export.field_types import (
+from modelarts_export.documents.yaml_scalars import Scalar, read_plain
+from modelarts_export.request.field_types import (
     DatasetName,
     DirectoryInBucket,
     HardFlag,
@@ -26,7 +27,6 @@ from modelarts_export.field_types import (
     identifier,
     obs_directory,
 )
-from modelarts_export.yaml_scalars import Scalar, read_plain
 
 ANY = settings(deadline=None, max_examples=100, derandomize=True)
 ANYTHING = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.lists(st.text()))

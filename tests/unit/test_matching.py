@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelarts_export.declarations import leaves_of
-from modelarts_export.matching import directory, may_be, stands_in_for, unverifiable
-from modelarts_export.request import ToNewDataset, ToObs
-from modelarts_export.task import ExportTask
+from modelarts_export.api.task import ExportTask
+from modelarts_export.request.fields import leaves_of
+from modelarts_export.request.models import ToNewDataset, ToObs
+from modelarts_export.submission.matching import directory, may_be, stands_in_for, unverifiable
 
 PATHS = ["/b/d/", "/b/d", "b/d/", "obs://b/d/", "OBS://b/d", "s3://b/d/", "/b/%64", "obs%3A%2F%2Fb%2fd%2F"]
 

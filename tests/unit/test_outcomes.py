@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from modelarts_export.api.task import ExportTask
 from modelarts_export.errors import (
     AccessError,
     DifferentEndsError,
@@ -18,9 +19,8 @@ from modelarts_export.errors import (
     UnknownOutcomeError,
     UnseenEndError,
 )
-from modelarts_export.outcomes import End, end_of, together, trouble_of
-from modelarts_export.task import ExportTask
-from modelarts_export.waiting import Followed
+from modelarts_export.polling.outcome import End, end_of, together, trouble_of
+from modelarts_export.polling.poller import Followed
 
 FACTS: dict[str, Any] = {"hint": "do this", "error_code": "E.1", "http_status": 418, "request_id": "r1"}
 DOWN = TemporaryError("the service is in trouble", **FACTS)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelarts_export.pace import Pace
-from modelarts_export.task import ExportTask
+from modelarts_export.api.task import ExportTask
+from modelarts_export.polling.estimator import Pace
 
 Look = dict[str, Any]
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from modelarts_export.config import Settings
+from modelarts_export.clock import Timing
+from modelarts_export.config.settings import Settings
 from modelarts_export.errors import (
     BusyError,
     CertificateError,
@@ -14,11 +15,10 @@ from modelarts_export.errors import (
     TemporaryError,
     ThrottledError,
 )
-from modelarts_export.patience import Patience
-from modelarts_export.replies import Reply, failure
-from modelarts_export.retry import RetryPolicy
-from modelarts_export.timing import Timing
-from modelarts_export.traffic import Traffic
+from modelarts_export.submission.busy_queue import Patience
+from modelarts_export.submission.coordinator import Traffic
+from modelarts_export.transport.response import Reply, failure
+from modelarts_export.transport.retry import RetryPolicy
 
 
 @dataclass(kw_only=True)

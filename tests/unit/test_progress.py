@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from modelarts_export.cli import progress
-from modelarts_export.waiting import Followed
+from modelarts_export.cli.progress import messages as progress
+from modelarts_export.polling.poller import Followed
 from tests.cli.made_up import OUTAGE, many, seen, task
 
 DURATIONS = [

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from modelarts_export.text import Scrubber
+from modelarts_export.sanitize import Scrubber
 
 SECRET = 'pass"wörd/+&<%41\\n=long'
 FORMS: dict[str, Callable[[str], str]] = {

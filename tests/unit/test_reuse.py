@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from modelarts_export.reuse import Choice, Reuse, choose
-from modelarts_export.task import ExportTask
+from modelarts_export.api.task import ExportTask
+from modelarts_export.submission.reuse import Choice, Reuse, choose
 
 NOW = 1_700_000_000.0
 BODY: dict[str, Any] = {"path": "/b/d/", "export_type": 3}

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelarts_export.errors import Location, Problem
-from modelarts_export.request import ExportRequest, ToNewDataset, ToObs, searches, with_defaults
-from modelarts_export.rules import errors_in, warnings_in
-from modelarts_export.validation import KINDS, kind_of, validate
-from modelarts_export.vocabulary import ExportDest, ExportType, SampleState
+from modelarts_export.request.enums import ExportDest, ExportType, SampleState
+from modelarts_export.request.models import ExportRequest, ToNewDataset, ToObs, searches, with_defaults
+from modelarts_export.request.rules import errors_in, warnings_in
+from modelarts_export.request.validation import KINDS, kind_of, validate
 
 ANY = settings(deadline=None, max_examples=150, derandomize=True)
 PARAMS = "export_params"

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from modelarts_export import config, credentials
-from modelarts_export.config import Settings, base_url, duration, is_loopback
-from modelarts_export.credentials import AkSk, Password, Token
+from modelarts_export.auth import credentials
+from modelarts_export.auth.credentials import AkSk, Password, Token
+from modelarts_export.config import settings as config
+from modelarts_export.config.settings import Settings, base_url, duration, is_loopback
 from modelarts_export.errors import AccessError, InvalidInputError
 
 SDK = {"HUAWEICLOUD_SDK_AK": "AK1", "HUAWEICLOUD_SDK_SK": "secret-1"}

@@ -14,10 +14,10 @@ from huaweicloudsdkcore.signer.signer import Signer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelarts_export.auth import AkSkAuth
-from modelarts_export.credentials import AkSk
-from modelarts_export.exchange import Body
-from modelarts_export.signing import authorization, canonical_request, signature
+from modelarts_export.auth.credentials import AkSk
+from modelarts_export.auth.request_auth import AkSkAuth
+from modelarts_export.auth.signing import authorization, canonical_request, signature
+from modelarts_export.transport.attempt import Body
 
 HOST = "modelarts.cn-north-4.myhuaweicloud.com"
 TASKS = f"https://{HOST}/v2/0123/datasets/abc/export-tasks"

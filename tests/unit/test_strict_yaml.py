@@ -8,8 +8,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelarts_export.field_types import Spelled
-from modelarts_export.strict_yaml import Document, UnreadableError, read
+from modelarts_export.documents.yaml_reader import Document, UnreadableError, read
+from modelarts_export.request.field_types import Spelled
 
 ANY = settings(deadline=None, max_examples=150, derandomize=True)
 

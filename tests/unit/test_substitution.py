@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelarts_export.substitution import Variables, read_assignments
+from modelarts_export.spec.interpolation import Variables, read_assignments
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 HANDED_OVER = "MODELARTS_EXPORT_VAR_"

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from modelarts_export.timing import Timing
-from modelarts_export.traffic import Traffic
+from modelarts_export.clock import Timing
+from modelarts_export.submission.coordinator import Traffic
 
 SOON, NEVER = 5.0, 0.05  # seconds: what is to happen takes no time, what is not to is waited for this long
 

@@ -1,0 +1,1 @@
+"""The verbs of ModelArts and what they answer."""

@@ -1,0 +1,1 @@
+"""Credential types, SDK-HMAC-SHA256, and authentication of a prepared request."""

@@ -1,0 +1,49 @@
+"""The commands that help to write a spec."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from modelarts_export.request.enums import nearest
+from modelarts_export.request.validation import KINDS
+from modelarts_export.sanitize import to_json
+from modelarts_export.spec.json_schema import spec_schema
+from modelarts_export.spec.template import template
+
+if TYPE_CHECKING:
+    from modelarts_export.cli.context import Shell
+
+_BY_COMMAND = {kind.command: kind for kind in KINDS.values()}
+_COMMANDS = list(_BY_COMMAND)
+
+Command = Annotated[
+    str,
+    typer.Argument(
+        metavar="|".join(_COMMANDS),
+        help="The command that the spec is for",
+        autocompletion=lambda: _COMMANDS,
+    ),
+]
+
+
+def schema(context: typer.Context) -> None:
+    """Print the JSON Schema of a spec.
+
+    It follows the draft 2020-12; editors and checkers of YAML and JSON understand it.
+    """
+    shell: Shell = context.obj
+    for line in to_json(spec_schema(), indent=2).splitlines():
+        shell.output.line(line)
+
+
+def init(context: typer.Context, command: Command) -> None:
+    """Print a commented spec to fill in.
+
+    Required keys are blank, and every other field is a comment with its help and an example.
+    """
+    if command not in _BY_COMMAND:
+        near = nearest(command, _COMMANDS)
+        raise typer.BadParameter(f"{command!r} is not one of {', '.join(_COMMANDS)}{near}")
+    shell: Shell = context.obj
+    for line in template(_BY_COMMAND[command]):
+        shell.output.line(line)

@@ -1,0 +1,83 @@
+"""The commands that look at export tasks: `status`, `wait` and `list`."""
+
+import math
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from modelarts_export.cli.context import Session
+from modelarts_export.cli.exit_status import conclude, conclude_look
+from modelarts_export.cli.follow import listed, look, unseen, watch, with_new_datasets
+from modelarts_export.cli.options.task_filter import Selection
+from modelarts_export.documents.files import STDIN, read_text
+from modelarts_export.errors import InvalidInputError
+from modelarts_export.polling.poller import Followed, Snapshot, WaitSettings
+from modelarts_export.request.field_types import identifier
+
+Dataset = Annotated[str, typer.Argument(metavar="DATASET", help="ID of the dataset")]
+Tasks = Annotated[list[str], typer.Argument(metavar="TASK...", help="IDs of tasks; - reads them from stdin")]
+ExitStatus = Annotated[
+    bool,
+    typer.Option("--exit-status", help="Exit with 0 for succeeded, 7 for failed or stopped, 8 otherwise"),
+]
+Any_ = Annotated[bool, typer.Option("--any", help="Until the first task has ended; its end is the exit code")]
+
+
+def status(dataset: Dataset, tasks: Tasks, session: Session, *, exit_status: ExitStatus = False) -> None:
+    """Show export tasks as the API sees them now."""
+    seen = look(session, unseen(session, _dataset_id(dataset), _task_ids(tasks)))
+    seen = with_new_datasets(session, seen, session.settings)
+    session.output.tasks([each.task for each in seen if each.task.answer])
+    conclude_look(session, seen, exit_status=exit_status)
+
+
+def wait(dataset: Dataset, tasks: Tasks, wait: WaitSettings, session: Session, *, any: Any_ = False) -> None:  # noqa: A002 - as the flag is called
+    """Follow export tasks to their end."""
+    dataset_id, task_ids = _dataset_id(dataset), _task_ids(tasks)
+    session.follow(dataset_id, task_ids, session.settings)
+    seen = watch(
+        session,
+        unseen(session, dataset_id, task_ids),
+        wait,
+        session.settings,
+        show=lambda seen: _show(session, seen),
+        first=any,
+    )
+    seen = with_new_datasets(session, seen, session.settings)
+    first = _first_ended(seen) if any else None
+    _show(session, seen if first is None else (first, *(each for each in seen if each is not first)))
+    conclude(session, (first,) if first else seen, wait, session.settings)
+
+
+def _show(session: Session, seen: Snapshot) -> None:
+    session.output.followed([each.task for each in seen if each.may_exist])
+
+
+def list_tasks(dataset: Dataset, selection: Selection, session: Session) -> None:
+    """List the export tasks of a dataset, the newest first."""
+    session.output.task_list(listed(session, _dataset_id(dataset), selection))
+
+
+def _dataset_id(given: str) -> str:
+    try:
+        return identifier(given)
+    except ValueError as error:
+        raise InvalidInputError(f"DATASET: {error}") from None
+
+
+def _task_ids(given: Sequence[str]) -> list[str]:
+    """Return each ID once, those on stdin in the place of the `-`."""
+    words = [word for each in given for word in (read_text(STDIN, None).split() if each == STDIN else [each])]
+    if not words:
+        raise InvalidInputError("stdin has no task IDs", hint="list DATASET -o id writes them")
+    try:
+        return list(dict.fromkeys(map(identifier, words)))
+    except ValueError as error:
+        raise InvalidInputError(f"TASK: {error}") from None
+
+
+def _first_ended(seen: Snapshot) -> Followed | None:
+    """Return the one that ended first, by the server's clock."""
+    ended = [each for each in seen if each.task.ended]
+    return min(ended, key=lambda each: each.task.updated or math.inf, default=None)

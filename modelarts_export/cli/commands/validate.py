@@ -1,0 +1,19 @@
+"""The command that checks specs without sending anything."""
+
+from typing import Annotated
+
+import typer
+
+from modelarts_export.cli.binding import VAR_HELP
+from modelarts_export.cli.context import Shell
+
+Files = Annotated[list[str], typer.Argument(metavar="FILE...", help="Spec files; - is stdin")]
+Assignments = Annotated[
+    list[str] | None,
+    typer.Option("--var", metavar="NAME[=VALUE]", help=VAR_HELP),
+]
+
+
+def validate(files: Files, shell: Shell, *, var: Assignments = None) -> None:
+    """Check spec files, all of them and without a network, and show what they would export."""
+    shell.output.plan(shell.plan(files, var or ()))

@@ -1,0 +1,106 @@
+"""Looking at export tasks for a command: once, or until they have ended, as the user can watch."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+
+from modelarts_export.api.task import ExportTask, TaskState
+from modelarts_export.cli.context import Session
+from modelarts_export.cli.options.task_filter import Selection
+from modelarts_export.clock import TIMING
+from modelarts_export.config.settings import Settings
+from modelarts_export.errors import ModelArtsExportError, TemporaryError
+from modelarts_export.polling.poller import Followed, Snapshot, WaitSettings, follow
+
+_ONE_LOOK = WaitSettings(timeout=0.0, max_outage=0.0)
+_LOOK_UP = 30.0  # seconds
+
+
+def unseen(session: Session, dataset_id: str, task_ids: Sequence[str]) -> list[ExportTask]:
+    """Return tasks of which nothing is known but their IDs."""
+    session.output.keep(dataset_id, *task_ids)
+    client = session.client(session.settings)
+    return [client.unseen(dataset_id, task_id) for task_id in task_ids]
+
+
+def listed(session: Session, dataset_id: str, selection: Selection) -> list[ExportTask]:
+    """Return the tasks of a dataset that are wanted, the newest first; each page of them is retried."""
+    session.output.keep(dataset_id)
+    client = session.client(session.settings)
+    pages = client.task_pages(dataset_id, export_type=selection.export_type, retry=session.retry_policy)
+    return selection.of(pages)
+
+
+def look(session: Session, tasks: Sequence[ExportTask]) -> Snapshot:
+    """Return the tasks of one dataset as they are now; a transient error is retried."""
+    client, retries = session.client(session.settings), session.retry_policy.start()
+    while True:
+        seen = next(follow(client, tasks, _ONE_LOOK))
+        trouble = next((each.trouble for each in seen if isinstance(each.trouble, TemporaryError)), None)
+        if trouble is None:
+            return seen
+        try:
+            retries.wait_or_raise(trouble)
+        except TemporaryError:
+            return seen
+
+
+def watch(  # noqa: PLR0913 - all of a wait comes together here
+    session: Session,
+    tasks: Sequence[ExportTask],
+    wait: WaitSettings,
+    settings: Settings,
+    *,
+    show: Callable[[Snapshot], None],
+    first: bool = False,
+) -> Snapshot:
+    """Return the tasks of one dataset as they are after a wait that is shown.
+
+    With `first`, the first that ended ends it. `show` writes the result when a signal does.
+    """
+    client, seen = session.client(settings), tuple(Followed(task=task) for task in tasks)
+    dataset_id, ids = tasks[0].dataset_id, [task.task_id for task in tasks]
+    session.follow(dataset_id, ids, settings, show=partial(show, seen))
+    session.output.load_renderers()
+    with session.output.watching(wait.heartbeat) as watching:
+        for seen in follow(client, tasks, wait, timing=replace(TIMING, sleep=session.sleep)):
+            session.follow(dataset_id, ids, settings, show=partial(show, seen))
+            watching.show(seen)
+            if first and any(each.task.ended for each in seen):
+                break
+    return seen
+
+
+def with_new_datasets(
+    session: Session, seen: Snapshot, settings: Settings, *, name: str | None = None
+) -> Snapshot:
+    """Return the tasks, those that made a dataset with its ID, which is None when it is not found.
+
+    `name` is that of the new dataset where the request is known. Nothing is looked up for IDs alone.
+    """
+    if session.output.style.output == "id":
+        return seen
+    named = [(each, _new_dataset_of(each.task, name)) for each in seen]
+    ids = {
+        each: _dataset_id_of(session, each, settings) for each in {name: None for _, name in named if name}
+    }
+    return tuple(
+        replace(each, task=replace(each.task, found={"new_dataset_id": ids[name]})) if name else each
+        for each, name in named
+    )
+
+
+def _new_dataset_of(task: ExportTask, name: str | None) -> str | None:
+    """Return the name of the dataset that a task has made."""
+    return (name or task.new_dataset_name) if task.state is TaskState.SUCCESSED else None
+
+
+def _dataset_id_of(session: Session, name: str, settings: Settings) -> str | None:
+    dataset_id, why = None, "no dataset has its name"
+    try:
+        dataset_id = session.client(settings).dataset_named(name, timeout=_LOOK_UP)
+    except ModelArtsExportError as error:
+        why = str(error)
+    if dataset_id is None:
+        session.output.warn(f"the ID of the new dataset {name} could not be found: {why}")
+    return dataset_id

@@ -1,0 +1,207 @@
+"""What the words mean that a user meets: fields, values, exit codes, states of a task and error codes."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any
+
+from modelarts_export.api.task import TaskState
+from modelarts_export.errors import InvalidInputError
+from modelarts_export.request.enums import Choice
+from modelarts_export.request.fields import Declared, all_fields_of
+from modelarts_export.request.models import Heading, ToNewDataset, ToObs, tasks_path
+from modelarts_export.sanitize import to_json
+from modelarts_export.transport.api_errors import Row
+from modelarts_export.transport.error_codes import ROWS
+from modelarts_export.transport.response import Reply, failure
+
+FIELD, VALUE, EXIT_CODE, STATUS, API_ERROR = "field", "value", "exit code", "task status", "API error"
+# What each exit code means, and what a script should do; the README has those that a command ends with.
+EXIT_CODES = {
+    0: ("accepted; or, when waiting, succeeded; or whatever else was asked for is done", "go on"),
+    1: ("a bug in this program", "report it"),
+    2: ("command line or spec wrong; nothing was sent", "fix it"),
+    3: ("dataset, version, task, bucket or path not found", "fix it"),
+    4: ("credentials missing or refused, or no permission", "fix it"),
+    5: ("temporary trouble outlasted the patience, and nothing was accepted", "run again"),
+    6: ("the API refused the request", "fix it"),
+    7: ("the export task ended FAILED or STOPPED, or with too few samples", "inspect the task, resubmit"),
+    8: ("accepted, but its end was not seen", "wait again, do not submit again"),
+    9: ("several tasks, different ends", "look at the report"),
+    10: ("sent, but whether it was accepted could not be found out", "list, then decide"),
+    130: ("Ctrl-C; tasks go on, and the command to resume was printed", "wait"),
+    141: ("nobody reads the output any more, as with | head", "nothing"),
+    143: ("SIGTERM; tasks go on, and the command to resume was printed", "wait"),
+}
+_STATES = {
+    TaskState.INIT: ("the task was accepted and has not begun", "wait"),
+    TaskState.RUNNING: ("the task is writing", "wait"),
+    TaskState.STOPPING: ("the task is being stopped, and has not ended yet", "wait"),
+    TaskState.STOPPED: (
+        "the task was stopped before its end, and the export is not complete",
+        "submit it again if the export is still needed",
+    ),
+    TaskState.FAILED: (
+        "the task has ended, and the export is not complete",
+        "look at its error, then submit anew",
+    ),
+    TaskState.SUCCESSED: ("the task has ended, and everything is written", "go on"),
+}
+_INDEX = re.compile(r"\[\d*\]")
+_CLOSEST = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explanation:
+    """What one word means; `facts` are further things to know, `spellings` what else finds it."""
+
+    kind: str
+    name: str
+    meaning: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    spellings: tuple[str, ...] = ()
+
+    @property
+    def short_name(self) -> str:
+        """The name in a list: of a field without those around it, of an error code its family."""
+        outer, _, last = self.name.rpartition(".")
+        return {FIELD: last, API_ERROR: f"{outer}.NNNN"}.get(self.kind, self.name)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as one flat object."""
+        return {"kind": self.kind, "name": self.name, "meaning": self.meaning, **self.facts}
+
+    def is_found_by(self, word: str) -> bool:
+        """Tell whether this is what the word means."""
+        return _key(word) in map(_key, (self.name, *self.spellings))
+
+
+def explain(word: str) -> list[Explanation]:
+    """Return everything that a word means. Raises InvalidInputError with the nearest words for none."""
+    known = everything()
+    found = [each for each in known if each.is_found_by(word)]
+    if not found:
+        raise InvalidInputError(
+            f"{word!r} is no word of this program or of the API{_nearest(word, known)}",
+            hint="modelarts-export explain lists what can be explained",
+        )
+    return found
+
+
+def everything() -> list[Explanation]:
+    """Return all that can be explained."""
+    fields = _fields()
+    return [
+        *_of_fields(fields),
+        *_of_exit_codes(),
+        *_of_values(fields),
+        *_of_states(),
+        *(_of_row(row) for row in ROWS),
+    ]
+
+
+def _key(word: str) -> str:
+    """Return what is compared: a field, its flag and its place in a problem are one; case is ignored."""
+    return _INDEX.sub("", word).lstrip("-").lower().replace("-", "_")
+
+
+def _nearest(word: str, known: list[Explanation]) -> str:
+    names = {_key(name): name for each in known for name in (*each.spellings, each.name)}
+    close = [names[key] for key in get_close_matches(_key(word), names, n=_CLOSEST)]
+    return f"; did you mean {' or '.join(close)}?" if close else ""
+
+
+def _fields() -> list[Declared]:
+    """Return the fields of both kinds of spec, each once."""
+    declared = [each for part in (Heading, ToObs, ToNewDataset) for each in all_fields_of(part)]
+    return list({each.location: each for each in declared}.values())
+
+
+def _of_fields(fields: list[Declared]) -> Iterator[Explanation]:
+    lists = [declared for declared in fields if declared.is_list and declared.part]
+    required = {
+        kind.command: [f.location for f in all_fields_of(kind) if f.field.is_required()]
+        for kind in (ToObs, ToNewDataset)
+    }
+    for declared in fields:
+        outermost = (f for f in lists if f.location == declared.location[: len(f.location)])
+        commands = [command for command, locations in required.items() if declared.location in locations]
+        yield _of_field(declared, next(outermost, declared), commands)
+
+
+def _of_field(declared: Declared, given_by: Declared, required_by: list[str]) -> Explanation:
+    """Explain a field, which any end of its dotted name finds; inside a list, the list's flag gives it."""
+    steps = declared.location
+    facts = {
+        "flags": _flags_of(given_by),
+        "required_by": required_by,
+        "values": {member.word: member.code for member in declared.choice or () if member.word},
+        "example": None if declared.part or declared.choice else declared.example,
+    }
+    own_flags = _flags_of(declared) if declared is given_by else []
+    return Explanation(
+        kind=FIELD,
+        name=".".join(steps),
+        meaning=declared.help,
+        facts={name: fact for name, fact in facts.items() if fact not in (None, [], {})},
+        spellings=(*(".".join(steps[i:]) for i in range(1, len(steps))), *own_flags),
+    )
+
+
+def _flags_of(declared: Declared) -> list[str]:
+    negated = [f"--no-{declared.flag}"] if declared.is_truth else []
+    return [f"--{declared.flag}", *negated] if declared.flag else []
+
+
+def _of_values(fields: list[Declared]) -> Iterator[Explanation]:
+    places: dict[type[Choice], list[str]] = {}
+    for declared in fields:
+        if declared.choice:
+            places.setdefault(declared.choice, []).append(".".join(declared.location))
+    for kind, names in places.items():
+        yield from (_of_value(member, names) for member in kind)
+
+
+def _of_value(member: Choice, names: list[str]) -> Explanation:
+    """Explain a value; its code is found without the underscores around it, too, as people leave them out."""
+    code = str(member.code)
+    return Explanation(
+        kind=VALUE,
+        name=member.word or '""',
+        meaning=member.meaning,
+        facts={"code": member.code, "fields": names},
+        spellings=(member.word, code, code.strip("_"), *_commands_of(member)),
+    )
+
+
+def _commands_of(member: Choice) -> list[str]:
+    return [kind.command for kind in (ToObs, ToNewDataset) if kind.dest is member]
+
+
+def _of_exit_codes() -> Iterator[Explanation]:
+    for code, (meaning, action) in EXIT_CODES.items():
+        yield Explanation(kind=EXIT_CODE, name=str(code), meaning=meaning, facts={"action": action})
+
+
+def _of_states() -> Iterator[Explanation]:
+    for state, (meaning, action) in _STATES.items():
+        facts = {"shown_as": state.word, "action": action}
+        yield Explanation(
+            kind=STATUS, name=state.value, meaning=meaning, facts=facts, spellings=(state.word,)
+        )
+
+
+def _of_row(row: Row) -> Explanation:
+    """Explain an answer of the API by the error that it makes of a submission."""
+    family, _, number = row.code.partition(".")
+    content = to_json({"error_code": row.code}).encode()
+    url = tasks_path("PROJECT", "DATASET")
+    error = failure(Reply(url=url, status=row.status, headers={}, content=content, changing=True))
+    return Explanation(
+        kind=API_ERROR,
+        name=row.code,
+        meaning=row.meaning,
+        facts={"http_status": row.status, "exit_code": error.exit_code, "action": error.hint},
+        spellings=(number, f"APIG.{number}") if family == "APIGW" else (number,),
+    )

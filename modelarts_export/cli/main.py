@@ -1,0 +1,169 @@
+"""The command line: its commands, and the one place where an error becomes an exit code."""
+
+import os
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import redirect_stdout
+from datetime import datetime
+from functools import cache, partial
+from io import TextIOBase, TextIOWrapper
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Any, TextIO, cast
+
+import typer
+
+from modelarts_export import __version__
+from modelarts_export.auth import credentials
+from modelarts_export.cli.binding import bound
+from modelarts_export.cli.commands.explain import explain
+from modelarts_export.cli.commands.export import to_new_dataset, to_obs
+from modelarts_export.cli.commands.sandbox import SandboxCommand, sandbox
+from modelarts_export.cli.commands.specs import init, schema
+from modelarts_export.cli.commands.tasks import list_tasks, status, wait
+from modelarts_export.cli.commands.validate import validate
+from modelarts_export.cli.context import Shell
+from modelarts_export.cli.output.console import Screen
+from modelarts_export.cli.output.messages import Output, Style, style
+from modelarts_export.cli.supervision import Interruption
+from modelarts_export.errors import ClosedOutputError, InvalidInputError, ModelArtsExportError
+from modelarts_export.sanitize import Scrubber
+
+NAME = "modelarts-export"
+_ASKS_FOR_JSON = re.compile(r"(--output[ =]|-[qv]*o[ =]?)json( .*)?", re.IGNORECASE | re.DOTALL)
+
+app = typer.Typer(
+    name=NAME,
+    help="Create Huawei Cloud ModelArts dataset export tasks.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode=None,  # panels cut long flags and words at 80 columns, and cost 100 ms
+    pretty_exceptions_enable=False,  # they would show local variables, a secret key among them
+)
+app.command("to-obs")(bound(to_obs))
+app.command("to-new-dataset")(bound(to_new_dataset))
+app.command("status")(bound(status))
+app.command("wait")(bound(wait))
+app.command("list")(bound(list_tasks))
+app.command("validate")(bound(validate))
+app.command("init")(init)
+app.command("schema")(schema)
+app.command("explain", context_settings={"ignore_unknown_options": True})(bound(explain))
+app.command("sandbox", cls=SandboxCommand, context_settings={"allow_interspersed_args": False})(sandbox)
+
+
+@app.callback(invoke_without_command=True)
+def _program(
+    context: typer.Context,
+    *,
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit")] = False,
+) -> None:
+    if version:
+        context.obj.output.line(f"{NAME} {__version__}")
+    elif context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def main(
+    arguments: Sequence[str] | None = None,
+    environ: Mapping[str, str] = os.environ,
+    interruption: Interruption | None = None,
+) -> int:
+    """Run a command line and return its exit code; `arguments` are those of the process otherwise.
+
+    `interruption` is what a signal does meanwhile, where somebody receives signals.
+    """
+    arguments = [_as_utf8(argument) for argument in sys.argv[1:]] if arguments is None else arguments
+    interruption = interruption or Interruption()
+    screen = _screen(environ)
+    output = Output(screen)
+    interruption.conclude_with(lambda number: [partial(_say_that_it_ends, output, number)])
+    interruption.check()
+    shell = Shell(
+        output=output,
+        environ=environ,
+        now=datetime.now().astimezone(),
+        arguments=tuple(arguments),
+        interruption=interruption,
+    )
+    try:
+        with redirect_stdout(cast("TextIO", _Echo(screen))):  # Typer's own pages are results, too
+            code = _command()(arguments, prog_name=NAME, standalone_mode=False, obj=shell)
+    except typer.TyperException as error:  # parsing failed, so that no command has set the style
+        output.style = _style_of_the_unparsed(arguments, environ)
+        return _failed(output, InvalidInputError(error.format_message(), hint=_help(arguments)))
+    except ModelArtsExportError as error:
+        return _failed(output, error)
+    except Exception as error:  # noqa: BLE001 - the last resort: a bug is reported, not dumped
+        output.bug(error)
+        return ModelArtsExportError.exit_code
+    return code if isinstance(code, int) else 0
+
+
+class _Echo(TextIOBase):
+    """The stdout of Typer: what it writes there goes the way of all results."""
+
+    encoding = "utf-8"
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+
+    def write(self, text: str) -> int:
+        self._screen.write(text)
+        return len(text)
+
+
+def _say_that_it_ends(output: Output, number: int) -> None:
+    """Write the last words of a command that has changed nothing: only a program is told."""
+    if output.style.output == "json":
+        output.interrupted(number, "interrupted")
+
+
+@cache
+def _command() -> Callable[..., Any]:
+    """Return the command that Typer builds of the app; once, since a test suite calls main often."""
+    return typer.main.get_command(app)
+
+
+def _help(arguments: Sequence[str]) -> str:
+    commands = {command.name for command in app.registered_commands}
+    if arguments and arguments[0] in commands:
+        return f"{NAME} {arguments[0]} --help shows what it takes"
+    return f"{NAME} --help shows the commands"
+
+
+def _as_utf8(argument: str) -> str:
+    """Return what was typed; Python takes it for bytes when the locale is C and UTF-8 was not forced."""
+    try:
+        return os.fsencode(argument).decode()
+    except UnicodeError:
+        return argument
+
+
+def _screen(environ: Mapping[str, str]) -> Screen:
+    scrubber = Scrubber(credentials.secrets_in(environ))
+    return Screen(_stream("stdout"), _stream("stderr"), environ=environ, scrubber=scrubber)
+
+
+def _stream(name: str) -> TextIO:
+    """Return a standard stream that takes any text; one that refuses it, when the process has none."""
+    stream: TextIO = getattr(sys, name, None) or Path(os.devnull).open()  # noqa: SIM115 - kept to the end
+    if isinstance(stream, TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace")  # under LANG=C a Chinese path must not end the run
+    return stream
+
+
+def _failed(output: Output, error: ModelArtsExportError) -> int:
+    if not isinstance(error, ClosedOutputError):
+        output.error(error)
+    return error.exit_code
+
+
+def _style_of_the_unparsed(arguments: Sequence[str], environ: Mapping[str, str]) -> Style:
+    """Return the style for an error of parsing: JSON for whoever asked for it."""
+    if any(_ASKS_FOR_JSON.fullmatch(" ".join(pair)) for pair in pairwise([*arguments, ""])):
+        return Style(output="json")
+    try:
+        return style({}, environ)
+    except InvalidInputError:
+        return Style()

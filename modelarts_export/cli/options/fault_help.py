@@ -1,0 +1,55 @@
+"""What the help of `sandbox` tells beside the options: the datasets there, and how to ask for a fault."""
+
+from collections.abc import Iterable, Iterator
+from textwrap import fill
+
+from modelarts_export.sandbox.cloud.datasets import BUILT_IN, MISSING_BUCKET
+from modelarts_export.sandbox.cloud.samples import SUMMARY
+from modelarts_export.sandbox.faults.catalogue import KEYS, KINDS
+
+_WIDTH = 78
+
+_TURNS = (
+    "A call meets the first fault that is meant for it and still strikes, and those behind it do not count "
+    "that call. Faults of time (lag, late, date, no-date and clock) come on top of it."
+)
+_EXAMPLES = (
+    ("drop:count=1", "the first create call is executed, and its reply is lost"),
+    ("429:retry-after=3s,count=2", "the first two create calls are refused"),
+    ("500:on=list+show,probability=0.2", "one look in five fails"),
+    ("lag:for=3s", "a task is neither listed nor shown in its first 3 seconds"),
+    ("date:skew=-14m", "the header Date is 14 minutes behind"),
+)
+
+
+def _paragraph(title: str, rows: Iterable[tuple[str, str]], end: str = "") -> str:
+    """Return rows in two columns; Typer leaves a paragraph that begins with a backspace as it is."""
+    rows = list(rows)
+    column = max(len(name) for name, _ in rows) + 2
+    wrapped = (
+        fill(f"{name:{column}}{meaning}", _WIDTH, subsequent_indent=" " * column, break_on_hyphens=False)
+        for name, meaning in rows
+    )
+    return "\n".join(["\b", title, *wrapped, *([fill(end, _WIDTH)] if end else [])])
+
+
+def _kinds() -> Iterator[tuple[str, str]]:
+    """Yield each kind of fault with what it does, the keys that it needs, and those that it has or takes."""
+    for name, kind in KINDS.items():
+        needed = [f"{key}={KEYS[key][0]}" for key in kind.needs]
+        preset = {**({"on": kind.on} if kind.when else {}), **kind.preset}
+        taken = [f"[{key}={preset.get(key, KEYS[key][0])}]" for key in (*preset, *kind.also)]
+        yield name, " ".join([kind.description, *needed, *taken])
+
+
+def end_of_help() -> str:
+    """Return the end of the help of `sandbox`."""
+    datasets = [(name, behaviour.description) for name, behaviour in BUILT_IN.items()]
+    missing = f"A path in the bucket {MISSING_BUCKET} is refused with 400, ModelArts.4311. {SUMMARY}"
+    paragraphs = (
+        _paragraph("Datasets, by ID:", datasets, missing),
+        _paragraph("Kinds of a FAULT, which is KIND[:KEY=VALUE,...]:", _kinds(), _TURNS),
+        _paragraph("Keys:", ((f"{key}={form}", meaning) for key, (form, meaning) in KEYS.items())),
+        _paragraph("Such as:", _EXAMPLES),
+    )
+    return "\n\n".join(paragraphs)

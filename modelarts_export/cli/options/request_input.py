@@ -1,0 +1,161 @@
+"""What the user asks for: flags laid over a spec, and each problem named where it was made."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from modelarts_export.documents.files import STDIN, read_text, shown
+from modelarts_export.errors import InvalidInputError, Location, Problem, bounded, dotted, invalid
+from modelarts_export.request.field_types import sample_id
+from modelarts_export.request.models import ExportRequest
+from modelarts_export.request.validation import Export, validate
+
+if TYPE_CHECKING:
+    from modelarts_export.spec.document import Spec
+
+_SAMPLES: Location = ("export_params", "samples")
+_MOST_LINES = 1_000_000  # of sample IDs; far more than a body can hold
+_CONDITIONS: Location = ("export_params", "search_conditions")
+
+
+Kind = TypeVar("Kind", bound=ExportRequest)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draft(Generic[Kind]):
+    """A request as it was written, not yet judged.
+
+    `flags` has what flags gave, by the location of the field; `names` has the flag of every field;
+    `assignments` are the texts of --var.
+    """
+
+    kind: type[Kind]
+    files: Sequence[str]
+    samples_file: str | None
+    flags: Mapping[Location, Any]
+    names: Mapping[Location, str]
+    assignments: Sequence[str] = ()
+
+    def read(self, expand: Callable[[str], str], timeout: float) -> tuple[Export, list[Problem]]:
+        """Return the export and the warnings; `expand` is for the strings of the spec.
+
+        Each file is read within `timeout` seconds.
+        Raises InvalidInputError with every problem there is.
+        """
+        if len(self.files) > 1:
+            raise InvalidInputError("-f was given twice; these commands take one spec")
+        if self.samples_file == STDIN and STDIN in self.files:
+            raise InvalidInputError("stdin cannot be both the spec (-f -) and the samples (--samples-file -)")
+        spec = _one_spec(self.files[0], expand, timeout) if self.files else None
+        given, unread = self._given(timeout)
+        verdict = validate(self.kind, _laid_over(self._base(spec), given))
+        problems = [self._placed(problem, given, spec) for problem in (*unread, *verdict.problems)]
+        problems = spec.with_faults(problems) if spec else problems
+        if problems or verdict.export is None:
+            raise invalid(problems)
+        return verdict.export, [self._placed(problem, given, spec) for problem in verdict.warnings]
+
+    def _given(self, timeout: float) -> tuple[dict[Location, Any], list[Problem]]:
+        """Return the values of the flags as a spec would have them, and what could not be read."""
+        given, problems = dict(self.flags), list[Problem]()
+        if self.samples_file is not None:
+            try:
+                given[_SAMPLES] = [*given.get(_SAMPLES, []), *_sample_ids(self.samples_file, timeout)]
+            except InvalidInputError as error:
+                problems += error.problems or [Problem(message=str(error))]
+                problems += [Problem(message="", count=error.unshown)] if error.unshown else []
+        if _SAMPLES in given:
+            given[_SAMPLES] = list(dict.fromkeys(given[_SAMPLES]))
+        if _CONDITIONS in given:
+            given[_CONDITIONS] = [_condition(text, i, problems) for i, text in enumerate(given[_CONDITIONS])]
+        return given, problems
+
+    def _base(self, spec: "Spec | None") -> Mapping[str, Any]:
+        """Return what the flags are laid over; without a spec the command says where the export goes."""
+        return spec.values if spec else {"export_params": {"export_dest": self.kind.dest}}
+
+    def _placed(self, problem: Problem, given: Mapping[Location, Any], spec: "Spec | None") -> Problem:
+        """Name the flag that gave the value, else the place in the spec, else the flag that is missing."""
+        if problem.place or not problem.location or not problem.message:
+            return problem
+        flag = next((at for at in given if problem.location[: len(at)] == at), None)
+        if flag is None and spec:
+            return spec.placed(problem)
+        flag = flag or problem.location
+        name = (
+            "--samples-file" if flag == _SAMPLES and self.samples_file else self.names.get(flag, dotted(flag))
+        )
+        return replace(problem, place=name, message=_within(flag, problem))
+
+
+def _within(flag: Location, problem: Problem) -> str:
+    """Return the message with what of the flag's value it speaks of: the second --search, say."""
+    rest = problem.location[len(flag) :]
+    if not rest:
+        return problem.message
+    count = f"number {rest[0] + 1}" if isinstance(rest[0], int) else ""
+    return ": ".join(filter(None, [count, dotted(rest[1:] if count else rest), problem.message]))
+
+
+def _one_spec(file: str, expand: Callable[[str], str], timeout: float) -> "Spec":
+    from modelarts_export.spec.document import read_specs  # noqa: PLC0415 - yaml is loaded only for a spec
+
+    specs, problems = read_specs(file, expand, timeout)
+    if problems:
+        raise invalid(problems)
+    if len(specs) > 1:
+        raise InvalidInputError(f"{shown(file)} holds {len(specs)} documents; this command takes one")
+    return specs[0]
+
+
+def _laid_over(base: Mapping[str, Any], given: Mapping[Location, Any]) -> dict[str, Any]:
+    """Return the base with the given values in it; a value of a wrong type is left to the validation."""
+    body: dict[Any, Any] = dict(base)
+    for location, value in given.items():
+        *way, key = location
+        target = body
+        for step in way:
+            inner = {} if target.get(step) is None else target[step]
+            target[step] = dict(inner) if isinstance(inner, Mapping) else inner
+            target = target[step]
+        if isinstance(target, dict):
+            target[key] = value
+    return body
+
+
+def _sample_ids(file: str, timeout: float) -> list[str]:
+    """Return the IDs of a file, one a line. Raises InvalidInputError when it has none, or something else."""
+    text = read_text(file, timeout)
+    if text.count("\n") > _MOST_LINES:
+        raise InvalidInputError(f"--samples-file: {shown(file)} has more than {_MOST_LINES:,} lines")
+    lines = list(map(str.strip, text.split("\n")))
+    ids = list(filter(None, lines))
+    if not ids:
+        raise InvalidInputError(
+            f"--samples-file: {shown(file)} has no sample ID; it would export every sample"
+        )
+    problems = bounded(
+        problem for i, line in enumerate(lines) for problem in _no_sample_id(file, i + 1, line)
+    )
+    if problems:
+        raise invalid(problems)
+    return ids
+
+
+def _no_sample_id(file: str, number: int, line: str) -> Iterator[Problem]:
+    try:
+        if line:
+            sample_id(line)
+    except ValueError as error:
+        place = f"--samples-file: {shown(file)}:{number}"
+        yield Problem(message=str(error), place=place, file=shown(file), line=number, column=1)
+
+
+def _condition(text: str, index: int, problems: list[Problem]) -> Any:  # noqa: ANN401 - see read_condition
+    from modelarts_export.cli.options.search_condition import read_condition  # noqa: PLC0415 - it may be YAML
+
+    try:
+        return read_condition(text)
+    except ValueError as error:
+        problems.append(Problem(location=(*_CONDITIONS, index), message=str(error)))
+        return {}

@@ -1,0 +1,1 @@
+"""Results on stdout and messages on stderr."""

@@ -1,0 +1,329 @@
+"""What a command says: results as table, JSON, YAML or IDs; talk, warnings and errors in words."""
+
+import signal
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from modelarts_export.api.task import ExportTask, TaskState
+from modelarts_export.cli.output import serializers as forms
+from modelarts_export.cli.output import task_view as cells
+from modelarts_export.cli.output.console import Screen
+from modelarts_export.config.settings import from_flags, from_variables, resolve, setting, truth
+from modelarts_export.errors import (
+    MOST_PROBLEMS,
+    CanceledError,
+    ClosedOutputError,
+    InvalidInputError,
+    ModelArtsExportError,
+    OutputError,
+    Problem,
+    RefusedError,
+    TerminatedError,
+    UnseenEndError,
+)
+from modelarts_export.request.enums import nearest
+from modelarts_export.sanitize import to_json
+from modelarts_export.transport import tracing as trace
+
+if TYPE_CHECKING:
+    from modelarts_export.cli.progress.display import Watch
+    from modelarts_export.spec.loader import Plan
+
+_ANY_ID = "-o json shows an ID of any kind; do not submit it again"
+FORMS = ("table", "json", "yaml", "id")
+_MOST_HINTS = 12  # about exports; a line for each of a thousand would hide what matters
+
+
+def _form(text: str) -> str:
+    if text.lower() not in FORMS:
+        raise ValueError(f"{text!r} is not one of {', '.join(FORMS)}{nearest(text, list(FORMS))}")
+    return text.lower()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Style:
+    """What the user wants to see; `output` is None when no form was asked for."""
+
+    output: str | None = setting(_form, "Form of the result: table, json, yaml or id", "FORM", short="o")
+    quiet: bool = setting(truth, "No talk and no table; errors still print", short="q", default=False)
+    verbose: bool = setting(truth, "A line on stderr for each HTTP call", short="v", default=False)
+    debug: bool = setting(truth, "Headers and bodies of each HTTP call, secrets redacted", default=False)
+
+
+def style(flags: Mapping[str, Any], environ: Mapping[str, str]) -> Style:
+    """Return what flags and the program's own variables ask for. Raises InvalidInputError."""
+    found = resolve(Style, from_flags(flags), from_variables(environ))
+    return Style(**{name: value for name, (value, _) in found.items()})
+
+
+class Output:
+    """Says things on a screen in the style that the user wants."""
+
+    def __init__(self, screen: Screen) -> None:
+        """Write a table, and talk, until `style` is set otherwise."""
+        self.style = Style()
+        self._screen = screen
+
+    def keep(self, *identifiers: str) -> None:
+        """Show these IDs as they are, also where a secret is a part of one: a task without its ID is lost."""
+        self._screen.keep(*identifiers)
+
+    def contains_secret(self, text: str) -> bool:
+        """Tell whether the text holds a secret that the process knows."""
+        return self._screen.contains_secret(text)
+
+    def learn(self, secret: str) -> None:
+        """Know a secret that the environment did not have."""
+        self._screen.learn(secret)
+
+    @contextmanager
+    def watching(self, heartbeat: float) -> Iterator["Watch"]:
+        """Show a wait while it lasts; `heartbeat` is the time between lines off a terminal, in seconds."""
+        from modelarts_export.cli.progress.display import beating, watching  # noqa: PLC0415 - only a wait needs it
+
+        with watching(self._screen, quiet=self.style.quiet, heartbeat=heartbeat) as watch, beating(watch):
+            yield watch
+
+    def load_renderers(self) -> None:
+        """Load what a task is shown with, before it can be accepted: the last words import nothing."""
+        if self._shows_tables:
+            from modelarts_export.cli.output import tables  # noqa: F401, PLC0415 - rich is loaded here
+
+            self._screen.load_console()
+        elif self.style.output == "yaml":
+            forms.as_yaml({}, readable_in=self._screen.can_show)
+
+    def interrupted(self, number: int, message: str, hint: str = "", *, always: bool = True) -> None:
+        """Write the last words on stderr after a signal: an error object with -o json, otherwise a warning.
+
+        Without `always`, quiet leaves the warning out. Nothing else is written to stderr from then on.
+        """
+        self._screen.take_stderr()
+        kind = TerminatedError if number == signal.SIGTERM else CanceledError
+        if self.style.output == "json":
+            self.error(kind(message, hint=hint))
+        elif always or not self.style.quiet:
+            self._screen.say(message, "warning")
+            if hint:
+                self._screen.say(hint, "hint")
+
+    def rescue(self, show: Callable[[], None]) -> None:
+        """Write the result of a command that a signal ends, unless it has written it."""
+        if self._screen.take_stdout():
+            with suppress(ModelArtsExportError):  # stderr has what to do next
+                show()
+
+    def exported(self, tasks: Sequence[ExportTask]) -> None:
+        """Say what successes have left, unless there are many, and what is strange about them."""
+        for task in tasks:
+            if task.finished == 0:
+                self.warn(f"export task {task.task_id} exported no samples; check the request's filters")
+        for whereabouts in filter(None, map(cells.whereabouts_of, tasks[:_MOST_HINTS])):
+            self.talk(whereabouts, "hint")
+        if len(tasks) > _MOST_HINTS:
+            self.talk(f"and {len(tasks) - _MOST_HINTS:,} more exports; -o json has their paths", "hint")
+
+    def accepted(self, task: ExportTask) -> None:
+        """Tell the ID of a task the moment it is known."""
+        self._keep_ids_of(task)
+        self.talk(f"Created export task {task.task_id}")
+
+    def found(self, task: ExportTask) -> None:
+        """Tell the ID of a task of ours whose reply was lost."""
+        self._keep_ids_of(task)
+        self.talk(f"Found export task {task.task_id}, which was created after all")
+
+    def reused(self, task: ExportTask) -> None:
+        """Tell the ID of an identical older task that is used instead of a new one."""
+        self._keep_ids_of(task)
+        self.talk(f"Reused export task {task.task_id} ({cells.state_of(task)}); nothing was submitted")
+
+    def skipped(self, task: ExportTask) -> None:
+        """Tell the ID of an unfinished task because of which nothing is submitted."""
+        self._keep_ids_of(task)
+        path = task.answer.get("path")
+        self.talk(
+            f"Skipped: export task {task.task_id} ({cells.state_of(task)}) writes to {path}; "
+            "nothing was submitted"
+        )
+
+    def unseen(self, error: ModelArtsExportError) -> None:
+        """Warn that the accepted task could not be looked at."""
+        self.warn(f"the task was accepted, but a look at it failed: {error}")
+
+    def talk(self, line: str, kind: str = "") -> None:
+        """Say something that is no result."""
+        if not self.style.quiet:
+            self._screen.say(line, kind)
+
+    def warn(self, line: str) -> None:
+        """Say what may be wrong and was done all the same."""
+        self.talk(line, "warning")
+
+    def alarm(self, line: str) -> None:
+        """Tell of tasks whose IDs nothing else tells, also when quiet."""
+        self._screen.say(line, "warning")
+
+    def call(self, line: str) -> None:
+        """Tell of an HTTP call, when that is wanted."""
+        if self.style.verbose or self.style.debug:
+            self._screen.say(line)
+
+    def debug(self, lines: Iterable[str]) -> None:
+        """Show what was said in an HTTP call, line by line, when that is wanted."""
+        for line in lines if self.style.debug else ():
+            self._screen.say(trace.beginning(self._screen.without_secrets(line)))
+
+    def submitted(self, task: ExportTask) -> None:
+        """Show a task that was just created. Raises what task raises."""
+        self.task(task)
+        said = ": ".join(filter(None, task.failure))
+        if task.state is TaskState.FAILED:
+            self.warn(f"the task has failed already: {said or 'the API gives no reason'}")
+        elif task.state is TaskState.STOPPED:
+            self.warn(f"the task was stopped already{said and f': {said}'}")
+
+    def task(self, task: ExportTask) -> None:
+        """Show one task as the result.
+
+        Raises UnseenEndError for an ID that is no plain word, and when the result cannot be written: the
+        task was accepted, and must not be submitted again.
+        """
+        try:
+            self._task(task)
+        except ClosedOutputError:
+            if self.style.quiet:  # its ID was not told yet
+                self._screen.say(f"export task {task.task_id} was accepted")
+            raise
+        except UnseenEndError:
+            raise
+        except ModelArtsExportError as error:
+            raise UnseenEndError(
+                f"export task {task.task_id} was accepted, but {error}", hint="do not submit it again"
+            ) from None
+
+    def _task(self, task: ExportTask) -> None:
+        self._keep_ids_of(task)
+        if self.style.output == "id":
+            self._screen.write(forms.ids_of([task]))
+            if unusable := forms.unusable_ids_of([task]):
+                raise UnseenEndError(f"the task was accepted, but {unusable}", hint=_ANY_ID)
+        elif self.style.output in ("json", "yaml"):
+            self._data(task.as_dict())
+        elif self._shows_tables:
+            self._screen.write_rows(cells.of_task(task))
+
+    def tasks(self, tasks: Sequence[ExportTask]) -> None:
+        """Show tasks that were asked for: an array in JSON and YAML, and as a table one task in full."""
+        if len(tasks) == 1 and self._shows_tables:
+            self._keep_ids_of(tasks[0])
+            self._screen.write_rows(cells.of_task(tasks[0]))
+        elif tasks:
+            self.task_list(tasks)
+
+    def followed(self, tasks: Sequence[ExportTask]) -> None:
+        """Show tasks as `tasks` does. Raises UnseenEndError, with their IDs, when that cannot be written."""
+        try:
+            self.tasks(tasks)
+        except OutputError as error:
+            ids = ", ".join(task.task_id for task in tasks)
+            raise UnseenEndError(f"{error}; it is about {ids}", hint="check their status again") from None
+
+    def task_list(self, tasks: Sequence[ExportTask]) -> None:
+        """Show tasks, a row each. Raises RefusedError for IDs that are no plain words, if IDs are wanted."""
+        for task in tasks:
+            self._keep_ids_of(task)
+        if self.style.output == "id":
+            self._screen.write(forms.ids_of(tasks))
+            if unusable := forms.unusable_ids_of(tasks):
+                raise RefusedError(unusable, hint=_ANY_ID)
+        elif self.style.output in ("json", "yaml"):
+            self._data([task.as_dict() for task in tasks])
+        elif self._shows_tables and tasks:
+            self._screen.write_table(cells.of_tasks(tasks))
+        if not tasks:
+            self.talk("no export tasks")
+
+    def request(self, url: str, body: Mapping[str, Any]) -> None:
+        """Show a request that is not sent; as a table or as an ID, it is the URL and the very bytes."""
+        if self.style.output in ("json", "yaml"):
+            self._data({"method": "POST", "url": url, "body": body})
+        elif self.style.output or self._shows_tables:
+            self._screen.write_line(f"POST {url}")
+            self._screen.write(f"\n{to_json(self._screen.without_secrets(body))}\n")
+
+    def plan(self, plan: "Plan") -> None:
+        """Show what specs would export: a row each, and always an array in JSON and YAML."""
+        rows = cells.of_plan(plan)
+        if self.style.output in ("json", "yaml"):
+            self._data(rows)
+        elif self.style.output == "id":
+            self._screen.write("".join(f"{row['dataset_id']}\n" for row in rows if row["dataset_id"]))
+        elif self._shows_tables:
+            self._screen.write_table(rows)
+
+    def facts(self, rows: Sequence[Mapping[str, Any]], lines: Iterable[str]) -> None:
+        """Show facts: as an array in JSON and YAML, otherwise as these lines."""
+        if self.style.output in ("json", "yaml"):
+            self._data(rows)
+        elif self.style.output or self._shows_tables:
+            for line in lines:
+                self._screen.write_line(line)
+
+    def line(self, line: str) -> None:
+        """Write a line of text as the result."""
+        self._screen.write_line(line)
+
+    def error(self, error: ModelArtsExportError) -> None:
+        """Show what ended the command; with -o json the last line of stderr is one object."""
+        if self.style.output == "json":
+            self._screen.say_as_is(to_json(self._screen.without_secrets(forms.error_as_dict(error))))
+            return
+        self._screen.say(str(error), "error")
+        for problem in error.problems[:MOST_PROBLEMS]:
+            self._problem(problem, told=str(error))
+        unshown = error.unshown if isinstance(error, InvalidInputError) else 0
+        if unshown:
+            self._screen.say(f"  and {unshown:,} more")
+        elif len(error.problems) > MOST_PROBLEMS:
+            self._screen.say(f"  and {len(error.problems) - MOST_PROBLEMS:,} more; -o json has all of them")
+        if error.hint:
+            self._screen.say(error.hint, "hint")
+
+    def _problem(self, problem: Problem, *, told: str) -> None:
+        """Show a problem, unless the error has told its words already, and its line."""
+        if str(problem) != told:
+            self._screen.say(f"  {problem}")
+        if problem.excerpt:
+            # the number of the line leads, so that no line of a file can begin a line of ours
+            self._screen.say_excerpt(problem.excerpt, problem.caret, gutter=f"    {problem.line} | ")
+
+    def bug(self, error: Exception) -> None:
+        """Show an error that should not be; its traceback has code in it, and no values."""
+        for line in "".join(traceback.format_exception(error)).splitlines():
+            self._screen.say(line)
+        self.error(
+            ModelArtsExportError(
+                f"unexpected {type(error).__name__}",
+                hint="this is a bug of modelarts-export; please report it",
+            )
+        )
+
+    def _keep_ids_of(self, task: ExportTask) -> None:
+        self.keep(task.task_id, task.dataset_id, task.project_id)
+
+    @property
+    def _shows_tables(self) -> bool:
+        return self.style.output == "table" or not (self.style.output or self.style.quiet)
+
+    def _data(self, value: Mapping[str, Any] | Sequence[Any]) -> None:
+        clean = self._screen.without_secrets(value)
+        as_json = self.style.output == "json"
+        self._screen.write(
+            to_json(clean, indent=2) + "\n"
+            if as_json
+            else forms.as_yaml(clean, readable_in=self._screen.can_show)
+        )

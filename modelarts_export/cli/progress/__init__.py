@@ -1,0 +1,1 @@
+"""What is displayed while tasks are polled."""

@@ -1,0 +1,195 @@
+"""What is seen while tasks are followed: bars on a terminal, lines elsewhere, nothing when quiet."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from modelarts_export.cli.output.console import Screen
+from modelarts_export.cli.output.task_view import state_of
+from modelarts_export.cli.progress.messages import (
+    GIVEN_UP,
+    MOST_ALONE,
+    UNSUCCESSFUL,
+    Journal,
+    counts,
+    ended,
+    how_far,
+    key,
+    left,
+    named,
+    samples_of_all,
+    seconds_left,
+    together,
+)
+from modelarts_export.clock import TIMING, Timing
+from modelarts_export.polling.poller import Followed, Snapshot
+
+_BEAT = 0.25  # seconds between two looks at the clock
+
+
+class Watch(Protocol):
+    """Somebody who looks on while tasks are followed."""
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Show what a round of looks found."""
+
+    def beat(self) -> None:
+        """Say how far it is, if that is due."""
+
+
+@contextmanager
+def watching(screen: Screen, *, quiet: bool, heartbeat: float, timing: Timing = TIMING) -> Iterator[Watch]:
+    """Give somebody who shows snapshots on stderr, and at the end leaves the terminal as it was.
+
+    Off a terminal, a line says how far it is when nothing was said for `heartbeat` seconds.
+    """
+    if quiet:
+        yield _Silence()
+    elif screen.is_live:
+        from modelarts_export.cli.progress.bars import Bars  # noqa: PLC0415 - rich is needed here alone
+
+        bars = Bars(screen, timing)
+        try:
+            yield _Warning(screen, bars)
+        finally:
+            bars.rest()
+    else:
+        yield _Warning(screen, Lines(screen, heartbeat, timing))
+
+
+@contextmanager
+def beating(watch: Watch) -> Iterator[None]:
+    """Let the heartbeat go on while a poll is slow, too."""
+    stopped = threading.Event()
+
+    def beat() -> None:
+        while not stopped.wait(_BEAT):
+            watch.beat()
+
+    threading.Thread(target=beat, daemon=True).start()
+    try:
+        yield
+    finally:
+        stopped.set()
+
+
+class _Silence:
+    """Shows nothing."""
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Show nothing."""
+
+    def beat(self) -> None:
+        """Say nothing."""
+
+
+class _Warning:
+    """Warns of each status that nobody documented, once, and has the rest shown by another."""
+
+    def __init__(self, screen: Screen, watch: Watch) -> None:
+        self._screen = screen
+        self._watch = watch
+        self.beat = watch.beat
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Show a snapshot, and warn first, so that bars begin below the warning."""
+        for each in snapshot:
+            status = each.task.status
+            if each.unfinished and status is not None and each.task.state is None:
+                line = f"{named([each])} has the status '{status}', which is not documented; waiting on"
+                self._screen.say_once(line, "warning", about=status)
+        self._watch.show(snapshot)
+
+
+class Lines:
+    """Says a line for each change, and one when nothing was said for long."""
+
+    def __init__(self, screen: Screen, heartbeat: float, timing: Timing) -> None:
+        """Say it on this screen, at least every `heartbeat` seconds."""
+        self._screen = screen
+        self._heartbeat = heartbeat
+        self._timing = timing
+        self._spoke = timing.clock()
+        self._journal = Journal(timing.clock)
+        self._snapshot: Snapshot = ()
+        self._lock = threading.Lock()
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Say what is new since the snapshot before."""
+        with self._lock:
+            self._show(snapshot)
+
+    def _show(self, snapshot: Snapshot) -> None:
+        before = {key(each): each for each in self._snapshot}
+        pairs = [(before.get(key(each)), each) for each in snapshot]
+        seen_again = [
+            (f"seen again after {self._journal.unseen(each)}", each)
+            for old, each in pairs
+            if old and old.trouble and not each.trouble
+        ]
+        self._journal.note(snapshot)
+        self._snapshot = snapshot
+        lines = [
+            *together([*seen_again, *_newly_unseen(pairs)]),
+            *self._changes([each for old, each in pairs if _is_changed(old, each)]),
+        ]
+        for line in lines:
+            self._say(line)
+        self._beat_if_due()
+
+    def beat(self) -> None:
+        """Say how far it is, if nothing was said for long."""
+        with self._lock:
+            self._beat_if_due()
+
+    def _changes(self, changed: list[Followed]) -> Iterator[str]:
+        many = len(self._snapshot) > MOST_ALONE
+        for each in changed:
+            if not many or each.task.state in UNSUCCESSFUL:
+                yield f"{named([each])}: {how_far(each)}"
+        if many and changed:
+            yield self._summary()
+
+    def _beat_if_due(self) -> None:
+        if self._timing.clock() - self._spoke < self._heartbeat:
+            return
+        waiting = [each for each in self._snapshot if each.unfinished]
+        if len(waiting) == 1:
+            self._say(f"{named(waiting)}: {how_far(waiting[0])}{self._so_far(waiting)}")
+        elif waiting:
+            self._say(f"{self._summary()}{self._so_far(waiting)}")
+        self._spoke = self._timing.clock()
+
+    def _summary(self) -> str:
+        snapshot = self._snapshot
+        words = f"{ended(snapshot)} of {len(snapshot)} export tasks ended"
+        return ", ".join(filter(None, (words, counts(snapshot), samples_of_all(snapshot))))
+
+    def _so_far(self, waiting: list[Followed]) -> str:
+        unseen = [each for each in waiting if each.trouble]
+        of_them = f"{len(unseen)} of them " if len(waiting) > 1 else ""
+        time_left = left(seconds_left(self._snapshot, self._timing.clock()))
+        words = (
+            f"{of_them}not seen for {self._journal.unseen(unseen[0])}" if unseen else "",
+            f"{self._journal.elapsed()} so far",
+            f"about {time_left}" if time_left else "",
+        )
+        return "".join(f", {word}" for word in words if word)
+
+    def _say(self, line: str) -> None:
+        self._screen.say(line)
+        self._spoke = self._timing.clock()
+
+
+def _newly_unseen(pairs: list[tuple[Followed | None, Followed]]) -> Iterator[tuple[str, Followed]]:
+    for old, each in pairs:
+        if each.lost and not (old and old.lost):
+            yield f"{GIVEN_UP}: {each.trouble}", each
+        elif each.trouble and not (old and old.trouble):
+            yield f"not seen: {each.trouble}", each
+
+
+def _is_changed(old: Followed | None, each: Followed) -> bool:
+    """Tell whether a status is new; one that was never seen is not."""
+    return each.task.status is not None and (old is None or state_of(old.task) != state_of(each.task))

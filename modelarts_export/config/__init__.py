@@ -1,0 +1,1 @@
+"""Settings: each declared once, read from layers, each value with its origin."""

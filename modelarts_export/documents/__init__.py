@@ -1,0 +1,1 @@
+"""Reading files and YAML strictly, with positions, for specs."""

@@ -1,0 +1,1 @@
+"""Follow export tasks to their end, and say what the end means."""

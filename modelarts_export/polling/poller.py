@@ -1,0 +1,212 @@
+"""Wait politely: a generator of snapshots of tasks, which never prints, and sleeps as it is told to.
+
+A look that fails is an outage, and ends the wait for those tasks only when it has lasted for too long; a look
+that is refused ends it at once. Whatever ends it, the last snapshot has every task as it was last seen.
+"""
+
+import math
+import random
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from modelarts_export.api.task import ExportTask
+from modelarts_export.clock import TIMING, Timing
+from modelarts_export.config.settings import count, duration, positive_duration, setting
+from modelarts_export.errors import ModelArtsExportError, NotFoundError, TemporaryError
+from modelarts_export.polling.estimator import Pace
+from modelarts_export.polling.fetch import DatasetLook
+
+if TYPE_CHECKING:
+    from modelarts_export.api.client import Client
+
+_FIRST_PAUSE, _GROWTH, _LONGEST_PAUSE = 0.5, 1.5, 30.0  # seconds, a factor, seconds
+_JITTER = 0.1
+_SHARE = 0.1  # of the time that is left by the rate of samples: no look is needed before
+_NEW_FOR = 60.0  # seconds for which a task may be unknown that was accepted or seen
+_STRANGE_FOR = 5.0  # and one of which nothing but its ID is known: it may have been created just now
+_LAST_LOOK = 10.0  # seconds that a look at the deadline may take beyond it
+
+
+def _timeout(text: str) -> float | None:
+    return None if text.strip().lower() == "none" else duration(text)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WaitSettings:
+    """How a wait goes. Times are in seconds; `timeout` is None for ever, and 0 for one look."""
+
+    timeout: float | None = setting(
+        _timeout,
+        "How long to wait: 2h unless given, none for ever, 0 for one look",
+        "DURATION",
+        default=7200.0,
+    )
+    poll_interval: float | None = setting(
+        positive_duration, "Time between looks; 0.5s growing to 30s otherwise", "DURATION"
+    )
+    max_outage: float = setting(
+        duration, "How long looks may fail in a row: 15m unless given", "DURATION", default=900.0
+    )
+    heartbeat: float = setting(
+        positive_duration, "Off a terminal, time between lines: 60s unless given", "DURATION", default=60.0
+    )
+    require_samples: int = setting(
+        count, "End with 7 when fewer samples were exported, or nobody knows", "N", default=0
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Followed:
+    """A task as it was last seen, how far it is, and what keeps it from being seen now.
+
+    `pace` goes on to change with each look. `lost` tells that it is not looked at any more, for the trouble.
+    """
+
+    task: ExportTask
+    pace: Pace = field(default_factory=Pace)
+    trouble: ModelArtsExportError | None = None
+    lost: bool = False
+
+    @property
+    def may_exist(self) -> bool:
+        """Whether nothing says that there is no such task: it was seen, or no poll was refused yet."""
+        return bool(self.task.answer) or self.trouble is None or isinstance(self.trouble, TemporaryError)
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether it is to be looked at again."""
+        return not (self.task.ended or self.lost)
+
+
+Snapshot = tuple[Followed, ...]
+
+
+def follow(
+    client: "Client", tasks: Sequence[ExportTask], settings: WaitSettings, *, timing: Timing = TIMING
+) -> Iterator[Snapshot]:
+    """Yield a snapshot of the tasks, in their order, after each round of looks, until all have ended.
+
+    The wait is over, too, when the timeout is, after a last look then; and a task is not looked at any more
+    when its trouble has lasted for the maximal outage, or is none that passes.
+    """
+    deadline = timing.clock() + (math.inf if settings.timeout is None else settings.timeout)
+    pauses = _Pauses(settings.poll_interval, timing.chance)
+    datasets = {
+        name: _Dataset(
+            DatasetLook(client, name),
+            [task for task in tasks if task.dataset_id == name],
+            max_outage=settings.max_outage,
+            clock=timing.clock,
+        )
+        for name in dict.fromkeys(task.dataset_id for task in tasks)
+    }
+    while True:
+        begun = timing.clock()
+        ends = max(deadline, begun + _LAST_LOOK) if settings.timeout else math.inf
+        for dataset in datasets.values():
+            dataset.look(ends, thoroughly=bool(settings.timeout) and begun >= deadline)
+        snapshot = tuple(datasets[task.dataset_id].followed[task.task_id] for task in tasks)
+        yield snapshot
+        now = timing.clock()
+        unfinished = [each for each in snapshot if each.unfinished]
+        if not unfinished or now >= deadline:
+            return
+        patience = min(dataset.patience(now) for dataset in datasets.values())
+        timing.sleep(min(pauses.after(unfinished, now), deadline - now, patience))
+
+
+class _Dataset:
+    """The tasks of one dataset that are followed, and since when looks at each of them fail."""
+
+    def __init__(
+        self,
+        look: DatasetLook,
+        tasks: Sequence[ExportTask],
+        *,
+        max_outage: float,
+        clock: Callable[[], float],
+    ) -> None:
+        self.followed = {task.task_id: Followed(task=task) for task in tasks}
+        self._given = {task.task_id: task for task in tasks}
+        self._look = look
+        self._max_outage = max_outage
+        self._clock = clock
+        self._failing_since: dict[tuple[str, bool], float] = {}  # by task, and whether it is unknown
+
+    def look(self, ends: float, *, thoroughly: bool) -> None:
+        """Look at the tasks that are unfinished, until this second; what is not read by then is unknown."""
+        begun = self._clock()
+        unseen = {task_id: None for task_id, each in self.followed.items() if each.unfinished}
+        if not unseen:
+            return
+        left = None if math.isinf(ends) else ends - begun
+        try:
+            if left is not None and left <= 0:
+                raise TemporaryError("there was no time to ask for it")
+            for task_id, seen in self._look.at(tuple(unseen), timeout=left, thoroughly=thoroughly):
+                del unseen[task_id]
+                if isinstance(seen, ExportTask):
+                    self._note(task_id, seen)
+                else:
+                    self._fail([task_id], seen, begun)
+        except ModelArtsExportError as error:
+            self._fail(unseen, error, begun)
+
+    def patience(self, now: float) -> float:
+        """Return for how long the trouble of each task may last from now on, in seconds."""
+        left = (self._left(each, now) for each in self.followed.values() if each.trouble and each.unfinished)
+        return max(min(left, default=math.inf), 0.0)
+
+    def _left(self, each: Followed, now: float) -> float:
+        return self._failing_since[_since(each)] + self._tolerance(each) - now
+
+    def _tolerance(self, each: Followed) -> float:
+        """Return how long the trouble of a task may last at all, in seconds."""
+        if isinstance(each.trouble, TemporaryError):
+            return self._max_outage
+        if isinstance(each.trouble, NotFoundError):  # not every server may have heard of it yet
+            return _NEW_FOR if each.task.answer else min(_STRANGE_FOR, self._max_outage)
+        return 0.0
+
+    def _note(self, task_id: str, seen: ExportTask) -> None:
+        before = self.followed[task_id]
+        before.pace.note(seen, self._clock())
+        task = self._given[task_id].seen_as(seen)
+        self.followed[task_id] = replace(before, task=task, trouble=None)
+        for kind in (True, False):
+            self._failing_since.pop((task_id, kind), None)
+
+    def _fail(self, task_ids: Iterable[str], error: ModelArtsExportError, begun: float) -> None:
+        for task_id in task_ids:
+            each = replace(self.followed[task_id], trouble=error)
+            self._failing_since.setdefault(_since(each), begun)
+            self.followed[task_id] = replace(each, lost=self._left(each, self._clock()) <= 0)
+
+
+def _since(each: Followed) -> tuple[str, bool]:
+    """Return what the time of a trouble is kept under: an outage does not make a task unknown."""
+    return each.task.task_id, isinstance(each.trouble, NotFoundError)
+
+
+class _Pauses:
+    """How long to stay away after each round."""
+
+    def __init__(self, fixed: float | None, chance: random.Random) -> None:
+        self._fixed = fixed
+        self._next = _FIRST_PAUSE
+        self._chance = chance
+
+    def after(self, unfinished: Sequence[Followed], now: float) -> float:
+        """Return seconds: what was asked for, or growing ones, and never less than the server wants."""
+        pause = self._fixed or max(self._next, min(_SHARE * _soonest(unfinished, now), _LONGEST_PAUSE))
+        self._next = min(self._next * _GROWTH, _LONGEST_PAUSE)
+        asked = (each.trouble.retry_after or 0.0 for each in unfinished if each.trouble)
+        return max(pause * self._chance.uniform(1 - _JITTER, 1 + _JITTER), *asked, 0.0)
+
+
+def _soonest(unfinished: Sequence[Followed], now: float) -> float:
+    """Return when the first of the tasks will be done by its rate; no time at all when one cannot tell."""
+    left = [each.pace.seconds_left(now) for each in unfinished]
+    known = [seconds for seconds in left if seconds is not None]
+    return min(known) if len(known) == len(left) else 0.0

@@ -1,0 +1,1 @@
+"""What is asked for: every request field declared once, and the one validation."""

@@ -1,0 +1,129 @@
+"""Validation whose errors are bounded: a wrong list of a million values must not become a million errors."""
+
+from collections.abc import Callable, Collection, Iterator
+from typing import Annotated, Any, TypeVar
+
+from pydantic import ValidationError, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
+
+from modelarts_export.errors import MOST_PROBLEMS
+from modelarts_export.sanitize import to_json
+
+REST = "rest"  # the type of an error that stands for `count` more
+_PORTION = 1_000  # items that are validated at a time
+Item = TypeVar("Item")
+
+
+def rest_of(detail: ErrorDetails) -> int:
+    """Return how many errors a detail stands for without naming them."""
+    return int(detail["ctx"]["count"]) if detail["type"] == REST else 0
+
+
+def details_of(
+    error: ValidationError,
+    given: object,
+    validate: Callable[[Any], object],
+    known: Collection[str] = (),
+) -> list[ErrorDetails]:
+    """Return the first errors, and one of type REST for the others.
+
+    Where they are many, they are found by validating a copy whose mappings are cut; keys in `known` stay.
+    """
+    count = error.error_count()
+    details = error.errors(include_url=False) if count <= _PORTION else []
+    if not details:
+        try:
+            validate(_shortened(given, known))
+        except ValidationError as shorter:
+            details = shorter.errors(include_url=False)
+    named = [detail for detail in details if not rest_of(detail)]
+    count += sum(rest_of(detail) - 1 for detail in details if rest_of(detail))
+    rest = count - len(named[:MOST_PROBLEMS])
+    return [*named[:MOST_PROBLEMS], *([_rest(rest)] if rest > 0 else [])]
+
+
+def _rest(count: int) -> ErrorDetails:
+    return {"type": REST, "loc": (), "msg": "", "input": None, "ctx": {"count": count}}
+
+
+def _shortened(value: Any, known: Collection[str]) -> Any:  # noqa: ANN401 - JSON of any shape
+    if isinstance(value, list):
+        return [_shortened(item, ()) for item in value]
+    if not isinstance(value, dict):
+        return value
+    others = [key for key in value if key not in known][:MOST_PROBLEMS]
+    kept = {*others, *(key for key in known if key in value)}
+    return {key: _shortened(inner, known) for key, inner in value.items() if key in kept}
+
+
+def characters_in(value: Any) -> int:  # noqa: ANN401 - JSON of any shape
+    """Return the characters of all strings: no fewer bytes does it have as JSON."""
+    if isinstance(value, list):
+        only_text = set(map(type, value)) <= {str}
+        return sum(map(len, value)) if only_text else sum(map(characters_in, value))
+    if isinstance(value, dict):
+        return sum(map(len, value)) + sum(map(characters_in, value.values()))
+    return len(value) if isinstance(value, str) else 0
+
+
+def json_size(value: Any) -> int:  # noqa: ANN401 - JSON of any shape
+    """Return the length of the value as JSON without making all of it."""
+    sizes: dict[int, int] = {}  # of what aliases repeat, by its identity
+
+    def size(inner: Any) -> int:  # noqa: ANN401 - as above
+        known = sizes.get(id(inner))
+        if known is None:
+            known = sizes[id(inner)] = measured(inner)
+        return known
+
+    def measured(inner: Any) -> int:  # noqa: ANN401 - as above
+        if isinstance(inner, list):
+            return 1 + max(1, sum(map(size, inner)) + len(inner))
+        if isinstance(inner, dict):
+            return 1 + max(1, sum(map(size, inner.values())) + sum(len(to_json(key)) + 2 for key in inner))
+        return len(to_json(inner))
+
+    return size(value)
+
+
+def _in_portions(given: object, validate: ValidatorFunctionWrapHandler) -> Any:  # noqa: ANN401 - a list of items
+    """Validate a long list in portions, so that the errors of one are gone before those of the next."""
+    if not isinstance(given, list) or len(given) <= _PORTION:
+        return validate(given)
+    valid: list[Any] = []
+    wrong: list[ErrorDetails] = []
+    for first in range(0, len(given), _PORTION):
+        portion = given[first : first + _PORTION]
+        try:
+            valid += validate(portion)
+        except ValidationError as error:
+            wrong += _moved(details_of(error, portion, validate), first)
+            wrong = list(_merged(wrong))
+    if not wrong:
+        return valid
+    raise ValidationError.from_exception_data("list", [_again(detail) for detail in wrong])
+
+
+def _moved(details: list[ErrorDetails], by: int) -> Iterator[ErrorDetails]:
+    for detail in details:
+        index, *inner = detail["loc"] or (0,)
+        yield detail if rest_of(detail) else {**detail, "loc": (int(index) + by, *inner)}
+
+
+def _merged(details: list[ErrorDetails]) -> Iterator[ErrorDetails]:
+    """Yield the first errors, and one for all others."""
+    named = [detail for detail in details if not rest_of(detail)]
+    yield from named[:MOST_PROBLEMS]
+    rest = len(named[MOST_PROBLEMS:]) + sum(map(rest_of, details))
+    if rest:
+        yield _rest(rest)
+
+
+def _again(detail: ErrorDetails) -> InitErrorDetails:
+    """Return an error as it was, to be raised once more."""
+    context = detail.get("ctx", {})
+    kind = PydanticCustomError(REST, "more errors", context) if rest_of(detail) else detail["type"]
+    return {"type": kind, "loc": detail["loc"], "input": detail["input"], "ctx": context}
+
+
+Many = Annotated[list[Item], WrapValidator(_in_portions)]

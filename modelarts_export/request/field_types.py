@@ -1,0 +1,265 @@
+"""The types of single request fields: what each one accepts, and the form in which it is sent.
+
+A validator here raises ValueError with a sentence that says what is wrong and what to write instead.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
+
+from modelarts_export.quoting import Expanded, cut, quote
+from modelarts_export.sanitize import IDENTIFIER, is_identifier
+
+_SCHEMES = ("obs://", "s3://")
+_PATH_LENGTH = range(3, 701)
+_NAME_LENGTH = range(1, 101)
+_LONGEST_SPAN = timedelta(days=30)
+_DECIMAL = re.compile(r"[0-9]+(\.[0-9]+)?|\.[0-9]+")
+_CHINESE = "\u3400-\u4dbf\u4e00-\u9fff"  # the two blocks in use; a rarer ideograph is sent with a warning
+_SPAN = re.compile(r"([0-9]{8})-([0-9]{8})")
+_IN_A_BUCKET = re.compile(r"/[^/]+/")
+_ROOT_OF_A_BUCKET = re.compile(r"/[^/]+/?")
+_DATASET_NAME = re.compile(f"[A-Za-z0-9_{_CHINESE}-]*")
+_HARD = {"true": "1", "1": "1", "false": "0", "0": "0"}
+_UNDOCUMENTED_IN_PATHS = re.compile(f"[^A-Za-z0-9_/{_CHINESE}-]")
+_LETTERS_AND_DIGITS = "LMN"
+_VARIATION_SELECTORS = re.compile("[\ufe00-\ufe0f\u20e3]")
+
+
+@dataclass(frozen=True)
+class Metavar:
+    """What stands for a value of the type in help."""
+
+    word: str
+
+
+@dataclass(frozen=True, eq=False)
+class InSchema:
+    """What a JSON Schema says of the type; pydantic's own marker would load its generator at every start."""
+
+    shown: dict[str, Any]
+
+    def __get_pydantic_json_schema__(self, _schema: object, _handler: object) -> dict[str, Any]:
+        """Hand it to whoever makes a schema."""
+        return dict(self.shown)
+
+
+class Spelled:
+    """A number that remembers how it was written, so that 0.80 can be sent as "0.80"."""
+
+    __slots__ = ()
+    spelling: str
+
+
+def obs_directory(value: str) -> str:
+    """Return an OBS directory as `/bucket/dir/`.
+
+    Accepts obs:// and s3:// before it and adds a missing last slash (.github/API.md, section 2).
+    """
+    path = value
+    for scheme in _SCHEMES:
+        if value.lower().startswith(scheme):
+            path = "/" + value[len(scheme) :]
+    if not path.startswith("/"):
+        raise ValueError(f"{quote(value)} is not an OBS directory; write /bucket/dir/ or obs://bucket/dir/")
+    path = path if path.endswith("/") else path + "/"
+    _refuse_bad_path(path, value)
+    return path
+
+
+def _refuse_bad_path(path: str, value: str) -> None:
+    shown = quote(value if isinstance(value, Expanded) else path)
+    if "//" in path:
+        raise ValueError(f"{shown} has an empty directory name (//); the API refuses it (ModelArts.4315)")
+    if not _IN_A_BUCKET.match(path):
+        raise ValueError(f"{shown} names no bucket; write /bucket/dir/ or obs://bucket/dir/")
+    if len(path) not in _PATH_LENGTH:
+        raise ValueError(f"the path has {len(path)} characters; the API takes 3 to 700")
+    doubtful = doubtful_in_path(path)
+    bad = [c for c in _UNDOCUMENTED_IN_PATHS.findall(path) if c not in doubtful]
+    if bad:
+        what = "a character that is not allowed" if isinstance(value, Expanded) else repr(bad[0])
+        raise ValueError(f"{shown} has {what}; use letters, digits, -, _ and / (ModelArts.4313)")
+
+
+def directory_in_bucket(value: str) -> str:
+    """Return an OBS directory that is not the root of a bucket (API.md, section 5, 4205)."""
+    path = obs_directory(value)
+    if is_root_of_a_bucket(path):
+        shown = quote(value if isinstance(value, Expanded) else path)
+        raise ValueError(f"{shown} names no directory in the bucket; write /bucket/dir/ (ModelArts.4205)")
+    return path
+
+
+def is_root_of_a_bucket(value: str) -> bool:
+    """Tell whether an OBS directory is a bucket's root, in any of its spellings."""
+    path = value.lower()
+    for scheme in _SCHEMES:
+        path = path.replace(scheme, "/", 1) if path.startswith(scheme) else path
+    return bool(_ROOT_OF_A_BUCKET.fullmatch(path))
+
+
+def doubtful_in_path(path: str) -> list[str]:
+    """Return the characters of a path that the documents neither list nor clearly refuse.
+
+    Dots, spaces and letters that are neither Latin nor Chinese; emoji and control characters are refused.
+    """
+    return [c for c in _UNDOCUMENTED_IN_PATHS.findall(path) if c in ". " or _is_letter(c)]
+
+
+def _is_letter(character: str) -> bool:
+    category = unicodedata.category(character)[0]
+    return category in _LETTERS_AND_DIGITS and not _VARIATION_SELECTORS.match(character)
+
+
+def identifier(value: str) -> str:
+    """Return a project, dataset, task or version ID. Raises ValueError for anything else."""
+    if not value and isinstance(value, Expanded):
+        raise ValueError(f"{quote(value)} is empty, and an ID is required")
+    if not is_identifier(value):
+        raise ValueError(
+            f"{quote(value)} is not an ID: 1 to 64 letters, digits, _, . and -, the first no . or -"
+        )
+    return value
+
+
+def _dataset_name(value: str) -> str:
+    if len(value) not in _NAME_LENGTH:
+        raise ValueError(f"the name has {len(value)} characters; the API takes 1 to 100")
+    if not _DATASET_NAME.fullmatch(value):
+        raise ValueError(
+            f"{quote(value)} is not a dataset name; use letters, digits, -, _ and Chinese characters"
+        )
+    return value
+
+
+def _as_written(value: object) -> object:
+    """Return a number as the text it was written as; leave the rest for the type to judge."""
+    if isinstance(value, Spelled):
+        return value.spelling
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+def _ratio(value: str) -> str:
+    if not _DECIMAL.fullmatch(value) or float(value) > 1:
+        raise ValueError(f"{quote(value)} is not a ratio; write a number from 0 to 1, such as 0.8")
+    return value
+
+
+def _sample_time(value: str) -> str:
+    """Accept `month`, `day` or a span of 30 days at most (.github/API.md, section 1, SearchCondition)."""
+    if value in ("month", "day"):
+        return value
+    span = _SPAN.fullmatch(value)
+    try:
+        first, last = (date.fromisoformat(day) for day in span.groups()) if span else (None, None)
+    except ValueError:
+        first = last = None
+    if first is None or last is None:
+        raise ValueError(f"{quote(value)} is not month, day or yyyyMMdd-yyyyMMdd with two real dates")
+    if not timedelta() <= last - first <= _LONGEST_SPAN:
+        raise ValueError(f"{quote(value)} must not end before it begins, nor span more than 30 days")
+    return value
+
+
+def _sample_dir(value: str) -> str:
+    if not value.endswith("/"):
+        example = "" if isinstance(value, Expanded) else f": {cut(value)}/"
+        raise ValueError(f"{quote(value)} must end with a slash{example}")
+    return value
+
+
+def _hard(value: object) -> object:
+    """Return the API's "0" or "1"; the field is a string there."""
+    if str(value).lower() not in _HARD:
+        raise ValueError(f"{quote(value)} is not true, false, 0 or 1")
+    return _HARD[str(value).lower()]
+
+
+def sample_id(value: str) -> str:
+    """Return a sample ID; no document gives its form, but no ID has a space or a control character."""
+    if not value or " " in value or not value.isprintable():  # so no character of the classes C and Z
+        raise ValueError("must be an ID, without spaces and control characters")
+    return value
+
+
+def _in_unicode(value: str) -> str:
+    """Refuse what came from bytes that are not UTF-8; JSON could carry it, but no reader understands it."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"{quote(value)} has bytes that are not UTF-8") from None
+    return value
+
+
+def _whole_number(value: object) -> object:
+    """Read the digits of a flag; a fraction or a truth value is left for the type to refuse."""
+    return int(value) if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,18}", value) else value
+
+
+def _truth(value: object) -> object:
+    """Read the two words; 0 and 1 are left for the type to refuse."""
+    return {"true": True, "false": False}.get(value.lower(), value) if isinstance(value, str) else value
+
+
+def _checked(rule: Callable[[str], str]) -> WrapValidator:
+    """Have text checked as it was given: pydantic makes a plain string of one that `${…}` made."""
+
+    def check(value: object, read: ValidatorFunctionWrapHandler) -> str:
+        text: str = read(value)
+        return str(rule(value if isinstance(value, Expanded) else text))
+
+    return WrapValidator(check)
+
+
+def _like(pattern: str) -> InSchema:
+    """Show the type in a JSON Schema as a string of this form; the rest of the rule is the validator's."""
+    return InSchema({"type": "string", "pattern": f"^({pattern})$"})
+
+
+ObsDirectory = Annotated[
+    StrictStr,
+    _checked(obs_directory),
+    Metavar("DIR"),
+    _like("(/|[oO][bB][sS]://|[sS]3://)[^/]+(/[^/]+)*/?"),
+]
+DirectoryInBucket = Annotated[
+    StrictStr,
+    _checked(directory_in_bucket),
+    Metavar("DIR"),
+    _like("(/|[oO][bB][sS]://|[sS]3://)[^/]+(/[^/]+)+/?"),
+]
+Identifier = Annotated[StrictStr, _checked(identifier), Metavar("ID"), _like(IDENTIFIER.pattern)]
+DatasetName = Annotated[
+    StrictStr,
+    _checked(_dataset_name),
+    Metavar("NAME"),
+    _like(f"[A-Za-z0-9_{_CHINESE}-]{{1,100}}"),
+]
+Ratio = Annotated[
+    StrictStr,
+    _checked(_ratio),
+    BeforeValidator(_as_written),
+    Metavar("RATIO"),
+    InSchema({"type": ["number", "string"], "minimum": 0, "maximum": 1, "pattern": f"^{_DECIMAL.pattern}$"}),
+]
+SampleTime = Annotated[StrictStr, _checked(_sample_time), _like(f"month|day|{_SPAN.pattern}")]
+SampleDir = Annotated[StrictStr, _checked(_sample_dir), _like(".*/")]
+HardFlag = Annotated[StrictStr, BeforeValidator(_hard), InSchema({"enum": [True, False, 1, 0, *_HARD]})]
+Integer = Annotated[StrictInt, BeforeValidator(_whole_number)]
+Truth = Annotated[StrictBool, BeforeValidator(_truth)]
+Text = Annotated[StrictStr, _checked(_in_unicode)]
+SampleId = Annotated[StrictStr, AfterValidator(sample_id), Metavar("ID"), _like(r"\S+")]

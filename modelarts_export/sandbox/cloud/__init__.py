@@ -1,0 +1,1 @@
+"""The documented API of the sandbox, its datasets and its tasks."""

@@ -1,0 +1,275 @@
+"""What the documented API accepts and refuses in the body of a create call, from API.md and nothing else."""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+
+from modelarts_export.sandbox.messages import JsonObject, Refusal
+
+# Deeper than any documented field by far; it keeps what was parsed within reach of the JSON writer.
+_DEEPEST = 64
+_CHINESE = "\u3400-\u4dbf\u4e00-\u9fff"
+
+Check = Callable[[str, object], Refusal | None]
+"""From the place of a value and the value to the first thing that is wrong with it."""
+
+
+def read(body: bytes) -> JsonObject | Refusal:
+    """Return the parsed body of a create call if the documents accept it, else the first refusal."""
+    if not body.strip():
+        return Refusal(code="ModelArts.0107", message="The request body is empty")
+    try:
+        # Decoded first: given bytes, json would guess UTF-16 and UTF-32 as well.
+        parsed = json.loads(body.decode(), parse_constant=_no_such_number)
+    except (ValueError, RecursionError) as error:
+        return Refusal(code="ModelArts.4105", message=f"The request body is not valid JSON: {error}")
+    if not isinstance(parsed, dict) or _deeper_than(_DEEPEST, parsed):
+        return Refusal(code="ModelArts.4105", message="The request body is no JSON object of a create call")
+    return first_refusal(parsed) or parsed
+
+
+def first_refusal(body: JsonObject) -> Refusal | None:
+    """Return the first reason to refuse a parsed body or None (API.md, sections 1, 2); unknown keys pass."""
+    # Types and values first, so that the rules between fields can trust them.
+    return _BODY("", body) or _destination(body)
+
+
+def _no_such_number(word: str) -> None:
+    raise ValueError(f"{word} is no JSON number")
+
+
+def _deeper_than(limit: int, value: object) -> bool:
+    level = [value]
+    for _ in range(limit):
+        level = [child for parent in level for child in _children(parent)]
+    return bool(level)
+
+
+def _children(value: object) -> list[object]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []
+
+
+def _destination(body: JsonObject) -> Refusal | None:
+    path, params = body.get("path", ""), body.get("export_params", {})
+    refusal = _directory("path", path, invalid="ModelArts.4358", too_long="ModelArts.4358")
+    if refusal or params.get("export_dest") != "NEW_DATASET":
+        return refusal
+    return _below_a_bucket("path", path) or _new_dataset(path, params)
+
+
+def _new_dataset(path: str, params: JsonObject) -> Refusal | None:
+    """Check what a new dataset needs (API.md, section 2)."""
+    if "export_new_dataset_name" not in params:
+        return _wrong("export_params.export_new_dataset_name", "given when export_dest is NEW_DATASET")
+    place, work_path = _WORK_PATH, params.get("export_new_dataset_work_path", "")
+    refusal = _directory(place, work_path, invalid="ModelArts.4374", too_long="ModelArts.4350")
+    refusal = refusal or _below_a_bucket(place, work_path)
+    # Both end in a slash by now, so a prefix is a parent. The path inside the work path is not forbidden.
+    if not refusal and work_path.startswith(path):
+        return _wrong(place, "neither path itself nor a directory inside it")
+    return refusal
+
+
+def _directory(place: str, value: str, *, invalid: str, too_long: str) -> Refusal | None:
+    """Check an OBS directory; path and work path differ in two of the codes."""
+    rules = (
+        (value != "", "ModelArts.4384", "is required"),
+        (value.startswith("/"), invalid, "must begin with a slash and the bucket"),
+        ("//" not in value, "ModelArts.4315", "must not contain two slashes in a row"),
+        (_PATH.fullmatch(value), "ModelArts.4313", "contains characters that are not allowed"),
+        (value.strip("/"), invalid, "must begin with a slash and the bucket"),
+        (value.endswith("/"), invalid, "must end with a slash"),
+        (len(value) <= _LONGEST_PATH, too_long, f"must not be longer than {_LONGEST_PATH} characters"),
+    )
+    return _first(Refusal(code=code, message=f"{place} {must}") for holds, code, must in rules if not holds)
+
+
+def _below_a_bucket(place: str, value: str) -> Refusal | None:
+    """Refuse the root of a bucket as a directory of a dataset; an export to OBS may have it (section 2)."""
+    if "/" in value.strip("/"):
+        return None
+    return Refusal(code="ModelArts.4205", message=f"{place} must name a directory below the bucket")
+
+
+def _first(found: Iterable[Refusal | None]) -> Refusal | None:
+    return next(filter(None, found), None)
+
+
+def _wrong(place: str, wanted: str) -> Refusal:
+    return Refusal(code="ModelArts.4384", message=f"Invalid export parameter: {place} must be {wanted}")
+
+
+def _being(wanted: str, holds: Callable[[object], object]) -> Check:
+    return lambda place, value: None if holds(value) else _wrong(place, wanted)
+
+
+def _one_of(*values: int | str) -> Check:
+    # Types are compared too: True equals 1 and 3.0 equals 3 in Python, but not on the wire.
+    typed = [(type(value), value) for value in values]
+    return _being(f"one of {', '.join(map(repr, values))}", lambda value: (type(value), value) in typed)
+
+
+def _matching(wanted: str, pattern: str) -> Check:
+    compiled = re.compile(pattern, re.ASCII | re.DOTALL)
+    return _being(wanted, lambda value: isinstance(value, str) and compiled.fullmatch(value))
+
+
+def _list_of(item: Check) -> Check:
+    def check(place: str, value: object) -> Refusal | None:
+        if not isinstance(value, list):
+            return _wrong(place, "a list")
+        return _first(item(f"{place}[{index}]", element) for index, element in enumerate(value))
+
+    return check
+
+
+def _ratio(place: str, value: object) -> Refusal | None:
+    """Check the share of samples for training; a number out of range has a code of its own."""
+    no_number = _NUMBER(place, value)
+    if no_number or not _UP_TO_ONE(place, value):
+        return no_number
+    return Refusal(code="ModelArts.4711", message=f"{place} must be from 0 to 1")
+
+
+def _map_of(item: Check) -> Check:
+    def check(place: str, value: object) -> Refusal | None:
+        if not isinstance(value, dict):
+            return _wrong(place, "an object")
+        return _first(item(f"{place}.{name}", element) for name, element in value.items())
+
+    return check
+
+
+def _nullable(item: Check) -> Check:
+    return lambda place, value: None if value is None else item(place, value)
+
+
+def _object(fields: Mapping[str, Check]) -> Check:
+    def check(place: str, value: object) -> Refusal | None:
+        if not isinstance(value, dict):
+            return _wrong(place, "an object")
+        given = {name: field for name, field in fields.items() if name in value}
+        return _first(field(f"{place}.{name}".lstrip("."), value[name]) for name, field in given.items())
+
+    return check
+
+
+def _labels(place: str, value: object) -> Refusal | None:
+    """Check SearchLabels: with several labels it must be said whether all or any of them count."""
+    refusal = _LABEL_LIST(place, value)
+    if not refusal and isinstance(value, dict) and len(value.get("labels", [])) > 1 and "op" not in value:
+        return _wrong(f"{place}.op", "given with two or more labels")
+    return refusal
+
+
+def _sample_time(place: str, value: object) -> Refusal | None:
+    """Check a word or a span of days (API.md, section 1)."""
+    refusal = _SPAN(place, value)
+    if refusal or not isinstance(value, str) or value in {"month", "day"}:
+        return refusal
+    try:
+        first, last = (datetime.strptime(f"{day}Z", "%Y%m%d%z") for day in value.split("-"))
+    except ValueError:
+        return _wrong(place, "two days of the calendar")
+    in_range = 0 <= (last - first).days <= _LONGEST_SPAN
+    return None if in_range else _wrong(place, f"a span of at most {_LONGEST_SPAN} days")
+
+
+_LONGEST_PATH = 700  # characters
+_LONGEST_SPAN = 30  # days
+_WORK_PATH = "export_params.export_new_dataset_work_path"
+# The documents allow neither dots nor spaces nor do they say that these are refused (API.md, section 2).
+_PATH = re.compile(f"[A-Za-z0-9{_CHINESE}_/. -]*")
+
+_TEXT = _being("a string", lambda value: isinstance(value, str))
+_FLAG = _being("true or false", lambda value: isinstance(value, bool))
+_INTEGER = _being("an integer", lambda value: type(value) is int)
+_OPERATOR = _one_of("AND", "OR")
+_VERSION_FORMAT = _one_of("Default", "CarbonData", "CSV")
+_NAME = _matching("1 to 100 letters, digits, _ or -", f"[A-Za-z0-9{_CHINESE}_-]{{1,100}}")
+_NUMBER = _matching("a string with a number from 0 to 1", r"-?(\d+(\.\d+)?|\.\d+)")
+_UP_TO_ONE = _matching("from 0 to 1", r"0*(1(\.0+)?|0(\.\d+)?|\.\d+)")
+_SPAN = _matching("month, day or yyyyMMdd-yyyyMMdd", r"month|day|\d{8}-\d{8}")
+_SAMPLE_STATE = _one_of(
+    "",
+    "__ALL__",
+    "__NONE__",
+    "__UNCHECK__",
+    "__ACCEPTED__",
+    "__REJECTED__",
+    "__UNREVIEWED__",
+    "__REVIEWED__",
+    "__WORKFORCE_SAMPLED__",
+    "__WORKFORCE_SAMPLED_UNCHECK__",
+    "__WORKFORCE_SAMPLED_CHECKED__",
+    "__WORKFORCE_SAMPLED_ACCEPTED__",
+    "__WORKFORCE_SAMPLED_REJECTED__",
+    "__AUTO_ANNOTATION__",
+)
+
+_LABEL = _object(
+    {
+        "name": _TEXT,
+        "op": _OPERATOR,
+        "property": _map_of(_nullable(_list_of(_TEXT))),
+        "type": _one_of(0, 1, 3, 100, 101, 102, 103, 200, 201, 202, 600),
+    }
+)
+_LABEL_LIST = _object({"labels": _list_of(_LABEL), "op": _OPERATOR})
+_CONDITION = _object(
+    {
+        "coefficient": _TEXT,
+        "frame_in_video": _INTEGER,
+        "hard": _one_of("0", "1"),
+        "import_origin": _TEXT,
+        "kvp": _TEXT,
+        "label_list": _labels,
+        "labeler": _TEXT,
+        "metadata": _object({"op": _OPERATOR, "props": _map_of(_list_of(_TEXT))}),
+        "parent_sample_id": _TEXT,
+        "sample_dir": _matching("a directory that ends with a slash", ".*/"),
+        "sample_name": _TEXT,
+        "sample_time": _sample_time,
+        "score": _TEXT,
+        "slice_thickness": _TEXT,
+        "study_date": _TEXT,
+        "time_in_video": _TEXT,
+    }
+)
+EXPORT_PARAMS: Mapping[str, Check] = {
+    "export_dest": _one_of("DIR", "NEW_DATASET"),
+    "export_new_dataset_name": _NAME,
+    "export_new_dataset_work_path": _TEXT,
+    "export_dataset_version_name": _TEXT,
+    "export_dataset_version_format": _VERSION_FORMAT,
+    "clear_hard_property": _FLAG,
+    "clear_difficult": _FLAG,
+    "ratio_sample_usage": _FLAG,
+    "train_sample_ratio": _ratio,
+    "sample_state": _SAMPLE_STATE,
+    "samples": _list_of(_TEXT),
+    "search_conditions": _list_of(_CONDITION),
+}
+"""The known fields of export_params, each with its check; clear_difficult is seen in replies only."""
+
+_BODY = _object(
+    {
+        "path": _TEXT,
+        "export_type": _one_of(0, 1, 2, 3),
+        "export_format": _one_of(1, 2),
+        "annotation_format": _one_of("VOC", "COCO"),
+        "sample_state": _SAMPLE_STATE,
+        "source_type_header": _one_of("obs://", "s3://"),
+        "version_format": _VERSION_FORMAT,
+        "version_id": _TEXT,
+        "with_column_header": _FLAG,
+        "status": _INTEGER,
+        "task_id": _TEXT,
+        "dataset_id": _TEXT,
+        "dataset_type": _one_of(0, 1, 3, 100, 101, 102, 200, 201, 202, 400, 600, 900),
+        "export_params": _object(EXPORT_PARAMS),
+    }
+)

@@ -1,0 +1,127 @@
+"""The datasets of the sandbox: which it starts with, what each does when it is exported, how it is shown."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from modelarts_export.sandbox.cloud.samples import Sample, built_in_samples
+from modelarts_export.sandbox.messages import JsonObject
+
+DATASET_ID = "sandbox-images"
+MISSING_BUCKET = "missing-bucket"
+"""The one bucket that does not exist: an export to it is refused with 400, ModelArts.4311."""
+RUNNING_LIMIT = 1000
+"""Tasks of one dataset that may run at once, a number of ours: the API's is unpublished (API.md, section 8).
+
+High enough for any pipeline, and for lists of several full pages.
+"""
+
+# Images and free format, as most of the documents have it; they disagree on the latter (API.md, section 2).
+_EXPORTABLE_TYPES = (0, 1, 3, 900)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Behaviour:
+    """What a dataset does when it is exported; the defaults are those of a dataset that an export made.
+
+    `description` is a sentence for people, `end` the last status of its tasks. `slowness` is the duration of
+    a task, `busy` that of a task that runs from the start of the sandbox on, both in task durations of the
+    sandbox.
+    """
+
+    description: str = "Its tasks succeed."
+    dataset_type: int = 1
+    versions: tuple[str, ...] = ()
+    denied: bool = False
+    end: str = "SUCCESSED"
+    slowness: float = 1
+    busy: float = 0
+    running_limit: int = RUNNING_LIMIT
+
+
+BUILT_IN: Mapping[str, Behaviour] = {
+    DATASET_ID: Behaviour(
+        description="Its tasks succeed; it has one version, sandbox-v1.", versions=("sandbox-v1",)
+    ),
+    "sandbox-failing": Behaviour(
+        description="Its tasks end FAILED halfway, with ModelArts.4401.", end="FAILED"
+    ),
+    "sandbox-stopped": Behaviour(
+        description="Its tasks are stopped halfway: STOPPING, and then STOPPED.", end="STOPPED"
+    ),
+    "sandbox-slow": Behaviour(description="Its tasks take 100 times the task duration.", slowness=100),
+    "sandbox-denied": Behaviour(
+        description="It can be looked at, but its export is refused with 403, ModelArts.0112.", denied=True
+    ),
+    "sandbox-text": Behaviour(
+        description="It has texts, whose export is refused with 501, ModelArts.4383.", dataset_type=100
+    ),
+    "sandbox-busy": Behaviour(
+        description=(
+            "It takes one task at a time, and the first runs for 10 task durations from the start; "
+            "until a task has ended, the next is refused with 400, ModelArts.4409."
+        ),
+        busy=10,
+        running_limit=1,
+    ),
+}
+"""The datasets that a sandbox starts with, by their IDs, which are their names as well."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """A dataset; `created` is in epoch seconds."""
+
+    dataset_id: str
+    name: str
+    data_path: str
+    work_path: str
+    samples: tuple[Sample, ...] = field(repr=False)
+    created: float
+    behaviour: Behaviour = Behaviour()
+
+    @property
+    def sample_count(self) -> int:
+        """How many samples there are."""
+        return len(self.samples)
+
+    @property
+    def exportable(self) -> bool:
+        """Whether datasets of its type can be exported."""
+        return self.behaviour.dataset_type in _EXPORTABLE_TYPES
+
+    def shown(self) -> JsonObject:
+        """Return the dataset as the API shows it; status 1 is normal."""
+        return {
+            "dataset_id": self.dataset_id,
+            "dataset_name": self.name,
+            "dataset_type": self.behaviour.dataset_type,
+            "status": 1,
+            "data_sources": [{"data_type": 0, "data_path": self.data_path}],
+            "work_path": self.work_path,
+            "work_path_type": 0,
+            "total_sample_count": self.sample_count,
+            "annotated_sample_count": sum(bool(sample.labels) for sample in self.samples),
+            "create_time": milliseconds(self.created),
+            "update_time": milliseconds(self.created),
+        }
+
+
+def built_in(created: float) -> list[Dataset]:
+    """Return the datasets of a sandbox that starts at a time, in epoch seconds."""
+    return [
+        Dataset(
+            dataset_id=dataset_id,
+            name=dataset_id,
+            data_path=f"/sandbox-bucket/{dataset_id}/input/",
+            work_path=f"/sandbox-bucket/{dataset_id}/work/",
+            samples=built_in_samples(f"/sandbox-bucket/{dataset_id}/input/", created, behaviour.dataset_type),
+            created=created,
+            behaviour=behaviour,
+        )
+        for dataset_id, behaviour in BUILT_IN.items()
+    ]
+
+
+def milliseconds(seconds: float) -> int:
+    """Return a time as the API writes it (API.md, section 4)."""
+    return round(seconds * 1000)

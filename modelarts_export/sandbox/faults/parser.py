@@ -1,0 +1,106 @@
+"""The words that ask the sandbox for a fault: `KIND[:KEY=VALUE,...]`."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from modelarts_export.sandbox.faults.catalogue import KEYS, KINDS, RETRY, Fault, Kind
+
+
+def read(text: str, duration: Callable[[str], float]) -> Fault:
+    """Return the fault that the words ask for; `duration` reads a time in seconds.
+
+    Raises ValueError, which names the part that is wrong and the word that is nearest to it.
+    """
+    first, colon, rest = text.partition(":")
+    name = _one_of(KINDS, first.strip().lower())
+    try:
+        given = _pairs(rest) if colon else {}
+        return _fault(name, given, duration)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+
+
+def _fault(name: str, given: Mapping[str, str], duration: Callable[[str], float]) -> Fault:
+    kind = KINDS[name]
+    for key in given:
+        _one_of(kind.keys, key)
+    for key in kind.needs:
+        if key not in given:
+            raise ValueError(f"{key} is missing; write {name}:{key}={KEYS[key][0]}")
+    if given.keys() >= {*RETRY}:
+        raise ValueError(f"{' and '.join(RETRY)} are one header; write one of them")
+    words = {"on": kind.on, **kind.preset, **kind.fixed, **given}
+    return Fault(kind=name, **dict(_field(kind, key, word, duration) for key, word in words.items()))
+
+
+def _pairs(text: str) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for part in text.split(","):
+        key, _, value = (word.strip() for word in part.partition("="))
+        key = key.lower()
+        if not key or not value:
+            raise ValueError(f"{part!r} is not KEY=VALUE")
+        if key in pairs:
+            raise ValueError(f"{key} is given twice")
+        pairs[key] = value
+    return pairs
+
+
+def _field(kind: Kind, key: str, word: str, duration: Callable[[str], float]) -> tuple[str, Any]:
+    """Return the name and the value of the field of a fault that a key stands for."""
+    fields: Mapping[str, tuple[str, Callable[[str], object]]] = {
+        "for": ("lasts", duration),
+        "skew": ("skew", lambda text: -duration(text[1:]) if text.startswith("-") else duration(text)),
+        "accepted": ("accepted", lambda text: _one_of(("yes", "no"), text.lower()) == "yes"),
+        "by": ("reset", lambda text: _one_of(("fin", "rst"), text.lower()) == "rst"),
+        "at": ("at", _number),
+        "code": ("code", _code),
+        "retry-after": ("retry_after", duration),
+        "retry-at": ("retry_at", duration),
+        "on": ("on", lambda text: frozenset(_one_of(kind.calls, call) for call in text.lower().split("+"))),
+        "count": ("count", _count),
+        "after": ("after", _number),
+        "probability": ("probability", _probability),
+    }
+    name, value_of = fields[key]
+    try:
+        return name, value_of(word)
+    except ValueError as error:
+        raise ValueError(f"{key}: {error}") from None
+
+
+def _one_of(words: Iterable[str], word: str) -> str:
+    known = list(words)
+    if word in known:
+        return word
+    near = get_close_matches(word, known, n=1, cutoff=0.5)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    raise ValueError(f"{word!r} is not one of {', '.join(known)}{hint}")
+
+
+def _number(text: str) -> int:
+    if not re.fullmatch("[0-9]{1,9}", text):
+        raise ValueError(f"{text!r} is not a whole number")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if not _number(text):
+        raise ValueError("must be 1 or more")
+    return int(text)
+
+
+def _probability(text: str) -> float:
+    if not re.fullmatch(r"[01]|[01]?\.[0-9]{1,9}", text) or not 0 < float(text) <= 1:
+        raise ValueError(f"{text!r} is not a number above 0 and up to 1, such as 0.2")
+    return float(text)
+
+
+def _code(text: str) -> str | None:
+    if text.lower() == "none":
+        return None
+    if not re.fullmatch(r"[A-Za-z]+\.[0-9]+", text):
+        raise ValueError(f"{text!r} is neither an error code, such as ModelArts.0010, nor none")
+    return text

@@ -1,0 +1,1 @@
+"""Spec files: interpolation, many documents read together, and what helps to write one."""

@@ -1,0 +1,90 @@
+"""Spec files read together: every problem of every file in one go, before anything is done."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from modelarts_export.documents.files import STDIN
+from modelarts_export.errors import MOST_PROBLEMS, InvalidInputError, Problem, bounded, invalid
+from modelarts_export.quoting import Expanded, cut, quote
+from modelarts_export.request.rules import directory
+from modelarts_export.request.validation import Export, Verdict, kind_of, validate
+from modelarts_export.spec.document import Spec, read_specs
+
+_PATH = ("path",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planned:
+    """An export that is right, and the document that asks for it."""
+
+    spec: Spec
+    export: Export
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Exports that can be made together."""
+
+    exports: Sequence[Planned]
+    warnings: Sequence[Problem]
+
+
+def read_plan(files: Sequence[str], expand: Callable[[str], str], timeout: float) -> Plan:
+    """Return the exports of all documents of all files; `-` is stdin; each is read within `timeout` seconds.
+
+    Raises InvalidInputError with every problem of every file, two specs that write to one path among them.
+    """
+    specs, problems = _read_all(files, expand, timeout)
+    exports: list[Planned] = []
+    warnings: list[Problem] = []
+    named = 0
+    for spec in specs:
+        verdict = _judged(spec, MOST_PROBLEMS - named)
+        found = spec.with_faults(spec.placed(problem) for problem in verdict.problems)
+        named += sum(bool(problem.message) for problem in found)
+        problems += found
+        exports += [Planned(spec=spec, export=verdict.export)] if verdict.export else []
+        warnings = bounded([*warnings, *map(spec.placed, verdict.warnings)]) if verdict.warnings else warnings
+    problems += bounded(_one_path_twice(specs))
+    if problems:
+        raise invalid(problems)
+    return Plan(exports=exports, warnings=warnings)
+
+
+def _read_all(
+    files: Sequence[str], expand: Callable[[str], str], timeout: float
+) -> tuple[list[Spec], list[Problem]]:
+    if files.count(STDIN) > 1:
+        raise InvalidInputError("stdin (-) can be read once only")
+    specs: list[Spec] = []
+    problems: list[Problem] = []
+    for file in files:
+        try:
+            read, wrong = read_specs(file, expand, timeout)
+            specs += read
+            problems += wrong
+        except InvalidInputError as error:
+            problems += error.problems or [Problem(message=str(error), file=file)]
+    return specs, problems
+
+
+def _judged(spec: Spec, most: int) -> Verdict:
+    try:
+        return validate(kind_of(spec.values), spec.values, max(most, 0))
+    except ValueError as error:
+        problem = Problem(location=("export_params", "export_dest"), message=str(error))
+        return Verdict(export=None, problems=[problem], warnings=[])
+
+
+def _one_path_twice(specs: Sequence[Spec]) -> Iterator[Problem]:
+    """Two exports into one directory would mix their files."""
+    first: dict[str, Spec] = {}
+    for spec in specs:
+        path = directory(spec.values.get("path"))
+        if path in first:
+            given = spec.values["path"]
+            shown = quote(given) if isinstance(given, Expanded) else cut(path)
+            message = f"{first[path].place} writes to {shown} too; give each export a directory of its own"
+            yield spec.placed(Problem(location=_PATH, message=message))
+        elif path:
+            first[path] = spec

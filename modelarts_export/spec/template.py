@@ -1,0 +1,88 @@
+"""A spec to fill in: what is required as blank keys, and every other field as a comment with its help."""
+
+import re
+from collections.abc import Iterator
+from textwrap import wrap
+from typing import Any
+
+from modelarts_export.request.enums import Choice
+from modelarts_export.request.fields import Declared, fields_of
+from modelarts_export.request.models import ExportRequest, Heading, Part
+from modelarts_export.sanitize import to_json
+
+_WIDTH = 100
+_STEP = "  "
+_SPACED = 2  # levels whose entries stand apart; deeper ones are read as one block
+_PLAIN = re.compile(r"[A-Za-z_/][A-Za-z0-9_:/-]*")  # what YAML reads as text without quotes
+_ASKED_FOR = ("dataset_id",)  # it can come from elsewhere, but without it nothing is exported
+_HEAD = (
+    "# A spec for modelarts-export {command}. Fill in what is blank, and check it with",
+    "#",
+    "#   modelarts-export {command} -f FILE --dry-run",
+    "#",
+    "# A string may use ${{NAME}}, which --var NAME=VALUE, --var NAME or MODELARTS_EXPORT_VAR_NAME gives,",
+    "# ${{NAME:-default}} and ${{now:%Y-%m-%d}}. No other variable of the environment is read.",
+    "#",
+    "# A field is set by removing the # in front of its key, and of the keys that it stands under.",
+)
+
+
+def template(kind: type[ExportRequest]) -> Iterator[str]:
+    """Yield the lines of a spec of this kind with every field in it."""
+    yield from (line.format(command=kind.command) for line in _HEAD)
+    for declared in (*fields_of(Heading), *fields_of(kind)):
+        yield from _entry(declared, "")
+
+
+def _entry(declared: Declared, indent: str) -> Iterator[str]:
+    """Yield the lines of a field and of those in it."""
+    if len(indent) < _SPACED * len(_STEP):
+        yield ""
+    yield from _comment(_told(declared), indent)
+    key = f"{indent}{'' if _is_live(declared) else '#'}{declared.name}:"
+    if declared.part:
+        yield key
+        yield from _inside(declared.part, indent + _STEP, is_list=declared.is_list)
+    else:
+        value = _default(declared) if _is_live(declared) else declared.example
+        yield key if value is None else f"{key} {_as_yaml(value)}"
+
+
+def _inside(part: type[Part], indent: str, *, is_list: bool) -> Iterator[str]:
+    """Yield the fields of a part; in a list, the dash has a line of its own, so that any may be the first."""
+    if is_list:
+        yield f"{indent}#-"
+    for field in fields_of(part):
+        yield from _entry(field, indent + _STEP if is_list else indent)
+
+
+def _is_live(declared: Declared) -> bool:
+    """Tell whether the field is required or has a value anyway, so that its key stands there."""
+    return declared.field.default is not None or declared.name in _ASKED_FOR
+
+
+def _default(declared: Declared) -> object:
+    """Return the value that the field has anyway, or None for a blank to fill in."""
+    return declared.field.default if isinstance(declared.field.default, Choice) else None
+
+
+def _told(declared: Declared) -> str:
+    words = declared.choice.words() if declared.choice else []
+    return f"{declared.help} ({', '.join(words)})" if words else declared.help
+
+
+def _comment(text: str, indent: str) -> list[str]:
+    lead = f"{indent}# "
+    lines = wrap(text, _WIDTH - len(lead), break_on_hyphens=False)
+    return [lead + line for line in lines]
+
+
+def _as_yaml(value: Any) -> str:  # noqa: ANN401 - JSON of any shape, or a Choice
+    """Return the value on one line, with quotes only where YAML needs them."""
+    if isinstance(value, Choice):
+        return value.word
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{_as_yaml(key)}: {_as_yaml(inner)}' for key, inner in value.items())}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_as_yaml, value))}]"
+    return value if isinstance(value, str) and _PLAIN.fullmatch(value) else to_json(value)

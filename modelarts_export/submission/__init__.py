@@ -1,0 +1,1 @@
+"""Create an export task exactly once."""

@@ -1,0 +1,1 @@
+"""One HTTP session: deadlines, whether a request was sent, errors, retries and traces."""

@@ -1,0 +1,106 @@
+"""What it means that no usable reply came: the only translation of the exceptions of HTTP libraries."""
+
+import re
+import ssl
+from urllib.parse import urlsplit
+
+import requests
+from urllib3.exceptions import LocationParseError
+
+from modelarts_export.errors import (
+    CertificateError,
+    InvalidInputError,
+    ModelArtsExportError,
+    TemporaryError,
+    UnknownOutcomeError,
+)
+from modelarts_export.sanitize import Scrubber, truncate
+from modelarts_export.transport.attempt import Exchange
+from modelarts_export.transport.response import LOOK_FIRST, task_ids_in
+from modelarts_export.transport.tracing import hidden
+
+_REFUSED_TUNNEL = re.compile(r"Tunnel connection failed: ([0-9]{3})\b")
+
+
+def no_reply(error: Exception, exchange: Exchange) -> ModelArtsExportError:
+    """Return what it means that an exchange ended with this: whether anything can have come of it."""
+    sent = {} if exchange.request is None else exchange.request.headers
+    reason = truncate(Scrubber(hidden(sent)).text(_reason(error)))  # it may quote what the server said
+    if exchange.arrived:
+        return UnknownOutcomeError(
+            f"the request was sent, but no usable reply came: {reason}",
+            hint=LOOK_FIRST,
+            given_up=exchange.response is None and _is_cut(error),
+            task_ids=_named_in(exchange),
+        )
+    host = urlsplit(exchange.url).netloc
+    if isinstance(error, requests.exceptions.InvalidProxyURL):
+        return InvalidInputError(
+            "the proxy in the environment cannot be used",
+            hint="correct HTTPS_PROXY: a URL such as http://proxy.example:3128; socks5:// needs PySocks",
+        )
+    if isinstance(error, requests.exceptions.InvalidURL | LocationParseError):
+        return InvalidInputError(
+            f"{host} is not the name of a host", hint="correct the endpoint or the region"
+        )
+    if _is_bad_bundle(error):
+        return InvalidInputError(
+            "the file of certificate authorities cannot be used",
+            hint="correct the CA bundle: the one that was given, or that of REQUESTS_CA_BUNDLE",
+        )
+    kind = CertificateError if _has_cause(error, ssl.SSLCertVerificationError) else TemporaryError
+    return kind(f"no usable answer from {host}: {reason}", hint=_hint(error, changing=exchange.changing))
+
+
+def _is_bad_bundle(error: BaseException | None) -> bool:
+    """Tell whether a file of certificates is none, or is not there: then requests raises a bare OSError."""
+    while error is not None:
+        if type(error) is OSError and error.errno is None and "certificate" in str(error):
+            return True
+        if isinstance(error, ssl.SSLError) and error.library in {"X509", "PEM"}:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _is_cut(error: BaseException) -> bool:
+    """Tell whether the other side has hung up, so that it is not at it any more."""
+    return _has_cause(error, ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
+
+
+def _has_cause(error: BaseException | None, *kinds: type[BaseException]) -> bool:
+    """Tell whether an error is of one of these kinds, or came from one that is."""
+    return error is not None and (
+        isinstance(error, kinds) or _has_cause(error.__cause__ or error.__context__, *kinds)
+    )
+
+
+def _named_in(exchange: Exchange) -> tuple[str, ...]:
+    """Return the task IDs that a success has named before it broke."""
+    response = exchange.response
+    if response is None or not response.ok:
+        return ()
+    return task_ids_in(response.headers, bytes(exchange.received))
+
+
+def _reason(error: BaseException) -> str:
+    """Return the innermost cause in words; the outer ones repeat addresses and names of classes.
+
+    A proxy's own words are left out: they may quote the password that it refused.
+    """
+    inner = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if inner:
+        return _reason(inner)
+    said = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    refused = _REFUSED_TUNNEL.match(said)
+    return f"the proxy refused to connect (HTTP {refused[1]})" if refused else said
+
+
+def _hint(error: Exception, *, changing: bool) -> str:
+    if isinstance(error, requests.exceptions.SSLError):
+        return "check the endpoint; for a private certificate authority give --ca-bundle FILE"
+    if isinstance(error, requests.exceptions.ProxyError):
+        return "check the proxy in HTTPS_PROXY, and NO_PROXY"
+    check = "check the endpoint, the region and the network"
+    # a look may be one at a task that was accepted: who ran its command again would submit another
+    return f"{check}, then run it again; nothing was accepted" if changing else check

@@ -1,0 +1,252 @@
+"""What a reply says: the JSON of a success, or a typed error from any of the shapes that errors have.
+
+Source of the shapes: .github/API.md, section 4, "Error bodies".
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from functools import cached_property
+from http import HTTPStatus
+from math import isfinite
+from typing import Any
+from urllib.parse import urlsplit
+
+from modelarts_export.errors import (
+    AccessError,
+    BusyError,
+    ModelArtsExportError,
+    NotFoundError,
+    RefusedError,
+    TemporaryError,
+    ThrottledError,
+    UnknownOutcomeError,
+)
+from modelarts_export.sanitize import Scrubber, to_json, truncate, unescaped
+from modelarts_export.transport.api_errors import Kind, Row, hint_for, judge
+
+LOOK_FIRST = "look before you submit it again: modelarts-export list DATASET"
+"""What to do when a task may have been created; whoever knows the flags that were given says it with them."""
+# Characters of an error that is no JSON, such as a proxy's page; more than are shown are left of them when
+# each escape of six was undone.
+_MOST_READ = 4096
+_DEEPEST = 32  # levels of JSON; the API's own answers have four
+_CUT = "..."
+_SECONDS = re.compile(r"[0-9]+")
+_LONGEST_PAUSE = 366 * 86400.0  # seconds; a Retry-After in the year 9999 means no more
+# The ID of a task in a body that need not be whole, its closing quote included, and in a URL.
+_NAMED = re.compile(rb'"task_id"\s*:\s*"([A-Za-z0-9_][A-Za-z0-9_.-]{0,63})"')
+_LOCATED = re.compile(r"/export-tasks/([A-Za-z0-9_][A-Za-z0-9_.-]{0,63})/?$")
+_MOST_NAMED = 2
+_PAIRS = (("error_code", "error_msg"), ("errorCode", "errorMsg"), ("code", "message"))
+# Unlike a 408 or a 504, these say that nobody is at it any more.
+_GIVEN_UP = (500, 502, 503)
+# policy user over ratelimit,limit:5,time:1 minute (.github/API.md, section 5, code 0308)
+_LIMIT = re.compile(r"limit:\d+,time:(?P<count>\d{1,6}) (?P<unit>second|minute|hour|day)")
+_UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
+_REQUEST_ID_HEADERS = ("X-Request-Id", "X-IAM-Trace-Id")
+_ERRORS: Mapping[Kind, type[ModelArtsExportError]] = {
+    Kind.NOT_FOUND: NotFoundError,
+    Kind.CREDENTIALS: AccessError,
+    Kind.PERMISSION: AccessError,
+    Kind.BUSY: BusyError,
+    Kind.THROTTLED: ThrottledError,
+    Kind.UNAVAILABLE: TemporaryError,
+    Kind.REFUSED: RefusedError,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """A reply as it came, to a call that was `changing` something or not; `headers` ignore letter case.
+
+    `secrets` are those of the request, which the server may quote; what is read here has none of them.
+    """
+
+    url: str
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    content: bytes = field(repr=False)
+    changing: bool
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the status is any 2xx; sibling calls of the API answer 201."""
+        return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
+
+    @cached_property
+    def fields(self) -> dict[str, Any]:
+        """The JSON object of the reply, empty where it is none; bounded in depth, its numbers finite.
+
+        An error in another charset than UTF-8 still has its code; an ID in one would be another ID.
+        """
+        try:
+            text = self.content.decode("utf-8-sig", errors="strict" if self.succeeded else "replace")
+            value = _tame(json.loads(text), _DEEPEST)
+        except (ValueError, RecursionError):
+            return {}
+        return self.redactor.data(value) if isinstance(value, dict) else {}
+
+    @cached_property
+    def redactor(self) -> Scrubber:
+        """What replaces the secrets of the request."""
+        return Scrubber(self.secrets)
+
+    @property
+    def date(self) -> float | None:
+        """The time at which the server says it answered, in epoch seconds; None where it says none."""
+        return _epoch(self.headers.get("Date", ""))
+
+    @property
+    def retry_after(self) -> float | None:
+        """How long the server asks us to stay away, in seconds; a date counts from the server's own."""
+        told = self.headers.get("Retry-After", "").strip()
+        if _SECONDS.fullmatch(told):
+            return min(float(told), _LONGEST_PAUSE)
+        until, now = _epoch(told), self.date
+        return None if until is None or now is None else min(max(until - now, 0.0), _LONGEST_PAUSE)
+
+    @property
+    def request_id(self) -> str | None:
+        """What support asks for."""
+        found = request_id_in(self.headers) or self.fields.get("request_id")
+        return truncate(self.redactor.text(str(found))) if is_word(found) else None
+
+
+def request_id_in(headers: Mapping[str, str]) -> str | None:
+    """Return the request ID that the headers of a reply have, ModelArts' own or IAM's."""
+    return next(filter(None, (headers.get(name) for name in _REQUEST_ID_HEADERS)), None)
+
+
+def _epoch(text: str) -> float | None:
+    try:
+        date = parsedate_to_datetime(text)
+        return (date.replace(tzinfo=UTC) if date.tzinfo is None else date).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def _tame(value: Any, levels: int) -> Any:  # noqa: ANN401 - JSON of any shape comes in
+    """Return what every form of output can write: no NaN, and nothing below so many levels."""
+    if isinstance(value, dict | list) and not levels:
+        return _CUT
+    if isinstance(value, dict):
+        return {name: _tame(inner, levels - 1) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_tame(inner, levels - 1) for inner in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
+
+
+def failure(reply: Reply) -> ModelArtsExportError:
+    """Return the error that a reply stands for, also for a 2xx that has a code instead of a task."""
+    code, words = _code_and_words(reply)
+    row = judge(reply.status, code)
+    kind = _error_for(row.kind, changing=reply.changing)
+    error = kind(
+        _sentence(row, words, code, reply),
+        hint=LOOK_FIRST if kind is UnknownOutcomeError else hint_for(row, words),
+        error_code=code,
+        http_status=reply.status,
+        request_id=reply.request_id,
+    )
+    asked = reply.retry_after if reply.retry_after is not None else _window(words)
+    error.retry_after = max(row.pause, asked or 0.0) if row.pause else asked
+    if isinstance(error, UnknownOutcomeError):
+        error.task_ids = task_ids_in(reply.headers, reply.content)
+        error.given_up = reply.status in _GIVEN_UP and not error.task_ids
+    return error
+
+
+def task_ids_in(headers: Mapping[str, str], content: bytes) -> tuple[str, ...]:
+    """Return the task IDs that a reply names which is broken otherwise: in its body, or in its Location."""
+    named = [match[1].decode() for match in _NAMED.finditer(content[:_MOST_READ])]
+    located = _LOCATED.search(headers.get("Location", ""))
+    return tuple(dict.fromkeys([*([located[1]] if located else []), *named]))[:_MOST_NAMED]
+
+
+def _window(words: str) -> float | None:
+    """Return after how many seconds the gateway counts anew, which the words of its 429 tell."""
+    told = _LIMIT.search(words)
+    return min(float(told["count"]) * _UNITS[told["unit"]], _LONGEST_PAUSE) if told else None
+
+
+def refuses_credentials(reply: Reply) -> bool:
+    """Tell whether the credentials were refused, so that the call did nothing and others may be accepted.
+
+    A 401 may also be about permissions, for which no other token helps (.github/API.md, section 5).
+    """
+    return reply.status == HTTPStatus.UNAUTHORIZED and kind_of(reply) is Kind.CREDENTIALS
+
+
+def is_refused_by(status: int) -> bool:
+    """Tell whether a status line alone says that nothing was done; the body then only adds words."""
+    return judge(status, None).kind is not Kind.TROUBLE
+
+
+def kind_of(reply: Reply) -> Kind:
+    """Return what kind of a failure a reply is."""
+    return judge(reply.status, _code_and_words(reply)[0]).kind
+
+
+def _error_for(kind: Kind, *, changing: bool) -> type[ModelArtsExportError]:
+    if kind is Kind.TROUBLE:
+        return UnknownOutcomeError if changing else TemporaryError
+    return _ERRORS[kind]
+
+
+def _sentence(row: Row, words: str, code: str | None, reply: Reply) -> str:
+    request = f"request {reply.request_id}" if reply.request_id else None
+    facts = ", ".join(filter(None, [code, f"HTTP {reply.status}", request]))
+    return f"{': '.join(filter(None, [row.meaning, truncate(words)]))} ({facts})"
+
+
+def _code_and_words(reply: Reply) -> tuple[str | None, str]:
+    target = _host(reply.headers.get("Location", ""))
+    if HTTPStatus.MULTIPLE_CHOICES <= reply.status < HTTPStatus.BAD_REQUEST and target:
+        return None, f"redirected to {reply.redactor.text(target)}, which is not followed"
+    said = next(_said(reply.fields), None)
+    return said or (None, _beginning(reply.redactor.text(_page(reply.content))))
+
+
+def _page(content: bytes) -> str:
+    """Return the part of a page that is read, up to the end of a word: half a secret would not be found."""
+    page = content[: 2 * _MOST_READ].decode("utf-8-sig", errors="replace").strip()
+    return page if len(content) <= 2 * _MOST_READ else page.rpartition(" ")[0]
+
+
+def _beginning(text: str) -> str:
+    """Return the first words, those of JSON that is cut or says nothing without its escapes."""
+    text = text[:_MOST_READ]
+    return truncate(unescaped(text) if text.startswith(("{", "[", '"')) else text)
+
+
+def _host(url: str) -> str:
+    """Return the host of a URL without a user, or nothing when it is no URL."""
+    try:
+        return urlsplit(url).netloc.rpartition("@")[2]
+    except ValueError:
+        return ""
+
+
+def _said(fields: Mapping[str, Any]) -> Iterator[tuple[str | None, str]]:
+    """Yield code and message of every shape that is there, the outermost first."""
+    for code_key, words_key in _PAIRS:
+        code, words = fields.get(code_key), fields.get(words_key)
+        if is_word(code) or isinstance(words, str):
+            yield truncate(str(code)) if is_word(code) else None, _as_words(words)
+    for inner in fields.values():
+        if isinstance(inner, dict):
+            yield from _said(inner)
+
+
+def _as_words(value: object) -> str:
+    return value if isinstance(value, str) else "" if value is None else to_json(value)
+
+
+def is_word(value: object) -> bool:
+    """Tell whether this can be shown as a code or an ID: text, or a number that an API wrote instead."""
+    return isinstance(value, str | int) and not isinstance(value, bool) and value != ""

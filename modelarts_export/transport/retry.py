@@ -1,0 +1,99 @@
+"""When a call that met a transient error is made again: backoff, budget and Retry-After."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from math import ceil
+from typing import TypeVar
+
+from modelarts_export.clock import TIMING, Timing
+from modelarts_export.errors import BusyError, CertificateError, TemporaryError
+
+_FIRST, _LONGEST = 1.0, 30.0  # seconds, doubled each time; the pause is a random part of it
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetryPolicy:
+    """For how long, in seconds, and how often a call is retried; None is no limit but the time.
+
+    `tell` gets a line before each pause.
+    """
+
+    timeout: float
+    max_retries: int | None
+    timing: Timing = TIMING
+    tell: Callable[[str], None] = lambda _line: None
+
+    def start(self) -> "Retries":
+        """Return the retries of one call, of which none was made yet."""
+        return Retries(self)
+
+    def call(self, attempt: Callable[[], Result]) -> Result:
+        """Return what an attempt returns. Raises the last TemporaryError, and at once any other error."""
+        retries = self.start()
+        while True:
+            try:
+                return attempt()
+            except TemporaryError as error:
+                retries.wait_or_raise(error)
+
+
+ONE_TRY = RetryPolicy(timeout=0.0, max_retries=0)
+"""No retry at all."""
+
+
+class Retries:
+    """The retries of one call; their time runs from its first error."""
+
+    def __init__(self, policy: RetryPolicy) -> None:
+        """Have made none yet."""
+        self._policy = policy
+        self._made = 0
+        self._ends: float | None = None
+
+    def wait_or_raise(self, error: TemporaryError) -> None:
+        """Sleep before the next attempt. Raises the error when there is to be none."""
+        pause = self.pause_or_raise(error)
+        self._policy.tell(announce(error, pause))
+        self._policy.timing.sleep(pause)
+
+    def pause_or_raise(self, error: TemporaryError) -> float:
+        """Return how many seconds to wait before the next attempt. Raises the error when there is to be none.
+
+        A pause is cut to the time left, after which there is one last attempt; a Retry-After is never cut.
+        """
+        if isinstance(error, BusyError | CertificateError):
+            raise error  # a busy dataset has a queue, and no time mends a certificate
+        asked, left = error.retry_after or 0.0, self._left()
+        limit = self._policy.max_retries
+        if left <= 0 or asked > left or (limit is not None and self._made >= limit):
+            raise when_to_come_back(error, self._policy.timing)
+        longest = min(_FIRST * 2.0 ** min(self._made, 16), _LONGEST)
+        self._made += 1
+        return min(max(self._policy.timing.chance.uniform(0, longest), asked), left)
+
+    def extend(self, seconds: float) -> None:
+        """Do not count a time in which something else was waited for."""
+        if self._ends is not None:
+            self._ends += seconds
+
+    def _left(self) -> float:
+        now = self._policy.timing.clock()
+        if self._ends is None:
+            self._ends = now + self._policy.timeout
+        return self._ends - now
+
+
+def announce(error: TemporaryError, pause: float) -> str:
+    """Return the line that says why, and in how many seconds, the next attempt is made."""
+    return f"{error}; trying again in {ceil(pause)} s"
+
+
+def when_to_come_back(error: TemporaryError, timing: Timing) -> TemporaryError:
+    """Return the error, with the time in its hint when the server has named one."""
+    if error.retry_after:
+        when = datetime.fromtimestamp(timing.wall() + error.retry_after).astimezone()
+        error.hint = f"run it again after {when:%Y-%m-%d %H:%M:%S}"
+    return error

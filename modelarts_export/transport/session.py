@@ -1,0 +1,189 @@
+"""One HTTP session to one base URL, and the only translation of HTTP trouble into our errors."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import Timeout, disable_warnings
+from urllib3.exceptions import HTTPError, InsecureRequestWarning
+
+from modelarts_export import __version__
+from modelarts_export.auth.request_auth import Auth
+from modelarts_export.config.settings import Settings, is_loopback
+from modelarts_export.transport.api_errors import Kind
+from modelarts_export.transport.attempt import Exchange
+from modelarts_export.transport.deadline import DeadlineAdapter, content, content_of_refusal
+from modelarts_export.transport.failures import no_reply
+from modelarts_export.transport.response import Reply, failure, is_refused_by, kind_of, refuses_credentials
+from modelarts_export.transport.tracing import Call, hidden
+
+_HEADERS = {
+    "User-Agent": f"modelarts-export/{__version__}",
+    "Accept": "application/json",
+    "Accept-Encoding": "identity",
+}
+_SENT_WITH_A_BODY = {"Content-Type": "application/json"}
+_SENT_WITHOUT = {"Cache-Control": "no-cache"}  # a cache on the way would hide the newest tasks
+_FRESH = 5.0  # seconds; a connection that nobody used for longer may have been closed by the other side
+
+
+class Transport:
+    """Speaks HTTP to one base URL, and follows no redirect.
+
+    Nothing is sent twice, save when the credentials were refused, so that nothing was accepted, and could be
+    renewed: then once more.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        auth: Auth,
+        settings: Settings,
+        *,
+        on_call: Callable[[Call], None] = lambda _call: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Take timeouts and trust from the settings; `on_call` hears of every call; `clock` tells seconds."""
+        self._base_url = base_url
+        self._timeout = Timeout(connect=settings.connect_timeout, read=settings.read_timeout)
+        self._settings = settings
+        self._verify = settings.ca_bundle or not settings.insecure
+        self._auth = auth
+        self._on_call = on_call
+        self._clock = clock
+        self._last_use = clock()
+        self._refused: Reply | None = None
+        self._session = _session(self._base_url, DeadlineAdapter(clock=clock))
+        if not self._verify:
+            disable_warnings(InsecureRequestWarning)  # who asked for it was told once, by the command
+
+    @property
+    def clock(self) -> Callable[[], float]:
+        """The clock by which timeouts are measured, in seconds."""
+        return self._clock
+
+    def close(self) -> None:
+        """Close the connections that nobody uses now; a call opens them anew."""
+        self._session.close()
+
+    def mount(self, adapter: HTTPAdapter) -> None:
+        """Speak through this adapter from now on."""
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, adapter)
+
+    def get(self, path: str, *, timeout: float | None = None) -> Reply:
+        """Return the reply for this path, a 2xx with something in its JSON object.
+
+        `timeout` in seconds bounds the whole of each send. Raises what replies.failure makes of any other
+        reply, TemporaryError when there is none, and what the renewal of credentials raises.
+        """
+        within = self._within(timeout) if timeout else self._timeout
+        return self._call(Exchange(method="GET", url=self._base_url + path, timeout=within))
+
+    def _within(self, seconds: float) -> Timeout:
+        """Return a bound for a whole send; a connection and a reply may take no longer than ever."""
+        longest = self._settings.connect_timeout, self._settings.read_timeout
+        connect, read = (min(seconds, each) for each in longest)
+        return Timeout(connect=connect, read=read, total=seconds)
+
+    def post(self, path: str, body: bytes, *, changing: bool = True, secret: bool = False) -> Reply:
+        """Send JSON and return the reply, a 2xx with something in its JSON object.
+
+        Raises what replies.failure makes of any other reply, and what the renewal of credentials raises.
+        Without a reply: TemporaryError when the request provably did not arrive, or is not `changing`
+        anything; UnknownOutcomeError when it may have. The bodies of a `secret` call are told to nobody.
+        """
+        exchange = Exchange(
+            method="POST",
+            url=self._base_url + path,
+            timeout=self._timeout,
+            data=body,
+            changing=changing,
+            secret=secret,
+        )
+        if self._clock() - self._last_use > _FRESH:
+            self.close()  # what is sent on a dead connection may have arrived, for all we know
+        return self._call(exchange)
+
+    def _call(self, exchange: Exchange) -> Reply:
+        if self._refused:
+            raise failure(self._refused)
+        reply = self._reply(exchange)
+        if refuses_credentials(reply) and exchange.request and self._auth.renew(exchange.request):
+            reply = self._reply(replace(exchange))
+        if not reply.succeeded and kind_of(reply) is Kind.CREDENTIALS:
+            self._refused = reply  # the gateway locks a key that is refused again and again
+        if reply.succeeded and reply.fields:
+            return reply
+        raise failure(reply)
+
+    def _reply(self, exchange: Exchange) -> Reply:
+        with self._told(exchange):
+            try:
+                return self._exchanged(exchange)
+            except (requests.RequestException, HTTPError, OSError) as error:
+                raise no_reply(error, exchange) from error
+
+    def _exchanged(self, exchange: Exchange) -> Reply:
+        """Send the request and read the reply; what has come of it is in the exchange, however it ends."""
+        exchange.request = self._session.prepare_request(
+            requests.Request(
+                exchange.method,
+                exchange.url,
+                data=exchange.body,
+                headers=_SENT_WITH_A_BODY if exchange.body else _SENT_WITHOUT,
+                auth=self._auth,
+            )
+        )
+        # trust goes with the request: an environment variable would override the session's
+        environment = self._session.merge_environment_settings(
+            url=exchange.url, proxies={}, stream=True, verify=self._verify, cert=None
+        )
+        options: dict[str, Any] = {**environment, "timeout": exchange.timeout, "allow_redirects": False}
+        with self._session.send(exchange.request, **options) as response:
+            exchange.response = response
+            read = content_of_refusal if is_refused_by(response.status_code) else content
+            exchange.content = read(response, exchange.received)
+        return Reply(
+            url=exchange.url,
+            status=response.status_code,
+            headers=response.headers,
+            content=exchange.content,
+            changing=exchange.changing,
+            secrets=hidden(exchange.request.headers),
+        )
+
+    @contextmanager
+    def _told(self, exchange: Exchange) -> Iterator[None]:
+        """Tell of the call however it ends."""
+        begun = self._clock()
+        try:
+            yield
+        finally:
+            self._last_use = self._clock()
+            self._on_call(exchange.call(self._last_use - begun))
+
+
+class _Session(requests.Session):
+    """A session that never looks where a redirect points; requests parses it even when told not to follow."""
+
+    def get_redirect_target(self, _response: requests.Response) -> None:
+        """Return nowhere."""
+
+
+def _session(base_url: str, adapter: DeadlineAdapter) -> requests.Session:
+    session = _Session()
+    session.headers.clear()
+    session.headers.update(_HEADERS)
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    # to this machine nothing goes through a proxy, which would be handed the credentials in plain text
+    session.trust_env = not is_loopback(urlsplit(base_url).hostname or "")
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, adapter)
+    return session
