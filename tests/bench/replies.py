@@ -13,7 +13,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 
 from modelarts_export.errors import ModelArtsExportError
-from tests.contract.raw_server import reply, serving, transport, turns
+from tests.support.raw_server import reply, serving, transport, turns
 
 _MIB = 1024 * 1024
 _FORMS: Mapping[str, bytes] = {

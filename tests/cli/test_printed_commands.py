@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from tests.cli.followed import saying
 from tests.conftest import Answer, Run, Stub
+from tests.support.tracked import saying
 
 SECRET = "SK/example0123456789abcdefghijklmnopqrst"
 INJECTIONS = [

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from modelarts_export.config.settings import Settings, declared, flag, variable
-from tests.cli.test_sandbox_command import FOREIGN
+from tests.cli.commands.test_sandbox import FOREIGN
 
 ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -1,0 +1,201 @@
+"""What each call says of itself; and the look at a new task, which never undoes the success."""
+
+import json
+import re
+import socket
+
+import pytest
+
+from modelarts_export import __version__
+from tests.conftest import Run, Stub
+from tests.support.raw_server import CREATED, Handler, RawServer, replies, reply, reset, serving, turns
+
+TO_OBS = "to-obs --path /test-obs/daoChu/"
+TASKS = "/v2/0123/datasets/abc/export-tasks"
+
+
+def test_headers_of_a_signed_request(run: Run, stub: Stub) -> None:
+    """The POST says who sends it, what it is, and that it wants plain JSON."""
+    stub.body = CREATED
+    assert run(TO_OBS, **stub.variables).code == 0
+    (post, _, sent, body), (get, path, looked, _) = stub.heard
+    assert (post, get, path) == ("POST", "GET", f"{TASKS}/t1")
+    assert sent["Content-Type"] == "application/json"
+    assert "Content-Type" not in looked
+    assert sent["Content-Length"] == str(len(body))
+    for headers in (sent, looked):
+        assert headers["User-Agent"] == f"modelarts-export/{__version__}"
+        assert headers["Accept-Encoding"] == "identity"
+        assert headers["Accept"] == "application/json"
+        assert headers["Host"] == stub.url.removeprefix("http://")
+        assert headers["X-Project-Id"] == "0123"
+        proof = re.fullmatch(
+            r"SDK-HMAC-SHA256 Access=AKEXAMPLE0000000TEST, SignedHeaders=([a-z;-]+), Signature=[0-9a-f]{64}",
+            headers["Authorization"],
+        )
+        assert proof
+        assert {"host", "x-sdk-date"} <= set(proof[1].split(";"))
+        assert not {"X-Auth-Token", "X-Security-Token", "Cookie"} & headers.keys()
+
+
+def test_headers_of_a_request_with_a_token(run: Run, stub: Stub) -> None:
+    """A token goes as it is, and nothing is signed."""
+    stub.body = CREATED
+    settings = {name: value for name, value in stub.variables.items() if "SDK" not in name}
+    outcome = run(TO_OBS, **settings, HW_AUTH_TOKEN="TOKEN0123456789", HW_PROJECT_ID="0123")
+    assert outcome.code == 0
+    assert len(stub.heard) == 2
+    for _, _, headers, _ in stub.heard:
+        assert headers["X-Auth-Token"] == "TOKEN0123456789"
+        assert not {"Authorization", "X-Sdk-Date"} & headers.keys()
+
+
+def test_verbose_tells_of_each_call(run: Run, stub: Stub) -> None:
+    """-v says of each call its method, URL, status, time and request ID."""
+    stub.body, stub.headers = CREATED, {"X-Request-Id": "req-7"}
+    quiet = run(TO_OBS, **stub.variables)
+    assert "HTTP" not in quiet.err
+    assert stub.url not in quiet.err
+    outcome = run(f"{TO_OBS} -v", **stub.variables)
+    url = re.escape(stub.url + TASKS)
+    assert re.search(rf"^POST {url} 200 [0-9.]+s request req-7$", outcome.err, re.MULTILINE)
+    assert re.search(rf"^GET {url}/t1 200 [0-9.]+s request req-7$", outcome.err, re.MULTILINE)
+
+
+def test_verbose_tells_of_a_call_without_a_reply(run: Run) -> None:
+    """-v tells of a call that failed too."""
+    with serving(lambda server, peer: server.read(peer)) as server:
+        outcome = run(f"{TO_OBS} -v", **server.variables)
+    assert re.search(rf"^POST {re.escape(server.url + TASKS)} no reply [0-9.]+s$", outcome.err, re.MULTILINE)
+
+
+def error(status: str, code: str) -> bytes:
+    """Return the reply of an error with this code."""
+    return reply(status, json.dumps({"error_code": code, "error_msg": "as the API puts it"}).encode())
+
+
+def looked(answer: bytes) -> Handler:
+    """Return a handler that accepts the POST, and gives this answer to the GET."""
+    return turns(reply("200 OK", CREATED), answer)
+
+
+def cut(answer: bytes, *, with_reset: bool = False) -> Handler:
+    """Return a handler that accepts the POST, and ends its connection in the answer to the GET."""
+
+    def handle(server: RawServer, peer: socket.socket) -> None:
+        server.read(peer)
+        peer.sendall(reply("200 OK", CREATED))
+        server.read(peer)
+        peer.sendall(answer)
+        if with_reset:
+            reset(peer)
+
+    return handle
+
+
+# fmt: off
+FAILED_LOOKS: dict[str, Handler] = {
+    "unknown task": looked(error("400 Bad Request", "ModelArts.4359")),
+    "busy": looked(error("400 Bad Request", "ModelArts.4409")),
+    "refused key": looked(error("401 Unauthorized", "APIGW.0301")),
+    "no permission": looked(error("403 Forbidden", "ModelArts.0108")),
+    "not found": looked(reply("404 Not Found")),
+    "timeout": looked(reply("408 Request Timeout")),
+    "throttled": looked(error("429 Too Many Requests", "APIGW.0308")),
+    "internal": looked(error("500 Internal Server Error", "ModelArts.0010")),
+    "page of a proxy": looked(reply("502 Bad Gateway", b"<html>Bad Gateway</html>")),
+    "down": looked(error("503 Service Unavailable", "ModelArts.4302")),
+    "gateway timeout": looked(reply("504 Gateway Timeout")),
+    "redirect": looked(reply("302 Found", b"", "Location: http://127.0.0.1:9/")),
+    "redirect to nowhere": looked(reply("302 Found", b"", "Location: http://[bad")),
+    "unsupported": looked(error("501 Not Implemented", "ModelArts.4383")),
+    "code in a 200": looked(error("200 OK", "ModelArts.4359")),
+    "nothing": looked(reply("200 OK")),
+    "no object": looked(reply("200 OK", b"[]")),
+    "empty object": looked(reply("200 OK", b"{}")),
+    "page": looked(reply("200 OK", b"<html>hello</html>")),
+    "no JSON": looked(reply("200 OK", b'{"task_id": "t1"')),
+    "not UTF-8": looked(reply("200 OK", b'{"task_id": "\xff"}')),
+    "204": looked(b"HTTP/1.1 204 No Content\r\n\r\n"),
+    "FIN": cut(b""),
+    "RST": cut(b"", with_reset=True),
+    "cut status line": cut(b"HTTP/1."),
+    "cut body": cut(reply("200 OK", b'{"task_id": "t1"}')[:-3]),
+    "cut chunk": cut(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n11\r\n{"),
+    "no HTTP": cut(b"220 smtp.example ESMTP\r\n"),
+}
+# fmt: on
+
+
+@pytest.mark.parametrize("fault", FAILED_LOOKS)
+def test_look_that_fails(run: Run, fault: str) -> None:
+    """The task is accepted and shown without a status; the failed look is a warning, and is not repeated."""
+    with serving(FAILED_LOOKS[fault]) as server:
+        outcome = run(f"{TO_OBS} -o json", **server.variables)
+        calls = [request.split(b" HTTP")[0].decode() for request in server.heard]
+    assert outcome.code == 0, outcome.err
+    task = json.loads(outcome.out)
+    assert (task["task_id"], task["dataset_id"], task["project_id"]) == ("t1", "abc", "0123")
+    assert (task["status"], task["path"], task["reused"]) == (None, "/test-obs/daoChu/", False)
+    assert calls == [f"POST {TASKS}", f"GET {TASKS}/t1"]
+    created, warning = outcome.err.splitlines()
+    assert created == "Created export task t1"
+    assert warning.startswith("warning: the task was accepted, but a look at it failed: ")
+
+
+def test_look_that_fails_says_why(run: Run) -> None:
+    """The warning has the API's code and words; as a table the status is unknown."""
+    with serving(FAILED_LOOKS["no permission"]) as server:
+        outcome = run(TO_OBS, **server.variables)
+    assert outcome.code == 0
+    assert "as the API puts it (ModelArts.0108, HTTP 403)" in outcome.err
+    assert "unknown" in outcome.out
+
+
+def test_look_that_fails_quietly(run: Run) -> None:
+    """With -q a failed look is not worth a word."""
+    with serving(FAILED_LOOKS["down"]) as server:
+        outcome = run(f"{TO_OBS} -q -o json", **server.variables)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert json.loads(outcome.out)["task_id"] == "t1"
+
+
+@pytest.mark.parametrize("status", ["INIT", "RUNNING", "SUCCESSED", "FAILED", "UNHEARD_OF"])
+def test_look_shows_the_status(run: Run, status: str) -> None:
+    """The status is shown as it is; a task that has failed already warns, and was accepted all the same."""
+    shown = {"status": status, "error_code": "ModelArts.4401", "error_msg": "no space"}
+    with serving(looked(reply("200 OK", json.dumps(shown).encode()))) as server:
+        outcome = run(f"{TO_OBS} -o json", **server.variables)
+    assert outcome.code == 0
+    assert json.loads(outcome.out)["status"] == status
+    warned = "warning: the task has failed already" in outcome.err
+    assert warned == (status == "FAILED")
+    assert ("no space" in outcome.err) == warned
+
+
+def test_look_on_a_new_connection(run: Run) -> None:
+    """A server that closes after each reply is looked at all the same."""
+    with serving(replies("200 OK", b'{"task_id": "t1", "status": "RUNNING"}', "Connection: close")) as server:
+        outcome = run(f"{TO_OBS} -o json", **server.variables)
+        assert len(server.heard) == 2
+    assert (outcome.code, json.loads(outcome.out)["status"]) == (0, "RUNNING")
+
+
+def test_no_look_for_an_id_alone(run: Run) -> None:
+    """Who wants the ID alone waits for no second call."""
+    with serving(looked(reply("500 Internal Server Error"))) as server:
+        outcome = run(f"{TO_OBS} -o id", **server.variables)
+        assert len(server.heard) == 1
+    assert (outcome.code, outcome.out) == (0, "t1\n")
+
+
+@pytest.mark.parametrize("task_id", ["a/b", "a b", "a?b#c", "ü", "%2e"])
+def test_look_at_an_unusual_id(run: Run, task_id: str) -> None:
+    """Whatever the ID, the look stays below the list of tasks."""
+    with serving(turns(reply("200 OK", json.dumps({"task_id": task_id}).encode()))) as server:
+        outcome = run(f"{TO_OBS} -o json", **server.variables)
+        looks = [request for request in server.heard if request.startswith(b"GET")]
+    assert (outcome.code, json.loads(outcome.out)["task_id"]) == (0, task_id)
+    path = looks[0].split(b" ")[1].decode()
+    assert path.startswith(f"{TASKS}/")
+    assert not set("/?#") & set(path.removeprefix(f"{TASKS}/"))

@@ -1,0 +1,53 @@
+"""Which dataset has a name, from a list of datasets that comes in pages."""
+
+import json
+from collections.abc import Callable
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from modelarts_export.errors import AccessError
+from tests.support.raw_server import reply
+from tests.support.simulated import answering, client_of, error, targets
+
+
+def datasets(*named: tuple[str, str, object]) -> Callable[[str], bytes]:
+    """Return a list of datasets, ten a page: ID, name and time of creation."""
+
+    def answer(target: str) -> bytes:
+        start = 10 * int(parse_qs(urlsplit(target).query)["offset"][0])
+        shown = [{"dataset_id": i, "dataset_name": name, "create_time": at} for i, name, at in named]
+        told = {"total_number": len(shown), "datasets": shown[start : start + 10]}
+        return reply("200 OK", json.dumps(told).encode())
+
+    return answer
+
+
+OTHERS: list[tuple[str, str, object]] = [(f"x{number}", f"other-{number}", number) for number in range(25)]
+# the datasets that there are, and which of them has the name
+NAMED: list[tuple[list[tuple[str, str, object]], str | None]] = [
+    ([], None),
+    (OTHERS, None),
+    ([("a", "cats", 1)], "a"),
+    ([*OTHERS, ("a", "cats", 1), *OTHERS], "a"),
+    ([("a", "cats-2", 1), ("b", "Cats", 1), ("c", " cats", 1), ("d", "cat", 1)], None),
+    ([("a", "cats", 1), *OTHERS, ("b", "cats", 3), ("c", "cats", 2)], "b"),
+    ([("a", "cats", None), ("b", "cats", "5"), ("c", "cats", 1)], "c"),
+    ([("a", "cats", None), ("b", "cats", None)], "a"),
+]
+
+
+@pytest.mark.parametrize(("there", "wanted"), NAMED)
+def test_the_dataset_of_a_name(there: list[tuple[str, str, object]], wanted: str | None) -> None:
+    """Exactly this name, the newest of several, on whatever page; None when there is none."""
+    with answering(datasets(*there)) as server:
+        assert client_of(server.url).dataset_named("cats") == wanted
+        assert targets(server)[0] == "/v2/0123/datasets?limit=100&offset=0"
+
+
+def test_datasets_that_cannot_be_listed() -> None:
+    with (
+        answering(lambda _: error("403 Forbidden", "ModelArts.0112")) as server,
+        pytest.raises(AccessError),
+    ):
+        client_of(server.url).dataset_named("cats")

@@ -1,0 +1,273 @@
+"""The command `sandbox`: a ModelArts around a command, or until Ctrl-C."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from modelarts_export.cli.output.messages import Style
+from modelarts_export.config.settings import Settings, declared
+from modelarts_export.sandbox.cloud.datasets import BUILT_IN
+from modelarts_export.sandbox.faults.catalogue import CALLS, KEYS, KINDS
+from tests.conftest import DEAD_PROXY, IMPATIENT
+
+PROGRAM = [sys.executable, "-m", "modelarts_export"]
+SAMPLES = Path(__file__).parents[3] / "sample-configs"
+PRINTED = 10  # lines: the settings, and two alternatives with a line of explanation each
+
+# Everything that some source of credentials or a proxy setting reads, pointing away from the sandbox.
+FOREIGN = {
+    "HUAWEICLOUD_SDK_AK": "AKOFSOMEBODYELSE",
+    "HUAWEICLOUD_SDK_SK": "secret-of-somebody-else",
+    "HUAWEICLOUD_SDK_SECURITY_TOKEN": "token-of-somebody-else",
+    "HUAWEICLOUD_SDK_PROJECT_ID": "foreign",
+    "HUAWEICLOUD_SDK_CREDENTIALS_FILE": "/nonexistent/credentials",
+    "HUAWEICLOUD_SDK_REGION_MODELARTS_CN_NORTH_4": "https://foreign.test",
+    "HW_ACCESS_KEY": "AKOFSOMEBODYELSE",
+    "HW_SECRET_KEY": "secret-of-somebody-else",
+    "HW_SECURITY_TOKEN": "token-of-somebody-else",
+    "HW_AUTH_TOKEN": "token-of-somebody-else",
+    "HW_USER_NAME": "somebody",
+    "HW_PASSWORD": "password-of-somebody",
+    "HW_DOMAIN_NAME": "domain",
+    "HW_REGION_NAME": "cn-north-4",
+    "HW_PROJECT_ID": "foreign",
+    "HW_PROJECT_NAME": "foreign",
+    "HW_SHARED_CONFIG_FILE": "/nonexistent/config.json",
+    "OS_ACCESS_KEY": "AKOFSOMEBODYELSE",
+    "OS_SECRET_KEY": "secret-of-somebody-else",
+    "OS_TOKEN": "token-of-somebody-else",
+    "OS_USERNAME": "somebody",
+    "OS_PASSWORD": "password-of-somebody",
+    "OS_AUTH_URL": "https://foreign.test/v3",
+    "OS_CLOUD": "foreign",
+    "OS_CLIENT_CONFIG_FILE": "/nonexistent/clouds.yaml",
+    "OS_REGION_NAME": "eu-de",
+    "OS_PROJECT_ID": "foreign",
+    "HC_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1:9/",
+    "MODELARTS_EXPORT_ENDPOINT": "https://foreign.test",
+    "MODELARTS_EXPORT_IAM_ENDPOINT": "https://foreign.test",
+    "MODELARTS_EXPORT_REGION": "cn-north-4",
+    "MODELARTS_EXPORT_PROJECT_ID": "foreign",
+    "MODELARTS_EXPORT_DATASET_ID": "foreign",
+    "MODELARTS_EXPORT_PROFILE": "foreign",
+    "MODELARTS_EXPORT_CREDENTIALS": "metadata",
+    "MODELARTS_EXPORT_CA_BUNDLE": "/nonexistent/ca.pem",
+    "MODELARTS_EXPORT_INSECURE": "maybe",
+    "XDG_CONFIG_HOME": "/nonexistent",
+    "HTTP_PROXY": DEAD_PROXY,
+    "HTTPS_PROXY": DEAD_PROXY,
+    "ALL_PROXY": DEAD_PROXY,
+    "NO_PROXY": "example.test",
+    "http_proxy": DEAD_PROXY,
+    "https_proxy": DEAD_PROXY,
+    "all_proxy": DEAD_PROXY,
+    "no_proxy": "example.test",
+    "REQUESTS_CA_BUNDLE": "/nonexistent/ca.pem",
+    "CURL_CA_BUNDLE": "/nonexistent/ca.pem",
+}
+
+# Four create calls of somebody without credentials, each by a connection of its own.
+STRANGERS = """
+import http.client, os
+for _ in range(4):
+    connection = http.client.HTTPConnection(os.environ["MODELARTS_EXPORT_ENDPOINT"].removeprefix("http://"))
+    connection.request("POST", "/v2/p/datasets/d/export-tasks", body=b"{}")
+    try:
+        print(connection.getresponse().status)
+    except http.client.RemoteDisconnected:
+        print("lost")
+"""
+
+
+def sandbox(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run `sandbox -- ARGUMENTS` to its end."""
+    command = [*PROGRAM, "sandbox", "--", *arguments]
+    environ = {**os.environ, **variables}
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environ)
+
+
+@pytest.mark.parametrize("command", ["to-obs", "to-new-dataset"])
+@pytest.mark.parametrize("foreign", [{}, FOREIGN], ids=["bare", "foreign"])
+def test_the_main_job_whatever_the_environment_is_full_of(command: str, foreign: dict[str, str]) -> None:
+    """The sample spec makes a task in the sandbox; no other credential, profile or proxy gets in its way."""
+    done = sandbox(*PROGRAM, command, "-f", str(SAMPLES / f"{command}.yaml"), "-o", "json", **foreign)
+    assert done.returncode == 0, done.stderr
+    task = json.loads(done.stdout)
+    assert task["dataset_id"] == "sandbox-images"
+    assert task["status"] in ("INIT", "RUNNING")
+
+
+def test_nothing_foreign_reaches_the_command() -> None:
+    """Every variable is the sandbox's own, or gone; only how things are shown, and how patiently, is kept."""
+    shown = {"MODELARTS_EXPORT_OUTPUT": "json", "MODELARTS_EXPORT_QUIET": "1", **IMPATIENT}
+    dump = "import json, os; print(json.dumps(dict(os.environ)))"
+    done = sandbox(sys.executable, "-c", dump, **FOREIGN, **shown)
+    seen = json.loads(done.stdout)
+    untouched = {"REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"}
+    assert [name for name in FOREIGN.keys() - untouched if seen.get(name) == FOREIGN[name]] == []
+    assert {name: seen[name] for name in shown} == shown
+    assert seen["MODELARTS_EXPORT_ENDPOINT"].startswith("http://127.0.0.1:")
+    assert seen["MODELARTS_EXPORT_IAM_ENDPOINT"] == seen["MODELARTS_EXPORT_ENDPOINT"]
+    assert not Path(seen["XDG_CONFIG_HOME"]).exists()
+
+
+def test_settings_of_time_and_output_belong_to_the_command() -> None:
+    """All that there are, and the variables of specs."""
+    names = [each.name for kind in (Settings, Style) for each in declared(kind)]
+    wanted = {
+        "output",
+        "quiet",
+        "verbose",
+        "debug",
+        *(n for n in names if n.endswith(("timeout", "retries"))),
+    }
+    given = {f"MODELARTS_EXPORT_{name.upper()}": "7" for name in (*wanted, "var_bucket")}
+    assert len(given) >= 10
+    done = sandbox(sys.executable, "-c", "import json, os; print(json.dumps(dict(os.environ)))", **given)
+    assert given.items() <= json.loads(done.stdout).items()
+
+
+def test_a_program_of_its_own_directory_is_found() -> None:
+    """COMMAND can be modelarts-export although no environment is activated."""
+    done = sandbox("modelarts-export", "--version", PATH="/usr/bin:/bin")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("modelarts-export ")
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [(["true"], 0), (["sh", "-c", "exit 7"], 7), (["sh", "-c", "kill -9 $$"], 137), (["/etc/passwd"], 126)],
+)
+def test_the_exit_code_is_the_commands(command: list[str], code: int) -> None:
+    """As a shell has it."""
+    assert sandbox(*command).returncode == code
+
+
+def test_a_command_that_is_not_there() -> None:
+    """The answer of a shell, and a word about it."""
+    done = sandbox("no-such-command")
+    assert done.returncode == 127
+    assert "no-such-command" in done.stderr
+
+
+def test_help_lists_the_datasets_and_the_faults() -> None:
+    """With what each of them is good for, and every word that a fault can be asked for with."""
+    done = subprocess.run([*PROGRAM, "sandbox", "--help"], capture_output=True, text=True, check=True)
+    rows = [line.strip() for line in done.stdout.splitlines()]
+    starts = [
+        *(f"{name} " for name in (*BUILT_IN, *KINDS)),
+        *(f"{key}={form}" for key, (form, _) in KEYS.items()),
+    ]
+    assert [start for start in starts if not any(row.startswith(start) for row in rows)] == []
+    assert [call for call in CALLS if call not in done.stdout] == []
+    assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("options", "statuses"),
+    [
+        ("", "401 401 401 401"),
+        ("--fault busy", "400 400 400 400"),
+        ("--fault drop:count=1 --fault 502:after=1,count=1", "lost 401 502 401"),
+        ("--fault 500:on=list", "401 401 401 401"),
+        ("--fault 502:probability=0.5 --fault-seed 2", "401 401 502 502"),
+    ],
+)
+def test_faults_meet_the_command(options: str, statuses: str) -> None:
+    """A pipeline can be tried on a bad day, and on the same bad day again."""
+    assert strangers(*options.split()) == statuses.split()
+
+
+def test_latency_makes_every_reply_late() -> None:
+    """It is the time of each reply."""
+    begin = time.monotonic()
+    assert strangers("--latency", "0.3") == ["401"] * 4
+    assert time.monotonic() - begin >= 1.2
+
+
+def strangers(*options: str) -> list[str]:
+    """Return what becomes of four create calls that show no credentials, in a sandbox with these options."""
+    command = [*PROGRAM, "sandbox", *options, "--", sys.executable, "-c", STRANGERS]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+
+
+@pytest.mark.parametrize(
+    ("dataset", "code"),
+    [("images", 0), ("failing", 0), ("slow", 0), ("denied", 4), ("text", 6), ("busy", 5), ("none", 3)],
+)
+def test_what_each_dataset_answers(dataset: str, code: int) -> None:
+    """A pipeline can be tried on each of them."""
+    done = sandbox("modelarts-export", "to-obs", f"sandbox-{dataset}", "--path", "/b/d/", "-q")
+    assert done.returncode == code, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "word"),
+    [
+        ("--port 70000", "--port"),
+        ("--port 1.5", "--port"),
+        ("--task-duration soon", "--task-duration: 'soon' is not a duration"),
+        ("--latency soon", "--latency: 'soon' is not a duration"),
+        ("--fault-seed x", "--fault-seed"),
+        ("--fault drip", "--fault: 'drip' is not one of refuse, drop"),
+        ("--fault drip", "did you mean drop?"),
+        ("--fault busy --fault drop:cont=1", "--fault: drop: 'cont' is not one of"),
+        ("--fault lag:for=long", "--fault: lag: for: 'long' is not a duration"),
+    ],
+)
+def test_bad_options(line: str, word: str) -> None:
+    """Exit 2, and the option is named."""
+    command = [*PROGRAM, "sandbox", *line.split()]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert word in done.stderr
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_without_a_command_it_serves_until_a_signal(number: signal.Signals, code: int) -> None:
+    """What it prints can be given to a shell, and points the program at it."""
+    with subprocess.Popen([*PROGRAM, "sandbox"], stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout
+        lines = [server.stdout.readline() for _ in range(PRINTED)]
+        script = "".join(lines) + f"{sys.executable} -m modelarts_export to-obs --path /b/d/ -o id -q"
+        done = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, check=False)
+        server.send_signal(number)
+        assert server.wait(5) == code
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip().isalnum()
+
+
+@pytest.mark.parametrize("variable", ["HW_AUTH_TOKEN", "HW_PASSWORD"])
+def test_the_printed_alternatives_are_good(tmp_path: Path, variable: str) -> None:
+    """A token or a password, and what else it takes, instead of the keys and their project."""
+    with subprocess.Popen([*PROGRAM, "sandbox"], stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout
+        lines = [server.stdout.readline() for _ in range(PRINTED)]
+        alternative = next(line.removeprefix("# ") for line in lines if variable in line)
+        script = tmp_path / "settings"
+        script.write_text("".join([*lines[3:], alternative]))
+        command = f". {script}; {sys.executable} -m modelarts_export to-obs --path /b/d/ -o id -q"
+        done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=False)
+        server.terminate()
+    assert done.returncode == 0, done.stderr
+
+
+def test_signals_are_the_commands_to_answer() -> None:
+    """Ctrl-C reaches both; the sandbox lives until the command has ended, SIGTERM is passed on."""
+    script = (
+        "import signal, time, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit(9));"
+        "print('up', flush=True); time.sleep(30)"
+    )
+    command = [*PROGRAM, "sandbox", "--", sys.executable, "-c", script]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "up\n"
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 9

@@ -1,0 +1,137 @@
+"""What looks at tasks bear, and what is shown of them: trouble that passes, failures, and many exports."""
+
+import json
+import sys
+
+import pytest
+
+from tests.cli.output.test_output import in_bash
+from tests.conftest import Answer, Run, Stub
+from tests.support.tracked import ACCEPTED, OFTEN, listing, refusing, saying
+
+
+@pytest.mark.parametrize(("line", "code"), [("status abc t1", 5), ("list abc", 5)])
+def test_trouble_that_passes_is_borne(run: Run, stub: Stub, line: str, code: int) -> None:
+    """As often as --max-retries says, and told; without, the first trouble is the end."""
+    stub.first, stub.body = [Answer(status=503)], listing(t1="SUCCESSED").body
+    if line.startswith("status"):
+        stub.body = saying("SUCCESSED").body
+    outcome = run(f"{line} -o id --max-retries 1", **stub.variables)
+    assert (outcome.code, outcome.out, len(stub.heard)) == (0, "t1\n", 2)
+    assert "503" in outcome.err
+    stub.first = [Answer(status=503)]
+    assert (run(f"{line} -o id", **stub.variables).code, len(stub.heard)) == (code, 3)
+
+
+POLLS = [
+    ("wait abc t1 --max-outage 0", [], 8),
+    ("to-obs abc --path /b/d/", [ACCEPTED], 0),
+    ("to-obs abc --path /b/d/", [Answer(status=504)], 10),
+]
+
+
+@pytest.mark.parametrize(("line", "first", "code"), POLLS, ids=["wait", "status check", "reconcile"])
+def test_a_poll_makes_one_try(run: Run, stub: Stub, line: str, first: list[Answer], code: int) -> None:
+    """Polls have limits of their own: however often a call may be retried, they are not."""
+    stub.first, stub.status = [*first], 503
+    outcome = run(f"{line} --max-retries 9", **stub.variables)
+    assert (outcome.code, len(stub.heard)) == (code, len(first) + 1), outcome.err
+
+
+@pytest.mark.parametrize("line", ["status abc t1", "list abc"])
+def test_who_only_looks_stands_in_no_queue(run: Run, stub: Stub, line: str) -> None:
+    """Its patience is for a place among the exports, and the variable may be set for those."""
+    busy = refusing(400, "ModelArts.4409")
+    stub.status, stub.body = busy.status, busy.body
+    outcome = run(line, **stub.variables, MODELARTS_EXPORT_QUEUE_TIMEOUT="6s")
+    assert (outcome.code, len(stub.heard)) == (5, 1)
+
+
+def test_a_task_of_which_nothing_was_seen(run: Run, stub: Stub) -> None:
+    """It may exist: a wait shows it, without a status."""
+    stub.status = 503
+    outcome = run(f"wait abc t1 --max-outage 0 -o json {OFTEN}", **stub.variables)
+    assert outcome.code == 8
+    assert [(task["task_id"], task["status"]) for task in json.loads(outcome.out)] == [("t1", None)]
+
+
+def test_an_outage_of_one_task_is_its_own(run: Run, stub: Stub) -> None:
+    """The other is looked at, and shown."""
+    stub.first = [listing(), refusing(500, "ModelArts.0010"), saying("RUNNING", "t2")]
+    outcome = run("status abc t1 t2 -o json", **stub.variables)
+    assert outcome.code == 9
+    assert [(task["task_id"], task["status"]) for task in json.loads(outcome.out)] == [("t2", "RUNNING")]
+
+
+@pytest.mark.parametrize("code", ["APIGW.0301", "ModelArts.0206"])
+def test_a_failure_with_the_code_of_a_refused_key(run: Run, stub: Stub, code: str) -> None:
+    """It is the task that was refused something: our own key is good for the next call."""
+    stub.first = [listing(), saying("FAILED", "t1", error_code=code), saying("SUCCESSED", "t2")]
+    outcome = run(f"wait abc t1 t2 -o json {OFTEN}", **stub.variables)
+    assert (outcome.code, len(stub.heard)) == (9, 3)
+    assert [task["status"] for task in json.loads(outcome.out)] == ["FAILED", "SUCCESSED"]
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "hint"),
+    [("wait abc t1", 8, "check their status again"), ("status abc t1", 5, "")],
+)
+def test_a_result_that_cannot_be_written(stub: Stub, line: str, code: int, hint: str) -> None:
+    """The task is as it is: the code is no failure of it, and nobody is told to submit it again."""
+    stub.body = saying("SUCCESSED").body
+    done = in_bash(f"{sys.executable} -m modelarts_export {line} -q -o json > /dev/full", **stub.variables)
+    assert done.returncode == code
+    assert json.loads(done.stderr)["hint"] == hint
+
+
+@pytest.mark.parametrize(("number", "hints"), [(12, 12), (13, 13), (15, 13), (1500, 13)])
+def test_hints_about_many_exports(run: Run, stub: Stub, number: int, hints: int) -> None:
+    """A dozen, and how many there are besides."""
+    names = [f"t{each}" for each in range(number)]
+    told = [{"task_id": name, "status": "SUCCESSED", "path": f"/b/{name}/"} for name in names]
+    stub.body = json.dumps({"total_count": number, "export_tasks": told}).encode()
+    outcome = run(f"wait abc {' '.join(names)}", **stub.variables)
+    said = [line for line in outcome.err.splitlines() if line.startswith("hint: ")]
+    assert (outcome.code, len(said)) == (0, hints)
+    assert said[11] == "hint: the export is in obs://b/t11/"
+    besides = "" if number == 12 else f"hint: and {number - 12:,} more exports; -o json has their paths"
+    assert "".join(said[12:]) == besides
+
+
+PROGRESS = [(148, "100 %"), (99.99, "99 %"), (-5, "0 %"), (0.4, "0 %"), (35.0, "35 %"), ("soon", "soon")]
+
+
+@pytest.mark.parametrize(("told", "shown"), PROGRESS)
+def test_progress_in_a_table(run: Run, stub: Stub, told: object, shown: str) -> None:
+    """From 0 to 100, and what is not done is not 100."""
+    stub.body = saying(
+        "RUNNING", progress=told, finished_sample_count=1234, total_sample_count=1_234_567
+    ).body
+    out = run("status abc t1", **stub.variables).out.splitlines()
+    assert dict(line.split(maxsplit=1) for line in out)["Progress"] == shown
+    assert dict(line.split(maxsplit=1) for line in out)["Samples"] == "1,234 of 1,234,567"
+
+
+@pytest.mark.parametrize("line", ["wait abc t1", "status abc t1"])
+@pytest.mark.parametrize("as_text", [False, True])
+def test_new_dataset_id_of_a_task_that_succeeded(run: Run, stub: Stub, line: str, *, as_text: bool) -> None:
+    """It is looked up by the exact name, once; a task that writes to a directory has none."""
+    params = {"export_dest": "NEW_DATASET", "export_new_dataset_name": "cats"}
+    done = saying("SUCCESSED", export_params=json.dumps(params) if as_text else params)
+    found = {"total_number": 1, "datasets": [{"dataset_id": "d9", "dataset_name": "cats"}]}
+    stub.first, stub.body = [done], json.dumps(found).encode()
+    (task,) = json.loads(run(f"{line} -o json", **stub.variables).out)
+    assert task["new_dataset_id"] == "d9"
+    assert len(stub.heard) == 2
+    stub.body = saying("SUCCESSED", export_params={**params, "export_dest": "DIR"}).body
+    assert "new_dataset_id" not in json.loads(run(f"{line} -o json", **stub.variables).out)[0]
+
+
+@pytest.mark.parametrize("line", ["wait abc t1", "status abc t1"])
+def test_new_dataset_that_is_not_found_is_null_and_warns(run: Run, stub: Stub, line: str) -> None:
+    done = saying("SUCCESSED", export_params={"export_new_dataset_name": "cats"})
+    stub.first, stub.body = [done], b'{"total_number": 0, "datasets": []}'
+    outcome = run(f"{line} -o json", **stub.variables)
+    (task,) = json.loads(outcome.out)
+    assert (outcome.code, task["new_dataset_id"]) == (0, None)
+    assert "warning: the ID of the new dataset cats could not be found" in outcome.err

@@ -1,0 +1,231 @@
+"""What --debug hides."""
+
+import re
+import socket
+from base64 import b64encode
+from collections.abc import Callable
+
+import pytest
+
+from modelarts_export.auth.credentials import AkSk, Token
+from modelarts_export.auth.request_auth import auth_for
+from modelarts_export.config.settings import Settings
+from modelarts_export.errors import UnknownOutcomeError
+from modelarts_export.transport.session import Transport
+from modelarts_export.transport.tracing import Call, Message, hidden, lines, shown
+from tests.cli.output.test_debug import (
+    HARMFUL,
+    LONGEST,
+    PASSWORD,
+    PROXIES,
+    SECRETS,
+    SPELLINGS,
+    SUBMIT,
+    TOKEN,
+    answered,
+    as_gson,
+    assert_unseen,
+    known,
+    with_token,
+)
+from tests.conftest import Run, Stub
+from tests.support.raw_server import RawServer, replies, reply, serving
+from tests.transport.fault_rows import answers_then, close
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+@pytest.mark.parametrize("secret", SECRETS)
+def test_secret_that_is_echoed(run: Run, secret: str, spelling: str) -> None:
+    """In a reply's body and headers no spelling of JSON hides a secret."""
+    echo = SPELLINGS[spelling](TOKEN)
+    bodies = (f'{{"task_id": "t1", "heard": [{echo}]}}', f'{{"task_id": "t1", {echo}: ""}}', f"<p>{echo}</p>")
+    for body in bodies:
+        with serving(replies("200 OK", body.encode(), f"Server: {echo}")) as server:
+            outcome = run(SUBMIT, **SECRETS[secret](server))
+        assert outcome.code in (0, 10)
+        told = [line for line in outcome.err.splitlines() if line.startswith("< ")]
+        assert_unseen(TOKEN, "\n".join(told))
+        replied = sum(line.startswith("< HTTP") for line in told)
+        assert replied >= (2 if outcome.code else 1)  # a poll, too
+        assert sum("***" in line for line in told) == 2 * replied
+
+
+@pytest.mark.parametrize("spelling", ["JSON", "Gson", "numbers"])
+def test_secret_in_an_error_that_is_cut(run: Run, spelling: str) -> None:
+    """What is left of JSON is shown as words, so that a secret in it is found."""
+    page = f'{{"error_msg": {SPELLINGS[spelling](TOKEN)}, "error_co'
+    outcome = answered(run, page.encode(), status="502 Bad Gateway")
+    assert outcome.code == 10
+    assert_unseen(TOKEN, outcome.err)
+    assert "***" in outcome.err.partition("\nerror: ")[2]
+
+
+def test_secret_that_only_a_header_had() -> None:
+    """What a request's headers hide is hidden in the reply too, however it is spelled there."""
+    body = f'{{"heard": {as_gson(TOKEN)}}}'.encode()
+    call = Call(
+        method="GET",
+        url="https://h",
+        status=200,
+        request_id=None,
+        seconds=0.1,
+        received=Message(start="HTTP 200 OK", headers=(), body=body),
+        hidden=(TOKEN,),
+    )
+    assert list(lines(call)) == ["< HTTP 200 OK", "<", '< {"heard": "***"}']
+    assert TOKEN not in repr(call)
+
+
+def test_library_is_told_no_secret(stub: Stub) -> None:
+    """Whoever listens to a transport, and writes down what it hears, gives nothing away."""
+    calls = list[Call]()
+    keys = AkSk(access_key="ak", secret_key="sk", security_token="short")
+    for credentials in (keys, Token(token="short")):
+        auth = auth_for(credentials, "0123")
+        with pytest.raises(UnknownOutcomeError):
+            Transport(stub.url, auth, Settings(), on_call=calls.append).post("/x", b"{}")
+    signed, marked = (dict(call.sent.headers) for call in calls if call.sent)
+    assert signed["Authorization"].endswith(" Signature=***")
+    assert signed["X-Security-Token"] == marked["X-Auth-Token"] == "***"
+    signature = stub.heard[0][2]["Authorization"].rpartition("=")[2]
+    assert not {"short", signature} & set(re.findall("[a-z0-9]+", repr(calls)))
+
+
+def test_reply_without_a_secret_is_shown_as_it_came(run: Run) -> None:
+    """Escapes are undone only where they hid something."""
+    body = r'{"task_id": "t1", "words": "\u4e2d\/\"\\ \ud83d"}'
+    assert f"\n< {body}\n" in answered(run, body.encode()).err
+
+
+@pytest.mark.parametrize("before", [0, 1, 5, 6, 10, len(TOKEN) - 1, len(TOKEN)])
+def test_secret_where_a_body_is_cut(run: Run, before: int) -> None:
+    """Half a secret is as bad as a whole one: what is cut has no secret in it any more."""
+    body = "x" * (LONGEST - len("< ") - before) + TOKEN + "y" * 5000
+    with serving(replies("200 OK", body.encode())) as server:
+        outcome = run(SUBMIT, **known(server))
+    assert outcome.code == 10
+    assert_unseen(TOKEN, outcome.err)
+    line = next(line for line in outcome.err.splitlines() if line.startswith("< xxx"))
+    whole = len("< ") + len(body) - len(TOKEN) + len("***")
+    assert line[LONGEST:] == f"... (cut; {whole} characters in all)"
+
+
+@pytest.mark.parametrize("before", [0, 1, 5, 6, 10, len(TOKEN) - 1, len(TOKEN)])
+@pytest.mark.parametrize("begin", ["", "{"])
+def test_secret_where_the_words_of_an_error_are_cut(run: Run, before: int, begin: str) -> None:
+    """An error shows the beginning of a page, up to the end of a word; with -o json as well."""
+    page = begin + "x" * (499 - before - len(begin)) + f" {as_gson(TOKEN) if begin else TOKEN} " + "y " * 50
+    outcome = answered(run, page.encode(), status="502 Bad Gateway")
+    assert outcome.code == 10
+    assert_unseen(TOKEN, outcome.err)
+    assert "x" * 400 in outcome.err.partition("\nerror: ")[2]
+
+
+def test_page_without_a_space(run: Run) -> None:
+    """Where no word ends, nothing is shown of it."""
+    outcome = answered(run, b"x" * 501, status="502 Bad Gateway")
+    assert "x" * 9 not in outcome.err.partition("\nerror: ")[2]
+
+
+def test_hostile_text_in_a_reply(run: Run) -> None:
+    """Whatever stands in status line, headers and body is shown as text, each on a line of its own."""
+    hostile = "\x1b[2J\x9b31m\x85\t\x7f[bold]"
+    headers = [f"Server: {hostile}", "Date: a\r\n ::error::b", f"{hostile}: c", "X-Request-Id: \x9b"]
+    body = f"{hostile}\r\n::error::b\u202e\u2028".encode()
+    with serving(answers_then(reply(f"200 {hostile}", body, *headers), close)) as server:
+        outcome = run(SUBMIT, **with_token(server.url))
+    assert not HARMFUL.search(outcome.err)
+    assert r"\x1b[2J\x9b31m\x85\t\x7f[bold]" in outcome.err
+    assert "\n::error" not in outcome.err
+
+
+@pytest.mark.parametrize("body", [b"\xff\xfe\x00", "{}".encode("utf-16"), bytes(range(256))])
+def test_body_that_is_no_text(run: Run, body: bytes) -> None:
+    """It is shown as far as it can be."""
+    outcome = answered(run, body)
+    assert outcome.code == 10
+    assert "\n<\n< " in outcome.err
+    assert not HARMFUL.search(outcome.err)
+
+
+@pytest.mark.parametrize("form", ["", "--debug", "-o json"])
+def test_proxy_that_quotes_its_password(run: Run, monkeypatch: pytest.MonkeyPatch, form: str) -> None:
+    """In whatever spelling: of the words of a proxy that refuses, nothing is shown but the status."""
+    spelled = b64encode(f"user:{PASSWORD}".encode()).decode()
+    with serving(replies(f"407 no to user:{PASSWORD} {PASSWORD[::-1]} {spelled}")) as server:
+        for name in ("HTTPS_PROXY", "https_proxy"):
+            monkeypatch.setenv(name, f"http://user:{PASSWORD}@127.0.0.1:{server.port}")
+        outcome = run(f"to-obs abc --path /b/d/ {form}", **with_token("https://modelarts.invalid"))
+    assert outcome.code == 5
+    assert "the proxy refused to connect (HTTP 407)" in outcome.err
+    for told in (PASSWORD, PASSWORD[::-1], spelled):
+        assert told not in outcome.err
+
+
+ECHOES: dict[str, Callable[[bytes], str]] = {
+    "as it is": bytes.decode,
+    "percent": lambda header: "".join(f"%{byte:02x}" for byte in header),
+    "base64": lambda header: b64encode(header).decode(),
+    "HTML": lambda header: "".join(f"&#{byte};" for byte in header),
+    "hex": bytes.hex,
+}
+
+
+@pytest.mark.parametrize("flags", ["", "-o json", "-v", "--debug"])
+@pytest.mark.parametrize("echo", ECHOES)
+@pytest.mark.parametrize(
+    "page", ['{"task_id": "t1", "error_code": "APIGW.0301", "error_msg": "%s"}', "<p>%s"]
+)
+def test_signature_that_is_echoed(run: Run, flags: str, echo: str, page: str) -> None:
+    """In no form, and in nothing that is written: not in an error, not in -v, and not in --debug."""
+    echoed: list[str] = []
+    signatures: list[str] = []
+
+    def quote(server: RawServer, peer: socket.socket) -> None:
+        signature = server.read(peer).partition(b"Signature=")[2][:64]
+        signatures.append(signature.decode())
+        echoed.append(ECHOES[echo](signature))
+        body = page.replace("%s", echoed[-1]).encode()
+        peer.sendall(reply("401 Unauthorized", body, f"X-Request-Id: {echoed[-1]}"))
+
+    with serving(quote) as server:
+        outcome = run(f"to-obs --path /b/d/ {flags}", **server.variables)
+    assert outcome.code == 4
+    assert "***" in outcome.err
+    assert not [form for form in (*echoed, *signatures) if form in outcome.err]
+
+
+def test_signature_under_another_header() -> None:
+    """Only Authorization is ours; whoever copies it into another header says nothing that may be shown."""
+    signed = f"SDK-HMAC-SHA256 Access=ak, SignedHeaders=host, Signature={'0' * 64}"
+    assert shown({"X-Forwarded-Authorization": signed}) == (("X-Forwarded-Authorization", "***"),)
+    assert hidden({"X-Forwarded-Authorization": signed}) == (signed,)
+    assert hidden({"Authorization": signed}) == ("0" * 64,)
+
+
+@pytest.mark.parametrize("line", ["407 bad {}", "200 OK\r\nServer: {}"])
+def test_password_of_a_proxy_that_a_server_echoes(run: Run, line: str) -> None:
+    """Whoever knows it, and however: as it is in the URL, and as the credentials made of it."""
+    proxy = "http://user:p%40ss-word@127.0.0.1:9"
+    for form in ("p%40ss-word", "p@ss-word", b64encode(b"user:p@ss-word").decode()):
+        with serving(
+            replies(line.format(form), b'{"error_code": "x", "error_msg": "%s"}' % form.encode())
+        ) as server:
+            outcome = run(f"{SUBMIT} --debug", **{**server.variables, "https_proxy": proxy})
+        assert form not in outcome.err
+        assert "***" in outcome.err
+
+
+@pytest.mark.parametrize(("proxy", "expected"), PROXIES)
+def test_password_of_a_proxy(run: Run, monkeypatch: pytest.MonkeyPatch, proxy: str, expected: int) -> None:
+    """It is never shown, also when the proxy refuses it or its URL is none; nothing was sent."""
+    with serving(replies("407 Proxy Authentication Required")) as server:
+        for name in ("HTTPS_PROXY", "https_proxy"):
+            monkeypatch.setenv(name, proxy.format(password=PASSWORD, port=server.port))
+        outcome = run(SUBMIT, **with_token("https://modelarts.invalid"))
+        asked = b64encode(f"user:{PASSWORD}".encode())
+        assert [asked in request for request in server.heard] == ([True] if expected == 5 else [])
+    assert outcome.code == expected, outcome.err
+    assert PASSWORD not in outcome.err
+    assert asked.decode() not in outcome.err
+    assert "HTTPS_PROXY" in outcome.err.splitlines()[-1]

@@ -1,0 +1,154 @@
+"""Waits that nobody has waited: snapshots made by hand, shown by the real display.
+
+    python -m tests.cli.progress.snapshots STORY
+
+shows a story on the stderr of this process, and writes "the result" to stdout.
+"""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from modelarts_export.api.task import ExportTask
+from modelarts_export.cli.output.console import Screen
+from modelarts_export.cli.progress.display import watching
+from modelarts_export.clock import Timing
+from modelarts_export.errors import TemporaryError
+from modelarts_export.polling.poller import Followed, Snapshot
+from modelarts_export.sanitize import Scrubber
+
+SECRET = "SKexample0123456789abcdefghijklmnopqrstuv"
+NO_SPACE = {"total": 20, "error_code": "ModelArts.4401", "error_msg": "no space"}
+OUTAGE = TemporaryError("no connection to modelarts.example.com: it was refused")
+
+
+def task(name: str = "rF9NNoB56k5rtYKg2Y7", status: str | None = "RUNNING", **answer: Any) -> Followed:  # noqa: ANN401 - as JSON
+    """Return a task that was looked at once, at the second 0."""
+    return seen(
+        Followed(task=ExportTask(task_id=name, dataset_id="d", project_id="p", answer={})),
+        0.0,
+        status,
+        **answer,
+    )
+
+
+def seen(before: Followed, now: float, status: str | None = "RUNNING", **answer: Any) -> Followed:  # noqa: ANN401
+    """Return the task as a look shows it at this second; `done` and `total` are its samples."""
+    names = {"done": "finished_sample_count", "total": "total_sample_count"}
+    said = {"status": status, **{names.get(name, name): value for name, value in answer.items()}}
+    looked_at = replace(before.task, answer=said)
+    before.pace.note(looked_at, now)
+    return replace(before, task=looked_at, trouble=None)
+
+
+def many(count: int, **states: int) -> Snapshot:
+    """Return so many tasks, of which so many are in a state, and the others run."""
+    statuses = [status for status, number in states.items() for _ in range(number)]
+    statuses += ["RUNNING"] * (count - len(statuses))
+    return tuple(task(f"task-{number}", status, done=5, total=20) for number, status in enumerate(statuses))
+
+
+def one() -> Iterator[Snapshot]:
+    """Follow a task on its way from the queue to its end."""
+    first = task(status="INIT")
+    yield (first,)
+    first = seen(first, 0.0, progress=5.0, done=0, total=20)
+    yield (first,)
+    first = seen(first, 100.0, progress=35.0, done=7, total=20)
+    yield (first,)
+    yield (replace(first, trouble=OUTAGE),)
+    yield (seen(first, 200.0, "SUCCESSED", done=20, total=20),)
+
+
+def every_kind() -> Iterator[Snapshot]:
+    """Show a task of every kind, next to each other."""
+    yield (
+        task("queued-1", "INIT"),
+        seen(task("running-1", done=2, total=20_000), 100.0, done=7_100, total=20_000),
+        task("running-2", progress=148.0),
+        task("succeeded-1", "SUCCESSED", done=20, total=20),
+        seen(task("failed-1", done=2, total=20), 100.0, "FAILED", done=7, **NO_SPACE),
+        task("paused-1", "PAUSED"),
+        replace(task("unseen-1", progress=1.0), trouble=OUTAGE),
+        replace(task("lost-1", None), trouble=OUTAGE, lost=True),
+    )
+
+
+def crowd() -> Iterator[Snapshot]:
+    """Follow more tasks than have a bar each."""
+    yield many(40, INIT=25)
+    yield many(40, INIT=12, SUCCESSED=9, FAILED=1)
+
+
+def hostile() -> Iterator[Snapshot]:
+    """Show names and statuses that would act instead of show."""
+    yield (
+        task("\x1b[2J[bold]a\r\nb", "\x1b]0;owned\x07[red]x", progress=10.0),
+        task("::error::猫\u202e" + "long" * 40, "STATUS" * 40),
+        replace(task(SECRET), trouble=TemporaryError(f"got {SECRET}\n::add-mask::x \x1b[31m")),
+    )
+
+
+def wordy() -> Iterator[Snapshot]:
+    """Show tasks that are not seen, each for a long reason of its own."""
+    yield tuple(
+        replace(task(name), trouble=TemporaryError(name + " long" * 99)) for name in ("a", "b", "c", "d")
+    )
+
+
+def lasting() -> Iterator[Snapshot]:
+    """Follow a task that runs on."""
+    yield (task(progress=35.0),)
+
+
+def interrupted() -> Iterator[Snapshot]:
+    """Press Ctrl-C while bars are drawn."""
+    yield (task(progress=35.0),)
+    signal.raise_signal(signal.SIGINT)
+
+
+def broken() -> Iterator[Snapshot]:
+    """Break while bars are drawn."""
+    yield (task(progress=35.0),)
+    raise RuntimeError("broken")
+
+
+STORIES: dict[str, Callable[[], Iterator[Snapshot]]] = {
+    story.__name__: story for story in (one, every_kind, crowd, hostile, wordy, lasting, interrupted, broken)
+}
+
+
+def say_something(screen: Screen) -> None:
+    """Say a line that has nothing to do with the story."""
+    screen.say("said meanwhile")
+
+
+def tell(
+    story: str, screen: Screen, *, pause: float = 0.0, talk: Callable[[Screen], None] = say_something
+) -> None:
+    """Show a story; a round is a hundred seconds of a made-up clock, or `pause` seconds of the real one."""
+    now = [0.0]
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    unreal = Timing(clock=lambda: now[0], sleep=sleep)
+    timing = Timing(sleep=lambda _: time.sleep(pause)) if pause else unreal
+    with watching(screen, quiet=False, heartbeat=60.0, timing=timing) as watch:
+        for snapshot in STORIES[story]():
+            watch.show(snapshot)
+            talk(screen)
+            timing.sleep(100.0)
+            watch.beat()
+    screen.write_line("the result")
+
+
+if __name__ == "__main__":
+    err = sys.stderr or Path(os.devnull).open()  # noqa: SIM115 - kept to the end, as main does
+    stage = Screen(sys.stdout, err, environ=os.environ, scrubber=Scrubber([SECRET]))
+    tell(sys.argv[1], stage, pause=float(sys.argv[2]) if sys.argv[2:] else 0.0)

@@ -1,0 +1,244 @@
+"""What a terminal shows while tasks are followed: bars, at any width, below all that is said."""
+
+import re
+
+import pytest
+
+from modelarts_export.cli.output.console import Screen
+from tests.cli.output.test_hostile_text import obeyed
+from tests.cli.progress.snapshots import SECRET
+from tests.support.terminal import on_a_terminal, process_on_a_terminal, seen
+
+ID = "rF9NNoB56k5rtYKg2Y7"
+COLOUR = re.compile(r"\x1b\[[\d;]*m")
+for_any_width = pytest.mark.parametrize("columns", [40, 84, 200])
+
+
+@for_any_width
+def test_a_task_to_its_end(columns: int) -> None:
+    """Its bar stays where it ended, below what was said, and the result is alone on stdout."""
+    shown = on_a_terminal("one", columns=columns)
+    bar = {
+        40: f"{ID} succeeded 100 %",
+        84: f"{ID} succeeded {'━' * 21} 100 % 20/20  6m 40s",
+        200: f"{ID} succeeded {'━' * 40} 100 % 20/20  6m 40s",
+    }
+    said = ["said meanwhile"] * 5
+    assert shown.lines == [*said, bar[columns], ""]
+    assert (shown.out, shown.has_cursor) == ("the result\n", True)
+    assert COLOUR.search(shown.written)
+
+
+def test_the_states_on_the_way() -> None:
+    """Each round is drawn: queued, running with an estimate, and an outage with its reason."""
+    written = COLOUR.sub("", on_a_terminal("one", columns=200).written)
+    assert f"{ID} queued " in written
+    assert f"{ID} running   {'━' * 14}╺{'━' * 25}  35 %  7/20  3m 20s 1m 25s left" in written
+    assert f"export task {ID}: not seen for 0s: no connection to" in written
+
+
+def test_columns_stand_still_on_the_way() -> None:
+    """Samples are as wide as they will be, and the time left keeps its place while it is not known."""
+    written = COLOUR.sub("", on_a_terminal("one", columns=76).written)
+    drawn = [line for line in re.split(r"[\r\n]+", written) if line.startswith(f"{ID} running ")]
+    assert len({line.index("/20 ") for line in drawn}) == 1
+    assert {line.rstrip().endswith(" left") for line in drawn} == {True, False}
+    assert len({line.rindex("━") for line in drawn}) == 1
+
+
+EVERY_KIND = {
+    40: [
+        "queued-1    queued    ━━━━━━━━━━━━",
+        "running-1   running   ━━━━╺━━━━━━━  35 %",
+        "running-2   running   ━━━━━━━━━━━━ 100 %",
+        "succeeded-1 succeeded ━━━━━━━━━━━━ 100 %",
+        "failed-1    failed    ━━━━╺━━━━━━━  35 %",
+        "paused-1    PAUSED    ━━━━━━━━━━━━",
+        "unseen-1    running   ━━━━━━━━━━━━   1 %",
+        "lost-1      given up  ━━━━━━━━━━━━",
+        "export task lost-1: given up: no",
+        "connection to modelarts.example.com: it",
+        "was refused",
+        "export task unseen-1: not seen for 1m",
+        "40s: no connection to",
+        "modelarts.example.com: it was refused",
+    ],
+    84: [
+        "queued-1    queued    ━━━━━━━━━━━━━━━━━━━━━                      1m 40s",
+        "running-1   running   ━━━━━━━╺━━━━━━━━━━━━━  35 %  7,100/20,000  1m 40s 3m 1s left",
+        "running-2   running   ━━━━━━━━━━━━━━━━━━━━━ 100 %                1m 40s",
+        "succeeded-1 succeeded ━━━━━━━━━━━━━━━━━━━━━ 100 % 20/20              0s",
+        "failed-1    failed    ━━━━━━━╺━━━━━━━━━━━━━  35 %  7/20              0s",
+        "paused-1    PAUSED    ━━━━━━━━━━━━━━━━━━━━━                      1m 40s",
+        "unseen-1    running   ━━━━━━━━━━━━━━━━━━━━━   1 %                1m 40s",
+        "lost-1      given up  ━━━━━━━━━━━━━━━━━━━━━                          0s",
+        "export task lost-1: given up: no connection to modelarts.example.com: it was refused",
+        "export task unseen-1: not seen for 1m 40s: no connection to modelarts.example.com:",
+        "it was refused",
+    ],
+}
+
+
+@pytest.mark.parametrize("columns", EVERY_KIND)
+def test_tasks_of_every_kind(columns: int) -> None:
+    """In columns that never wrap; the narrower the terminal, the fewer."""
+    lines = on_a_terminal("every_kind", columns=columns).lines
+    assert lines[lines.index("said meanwhile") + 1 : -1] == EVERY_KIND[columns]
+
+
+def test_a_wide_terminal_has_room() -> None:
+    lines = on_a_terminal("every_kind", columns=200).lines
+    assert f"paused-1    PAUSED    {'━' * 40}" + " " * 22 + "1m 40s" in lines
+
+
+@for_any_width
+def test_many_tasks_have_one_bar(columns: int) -> None:
+    """It counts the ends, and below it stands what became of the others."""
+    lines = on_a_terminal("crowd", columns=columns).lines
+    bar = {
+        40: "export tasks 10 of 40 ended ━╸━━━━  25 %",
+        84: f"export tasks 10 of 40 ended ━━━━━╸{'━' * 17}  25 % 200 of 800 samples  3m 20s",
+        200: f"export tasks 10 of 40 ended {'━' * 10}╺{'━' * 29}  25 % 200 of 800 samples  3m 20s",
+    }
+    assert lines == ["said meanwhile"] * 2 + [bar[columns], "1 failed, 18 running, 12 queued", ""]
+
+
+@pytest.mark.parametrize("story", ["interrupted", "broken"])
+def test_the_cursor_comes_back(story: str) -> None:
+    """However the wait ends, and the bar stays as it was."""
+    shown = process_on_a_terminal(story)
+    assert shown.code != 0
+    assert "\x1b[?25l" in shown.written
+    assert shown.has_cursor
+    assert any(line.startswith(f"{ID} running   ━━━") for line in shown.lines)
+
+
+def test_time_passes_between_looks() -> None:
+    """The bar is drawn anew while nobody looks."""
+    written = COLOUR.sub("", on_a_terminal("lasting", pause=2.2, columns=200).written)
+    assert "1s" in re.findall(r"35 % +(\d+s)", written)
+
+
+def test_no_colour() -> None:
+    """The bars stay, and the last of them does not look as if it moved."""
+    shown = on_a_terminal("every_kind", NO_COLOR="1")
+    assert not COLOUR.search(shown.written)
+    lines = shown.lines[shown.lines.index("said meanwhile") + 1 :]
+    assert lines[0] == "queued-1    queued" + " " * 47 + "1m 40s"
+    assert lines[4] == f"failed-1    failed    {'━' * 7}" + " " * 16 + "35 %  7/20              0s"
+    assert "\x1b[?25l" in shown.written
+
+
+def test_no_variable_makes_a_terminal_a_pipe() -> None:
+    """What rich reads from the environment is not asked."""
+    shown = on_a_terminal("one", TTY_INTERACTIVE="0", TTY_COMPATIBLE="0", FORCE_COLOR="")
+    assert f"{ID} queued " in COLOUR.sub("", shown.written)
+
+
+def test_a_dumb_terminal_gets_lines() -> None:
+    """It cannot draw over what it shows."""
+    shown = on_a_terminal("one", TERM="dumb", FORCE_COLOR="1")
+    assert f"export task {ID}: queued" in COLOUR.sub("", shown.written).splitlines()
+    assert not re.search(r"\x1b\[[^m]*[A-Za-ln-z]", shown.written)
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(40, 5), (84, 4)])
+def test_a_terminal_without_unicode(columns: int, rows: int) -> None:
+    """Bars of hyphens, no ellipsis; a letter that it lacks is counted as it is written."""
+    shown = on_a_terminal("hostile", columns=columns, encoding="ascii")
+    assert shown.written.isascii()
+    assert r"\u2026" not in shown.written
+    assert len(shown.lines[shown.lines.index("said meanwhile") + 1 : -1]) == rows
+    lines = on_a_terminal("every_kind", encoding="ascii").lines
+    assert "failed-1    failed    ------- -------------  35 %  7/20              0s" in lines
+
+
+def test_notes_are_no_flood() -> None:
+    """The first three, and three lines of each."""
+    lines = on_a_terminal("wordy", columns=84).lines
+    notes = lines[lines.index("said meanwhile") + 5 : -1]
+    assert len(notes) == 9
+    assert [line for line in notes if "export task" in line] == notes[::3]
+
+
+HOSTILE = {
+    40: [
+        r"\x1b[2J[bold… \x1b]0;owned\x07[re…  10 %",
+        r"\x3a:error::… STATUSSTATUSSTATUSS…",
+        "***           running",
+        "export task ***: not seen for 1m 40s:",
+        r"got ***\n::add-mask::x \x1b[31m",
+    ],
+    84: [
+        r"\x1b[2J[bold]a\r\nb                      \x1b]0;owned\x07[re… ╸━━━━━━━  10 %  1m 40s",
+        r"\x3a:error::猫\u202elonglonglonglonglon… STATUSSTATUSSTATUSS… ━━━━━━━━        1m 40s",
+        "***                                      running              ━━━━━━━━        1m 40s",
+        r"export task ***: not seen for 1m 40s: got ***\n::add-mask::x \x1b[31m",
+    ],
+}
+
+
+@pytest.mark.parametrize("columns", HOSTILE)
+def test_hostile_text_is_shown(columns: int) -> None:
+    """As text, cut to its column, without markup, commands or secrets."""
+    shown = on_a_terminal("hostile", columns=columns)
+    assert shown.lines[shown.lines.index("said meanwhile") + 1 : -1] == HOSTILE[columns]
+    assert SECRET not in shown.written
+    assert obeyed("\n".join(shown.lines)) == []
+
+
+def test_a_terminal_that_goes_away_loses_no_result() -> None:
+    """Bars that nobody sees are drawn nowhere."""
+    for story in ("one", "crowd"):
+        shown = process_on_a_terminal(story, hangs_up=True)
+        assert (shown.code, shown.out) == (0, "the result\n")
+
+
+def test_the_terminal_of_these_tests_sees_what_is_torn() -> None:
+    """A line that was drawn over, or is too long, shows."""
+    assert seen("ab\r\ncd\r\x1b[2K\x1b[1A\x1b[2Kef", 80) == ["ef"]
+    assert seen("abcdef", 4) == ["abcd", "ef"]
+    with pytest.raises(AssertionError, match="below"):
+        seen("ab\r\ncd\x1b[1A", 80)
+    with pytest.raises(AssertionError, match="over"):
+        seen("abc\rd", 80)
+
+
+def test_talk_stands_above_the_bars() -> None:
+    """Whole, as it was said: a warning that is longer than the terminal is wide, and JSON."""
+
+    def talk(screen: Screen) -> None:
+        screen.say("w" * 60, "warning")
+        screen.say_as_is('{"a":"[bold]"}')
+        screen.say_excerpt("key: value", 5, "1 | ")
+
+    lines = on_a_terminal("lasting", columns=40, talk=talk).lines
+    assert lines == [
+        "warning: " + "w" * 31,
+        "w" * 29,
+        '{"a":"[bold]"}',
+        "1 | key: value",
+        "         ^",
+        f"{ID} running    35 %",
+        "",
+    ]
+
+
+def test_a_full_bar_is_green_only_at_the_end() -> None:
+    """A task that says 148 and runs on has not succeeded; one that failed is red."""
+    written = on_a_terminal("every_kind").written
+    colours = dict(re.findall(r"m(\w+-\d) *\x1b\[0m \S+ *\x1b\[0m \x1b\[([\d;]+)m━", written))
+    green, red, pink = "38;5;70", "31", "38;5;197"
+    assert {name: colours[name] for name in ("running-1", "running-2", "succeeded-1", "failed-1")} == {
+        "running-1": pink,
+        "running-2": pink,
+        "succeeded-1": green,
+        "failed-1": red,
+    }
+
+
+def test_a_note_is_whole_each_time_that_it_is_drawn() -> None:
+    """Also when it is drawn because something was said above it."""
+    written = COLOUR.sub("", on_a_terminal("every_kind").written)
+    assert written.count("it was refused\r\n") + written.count("s refused\r") >= 2
+    assert "it wa\r" not in written

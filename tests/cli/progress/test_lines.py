@@ -1,0 +1,299 @@
+"""What is said off a terminal while tasks are followed: a line for each change, and a heartbeat."""
+
+import io
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from modelarts_export.cli.output.console import Screen
+from modelarts_export.cli.progress.display import Watch, beating, watching
+from modelarts_export.clock import Timing
+from modelarts_export.errors import TemporaryError
+from modelarts_export.polling.poller import Snapshot
+from modelarts_export.sanitize import Scrubber
+from tests.cli.output.test_hostile_text import HARMFUL, HOSTILE, is_shown, obeyed
+from tests.cli.progress.snapshots import OUTAGE, SECRET, STORIES, crowd, every_kind, many, one, seen, task
+
+ROOT = Path(__file__).parents[3]
+ID = "rF9NNoB56k5rtYKg2Y7"
+REFUSED = "no connection to modelarts.example.com: it was refused"
+
+
+@dataclass(kw_only=True)
+class Stage:
+    """A screen off a terminal, and a clock that moves when somebody sleeps."""
+
+    err: io.StringIO = field(default_factory=io.StringIO)
+    now: float = 0.0
+    quiet: bool = False
+
+    def __post_init__(self) -> None:
+        """Have one screen, as a process has."""
+        self.screen = Screen(io.StringIO(), self.err, environ={}, scrubber=Scrubber([SECRET]))
+
+    def sleep(self, seconds: float, watch: Watch) -> None:
+        """Let seconds pass at once, each with its beat."""
+        for _ in range(int(seconds)):
+            self.now += 1.0
+            watch.beat()
+
+    @contextmanager
+    def watching(self, heartbeat: float = 60.0) -> Iterator[Watch]:
+        """Watch on this stage."""
+        timing = Timing(clock=lambda: self.now)
+        with watching(self.screen, quiet=self.quiet, heartbeat=heartbeat, timing=timing) as watch:
+            yield watch
+
+    def shown(self, snapshots: Iterable[Snapshot]) -> list[str]:
+        """Return the lines for snapshots that follow each other at once."""
+        with self.watching() as watch:
+            for snapshot in snapshots:
+                watch.show(snapshot)
+        return self.said()
+
+    def said(self) -> list[str]:
+        """Return what was said since this was asked last."""
+        lines = self.err.getvalue().splitlines()
+        self.err.seek(0)
+        self.err.truncate()
+        return lines
+
+
+def test_a_line_for_each_change() -> None:
+    """The first sight, the status, an outage and its end; progress alone is no change."""
+    assert Stage().shown(one()) == [
+        f"export task {ID}: queued",
+        f"export task {ID}: running, 0 % (0 of 20 samples)",
+        f"export task {ID}: not seen: {REFUSED}",
+        f"export task {ID}: seen again after 0s",
+        f"export task {ID}: succeeded (20 of 20 samples)",
+    ]
+
+
+def test_tasks_of_every_kind() -> None:
+    """A task that was never seen has no status to tell."""
+    assert Stage().shown(every_kind()) == [
+        "warning: export task paused-1 has the status 'PAUSED', which is not documented; waiting on",
+        f"export task unseen-1: not seen: {REFUSED}",
+        f"export task lost-1: given up: {REFUSED}",
+        "export task queued-1: queued",
+        "export task running-1: running, 35 % (7,100 of 20,000 samples)",
+        "export task running-2: running, 100 %",
+        "export task succeeded-1: succeeded (20 of 20 samples)",
+        "export task failed-1: failed, 35 % (7 of 20 samples): ModelArts.4401: no space",
+        "export task paused-1: PAUSED",
+        "export task unseen-1: running, 1 %",
+    ]
+
+
+def test_many_tasks_are_no_flood() -> None:
+    """One line a round that changed something, and one for each that failed."""
+    rounds = list(crowd())
+    assert Stage().shown([*rounds, rounds[-1]]) == [
+        "0 of 40 export tasks ended, 15 running, 25 queued, 200 of 800 samples",
+        "export task task-21: failed, 25 % (5 of 20 samples)",
+        "10 of 40 export tasks ended, 1 failed, 18 running, 12 queued, 200 of 800 samples",
+    ]
+
+
+@pytest.mark.parametrize(("count", "lines"), [(12, 12), (13, 1)])
+def test_a_dozen_is_told_one_by_one(count: int, lines: int) -> None:
+    assert len(Stage().shown([many(count)])) == lines
+
+
+def test_an_outage_of_many_tasks_is_one_line() -> None:
+    """It begins, goes on with other words, and ends at another time for one of them; then it is given up."""
+    stage, tasks = Stage(), many(3)
+    with stage.watching() as watch:
+        watch.show(tasks)
+        stage.said()
+        watch.show(tuple(replace(each, trouble=OUTAGE) for each in tasks))
+        assert stage.said() == [f"3 export tasks: not seen: {REFUSED}"]
+        stage.sleep(50.0, watch)
+        watch.show(tuple(replace(each, trouble=TemporaryError("it timed out")) for each in tasks))
+        assert stage.said() == []
+        lost = (tasks[0], *(replace(each, trouble=OUTAGE, lost=True) for each in tasks[1:]))
+        watch.show(lost)
+        assert stage.said() == [
+            "export task task-0: seen again after 50s",
+            f"2 export tasks: given up: {REFUSED}",
+        ]
+        watch.show(lost)
+        assert stage.said() == []
+
+
+def test_the_heartbeat_comes_between_looks_that_are_rare() -> None:
+    """Ten minutes have ten."""
+    stage = Stage()
+    first = task(done=0, total=20)
+    with stage.watching() as watch:
+        stage.now = 65.0
+        watch.show((first,))
+        stage.said()
+        stage.now = 100.0
+        watch.show((seen(first, 100.0, done=7, total=20),))
+        stage.sleep(600.0, watch)
+    beats = stage.said()
+    assert beats[0] == (f"export task {ID}: running, 35 % (7 of 20 samples), 2m 5s so far, about 2m 40s left")
+    assert [beat.split(", ", 2)[2] for beat in beats[1:4]] == [
+        "3m 5s so far, about 1m 40s left",
+        "4m 5s so far, about 40s left",
+        "5m 5s so far",
+    ]
+    assert len(beats) == 10
+
+
+def test_the_heartbeat_of_several_tasks_is_one_line() -> None:
+    """It sums up, and tells that some are not seen."""
+    stage, tasks = Stage(), many(3, SUCCESSED=1)
+    with stage.watching() as watch:
+        watch.show((*tasks[:2], replace(tasks[2], trouble=OUTAGE)))
+        stage.said()
+        stage.sleep(60.0, watch)
+    summary = "1 of 3 export tasks ended, 2 running, 15 of 60 samples"
+    assert stage.said() == [f"{summary}, 1 of them not seen for 1m, 1m so far"]
+
+
+def test_the_heartbeat_tells_of_an_outage() -> None:
+    stage = Stage()
+    with stage.watching() as watch:
+        watch.show((replace(task(), trouble=OUTAGE),))
+        stage.said()
+        stage.sleep(80.0, watch)
+    assert stage.said() == [f"export task {ID}: running, not seen for 1m, 1m so far"]
+
+
+def test_the_heartbeat_is_due_after_slow_looks_too() -> None:
+    """Not right after a line, and not before there is anything to tell."""
+    stage, first = Stage(), task()
+    with stage.watching() as watch:
+        stage.sleep(70.0, watch)
+        assert stage.said() == []
+        watch.show((first,))
+        assert len(stage.said()) == 1
+        stage.now += 59.0
+        watch.show((first,))
+        assert stage.said() == []
+        stage.now += 1.0
+        watch.show((first,))
+        assert stage.said() == [f"export task {ID}: running, 2m 10s so far"]
+
+
+def test_no_heartbeat_when_all_has_ended() -> None:
+    stage = Stage()
+    with stage.watching() as watch:
+        watch.show((task(status="SUCCESSED"),))
+        stage.said()
+        stage.sleep(600.0, watch)
+    assert stage.said() == []
+
+
+def test_an_unknown_status_warns_once_for_each_word() -> None:
+    """However many tasks have it, and however many waits a run has; not for one that is documented."""
+    stage = Stage()
+    stage.shown([(task("a", "PAUSED"), task("b", "PAUSED"), task("c", None))])
+    lines = stage.shown([(task("d", "PAUSED"), task("e", "Frozen"), task("f", "Success"), task("g", ""))])
+    assert [line for line in lines if "warning" in line] == [
+        "warning: export task e has the status 'Frozen', which is not documented; waiting on",
+        "warning: export task g has the status '', which is not documented; waiting on",
+    ]
+
+
+def test_a_task_that_is_given_up_is_not_waited_on() -> None:
+    """Whatever status it had."""
+    lines = Stage().shown([(replace(task(status="PAUSED"), trouble=OUTAGE, lost=True),)])
+    assert not any("waiting on" in line for line in lines)
+
+
+@pytest.mark.parametrize("story", ["one", "every_kind", "crowd", "hostile"])
+def test_quiet_shows_nothing(story: str) -> None:
+    """And has no heartbeat."""
+    stage = Stage(quiet=True)
+    assert stage.shown(STORIES[story]()) == []
+    with stage.watching() as watch:
+        stage.sleep(600.0, watch)
+    assert stage.said() == []
+
+
+@pytest.mark.parametrize(("text", "shown"), HOSTILE)
+def test_hostile_text_is_shown(text: str, shown: str) -> None:
+    """As the ID, the status, the reason of a failure and of an outage."""
+    stage = Stage()
+    lines = stage.shown(
+        [
+            (
+                task(text, text),
+                task("f", "FAILED", error_msg=text),
+                replace(task("o"), trouble=TemporaryError(text)),
+            )
+        ]
+    )
+    assert len(lines) == 5
+    assert not HARMFUL.search("".join(lines))
+    assert obeyed("\n".join(lines)) == []
+    assert all(is_shown(text, shown, line) for line in lines[:4])
+
+
+def test_secrets_are_not_shown() -> None:
+    lines = Stage().shown([(replace(task(SECRET, f'"{SECRET}"'), trouble=TemporaryError(SECRET)),)])
+    assert len(lines) == 3
+    assert SECRET not in "".join(lines)
+
+
+def off_a_terminal(story: str, redirection: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
+    """Show a story in a process of its own."""
+    line = f"{sys.executable} -m tests.cli.progress.snapshots {story} {redirection}"
+    environ = {**os.environ, **variables}
+    return subprocess.run(
+        ["/bin/bash", "-c", line], capture_output=True, text=True, check=False, env=environ, cwd=ROOT
+    )
+
+
+FORCED = {"GITHUB_ACTIONS": "true", "TTY_COMPATIBLE": "1", "TTY_INTERACTIVE": "1", "TERM": "xterm-256color"}
+
+
+@pytest.mark.parametrize("variables", [FORCED, {**FORCED, "FORCE_COLOR": "1"}])
+def test_no_variable_makes_a_pipe_a_terminal(variables: dict[str, str]) -> None:
+    """Lines and never a bar; FORCE_COLOR colours, and does no more than that."""
+    done = off_a_terminal("every_kind", **variables)
+    assert (done.returncode, done.stdout) == (0, "the result\n")
+    assert "export task queued-1: queued" in done.stderr
+    assert "━" not in done.stderr
+    assert ("\x1b[" in done.stderr) is ("FORCE_COLOR" in variables)
+    assert "\x1b[?25" not in done.stderr
+
+
+@pytest.mark.parametrize("redirection", ["2> /dev/full", "2>&-"])
+def test_lines_that_nobody_can_read_lose_no_result(redirection: str) -> None:
+    done = off_a_terminal("one", redirection)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "the result\n", "")
+
+
+def test_numeric_status_warns_once_and_an_absent_one_never() -> None:
+    """It is no status that the API has; one that is not told is nothing to warn of."""
+    numbered = task("a")
+    numbered = replace(numbered, task=replace(numbered.task, answer={"status": 3}))
+    lines = Stage().shown([(numbered, task("b", None))] * 2)
+    assert [line for line in lines if "warning" in line] == [
+        "warning: export task a has the status '3', which is not documented; waiting on"
+    ]
+
+
+def test_heartbeat_comes_during_a_slow_poll() -> None:
+    """The watch is not asked to sleep; a thread of its own has it beat."""
+    stage = Stage()
+    with stage.watching() as watch, beating(watch):
+        watch.show((task(),))
+        stage.said()
+        stage.now += 61.0
+        deadline = time.monotonic() + 10
+        while "so far" not in stage.err.getvalue() and time.monotonic() < deadline:
+            time.sleep(0.01)
+    assert "running, 1m 1s so far" in stage.said()[0]

@@ -1,0 +1,137 @@
+"""How far tasks are, in words: durations, counts and sums."""
+
+from dataclasses import replace
+
+import pytest
+
+from modelarts_export.cli.progress import messages as progress
+from modelarts_export.polling.poller import Followed
+from tests.cli.progress.snapshots import OUTAGE, many, seen, task
+
+DURATIONS = [
+    (-1.0, "0s"),
+    (0.0, "0s"),
+    (0.9, "0s"),
+    (45.9, "45s"),
+    (60.0, "1m"),
+    (125.0, "2m 5s"),
+    (3599.0, "59m 59s"),
+    (3600.0, "1h"),
+    (3605.0, "1h"),
+    (3780.0, "1h 3m"),
+    (86_399.0, "23h 59m"),
+    (90_000.0, "1d 1h"),
+    (86_400.0 * 366, "366d"),
+]
+
+
+@pytest.mark.parametrize(("seconds", "words"), DURATIONS)
+def test_a_duration_has_two_units_at_most(seconds: float, words: str) -> None:
+    """Rounded down, so that nothing lasts longer than it does."""
+    assert progress.lasting(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (None, ""),
+        (0.0, ""),
+        (0.9, ""),
+        (1.0, "1s left"),
+        (1.9, "1s left"),
+        (240.0, "4m left"),
+        (1e9, ""),
+        (1e300, ""),
+    ],
+)
+def test_the_time_left_is_told_while_it_means_something(seconds: float | None, words: str) -> None:
+    """Neither no time at all for what is not done, nor centuries."""
+    assert progress.left(seconds) == words
+
+
+SAMPLES = [
+    (None, None, ""),
+    (7, None, "7 samples"),
+    (None, 20, "? of 20 samples"),
+    (7_100, 20_000, "7,100 of 20,000 samples"),
+    (30, 20, "20 of 20 samples"),
+    (0, 0, "0 of 0 samples"),
+]
+
+
+@pytest.mark.parametrize(("done", "total", "words"), SAMPLES)
+def test_samples_as_far_as_they_are_known(done: int | None, total: int | None, words: str) -> None:
+    """Never more than all of them."""
+    assert progress.samples(done, total) == words
+
+
+FAR = [
+    (task(status="INIT"), "queued"),
+    (task(status=None), "unknown"),
+    (task(progress=99.99), "running, 99 %"),
+    (task(progress=148.0), "running, 100 %"),
+    (task(progress=-3.0), "running, 0 %"),
+    (task(done=7), "running (7 samples)"),
+    (task(done=7, total=20, progress=99.0), "running, 35 % (7 of 20 samples)"),
+    (task(status="COMPLETED", done=20, total=20), "succeeded (20 of 20 samples)"),
+    (task(status="FAILED", error_code="ModelArts.4401"), "failed: ModelArts.4401"),
+    (task(error_msg="left over"), "running"),
+    (task(status="STOPPING", progress=40), "stopping, 40 %"),
+    (task(status="STOPPED", error_msg="by a user"), "stopped: by a user"),
+    (task(status="PAUSED", progress=5), "PAUSED, 5 %"),
+]
+
+
+@pytest.mark.parametrize(("each", "words"), FAR)
+def test_how_far_a_task_is(each: Followed, words: str) -> None:
+    assert progress.how_far(each) == words
+
+
+def test_a_progress_that_runs_back_and_gets_lost() -> None:
+    """148, then 0, then nothing: it stays where it was."""
+    each = task(progress=148.0)
+    assert progress.how_far(each) == "running, 100 %"
+    each = seen(each, 1.0, progress=0.0)
+    assert progress.how_far(each) == "running, 100 %"
+    assert progress.how_far(seen(each, 2.0)) == "running, 100 %"
+
+
+def test_what_many_tasks_have_together() -> None:
+    """Counts by state, and the samples of those that have a total."""
+    states = {"INIT": 3, "FAILED": 1, "SUCCESSED": 1, "PAUSED": 1, "STOPPED": 1, "STOPPING": 1}
+    snapshot = (*many(10, **states), task(done=3))
+    assert progress.ended(snapshot) == 3
+    assert progress.counts(snapshot) == "1 failed, 1 stopped, 3 running, 1 stopping, 3 queued, 1 unknown"
+    assert progress.samples_of_all(snapshot) == "50 of 200 samples"
+    assert progress.samples_of_all((task(done=3),)) == ""
+    lost = replace(task(), trouble=OUTAGE, lost=True)
+    assert progress.counts((lost, task())) == "1 given up, 1 running"
+
+
+def test_the_time_left_is_that_of_the_last() -> None:
+    """It is not known while it is not known of each."""
+    slow = seen(task("slow", done=0, total=100), 10.0, done=10, total=100)
+    fast = seen(task("fast", done=0, total=100), 10.0, done=50, total=100)
+    over = task("over", "SUCCESSED")
+    assert progress.seconds_left((slow, fast, over), 10.0) == pytest.approx(90.0)
+    assert progress.seconds_left((slow, task("new")), 10.0) is None
+    assert progress.seconds_left((over,), 10.0) is None
+
+
+def test_a_journal_remembers_when() -> None:
+    """The time of a task stands still at its end; each outage begins anew."""
+    now = 0.0
+    journal = progress.Journal(lambda: now)
+    unseen, over = replace(task("a"), trouble=OUTAGE), task("b", "SUCCESSED")
+    now = 10.0
+    journal.note((unseen, over))
+    now = 20.0
+    journal.note((unseen, over))
+    now = 25.0
+    assert (journal.unseen(unseen), journal.elapsed(over), journal.elapsed(unseen)) == ("15s", "10s", "25s")
+    assert journal.elapsed() == "25s"
+    journal.note((task("a"), over))
+    now = 30.0
+    journal.note((unseen, over))
+    now = 33.0
+    assert journal.unseen(unseen) == "3s"

@@ -1,0 +1,55 @@
+"""Ctrl-C and SIGTERM before ModelArts was asked for anything: real processes, and their last words."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.cli.commands.test_password import with_password
+from tests.cli.signals.test_interrupted_submissions import NOTHING, RESUMED, SIGNALS
+from tests.cli.signals.test_interrupted_waits import interrupted
+from tests.conftest import Stub
+
+
+@pytest.mark.parametrize(("number", "code"), SIGNALS)
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("to-obs --path /b/d/", [NOTHING]),
+        ("to-obs --path /b/d/ --wait", [NOTHING]),
+        ("wait abc t1", RESUMED),
+        ("status abc t1", []),
+    ],
+)
+def test_while_iam_stalls(stub: Stub, line: str, told: list[str], number: int, code: int) -> None:
+    """The sign-in is not waited for; nothing was submitted, and a wait goes on elsewhere."""
+    stub.slow = "POST"
+    outcome = interrupted(line, with_password(stub.url, stub.url), stub.stalled.is_set, number)
+    stub.stalled.clear()
+    assert (outcome.code, outcome.out, outcome.err.splitlines()) == (code, "", told)
+    assert [path for _, path, _, _ in stub.heard] == ["/v3/auth/tokens?nocatalog=true"]
+
+
+@pytest.mark.parametrize(("number", "code"), SIGNALS)
+@pytest.mark.parametrize(
+    "module",
+    [
+        "modelarts_export.errors",
+        "typer",
+        "modelarts_export.config.settings",
+        "modelarts_export.cli.output.console",
+    ],
+)
+def test_while_modules_are_loaded(module: str, number: int, code: int) -> None:
+    """No traceback, as soon as it is we who run; Python tells when this module is there."""
+    command = [sys.executable, "-X", "importtime", "-m", "modelarts_export", "list", "abc"]
+    with subprocess.Popen(command, env=os.environ, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr
+        for line in process.stderr:
+            if line.rpartition("|")[2].strip() == module:
+                process.send_signal(number)
+                break
+        err = process.stderr.read()
+    assert process.returncode == code
+    assert [line for line in err.splitlines() if not line.startswith("import time:")] == []

@@ -1,0 +1,254 @@
+"""What the end of a wait for one task is worth: the exit code, the result on stdout, and what to do next."""
+
+import json
+import re
+import time
+
+import pytest
+
+from tests.conftest import DEAD_PROXY, Answer, Cloud, Outcome, Run, Stub
+from tests.support.tracked import ACCEPTED, OFTEN, created, refusing, saying
+
+DONE = saying("SUCCESSED", finished_sample_count=20)
+RESUME = "modelarts-export wait abc t1"
+
+
+def waited(run: Run, stub: Stub, *answers: Answer, flags: str = "") -> Outcome:
+    """Wait for the task t1, of which the server says these things, and the last of them ever after."""
+    *stub.first, last = answers
+    stub.status, stub.body = last.status, last.body
+    return run(f"wait abc t1 {OFTEN} {flags}", **stub.variables)
+
+
+def test_a_success(run: Run, quick: Cloud) -> None:
+    """The task is followed to its end, shown as it is then, and where the export is comes as a hint."""
+    task_id = created(run, quick)
+    outcome = run(f"wait sandbox-images {task_id} -o json {OFTEN}", **quick.variables)
+    assert outcome.code == 0
+    (shown,) = json.loads(outcome.out)
+    assert (shown["task_id"], shown["status"], shown["finished_sample_count"]) == (task_id, "SUCCESSED", 20)
+    assert outcome.err.endswith("\nhint: the export is in obs://b/d/\n")
+
+
+@pytest.mark.parametrize("status", ["SUCCESSED", "SUCCEEDED", "SUCCESS", "COMPLETED", "succeeded"])
+def test_every_word_for_success(run: Run, stub: Stub, status: str) -> None:
+    """The documents have one, and sibling calls of the API others."""
+    assert waited(run, stub, saying("RUNNING"), saying(status)).code == 0
+    assert len(stub.heard) == 2
+
+
+def test_a_failure(run: Run, quick: Cloud) -> None:
+    """It ends the wait at once, with what its code means and what to do."""
+    task_id = created(run, quick, "sandbox-failing")
+    outcome = run(f"wait sandbox-failing {task_id} -o json {OFTEN}", **quick.variables)
+    error = json.loads(outcome.err.splitlines()[-1])
+    assert outcome.code == error["exit_code"] == 7
+    assert json.loads(outcome.out)[0]["status"] == "FAILED"
+    assert error["error"].startswith(f"export task {task_id} failed: ModelArts.4401: ")
+    assert error["error_code"] == "ModelArts.4401"
+    assert error["hint"] == "check permission and space in OBS; then submit it anew"
+    assert "obs://" not in outcome.err
+
+
+def test_a_failure_is_looked_at_no_more(run: Run, stub: Stub) -> None:
+    outcome = waited(run, stub, saying("RUNNING"), saying("FAILED", error_code="ModelArts.4358"))
+    assert outcome.code == 7
+    assert len(stub.heard) == 2
+    assert "error: export task t1 failed: ModelArts.4358 (the export path is invalid)\n" in outcome.err
+    assert "; then submit it anew\n" in outcome.err
+
+
+def test_stopped_task_ends_the_wait(run: Run, stub: Stub) -> None:
+    """At once, before the timeout; STOPPING is still under way (API.md, section 1)."""
+    answers = saying("RUNNING"), saying("STOPPING"), saying("STOPPED")
+    outcome = waited(run, stub, *answers, flags="--timeout 5s -o json")
+    error = json.loads(outcome.err.splitlines()[-1])
+    assert outcome.code == error["exit_code"] == 7
+    assert len(stub.heard) == 3
+    assert error["error"] == "export task t1 was stopped before its end"
+    assert "not documented" not in outcome.err
+    assert [task["state"] for task in json.loads(outcome.out)] == ["stopped"]
+
+
+def test_a_failure_without_a_reason(run: Run, stub: Stub) -> None:
+    """No document shows what a failed task says."""
+    assert "export task t1 failed: the API gives no reason\n" in waited(run, stub, saying("FAILED")).err
+
+
+@pytest.mark.parametrize(
+    ("finished", "required", "words"),
+    [
+        (20, 21, "exported 20 samples; 21 are required"),
+        (0, 1, "exported 0 samples; 1 are required"),
+        (None, 1, "exported an unknown number of samples; 1 are required"),
+    ],
+)
+def test_too_few_samples(run: Run, stub: Stub, finished: int | None, required: int, words: str) -> None:
+    """Fewer than are required, or nobody knows how many, is no success; the task is shown all the same."""
+    last = saying("SUCCESSED", finished_sample_count=finished)
+    outcome = waited(run, stub, last, flags=f"--require-samples {required}")
+    assert outcome.code == 7
+    assert f"error: export task t1 {words}\n" in outcome.err
+    assert outcome.out
+
+
+@pytest.mark.parametrize(("finished", "required"), [(20, 20), (None, 0)])
+def test_enough_samples(run: Run, stub: Stub, finished: int | None, required: int) -> None:
+    last = saying("SUCCESSED", finished_sample_count=finished)
+    assert waited(run, stub, last, flags=f"--require-samples {required}").code == 0
+
+
+def test_an_export_without_samples_warns(run: Run, stub: Stub) -> None:
+    outcome = waited(run, stub, saying("SUCCESSED", finished_sample_count=0))
+    assert outcome.code == 0
+    assert "warning: export task t1 exported no samples; check the request's filters" in outcome.err
+    assert "no samples" not in waited(run, stub, DONE).err
+
+
+def test_a_timeout(run: Run, quick: Cloud) -> None:
+    """The state after the wait is shown, and how to wait on."""
+    task_id = created(run, quick, "sandbox-slow")
+    line = f"wait sandbox-slow {task_id} --timeout 0.1s {OFTEN}"
+    outcome = run(f"{line} -o json", **quick.variables)
+    error = json.loads(outcome.err.splitlines()[-1])
+    assert outcome.code == error["exit_code"] == 8
+    assert json.loads(outcome.out)[0]["status"] in ("INIT", "RUNNING")
+    assert re.fullmatch(rf"export task {task_id} has not ended; it is \w+, and goes on", error["error"])
+    assert error["hint"].startswith(f"wait for it with: modelarts-export {line.partition(' --')[0]} ")
+
+
+def test_a_timeout_of_nothing_is_one_look(run: Run, stub: Stub) -> None:
+    assert waited(run, stub, saying("RUNNING"), flags="--timeout 0").code == 8
+    assert len(stub.heard) == 1
+    assert waited(run, stub, DONE, flags="--timeout 0").code == 0
+
+
+def test_no_timeout_at_all(run: Run, stub: Stub) -> None:
+    assert waited(run, stub, saying("RUNNING"), DONE, flags="--timeout none").code == 0
+
+
+def test_looks_are_as_frequent_as_was_asked_for(run: Run, stub: Stub) -> None:
+    """Left alone, five pauses would take more than six seconds."""
+    begun = time.monotonic()
+    assert waited(run, stub, *[saying("RUNNING")] * 5, DONE).code == 0
+    assert len(stub.heard) == 6
+    assert time.monotonic() - begun < 3.0
+
+
+def test_an_outage_that_passes(run: Run, stub: Stub) -> None:
+    """It is told, and forgotten."""
+    outage = [refusing(503, "ModelArts.4302"), refusing(500, ""), refusing(429, "APIGW.0308")]
+    outcome = waited(run, stub, saying("RUNNING"), *outage, DONE)
+    assert outcome.code == 0
+    assert "export task t1: not seen: " in outcome.err
+
+
+def test_an_outage_that_lasts(run: Run, stub: Stub) -> None:
+    """What was seen last is shown."""
+    outcome = waited(run, stub, saying("RUNNING"), refusing(500, "x"), flags="--max-outage 0.1s")
+    assert outcome.code == 8
+    assert "running (RUNNING)" in outcome.out
+    assert f"; then wait for it with: {RESUME} " in outcome.err
+
+
+@pytest.mark.parametrize("line", ["wait abc t1", "to-obs --path /b/d/ --wait"])
+def test_an_outage_from_the_first_look_on(run: Run, stub: Stub, line: str) -> None:
+    """The task may well exist: nobody is told to submit it again."""
+    stub.first, stub.status = [ACCEPTED] if "to-obs" in line else [], 503
+    outcome = run(f"{line} {OFTEN} --max-outage 0.05s", **stub.variables)
+    assert outcome.code == 8
+    assert f"wait for it with: {RESUME} --poll-interval 0.02s --max-outage 0.05s\n" in outcome.err
+
+
+def test_a_server_that_is_not_there(run: Run, stub: Stub) -> None:
+    """Nothing is said of a submission, or of running it again."""
+    variables = {**stub.variables, "MODELARTS_EXPORT_ENDPOINT": DEAD_PROXY}
+    outcome = run(f"wait abc t1 {OFTEN} --max-outage 0", **variables)
+    assert outcome.code == 8
+    assert (
+        f"hint: check the endpoint, the region and the network; then wait for it with: {RESUME}"
+        in outcome.err
+    )
+
+
+def test_a_refused_look_at_a_task_that_was_seen(run: Run, stub: Stub) -> None:
+    """It ends the wait at once: the task goes on, and may be waited for by somebody who is allowed to."""
+    outcome = waited(run, stub, saying("RUNNING"), refusing(403, "ModelArts.0112"))
+    assert (outcome.code, len(stub.heard)) == (8, 2)
+    assert "it is running, and a look at it failed: not authorised" in outcome.err
+    assert f"wait for it with: {RESUME}" in outcome.err
+    assert "running (RUNNING)" in outcome.out
+
+
+def test_a_refused_look_at_a_task_that_was_just_accepted(run: Run, stub: Stub) -> None:
+    """Who may export may not be allowed to look: the task is there all the same."""
+    stub.first, refused = [ACCEPTED], refusing(403, "ModelArts.0112")
+    stub.status, stub.body = refused.status, refused.body
+    outcome = run(f"to-obs --path /b/d/ --wait -o json {OFTEN}", **stub.variables)
+    assert outcome.code == 8
+    assert json.loads(outcome.out)["status"] is None
+
+
+@pytest.mark.parametrize("command", ["wait --timeout 0", "wait --max-outage 0s", "status"])
+@pytest.mark.parametrize(
+    ("refused", "exit_code"),
+    [
+        (refusing(400, "ModelArts.4359"), 3),
+        (refusing(400, "ModelArts.4352"), 3),
+        (refusing(403, "ModelArts.0112"), 4),
+        (refusing(401, "APIGW.0301"), 4),
+    ],
+)
+def test_a_task_that_was_never_seen(
+    run: Run, stub: Stub, command: str, refused: Answer, exit_code: int
+) -> None:
+    """Nothing was accepted that anybody knows of: one look decides, and there is nothing to resume."""
+    stub.status, stub.body = refused.status, refused.body
+    outcome = run(f"{command} abc t1", **stub.variables)
+    assert (outcome.code, outcome.out, len(stub.heard)) == (exit_code, "", 1)
+    assert "modelarts-export wait" not in outcome.err
+
+
+def test_an_unknown_status_waits_on_and_warns_once(run: Run, stub: Stub) -> None:
+    paused = saying("PAUSED")
+    outcome = waited(run, stub, paused, paused, paused, DONE)
+    assert outcome.code == 0
+    assert outcome.err.count("PAUSED', which is not documented") == 1
+
+
+def test_progress_that_makes_no_sense(run: Run, stub: Stub) -> None:
+    """Beyond the end, back to the start, and no counts where there were some: the wait goes on."""
+    looks = [
+        saying("RUNNING", progress=148),
+        saying("RUNNING", progress=0, total_sample_count=20, finished_sample_count=5),
+        saying("RUNNING"),
+    ]
+    outcome = waited(run, stub, *looks, saying("SUCCESSED"))
+    assert outcome.code == 0
+    assert "export task t1: running, 100 %\n" in outcome.err
+    assert "148" not in outcome.err
+
+
+@pytest.mark.parametrize("variables", [{"GITHUB_ACTIONS": "true"}, {"CI": "true", "TTY_COMPATIBLE": "1"}])
+def test_a_ci_system_sees_plain_lines(run: Run, stub: Stub, variables: dict[str, str]) -> None:
+    """Off a terminal no variable makes bars of them."""
+    stub.first, stub.body = [saying("RUNNING", progress=5)], DONE.body
+    outcome = run(f"wait abc t1 {OFTEN}", **stub.variables, **variables)
+    assert outcome.err.splitlines()[:2] == [
+        "export task t1: running, 5 %",
+        "export task t1: succeeded (20 samples)",
+    ]
+    assert "\x1b" not in outcome.err + outcome.out
+    assert "\r" not in outcome.err
+
+
+def test_the_heartbeat(run: Run, stub: Stub) -> None:
+    """Off a terminal, a line says now and then that the wait goes on."""
+    running = saying("RUNNING")
+    outcome = waited(run, stub, *[running] * 9, DONE, flags="--heartbeat 0.05s")
+    assert "export task t1: running, 0s so far\n" in outcome.err
+
+
+def test_a_success_of_which_no_path_is_known(run: Run, stub: Stub) -> None:
+    """No place is made up."""
+    assert "obs:" not in waited(run, stub, DONE).err

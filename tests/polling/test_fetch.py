@@ -1,0 +1,286 @@
+"""What a round of looks costs: which calls are made, against the sandbox and against lists of odd lengths."""
+
+from collections.abc import Iterator
+from itertools import groupby
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from modelarts_export.api.task import ExportTask
+from modelarts_export.request.models import ToNewDataset, ToObs
+from modelarts_export.sandbox.messages import Reply, Request
+from modelarts_export.sandbox.server import Sandbox
+from tests.support.raw_server import reply
+from tests.support.simulated import Simulated, answering, client_of, error, listed, shown, targets, task
+
+GONE = error("400 Bad Request", "ModelArts.4359")
+TO_OBS = ToObs.model_validate({"path": "/b/out/"})
+
+
+class World:
+    """A sandbox in simulated time, a client for it, and the calls that were made, each with its second."""
+
+    def __init__(self) -> None:
+        """Let a task of the usual dataset take a hundred seconds."""
+        self.time = Simulated()
+        self.calls: list[tuple[float, str]] = []
+        self.sandbox = Sandbox(clock=self.time.clock, task_duration=100.0, observe=self._observe)
+        self.client = client_of(self.sandbox.url, project=self.sandbox.project_id, token=self.sandbox.token)
+
+    def _observe(self, request: Request, _: Reply) -> None:
+        self.calls.append((self.time.passed, request.target))
+
+    def created(self, number: int, dataset_id: str | None = None) -> list[ExportTask]:
+        """Create so many tasks of a dataset."""
+        dataset_id = dataset_id or self.sandbox.dataset_id
+        return [self.client.create(dataset_id, TO_OBS) for _ in range(number)]
+
+    def new_datasets(self, number: int) -> list[str]:
+        """Create so many datasets, by exports that succeed."""
+        for index in range(number):
+            params = {
+                "export_new_dataset_name": f"new-{index}",
+                "export_new_dataset_work_path": f"/b/{index}/",
+            }
+            request = ToNewDataset.model_validate({"path": "/b/in/", "export_params": params})
+            self.client.create(self.sandbox.dataset_id, request)
+        self.time.now += 101
+        found = [self.client.dataset_named(f"new-{index}") for index in range(number)]
+        return [each for each in found if each]
+
+    def rounds(self, since: float) -> list[int]:
+        """Return how many calls each round made since then."""
+        return [
+            len(list(calls)) for at, calls in groupby(self.calls, key=lambda call: call[0]) if at >= since
+        ]
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    """Serve for one test."""
+    made = World()
+    with made.sandbox:
+        yield made
+
+
+def test_one_task_from_its_creation_to_its_end(world: World) -> None:
+    """By the show call; a new task is INIT, then RUNNING with its samples, then SUCCESSED."""
+    (made,) = world.created(1)
+    seen = [(at, each) for at, (each,) in world.time.waits(world.client, [made])]
+    assert [status for status, _ in groupby(each.task.status for _, each in seen)] == [
+        "INIT",
+        "RUNNING",
+        "SUCCESSED",
+    ]
+    assert 100 <= seen[-1][0] <= 130
+    assert (seen[-1][1].pace.finished, seen[-1][1].pace.percent) == (20, 100.0)
+    assert {target for _, target in world.calls[1:]} == {
+        f"/v2/{world.sandbox.project_id}/datasets/sandbox-images/export-tasks/{made.task_id}"
+    }
+
+
+def test_several_tasks_of_a_dataset_are_one_call(world: World) -> None:
+    """The snapshot is in the order of the tasks, whatever the order of the list."""
+    made = world.created(30)
+    world.time.now += 1
+    begin = world.time.passed
+    snapshots = [snapshot for _, snapshot in world.time.waits(world.client, made)]
+    assert set(world.rounds(begin)) == {1}
+    assert all("?limit=100&offset=0" in target for at, target in world.calls if at >= begin)
+    for snapshot in snapshots:
+        assert [each.task.task_id for each in snapshot] == [each.task_id for each in made]
+    assert {each.task.status for each in snapshots[-1]} == {"SUCCESSED"}
+    assert snapshots[-1][0].task.answer["path"] == "/b/out/"
+
+
+def test_a_thousand_tasks_of_ten_datasets(world: World) -> None:
+    """A round costs ten calls, and fewer as tasks end; a dataset whose tasks have ended costs none."""
+    datasets = [*world.new_datasets(7), world.sandbox.dataset_id, "sandbox-failing", "sandbox-slow"]
+    made = [each for dataset in datasets for each in world.created(100, dataset)]
+    world.time.now += 1
+    begin = world.time.passed
+    *_, (at, last) = world.time.waits(world.client, made, timeout=400.0)
+    rounds = world.rounds(begin)
+    assert len({each.dataset_id for each in made}) == 10
+    assert rounds[0] == 10
+    *before, last_round = rounds
+    assert before == sorted(before, reverse=True)
+    assert set(before) == {10, 9, 1}
+    assert last_round == 101  # at the deadline each unfinished task is asked for, since lists may lag
+    assert at == begin + 400
+    assert {(each.task.dataset_id, each.task.status) for each in last[800:]} == {
+        ("sandbox-failing", "FAILED"),
+        ("sandbox-slow", "INIT"),
+    }
+    assert {each.task.status for each in last[:800]} == {"SUCCESSED"}
+
+
+def offset_of(target: str) -> int:
+    """Return the offset that was asked for."""
+    return int(parse_qs(urlsplit(target).query)["offset"][0])
+
+
+class Full:
+    """A server of one dataset with a list of tasks, and some that the list does not show."""
+
+    def __init__(self, number: int, *, hidden: tuple[str, ...] = ()) -> None:
+        """Have tasks from n0 on."""
+        self.ids = [f"n{index}" for index in range(number)]
+        self.hidden = hidden
+        self.ended: set[str] = set()
+
+    def _entry(self, task_id: str) -> dict[str, object]:
+        return {"task_id": task_id, "status": "SUCCESSED" if task_id in self.ended else "RUNNING"}
+
+    def __call__(self, target: str) -> bytes:
+        """Return a page, or one task."""
+        if "?" not in target:
+            asked = target.rpartition("/")[2]
+            there = asked in (*self.ids, *self.hidden)
+            return reply("200 OK", shown(**self._entry(asked))) if there else GONE
+        begin = 100 * offset_of(target)
+        return listed([self._entry(each) for each in self.ids[begin : begin + 100]], len(self.ids))
+
+
+def calls(full: Full, *wanted: str, timeout: float = 1.5) -> list[list[str]]:
+    """Return the calls of each round, shortened: an offset of the list, or an ID."""
+    time = Simulated()
+    rounds: list[list[str]] = []
+    with answering(full) as server:
+        for _ in time.waits(client_of(server.url), [task(each) for each in wanted], timeout=timeout):
+            asked = [target.rpartition("offset=" if "?" in target else "/")[2] for target in targets(server)]
+            rounds.append(asked[sum(len(each) for each in rounds) :])
+    return rounds
+
+
+def test_pages_are_read_only_until_the_last_unfinished_task() -> None:
+    assert calls(Full(1000), "n3", "n7")[:3] == [["0"]] * 3
+    assert calls(Full(1000), "n3", "n150")[:3] == [["0", "1"]] * 3
+    assert calls(Full(1000), "n3", "n99", "n250", "n100")[:3] == [["0", "1", "2"]] * 3
+
+
+def test_each_unfinished_task_is_shown_once_at_the_deadline() -> None:
+    """The list may lag behind; what the task itself says is the result."""
+    full = Full(10)
+    full.ended = {"n3"}
+    assert calls(full, "n3", "n4", "n7")[-1] == ["0", "n4", "n7"]
+    time = Simulated()
+
+    def lagging(target: str) -> bytes:
+        entries = [{"task_id": each, "status": "RUNNING"} for each in ("n1", "n2")]
+        return (
+            listed(entries, 2)
+            if "?" in target
+            else reply("200 OK", shown("SUCCESSED", task_id=target.rpartition("/")[2]))
+        )
+
+    with answering(lagging) as server:
+        *_, (_, last) = time.waits(client_of(server.url), [task("n1"), task("n2")], timeout=1.5)
+    assert [each.task.status for each in last] == ["SUCCESSED"] * 2
+
+
+def test_entries_without_a_status_are_shown() -> None:
+    time = Simulated()
+
+    def without(target: str) -> bytes:
+        entries = [{"task_id": "n1"}, {"task_id": "n2", "status": "SUCCESSED"}]
+        return (
+            listed(entries, 2)
+            if "?" in target
+            else reply("200 OK", shown("SUCCESSED", task_id=target.rpartition("/")[2]))
+        )
+
+    with answering(without) as server:
+        ((_, last),) = time.waits(client_of(server.url), [task("n1"), task("n2")], timeout=60.0)
+        assert [each.rpartition("/")[2] for each in targets(server)][1:] == ["n1"]
+    assert [each.task.status for each in last] == ["SUCCESSED"] * 2
+
+
+def test_round_of_slow_shows_ends_by_its_deadline() -> None:
+    """What was not asked for in time is unknown, not absent; one wait of 3 s takes no 48."""
+    time = Simulated()
+
+    def slow(target: str) -> bytes:
+        if "?" in target:
+            return listed([], 0)
+        time.now += 4.0
+        return reply("200 OK", shown(task_id=target.rpartition("/")[2]))
+
+    with answering(slow) as server:
+        client = client_of(server.url, clock=time.clock)
+        tasks = [task(f"n{number}") for number in range(12)]
+        *_, (at, last) = time.waits(client, tasks, timeout=3.0)
+    assert at <= 3.0 + 2 * 10.0
+    assert [each.may_exist for each in last] == [True] * 12
+    assert last[0].task.status == "RUNNING"
+    assert str(last[-1].trouble) == "there was no time to ask for it"
+
+
+def test_a_few_old_tasks_deep_in_a_long_list_are_shown() -> None:
+    """The list is read once, to find out where they are, and then no more."""
+    assert calls(Full(1000), "n950", "n420") == [[str(page) for page in range(10)], *[["n950", "n420"]] * 3]
+
+
+def test_one_task_is_shown_even_if_it_is_the_last_of_many() -> None:
+    """The list is for several; when all others have ended, their dataset costs one call."""
+    full = Full(10)
+    full.ended = {"n3"}
+    assert calls(full, "n3", "n7") == [["0"], ["n7"], ["n7"], ["n7"]]
+    assert calls(Full(1000), "n7") == [["n7"]] * 4
+
+
+def test_tasks_that_the_list_lacks_are_shown_one_by_one() -> None:
+    """It may lag behind, or forget what is old; who is in it is not asked for again."""
+    full = Full(5, hidden=("old", "new"))
+    assert calls(full, "old", "n1", "new")[:3] == [["0", "old", "new"]] * 3
+
+
+def test_a_task_that_neither_list_nor_show_knows() -> None:
+    time = Simulated()
+    with answering(Full(5)) as server:
+        *_, (_, last) = time.waits(client_of(server.url), [task("typo"), task("n1")], timeout=30.0)
+        asked = targets(server)
+    assert [(each.lost, each.task.status) for each in last] == [(True, None), (False, "RUNNING")]
+    assert 1 < sum(target.endswith("/typo") for target in asked) < sum("?" in target for target in asked) + 2
+    assert asked[-1].endswith("/n1")
+
+
+def test_the_same_task_twice_is_one_task() -> None:
+    """It is in each snapshot as often as it was given."""
+    time = Simulated()
+    with answering(Full(5)) as server:
+        for _, snapshot in time.waits(client_of(server.url), [task("n1"), task("n1")], timeout=1.5):
+            assert [each.task.status for each in snapshot] == ["RUNNING"] * 2
+        assert not any("?" in target for target in targets(server))
+
+
+def test_an_ended_task_is_left_alone() -> None:
+    """Whatever a list says of it later: what has ended has ended."""
+    time = Simulated()
+    full = Full(5)
+    full.ended = {"n1"}
+
+    def forget(_: float) -> None:
+        full.ended = {"n2"} if time.passed > 1 else {"n1"}
+
+    time.meanwhile = forget
+    with answering(full) as server:
+        tasks = [task("n1"), task("n2"), task("n3"), task("n4")]
+        *_, (_, last) = time.waits(client_of(server.url), tasks, timeout=20.0)
+    assert [each.task.status for each in last] == ["SUCCESSED", "SUCCESSED", "RUNNING", "RUNNING"]
+
+
+def test_a_look_adds_to_what_is_known() -> None:
+    """What only the acceptance told stays; of what both told, the look is newer."""
+    time = Simulated()
+    given = task("n1", path="/b/out/", version_id="v", status="INIT")
+    with answering(lambda _: reply("200 OK", shown(task_id="n1", path="/b/other/", extra=1))) as server:
+        *_, (_, (seen,)) = time.waits(client_of(server.url), [given], timeout=0.0)
+    assert seen.task.answer == {
+        "task_id": "n1",
+        "status": "RUNNING",
+        "path": "/b/other/",
+        "version_id": "v",
+        "extra": 1,
+    }
+    assert seen.task.task_id == "n1"

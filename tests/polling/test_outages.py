@@ -1,0 +1,244 @@
+"""What looks that fail do to a wait: how long trouble may last, and what ends a wait at once."""
+
+import json
+from collections.abc import Mapping
+
+import pytest
+
+from modelarts_export.errors import (
+    AccessError,
+    ModelArtsExportError,
+    RefusedError,
+    TemporaryError,
+)
+from modelarts_export.polling.poller import Followed
+from tests.conftest import DEAD_PROXY, Stub
+from tests.support.raw_server import reply
+from tests.support.simulated import Simulated, answering, client_of, error, listed, shown, task
+
+DOWN = error("503 Service Unavailable", "ModelArts.4302")
+GONE = error("400 Bad Request", "ModelArts.4359")
+RUNNING, SUCCESSED = reply("200 OK", shown()), reply("200 OK", shown("SUCCESSED"))
+
+
+class Course:
+    """A server whose answer follows the time: from each second on, another one; to each its place."""
+
+    def __init__(self, time: Simulated, answers: Mapping[int, bytes]) -> None:
+        """Answer by these."""
+        self._time = time
+        self._answers = answers
+
+    def __call__(self, _target: str) -> bytes:
+        """Return the answer of this second."""
+        return [answer for begin, answer in self._answers.items() if begin <= self._time.passed][-1]
+
+
+def followed(
+    answers: Mapping[int, bytes], given: object = None, **settings: object
+) -> list[tuple[float, Followed]]:
+    """Return each snapshot of the one task, and when it was made."""
+    time = Simulated()
+    tasks = [given] if isinstance(given, type(task())) else [task()]
+    with answering(Course(time, answers)) as server:
+        seen = [(at, snapshot[0]) for at, snapshot in time.waits(client_of(server.url), tasks, **settings)]
+        assert len(server.heard) == len(seen)
+    return seen
+
+
+PASSING = {
+    "internal": error("500 Internal Server Error", "ModelArts.0010"),
+    "page of a proxy": reply("502 Bad Gateway", b"<html>Bad Gateway</html>"),
+    "down": DOWN,
+    "gateway timeout": reply("504 Gateway Timeout"),
+    "timeout": reply("408 Request Timeout"),
+    "throttled": error("429 Too Many Requests", "APIGW.0308"),
+    "busy": error("400 Bad Request", "ModelArts.4409"),
+    "nothing": reply("200 OK"),
+    "no object": reply("200 OK", b"[]"),
+    "other object": reply("200 OK", b'{"hello": "world"}'),
+    "cut": reply("200 OK", shown())[:-3],
+    "no HTTP": b"220 smtp.example ESMTP\r\n",
+    "hung up": b"",
+}
+
+
+@pytest.mark.parametrize("fault", PASSING)
+def test_an_outage_that_passes_is_waited_out(fault: str) -> None:
+    """The task keeps what was seen of it, and its trouble, until a look succeeds again."""
+    course = {0: RUNNING, 100: PASSING[fault], 800: RUNNING, 1000: SUCCESSED}
+    seen = followed(course, poll_interval=50.0)
+    for at, each in seen:
+        assert each.task.status == ("SUCCESSED" if at >= 1000 else "RUNNING")
+        assert isinstance(each.trouble, TemporaryError) == (100 <= at < 800)
+        assert not each.lost
+    assert seen[-1][0] == 1000.0
+
+
+@pytest.mark.parametrize("fault", PASSING)
+def test_an_outage_that_lasts_for_too_long_ends_the_wait(fault: str) -> None:
+    """It began with the first look that failed; the last look is made when it has lasted for the maximum."""
+    seen = followed({0: RUNNING, 100: PASSING[fault]}, poll_interval=80.0, max_outage=300.0)
+    assert [at for at, _ in seen] == [0.0, 80.0, 160.0, 240.0, 320.0, 400.0, 460.0]
+    assert [each.lost for _, each in seen] == [False] * 6 + [True]
+    _, last = seen[-1]
+    assert last.task.status == "RUNNING"
+    assert isinstance(last.trouble, TemporaryError)
+    assert not last.unfinished
+
+
+def test_a_connection_that_is_refused_is_an_outage() -> None:
+    time = Simulated()
+    looks = list(time.waits(client_of(DEAD_PROXY), [task()]))
+    assert [at for at, _ in looks][-1] == 900.0
+    assert len(looks) > 30
+    assert [snapshot[0].lost for _, snapshot in looks] == [False] * (len(looks) - 1) + [True]
+    assert "refused" in str(looks[-1][1][0].trouble)
+
+
+def test_outages_with_a_success_between_do_not_add_up() -> None:
+    """Each may last for as long as one may."""
+    course = {0: DOWN, 250: RUNNING, 300: DOWN, 550: RUNNING, 600: DOWN, 850: SUCCESSED}
+    seen = followed(course, poll_interval=50.0, max_outage=300.0)
+    assert seen[-1][0] == 850.0
+    assert [at for at, each in seen if not each.trouble] == [250.0, 550.0, 850.0]
+
+
+@pytest.mark.parametrize("outage", [0.1, 0.3, 0.7, 1.1, 299.9, 900.1])
+@pytest.mark.parametrize("start", [0.1, 1e3 / 3, 1e6 / 7, 1_606_103_424.7])
+def test_the_end_of_an_outage_is_met_whatever_is_lost_in_rounding(outage: float, start: float) -> None:
+    """Nobody looks again and again because a sum of seconds is no difference of them."""
+    time = Simulated(now=start)
+    waits = time.waits(client_of(DEAD_PROXY), [task()], timeout=None, max_outage=outage)
+    assert all(looks < 60 for looks, _ in enumerate(waits))
+    assert time.now == pytest.approx(start + outage)
+
+
+def test_without_patience_the_first_failure_is_the_last() -> None:
+    ((at, last),) = followed({0: DOWN}, max_outage=0.0)
+    assert (at, last.lost, last.task.status) == (0.0, True, None)
+    assert isinstance(last.trouble, TemporaryError)
+
+
+@pytest.mark.parametrize("slow", [0.5, 1000.0])
+def test_whoever_is_shown_a_snapshot_may_take_long(stub: Stub, slow: float) -> None:
+    """A terminal that is stopped in mid-outage must not make us sleep for less than no time."""
+    stub.status = 503
+    time = Simulated()
+    lost = []
+    for _, (each,) in time.waits(client_of(stub.url), [task()], max_outage=600.0):
+        time.now += slow
+        lost.append(each.lost)
+    assert lost.index(True) == len(lost) - 1 > 0
+
+
+def test_a_look_that_takes_long_uses_up_the_patience_with_another_dataset() -> None:
+    """While one dataset is slow, the outage of the one before it may have become too long."""
+    time = Simulated()
+
+    def answer(target: str) -> bytes:
+        if "/slow/" in target:
+            time.now += 700
+            return reply("200 OK", shown(task_id="b"))
+        return DOWN
+
+    with answering(answer) as server:
+        tasks = [task("a", "down"), task("b", "slow")]
+        *_, (at, (down, slow)) = time.waits(client_of(server.url), tasks, max_outage=600.0, timeout=3000.0)
+    assert (down.lost, slow.lost) == (True, False)
+    assert at >= 3000
+
+
+FINAL: dict[str, tuple[bytes, type[ModelArtsExportError]]] = {
+    "no permission": (error("403 Forbidden", "ModelArts.0112"), AccessError),
+    "refused key": (error("401 Unauthorized", "APIGW.0301"), AccessError),
+    "bad request": (error("400 Bad Request", "ModelArts.4384"), RefusedError),
+    "redirect": (reply("302 Found", b"", "Location: http://127.0.0.1:9/"), RefusedError),
+}
+
+
+@pytest.mark.parametrize("fault", FINAL)
+def test_a_look_that_is_refused_ends_the_wait_at_once(fault: str) -> None:
+    """No patience helps with what does not pass; above all, a refused key is not tried again."""
+    answer, kind = FINAL[fault]
+    seen = followed({0: RUNNING, 100: answer}, poll_interval=50.0)
+    assert [(at, each.lost) for at, each in seen] == [(0.0, False), (50.0, False), (100.0, True)]
+    assert type(seen[-1][1].trouble) is kind
+    assert seen[-1][1].task.status == "RUNNING"
+
+
+def of_two(target: str, refusal: bytes) -> bytes:
+    """Answer to a list call with the good task alone, and to a look at the bad one with the refusal."""
+    if "?" in target:
+        return listed([{"task_id": "good", "status": "RUNNING"}], 1)
+    return refusal if target.endswith("/bad") else reply("200 OK", shown(task_id="good"))
+
+
+@pytest.mark.parametrize("refusal", [GONE, error("400 Bad Request", "ModelArts.0104")])
+@pytest.mark.parametrize("listed_too", [False, True])
+def test_a_task_that_is_refused_does_not_end_the_wait_for_others(refusal: bytes, listed_too: bool) -> None:  # noqa: FBT001
+    """An ID with a slip in it is the trouble of that task alone."""
+    time = Simulated()
+    nothing = listed([], 0)
+    with answering(
+        lambda target: nothing if "?" in target and not listed_too else of_two(target, refusal)
+    ) as server:
+        tasks = [task("bad"), task("good")]
+        *_, (at, (bad, good)) = time.waits(client_of(server.url), tasks, timeout=60.0)
+    assert at == 60.0
+    assert (bad.lost, good.lost, good.task.status) == (True, False, "RUNNING")
+
+
+@pytest.mark.parametrize("status", ["500 Internal Server Error", "503 Service Unavailable"])
+def test_an_outage_of_one_task_is_its_own(status: str) -> None:
+    """The server answers: others are still looked at, and the one is given up when its time is over."""
+    time, nothing = Simulated(), listed([], 0)
+    down = error(status, "ModelArts.0010")
+    with answering(lambda target: nothing if "?" in target else of_two(target, down)) as server:
+        tasks = [task("bad"), task("good")]
+        looks = [
+            (at, bad.lost, good.task.status)
+            for at, (bad, good) in time.waits(
+                client_of(server.url), tasks, timeout=60.0, max_outage=20.0, poll_interval=10.0
+            )
+        ]
+    assert looks == [(at, at >= 20.0, "RUNNING") for at in range(0, 61, 10)]
+
+
+@pytest.mark.parametrize("fault", [error("429 Too Many Requests", "APIGW.0308"), reply("403 Forbidden"), b""])
+def test_trouble_of_all_ends_the_round(fault: bytes) -> None:
+    """Who is throttled, refused or not answered does not ask for the next task."""
+    time, nothing = Simulated(), listed([], 0)
+    with answering(lambda target: nothing if "?" in target else fault) as server:
+        _, (bad, good) = next(time.waits(client_of(server.url), [task("bad"), task("good")]))
+        assert len(server.heard) == 2
+    assert bad.trouble is good.trouble is not None
+
+
+def test_a_refused_list_ends_the_wait_for_all_of_its_tasks_and_for_no_others() -> None:
+    """Each dataset has its own trouble."""
+    time = Simulated()
+    denied = error("403 Forbidden", "ModelArts.0112")
+    running = listed([{"task_id": name, "status": "RUNNING"} for name in "ab"], 2)
+    with answering(lambda target: denied if "/denied/" in target else running) as server:
+        tasks = [task(name, dataset) for name in "ab" for dataset in ("denied", "fine")]
+        *_, (at, last) = time.waits(client_of(server.url), tasks, timeout=60.0)
+        asked = [request for request in server.heard if b"/denied/" in request]
+    assert at == 60.0
+    assert [each.lost for each in last] == [True, False, True, False]
+    assert len(asked) == 1
+
+
+def test_what_was_seen_before_the_trouble_counts() -> None:
+    """A list that breaks off has shown the tasks of its first page; only the others are in trouble."""
+    first = [{"task_id": f"n{number}", "status": "SUCCESSED"} for number in range(100)]
+    time = Simulated()
+    with answering(lambda target: listed(first, 200) if target.endswith("=0") else DOWN) as server:
+        tasks = [task("n7"), task("old"), task("n8")]
+        *_, (_, last) = time.waits(client_of(server.url), tasks, max_outage=20.0)
+    assert [(each.task.status, each.lost) for each in last] == [
+        ("SUCCESSED", False),
+        (None, True),
+        ("SUCCESSED", False),
+    ]
+    assert json.loads(json.dumps(last[0].task.answer)) == first[7]

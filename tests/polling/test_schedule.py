@@ -1,0 +1,290 @@
+"""How long a wait stays away between looks, and how it keeps to its deadline: HTTP in simulated time."""
+
+import random
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from requests.structures import CaseInsensitiveDict
+
+from modelarts_export.transport.response import Reply
+from tests.conftest import Stub
+from tests.support.raw_server import reply
+from tests.support.simulated import Dice, Simulated, answering, client_of, error, listed, shown, task
+
+GROWING = [0.5, 0.75, 1.125, 1.6875, 2.53125, 3.796875, 5.6953125, 8.54296875, 12.814453125, 19.2216796875]
+
+
+@pytest.mark.parametrize(("face", "factor"), [(0.0, 0.9), (0.5, 1.0), (1.0, 1.1)])
+def test_pauses_grow_from_half_a_second_to_thirty(stub: Stub, face: float, factor: float) -> None:
+    """Each is half as long again as the one before, with a tenth of jitter."""
+    stub.body = shown()
+    time = Simulated(chance=Dice(face))
+    looks = list(time.waits(client_of(stub.url), [task()], timeout=200.0))
+    wanted = [pause * factor for pause in [*GROWING, 28.83251953125, *[30.0] * 5]]
+    fitting = len(time.naps) - 1  # the last is cut by the deadline
+    assert time.naps[:fitting] == pytest.approx(wanted[:fitting])
+    assert fitting >= 12
+    assert len(stub.heard) == len(looks) == len(time.naps) + 1
+
+
+def test_jitter_is_chance(stub: Stub) -> None:
+    """Many waits that began together do not look together: a tenth, and all of it is used."""
+    stub.body = shown()
+    time = Simulated(chance=random.Random(1))  # noqa: S311 - spreads load, and keeps no secret
+    list(time.waits(client_of(stub.url), [task()], timeout=3600.0, poll_interval=20.0))
+    naps = time.naps[:-1]
+    assert len(set(naps)) == len(naps) > 150
+    assert 18.0 <= min(naps) < 18.2
+    assert 21.8 < max(naps) <= 22.0
+
+
+@pytest.mark.parametrize(
+    ("interval", "face", "wanted"), [(7.0, 0.5, 7.0), (7.0, 0.0, 6.3), (120.0, 1.0, 132.0)]
+)
+def test_an_interval_that_was_asked_for_is_fixed(
+    stub: Stub, interval: float, face: float, wanted: float
+) -> None:
+    """Neither growth nor far ends change it; the tenth of jitter stays."""
+    time = Simulated(chance=Dice(face))
+    stub.body = shown(total_sample_count=10**6, finished_sample_count=0)
+
+    def export(passed: float) -> None:
+        stub.body = shown(total_sample_count=10**6, finished_sample_count=int(passed))
+
+    time.meanwhile = export
+    list(time.waits(client_of(stub.url), [task()], timeout=10.5 * wanted, poll_interval=interval))
+    assert time.naps[:-1] == pytest.approx([wanted] * 10)
+
+
+def asking(passed: Callable[[], float], *headers: str) -> Callable[[str], bytes]:
+    """Return a server that is throttled for the first ten seconds and then runs on."""
+    busy = error("429 Too Many Requests", "APIGW.0308", *headers)
+    return lambda _target: busy if passed() < 10 else reply("200 OK", shown())
+
+
+DATE = "Date: Sun, 06 Nov 2033 08:49:37 GMT"
+# what the server asks for, and the first pauses
+ASKED = [
+    (["Retry-After: 17"], [17.0, 0.75]),
+    (["Retry-After: 0"], [0.5, 0.75]),
+    (["Retry-After:  17 "], [17.0, 0.75]),
+    ([DATE, "Retry-After: Sun, 06 Nov 2033 08:50:07 GMT"], [30.0, 0.75]),
+    ([DATE, "Retry-After: Sunday, 06-Nov-33 08:50:07 GMT"], [30.0, 0.75]),
+    ([DATE, "Retry-After: Sun, 06 Nov 2033 08:49:30 GMT"], [0.5, 0.75]),
+    (["Retry-After: Sun, 06 Nov 2033 08:50:07 GMT"], [0.5, 0.75]),
+    (["Date: yesterday", "Retry-After: Sun, 06 Nov 2033 08:50:07 GMT"], [0.5, 0.75]),
+    ([DATE, "Retry-After: soon"], [0.5, 0.75]),
+    ([DATE, "Retry-After: -5"], [0.5, 0.75]),
+    (["Retry-After: 1.5"], [0.5, 0.75]),
+]
+
+
+@pytest.mark.parametrize(("headers", "wanted"), ASKED)
+def test_the_server_may_ask_us_to_stay_away(headers: list[str], wanted: list[float]) -> None:
+    """In seconds, or until a time by its own clock, whatever ours says; only as long as it asks."""
+    time = Simulated()
+    with answering(asking(lambda: time.passed, *headers)) as server:
+        list(time.waits(client_of(server.url), [task()], timeout=60.0))
+    assert time.naps[:2] == wanted
+
+
+@pytest.mark.parametrize("interval", [None, 2.0])
+@pytest.mark.parametrize("face", [0.0, 1.0])
+def test_jitter_never_comes_before_what_the_server_asked(interval: float | None, face: float) -> None:
+    time = Simulated(chance=Dice(face))
+    with answering(asking(lambda: time.passed, "Retry-After: 2")) as server:
+        list(time.waits(client_of(server.url), [task()], timeout=5.0, poll_interval=interval))
+    assert time.naps[0] == (2.2 if interval and face else 2.0)
+
+
+def test_the_server_cannot_ask_beyond_deadline_or_patience() -> None:
+    """There is a last look at the deadline, and one when the outage has lasted for too long."""
+    for settings, wanted in [({"timeout": 50.0}, [50.0]), ({"max_outage": 70.0}, [70.0])]:
+        time = Simulated()
+        with answering(lambda _: error("503 Service Unavailable", "x", "Retry-After: 999999999")) as server:
+            list(time.waits(client_of(server.url), [task()], **settings))
+            assert len(server.heard) == 2
+        assert time.naps == wanted
+
+
+def test_of_several_datasets_the_one_that_asks_for_most_is_heeded() -> None:
+    """The trouble of one dataset has its time, while another runs."""
+    time = Simulated()
+    busy = error("429 Too Many Requests", "APIGW.0308", "Retry-After: 40")
+    with answering(lambda target: busy if "/busy/" in target else reply("200 OK", shown())) as server:
+        tasks = [task("a", "busy"), task("b", "fine")]
+        list(time.waits(client_of(server.url), tasks, timeout=100.0))
+    assert time.naps == [40.0, 40.0, 20.0]
+
+
+class Exporting:
+    """A server of tasks, each with samples a second by its ID, or without counts when that is 0."""
+
+    def __init__(self, time: Simulated, total: int) -> None:
+        """Have as many samples for each."""
+        self._time = time
+        self._total = total
+
+    def __call__(self, target: str) -> bytes:
+        """Return the list, or one task."""
+        if "?" in target:
+            return listed([self._task(rate) for rate in ("0", "1", "5")], 3)
+        return reply("200 OK", shown(**self._task(target[-1])))
+
+    def _task(self, rate: str) -> dict[str, object]:
+        done = int(self._time.passed * int(rate))
+        counts = {"total_sample_count": self._total, "finished_sample_count": min(done, self._total)}
+        ended = "SUCCESSED" if done >= self._total else "RUNNING"
+        return {"task_id": rate, "status": ended, **(counts if rate != "0" else {})}
+
+
+def exporting(*rates: str, total: int, timeout: float = 7200.0) -> list[float]:
+    """Return the pauses of a wait for tasks with these rates."""
+    time = Simulated()
+    with answering(Exporting(time, total)) as server:
+        list(time.waits(client_of(server.url), [task(rate) for rate in rates], timeout=timeout))
+    return time.naps
+
+
+def test_pauses_are_stretched_while_the_end_is_far() -> None:
+    """By a tenth of the time that is left, but never beyond thirty seconds."""
+    assert exporting("1", total=100_000, timeout=100.0)[:4] == [0.5, 0.75, 30.0, 30.0]
+    pauses = exporting("1", total=101)
+    assert pauses[1] == 0.75
+    assert pauses[2] == pytest.approx((101 - 1) / (1 / 1.25) / 10)  # 1 sample in the first 1.25 s
+    assert pauses[3] < pauses[2]
+
+
+def test_the_end_is_met_soon_after_it() -> None:
+    """However long a task takes, nobody waits for its end much longer than a tenth of that."""
+    for total in (5, 60, 400, 2000):
+        waited = sum(exporting("1", total=total))
+        assert total <= waited <= min(1.5 * total, total + 31) + 1
+
+
+def test_pauses_are_those_of_the_task_that_ends_first() -> None:
+    """A task that is nearly done is not kept waiting by others that are not."""
+    assert exporting("1", total=500)[2] == 30.0
+    assert exporting("1", "5", total=500)[2] == pytest.approx((500 - 6) / (6 / 1.25) / 10)
+
+
+def test_pauses_are_not_stretched_for_a_task_without_counts() -> None:
+    """It may end at any moment, however far the others are."""
+    assert exporting("0", "1", total=10**6, timeout=60.0)[:10] == GROWING
+
+
+def test_stretched_pauses_have_their_jitter_on_top() -> None:
+    time = Simulated(chance=Dice(1.0))
+    with answering(Exporting(time, 10**6)) as server:
+        list(time.waits(client_of(server.url), [task("1")], timeout=3600.0))
+    assert max(time.naps) == pytest.approx(33.0)
+
+
+@pytest.mark.parametrize("timeout", [0.25, 0.5, 1.0, 1.25, 59.0, 60.0, 3600.0])
+@pytest.mark.parametrize("settings", [{}, {"poll_interval": 60.0}])
+def test_one_last_look_at_the_deadline(stub: Stub, timeout: float, settings: dict[str, float]) -> None:
+    """Nobody sleeps beyond it, and exactly one look is made when it has come."""
+    stub.body = shown()
+    time = Simulated()
+    looks = [at for at, _ in time.waits(client_of(stub.url), [task()], timeout=timeout, **settings)]
+    assert looks[-1] == timeout
+    assert [at for at in looks if at >= timeout] == [timeout]
+    assert all(later > earlier for earlier, later in pairwise(looks))
+    assert len(stub.heard) == len(looks)
+
+
+def test_an_end_at_the_deadline_is_seen(stub: Stub) -> None:
+    """What has ended between the last pause and the deadline is a success, not a timeout."""
+    stub.body = shown()
+    time = Simulated()
+
+    def end(passed: float) -> None:
+        stub.body = shown("SUCCESSED" if passed >= 60 else "RUNNING")
+
+    time.meanwhile = end
+    *_, (at, (seen,)) = time.waits(client_of(stub.url), [task()], timeout=60.0)
+    assert (at, seen.task.status) == (60.0, "SUCCESSED")
+
+
+def test_no_time_at_all_is_one_look(stub: Stub) -> None:
+    stub.body = shown()
+    time = Simulated()
+    (look,) = time.waits(client_of(stub.url), [task()], timeout=0.0)
+    assert (look[0], look[1][0].task.status) == (0.0, "RUNNING")
+    assert (len(stub.heard), time.naps) == (1, [])
+
+
+def test_without_a_timeout_it_goes_on(stub: Stub) -> None:
+    """For a week, or for as long as it takes."""
+    stub.body = shown()
+    time = Simulated()
+    week = 7 * 86400
+
+    def end(passed: float) -> None:
+        stub.body = shown("SUCCESSED" if passed >= week else "RUNNING")
+
+    time.meanwhile = end
+    *_, (at, (seen,)) = time.waits(client_of(stub.url), [task()], timeout=None, poll_interval=3600.0)
+    assert week <= at <= week + 3600
+    assert seen.task.ended
+
+
+def test_what_has_ended_is_not_looked_at(stub: Stub) -> None:
+    """A task whose end is known already costs nothing."""
+    time = Simulated()
+    ended = [task("a", status="SUCCESSED"), task("b", status="FAILED")]
+    (look,) = time.waits(client_of(stub.url), ended)
+    assert [each.task for each in look[1]] == ended
+    assert (stub.heard, time.naps) == ([], [])
+    assert [snapshot for _, snapshot in time.waits(client_of(stub.url), [])] == [()]
+
+
+def leaping(seconds: float) -> Iterator[float]:
+    """Yield times that are far from each other."""
+    now = 0.0
+    while True:
+        yield now
+        now += seconds
+
+
+# the timeout of a wait, and the seconds within which each of its first looks has to be answered
+BOUNDS = [
+    (None, [90.0, 90.0]),
+    (7200.0, [90.0, 90.0]),
+    (40.0, [40.0, 39.5, 38.75]),
+    (12.0, [12.0, 11.5, 10.75, 10.0]),
+    (3.0, [10.0, 10.0]),
+    (0.0, [90.0]),
+]
+
+
+@pytest.mark.parametrize(("timeout", "bounds"), BOUNDS)
+def test_a_look_is_bounded_by_the_deadline(timeout: float | None, bounds: list[float]) -> None:
+    """It has what is left, and ten seconds when that is less, but never longer than any call.
+
+    The one look of a wait of no time has as long as any call.
+
+    The clock of the connection leaps, so that each reply comes too late and its error tells how late.
+    """
+    time, leaps = Simulated(), leaping(10_000.0)
+    with answering(lambda _: reply("200 OK", shown())) as server:
+        client = client_of(server.url, clock=lambda: next(leaps))
+        waits = time.waits(client, [task()], timeout=timeout)
+        troubles = [str(next(waits)[1][0].trouble) for _ in bounds]
+    told = [float(words.rpartition("after ")[2].removesuffix(" s")) for words in troubles]
+    assert told == pytest.approx(bounds, abs=0.4)
+
+
+@given(st.text(st.characters(max_codepoint=255)), st.text(st.characters(max_codepoint=255)))
+@example("Sun, 06 Nov 0001 08:49:37 +2359", "Sun, 06 Nov 9999 08:49:37 -2359")
+@example("Sun, 99 Nov 2033 08:49:37 GMT", "-")
+@example("1 Jan 99999999999999999999 00:00:00", "0")
+def test_whatever_stands_in_a_header_is_no_crash(date: str, asked: str) -> None:
+    """Headers are text of anybody; what is no time tells nothing, and no pause is negative."""
+    headers = CaseInsensitiveDict({"date": date, "retry-after": asked})
+    told = Reply(url="", status=503, headers=headers, content=b"", changing=False)
+    assert told.retry_after is None or told.retry_after >= 0
+    assert told.date is None or isinstance(told.date, float)

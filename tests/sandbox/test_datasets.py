@@ -1,0 +1,190 @@
+"""The datasets that a sandbox starts with: what each does, and what is refused, by a clock set by hand."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from modelarts_export.sandbox.cloud.datasets import BUILT_IN, Behaviour, built_in
+from tests.sandbox.dataset_world import (
+    ACCEPTED,
+    BUSY,
+    DATASET_NAMES,
+    DENIED,
+    DURATION,
+    NAME_TAKEN,
+    NO_EXPORT,
+    START,
+    TO_OBS,
+    World,
+    to_new_dataset,
+)
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    world = World()
+    with world.sandbox:
+        yield world
+        world.connection.close()
+
+
+def test_each_dataset_is_described_in_one_sentence() -> None:
+    """`sandbox --help` prints them."""
+    assert list(BUILT_IN) == [
+        "sandbox-images",
+        "sandbox-failing",
+        "sandbox-stopped",
+        "sandbox-slow",
+        "sandbox-denied",
+        "sandbox-text",
+        "sandbox-busy",
+    ]
+    for behaviour in BUILT_IN.values():
+        assert behaviour.description[0].isupper()
+        assert behaviour.description.count(". ") == 0
+        assert behaviour.description.endswith(".")
+
+
+def test_each_dataset_is_listed_and_shown(world: World) -> None:
+    """The denied one, too: looking is another action than exporting (API.md, section 1)."""
+    _, page = world.call("GET")
+    assert [dataset["dataset_id"] for dataset in page["datasets"]] == DATASET_NAMES
+    for dataset in page["datasets"]:
+        own = f"/{dataset['dataset_id']}"
+        assert world.call("GET", own) == (200, dataset)
+        assert dataset["dataset_type"] == (100 if own == "/sandbox-text" else 1)
+        assert dataset["create_time"] == dataset["update_time"] == START * 1000
+        assert world.call("GET", f"{own}/export-tasks")[0] == 200
+        assert world.call("GET", f"{own}/export-tasks/nothing")[1]["error_code"] == "ModelArts.4359"
+    assert len({dataset["work_path"] for dataset in page["datasets"]}) == len(DATASET_NAMES)
+
+
+@pytest.mark.parametrize(
+    ("query", "missing"),
+    [("", set()), ("&support_export=false", set()), ("&support_export=true", {"sandbox-text"})],
+)
+def test_the_server_filters_what_can_be_exported(world: World, query: str, missing: set[str]) -> None:
+    """API.md, section 2; the total counts what passed the filter."""
+    assert world.listed(query) == [name for name in DATASET_NAMES if name not in missing]
+
+
+@pytest.mark.parametrize("dataset_type", [0, 1, 3, 100, 101, 102, 200, 201, 202, 400, 600, 900])
+def test_images_and_free_format_can_be_exported(dataset_type: int) -> None:
+    """API.md, section 2, where the documents disagree on free format (900)."""
+    dataset = replace(built_in(START)[0], behaviour=Behaviour(dataset_type=dataset_type))
+    assert dataset.exportable == (dataset_type in {0, 1, 3, 900})
+
+
+@pytest.mark.parametrize(
+    ("dataset", "outcome"),
+    [
+        ("sandbox-images", ACCEPTED),
+        ("sandbox-failing", ACCEPTED),
+        ("sandbox-stopped", ACCEPTED),
+        ("sandbox-slow", ACCEPTED),
+        ("sandbox-denied", DENIED),
+        ("sandbox-text", NO_EXPORT),
+        ("sandbox-busy", BUSY),
+    ],
+)
+def test_an_export_is_accepted_or_refused_by_the_dataset(
+    world: World, dataset: str, outcome: tuple[int, str | None]
+) -> None:
+    before = world.call("GET", f"/{dataset}/export-tasks")[1]["total_count"]
+    assert world.outcome(dataset) == outcome
+    after = world.call("GET", f"/{dataset}/export-tasks")[1]["total_count"]
+    assert after - before == (outcome == ACCEPTED)
+
+
+def test_without_permission_the_body_is_not_even_read(world: World) -> None:
+    status, error = world.call("POST", "/sandbox-denied/export-tasks", b"{")
+    assert (status, error["error_code"]) == DENIED
+    assert error["error_msg"].endswith("modelarts:dataset:createExportTask")
+
+
+FAILED = {"status": "FAILED", "progress": 40.0, "total_sample_count": 20, "finished_sample_count": 8}
+
+
+@pytest.mark.parametrize(
+    ("dataset", "age", "shown"),
+    [
+        ("sandbox-failing", 0, {"status": "INIT", "progress": 0.0}),
+        ("sandbox-failing", 49.5, {"status": "RUNNING", "progress": 40.0}),
+        ("sandbox-failing", 40, {"status": "RUNNING", "progress": 30.0, "finished_sample_count": 6}),
+        ("sandbox-failing", 50, FAILED),
+        ("sandbox-failing", 1e6, FAILED),
+        ("sandbox-stopped", 49.5, {"status": "RUNNING", "progress": 40.0}),
+        ("sandbox-stopped", 50, {"status": "STOPPING", "progress": 40.0, "finished_sample_count": 8}),
+        ("sandbox-stopped", 59, {"status": "STOPPING", "progress": 40.0}),
+        ("sandbox-stopped", 60, {"status": "STOPPED", "progress": 40.0, "total_sample_count": 20}),
+        ("sandbox-stopped", 1e6, {"status": "STOPPED", "finished_sample_count": 8}),
+        ("sandbox-slow", 999, {"status": "INIT", "progress": 0.0}),
+        ("sandbox-slow", 5500, {"status": "RUNNING", "progress": 50.0}),
+        ("sandbox-slow", 9999, {"status": "RUNNING", "progress": 95.0}),
+        ("sandbox-slow", 10_000, {"status": "SUCCESSED", "progress": 100.0, "finished_sample_count": 20}),
+    ],
+)
+def test_tasks_move_as_their_dataset_has_it(
+    world: World, dataset: str, age: float, shown: dict[str, Any]
+) -> None:
+    _, task_id = world.create(dataset)
+    world.age = age
+    task = world.task(dataset, task_id)
+    assert task.items() >= shown.items()
+    assert ("error_code" in task) == ("error_msg" in task) == (task["status"] == "FAILED")
+
+
+def test_a_failed_task_tells_why_and_when(world: World) -> None:
+    """In the task itself, whose reply is a 200 (API.md, section 4)."""
+    _, task_id = world.create("sandbox-failing", {**TO_OBS, "export_params": {"samples": ["sample-01"]}})
+    world.age = 99
+    task = world.task("sandbox-failing", task_id)
+    assert (task["error_code"], task["error_msg"]) == (
+        "ModelArts.4401",
+        "Export failed: a file could not be copied",
+    )
+    assert (task["progress"], task["total_sample_count"], task["finished_sample_count"]) == (0.0, 1, 0)
+    assert task["update_time"] - task["create_time"] == 50_000
+
+
+def test_a_failure_may_take_no_time_and_neither_may_being_busy() -> None:
+    world = World(task_duration=0)
+    with world.sandbox:
+        _, task_id = world.create("sandbox-failing")
+        assert world.task("sandbox-failing", task_id).items() >= FAILED.items()
+        assert world.outcome("sandbox-busy") == ACCEPTED
+        world.connection.close()
+
+
+def test_a_failed_export_makes_no_dataset_and_frees_its_name(world: World) -> None:
+    assert world.outcome("sandbox-failing", to_new_dataset()) == ACCEPTED
+    world.age = 49
+    assert world.outcome(body=to_new_dataset()) == NAME_TAKEN
+    world.age = 200
+    assert world.listed() == DATASET_NAMES
+    assert world.outcome(body=to_new_dataset()) == ACCEPTED
+    world.age = 300
+    assert world.listed() == ["copy", *DATASET_NAMES]
+
+
+def test_stopped_export_makes_no_dataset_and_frees_its_name(world: World) -> None:
+    assert world.outcome("sandbox-stopped", to_new_dataset()) == ACCEPTED
+    world.age = 59
+    assert world.outcome(body=to_new_dataset()) == NAME_TAKEN
+    world.age = 60
+    assert world.listed() == DATASET_NAMES
+    assert world.outcome(body=to_new_dataset()) == ACCEPTED
+
+
+def test_what_a_slow_export_makes_comes_late_and_is_as_any(world: World) -> None:
+    world.create("sandbox-slow", to_new_dataset())
+    world.age = 9999
+    assert world.listed() == DATASET_NAMES
+    world.age = 10_000
+    new = world.call("GET")[1]["datasets"][0]
+    assert (new["dataset_name"], new["create_time"]) == ("copy", (START + 10_000) * 1000)
+    _, task_id = world.create(new["dataset_id"])
+    world.age += DURATION
+    assert world.task(new["dataset_id"], task_id)["status"] == "SUCCESSED"

@@ -1,0 +1,195 @@
+"""The sandbox's faults of the answer as they arrive over sockets."""
+
+import http.client
+import json
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from modelarts_export.sandbox.messages import Fate
+from tests.sandbox.faulty import BODY, World
+
+TOLD = "The throttling threshold has been reached: policy user over ratelimit,limit:5,time:1 minute"
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    world = World()
+    with world.sandbox:
+        yield world
+
+
+LOST = [
+    ("refuse", ConnectionResetError, 0),
+    ("refuse:by=fin", http.client.RemoteDisconnected, 0),
+    ("drop", http.client.RemoteDisconnected, 1),
+    ("drop:by=rst", ConnectionResetError, 1),
+    ("drop:accepted=no", http.client.RemoteDisconnected, 0),
+    ("drop:accepted=no,by=rst", ConnectionResetError, 0),
+    ("stall:for=0.02", http.client.RemoteDisconnected, 1),
+    ("stall:for=0.02,accepted=no,by=rst", ConnectionResetError, 0),
+    ("cut", http.client.IncompleteRead, 1),
+    ("cut:by=rst", (http.client.IncompleteRead, ConnectionResetError), 1),
+]
+
+
+@pytest.mark.parametrize(("words", "error", "created"), LOST, ids=[words for words, *_ in LOST])
+def test_a_reply_is_lost_once_and_the_next_call_is_well(
+    world: World, words: str, error: type[Exception], created: int
+) -> None:
+    world.go_wrong(f"{words}{',' if ':' in words else ':'}count=1")
+    with pytest.raises(error) as caught:
+        world.create()
+    # A closed connection is an error of the same family as a reset one.
+    assert isinstance(caught.value, http.client.RemoteDisconnected) == (
+        error is http.client.RemoteDisconnected
+    )
+    assert world.created == created
+    assert world.create()[0].status == 200
+    assert world.created == created + 1
+
+
+@pytest.mark.parametrize(
+    ("words", "size"), [("cut", 17), ("cut:at=0", 0), ("cut:at=5", 5), ("cut:at=99", 34)]
+)
+def test_a_cut_reply_has_its_head_and_a_part_of_its_body(world: World, words: str, size: int) -> None:
+    world.go_wrong(words)
+    with socket.create_connection(("127.0.0.1", world.connect().port), timeout=10) as connection:
+        head = f"POST {world.tasks} HTTP/1.1\r\nX-Auth-Token: {world.sandbox.token}\r\n"
+        connection.sendall(head.encode() + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY)
+        whole = b"".join(iter(lambda: connection.recv(65536), b""))
+    head_back, _, body = whole.partition(b"\r\n\r\n")
+    assert head_back.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b"Content-Length: 34\r\n" in head_back + b"\r\n"
+    assert b"Connection: close" not in head_back
+    (_, reply), *_ = world.seen
+    assert body == reply.body[:size]
+    assert len(body) == size
+
+
+ANSWERS = [
+    ("busy", 400, "ModelArts.4409", 0),
+    ("400:code=ModelArts.4420", 400, "ModelArts.4420", 0),
+    ("busy:code=ModelArts.4370", 400, "ModelArts.4370", 0),
+    ("500:code=ModelArts.0109", 500, "ModelArts.0109", 0),
+    ("408", 408, "ModelArts.4205", 0),
+    ("408:accepted=yes", 408, "ModelArts.4205", 1),
+    ("429", 429, "APIGW.0308", 0),
+    ("429:code=ModelArts.4206", 429, "ModelArts.4206", 0),
+    ("500", 500, "ModelArts.0010", 0),
+    ("500:accepted=yes", 500, "ModelArts.0010", 1),
+    ("502", 502, None, 1),
+    ("502:accepted=no", 502, None, 0),
+    ("503", 503, "ModelArts.4302", 0),
+    ("503:code=none", 503, None, 0),
+    ("503:accepted=yes,code=none", 503, None, 1),
+    ("504", 504, None, 1),
+    ("504:code=APIGW.0201", 504, "APIGW.0201", 1),
+    ("504:accepted=no", 504, None, 0),
+]
+
+
+def test_fault_words_fit_its_code(world: World) -> None:
+    """The words of the API for this code, not those of the kind's own."""
+    world.go_wrong("busy:code=ModelArts.4370")
+    assert json.loads(world.create()[1])["error_msg"] == (
+        "Only one dataset version can be published in a minute"
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "code", "created"), ANSWERS, ids=[words for words, *_ in ANSWERS]
+)
+def test_another_answer_than_the_services(
+    world: World, words: str, status: int, code: str | None, created: int
+) -> None:
+    world.go_wrong(words)
+    reply, body = world.create()
+    assert (reply.status, world.created) == (status, created)
+    assert reply.getheader("Date") == "Mon, 23 Nov 2020 03:50:24 GMT"
+    assert reply.getheader("Retry-After") is None
+    if code is None:
+        assert reply.getheader("Content-Type") == "text/html"
+        assert reply.getheader("X-Request-Id") is None
+        assert f"<h1>{status} ".encode() in body
+    else:
+        error = json.loads(body)
+        assert error["error_code"] == code
+        assert ("request_id" in error) == code.startswith("APIGW.")
+
+
+def test_throttling_is_told_in_the_gateways_words(world: World) -> None:
+    world.go_wrong("429")
+    assert json.loads(world.create()[1])["error_msg"] == TOLD
+
+
+@pytest.mark.parametrize(
+    ("words", "header"),
+    [
+        ("429:retry-after=3", "3"),
+        ("429:retry-after=2.1s", "3"),
+        ("503:retry-after=2m", "120"),
+        ("503:code=none,retry-after=0", "0"),
+        ("429:retry-at=1m", "Mon, 23 Nov 2020 03:51:24 GMT"),
+    ],
+)
+def test_a_reply_says_when_to_come_again(world: World, words: str, header: str) -> None:
+    world.go_wrong(words)
+    assert world.create()[0].getheader("Retry-After") == header
+
+
+def test_a_date_to_come_again_is_by_the_header_date(world: World) -> None:
+    world.go_wrong("429:retry-at=1m", "date:skew=1h")
+    reply, _ = world.create()
+    assert reply.getheader("Date") == "Mon, 23 Nov 2020 04:50:24 GMT"
+    assert reply.getheader("Retry-After") == "Mon, 23 Nov 2020 04:51:24 GMT"
+
+
+def test_a_fault_is_for_its_calls_alone(world: World) -> None:
+    task = json.loads(world.create()[1])["task_id"]
+    targets = {
+        "list": f"{world.tasks}?limit=5",
+        "show": f"{world.tasks}/{task}",
+        "datasets": f"/v2/{world.sandbox.project_id}/datasets",
+    }
+    for name in targets:
+        world.go_wrong(f"500:on={name}")
+        assert world.create()[0].status == 200
+        assert {other: world.ask("GET", targets[other])[0].status for other in targets} == {
+            other: 500 if other == name else 200 for other in targets
+        }
+
+
+def test_a_refused_request_is_not_read(world: World) -> None:
+    """A body that never comes does not hold it up, and what watches the sandbox sees none."""
+    world.go_wrong("refuse")
+    connection = world.connect()
+    connection.putrequest("POST", world.tasks)
+    connection.putheader("Content-Length", "1000000")
+    connection.endheaders()
+    with pytest.raises(ConnectionResetError):
+        connection.getresponse()
+    connection.close()
+    (request, reply), *others = world.seen
+    assert (request.method, request.body, reply.fate, others) == ("POST", b"", Fate.REFUSED, [])
+
+
+def test_the_observer_sees_what_was_lost(world: World) -> None:
+    world.go_wrong("drop")
+    with pytest.raises(http.client.RemoteDisconnected):
+        world.create()
+    (_, reply), *_ = world.seen
+    (task,) = world.sandbox.gateway.cloud.tasks(world.sandbox.dataset_id)
+    assert (reply.fate, json.loads(reply.body)) == (Fate.DROPPED, {"task_id": task.task_id})
+
+
+def test_a_kept_connection_is_no_way_around(world: World) -> None:
+    world.go_wrong("refuse:on=list,after=1,count=1")
+    connection, headers = world.connect(), {"X-Auth-Token": world.sandbox.token}
+    connection.request("GET", world.tasks, headers=headers)
+    assert connection.getresponse().read()
+    connection.request("GET", world.tasks, headers=headers)
+    with pytest.raises(ConnectionResetError):
+        connection.getresponse()
+    connection.close()

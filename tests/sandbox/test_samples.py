@@ -1,0 +1,147 @@
+"""Which samples of the sandbox an export has: by type, filters and IDs, and what becomes of them."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from modelarts_export.sandbox.cloud.contract import first_refusal
+from tests.conftest import Cloud, Run
+from tests.sandbox.dataset_world import START, World, to_new_dataset
+from tests.sandbox.test_contract import SAMPLE_STATES
+from tests.support.tracked import OFTEN
+
+OF_DOG = {"labels": [{"name": "dog"}]}
+BOTH = [{"name": "cat"}, {"name": "dog"}]
+PHOTO_DAY = datetime.fromtimestamp(START, UTC).date() - timedelta(days=10)
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    world = World(age=200, task_duration=0)
+    with world.sandbox:
+        yield world
+        world.connection.close()
+
+
+def exported(world: World, export_type: int | None = 3, **params: Any) -> int:  # noqa: ANN401 - as JSON
+    """Return how many samples an export has; everything that is exported is there at once."""
+    body: dict[str, Any] = {"path": "/b/out/", "export_params": params}
+    body |= {} if export_type is None else {"export_type": export_type}
+    assert first_refusal(body) is None
+    _, task_id = world.create(body=body)
+    task = world.task("sandbox-images", task_id)
+    assert (task["status"], task["progress"]) == ("SUCCESSED", 100.0)
+    assert task["finished_sample_count"] == task["total_sample_count"]
+    return int(task["total_sample_count"])
+
+
+@pytest.mark.parametrize(("export_type", "count"), [(0, 16), (1, 4), (2, 20), (3, 20), (None, 20)])
+def test_export_type_decides(world: World, export_type: int | None, count: int) -> None:
+    """Labelled, unlabelled, all, by a filter that there is not, and none given."""
+    assert exported(world, export_type) == count
+
+
+# The numbers of the samples with each state, as the API spells it.
+STATE_COUNTS = dict(zip(SAMPLE_STATES, [20, 16, 4, 3, 2, 1, 2, 2, 4, 1, 3, 1, 1, 2], strict=True))
+
+
+@pytest.mark.parametrize(("state", "count"), STATE_COUNTS.items())
+def test_sample_state_filters(world: World, state: str, count: int) -> None:
+    assert exported(world, sample_state=state) == count
+
+
+# Search conditions, which one fits is enough, and the count.
+CONDITIONS: list[tuple[list[dict[str, Any]], int]] = [
+    ([], 20),
+    ([{}], 20),
+    ([{"label_list": {"labels": [{"name": "cat"}]}}], 10),
+    ([{"label_list": OF_DOG}], 8),
+    ([{"label_list": {"labels": [{"name": "unicorn"}]}}], 0),
+    ([{"label_list": {"labels": BOTH, "op": "OR"}}], 16),
+    ([{"label_list": {"labels": BOTH, "op": "AND"}}], 2),
+    ([{"label_list": {"labels": [{"name": "cat", "type": 1}]}}], 10),
+    ([{"label_list": {"labels": [{"name": "cat", "type": 0}]}}], 0),
+    ([{"label_list": {"labels": [{"name": "cat", "property": {"colour": ["red"]}}]}}], 5),
+    ([{"label_list": {"labels": [{"property": {"colour": ["red", "blue"]}}]}}], 16),
+    ([{"label_list": {"labels": [{"property": {"colour": None}}]}}], 16),
+    ([{"label_list": {"labels": [{"property": {"size": None}}]}}], 0),
+    ([{"label_list": {"labels": [{"property": {"size": None, "colour": ["red"]}, "op": "OR"}]}}], 8),
+    ([{"label_list": OF_DOG, "hard": "1"}], 2),
+    ([{"label_list": OF_DOG}, {"hard": "1"}], 9),
+    ([{"hard": "0"}], 17),
+    ([{"metadata": {"props": {"camera": ["left"]}}}], 10),
+    ([{"metadata": {"props": {"camera": ["left"], "lens": ["wide"]}, "op": "AND"}}], 0),
+    ([{"metadata": {"props": {"camera": ["left"], "lens": ["wide"]}, "op": "OR"}}], 10),
+    ([{"sample_name": "image-07.jpg"}], 1),
+    ([{"sample_name": "image-07"}], 0),
+    ([{"sample_dir": "/sandbox-bucket/sandbox-images/input/"}], 15),
+    ([{"sample_dir": "obs://sandbox-bucket/sandbox-images/input/more/"}], 5),
+    ([{"sample_dir": "/sandbox-bucket/"}], 0),
+    ([{"sample_time": "day"}], 5),
+    ([{"sample_time": "month"}], 12),
+    ([{"sample_time": f"{PHOTO_DAY:%Y%m%d}-{PHOTO_DAY:%Y%m%d}"}], 7),
+    ([{"sample_time": "20190901-20190915"}], 0),
+    ([{"labeler": "alice"}], 8),
+    ([{"labeler": "nobody"}], 0),
+    ([{"score": "0.9"}], 2),
+    ([{"import_origin": "sandbox"}], 20),
+    ([{"study_date": "20190901"}], 0),
+    ([{"frame_in_video": 0}], 0),
+]
+
+
+@pytest.mark.parametrize(("conditions", "count"), CONDITIONS)
+def test_search_conditions_filter(world: World, conditions: list[dict[str, Any]], count: int) -> None:
+    """All of a condition has to fit, of one of the conditions."""
+    assert exported(world, search_conditions=conditions) == count
+
+
+def test_filters_narrow_each_other(world: World) -> None:
+    dogs: dict[str, Any] = {"search_conditions": [{"label_list": OF_DOG}]}
+    assert exported(world, samples=["sample-01", "sample-09", "no-such-sample"]) == 2
+    assert exported(world, samples=["sample-01", "sample-09"], **dogs) == 1
+    assert exported(world, sample_state="__REVIEWED__", **dogs) == 2
+
+
+@pytest.mark.parametrize(("export_type", "count"), [(0, 16), (2, 20)])
+def test_filters_belong_to_the_search(world: World, export_type: int, count: int) -> None:
+    """The other types name all samples that they mean."""
+    assert exported(world, export_type, samples=["sample-01"]) == count
+
+
+def test_new_dataset_has_the_samples_that_were_exported(world: World) -> None:
+    body = to_new_dataset()
+    body["export_params"]["search_conditions"] = [{"label_list": OF_DOG}]
+    world.create(body=body)
+    (new, *_) = world.call("GET")[1]["datasets"]
+    assert (new["dataset_name"], new["total_sample_count"], new["annotated_sample_count"]) == ("copy", 8, 8)
+    _, task_id = world.create(new["dataset_id"], {"path": "/b/out/", "export_type": 1})
+    assert world.task(new["dataset_id"], task_id)["total_sample_count"] == 0
+
+
+def test_export_of_nothing_fails_and_begins_as_any() -> None:
+    """Its progress makes sense in every state."""
+    world = World()
+    with world.sandbox:
+        nothing = {"path": "/b/out/", "export_type": 3, "export_params": {"samples": ["no-such-sample"]}}
+        _, task_id = world.create("sandbox-failing", nothing)
+        for age in (0, 40, 60):
+            world.age = age
+            assert world.task("sandbox-failing", task_id)["progress"] == 0.0
+        world.connection.close()
+
+
+COUNTS = [("--search label=cat", 10), ("--sample sample-07", 1), ("--export-type unlabeled", 4)]
+
+
+@pytest.mark.parametrize(("flags", "count"), [*COUNTS, ("--search label=unicorn", 0)])
+def test_command_line_gets_true_counts(run: Run, quick: Cloud, flags: str, count: int) -> None:
+    """A label that does not exist is noticed, as it would be against the real API."""
+    line = f"to-obs sandbox-images --path /b/d/ {flags} --wait -o json {OFTEN}"
+    outcome = run(line, **quick.variables)
+    assert (outcome.code, json.loads(outcome.out)["total_sample_count"]) == (0, count)
+    assert ("exported no samples" in outcome.err) == (count == 0)
+    assert run(f"{line} --require-samples {count + 1}", **quick.variables).code == 7

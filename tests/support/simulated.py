@@ -1,0 +1,126 @@
+"""A wait of hours that takes none: time that passes when somebody sleeps, and real HTTP on this machine."""
+
+import json
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from socket import socket
+from typing import Any
+
+from modelarts_export.api.client import Client
+from modelarts_export.api.task import ExportTask
+from modelarts_export.auth.credentials import Token
+from modelarts_export.auth.request_auth import TokenAuth
+from modelarts_export.clock import Timing
+from modelarts_export.config.settings import Settings
+from modelarts_export.polling.poller import Snapshot, WaitSettings, follow
+from modelarts_export.transport.session import Transport
+from tests.support.raw_server import RawServer, reply, serving
+
+START = 1_606_103_424.0
+PROJECT = "0123"
+
+
+class Dice(random.Random):
+    """Chance that always falls alike: 0 is the least, and 1 the most."""
+
+    def __init__(self, face: float) -> None:
+        """Take the side on which to fall."""
+        super().__init__()
+        self._face = face
+
+    def random(self) -> float:
+        """Return that side."""
+        return self._face
+
+
+@dataclass(kw_only=True)
+class Simulated:
+    """Time that passes when somebody sleeps, and what happens meanwhile; `naps` are in seconds."""
+
+    now: float = START
+    naps: list[float] = field(default_factory=list)
+    chance: random.Random = field(default_factory=lambda: Dice(0.5))
+    meanwhile: Callable[[float], object] = lambda _seconds: None
+
+    def clock(self) -> float:
+        """Return the time."""
+        return self.now
+
+    @property
+    def passed(self) -> float:
+        """The seconds that have passed."""
+        return self.now - START
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass at once, as little as time.sleep would; `meanwhile` hears how much has passed."""
+        if seconds < 0:
+            raise ValueError("sleep length must be non-negative")
+        self.naps.append(seconds)
+        self.now += seconds
+        self.meanwhile(self.passed)
+
+    def waits(
+        self,
+        client: Client,
+        tasks: Sequence[ExportTask],
+        **settings: Any,  # noqa: ANN401 - as WaitSettings has them
+    ) -> Iterator[tuple[float, Snapshot]]:
+        """Yield each snapshot of a wait with the seconds that had passed then."""
+        timing = Timing(clock=self.clock, wall=self.clock, sleep=self.sleep, chance=self.chance)
+        for snapshot in follow(client, tasks, WaitSettings(**settings), timing=timing):
+            yield self.passed, snapshot
+
+
+def client_of(
+    url: str, *, project: str = PROJECT, token: str = PROJECT, clock: Callable[[], float] = time.monotonic
+) -> Client:
+    """Return a client with a token, so that no signature knows what time it is."""
+    return Client(Transport(url, TokenAuth(Token(token=token)), Settings(), clock=clock), project)
+
+
+def task(task_id: str = "t1", dataset_id: str = "abc", **answer: object) -> ExportTask:
+    """Return a task with this answer of the API, or with none."""
+    return ExportTask(task_id=task_id, dataset_id=dataset_id, project_id=PROJECT, answer=answer)
+
+
+def accepted(task_id: str = "t1") -> ExportTask:
+    """Return a task that we have just created, and that nobody has seen yet."""
+    answer = {"task_id": task_id, "path": "/b/out/"}
+    return ExportTask(task_id=task_id, dataset_id="abc", project_id=PROJECT, answer=answer)
+
+
+def shown(status: object = "RUNNING", **answer: object) -> bytes:
+    """Return the body of a show call."""
+    return json.dumps({"task_id": "t1", "status": status, **answer}).encode()
+
+
+def listed(entries: Sequence[object], total: object = None) -> bytes:
+    """Return the reply of a list call, without a total when it is None."""
+    told = {} if total is None else {"total_count": total}
+    return reply("200 OK", json.dumps({**told, "export_tasks": entries}).encode())
+
+
+def error(status: str, code: str, *headers: str) -> bytes:
+    """Return the reply of an error with this code."""
+    return reply(status, json.dumps({"error_code": code, "error_msg": "as it is put"}).encode(), *headers)
+
+
+@contextmanager
+def answering(answer: Callable[[str], bytes]) -> Iterator[RawServer]:
+    """Give each request, on a connection of its own, the whole reply that `answer` makes of its target."""
+
+    def handle(server: RawServer, peer: socket) -> None:
+        if request := server.read(peer):
+            told = answer(request.split(b" ")[1].decode())
+            peer.sendall(told.replace(b"\r\n", b"\r\nConnection: close\r\n", 1))
+
+    with serving(handle) as server:
+        yield server
+
+
+def targets(server: RawServer) -> list[str]:
+    """Return what was asked for, in its order."""
+    return [request.split(b" ")[1].decode() for request in server.heard]

@@ -1,0 +1,126 @@
+"""A terminal to look at: a program runs on it, and what can be seen in the end is lines of text."""
+
+import io
+import os
+import pty
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from rich.cells import cell_len
+
+from modelarts_export.cli.output.console import Screen
+from modelarts_export.sanitize import Scrubber
+from tests.cli.progress.snapshots import SECRET, say_something, tell
+
+ROOT = Path(__file__).parent.parent.parent
+_PIECE = re.compile(r"\x1b\[(\??\d*)([A-Za-z])|\x1b\[[\d;]*m|([\r\n])|([^\x1b\r\n]+)|(.)", re.DOTALL)
+_STYLE = re.compile(r"\x1b\[[\d;]*m")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """What a program wrote to a terminal, how it ended, and what it wrote to a stdout that is none."""
+
+    written: str
+    columns: int
+    out: str
+    code: int = 0
+
+    @property
+    def lines(self) -> list[str]:
+        """What can be seen in the end, without colour."""
+        return seen(_STYLE.sub("", self.written), self.columns)
+
+    @property
+    def has_cursor(self) -> bool:
+        """Whether the cursor can be seen in the end."""
+        return self.written.rfind("\x1b[?25l") <= self.written.rfind("\x1b[?25h")
+
+
+def on_a_terminal(
+    story: str,
+    *,
+    columns: int = 84,
+    encoding: str = "utf-8",
+    pause: float = 0.0,
+    talk: Callable[[Screen], None] = say_something,
+    **variables: str,
+) -> Shown:
+    """Show a made-up story on a terminal."""
+    ours, theirs = pty.openpty()
+    pieces: list[bytes] = []
+    reader = threading.Thread(target=lambda: pieces.extend(iter(lambda: _read(ours), b"")))
+    reader.start()
+    out = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {**_terminal(columns), **variables}.items():
+            patch.setenv(name, value)
+        with os.fdopen(theirs, "w", encoding=encoding, errors="backslashreplace") as err:
+            stage = Screen(out, err, environ=os.environ, scrubber=Scrubber([SECRET]))
+            tell(story, stage, pause=pause, talk=talk)
+    reader.join()
+    os.close(ours)
+    return Shown(written=b"".join(pieces).decode(), columns=columns, out=out.getvalue())
+
+
+def process_on_a_terminal(story: str, *, hangs_up: bool = False) -> Shown:
+    """Show a made-up story in a process of its own, on a terminal that can go away before it begins."""
+    command = [sys.executable, "-m", "tests.cli.progress.snapshots", story]
+    ours, theirs = pty.openpty()
+    environ = {**os.environ, **_terminal(84)}
+    with subprocess.Popen(
+        command, env=environ, stdin=theirs, stdout=subprocess.PIPE, stderr=theirs, cwd=ROOT
+    ) as process:
+        os.close(theirs)
+        written = b"" if hangs_up else b"".join(iter(lambda: _read(ours), b""))
+        os.close(ours)
+        out, _ = process.communicate(timeout=20)
+    return Shown(written=written.decode(), columns=84, code=process.returncode, out=out.decode())
+
+
+def _terminal(columns: int) -> dict[str, str]:
+    return {"TERM": "xterm-256color", "COLUMNS": str(columns), "LINES": "30"}
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 4096)
+    except OSError:  # Linux says so when the other end is closed
+        return b""
+
+
+def seen(written: str, columns: int) -> list[str]:
+    """Return the lines of a terminal of so many columns, down to that of the cursor.
+
+    It knows what rich sends, and nothing else.
+    """
+    lines, row, column = [""], 0, 0
+    for match in _PIECE.finditer(written):
+        argument, command, feed, text, unknown = match.groups()
+        assert not unknown, f"the terminal does not know {unknown!r}"
+        if feed == "\n":
+            row += 1
+            lines += [""] * (row + 1 - len(lines))
+        elif feed == "\r":
+            column = 0
+        elif command == "A":
+            row -= int(argument or 1)
+        elif command == "K":
+            lines[row] = ""
+        elif command:
+            assert f"{argument}{command}" in ("?25l", "?25h"), match[0]
+        for letter in text or "":
+            if column + cell_len(letter) > columns:
+                row, column = row + 1, 0
+                lines += [""] * (row + 1 - len(lines))
+            assert column == cell_len(lines[row]), "written over something"
+            lines[row] += letter
+            column += cell_len(letter)
+    assert not any(lines[row + 1 :]), "something is left below the cursor"
+    return [line.rstrip() for line in lines[: row + 1]]

@@ -1,0 +1,53 @@
+"""A connection that is made up lets happen what a real one does, so that what is tested over it holds."""
+
+import pytest
+
+from modelarts_export.config.settings import Settings
+from modelarts_export.errors import ModelArtsExportError, TemporaryError, UnknownOutcomeError
+from tests.submission.worlds import EXPORT, WAY, World, desk
+from tests.transport.sent_or_not_rows import ROWS
+from tests.transport.test_sent_or_not import causes
+
+ALIKE = {
+    "refuse": "nobody listens",
+    "drop": "FIN after reading",
+    "drop:by=rst": "RST after reading",
+    "stall:for=2m": "no reply",
+    "cut": "cut with a length",
+    "cut:by=rst": "cut with a reset",
+    "cut:at=0": "cut with a length",
+}
+
+
+@pytest.mark.parametrize(("fault", "name"), ALIKE.items(), ids=ALIKE)
+def test_like_a_socket(fault: str, name: str) -> None:
+    """What is raised, whether all of the body was taken, and our error are those of the real thing."""
+    row = ROWS[name]
+    with pytest.raises((TemporaryError, UnknownOutcomeError)) as caught:
+        desk(World(faults=(fault,))).client.create("sandbox-images", EXPORT)
+    assert " ← ".join(list(causes(caught.value.__cause__))[:2]) in row.raised.split(" or ")
+    assert type(caught.value).__name__ == row.error
+
+
+@pytest.mark.parametrize(
+    ("fault", "seconds"),
+    [("refuse", 0), ("drop", 2 * WAY), ("stall:for=7s", 7 + 2 * WAY), ("late:for=99", 20)],
+)
+def test_how_long_it_takes(fault: str, seconds: float) -> None:
+    """No longer than the read timeout, and no time at all for us."""
+    world = World(faults=(fault,))
+    with pytest.raises(ModelArtsExportError):
+        desk(world, Settings(read_timeout=20.0)).client.create("sandbox-images", EXPORT)
+    assert world.clock() == pytest.approx(seconds, abs=2 * WAY)
+
+
+def test_what_arrives() -> None:
+    """The request as it is, signed, and the reply as it was given."""
+    world = World()
+    client = desk(world).client
+    task = client.create("sandbox-images", EXPORT)
+    assert [made.task_id for made in world.ours] == [task.task_id]
+    assert client.show("sandbox-images", task.task_id).answer["path"] == EXPORT.path
+    (page,) = client.task_pages("sandbox-images")
+    assert page.tasks[0].task_id == task.task_id
+    assert page.date == int(world.now)
