@@ -1,23 +1,19 @@
-"""The time that passes and the chance that spreads load, as parameters: a test waits for nothing."""
+"""Time, sleep and randomness as parameters, so that a test controls them."""
 
-import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from random import Random
 
 
 @dataclass(frozen=True, kw_only=True)
-class Timing:
-    """Where time comes from. `clock` tells seconds of a clock that never goes back, `wall` epoch seconds.
+class Clock:
+    """Where time comes from, in seconds: `monotonic` never goes back, `time` counts from the epoch."""
 
-    `sleep` lets seconds pass.
-    """
-
-    clock: Callable[[], float] = time.monotonic
-    wall: Callable[[], float] = time.time
+    monotonic: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
-    chance: random.Random = field(default_factory=random.Random)
+    random: Random = field(default_factory=Random)
+    time: Callable[[], float] = time.time  # the last one: from here on the name is no module
 
 
-TIMING = Timing()
-"""The time of this machine."""
+SYSTEM_CLOCK = Clock()

@@ -59,7 +59,7 @@ class Problem:
         return f"{self.place}: {self.message}" if self.place else self.message
 
 
-def dotted(location: Location) -> str:
+def format_location(location: Location) -> str:
     """Return a location as people write it: export_params.samples[3]."""
     steps = (f"[{step}]" if isinstance(step, int) else f".{cut(step)}" for step in location)
     return "".join(steps).removeprefix(".")
@@ -108,7 +108,7 @@ class PathUsedError(InvalidInputError):
     """Another task writes to the path of the request, above it or below it, and that was to be refused."""
 
 
-def invalid(problems: Sequence[Problem]) -> InvalidInputError:
+def make_invalid_input_error(problems: Sequence[Problem]) -> InvalidInputError:
     """Return the error for some problems, file by file, in the order in which they stand there."""
     named = [problem for problem in problems if problem.message]
     files = {problem.file: i for i, problem in reversed(list(enumerate(named)))}
@@ -172,13 +172,13 @@ class StoppedTaskError(FailedTaskError):
     """The export task was stopped before its end."""
 
 
-class UnseenEndError(ModelArtsExportError):
+class NotFinishedError(ModelArtsExportError):
     """The task was accepted, but what became of it cannot be told."""
 
     exit_code = 8
 
 
-class DifferentEndsError(ModelArtsExportError):
+class MixedOutcomesError(ModelArtsExportError):
     """Several tasks ended in different ways."""
 
     exit_code = 9
@@ -211,7 +211,7 @@ class UnknownOutcomeError(ModelArtsExportError):
         super().__init__(
             message, hint=hint, error_code=error_code, http_status=http_status, request_id=request_id
         )
-        self.given_up = given_up
+        self.server_gave_up = given_up
         self.task_ids = tuple(task_ids)
         self.path = path
         self.since = since

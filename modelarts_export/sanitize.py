@@ -32,7 +32,7 @@ _IDENTIFIED = ("task_id", "dataset_id", "project_id", "new_dataset_id")
 _NAME = re.compile("[a-z]+(?:_[a-z]+)*")  # of a field; all of ours and of the API are so
 
 
-def harmless(text: str) -> str:
+def escape_controls(text: str) -> str:
     """Return the text as one line in which everything that would act instead of show is visible."""
     shown = _HARMFUL.sub(lambda match: match[0].encode("unicode_escape", "surrogatepass").decode(), text)
     return _COMMAND.sub(lambda match: "\\x23" if match[0] == "#" else f"{match[1]}\\x3a", shown)
@@ -46,7 +46,7 @@ def truncate(text: str) -> str:
     return (found[0] if found else "") + _CUT
 
 
-def is_harmless(text: str) -> bool:
+def is_safe_text(text: str) -> bool:
     """Tell whether the text can be written as it is; line feeds count as harmless here."""
     return not _HARMFUL.search(text.replace("\n", "")) and not _COMMAND.search(text)
 
@@ -69,12 +69,12 @@ def escape_commands(quoted: str, escape: str) -> str:
     return _SERVICE_MESSAGE.sub(lambda _: escape, quoted)
 
 
-def unescaped(text: str) -> str:
+def unescape_json(text: str) -> str:
     """Return text as it was before JSON quoted it."""
     return _ESCAPE.sub(lambda m: chr(int(m[1], 16)) if m[1] else _ESCAPED.get(m[2], m[2]), text)
 
 
-class Scrubber:
+class Redactor:
     """Replaces every secret it knows, in text and in data, also where it is escaped or encoded."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
@@ -82,13 +82,13 @@ class Scrubber:
         self._secrets: frozenset[str] = frozenset()
         self._kept: frozenset[str] = frozenset()
         self._forms: tuple[frozenset[str], tuple[str, ...]] = (frozenset(), ())
-        self.learn(*secrets)
+        self.add_secret(*secrets)
 
     def __repr__(self) -> str:
         """Say how many, never which."""
         return f"<{type(self).__name__} of {len(self._secrets)} secrets>"
 
-    def learn(self, *secrets: str) -> None:
+    def add_secret(self, *secrets: str) -> None:
         """Know these secrets too."""
         self._secrets |= {secret for secret in secrets if len(secret) >= SHORTEST_SECRET}
 
@@ -100,7 +100,7 @@ class Scrubber:
         """Tell whether the text holds a secret, plain or encoded."""
         return any(True for _ in self._found(text))
 
-    def text(self, text: str) -> str:
+    def redact(self, text: str) -> str:
         """Return the text without secrets; only the characters that spell one are replaced."""
         pieces, end = list[str](), 0
         for start, stop in _merged(span for span in self._found(text) if not self._is_kept(text, span)):
@@ -108,7 +108,7 @@ class Scrubber:
             end = stop
         return "".join([*pieces, text[end:]])
 
-    def data(self, value: Any) -> Any:  # noqa: ANN401 - JSON of any shape goes through
+    def redact_data(self, value: Any) -> Any:  # noqa: ANN401 - JSON of any shape goes through
         """Return a copy of JSON-like data whose strings have no secrets.
 
         Keys that are names of fields stay, and so do IDs under theirs.
@@ -122,9 +122,9 @@ class Scrubber:
         _changed(value, collected)
         # searched as one text, since there may be very many, and nearly none has anything
         whole = "\0".join(strings)
-        clean = self.text(whole).split("\0")
+        clean = self.redact(whole).split("\0")
         if len(clean) != len(strings):  # one has a NUL of its own
-            clean = [self.text(text) for text in strings]
+            clean = [self.redact(text) for text in strings]
         replacements = iter(clean)
         return _changed(value, lambda _: next(replacements))
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from modelarts_export.sanitize import Scrubber
+from modelarts_export.sanitize import Redactor
 
 SECRET = 'pass"wörd/+&<%41\\n=long'
 FORMS: dict[str, Callable[[str], str]] = {
@@ -44,7 +44,7 @@ ORDINARY = st.text(st.sampled_from("abcxyz 019-_.,:/{}[]()<>?!"), max_size=11)  
 def test_form_that_is_escaped(form: str, around: str) -> None:
     """A secret is found in each form when that stands in JSON, in a URL or in HTML."""
     spelled = FORMS[around](FORMS[form](SECRET))
-    clean = Scrubber([SECRET]).text(f"before {spelled} after")
+    clean = Redactor([SECRET]).redact(f"before {spelled} after")
     assert "***" in clean
     assert spelled[len(spelled) // 3 : -len(spelled) // 3] not in clean
 
@@ -56,83 +56,83 @@ def test_form_that_is_escaped(form: str, around: str) -> None:
 def test_no_form_survives(secret: str, form: str, before: str, after: str) -> None:
     """Whatever the secret and its form are, the form is gone, and all around it stays."""
     spelled = FORMS[form](secret)
-    redactor = Scrubber([secret])
-    clean = redactor.text(f"{before}*{spelled}*{after}")
+    redactor = Redactor([secret])
+    clean = redactor.redact(f"{before}*{spelled}*{after}")
     assert spelled not in clean
     assert not redactor.contains_secret(clean)
     assert redactor.contains_secret(spelled)
     assert clean.startswith(f"{before}*")
     assert clean.endswith(f"*{after}")
-    assert redactor.data({"name": [spelled]}) == {"name": [redactor.text(spelled)]}
+    assert redactor.redact_data({"name": [spelled]}) == {"name": [redactor.redact(spelled)]}
 
 
 @given(secret=SECRETS, text=st.text())
 @example(secret="another-secret", text='{"a": "\\u0027; x %41 &lt; \\\\"}')
 def test_text_without_a_secret_stays(secret: str, text: str) -> None:
     """No escape is undone, no character lost."""
-    redactor = Scrubber([secret])
+    redactor = Redactor([secret])
     if not redactor.contains_secret(text):
-        assert redactor.text(text) == text
-        assert redactor.data([text, {text: text}]) == [text, {text: text}]
+        assert redactor.redact(text) == text
+        assert redactor.redact_data([text, {text: text}]) == [text, {text: text}]
 
 
 def test_only_the_secret_is_replaced() -> None:
     """Escapes beside it, which may keep a quoted word together in a shell, stay escaped."""
-    redactor = Scrubber(["se/cret-token"])
+    redactor = Redactor(["se/cret-token"])
     quoted = r"'\u0027; touch X; echo \u0027 se\/cret-token \\u0041 %27'"
-    assert redactor.text(quoted) == r"'\u0027; touch X; echo \u0027 *** \\u0041 %27'"
+    assert redactor.redact(quoted) == r"'\u0027; touch X; echo \u0027 *** \\u0041 %27'"
 
 
 def test_lengths() -> None:
     """Six characters are a secret, five are not; what is base64 of fewer than nine may stand by chance."""
-    assert Scrubber(["abcde", "abcdef"]).text("abcde abcdef") == "abcde ***"
+    assert Redactor(["abcde", "abcdef"]).redact("abcde abcdef") == "abcde ***"
     short = b64encode(b"secret").decode()
-    assert Scrubber(["secret"]).text(short) == short
+    assert Redactor(["secret"]).redact(short) == short
 
 
 @pytest.mark.parametrize("secrets", [["abcdef", "abcdef-and-more"], ["abcdef-and-more", "abcdef"]])
 def test_longest_secret_is_redacted_whole(secrets: list[str]) -> None:
     """Nothing of it is left where another is a part of it, or overlaps it."""
-    assert Scrubber(secrets).text("x abcdef-and-more y abcdef") == "x *** y ***"
-    assert Scrubber(["abcdefgh", "ghijklmnopq"]).text("abcdefghijklmnopq") == "***"
+    assert Redactor(secrets).redact("x abcdef-and-more y abcdef") == "x *** y ***"
+    assert Redactor(["abcdefgh", "ghijklmnopq"]).redact("abcdefghijklmnopq") == "***"
 
 
 def test_secret_that_is_no_utf8() -> None:
     """The environment has its bytes as lone surrogates; a server may echo them in any way."""
     secret = b"\xff\xfesecret-key\x80".decode(errors="surrogateescape")
-    redactor = Scrubber([secret])
+    redactor = Redactor([secret])
     for spelled in (secret, json.dumps(secret), "%FF%FEsecret-key%80", b"\xff\xfesecret-key\x80".hex()):
-        assert "***" in redactor.text(spelled)
-    assert redactor.text(b"\xff\xfesecret-key\x80".decode(errors="replace")) == "***"
-    assert Scrubber(["\ud800" * 6]).text("plain") == "plain"
+        assert "***" in redactor.redact(spelled)
+    assert redactor.redact(b"\xff\xfesecret-key\x80".decode(errors="replace")) == "***"
+    assert Redactor(["\ud800" * 6]).redact("plain") == "plain"
 
 
 def test_names_of_fields_stay() -> None:
     """A secret that is a word hides values, in data and in JSON that is text, and never what they are."""
-    redactor = Scrubber(["status"])
-    assert redactor.data({"status": "status"}) == {"status": "***"}
-    assert redactor.text('{"status":"status"}') == '{"status":"***"}'
-    assert Scrubber(["not-A-name"]).data({"not-A-name": 1}) == {"***": 1}
+    redactor = Redactor(["status"])
+    assert redactor.redact_data({"status": "status"}) == {"status": "***"}
+    assert redactor.redact('{"status":"status"}') == '{"status":"***"}'
+    assert Redactor(["not-A-name"]).redact_data({"not-A-name": 1}) == {"***": 1}
 
 
 def test_ids_stay() -> None:
     """In data under their names, in text where they are known; part of another word is none."""
-    redactor = Scrubber(["sandbox"])
+    redactor = Redactor(["sandbox"])
     task = {"task_id": "sandbox-7", "dataset_id": "sandbox", "project_id": "sandbox", "path": "/sandbox/"}
-    assert redactor.data([task]) == [{**task, "path": "/***/"}]
+    assert redactor.redact_data([task]) == [{**task, "path": "/***/"}]
     redactor.keep("sandbox-7", "sandbox; rm")
-    assert redactor.text("task sandbox-7. sandbox-77 sandbox") == "task sandbox-7. ***-77 ***"
-    assert redactor.data({"task_id": "sandbox; rm"}) == {"task_id": "***; rm"}
+    assert redactor.redact("task sandbox-7. sandbox-77 sandbox") == "task sandbox-7. ***-77 ***"
+    assert redactor.redact_data({"task_id": "sandbox; rm"}) == {"task_id": "***; rm"}
 
 
 def test_strings_with_nul() -> None:
     """Strings are searched together, and come apart as they were."""
-    assert Scrubber(["secret"]).data(["a\0b", "secret", "\0"]) == ["a\0b", "***", "\0"]
+    assert Redactor(["secret"]).redact_data(["a\0b", "secret", "\0"]) == ["a\0b", "***", "\0"]
 
 
 def test_secrets_are_not_shown() -> None:
     """Nor is what they are made into."""
-    redactor = Scrubber(["secret"])
-    redactor.learn("another", "secret")
+    redactor = Redactor(["secret"])
+    redactor.add_secret("another", "secret")
     assert repr(redactor) == "<Scrubber of 2 secrets>"
-    assert redactor.text("another secret") == "*** ***"
+    assert redactor.redact("another secret") == "*** ***"

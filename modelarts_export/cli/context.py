@@ -12,7 +12,7 @@ from modelarts_export.cli.access import Access
 from modelarts_export.cli.options.request_input import Draft
 from modelarts_export.cli.output.messages import Output
 from modelarts_export.cli.supervision import Interruption, LastWords
-from modelarts_export.clock import TIMING
+from modelarts_export.clock import SYSTEM_CLOCK
 from modelarts_export.config.settings import (
     Settings,
     declared,
@@ -32,7 +32,7 @@ from modelarts_export.errors import (
 from modelarts_export.polling.poller import WaitSettings
 from modelarts_export.request.field_types import identifier
 from modelarts_export.request.models import ExportRequest, tasks_path
-from modelarts_export.sanitize import harmless, is_identifier
+from modelarts_export.sanitize import escape_controls, is_identifier
 from modelarts_export.spec.interpolation import Variables, read_assignments
 from modelarts_export.submission.reuse import Reuse
 from modelarts_export.transport.retry import RetryPolicy
@@ -177,7 +177,7 @@ class Session:
     def _submission(self, order: Order, reuse: Reuse) -> "Submission":
         from modelarts_export.submission.submit import Desk, Submission  # noqa: PLC0415 - requests is loaded here
 
-        client, timing = self.client(order.settings), replace(TIMING, sleep=self._interruption.sleep)
+        client, timing = self.client(order.settings), replace(SYSTEM_CLOCK, sleep=self._interruption.sleep)
         listener = _Told(self.output, self._listing(order))
         desk = Desk(client=client, settings=order.settings, listener=listener, timing=timing)
         self._submitted = Submission(desk, order.dataset_id, order.request, reuse=reuse)
@@ -301,7 +301,7 @@ class Session:
 
     def _can_show(self, text: str) -> bool:
         """Tell whether a text is printed as it is, so that a shell reads what was quoted for it."""
-        return harmless(text) == text and not self.output.contains_secret(text)
+        return escape_controls(text) == text and not self.output.contains_secret(text)
 
     def _only_in_spec(self, settings: Settings) -> str | None:
         return None if settings.project_id == self.settings.project_id else settings.project_id

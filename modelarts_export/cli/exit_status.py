@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from modelarts_export.api.task import TaskState
 from modelarts_export.cli.context import Session
 from modelarts_export.config.settings import Settings
-from modelarts_export.errors import ModelArtsExportError, UnseenEndError
+from modelarts_export.errors import ModelArtsExportError, NotFinishedError
 from modelarts_export.polling.poller import Snapshot, WaitSettings
 
 Ends = Sequence[ModelArtsExportError | None]
@@ -35,7 +35,7 @@ def _raise_for(session: Session, seen: Snapshot, ends: Ends, settings: Settings)
     error = together(ends)
     if error is None:
         return
-    going_on = [each for each, end in zip(seen, ends, strict=True) if isinstance(end, UnseenEndError)]
+    going_on = [each for each, end in zip(seen, ends, strict=True) if isinstance(end, NotFinishedError)]
     if going_on:
         dataset_id, ids = going_on[0].task.dataset_id, [each.task.task_id for each in going_on]
         expired = not all(each.lost for each in going_on)  # what else ends a wait

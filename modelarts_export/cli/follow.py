@@ -7,7 +7,7 @@ from functools import partial
 from modelarts_export.api.task import ExportTask, TaskState
 from modelarts_export.cli.context import Session
 from modelarts_export.cli.options.task_filter import Selection
-from modelarts_export.clock import TIMING
+from modelarts_export.clock import SYSTEM_CLOCK
 from modelarts_export.config.settings import Settings
 from modelarts_export.errors import ModelArtsExportError, TemporaryError
 from modelarts_export.polling.poller import Followed, Snapshot, WaitSettings, follow
@@ -63,7 +63,7 @@ def watch(  # noqa: PLR0913 - all of a wait comes together here
     session.follow(dataset_id, ids, settings, show=partial(show, seen))
     session.output.load_renderers()
     with session.output.watching(wait.heartbeat) as watching:
-        for seen in follow(client, tasks, wait, timing=replace(TIMING, sleep=session.sleep)):
+        for seen in follow(client, tasks, wait, timing=replace(SYSTEM_CLOCK, sleep=session.sleep)):
             session.follow(dataset_id, ids, settings, show=partial(show, seen))
             watching.show(seen)
             if first and any(each.task.ended for each in seen):

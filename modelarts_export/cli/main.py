@@ -28,7 +28,7 @@ from modelarts_export.cli.output.console import Screen
 from modelarts_export.cli.output.messages import Output, Style, style
 from modelarts_export.cli.supervision import Interruption
 from modelarts_export.errors import ClosedOutputError, InvalidInputError, ModelArtsExportError
-from modelarts_export.sanitize import Scrubber
+from modelarts_export.sanitize import Redactor
 
 NAME = "modelarts-export"
 _ASKS_FOR_JSON = re.compile(r"(--output[ =]|-[qv]*o[ =]?)json( .*)?", re.IGNORECASE | re.DOTALL)
@@ -141,7 +141,7 @@ def _as_utf8(argument: str) -> str:
 
 
 def _screen(environ: Mapping[str, str]) -> Screen:
-    scrubber = Scrubber(credentials.secrets_in(environ))
+    scrubber = Redactor(credentials.secrets_in(environ))
     return Screen(_stream("stdout"), _stream("stderr"), environ=environ, scrubber=scrubber)
 
 

@@ -6,15 +6,15 @@ from typing import Any
 
 from modelarts_export.api.task import ExportTask, TaskState
 from modelarts_export.errors import (
-    DifferentEndsError,
     FailedTaskError,
+    MixedOutcomesError,
     ModelArtsExportError,
+    NotFinishedError,
     NotFoundError,
     Problem,
     StoppedTaskError,
     TemporaryError,
     UnknownOutcomeError,
-    UnseenEndError,
 )
 from modelarts_export.polling.poller import Followed
 from modelarts_export.sanitize import truncate
@@ -26,7 +26,7 @@ _WORDS: dict[type[ModelArtsExportError], str] = {
     NotFoundError: "not found",
     FailedTaskError: "failed",
     StoppedTaskError: "stopped",
-    UnseenEndError: "not seen to end",
+    NotFinishedError: "not seen to end",
     UnknownOutcomeError: "perhaps never created",
 }
 
@@ -72,12 +72,12 @@ def together(ends: Sequence[End]) -> End:
 def _kind(kinds: dict[int, type[object]]) -> type[ModelArtsExportError]:
     if UnknownOutcomeError.exit_code in kinds:
         return UnknownOutcomeError
-    if kinds.keys() == {0, UnseenEndError.exit_code}:
-        return UnseenEndError
+    if kinds.keys() == {0, NotFinishedError.exit_code}:
+        return NotFinishedError
     if kinds.keys() == {FailedTaskError.exit_code}:  # of which some may have been stopped
         return FailedTaskError
-    only = next(iter(kinds.values())) if len(kinds) == 1 else DifferentEndsError
-    return only if issubclass(only, ModelArtsExportError) else DifferentEndsError
+    only = next(iter(kinds.values())) if len(kinds) == 1 else MixedOutcomesError
+    return only if issubclass(only, ModelArtsExportError) else MixedOutcomesError
 
 
 def _told(end: ModelArtsExportError, *, beside: str) -> str:
@@ -123,12 +123,12 @@ def _too_few(task: ExportTask, required: int) -> FailedTaskError | None:
     )
 
 
-def _unseen(task: ExportTask, trouble: ModelArtsExportError | None) -> UnseenEndError:
+def _unseen(task: ExportTask, trouble: ModelArtsExportError | None) -> NotFinishedError:
     state = task.state.word if task.state else task.status
     status = f"it is {state}" if state else "its status is not known"
     if trouble is None:
-        return UnseenEndError(f"export task {task.task_id} has not ended; {status}, and goes on")
-    return UnseenEndError(
+        return NotFinishedError(f"export task {task.task_id} has not ended; {status}, and goes on")
+    return NotFinishedError(
         f"the end of export task {task.task_id} was not seen; {status}, and a look at it failed: {trouble}",
         **_facts(trouble),
     )

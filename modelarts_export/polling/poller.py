@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from modelarts_export.api.task import ExportTask
-from modelarts_export.clock import TIMING, Timing
+from modelarts_export.clock import SYSTEM_CLOCK, Clock
 from modelarts_export.config.settings import count, duration, positive_duration, setting
 from modelarts_export.errors import ModelArtsExportError, NotFoundError, TemporaryError
 from modelarts_export.polling.estimator import Pace
@@ -83,32 +83,32 @@ Snapshot = tuple[Followed, ...]
 
 
 def follow(
-    client: "Client", tasks: Sequence[ExportTask], settings: WaitSettings, *, timing: Timing = TIMING
+    client: "Client", tasks: Sequence[ExportTask], settings: WaitSettings, *, timing: Clock = SYSTEM_CLOCK
 ) -> Iterator[Snapshot]:
     """Yield a snapshot of the tasks, in their order, after each round of looks, until all have ended.
 
     The wait is over, too, when the timeout is, after a last look then; and a task is not looked at any more
     when its trouble has lasted for the maximal outage, or is none that passes.
     """
-    deadline = timing.clock() + (math.inf if settings.timeout is None else settings.timeout)
-    pauses = _Pauses(settings.poll_interval, timing.chance)
+    deadline = timing.monotonic() + (math.inf if settings.timeout is None else settings.timeout)
+    pauses = _Pauses(settings.poll_interval, timing.random)
     datasets = {
         name: _Dataset(
             DatasetLook(client, name),
             [task for task in tasks if task.dataset_id == name],
             max_outage=settings.max_outage,
-            clock=timing.clock,
+            clock=timing.monotonic,
         )
         for name in dict.fromkeys(task.dataset_id for task in tasks)
     }
     while True:
-        begun = timing.clock()
+        begun = timing.monotonic()
         ends = max(deadline, begun + _LAST_LOOK) if settings.timeout else math.inf
         for dataset in datasets.values():
             dataset.look(ends, thoroughly=bool(settings.timeout) and begun >= deadline)
         snapshot = tuple(datasets[task.dataset_id].followed[task.task_id] for task in tasks)
         yield snapshot
-        now = timing.clock()
+        now = timing.monotonic()
         unfinished = [each for each in snapshot if each.unfinished]
         if not unfinished or now >= deadline:
             return

@@ -6,7 +6,7 @@ from typing import Any
 
 from modelarts_export.documents.files import read_text, shown
 from modelarts_export.documents.yaml_reader import START, Document, Mark, UnreadableError, read
-from modelarts_export.errors import MISSING, Problem, bounded, dotted
+from modelarts_export.errors import MISSING, Problem, bounded, format_location
 from modelarts_export.quoting import cut
 
 _AS_STRING = "must be text"
@@ -75,7 +75,9 @@ class Spec:
             problem = replace(
                 problem, message=f'YAML does not read {cut(plain)} as text; write "{cut(plain)}"'
             )
-        named = f"{dotted(problem.location)}: {problem.message}" if problem.location else problem.message
+        named = (
+            f"{format_location(problem.location)}: {problem.message}" if problem.location else problem.message
+        )
         return self.source.placed(replace(problem, message=named), mark)
 
 

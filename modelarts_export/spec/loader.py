@@ -4,7 +4,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from modelarts_export.documents.files import STDIN
-from modelarts_export.errors import MOST_PROBLEMS, InvalidInputError, Problem, bounded, invalid
+from modelarts_export.errors import (
+    MOST_PROBLEMS,
+    InvalidInputError,
+    Problem,
+    bounded,
+    make_invalid_input_error,
+)
 from modelarts_export.quoting import Expanded, cut, quote
 from modelarts_export.request.rules import directory
 from modelarts_export.request.validation import Export, Verdict, kind_of, validate
@@ -47,7 +53,7 @@ def read_plan(files: Sequence[str], expand: Callable[[str], str], timeout: float
         warnings = bounded([*warnings, *map(spec.placed, verdict.warnings)]) if verdict.warnings else warnings
     problems += bounded(_one_path_twice(specs))
     if problems:
-        raise invalid(problems)
+        raise make_invalid_input_error(problems)
     return Plan(exports=exports, warnings=warnings)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-from modelarts_export.clock import Timing
+from modelarts_export.clock import Clock
 from modelarts_export.config.settings import Settings
 from modelarts_export.errors import BusyError, TemporaryError, ThrottledError
 from modelarts_export.submission.coordinator import Traffic
@@ -24,7 +24,7 @@ class Patience:
     dataset_id: str
     settings: Settings
     traffic: Traffic
-    timing: Timing
+    timing: Clock
     tell: Callable[[str], None]
     place: ExitStack = field(default_factory=ExitStack)
     _retries: Retries = field(init=False)
@@ -41,9 +41,9 @@ class Patience:
     def bear(self, error: TemporaryError) -> None:
         """Sleep before the next send. Raises the error when there is to be none."""
         if isinstance(error, BusyError):
-            begun = self.timing.clock()
+            begun = self.timing.monotonic()
             self._stand_in_queue(error)
-            self._retries.extend(self.timing.clock() - begun)
+            self._retries.extend(self.timing.monotonic() - begun)
         else:
             pause = self._retries.pause_or_raise(error)
             if isinstance(error, ThrottledError):
@@ -56,9 +56,9 @@ class Patience:
 
     def _stand_in_queue(self, error: BusyError) -> None:
         if self._joined is None:
-            self._joined = self.timing.clock()
+            self._joined = self.timing.monotonic()
             self.place.enter_context(self.traffic.queue(self.dataset_id))
-        left = self._joined + self.settings.queue_timeout - self.timing.clock()
+        left = self._joined + self.settings.queue_timeout - self.timing.monotonic()
         asked = error.retry_after or 0.0
         if left <= 0:
             raise error

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from modelarts_export.clock import Timing
+from modelarts_export.clock import Clock
 
 
 class Traffic:
@@ -36,14 +36,14 @@ class Traffic:
         with self._lock_of("queue", dataset_id):
             yield
 
-    def close_for(self, seconds: float, timing: Timing) -> None:
+    def close_for(self, seconds: float, timing: Clock) -> None:
         """Let nobody pass for so long: the API counts the requests of all of them together."""
         with self._lock:
-            self._closed_until = max(self._closed_until, timing.clock() + seconds)
+            self._closed_until = max(self._closed_until, timing.monotonic() + seconds)
 
-    def pass_gate(self, timing: Timing) -> None:
+    def pass_gate(self, timing: Clock) -> None:
         """Wait until requests may be sent."""
-        while (left := self._closed_until - timing.clock()) > 0:
+        while (left := self._closed_until - timing.monotonic()) > 0:
             timing.sleep(left)
 
     def _lock_of(self, *of: str) -> threading.Lock:

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from modelarts_export.api.task import ExportTask
-from modelarts_export.errors import Location, dotted
+from modelarts_export.errors import Location, format_location
 from modelarts_export.request.fields import Declared, all_fields_of, leaves_of
 from modelarts_export.request.models import Comparison, ToNewDataset, ToObs
 
@@ -66,10 +66,10 @@ def unverifiable(body: Mapping[str, Any], task: ExportTask) -> str | None:
     shown = _fields(task.answer)
     for where, sent in _fields(body).items():
         if _comparison(where).narrows and sent not in _UNSAID and _is_unsaid(shown.get(where)):
-            return f"it does not show {dotted(where)}"
+            return f"it does not show {format_location(where)}"
     for where, value in shown.items():
         if where not in _declared() and value is not False and not _is_unsaid(value):
-            name = dotted(where)[:_LONGEST_NAME]
+            name = format_location(where)[:_LONGEST_NAME]
             return f"its {name} cannot be read" if where == (_PARAMS,) else f"its {name} is not a known field"
     return None
 

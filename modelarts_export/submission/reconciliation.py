@@ -7,7 +7,7 @@ from heapq import nsmallest
 from typing import TYPE_CHECKING, Any
 
 from modelarts_export.api.task import ExportTask
-from modelarts_export.clock import Timing
+from modelarts_export.clock import Clock
 from modelarts_export.errors import ModelArtsExportError, TemporaryError
 from modelarts_export.submission.matching import may_be
 from modelarts_export.transport.api_errors import Kind, judge
@@ -33,21 +33,21 @@ class Moment:
     wall: float
 
     @classmethod
-    def now(cls, timing: Timing) -> "Moment":
+    def now(cls, timing: Clock) -> "Moment":
         """Return this moment."""
-        return cls(clock=timing.clock(), wall=timing.wall())
+        return cls(clock=timing.monotonic(), wall=timing.time())
 
-    def ago(self, timing: Timing) -> float:
+    def ago(self, timing: Clock) -> float:
         """Return how long it is ago, in seconds, by the clock that says more."""
-        return max(timing.clock() - self.clock, timing.wall() - self.wall)
+        return max(timing.monotonic() - self.clock, timing.time() - self.wall)
 
 
-def usable_date(date: float | None, timing: Timing) -> float | None:
+def usable_date(date: float | None, timing: Clock) -> float | None:
     """Return a server's Date, in epoch seconds, that was just read; None for one that is far from our clock.
 
     One of the two clocks is wrong then, and nobody can tell how old a task is.
     """
-    return date if date is not None and abs(date - timing.wall()) <= _FARTHEST else None
+    return date if date is not None and abs(date - timing.time()) <= _FARTHEST else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +79,7 @@ class Ledger:
     client: "Client"
     dataset_id: str
     body: Mapping[str, Any] = field(repr=False)
-    timing: Timing
+    timing: Clock
     known: frozenset[str] | None = None
     taken: AbstractSet[str] = frozenset()
 
@@ -227,23 +227,23 @@ def search(
     which tasks are older; what is open to the last, and no later poll has shown to be older, may be ours.
     """
     timing = ledger.timing
-    ends, pause, expected = timing.clock() + (patience or _LEAST), _FIRST_PAUSE, 0.0
+    ends, pause, expected = timing.monotonic() + (patience or _LEAST), _FIRST_PAUSE, 0.0
     open_tasks: dict[str, tuple[float, ExportTask]] = {}
     since: float | None = None
     while True:
-        began = timing.clock()
+        began = timing.monotonic()
         timeout = min(_LONGEST_POLL, max(ends - began, _LAST_POLL))  # a machine that slept polls once more
         named = ledger.show(task_ids, timeout=min(timeout / 4, _LEAST))
         if named:
             return Search(tasks=(named,), since=since)
-        seen = ledger.look(sent, timeout=max(timeout - (timing.clock() - began), _LAST_POLL / 2))
+        seen = ledger.look(sent, timeout=max(timeout - (timing.monotonic() - began), _LAST_POLL / 2))
         since = since if seen.since is None else seen.since
         if seen.tasks and not seen.open:
             return Search(tasks=seen.tasks, since=since)
         open_tasks = {name: each for name, each in open_tasks.items() if name not in seen.older}
         open_tasks |= {each.task_id: (seen.distances[each.task_id], each) for each in seen.tasks}
-        expected = expected if seen.trouble else timing.clock() - began
-        left = ends - timing.clock()
+        expected = expected if seen.trouble else timing.monotonic() - began
+        left = ends - timing.monotonic()
         asked = (seen.trouble.retry_after if seen.trouble else None) or 0.0
         wait = min(max(pause, asked), max(left - max(_LAST_POLL, 2 * expected), _FIRST_PAUSE))
         is_known = until_known and not (seen.trouble or seen.open)

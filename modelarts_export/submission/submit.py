@@ -24,7 +24,7 @@ from typing import Protocol
 
 from modelarts_export.api.client import Client
 from modelarts_export.api.task import ExportTask
-from modelarts_export.clock import TIMING, Timing
+from modelarts_export.clock import SYSTEM_CLOCK, Clock
 from modelarts_export.config.settings import Settings
 from modelarts_export.errors import (
     BusyError,
@@ -83,7 +83,7 @@ class Desk:
     settings: Settings
     listener: Listener
     traffic: Traffic = field(default_factory=Traffic)
-    timing: Timing = TIMING
+    timing: Clock = SYSTEM_CLOCK
 
 
 class Submission:
@@ -195,7 +195,7 @@ class Submission:
         Raises UnknownOutcomeError when the list cannot be read.
         """
         sent, polled = self._doubtful, self._polled
-        if sent is None or (polled is not None and self._timing.clock() - polled <= _FRESH):
+        if sent is None or (polled is not None and self._timing.monotonic() - polled <= _FRESH):
             return None
         result = self._search(sent, until_known=True)
         if result.tasks:
@@ -247,7 +247,7 @@ class Submission:
     def _reconciled(self, error: ModelArtsExportError, sent: Moment) -> ExportTask | None:
         """Return our task, found in the list; None when it is not there and may be sent once more."""
         self._halt.check()
-        failed = self._timing.clock()
+        failed = self._timing.monotonic()
         seconds = self._settings.reconcile_timeout
         self._listener.talk(f"{error}; polling the list for its task, for up to {seconds:g}s")
         result = self._search(sent)
@@ -257,7 +257,7 @@ class Submission:
             raise self._unknown(
                 result.trouble, f"{error}; polling the list failed: {result.trouble}"
             ) from error
-        given_up = isinstance(error, UnknownOutcomeError) and error.given_up
+        given_up = isinstance(error, UnknownOutcomeError) and error.server_gave_up
         if self._sent_again or not given_up or self._settings.on_lost_reply == "stop":
             raise self._unknown(error, f"{error}; no such task is listed, but it may be yet") from error
         self._wait_as_asked(error, failed)
@@ -266,7 +266,7 @@ class Submission:
         return None
 
     def _search(self, sent: Moment, *, until_known: bool = False) -> Search:
-        begun = self._timing.clock()
+        begun = self._timing.monotonic()
         result = search(
             self._ledger,
             sent,
@@ -274,9 +274,9 @@ class Submission:
             task_ids=self._named,
             until_known=until_known,
         )
-        self._patience.extend(self._timing.clock() - begun)
+        self._patience.extend(self._timing.monotonic() - begun)
         self._since = self._since if result.since is None else result.since
-        self._polled = None if result.trouble else self._timing.clock()
+        self._polled = None if result.trouble else self._timing.monotonic()
         return result
 
     def _wait_as_asked(self, error: ModelArtsExportError, failed: float) -> None:
@@ -284,7 +284,7 @@ class Submission:
 
         Raises UnknownOutcomeError when that is too long.
         """
-        left = (error.retry_after or 0.0) - (self._timing.clock() - failed)
+        left = (error.retry_after or 0.0) - (self._timing.monotonic() - failed)
         if left > self._settings.retry_timeout:
             raise self._unknown(error, f"{error}; the server asks to wait for {ceil(left)}s") from error
         if left > 0:

@@ -14,7 +14,7 @@ from modelarts_export.errors import (
     TemporaryError,
     UnknownOutcomeError,
 )
-from modelarts_export.sanitize import Scrubber, truncate
+from modelarts_export.sanitize import Redactor, truncate
 from modelarts_export.transport.attempt import Exchange
 from modelarts_export.transport.response import LOOK_FIRST, task_ids_in
 from modelarts_export.transport.tracing import hidden
@@ -25,7 +25,7 @@ _REFUSED_TUNNEL = re.compile(r"Tunnel connection failed: ([0-9]{3})\b")
 def no_reply(error: Exception, exchange: Exchange) -> ModelArtsExportError:
     """Return what it means that an exchange ended with this: whether anything can have come of it."""
     sent = {} if exchange.request is None else exchange.request.headers
-    reason = truncate(Scrubber(hidden(sent)).text(_reason(error)))  # it may quote what the server said
+    reason = truncate(Redactor(hidden(sent)).redact(_reason(error)))  # it may quote what the server said
     if exchange.arrived:
         return UnknownOutcomeError(
             f"the request was sent, but no usable reply came: {reason}",

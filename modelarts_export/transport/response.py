@@ -25,7 +25,7 @@ from modelarts_export.errors import (
     ThrottledError,
     UnknownOutcomeError,
 )
-from modelarts_export.sanitize import Scrubber, to_json, truncate, unescaped
+from modelarts_export.sanitize import Redactor, to_json, truncate, unescape_json
 from modelarts_export.transport.api_errors import Kind, Row, hint_for, judge
 
 LOOK_FIRST = "look before you submit it again: modelarts-export list DATASET"
@@ -89,12 +89,12 @@ class Reply:
             value = _tame(json.loads(text), _DEEPEST)
         except (ValueError, RecursionError):
             return {}
-        return self.redactor.data(value) if isinstance(value, dict) else {}
+        return self.redactor.redact_data(value) if isinstance(value, dict) else {}
 
     @cached_property
-    def redactor(self) -> Scrubber:
+    def redactor(self) -> Redactor:
         """What replaces the secrets of the request."""
-        return Scrubber(self.secrets)
+        return Redactor(self.secrets)
 
     @property
     def date(self) -> float | None:
@@ -114,7 +114,7 @@ class Reply:
     def request_id(self) -> str | None:
         """What support asks for."""
         found = request_id_in(self.headers) or self.fields.get("request_id")
-        return truncate(self.redactor.text(str(found))) if is_word(found) else None
+        return truncate(self.redactor.redact(str(found))) if is_word(found) else None
 
 
 def request_id_in(headers: Mapping[str, str]) -> str | None:
@@ -157,7 +157,7 @@ def failure(reply: Reply) -> ModelArtsExportError:
     error.retry_after = max(row.pause, asked or 0.0) if row.pause else asked
     if isinstance(error, UnknownOutcomeError):
         error.task_ids = task_ids_in(reply.headers, reply.content)
-        error.given_up = reply.status in _GIVEN_UP and not error.task_ids
+        error.server_gave_up = reply.status in _GIVEN_UP and not error.task_ids
     return error
 
 
@@ -207,9 +207,9 @@ def _sentence(row: Row, words: str, code: str | None, reply: Reply) -> str:
 def _code_and_words(reply: Reply) -> tuple[str | None, str]:
     target = _host(reply.headers.get("Location", ""))
     if HTTPStatus.MULTIPLE_CHOICES <= reply.status < HTTPStatus.BAD_REQUEST and target:
-        return None, f"redirected to {reply.redactor.text(target)}, which is not followed"
+        return None, f"redirected to {reply.redactor.redact(target)}, which is not followed"
     said = next(_said(reply.fields), None)
-    return said or (None, _beginning(reply.redactor.text(_page(reply.content))))
+    return said or (None, _beginning(reply.redactor.redact(_page(reply.content))))
 
 
 def _page(content: bytes) -> str:
@@ -221,7 +221,7 @@ def _page(content: bytes) -> str:
 def _beginning(text: str) -> str:
     """Return the first words, those of JSON that is cut or says nothing without its escapes."""
     text = text[:_MOST_READ]
-    return truncate(unescaped(text) if text.startswith(("{", "[", '"')) else text)
+    return truncate(unescape_json(text) if text.startswith(("{", "[", '"')) else text)
 
 
 def _host(url: str) -> str:

@@ -6,7 +6,7 @@ from datetime import datetime
 from math import ceil
 from typing import TypeVar
 
-from modelarts_export.clock import TIMING, Timing
+from modelarts_export.clock import SYSTEM_CLOCK, Clock
 from modelarts_export.errors import BusyError, CertificateError, TemporaryError
 
 _FIRST, _LONGEST = 1.0, 30.0  # seconds, doubled each time; the pause is a random part of it
@@ -23,7 +23,7 @@ class RetryPolicy:
 
     timeout: float
     max_retries: int | None
-    timing: Timing = TIMING
+    timing: Clock = SYSTEM_CLOCK
     tell: Callable[[str], None] = lambda _line: None
 
     def start(self) -> "Retries":
@@ -72,7 +72,7 @@ class Retries:
             raise when_to_come_back(error, self._policy.timing)
         longest = min(_FIRST * 2.0 ** min(self._made, 16), _LONGEST)
         self._made += 1
-        return min(max(self._policy.timing.chance.uniform(0, longest), asked), left)
+        return min(max(self._policy.timing.random.uniform(0, longest), asked), left)
 
     def extend(self, seconds: float) -> None:
         """Do not count a time in which something else was waited for."""
@@ -80,7 +80,7 @@ class Retries:
             self._ends += seconds
 
     def _left(self) -> float:
-        now = self._policy.timing.clock()
+        now = self._policy.timing.monotonic()
         if self._ends is None:
             self._ends = now + self._policy.timeout
         return self._ends - now
@@ -91,9 +91,9 @@ def announce(error: TemporaryError, pause: float) -> str:
     return f"{error}; trying again in {ceil(pause)} s"
 
 
-def when_to_come_back(error: TemporaryError, timing: Timing) -> TemporaryError:
+def when_to_come_back(error: TemporaryError, timing: Clock) -> TemporaryError:
     """Return the error, with the time in its hint when the server has named one."""
     if error.retry_after:
-        when = datetime.fromtimestamp(timing.wall() + error.retry_after).astimezone()
+        when = datetime.fromtimestamp(timing.time() + error.retry_after).astimezone()
         error.hint = f"run it again after {when:%Y-%m-%d %H:%M:%S}"
     return error

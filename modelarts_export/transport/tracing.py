@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from modelarts_export.sanitize import REDACTED, Scrubber
+from modelarts_export.sanitize import REDACTED, Redactor
 
 _LONGEST_LINE = 4096  # characters
 _SHOWN = frozenset(
@@ -72,15 +72,15 @@ def hidden(headers: Mapping[str, str]) -> tuple[str, ...]:
 
 def lines(call: Call) -> Iterator[str]:
     """Yield a call line by line: > is what was sent, and < what came."""
-    scrubber = Scrubber(call.hidden)
+    scrubber = Redactor(call.hidden)
     for mark, message in ((">", call.sent), ("<", call.received)):
         for line in _lines_of(message) if message else ():
-            yield f"{mark} {scrubber.text(line)}".rstrip(" ")
+            yield f"{mark} {scrubber.redact(line)}".rstrip(" ")
 
 
 def without_secrets(call: Call, line: str) -> str:
     """Return a line about a call without what its headers hide."""
-    return Scrubber(call.hidden).text(line)
+    return Redactor(call.hidden).redact(line)
 
 
 def beginning(line: str) -> str:

@@ -22,7 +22,7 @@ from modelarts_export.api.client import Client
 from modelarts_export.api.task import ExportTask
 from modelarts_export.auth.credentials import Token
 from modelarts_export.auth.request_auth import TokenAuth
-from modelarts_export.clock import Timing
+from modelarts_export.clock import Clock
 from modelarts_export.config.settings import Settings, duration
 from modelarts_export.errors import ModelArtsExportError
 from modelarts_export.request.models import ToObs
@@ -209,7 +209,7 @@ def soak(submissions: int, *, threads: int = 16, seed: int = 1) -> Record:
         client=Client(Transport(sandbox.url, sender, SETTINGS), sandbox.project_id),
         settings=SETTINGS,
         listener=Hearing(record, sender),
-        timing=Timing(clock=now.clock, wall=now.wall, sleep=now.sleep, chance=random.Random(seed)),
+        timing=Clock(monotonic=now.clock, time=now.wall, sleep=now.sleep, random=random.Random(seed)),
     )
 
     def submit(number: int) -> None:

@@ -23,7 +23,7 @@ from modelarts_export.api.client import Client
 from modelarts_export.api.task import ExportTask
 from modelarts_export.auth.credentials import Token
 from modelarts_export.auth.request_auth import TokenAuth
-from modelarts_export.clock import Timing
+from modelarts_export.clock import Clock
 from modelarts_export.config.settings import Settings
 from modelarts_export.polling.poller import WaitSettings, follow
 from modelarts_export.request.models import ToNewDataset, ToObs
@@ -87,7 +87,7 @@ class World:
 
     def wait(self, tasks: list[ExportTask]) -> None:
         """Wait for ten hours, and print what that costs."""
-        timing = Timing(clock=lambda: self.now, sleep=self.sleep, chance=random.Random(1))
+        timing = Clock(monotonic=lambda: self.now, sleep=self.sleep, random=random.Random(1))
         begun, cpu, calls = self.now, time.process_time(), self.tally.calls
         rounds, after_one = 0, 0.0
         for _ in follow(self.client, tasks, WaitSettings(timeout=10 * HOUR), timing=timing):

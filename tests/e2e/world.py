@@ -19,7 +19,7 @@ from modelarts_export.api.client import Client
 from modelarts_export.api.task import ExportTask
 from modelarts_export.auth.credentials import Token
 from modelarts_export.auth.request_auth import TokenAuth
-from modelarts_export.clock import Timing
+from modelarts_export.clock import Clock
 from modelarts_export.config.settings import Settings, duration
 from modelarts_export.errors import ModelArtsExportError
 from modelarts_export.request.models import ToObs
@@ -108,11 +108,11 @@ class World(HTTPAdapter):
         token = TokenAuth(Token(token=_TOKEN))
         transport = Transport("https://world", token, settings, clock=lambda: self.mono)
         transport.mount(self)
-        timing = Timing(
-            clock=lambda: self.mono,
-            wall=lambda: self.wall,
+        timing = Clock(
+            monotonic=lambda: self.mono,
+            time=lambda: self.wall,
             sleep=self.sleep,
-            chance=random.Random(0),  # noqa: S311 - it spreads load
+            random=random.Random(0),  # noqa: S311 - it spreads load
         )
         return Desk(client=Client(transport, _PROJECT), settings=settings, listener=self, timing=timing)
 

@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from modelarts_export.api.task import ExportTask
 from modelarts_export.errors import (
     AccessError,
-    DifferentEndsError,
     FailedTaskError,
+    MixedOutcomesError,
     ModelArtsExportError,
+    NotFinishedError,
     NotFoundError,
     RefusedError,
     TemporaryError,
     UnknownOutcomeError,
-    UnseenEndError,
 )
 from modelarts_export.polling.outcome import End, end_of, together, trouble_of
 from modelarts_export.polling.poller import Followed
@@ -213,7 +213,7 @@ def test_trouble_names_the_task_that_alone_is_unknown() -> None:
 
 def end(code: int, name: str) -> End:
     """Return an end with this exit code, which tells of a task of this name."""
-    kinds = (NotFoundError, AccessError, TemporaryError, RefusedError, FailedTaskError, UnseenEndError)
+    kinds = (NotFoundError, AccessError, TemporaryError, RefusedError, FailedTaskError, NotFinishedError)
     by_code = {kind.exit_code: kind for kind in (*kinds, UnknownOutcomeError)}
     return by_code[code](f"task {name}", hint=f"hint {code}") if code else None
 
@@ -256,7 +256,7 @@ def test_the_same_trouble_of_all_is_told_once() -> None:
 def test_several_ends_are_counted_and_told() -> None:
     failed = [end(7, f"n{number}") for number in range(1200)]
     whole = together([*failed, None, end(8, "slow"), end(4, "x")])
-    assert isinstance(whole, DifferentEndsError)
+    assert isinstance(whole, MixedOutcomesError)
     assert str(whole) == "of 1,203 export tasks: 1,200 failed, 1 not seen to end, 1 not looked at"
     assert whole.hint == ""
     assert [str(problem) for problem in whole.problems][-3:] == [
@@ -269,7 +269,7 @@ def test_several_ends_are_counted_and_told() -> None:
 
 def test_a_hint_that_all_share_is_kept() -> None:
     whole = together([end(7, "a"), None, end(7, "b")])
-    assert isinstance(whole, DifferentEndsError)
+    assert isinstance(whole, MixedOutcomesError)
     assert whole.hint == "hint 7"
     assert str(whole) == "of 3 export tasks: 2 failed"
     assert [str(problem) for problem in whole.problems] == ["task a", "task b"]

@@ -18,7 +18,7 @@ from modelarts_export.providers.iam import sign_in
 from modelarts_export.request.models import ToObs
 from modelarts_export.sandbox.messages import Reply, Request
 from modelarts_export.sandbox.server import Sandbox
-from modelarts_export.transport.response import Reply as HttpReply
+from modelarts_export.transport.response import Reply as ClientReply
 from modelarts_export.transport.session import Transport
 from modelarts_export.transport.tracing import Call
 from tests.conftest import Cloud, Stub
@@ -262,5 +262,5 @@ def test_nothing_secret_in_reprs_and_calls(cloud: Cloud) -> None:
         assert secret not in told
     auth = PasswordAuth(Token(token="made-up-token"), lambda: Token(token="another"))
     headers = {"X-Subject-Token": "made-up-token"}
-    answer = HttpReply(url="u", status=201, headers=headers, content=b"made-up-token", changing=False)
+    answer = ClientReply(url="u", status=201, headers=headers, content=b"made-up-token", changing=False)
     assert "made-up-token" not in repr([auth, answer])

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from modelarts_export.clock import Timing
+from modelarts_export.clock import Clock
 from modelarts_export.config.settings import Settings
 from modelarts_export.errors import (
     BusyError,
@@ -42,13 +42,13 @@ class World:
         )
 
     @property
-    def timing(self) -> Timing:
+    def timing(self) -> Clock:
         """These clocks, and dice that are known."""
-        return Timing(
-            clock=lambda: self.now,
-            wall=lambda: self.now,
+        return Clock(
+            monotonic=lambda: self.now,
+            time=lambda: self.now,
             sleep=self.sleep,
-            chance=random.Random(7),  # noqa: S311 - dice, no secrets
+            random=random.Random(7),  # noqa: S311 - dice, no secrets
         )
 
     def patience(self, *, max_retries: int | None = None, queue_timeout: float = 1800.0) -> Patience:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from modelarts_export.clock import Timing
+from modelarts_export.clock import Clock
 from modelarts_export.submission.coordinator import Traffic
 
 SOON, NEVER = 5.0, 0.05  # seconds: what is to happen takes no time, what is not to is waited for this long
@@ -42,9 +42,9 @@ class FakeTime:
         self.short_by = 0.0
 
     @property
-    def timing(self) -> Timing:
+    def timing(self) -> Clock:
         """The same as a parameter."""
-        return Timing(clock=lambda: self.now, sleep=self.sleep)
+        return Clock(monotonic=lambda: self.now, sleep=self.sleep)
 
 
 def test_the_next_export_to_a_path_waits_for_its_turn() -> None:
@@ -122,7 +122,7 @@ def test_a_closed_gate_holds_all_threads_back() -> None:
         asleep.release()
         over.wait()
 
-    timing = Timing(clock=lambda: now[0], sleep=sleep)
+    timing = Clock(monotonic=lambda: now[0], sleep=sleep)
     traffic.close_for(2, timing)
     passed = [threading.Thread(target=traffic.pass_gate, args=(timing,), daemon=True) for _ in range(5)]
     for thread in passed:

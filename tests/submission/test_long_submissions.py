@@ -11,7 +11,7 @@ from modelarts_export.api.client import Client
 from modelarts_export.api.task import ExportTask
 from modelarts_export.auth.credentials import Token
 from modelarts_export.auth.request_auth import TokenAuth
-from modelarts_export.clock import Timing
+from modelarts_export.clock import Clock
 from modelarts_export.config.settings import Settings, duration
 from modelarts_export.errors import UnknownOutcomeError
 from modelarts_export.request.models import ToObs
@@ -59,11 +59,11 @@ class World:
         with Sandbox(clock=lambda: self.now, faults=told) as sandbox:
             settings = Settings(reconcile_timeout=patience, max_retries=0, queue_timeout=0.0)
             transport = Transport(sandbox.url, TokenAuth(Token(token=sandbox.token)), settings)
-            timing = Timing(
-                clock=lambda: self.now,
-                wall=lambda: self.now,
+            timing = Clock(
+                monotonic=lambda: self.now,
+                time=lambda: self.now,
                 sleep=self.sleep,
-                chance=random.Random(1),  # noqa: S311 - dice, no secrets
+                random=random.Random(1),  # noqa: S311 - dice, no secrets
             )
             client = Client(transport, sandbox.project_id)
             desk = Desk(client=client, settings=settings, listener=self, timing=timing)

@@ -10,7 +10,7 @@ from modelarts_export.api.client import Client
 from modelarts_export.api.task import ExportTask
 from modelarts_export.auth.credentials import AkSk, Token
 from modelarts_export.auth.request_auth import auth_for
-from modelarts_export.clock import Timing
+from modelarts_export.clock import Clock
 from modelarts_export.config.settings import Settings, duration
 from modelarts_export.errors import ModelArtsExportError
 from modelarts_export.request.models import ExportRequest, ToObs
@@ -233,7 +233,7 @@ def desk(world: World, settings: Settings = _SETTINGS) -> Desk:
     auth = auth_for(_KEYS if world.clocks.keys else _TOKEN, _PROJECT, now=partial(_date, world))
     transport = Transport(_URL, auth, settings, clock=world.clock)
     transport.mount(InProcess(world))
-    timing = Timing(clock=world.clock, wall=world.wall, sleep=world.sleep, chance=random.Random(7))  # noqa: S311 - no secret
+    timing = Clock(monotonic=world.clock, time=world.wall, sleep=world.sleep, random=random.Random(7))  # noqa: S311 - no secret
     return Desk(client=Client(transport, _PROJECT), settings=settings, listener=world.heard, timing=timing)
 
 

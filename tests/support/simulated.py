@@ -13,7 +13,7 @@ from modelarts_export.api.client import Client
 from modelarts_export.api.task import ExportTask
 from modelarts_export.auth.credentials import Token
 from modelarts_export.auth.request_auth import TokenAuth
-from modelarts_export.clock import Timing
+from modelarts_export.clock import Clock
 from modelarts_export.config.settings import Settings
 from modelarts_export.polling.poller import Snapshot, WaitSettings, follow
 from modelarts_export.transport.session import Transport
@@ -69,7 +69,7 @@ class Simulated:
         **settings: Any,  # noqa: ANN401 - as WaitSettings has them
     ) -> Iterator[tuple[float, Snapshot]]:
         """Yield each snapshot of a wait with the seconds that had passed then."""
-        timing = Timing(clock=self.clock, wall=self.clock, sleep=self.sleep, chance=self.chance)
+        timing = Clock(monotonic=self.clock, time=self.clock, sleep=self.sleep, random=self.chance)
         for snapshot in follow(client, tasks, WaitSettings(**settings), timing=timing):
             yield self.passed, snapshot
 

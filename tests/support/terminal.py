@@ -15,7 +15,7 @@ import pytest
 from rich.cells import cell_len
 
 from modelarts_export.cli.output.console import Screen
-from modelarts_export.sanitize import Scrubber
+from modelarts_export.sanitize import Redactor
 from tests.cli.progress.snapshots import SECRET, say_something, tell
 
 ROOT = Path(__file__).parent.parent.parent
@@ -62,7 +62,7 @@ def on_a_terminal(
         for name, value in {**_terminal(columns), **variables}.items():
             patch.setenv(name, value)
         with os.fdopen(theirs, "w", encoding=encoding, errors="backslashreplace") as err:
-            stage = Screen(out, err, environ=os.environ, scrubber=Scrubber([SECRET]))
+            stage = Screen(out, err, environ=os.environ, scrubber=Redactor([SECRET]))
             tell(story, stage, pause=pause, talk=talk)
     reader.join()
     os.close(ours)

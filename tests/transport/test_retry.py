@@ -8,7 +8,7 @@ import pytest
 from modelarts_export.api.client import Client
 from modelarts_export.auth.credentials import Token
 from modelarts_export.auth.request_auth import TokenAuth
-from modelarts_export.clock import Timing
+from modelarts_export.clock import Clock
 from modelarts_export.config.settings import Settings
 from modelarts_export.errors import CertificateError, ModelArtsExportError, TemporaryError
 from modelarts_export.providers.iam import sign_in
@@ -25,7 +25,7 @@ DOWN = reply("503 Service Unavailable")
 
 def policy(time: Simulated, **limits: float) -> RetryPolicy:
     """Return the default policy, or one with other limits, by a clock that a sleep moves."""
-    timing = Timing(clock=time.clock, wall=time.clock, sleep=time.sleep, chance=time.chance)
+    timing = Clock(monotonic=time.clock, time=time.clock, sleep=time.sleep, random=time.chance)
     return RetryPolicy(timeout=limits.get("timeout", 120.0), max_retries=None, timing=timing)
 
 

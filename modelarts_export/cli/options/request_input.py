@@ -5,7 +5,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from modelarts_export.documents.files import STDIN, read_text, shown
-from modelarts_export.errors import InvalidInputError, Location, Problem, bounded, dotted, invalid
+from modelarts_export.errors import (
+    InvalidInputError,
+    Location,
+    Problem,
+    bounded,
+    format_location,
+    make_invalid_input_error,
+)
 from modelarts_export.request.field_types import sample_id
 from modelarts_export.request.models import ExportRequest
 from modelarts_export.request.validation import Export, validate
@@ -52,7 +59,7 @@ class Draft(Generic[Kind]):
         problems = [self._placed(problem, given, spec) for problem in (*unread, *verdict.problems)]
         problems = spec.with_faults(problems) if spec else problems
         if problems or verdict.export is None:
-            raise invalid(problems)
+            raise make_invalid_input_error(problems)
         return verdict.export, [self._placed(problem, given, spec) for problem in verdict.warnings]
 
     def _given(self, timeout: float) -> tuple[dict[Location, Any], list[Problem]]:
@@ -83,7 +90,9 @@ class Draft(Generic[Kind]):
             return spec.placed(problem)
         flag = flag or problem.location
         name = (
-            "--samples-file" if flag == _SAMPLES and self.samples_file else self.names.get(flag, dotted(flag))
+            "--samples-file"
+            if flag == _SAMPLES and self.samples_file
+            else self.names.get(flag, format_location(flag))
         )
         return replace(problem, place=name, message=_within(flag, problem))
 
@@ -94,7 +103,7 @@ def _within(flag: Location, problem: Problem) -> str:
     if not rest:
         return problem.message
     count = f"number {rest[0] + 1}" if isinstance(rest[0], int) else ""
-    return ": ".join(filter(None, [count, dotted(rest[1:] if count else rest), problem.message]))
+    return ": ".join(filter(None, [count, format_location(rest[1:] if count else rest), problem.message]))
 
 
 def _one_spec(file: str, expand: Callable[[str], str], timeout: float) -> "Spec":
@@ -102,7 +111,7 @@ def _one_spec(file: str, expand: Callable[[str], str], timeout: float) -> "Spec"
 
     specs, problems = read_specs(file, expand, timeout)
     if problems:
-        raise invalid(problems)
+        raise make_invalid_input_error(problems)
     if len(specs) > 1:
         raise InvalidInputError(f"{shown(file)} holds {len(specs)} documents; this command takes one")
     return specs[0]
@@ -138,7 +147,7 @@ def _sample_ids(file: str, timeout: float) -> list[str]:
         problem for i, line in enumerate(lines) for problem in _no_sample_id(file, i + 1, line)
     )
     if problems:
-        raise invalid(problems)
+        raise make_invalid_input_error(problems)
     return ids
 
 

@@ -7,7 +7,7 @@ from io import StringIO
 from typing import IO, TYPE_CHECKING, Any, TextIO, cast
 
 from modelarts_export.errors import ClosedOutputError, OutputError
-from modelarts_export.sanitize import Scrubber, harmless
+from modelarts_export.sanitize import Redactor, escape_controls
 
 if TYPE_CHECKING:
     from rich.box import Box
@@ -28,7 +28,7 @@ class Screen:
     """Writes results to one stream and talk to the other; rich is loaded when something has a style."""
 
     def __init__(
-        self, stdout: TextIO, stderr: TextIO, *, environ: Mapping[str, str], scrubber: Scrubber
+        self, stdout: TextIO, stderr: TextIO, *, environ: Mapping[str, str], scrubber: Redactor
     ) -> None:
         """Write to these streams; `environ` has NO_COLOR and its like."""
         self._stdout = stdout
@@ -47,7 +47,7 @@ class Screen:
 
     def without_secrets(self, data: Any) -> Any:  # noqa: ANN401 - JSON of any shape goes through
         """Return a copy of JSON-like data that can be written."""
-        return self._scrubber.data(data)
+        return self._scrubber.redact_data(data)
 
     def contains_secret(self, text: str) -> bool:
         """Tell whether the text holds a secret."""
@@ -55,7 +55,7 @@ class Screen:
 
     def learn(self, secret: str) -> None:
         """Know one more secret, which is written nowhere from now on."""
-        self._scrubber.learn(secret)
+        self._scrubber.add_secret(secret)
 
     def keep(self, *identifiers: str) -> None:
         """Write these IDs as they are, also where a secret is a part of one."""
@@ -197,7 +197,7 @@ class Screen:
 
     def _clean(self, text: str) -> str:
         """Secrets first: made visible, a secret with a control character would not be found again."""
-        return harmless(self._scrubber.text(text))
+        return escape_controls(self._scrubber.redact(text))
 
     def _rendered(self, stream: TextIO, thing: "RenderableType", *, soft_wrap: bool) -> str:
         page = StringIO()  # never the stream itself: rich would write to it, and find it closed or full

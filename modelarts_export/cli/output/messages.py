@@ -18,11 +18,11 @@ from modelarts_export.errors import (
     ClosedOutputError,
     InvalidInputError,
     ModelArtsExportError,
+    NotFinishedError,
     OutputError,
     Problem,
     RefusedError,
     TerminatedError,
-    UnseenEndError,
 )
 from modelarts_export.request.enums import nearest
 from modelarts_export.sanitize import to_json
@@ -198,10 +198,10 @@ class Output:
             if self.style.quiet:  # its ID was not told yet
                 self._screen.say(f"export task {task.task_id} was accepted")
             raise
-        except UnseenEndError:
+        except NotFinishedError:
             raise
         except ModelArtsExportError as error:
-            raise UnseenEndError(
+            raise NotFinishedError(
                 f"export task {task.task_id} was accepted, but {error}", hint="do not submit it again"
             ) from None
 
@@ -210,7 +210,7 @@ class Output:
         if self.style.output == "id":
             self._screen.write(forms.ids_of([task]))
             if unusable := forms.unusable_ids_of([task]):
-                raise UnseenEndError(f"the task was accepted, but {unusable}", hint=_ANY_ID)
+                raise NotFinishedError(f"the task was accepted, but {unusable}", hint=_ANY_ID)
         elif self.style.output in ("json", "yaml"):
             self._data(task.as_dict())
         elif self._shows_tables:
@@ -230,7 +230,7 @@ class Output:
             self.tasks(tasks)
         except OutputError as error:
             ids = ", ".join(task.task_id for task in tasks)
-            raise UnseenEndError(f"{error}; it is about {ids}", hint="check their status again") from None
+            raise NotFinishedError(f"{error}; it is about {ids}", hint="check their status again") from None
 
     def task_list(self, tasks: Sequence[ExportTask]) -> None:
         """Show tasks, a row each. Raises RefusedError for IDs that are no plain words, if IDs are wanted."""

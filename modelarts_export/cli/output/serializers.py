@@ -6,7 +6,7 @@ from typing import Any
 
 from modelarts_export.api.task import ExportTask
 from modelarts_export.errors import ModelArtsExportError, Problem
-from modelarts_export.sanitize import escape_commands, is_harmless, is_identifier, truncate
+from modelarts_export.sanitize import escape_commands, is_identifier, is_safe_text, truncate
 
 _MOST_IDS = 5  # that are named in an error
 _YAML_STRING = "tag:yaml.org,2002:str"
@@ -21,7 +21,7 @@ def as_yaml(value: object, *, readable_in: Callable[[str], bool]) -> str:
 
     Quoting.add_representer(str, lambda dumper, text: dumper.represent_scalar(_YAML_STRING, text, style='"'))
     readable = yaml.safe_dump(value, allow_unicode=True, sort_keys=False, width=math.inf)
-    if is_harmless(readable) and readable_in(readable):
+    if is_safe_text(readable) and readable_in(readable):
         return str(readable)
     quoted: str = yaml.dump(value, Dumper=Quoting, allow_unicode=False, sort_keys=False, width=math.inf)
     return escape_commands(quoted, "\\x23")

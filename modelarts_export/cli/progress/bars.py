@@ -23,7 +23,7 @@ from modelarts_export.cli.progress.messages import (
     seconds_left,
     together,
 )
-from modelarts_export.clock import Timing
+from modelarts_export.clock import Clock
 from modelarts_export.polling.poller import Followed, Snapshot
 
 _Row = Mapping[str, Text | ProgressBar]
@@ -49,10 +49,10 @@ _WHOLE = 100.0
 class Bars:
     """A bar for each task, or one for all when there are many, and notes on what is wrong."""
 
-    def __init__(self, screen: Screen, timing: Timing) -> None:
+    def __init__(self, screen: Screen, timing: Clock) -> None:
         """Draw on this screen once there is something to show."""
         self._screen = screen
-        self._journal = Journal(timing.clock)
+        self._journal = Journal(timing.monotonic)
         self._snapshot: Snapshot = ()
         self._rests = False
 

@@ -22,7 +22,7 @@ from modelarts_export.cli.progress.messages import (
     seconds_left,
     together,
 )
-from modelarts_export.clock import TIMING, Timing
+from modelarts_export.clock import SYSTEM_CLOCK, Clock
 from modelarts_export.polling.poller import Followed, Snapshot
 
 _BEAT = 0.25  # seconds between two looks at the clock
@@ -39,7 +39,9 @@ class Watch(Protocol):
 
 
 @contextmanager
-def watching(screen: Screen, *, quiet: bool, heartbeat: float, timing: Timing = TIMING) -> Iterator[Watch]:
+def watching(
+    screen: Screen, *, quiet: bool, heartbeat: float, timing: Clock = SYSTEM_CLOCK
+) -> Iterator[Watch]:
     """Give somebody who shows snapshots on stderr, and at the end leaves the terminal as it was.
 
     Off a terminal, a line says how far it is when nothing was said for `heartbeat` seconds.
@@ -105,13 +107,13 @@ class _Warning:
 class Lines:
     """Says a line for each change, and one when nothing was said for long."""
 
-    def __init__(self, screen: Screen, heartbeat: float, timing: Timing) -> None:
+    def __init__(self, screen: Screen, heartbeat: float, timing: Clock) -> None:
         """Say it on this screen, at least every `heartbeat` seconds."""
         self._screen = screen
         self._heartbeat = heartbeat
         self._timing = timing
-        self._spoke = timing.clock()
-        self._journal = Journal(timing.clock)
+        self._spoke = timing.monotonic()
+        self._journal = Journal(timing.monotonic)
         self._snapshot: Snapshot = ()
         self._lock = threading.Lock()
 
@@ -152,14 +154,14 @@ class Lines:
             yield self._summary()
 
     def _beat_if_due(self) -> None:
-        if self._timing.clock() - self._spoke < self._heartbeat:
+        if self._timing.monotonic() - self._spoke < self._heartbeat:
             return
         waiting = [each for each in self._snapshot if each.unfinished]
         if len(waiting) == 1:
             self._say(f"{named(waiting)}: {how_far(waiting[0])}{self._so_far(waiting)}")
         elif waiting:
             self._say(f"{self._summary()}{self._so_far(waiting)}")
-        self._spoke = self._timing.clock()
+        self._spoke = self._timing.monotonic()
 
     def _summary(self) -> str:
         snapshot = self._snapshot
@@ -169,7 +171,7 @@ class Lines:
     def _so_far(self, waiting: list[Followed]) -> str:
         unseen = [each for each in waiting if each.trouble]
         of_them = f"{len(unseen)} of them " if len(waiting) > 1 else ""
-        time_left = left(seconds_left(self._snapshot, self._timing.clock()))
+        time_left = left(seconds_left(self._snapshot, self._timing.monotonic()))
         words = (
             f"{of_them}not seen for {self._journal.unseen(unseen[0])}" if unseen else "",
             f"{self._journal.elapsed()} so far",
@@ -179,7 +181,7 @@ class Lines:
 
     def _say(self, line: str) -> None:
         self._screen.say(line)
-        self._spoke = self._timing.clock()
+        self._spoke = self._timing.monotonic()
 
 
 def _newly_unseen(pairs: list[tuple[Followed | None, Followed]]) -> Iterator[tuple[str, Followed]]:

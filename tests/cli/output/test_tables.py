@@ -9,7 +9,7 @@ from rich.text import Text
 
 from modelarts_export.cli.output.console import Screen
 from modelarts_export.cli.output.tables import in_rows
-from modelarts_export.sanitize import Scrubber
+from modelarts_export.sanitize import Redactor
 
 if TYPE_CHECKING:
     from modelarts_export.cli.output.console import Cell
@@ -24,7 +24,7 @@ ROWS: "list[dict[str, Cell]]" = [
 def written(**environ: str) -> str:
     """Return the table off a terminal."""
     out = io.StringIO()
-    Screen(out, io.StringIO(), environ=environ, scrubber=Scrubber()).write_table(ROWS)
+    Screen(out, io.StringIO(), environ=environ, scrubber=Redactor()).write_table(ROWS)
     return out.getvalue()
 
 

@@ -17,10 +17,10 @@ from typing import Any
 from modelarts_export.api.task import ExportTask
 from modelarts_export.cli.output.console import Screen
 from modelarts_export.cli.progress.display import watching
-from modelarts_export.clock import Timing
+from modelarts_export.clock import Clock
 from modelarts_export.errors import TemporaryError
 from modelarts_export.polling.poller import Followed, Snapshot
-from modelarts_export.sanitize import Scrubber
+from modelarts_export.sanitize import Redactor
 
 SECRET = "SKexample0123456789abcdefghijklmnopqrstuv"
 NO_SPACE = {"total": 20, "error_code": "ModelArts.4401", "error_msg": "no space"}
@@ -137,8 +137,8 @@ def tell(
     def sleep(seconds: float) -> None:
         now[0] += seconds
 
-    unreal = Timing(clock=lambda: now[0], sleep=sleep)
-    timing = Timing(sleep=lambda _: time.sleep(pause)) if pause else unreal
+    unreal = Clock(monotonic=lambda: now[0], sleep=sleep)
+    timing = Clock(sleep=lambda _: time.sleep(pause)) if pause else unreal
     with watching(screen, quiet=False, heartbeat=60.0, timing=timing) as watch:
         for snapshot in STORIES[story]():
             watch.show(snapshot)
@@ -150,5 +150,5 @@ def tell(
 
 if __name__ == "__main__":
     err = sys.stderr or Path(os.devnull).open()  # noqa: SIM115 - kept to the end, as main does
-    stage = Screen(sys.stdout, err, environ=os.environ, scrubber=Scrubber([SECRET]))
+    stage = Screen(sys.stdout, err, environ=os.environ, scrubber=Redactor([SECRET]))
     tell(sys.argv[1], stage, pause=float(sys.argv[2]) if sys.argv[2:] else 0.0)

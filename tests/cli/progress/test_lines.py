@@ -14,10 +14,10 @@ import pytest
 
 from modelarts_export.cli.output.console import Screen
 from modelarts_export.cli.progress.display import Watch, beating, watching
-from modelarts_export.clock import Timing
+from modelarts_export.clock import Clock
 from modelarts_export.errors import TemporaryError
 from modelarts_export.polling.poller import Snapshot
-from modelarts_export.sanitize import Scrubber
+from modelarts_export.sanitize import Redactor
 from tests.cli.output.test_hostile_text import HARMFUL, HOSTILE, is_shown, obeyed
 from tests.cli.progress.snapshots import OUTAGE, SECRET, STORIES, crowd, every_kind, many, one, seen, task
 
@@ -36,7 +36,7 @@ class Stage:
 
     def __post_init__(self) -> None:
         """Have one screen, as a process has."""
-        self.screen = Screen(io.StringIO(), self.err, environ={}, scrubber=Scrubber([SECRET]))
+        self.screen = Screen(io.StringIO(), self.err, environ={}, scrubber=Redactor([SECRET]))
 
     def sleep(self, seconds: float, watch: Watch) -> None:
         """Let seconds pass at once, each with its beat."""
@@ -47,7 +47,7 @@ class Stage:
     @contextmanager
     def watching(self, heartbeat: float = 60.0) -> Iterator[Watch]:
         """Watch on this stage."""
-        timing = Timing(clock=lambda: self.now)
+        timing = Clock(monotonic=lambda: self.now)
         with watching(self.screen, quiet=self.quiet, heartbeat=heartbeat, timing=timing) as watch:
             yield watch
 
