@@ -52,7 +52,7 @@ class Client:
         Sends once. Raises what Transport.post raises; a 2xx without a task ID is judged by its error code,
         and is an UnknownOutcomeError when it has none.
         """
-        reply = self._transport.post(tasks_path(self._project_id, dataset_id), request.wire())
+        reply = self._transport.post(tasks_path(self._project_id, dataset_id), request.to_bytes())
         task_id = reply.fields.get("task_id")
         if not is_word(task_id):
             raise failure(reply)

@@ -21,7 +21,7 @@ from modelarts_export.cli.output.messages import Style, style
 from modelarts_export.config.settings import Settings, declared, flag, from_flags, resolve, variable
 from modelarts_export.errors import InvalidInputError, Location
 from modelarts_export.polling.poller import WaitSettings
-from modelarts_export.request.fields import Declared, fields_with_flags
+from modelarts_export.request.fields import RequestField, iter_flag_fields
 from modelarts_export.request.models import ExportRequest
 
 Values = dict[str, Any]
@@ -114,25 +114,25 @@ def _setting_option(setting: Field[Any], *, has_variable: bool) -> inspect.Param
     )
 
 
-def _field_option(field: Declared) -> inspect.Parameter:
-    words = field.choice.words() if field.choice else []
+def _field_option(field: RequestField) -> inspect.Parameter:
+    words = field.enum.labels() if field.enum else []
     return _option(
         _parameter(field),
-        bool if field.is_truth else list[str] if field.is_list else str,
-        [f"--{field.flag}/--no-{field.flag}" if field.is_truth else f"--{field.flag}"],
+        bool if field.is_boolean else list[str] if field.is_list else str,
+        [f"--{field.flag}/--no-{field.flag}" if field.is_boolean else f"--{field.flag}"],
         help=f"{field.flag_help}: {', '.join(words)}" if words else field.flag_help,
         metavar=field.metavar,
         autocompletion=_completion(words) if words else None,
     )
 
 
-def _parameter(field: Declared) -> str:
+def _parameter(field: RequestField) -> str:
     return field.flag.replace("-", "_")
 
 
 def _request_options(kind: type[ExportRequest]) -> tuple[list[inspect.Parameter], Made]:
     """Return DATASET, -f, --samples-file and the options of the fields, and what makes a Draft of them."""
-    fields = list(fields_with_flags(kind))
+    fields = list(iter_flag_fields(kind))
     locations: list[Location] = [_DATASET, *(field.location for field in fields)]
     names = dict(zip(locations, ["DATASET", *(f"--{field.flag}" for field in fields)], strict=True))
     parameters = dict(zip(locations, ["dataset", *map(_parameter, fields)], strict=True))

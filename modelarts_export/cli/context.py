@@ -30,7 +30,7 @@ from modelarts_export.errors import (
     UnknownOutcomeError,
 )
 from modelarts_export.polling.poller import WaitSettings
-from modelarts_export.request.field_types import identifier
+from modelarts_export.request.field_types import check_identifier
 from modelarts_export.request.models import ExportRequest, tasks_path
 from modelarts_export.sanitize import escape_controls, is_identifier
 from modelarts_export.spec.interpolation import Variables, read_assignments
@@ -327,7 +327,7 @@ class Session:
                 "no dataset", hint=f"give DATASET, dataset_id in the spec, or {_DATASET_VARIABLE}"
             )
         try:
-            return identifier(usual)
+            return check_identifier(usual)
         except ValueError as error:
             raise InvalidInputError(f"{_DATASET_VARIABLE}: {error}") from None
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from modelarts_export.api.task import TaskState
 from modelarts_export.errors import InvalidInputError
-from modelarts_export.request.enums import Choice
-from modelarts_export.request.fields import Declared, all_fields_of
-from modelarts_export.request.models import Heading, ToNewDataset, ToObs, tasks_path
+from modelarts_export.request.enums import WireEnum
+from modelarts_export.request.fields import RequestField, iter_all_fields
+from modelarts_export.request.models import SpecMetadata, ToNewDataset, ToObs, tasks_path
 from modelarts_export.sanitize import to_json
 from modelarts_export.transport.api_errors import Row
 from modelarts_export.transport.error_codes import ROWS
@@ -112,16 +112,16 @@ def _nearest(word: str, known: list[Explanation]) -> str:
     return f"; did you mean {' or '.join(close)}?" if close else ""
 
 
-def _fields() -> list[Declared]:
+def _fields() -> list[RequestField]:
     """Return the fields of both kinds of spec, each once."""
-    declared = [each for part in (Heading, ToObs, ToNewDataset) for each in all_fields_of(part)]
+    declared = [each for part in (SpecMetadata, ToObs, ToNewDataset) for each in iter_all_fields(part)]
     return list({each.location: each for each in declared}.values())
 
 
-def _of_fields(fields: list[Declared]) -> Iterator[Explanation]:
-    lists = [declared for declared in fields if declared.is_list and declared.part]
+def _of_fields(fields: list[RequestField]) -> Iterator[Explanation]:
+    lists = [declared for declared in fields if declared.is_list and declared.model]
     required = {
-        kind.command: [f.location for f in all_fields_of(kind) if f.field.is_required()]
+        kind.command: [f.location for f in iter_all_fields(kind) if f.field.is_required()]
         for kind in (ToObs, ToNewDataset)
     }
     for declared in fields:
@@ -130,14 +130,14 @@ def _of_fields(fields: list[Declared]) -> Iterator[Explanation]:
         yield _of_field(declared, next(outermost, declared), commands)
 
 
-def _of_field(declared: Declared, given_by: Declared, required_by: list[str]) -> Explanation:
+def _of_field(declared: RequestField, given_by: RequestField, required_by: list[str]) -> Explanation:
     """Explain a field, which any end of its dotted name finds; inside a list, the list's flag gives it."""
     steps = declared.location
     facts = {
         "flags": _flags_of(given_by),
         "required_by": required_by,
-        "values": {member.word: member.code for member in declared.choice or () if member.word},
-        "example": None if declared.part or declared.choice else declared.example,
+        "values": {member.label: member.wire_value for member in declared.enum or () if member.label},
+        "example": None if declared.model or declared.enum else declared.example,
     }
     own_flags = _flags_of(declared) if declared is given_by else []
     return Explanation(
@@ -149,33 +149,33 @@ def _of_field(declared: Declared, given_by: Declared, required_by: list[str]) ->
     )
 
 
-def _flags_of(declared: Declared) -> list[str]:
-    negated = [f"--no-{declared.flag}"] if declared.is_truth else []
+def _flags_of(declared: RequestField) -> list[str]:
+    negated = [f"--no-{declared.flag}"] if declared.is_boolean else []
     return [f"--{declared.flag}", *negated] if declared.flag else []
 
 
-def _of_values(fields: list[Declared]) -> Iterator[Explanation]:
-    places: dict[type[Choice], list[str]] = {}
+def _of_values(fields: list[RequestField]) -> Iterator[Explanation]:
+    places: dict[type[WireEnum], list[str]] = {}
     for declared in fields:
-        if declared.choice:
-            places.setdefault(declared.choice, []).append(".".join(declared.location))
+        if declared.enum:
+            places.setdefault(declared.enum, []).append(".".join(declared.location))
     for kind, names in places.items():
         yield from (_of_value(member, names) for member in kind)
 
 
-def _of_value(member: Choice, names: list[str]) -> Explanation:
+def _of_value(member: WireEnum, names: list[str]) -> Explanation:
     """Explain a value; its code is found without the underscores around it, too, as people leave them out."""
-    code = str(member.code)
+    code = str(member.wire_value)
     return Explanation(
         kind=VALUE,
-        name=member.word or '""',
+        name=member.label or '""',
         meaning=member.meaning,
-        facts={"code": member.code, "fields": names},
-        spellings=(member.word, code, code.strip("_"), *_commands_of(member)),
+        facts={"code": member.wire_value, "fields": names},
+        spellings=(member.label, code, code.strip("_"), *_commands_of(member)),
     )
 
 
-def _commands_of(member: Choice) -> list[str]:
+def _commands_of(member: WireEnum) -> list[str]:
     return [kind.command for kind in (ToObs, ToNewDataset) if kind.dest is member]
 
 

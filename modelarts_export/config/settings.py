@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from modelarts_export.errors import InvalidInputError
-from modelarts_export.request.field_types import identifier
+from modelarts_export.request.field_types import check_identifier
 
 PREFIX = "MODELARTS_EXPORT_"
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -138,7 +138,7 @@ class Settings:
     """How the API is reached. Times are in seconds; `origins` names where each value came from."""
 
     region: str | None = setting(_region, "Region of the project, such as cn-north-4", "REGION")
-    project_id: str | None = setting(identifier, "ID of the project", "ID")
+    project_id: str | None = setting(check_identifier, "ID of the project", "ID")
     endpoint: str | None = setting(base_url, "URL of ModelArts; follows from the region otherwise", "URL")
     iam_endpoint: str | None = setting(_iam_url, "URL of IAM; follows from the region otherwise", "URL")
     connect_timeout: float = setting(

@@ -6,9 +6,9 @@ take time and memory that no file should have.
 
 import re
 
-from modelarts_export.request.field_types import Spelled
+from modelarts_export.request.field_types import SourceNumber
 
-Scalar = str | bool | int | Spelled | None
+Scalar = str | bool | int | SourceNumber | None
 
 _CONSTANTS: dict[str, bool | None] = {
     spelling: value
@@ -31,18 +31,18 @@ _NUMBER_OR_DATE = re.compile(
 )
 
 
-class Unquoted(Spelled):
+class Unquoted(SourceNumber):
     """What YAML reads as a number or a date, of which only the spelling is of use."""
 
-    __slots__ = ("spelling",)
+    __slots__ = ("source",)
 
     def __init__(self, spelling: str) -> None:
         """Keep the text."""
-        self.spelling = spelling
+        self.source = spelling
 
     def __repr__(self) -> str:
         """Show it as the text that it looks like."""
-        return repr(self.spelling)
+        return repr(self.source)
 
 
 def read_plain(text: str) -> Scalar:

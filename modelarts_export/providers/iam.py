@@ -8,7 +8,7 @@ from modelarts_export.auth.credentials import Password, Token
 from modelarts_export.auth.request_auth import Auth, PasswordAuth
 from modelarts_export.config.settings import Settings
 from modelarts_export.errors import InvalidInputError, TemporaryError
-from modelarts_export.request.field_types import identifier
+from modelarts_export.request.field_types import check_identifier
 from modelarts_export.transport.retry import ONE_TRY, RetryPolicy
 from modelarts_export.transport.session import Transport
 from modelarts_export.transport.tracing import Call
@@ -98,6 +98,6 @@ def _project_id(fields: Mapping[str, object]) -> str | None:
     for name in ("token", "project", "id"):
         found = found.get(name) if isinstance(found, Mapping) else None
     try:
-        return identifier(found) if isinstance(found, str) else None
+        return check_identifier(found) if isinstance(found, str) else None
     except ValueError:
         return None

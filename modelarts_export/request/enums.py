@@ -14,53 +14,59 @@ from pydantic_core import CoreSchema, core_schema
 from modelarts_export.quoting import LONGEST, Expanded, quote
 
 
-class Choice(Enum):
+class WireEnum(Enum):
     """One value of an enumeration; members are written as (word, code, meaning)."""
 
     def __init__(self, word: str, code: str | int, meaning: str) -> None:
         """Keep both names of the value, and what it says."""
-        self.word = word
-        self.code = code
+        self.label = word
+        self.wire_value = code
         self.meaning = meaning
 
     @classmethod
-    def read(cls, value: object) -> Self:
+    def parse(cls, value: object) -> Self:
         """Return the member that `value` names by word or by code, in any letter case.
 
         Raises ValueError with the words there are, and the nearest one.
         """
         found = cls.find(value)
         if found is None:
-            raise ValueError(cls._refusal(value))
+            raise ValueError(cls._explain_invalid(value))
         return found
 
     @classmethod
     def find(cls, value: object) -> Self | None:
         """Return the member that `value` names, or None."""
-        spelled = _spelled(value)
-        return value if isinstance(value, cls) else None if spelled is None else cls._known().get(spelled)
+        spelled = _normalize(value)
+        return (
+            value
+            if isinstance(value, cls)
+            else None
+            if spelled is None
+            else cls._members_by_spelling().get(spelled)
+        )
 
     @classmethod
     @cache
-    def _known(cls) -> dict[str, Self]:
+    def _members_by_spelling(cls) -> dict[str, Self]:
         """Return the members by every spelling, in lower case."""
-        return {str(name).lower(): member for member in cls for name in (member.word, member.code)}
+        return {str(name).lower(): member for member in cls for name in (member.label, member.wire_value)}
 
     @classmethod
-    def words(cls) -> list[str]:
+    def labels(cls) -> list[str]:
         """Return the words, in the order of the API reference."""
-        return [member.word for member in cls if member.word]
+        return [member.label for member in cls if member.label]
 
     @classmethod
-    def _refusal(cls, value: object) -> str:
-        near = "" if isinstance(value, Expanded) else nearest(_spelled(value) or "", cls.words())
-        return f"{quote(value)} is not one of {', '.join(cls.words())}{near}"
+    def _explain_invalid(cls, value: object) -> str:
+        near = "" if isinstance(value, Expanded) else did_you_mean(_normalize(value) or "", cls.labels())
+        return f"{quote(value)} is not one of {', '.join(cls.labels())}{near}"
 
     @classmethod
     def __get_pydantic_core_schema__(cls, _source: type, _handler: GetCoreSchemaHandler) -> CoreSchema:
         """Let a model field be any spelling of the value and be written as its code."""
         return core_schema.no_info_plain_validator_function(
-            cls.read, serialization=core_schema.plain_serializer_function_ser_schema(_code)
+            cls.parse, serialization=core_schema.plain_serializer_function_ser_schema(_serialize)
         )
 
     @classmethod
@@ -68,28 +74,28 @@ class Choice(Enum):
         cls, _schema: CoreSchema, _handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
         """Let a JSON Schema know words and codes; a code that is a number also as its digits."""
-        spellings = [*(member.word for member in cls), *(member.code for member in cls)]
+        spellings = [*(member.label for member in cls), *(member.wire_value for member in cls)]
         return {"enum": list(dict.fromkeys([*spellings, *map(str, spellings)]))}
 
 
-def nearest(word: str, known: list[str]) -> str:
+def did_you_mean(word: str, known: list[str]) -> str:
     """Return "; did you mean X?" for the known word most like this one, or nothing."""
     by_lower = {candidate.lower(): candidate for candidate in known}
     close = get_close_matches(word.lower(), by_lower, n=1) if len(word) <= LONGEST else []
     return f"; did you mean {by_lower[close[0]]}?" if close else ""
 
 
-def _spelled(value: object) -> str | None:
+def _normalize(value: object) -> str | None:
     """Return the text to compare; True is no number here, although Python thinks so."""
     return None if isinstance(value, bool) or not isinstance(value, str | int) else str(value).lower()
 
 
-def _code(member: Any) -> str | int:  # noqa: ANN401 - pydantic hands over whatever the field holds
-    code: str | int = member.code
+def _serialize(member: Any) -> str | int:  # noqa: ANN401 - pydantic hands over whatever the field holds
+    code: str | int = member.wire_value
     return code
 
 
-class ExportType(Choice):
+class ExportType(WireEnum):
     """Which samples are exported."""
 
     LABELED = "labeled", 0, "samples that have labels"
@@ -98,21 +104,21 @@ class ExportType(Choice):
     SEARCH = "search", 3, "the samples that the filters of export_params fit; every sample without a filter"
 
 
-class ExportFormat(Choice):
+class ExportFormat(WireEnum):
     """How the files lie in the directory."""
 
     TREE = "tree", 1, "a folder for each label"
     FLAT = "flat", 2, "all files side by side, the labels in files of their own"
 
 
-class AnnotationFormat(Choice):
+class AnnotationFormat(WireEnum):
     """How labels are written."""
 
     VOC = "VOC", "VOC", "labels as Pascal VOC"
     COCO = "COCO", "COCO", "labels as COCO"
 
 
-class DatasetType(Choice):
+class DatasetType(WireEnum):
     """What the samples are and how they are labelled."""
 
     IMAGE_CLASSIFICATION = "image-classification", 0, "images, each with labels"
@@ -129,7 +135,7 @@ class DatasetType(Choice):
     CUSTOM = "custom", 900, "files of any format"
 
 
-class LabelType(Choice):
+class LabelType(WireEnum):
     """What a label is for."""
 
     IMAGE_CLASSIFICATION = "image-classification", 0, "an image"
@@ -145,14 +151,14 @@ class LabelType(Choice):
     VIDEO = "video", 600, "a video"
 
 
-class SourceTypeHeader(Choice):
+class SourceTypeHeader(WireEnum):
     """What a path in the manifest begins with."""
 
     OBS = "obs://", "obs://", "what is written otherwise; training does not read such paths"
     S3 = "s3://", "s3://", "what training reads"
 
 
-class VersionFormat(Choice):
+class VersionFormat(WireEnum):
     """The format of a dataset version."""
 
     DEFAULT = "Default", "Default", "the usual format"
@@ -160,21 +166,21 @@ class VersionFormat(Choice):
     CSV = "CSV", "CSV", "a table of comma-separated values"
 
 
-class ExportDest(Choice):
+class ExportDest(WireEnum):
     """Where an export goes: the two kinds of request."""
 
     DIR = "DIR", "DIR", "to an OBS directory"
     NEW_DATASET = "NEW_DATASET", "NEW_DATASET", "to a new dataset"
 
 
-class Operator(Choice):
+class Operator(WireEnum):
     """How several labels, attributes or properties combine."""
 
     AND = "AND", "AND", "all of them"
     OR = "OR", "OR", "any of them"
 
 
-class SampleState(Choice):
+class SampleState(WireEnum):
     """The state of the samples that are exported."""
 
     ANY = "", "", "samples in any state"
@@ -197,12 +203,12 @@ class SampleState(Choice):
     )
 
     @classmethod
-    def _refusal(cls, value: object) -> str:
+    def _explain_invalid(cls, value: object) -> str:
         """Explain the two words that mean the opposite of what they seem to say."""
-        meant = {"all": cls.LABELED, "none": cls.UNLABELED}.get(_spelled(value) or "")
+        meant = {"all": cls.LABELED, "none": cls.UNLABELED}.get(_normalize(value) or "")
         if meant is None or isinstance(value, Expanded):
-            return super()._refusal(value)
+            return super()._explain_invalid(value)
         return (
-            f"{value!r} is ambiguous: {meant.code} means {meant.word} samples only; "
-            f"write {meant.word}, or leave the state out to export samples in any state"
+            f"{value!r} is ambiguous: {meant.wire_value} means {meant.label} samples only; "
+            f"write {meant.label}, or leave the state out to export samples in any state"
         )

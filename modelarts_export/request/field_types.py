@@ -43,28 +43,28 @@ _VARIATION_SELECTORS = re.compile("[\ufe00-\ufe0f\u20e3]")
 class Metavar:
     """What stands for a value of the type in help."""
 
-    word: str
+    name: str
 
 
 @dataclass(frozen=True, eq=False)
 class InSchema:
     """What a JSON Schema says of the type; pydantic's own marker would load its generator at every start."""
 
-    shown: dict[str, Any]
+    schema: dict[str, Any]
 
     def __get_pydantic_json_schema__(self, _schema: object, _handler: object) -> dict[str, Any]:
         """Hand it to whoever makes a schema."""
-        return dict(self.shown)
+        return dict(self.schema)
 
 
-class Spelled:
+class SourceNumber:
     """A number that remembers how it was written, so that 0.80 can be sent as "0.80"."""
 
     __slots__ = ()
-    spelling: str
+    source: str
 
 
-def obs_directory(value: str) -> str:
+def normalize_directory(value: str) -> str:
     """Return an OBS directory as `/bucket/dir/`.
 
     Accepts obs:// and s3:// before it and adds a missing last slash (.github/API.md, section 2).
@@ -76,11 +76,11 @@ def obs_directory(value: str) -> str:
     if not path.startswith("/"):
         raise ValueError(f"{quote(value)} is not an OBS directory; write /bucket/dir/ or obs://bucket/dir/")
     path = path if path.endswith("/") else path + "/"
-    _refuse_bad_path(path, value)
+    _check_path(path, value)
     return path
 
 
-def _refuse_bad_path(path: str, value: str) -> None:
+def _check_path(path: str, value: str) -> None:
     shown = quote(value if isinstance(value, Expanded) else path)
     if "//" in path:
         raise ValueError(f"{shown} has an empty directory name (//); the API refuses it (ModelArts.4315)")
@@ -88,7 +88,7 @@ def _refuse_bad_path(path: str, value: str) -> None:
         raise ValueError(f"{shown} names no bucket; write /bucket/dir/ or obs://bucket/dir/")
     if len(path) not in _PATH_LENGTH:
         raise ValueError(f"the path has {len(path)} characters; the API takes 3 to 700")
-    doubtful = doubtful_in_path(path)
+    doubtful = find_undocumented_characters(path)
     bad = [c for c in _UNDOCUMENTED_IN_PATHS.findall(path) if c not in doubtful]
     if bad:
         what = "a character that is not allowed" if isinstance(value, Expanded) else repr(bad[0])
@@ -97,7 +97,7 @@ def _refuse_bad_path(path: str, value: str) -> None:
 
 def directory_in_bucket(value: str) -> str:
     """Return an OBS directory that is not the root of a bucket (API.md, section 5, 4205)."""
-    path = obs_directory(value)
+    path = normalize_directory(value)
     if is_root_of_a_bucket(path):
         shown = quote(value if isinstance(value, Expanded) else path)
         raise ValueError(f"{shown} names no directory in the bucket; write /bucket/dir/ (ModelArts.4205)")
@@ -112,7 +112,7 @@ def is_root_of_a_bucket(value: str) -> bool:
     return bool(_ROOT_OF_A_BUCKET.fullmatch(path))
 
 
-def doubtful_in_path(path: str) -> list[str]:
+def find_undocumented_characters(path: str) -> list[str]:
     """Return the characters of a path that the documents neither list nor clearly refuse.
 
     Dots, spaces and letters that are neither Latin nor Chinese; emoji and control characters are refused.
@@ -125,7 +125,7 @@ def _is_letter(character: str) -> bool:
     return category in _LETTERS_AND_DIGITS and not _VARIATION_SELECTORS.match(character)
 
 
-def identifier(value: str) -> str:
+def check_identifier(value: str) -> str:
     """Return a project, dataset, task or version ID. Raises ValueError for anything else."""
     if not value and isinstance(value, Expanded):
         raise ValueError(f"{quote(value)} is empty, and an ID is required")
@@ -136,7 +136,7 @@ def identifier(value: str) -> str:
     return value
 
 
-def _dataset_name(value: str) -> str:
+def _check_dataset_name(value: str) -> str:
     if len(value) not in _NAME_LENGTH:
         raise ValueError(f"the name has {len(value)} characters; the API takes 1 to 100")
     if not _DATASET_NAME.fullmatch(value):
@@ -146,20 +146,20 @@ def _dataset_name(value: str) -> str:
     return value
 
 
-def _as_written(value: object) -> object:
+def _to_source_text(value: object) -> object:
     """Return a number as the text it was written as; leave the rest for the type to judge."""
-    if isinstance(value, Spelled):
-        return value.spelling
+    if isinstance(value, SourceNumber):
+        return value.source
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
-def _ratio(value: str) -> str:
+def _check_ratio(value: str) -> str:
     if not _DECIMAL.fullmatch(value) or float(value) > 1:
         raise ValueError(f"{quote(value)} is not a ratio; write a number from 0 to 1, such as 0.8")
     return value
 
 
-def _sample_time(value: str) -> str:
+def _check_sample_time(value: str) -> str:
     """Accept `month`, `day` or a span of 30 days at most (.github/API.md, section 1, SearchCondition)."""
     if value in ("month", "day"):
         return value
@@ -175,28 +175,28 @@ def _sample_time(value: str) -> str:
     return value
 
 
-def _sample_dir(value: str) -> str:
+def _check_sample_dir(value: str) -> str:
     if not value.endswith("/"):
         example = "" if isinstance(value, Expanded) else f": {cut(value)}/"
         raise ValueError(f"{quote(value)} must end with a slash{example}")
     return value
 
 
-def _hard(value: object) -> object:
+def _parse_hard(value: object) -> object:
     """Return the API's "0" or "1"; the field is a string there."""
     if str(value).lower() not in _HARD:
         raise ValueError(f"{quote(value)} is not true, false, 0 or 1")
     return _HARD[str(value).lower()]
 
 
-def sample_id(value: str) -> str:
+def check_sample_id(value: str) -> str:
     """Return a sample ID; no document gives its form, but no ID has a space or a control character."""
     if not value or " " in value or not value.isprintable():  # so no character of the classes C and Z
         raise ValueError("must be an ID, without spaces and control characters")
     return value
 
 
-def _in_unicode(value: str) -> str:
+def _check_unicode(value: str) -> str:
     """Refuse what came from bytes that are not UTF-8; JSON could carry it, but no reader understands it."""
     try:
         value.encode()
@@ -205,12 +205,12 @@ def _in_unicode(value: str) -> str:
     return value
 
 
-def _whole_number(value: object) -> object:
+def _parse_integer(value: object) -> object:
     """Read the digits of a flag; a fraction or a truth value is left for the type to refuse."""
     return int(value) if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,18}", value) else value
 
 
-def _truth(value: object) -> object:
+def _parse_boolean(value: object) -> object:
     """Read the two words; 0 and 1 are left for the type to refuse."""
     return {"true": True, "false": False}.get(value.lower(), value) if isinstance(value, str) else value
 
@@ -225,41 +225,43 @@ def _checked(rule: Callable[[str], str]) -> WrapValidator:
     return WrapValidator(check)
 
 
-def _like(pattern: str) -> InSchema:
+def _string_schema(pattern: str) -> InSchema:
     """Show the type in a JSON Schema as a string of this form; the rest of the rule is the validator's."""
     return InSchema({"type": "string", "pattern": f"^({pattern})$"})
 
 
 ObsDirectory = Annotated[
     StrictStr,
-    _checked(obs_directory),
+    _checked(normalize_directory),
     Metavar("DIR"),
-    _like("(/|[oO][bB][sS]://|[sS]3://)[^/]+(/[^/]+)*/?"),
+    _string_schema("(/|[oO][bB][sS]://|[sS]3://)[^/]+(/[^/]+)*/?"),
 ]
 DirectoryInBucket = Annotated[
     StrictStr,
     _checked(directory_in_bucket),
     Metavar("DIR"),
-    _like("(/|[oO][bB][sS]://|[sS]3://)[^/]+(/[^/]+)+/?"),
+    _string_schema("(/|[oO][bB][sS]://|[sS]3://)[^/]+(/[^/]+)+/?"),
 ]
-Identifier = Annotated[StrictStr, _checked(identifier), Metavar("ID"), _like(IDENTIFIER.pattern)]
+Identifier = Annotated[
+    StrictStr, _checked(check_identifier), Metavar("ID"), _string_schema(IDENTIFIER.pattern)
+]
 DatasetName = Annotated[
     StrictStr,
-    _checked(_dataset_name),
+    _checked(_check_dataset_name),
     Metavar("NAME"),
-    _like(f"[A-Za-z0-9_{_CHINESE}-]{{1,100}}"),
+    _string_schema(f"[A-Za-z0-9_{_CHINESE}-]{{1,100}}"),
 ]
 Ratio = Annotated[
     StrictStr,
-    _checked(_ratio),
-    BeforeValidator(_as_written),
+    _checked(_check_ratio),
+    BeforeValidator(_to_source_text),
     Metavar("RATIO"),
     InSchema({"type": ["number", "string"], "minimum": 0, "maximum": 1, "pattern": f"^{_DECIMAL.pattern}$"}),
 ]
-SampleTime = Annotated[StrictStr, _checked(_sample_time), _like(f"month|day|{_SPAN.pattern}")]
-SampleDir = Annotated[StrictStr, _checked(_sample_dir), _like(".*/")]
-HardFlag = Annotated[StrictStr, BeforeValidator(_hard), InSchema({"enum": [True, False, 1, 0, *_HARD]})]
-Integer = Annotated[StrictInt, BeforeValidator(_whole_number)]
-Truth = Annotated[StrictBool, BeforeValidator(_truth)]
-Text = Annotated[StrictStr, _checked(_in_unicode)]
-SampleId = Annotated[StrictStr, AfterValidator(sample_id), Metavar("ID"), _like(r"\S+")]
+SampleTime = Annotated[StrictStr, _checked(_check_sample_time), _string_schema(f"month|day|{_SPAN.pattern}")]
+SampleDir = Annotated[StrictStr, _checked(_check_sample_dir), _string_schema(".*/")]
+HardFlag = Annotated[StrictStr, BeforeValidator(_parse_hard), InSchema({"enum": [True, False, 1, 0, *_HARD]})]
+Integer = Annotated[StrictInt, BeforeValidator(_parse_integer)]
+Truth = Annotated[StrictBool, BeforeValidator(_parse_boolean)]
+Text = Annotated[StrictStr, _checked(_check_unicode)]
+SampleId = Annotated[StrictStr, AfterValidator(check_sample_id), Metavar("ID"), _string_schema(r"\S+")]

@@ -42,7 +42,7 @@ from modelarts_export.sanitize import to_json
 
 
 @dataclass(frozen=True)
-class Flag:
+class CliFlag:
     """The name of a field's flag, where it is not the field's own; an empty one means a spec only.
 
     `help` is for a flag that stands for a part of what the field holds in a spec.
@@ -67,107 +67,109 @@ class Comparison:
     is_returned: bool = True
 
 
-SPEC_ONLY = Flag()
+SPEC_ONLY = CliFlag()
 _NARROWS = Comparison(narrows=True)
 _NOT_RETURNED = Comparison(is_returned=False)
 _PARAMS = "Which samples, and what is made of them"
 _DEST = "Where the export goes; DIR when not given"
 
 
-def optional(description: str, *examples: object) -> Any:  # noqa: ANN401 - it fits every field, as Field does
+def declare_optional(description: str, *examples: object) -> Any:  # noqa: ANN401 - it fits every field, as Field does
     """Declare a field that need not be given; an example is needed where nothing else tells the form."""
     return Field(default=None, description=description, examples=list(examples) or None)
 
 
-class Part(BaseModel):
+class RequestModel(BaseModel):
     """A JSON object of the request. A field that is None is not sent."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class SearchLabel(Part):
+class SearchLabel(RequestModel):
     """A label that a sample must have."""
 
-    name: Text | None = optional("Name of the label", "cat")
-    op: Operator | None = optional("Whether all of the attributes must fit, or any")
-    property: dict[Text, Many[Text] | None] | None = optional(
+    name: Text | None = declare_optional("Name of the label", "cat")
+    op: Operator | None = declare_optional("Whether all of the attributes must fit, or any")
+    property: dict[Text, Many[Text] | None] | None = declare_optional(
         "Attributes of the label, each with the values it may have; null for any value", {"colour": ["red"]}
     )
-    type: LabelType | None = optional("What the label is for")
+    type: LabelType | None = declare_optional("What the label is for")
 
 
-class SearchLabels(Part):
+class SearchLabels(RequestModel):
     """Labels, and whether a sample must have all of them (AND) or any (OR)."""
 
-    labels: Many[SearchLabel] | None = optional("Labels that a sample must have")
-    op: Operator | None = optional("Whether all of the labels must fit, or any; needed with several")
+    labels: Many[SearchLabel] | None = declare_optional("Labels that a sample must have")
+    op: Operator | None = declare_optional("Whether all of the labels must fit, or any; needed with several")
 
 
-class SearchProp(Part):
+class SearchProp(RequestModel):
     """Metadata that a sample must have."""
 
-    op: Operator | None = optional("Whether all of the properties must fit, or any")
-    props: dict[Text, Many[Text]] | None = optional(
+    op: Operator | None = declare_optional("Whether all of the properties must fit, or any")
+    props: dict[Text, Many[Text]] | None = declare_optional(
         "Properties, each with the values it may have", {"camera": ["left", "right"]}
     )
 
 
-class SearchCondition(Part):
+class SearchCondition(RequestModel):
     """What a sample must be like; a sample is exported when any of the conditions fits."""
 
-    coefficient: Text | None = optional("Coefficient of difficulty", "0.5")
-    frame_in_video: Integer | None = optional("A frame of a video", 7)
-    hard: HardFlag | None = optional("Whether the sample is hard", True)  # noqa: FBT003 - an example
-    import_origin: Text | None = optional("Where the sample was imported from", "obs")
-    kvp: Text | None = optional("Dosage of a CT", "120")
-    label_list: SearchLabels | None = optional("Labels of the sample")
-    labeler: Text | None = optional("Who labelled the sample", "zhang")
-    metadata: SearchProp | None = optional("Properties of the sample")
-    parent_sample_id: SampleId | None = optional("ID of the sample that this one was made from", "0a1b2c")
-    sample_dir: SampleDir | None = optional(
+    coefficient: Text | None = declare_optional("Coefficient of difficulty", "0.5")
+    frame_in_video: Integer | None = declare_optional("A frame of a video", 7)
+    hard: HardFlag | None = declare_optional("Whether the sample is hard", True)  # noqa: FBT003 - an example
+    import_origin: Text | None = declare_optional("Where the sample was imported from", "obs")
+    kvp: Text | None = declare_optional("Dosage of a CT", "120")
+    label_list: SearchLabels | None = declare_optional("Labels of the sample")
+    labeler: Text | None = declare_optional("Who labelled the sample", "zhang")
+    metadata: SearchProp | None = declare_optional("Properties of the sample")
+    parent_sample_id: SampleId | None = declare_optional(
+        "ID of the sample that this one was made from", "0a1b2c"
+    )
+    sample_dir: SampleDir | None = declare_optional(
         "Directory of the sample, not those below; ends with /", "/bucket/in/"
     )
-    sample_name: Text | None = optional("Name of the file, with its extension", "cat-1.jpg")
-    sample_time: SampleTime | None = optional(
+    sample_name: Text | None = declare_optional("Name of the file, with its extension", "cat-1.jpg")
+    sample_time: SampleTime | None = declare_optional(
         "When it was added: month (last 30 days), day (since yesterday) or a span of 30 days at most",
         "20261001-20261015",
     )
-    score: Text | None = optional("Confidence", "0.9")
-    slice_thickness: Text | None = optional("Thickness of a DICOM slice", "5mm")
-    study_date: Text | None = optional("When a DICOM was recorded", "20261001")
-    time_in_video: Text | None = optional("A moment of a video", "12")
+    score: Text | None = declare_optional("Confidence", "0.9")
+    slice_thickness: Text | None = declare_optional("Thickness of a DICOM slice", "5mm")
+    study_date: Text | None = declare_optional("When a DICOM was recorded", "20261001")
+    time_in_video: Text | None = declare_optional("A moment of a video", "12")
 
 
-class ExportParams(Part):
+class ExportParams(RequestModel):
     """The object `export_params`, as both kinds of export have it."""
 
-    sample_state: Annotated[SampleState | None, _NARROWS] = optional("Only samples in this state")
+    sample_state: Annotated[SampleState | None, _NARROWS] = declare_optional("Only samples in this state")
     export_dest: Annotated[ExportDest | None, SPEC_ONLY, Comparison(default="DIR")] = None
     samples: Annotated[
-        Many[SampleId] | None, Flag("sample", help="Only this sample; may be given again"), _NARROWS
-    ] = optional("Only the samples with these IDs", ["sample-1", "sample-2"])
+        Many[SampleId] | None, CliFlag("sample", help="Only this sample; may be given again"), _NARROWS
+    ] = declare_optional("Only the samples with these IDs", ["sample-1", "sample-2"])
     search_conditions: Annotated[
         Many[SearchCondition] | None,
-        Flag("search", help='Only samples that fit, such as "label=cat,dog hard=true"; again for "or"'),
+        CliFlag("search", help='Only samples that fit, such as "label=cat,dog hard=true"; again for "or"'),
         _NARROWS,
-    ] = optional("Only samples that fit any of these conditions, and all that one condition says")
-    train_sample_ratio: Annotated[Ratio | None, Comparison(default="1.00")] = optional(
+    ] = declare_optional("Only samples that fit any of these conditions, and all that one condition says")
+    train_sample_ratio: Annotated[Ratio | None, Comparison(default="1.00")] = declare_optional(
         "Share of the samples that is for training, 0 to 1", 0.8
     )
-    clear_hard_property: Annotated[Truth | None, Comparison(default=True)] = optional(
+    clear_hard_property: Annotated[Truth | None, Comparison(default=True)] = declare_optional(
         "Forget which samples are hard"
     )
-    ratio_sample_usage: Annotated[Truth | None, Comparison(default=False)] = optional(
+    ratio_sample_usage: Annotated[Truth | None, Comparison(default=False)] = declare_optional(
         "Divide the samples into training and validation by the ratio"
     )
     export_dataset_version_name: Annotated[
-        Annotated[Text, Metavar("NAME")] | None, Flag("dataset-version-name"), Comparison()
-    ] = optional("Name of the exported dataset version", "V001")
+        Annotated[Text, Metavar("NAME")] | None, CliFlag("dataset-version-name"), Comparison()
+    ] = declare_optional("Name of the exported dataset version", "V001")
     export_dataset_version_format: Annotated[
         VersionFormat | None,
-        Flag("dataset-version-format"),
+        CliFlag("dataset-version-format"),
         Comparison(default="Default"),
-    ] = optional("Format of the exported dataset version")
+    ] = declare_optional("Format of the exported dataset version")
 
 
 class ObsParams(ExportParams):
@@ -184,19 +186,19 @@ class NewDatasetParams(ExportParams):
     export_dest: Annotated[ExportDest | None, SPEC_ONLY, Comparison(default="DIR")] = Field(
         default=ExportDest.NEW_DATASET, description=_DEST
     )
-    export_new_dataset_name: Annotated[DatasetName, Flag("new-dataset-name"), _NARROWS] = Field(
+    export_new_dataset_name: Annotated[DatasetName, CliFlag("new-dataset-name"), _NARROWS] = Field(
         description="Name of the dataset to make: 1 to 100 letters, digits, -, _ and Chinese characters",
         examples=["cats"],
     )
     export_new_dataset_work_path: Annotated[
-        DirectoryInBucket, Flag("new-dataset-work-path"), Comparison()
+        DirectoryInBucket, CliFlag("new-dataset-work-path"), Comparison()
     ] = Field(
         description="OBS directory for what is made of the new dataset; outside path",
         examples=["/bucket/work/"],
     )
 
 
-class ExportRequest(Part):
+class ExportRequest(RequestModel):
     """The body of a request, as both kinds of export have it."""
 
     command: ClassVar[str]
@@ -206,35 +208,37 @@ class ExportRequest(Part):
         description="OBS directory to write to, /bucket/dir/ or obs://bucket/dir/; a bucket's root warns",
         examples=["/bucket/export/"],
     )
-    export_type: Annotated[ExportType | None, Comparison(narrows=True, default=2)] = optional(
+    export_type: Annotated[ExportType | None, Comparison(narrows=True, default=2)] = declare_optional(
         "Which samples; search when not given"
     )
-    export_format: Annotated[ExportFormat | None, Comparison(default=2)] = optional(
+    export_format: Annotated[ExportFormat | None, Comparison(default=2)] = declare_optional(
         "A folder for each label, or all files side by side"
     )
-    annotation_format: Annotated[AnnotationFormat | None, Comparison()] = optional("How labels are written")
-    dataset_type: Annotated[DatasetType | None, Comparison()] = optional(
+    annotation_format: Annotated[AnnotationFormat | None, Comparison()] = declare_optional(
+        "How labels are written"
+    )
+    dataset_type: Annotated[DatasetType | None, Comparison()] = declare_optional(
         "An older field, sent only when given"
     )
-    source_type_header: Annotated[SourceTypeHeader | None, Comparison(default="obs://")] = optional(
+    source_type_header: Annotated[SourceTypeHeader | None, Comparison(default="obs://")] = declare_optional(
         "What paths in the manifest begin with; training reads s3:// only"
     )
-    version_id: Annotated[Identifier | None, _NARROWS] = optional(
+    version_id: Annotated[Identifier | None, _NARROWS] = declare_optional(
         "ID of the dataset version to export", "V1dhQwFXfjhCYNAhhL5"
     )
-    version_format: Annotated[VersionFormat | None, Comparison(default="Default")] = optional(
+    version_format: Annotated[VersionFormat | None, Comparison(default="Default")] = declare_optional(
         "Format of that version"
     )
-    with_column_header: Annotated[Truth | None, Comparison(default=True)] = optional(
+    with_column_header: Annotated[Truth | None, Comparison(default=True)] = declare_optional(
         "Whether a table's first row has the names of its columns"
     )
-    sample_state: Annotated[SampleState | None, SPEC_ONLY, _NARROWS] = optional(
+    sample_state: Annotated[SampleState | None, SPEC_ONLY, _NARROWS] = declare_optional(
         "A second place for export_params.sample_state; no example of the API uses it"
     )
-    status: Annotated[Integer | None, SPEC_ONLY, _NOT_RETURNED] = optional(
+    status: Annotated[Integer | None, SPEC_ONLY, _NOT_RETURNED] = declare_optional(
         "No meaning in a request is documented", 0
     )
-    task_id: Annotated[Identifier | None, SPEC_ONLY, _NOT_RETURNED] = optional(
+    task_id: Annotated[Identifier | None, SPEC_ONLY, _NOT_RETURNED] = declare_optional(
         "No meaning in a request is documented", "TZMuy7OKbClkGCAc3gb"
     )
 
@@ -251,18 +255,18 @@ class ExportRequest(Part):
         unbounded = ("samples", "search_conditions", "export_dataset_version_name")
         return any(getattr(params, name, None) for name in unbounded)
 
-    def body(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the JSON object to send."""
         return self.model_dump(exclude_none=True)
 
-    def wire(self) -> bytes:
+    def to_bytes(self) -> bytes:
         """Return the bytes to send; the same request is always the same bytes."""
-        return to_json(self.body()).encode("ascii")
+        return to_json(self.to_dict()).encode("ascii")
 
     @model_validator(mode="before")
     @classmethod
-    def _fill_in(cls, given: object) -> object:
-        return with_defaults(given) if isinstance(given, dict) else given
+    def _add_defaults(cls, given: object) -> object:
+        return add_defaults(given) if isinstance(given, dict) else given
 
 
 class ToObs(ExportRequest):
@@ -285,14 +289,14 @@ class ToNewDataset(ExportRequest):
     export_params: NewDatasetParams = Field(description=_PARAMS)
 
 
-class Heading(Part):
+class SpecMetadata(RequestModel):
     """What stands in a spec beside the body; none of it is sent in the body."""
 
-    dataset_id: Annotated[Identifier | None, SPEC_ONLY] = optional(
+    dataset_id: Annotated[Identifier | None, SPEC_ONLY] = declare_optional(
         "ID of the dataset to export; the argument DATASET wins over it", "dataset-1"
     )
-    project_id: Identifier | None = optional("ID of the project; a flag wins over it", "project-1")
-    name: Annotated[Text | None, SPEC_ONLY] = optional("What reports call this export", "nightly")
+    project_id: Identifier | None = declare_optional("ID of the project; a flag wins over it", "project-1")
+    name: Annotated[Text | None, SPEC_ONLY] = declare_optional("What reports call this export", "nightly")
 
 
 def datasets_path(project_id: str) -> str:
@@ -305,7 +309,7 @@ def tasks_path(project_id: str, dataset_id: str) -> str:
     return f"{datasets_path(project_id)}/{quote(dataset_id, safe='')}/export-tasks"
 
 
-def with_defaults(given: dict[str, Any]) -> dict[str, Any]:
+def add_defaults(given: dict[str, Any]) -> dict[str, Any]:
     """Add the two values that every documented example sends, where nothing else was said.
 
     `export_type` search; and then `export_params.sample_state` "", which filters nothing, unless there is a
@@ -314,11 +318,11 @@ def with_defaults(given: dict[str, Any]) -> dict[str, Any]:
     filled = {"export_type": ExportType.SEARCH, **given}
     params = filled.get("export_params", {})
     state_is_open = filled.get("sample_state") is None and isinstance(params, dict)
-    if state_is_open and searches(filled["export_type"]):
+    if state_is_open and is_search(filled["export_type"]):
         filled["export_params"] = {"sample_state": SampleState.ANY, **params}
     return filled
 
 
-def searches(export_type: object) -> bool:
+def is_search(export_type: object) -> bool:
     """Tell whether this spelling of an export type means search."""
     return ExportType.find(export_type) is ExportType.SEARCH

@@ -12,8 +12,12 @@ from typing import Any
 from modelarts_export.errors import Location, Problem
 from modelarts_export.quoting import Expanded, quote
 from modelarts_export.request.enums import DatasetType, ExportDest
-from modelarts_export.request.field_types import doubtful_in_path, is_root_of_a_bucket, obs_directory
-from modelarts_export.request.models import searches
+from modelarts_export.request.field_types import (
+    find_undocumented_characters,
+    is_root_of_a_bucket,
+    normalize_directory,
+)
+from modelarts_export.request.models import is_search
 
 Body = Mapping[str, Any]
 _NEW_PATH = "export_new_dataset_work_path"
@@ -26,35 +30,35 @@ _EXPORTABLE = range(4)  # the image types; .github/API.md, section 2, "Which typ
 _CUSTOM = 900
 
 
-def errors_in(body: Body) -> Iterator[Problem]:
+def find_errors(body: Body) -> Iterator[Problem]:
     """Yield what the API would refuse; nothing is sent."""
-    return chain(_work_path_apart(body), _labels_with_operator(body))
+    return chain(_check_work_path(body), _check_label_operator(body))
 
 
-def warnings_in(body: Body) -> Iterator[Problem]:
+def find_warnings(body: Body) -> Iterator[Problem]:
     """Yield what the documents disagree on or leave open; it is sent all the same."""
     return chain(
-        _odd_paths(body),
+        _warn_of_undocumented_characters(body),
         _ratio_without_usage(body),
-        _odd_names(body),
-        _fields_without_meaning(body),
-        _filters_without_search(body),
-        _samples_and_conditions(body),
-        _empty_lists(body),
-        _doubtful_dataset_type(body),
+        _warn_of_unusual_names(body),
+        _warn_of_undocumented_fields(body),
+        _warn_of_ignored_filters(body),
+        _warn_of_samples_with_conditions(body),
+        _warn_of_empty_lists(body),
+        _warn_of_dataset_type(body),
     )
 
 
-def _params(body: Body) -> Body:
+def _get_params(body: Body) -> Body:
     params = body.get("export_params")
     return params if isinstance(params, Mapping) else {}
 
 
-def _work_path_apart(body: Body) -> Iterator[Problem]:
+def _check_work_path(body: Body) -> Iterator[Problem]:
     """API.md, section 2: the new dataset's work path must neither be the path nor lie inside it."""
-    path, work_path = directory(body.get("path")), directory(_params(body).get(_NEW_PATH))
+    path, work_path = parse_directory(body.get("path")), parse_directory(_get_params(body).get(_NEW_PATH))
     if path and work_path and work_path.startswith(path):
-        given, given_path = _params(body)[_NEW_PATH], body["path"]
+        given, given_path = _get_params(body)[_NEW_PATH], body["path"]
         shown = quote(given if isinstance(given, Expanded) else work_path)
         of = quote(given_path if isinstance(given_path, Expanded) else path)
         relation = "is the same as" if work_path == path else "lies inside"
@@ -65,29 +69,29 @@ def _work_path_apart(body: Body) -> Iterator[Problem]:
 
 
 def _is_new_dataset(body: Body) -> bool:
-    return ExportDest.find(_params(body).get("export_dest")) is ExportDest.NEW_DATASET
+    return ExportDest.find(_get_params(body).get("export_dest")) is ExportDest.NEW_DATASET
 
 
 def _paths(body: Body) -> Iterator[tuple[Location, str]]:
     for location, value in (
         (("path",), body.get("path")),
-        (("export_params", _NEW_PATH), _params(body).get(_NEW_PATH)),
+        (("export_params", _NEW_PATH), _get_params(body).get(_NEW_PATH)),
     ):
         if isinstance(value, str):
             yield location, value
 
 
-def directory(value: object) -> str | None:
+def parse_directory(value: object) -> str | None:
     """Return an OBS directory in its one spelling, or None for what is none."""
     try:
-        return obs_directory(value) if isinstance(value, str) else None
+        return normalize_directory(value) if isinstance(value, str) else None
     except ValueError:
         return None
 
 
-def _labels_with_operator(body: Body) -> Iterator[Problem]:
+def _check_label_operator(body: Body) -> Iterator[Problem]:
     """API.md, section 1: SearchLabels needs `op` once there are two labels."""
-    conditions = _params(body).get("search_conditions")
+    conditions = _get_params(body).get("search_conditions")
     for i, condition in enumerate(conditions if isinstance(conditions, list) else []):
         asked = condition.get("label_list") if isinstance(condition, Mapping) else None
         labels = asked.get("labels") if isinstance(asked, Mapping) else None
@@ -103,12 +107,12 @@ def _labels_with_operator(body: Body) -> Iterator[Problem]:
             )
 
 
-def _odd_paths(body: Body) -> Iterator[Problem]:
+def _warn_of_undocumented_characters(body: Body) -> Iterator[Problem]:
     for location, value in _paths(body):
         if is_root_of_a_bucket(value) and not _is_new_dataset(body):
             message = f"{quote(value)} is the root of a bucket; files would be mixed with what is there"
             yield Problem(location=location, message=message)
-        odd = doubtful_in_path(value)
+        odd = find_undocumented_characters(value)
         if odd:
             shown = _shown_of(value, odd[0])
             message = f"{shown} in a path is not documented; the API may refuse it (ModelArts.4313)"
@@ -121,7 +125,7 @@ def _shown_of(value: str, character: str) -> str:
 
 def _ratio_without_usage(body: Body) -> Iterator[Problem]:
     """API.md, section 1: the ratio is what `ratio_sample_usage` divides the samples by."""
-    params = _params(body)
+    params = _get_params(body)
     if params.get("train_sample_ratio") is not None and params.get("ratio_sample_usage") in (
         None,
         False,
@@ -133,14 +137,14 @@ def _ratio_without_usage(body: Body) -> Iterator[Problem]:
         )
 
 
-def _odd_names(body: Body) -> Iterator[Problem]:
-    name = _params(body).get(_NEW_NAME)
+def _warn_of_unusual_names(body: Body) -> Iterator[Problem]:
+    name = _get_params(body).get(_NEW_NAME)
     if isinstance(name, str) and name and not name[0].isalpha():
         yield Problem(
             location=("export_params", _NEW_NAME),
             message=f"{quote(name)} does not start with a letter, which some documents ask for",
         )
-    version = _params(body).get(_VERSION_NAME)
+    version = _get_params(body).get(_VERSION_NAME)
     if isinstance(version, str) and not _NAME_OF_VERSION.fullmatch(version):
         yield Problem(
             location=("export_params", _VERSION_NAME),
@@ -148,38 +152,38 @@ def _odd_names(body: Body) -> Iterator[Problem]:
         )
 
 
-def _fields_without_meaning(body: Body) -> Iterator[Problem]:
+def _warn_of_undocumented_fields(body: Body) -> Iterator[Problem]:
     for field in ("status", "task_id"):
         if body.get(field) is not None:
             yield Problem(location=(field,), message="no meaning of this field in a request is documented")
 
 
-def _filters_without_search(body: Body) -> Iterator[Problem]:
-    given: list[Location] = [("export_params", name) for name in _FILTERS if _params(body).get(name)]
+def _warn_of_ignored_filters(body: Body) -> Iterator[Problem]:
+    given: list[Location] = [("export_params", name) for name in _FILTERS if _get_params(body).get(name)]
     if body.get("sample_state"):
         given.append(("sample_state",))
-    if given and not searches(body.get("export_type", "search")):
+    if given and not is_search(body.get("export_type", "search")):
         yield Problem(
             location=given[0],
             message="filters are documented for export type search only; the API may ignore them",
         )
 
 
-def _samples_and_conditions(body: Body) -> Iterator[Problem]:
-    if all(_params(body).get(name) for name in _LISTS):
+def _warn_of_samples_with_conditions(body: Body) -> Iterator[Problem]:
+    if all(_get_params(body).get(name) for name in _LISTS):
         yield Problem(
             location=("export_params", "search_conditions"),
             message="what the API makes of samples together with search conditions is not documented",
         )
 
 
-def _empty_lists(body: Body) -> Iterator[Problem]:
-    if _params(body).get("samples") == []:
+def _warn_of_empty_lists(body: Body) -> Iterator[Problem]:
+    if _get_params(body).get("samples") == []:
         yield Problem(
             location=("export_params", "samples"),
             message="the list is empty; the API may export every sample",
         )
-    conditions = _params(body).get("search_conditions")
+    conditions = _get_params(body).get("search_conditions")
     if conditions == [] or (isinstance(conditions, list) and {} in conditions):
         yield Problem(
             location=("export_params", "search_conditions"),
@@ -187,10 +191,10 @@ def _empty_lists(body: Body) -> Iterator[Problem]:
         )
 
 
-def _doubtful_dataset_type(body: Body) -> Iterator[Problem]:
+def _warn_of_dataset_type(body: Body) -> Iterator[Problem]:
     given = DatasetType.find(body.get("dataset_type"))
-    if given and given.code not in (*_EXPORTABLE, _CUSTOM):
+    if given and given.wire_value not in (*_EXPORTABLE, _CUSTOM):
         yield Problem(
             location=("dataset_type",),
-            message=f"{given.word} datasets cannot be exported, say most documents; the API may refuse it",
+            message=f"{given.label} datasets cannot be exported, say most documents; the API may refuse it",
         )

@@ -11,27 +11,27 @@ from pydantic_core import ErrorDetails
 from modelarts_export.errors import MISSING, MOST_PROBLEMS, Location, Problem, bounded
 from modelarts_export.quoting import cut
 from modelarts_export.request import rules
-from modelarts_export.request.enums import ExportDest, nearest
+from modelarts_export.request.enums import ExportDest, did_you_mean
 from modelarts_export.request.error_limits import characters_in, details_of, json_size, rest_of
-from modelarts_export.request.field_types import Spelled
-from modelarts_export.request.fields import Declared
+from modelarts_export.request.field_types import SourceNumber
+from modelarts_export.request.fields import RequestField
 from modelarts_export.request.models import (
     ExportRequest,
-    Heading,
     NewDatasetParams,
     ObsParams,
-    Part,
+    RequestModel,
+    SpecMetadata,
     ToNewDataset,
     ToObs,
 )
 from modelarts_export.sanitize import to_json
 
 LARGEST_BODY = 12 * 2**20  # bytes
-Model = TypeVar("Model", bound=Part)
+Model = TypeVar("Model", bound=RequestModel)
 KINDS: Mapping[ExportDest, type[ExportRequest]] = {kind.dest: kind for kind in (ToObs, ToNewDataset)}
-_PARTS: tuple[type[Part], ...] = (Heading, ToObs, ToNewDataset, ObsParams, NewDatasetParams)
+_PARTS: tuple[type[RequestModel], ...] = (SpecMetadata, ToObs, ToNewDataset, ObsParams, NewDatasetParams)
 _KNOWN = {name for part in _PARTS for name in part.model_fields}
-_WORDS = {
+_MESSAGES = {
     "missing": MISSING,
     "int_type": "must be a whole number",
     "bool_type": "must be true or false",
@@ -44,7 +44,7 @@ _WORDS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Export:
+class ValidatedExport:
     """One export as asked for: which dataset, and what to do with it; None is what was not said."""
 
     request: ExportRequest
@@ -54,46 +54,53 @@ class Export:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdict:
+class ValidationResult:
     """What became of a mapping: an export, or the problems that keep it from being one; and warnings."""
 
-    export: Export | None
+    export: ValidatedExport | None
     problems: list[Problem]
     warnings: list[Problem]
 
 
-def validate(kind: type[ExportRequest], given: Mapping[str, Any], most: int = MOST_PROBLEMS) -> Verdict:
+def validate(
+    kind: type[ExportRequest], given: Mapping[str, Any], most: int = MOST_PROBLEMS
+) -> ValidationResult:
     """Judge a request body with `dataset_id`, `project_id` and `name` beside it, as a spec has them.
 
     No more than `most` problems are named, and the rest is counted.
     """
-    wrong_kind = list(_wrong_kind(kind, given))
+    wrong_kind = list(_check_kind(kind, given))
     if wrong_kind:  # judged as the other kind, every further problem would mislead
-        return Verdict(export=None, problems=wrong_kind, warnings=[])
-    beside = {key: value for key, value in given.items() if key in Heading.model_fields}
+        return ValidationResult(export=None, problems=wrong_kind, warnings=[])
+    beside = {key: value for key, value in given.items() if key in SpecMetadata.model_fields}
     body = {key: value for key, value in given.items() if key not in beside}
-    heading, problems = _read(Heading, beside, most)
-    request, problems_of_body = _read(kind, body, most)
+    heading, problems = _validate_model(SpecMetadata, beside, most)
+    request, problems_of_body = _validate_model(kind, body, most)
     problems = bounded(
-        chain(problems, problems_of_body, rules.errors_in(body), _too_large(request) if request else ()), most
+        chain(
+            problems, problems_of_body, rules.find_errors(body), _check_body_size(request) if request else ()
+        ),
+        most,
     )
-    warnings = list(rules.warnings_in(body))
+    warnings = list(rules.find_warnings(body))
     if problems or not heading or not request:
-        return Verdict(export=None, problems=problems, warnings=warnings)
-    return Verdict(export=Export(request=request, **dict(heading)), problems=[], warnings=warnings)
+        return ValidationResult(export=None, problems=problems, warnings=warnings)
+    return ValidationResult(
+        export=ValidatedExport(request=request, **dict(heading)), problems=[], warnings=warnings
+    )
 
 
-def kind_of(given: Mapping[str, Any]) -> type[ExportRequest]:
+def find_kind(given: Mapping[str, Any]) -> type[ExportRequest]:
     """Return the kind of request that `export_params.export_dest` names. Raises ValueError for neither."""
     params = given.get("export_params")
     dest = params.get("export_dest") if isinstance(params, Mapping) else None
-    return KINDS[ExportDest.DIR if dest is None else ExportDest.read(dest)]
+    return KINDS[ExportDest.DIR if dest is None else ExportDest.parse(dest)]
 
 
-def _wrong_kind(kind: type[ExportRequest], given: Mapping[str, Any]) -> Iterator[Problem]:
+def _check_kind(kind: type[ExportRequest], given: Mapping[str, Any]) -> Iterator[Problem]:
     location = ("export_params", "export_dest")
     try:
-        meant = kind_of(given)
+        meant = find_kind(given)
     except ValueError as error:
         yield Problem(location=location, message=str(error))
         return
@@ -102,23 +109,25 @@ def _wrong_kind(kind: type[ExportRequest], given: Mapping[str, Any]) -> Iterator
         yield Problem(location=location, message=f"this is a request of {meant.command}; run {meant.command}")
 
 
-def _read(model: type[Model], given: dict[str, Any], most: int) -> tuple[Model | None, Iterable[Problem]]:
+def _validate_model(
+    model: type[Model], given: dict[str, Any], most: int
+) -> tuple[Model | None, Iterable[Problem]]:
     try:
         return model.model_validate(given), ()
     except ValidationError as error:
         details = details_of(error, given, model.model_validate, _KNOWN)
         named = [detail for detail in details if not rest_of(detail)]
         unnamed = len(named[most:]) + sum(map(rest_of, details))
-        problems = [_problem(model, detail) for detail in named[:most]]
+        problems = [_to_problem(model, detail) for detail in named[:most]]
         return None, [*problems, *([Problem(message="", count=unnamed)] if unnamed else [])]
 
 
-def _too_large(request: ExportRequest) -> Iterator[Problem]:
+def _check_body_size(request: ExportRequest) -> Iterator[Problem]:
     """API.md, section 5, 4104: 12 MB is the limit; read as MiB, as the gateway refuses the rest itself."""
     size = _size(request) if request.may_be_large else 0
     if size > LARGEST_BODY:
         samples = request.samples
-        fitting = _fitting(samples, LARGEST_BODY - size) if samples else 0
+        fitting = _count_fitting_samples(samples, LARGEST_BODY - size) if samples else 0
         advice = f"; the first {fitting:,} of the {len(samples):,} samples fit" if fitting else ""
         yield Problem(
             location=("export_params", "samples") if samples else (),
@@ -128,11 +137,11 @@ def _too_large(request: ExportRequest) -> Iterator[Problem]:
 
 def _size(request: ExportRequest) -> int:
     """Return the bytes of a body without building one that is too large: aliases can make it huge."""
-    body = request.body()
+    body = request.to_dict()
     return json_size(body) if characters_in(body) > LARGEST_BODY else len(to_json(body))
 
 
-def _fitting(samples: Sequence[str], room: int) -> int:
+def _count_fitting_samples(samples: Sequence[str], room: int) -> int:
     """Return how many samples are left when the last ones go until there is room (negative: too much)."""
     left = len(samples)
     while left and room < 0:
@@ -141,32 +150,36 @@ def _fitting(samples: Sequence[str], room: int) -> int:
     return left
 
 
-def _problem(model: type[Part], detail: ErrorDetails) -> Problem:
+def _to_problem(model: type[RequestModel], detail: ErrorDetails) -> Problem:
     location = tuple(detail["loc"])
     if detail["type"] == "extra_forbidden":
-        return Problem(location=location, message=_unknown_key(model, location), at_key=True)
+        return Problem(location=location, message=_describe_unknown_field(model, location), at_key=True)
     if detail["type"] == "value_error":
         return Problem(location=location, message=str(detail["ctx"]["error"]))
     given = detail["input"]
-    if detail["type"] == "string_type" and isinstance(given, Spelled | int) and not isinstance(given, bool):
-        written = cut(given.spelling if isinstance(given, Spelled) else str(given))
+    if (
+        detail["type"] == "string_type"
+        and isinstance(given, SourceNumber | int)
+        and not isinstance(given, bool)
+    ):
+        written = cut(given.source if isinstance(given, SourceNumber) else str(given))
         return Problem(location=location, message=f'YAML does not read {written} as text; write "{written}"')
     kind = "missing" if detail["input"] is None else detail["type"]
-    return Problem(location=location, message=_WORDS.get(kind, detail["msg"]))
+    return Problem(location=location, message=_MESSAGES.get(kind, detail["msg"]))
 
 
-def _unknown_key(model: type[Part], location: Location) -> str:
+def _describe_unknown_field(model: type[RequestModel], location: Location) -> str:
     """Name the nearest key; the new-dataset keys are known, but not to a request of to-obs."""
-    owner = _part_at(model, location[:-1])
+    owner = _find_model(model, location[:-1])
     known = list(owner.model_fields)
     if owner is model:
-        known += Heading.model_fields
-    return f"unknown key{nearest(str(location[-1]), known)}"
+        known += SpecMetadata.model_fields
+    return f"unknown key{did_you_mean(str(location[-1]), known)}"
 
 
-def _part_at(model: type[Part], location: Location) -> type[Part]:
+def _find_model(model: type[RequestModel], location: Location) -> type[RequestModel]:
     for step in location:
         if isinstance(step, str):
-            inner = Declared(location=(step,), field=model.model_fields[step]).part
+            inner = RequestField(location=(step,), field=model.model_fields[step]).model
             model = inner or model
     return model

@@ -5,7 +5,7 @@ from typing import Any
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
 from pydantic_core import core_schema
 
-from modelarts_export.request.models import Heading, ToNewDataset, ToObs
+from modelarts_export.request.models import SpecMetadata, ToNewDataset, ToObs
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _DESCRIPTION = (
@@ -25,7 +25,7 @@ def spec_schema() -> dict[str, Any]:
         [(ToObs, "validation"), (ToNewDataset, "validation")], schema_generator=_Generator
     )
     parts = shown["$defs"]
-    beside = Heading.model_json_schema(schema_generator=_Generator)["properties"]
+    beside = SpecMetadata.model_json_schema(schema_generator=_Generator)["properties"]
     for kind in (ToObs, ToNewDataset):
         part = parts[kind.__name__]
         part["title"] = f"spec of {kind.command}"
@@ -43,7 +43,7 @@ def _of_either_kind() -> dict[str, Any]:
     """Let `export_params.export_dest` decide; one that is not known yet may be either."""
     to_obs, to_new_dataset = ({"$ref": f"#/$defs/{kind.__name__}"} for kind in (ToObs, ToNewDataset))
     unknown = _if_dest_is(_SUBSTITUTED, {"anyOf": [to_obs, to_new_dataset]}, otherwise=to_obs)
-    return _if_dest_is({"const": ToNewDataset.dest.word}, to_new_dataset, otherwise=unknown)
+    return _if_dest_is({"const": ToNewDataset.dest.label}, to_new_dataset, otherwise=unknown)
 
 
 def _if_dest_is(

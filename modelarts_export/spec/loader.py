@@ -12,8 +12,8 @@ from modelarts_export.errors import (
     make_invalid_input_error,
 )
 from modelarts_export.quoting import Expanded, cut, quote
-from modelarts_export.request.rules import directory
-from modelarts_export.request.validation import Export, Verdict, kind_of, validate
+from modelarts_export.request.rules import parse_directory
+from modelarts_export.request.validation import ValidatedExport, ValidationResult, find_kind, validate
 from modelarts_export.spec.document import Spec, read_specs
 
 _PATH = ("path",)
@@ -24,7 +24,7 @@ class Planned:
     """An export that is right, and the document that asks for it."""
 
     spec: Spec
-    export: Export
+    export: ValidatedExport
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,19 +74,19 @@ def _read_all(
     return specs, problems
 
 
-def _judged(spec: Spec, most: int) -> Verdict:
+def _judged(spec: Spec, most: int) -> ValidationResult:
     try:
-        return validate(kind_of(spec.values), spec.values, max(most, 0))
+        return validate(find_kind(spec.values), spec.values, max(most, 0))
     except ValueError as error:
         problem = Problem(location=("export_params", "export_dest"), message=str(error))
-        return Verdict(export=None, problems=[problem], warnings=[])
+        return ValidationResult(export=None, problems=[problem], warnings=[])
 
 
 def _one_path_twice(specs: Sequence[Spec]) -> Iterator[Problem]:
     """Two exports into one directory would mix their files."""
     first: dict[str, Spec] = {}
     for spec in specs:
-        path = directory(spec.values.get("path"))
+        path = parse_directory(spec.values.get("path"))
         if path in first:
             given = spec.values["path"]
             shown = quote(given) if isinstance(given, Expanded) else cut(path)

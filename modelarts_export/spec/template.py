@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from textwrap import wrap
 from typing import Any
 
-from modelarts_export.request.enums import Choice
-from modelarts_export.request.fields import Declared, fields_of
-from modelarts_export.request.models import ExportRequest, Heading, Part
+from modelarts_export.request.enums import WireEnum
+from modelarts_export.request.fields import RequestField, iter_fields
+from modelarts_export.request.models import ExportRequest, RequestModel, SpecMetadata
 from modelarts_export.sanitize import to_json
 
 _WIDTH = 100
@@ -30,44 +30,44 @@ _HEAD = (
 def template(kind: type[ExportRequest]) -> Iterator[str]:
     """Yield the lines of a spec of this kind with every field in it."""
     yield from (line.format(command=kind.command) for line in _HEAD)
-    for declared in (*fields_of(Heading), *fields_of(kind)):
+    for declared in (*iter_fields(SpecMetadata), *iter_fields(kind)):
         yield from _entry(declared, "")
 
 
-def _entry(declared: Declared, indent: str) -> Iterator[str]:
+def _entry(declared: RequestField, indent: str) -> Iterator[str]:
     """Yield the lines of a field and of those in it."""
     if len(indent) < _SPACED * len(_STEP):
         yield ""
     yield from _comment(_told(declared), indent)
     key = f"{indent}{'' if _is_live(declared) else '#'}{declared.name}:"
-    if declared.part:
+    if declared.model:
         yield key
-        yield from _inside(declared.part, indent + _STEP, is_list=declared.is_list)
+        yield from _inside(declared.model, indent + _STEP, is_list=declared.is_list)
     else:
         value = _default(declared) if _is_live(declared) else declared.example
         yield key if value is None else f"{key} {_as_yaml(value)}"
 
 
-def _inside(part: type[Part], indent: str, *, is_list: bool) -> Iterator[str]:
+def _inside(part: type[RequestModel], indent: str, *, is_list: bool) -> Iterator[str]:
     """Yield the fields of a part; in a list, the dash has a line of its own, so that any may be the first."""
     if is_list:
         yield f"{indent}#-"
-    for field in fields_of(part):
+    for field in iter_fields(part):
         yield from _entry(field, indent + _STEP if is_list else indent)
 
 
-def _is_live(declared: Declared) -> bool:
+def _is_live(declared: RequestField) -> bool:
     """Tell whether the field is required or has a value anyway, so that its key stands there."""
     return declared.field.default is not None or declared.name in _ASKED_FOR
 
 
-def _default(declared: Declared) -> object:
+def _default(declared: RequestField) -> object:
     """Return the value that the field has anyway, or None for a blank to fill in."""
-    return declared.field.default if isinstance(declared.field.default, Choice) else None
+    return declared.field.default if isinstance(declared.field.default, WireEnum) else None
 
 
-def _told(declared: Declared) -> str:
-    words = declared.choice.words() if declared.choice else []
+def _told(declared: RequestField) -> str:
+    words = declared.enum.labels() if declared.enum else []
     return f"{declared.help} ({', '.join(words)})" if words else declared.help
 
 
@@ -79,8 +79,8 @@ def _comment(text: str, indent: str) -> list[str]:
 
 def _as_yaml(value: Any) -> str:  # noqa: ANN401 - JSON of any shape, or a Choice
     """Return the value on one line, with quotes only where YAML needs them."""
-    if isinstance(value, Choice):
-        return value.word
+    if isinstance(value, WireEnum):
+        return value.label
     if isinstance(value, dict):
         return f"{{{', '.join(f'{_as_yaml(key)}: {_as_yaml(inner)}' for key, inner in value.items())}}}"
     if isinstance(value, list):

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 from modelarts_export.api.task import ExportTask
 from modelarts_export.errors import Location, format_location
-from modelarts_export.request.fields import Declared, all_fields_of, leaves_of
+from modelarts_export.request.fields import RequestField, iter_all_fields, leaves_of
 from modelarts_export.request.models import Comparison, ToNewDataset, ToObs
 
 _PARAMS = "export_params"
@@ -90,7 +90,7 @@ def directories(answer: Mapping[str, Any]) -> list[str]:
 
 
 @cache
-def _declared() -> Mapping[Location, Declared]:
+def _declared() -> Mapping[Location, RequestField]:
     """Return the fields of a request, by their place."""
     return {each.location: each for kind in (ToObs, ToNewDataset) for each in leaves_of(kind)}
 
@@ -98,7 +98,7 @@ def _declared() -> Mapping[Location, Declared]:
 @cache
 def _documented_names() -> frozenset[str]:
     """Return the names of all fields of a request, those of a search condition among them."""
-    return frozenset(each.name for kind in (ToObs, ToNewDataset) for each in all_fields_of(kind))
+    return frozenset(each.name for kind in (ToObs, ToNewDataset) for each in iter_all_fields(kind))
 
 
 def _comparison(where: Location) -> Comparison:

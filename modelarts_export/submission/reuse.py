@@ -6,7 +6,7 @@ from typing import Any
 
 from modelarts_export.api.task import ExportTask, TaskState
 from modelarts_export.config.settings import positive_duration, setting, truth
-from modelarts_export.request.enums import nearest
+from modelarts_export.request.enums import did_you_mean
 from modelarts_export.submission.matching import directories, directory, stands_in_for, unverifiable
 
 _LONG = 24 * 3600.0  # seconds; a task that goes on for longer may have been forgotten
@@ -24,7 +24,7 @@ def _directory(text: str) -> str:
 def _guard(text: str) -> str:
     known = [IGNORE, WARN, FAIL]
     if text.lower() not in known:
-        raise ValueError(f"{text!r} is not one of {', '.join(known)}{nearest(text, known)}")
+        raise ValueError(f"{text!r} is not one of {', '.join(known)}{did_you_mean(text, known)}")
     return text.lower()
 
 

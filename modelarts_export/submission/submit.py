@@ -101,7 +101,7 @@ class Submission:
         self._halt = _Halt(desk.timing.sleep)
         self._traffic, self._timing = desk.traffic, replace(desk.timing, sleep=self._halt.sleep)
         self._ledger = Ledger(
-            client=desk.client, dataset_id=dataset_id, body=request.body(), timing=self._timing
+            client=desk.client, dataset_id=dataset_id, body=request.to_dict(), timing=self._timing
         )
         self._patience = Patience(
             dataset_id=dataset_id,

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelarts_export.documents.yaml_reader import Document, UnreadableError, read
-from modelarts_export.request.field_types import Spelled
+from modelarts_export.request.field_types import SourceNumber
 
 ANY = settings(deadline=None, max_examples=150, derandomize=True)
 
@@ -28,7 +28,7 @@ def plain(value: Any) -> Any:  # noqa: ANN401 - see Document.value
         return [plain(inner) for inner in value]
     if isinstance(value, int) and not isinstance(value, bool):
         return f"<{value}>"
-    return f"<{value.spelling}>" if isinstance(value, Spelled) else value
+    return f"<{value.source}>" if isinstance(value, SourceNumber) else value
 
 
 # fmt: off

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelarts_export.cli.main import main
-from modelarts_export.request.models import ExportRequest, Part, SearchCondition, ToNewDataset, ToObs
+from modelarts_export.request.models import ExportRequest, RequestModel, SearchCondition, ToNewDataset, ToObs
 
 ANY = settings(max_examples=150, deadline=None)
 FIELDS = sorted(
@@ -133,4 +133,4 @@ def test_any_command_line(arguments: list[str]) -> None:
 def test_the_fields_are_all_there() -> None:
     """So that a field which is added is tried as well."""
     assert {"path", "export_params", "samples", "sample_time", "export_new_dataset_name"} <= set(FIELDS)
-    assert issubclass(SearchCondition, Part)
+    assert issubclass(SearchCondition, RequestModel)

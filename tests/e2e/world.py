@@ -128,7 +128,7 @@ class World(HTTPAdapter):
 
     def plant(self, path: str, *, age: float = 0.0) -> str:
         """Let another host have created a task so long ago, in seconds, and return its ID."""
-        body = {**REQUEST.body(), "path": path}
+        body = {**REQUEST.to_dict(), "path": path}
         task_id = self._gateway.cloud.plant(DATASET_ID, body, age=age).task_id
         self.foreign.append(task_id)
         self._has_alike = self._has_alike or (path == REQUEST.path and age < _OLD)

@@ -23,9 +23,9 @@ from modelarts_export.request.field_types import (
     SampleId,
     SampleTime,
     Truth,
-    doubtful_in_path,
-    identifier,
-    obs_directory,
+    check_identifier,
+    find_undocumented_characters,
+    normalize_directory,
 )
 
 ANY = settings(deadline=None, max_examples=100, derandomize=True)
@@ -117,23 +117,23 @@ def test_refused_values(kind: Any, value: object) -> None:  # noqa: ANN401 - an 
 
 @pytest.mark.parametrize(("written", "sent"), DIRECTORIES)
 def test_directories(written: str, sent: str) -> None:
-    assert obs_directory(written) == sent
+    assert normalize_directory(written) == sent
 
 
 @pytest.mark.parametrize("written", NO_DIRECTORIES)
 def test_no_directories(written: str) -> None:
     with pytest.raises(ValueError, match=r"write|characters|ModelArts"):
-        obs_directory(written)
+        normalize_directory(written)
 
 
 @pytest.mark.parametrize("character", [".", " ", "é", "я", "𠀀", "ก", "\u0301", "٣", "²"])
 def test_doubtful_characters_are_letters_dots_and_spaces(character: str) -> None:
-    assert doubtful_in_path(f"/b/{character}/") == [character]
+    assert find_undocumented_characters(f"/b/{character}/") == [character]
 
 
 @pytest.mark.parametrize("character", "aZ0-_/桶㐀%*?:\\😀©\n\t\x00\u00a0\u200b\u202e\ufe0f\u20e3\ue000")
 def test_other_characters_are_clear(character: str) -> None:
-    assert doubtful_in_path(f"/b/{character}/") == []
+    assert find_undocumented_characters(f"/b/{character}/") == []
 
 
 PARTS = st.text(st.sampled_from(string.ascii_letters + string.digits + "-_桶数"), min_size=1, max_size=20)
@@ -149,21 +149,21 @@ URIS = st.builds(
 @ANY
 def test_every_form_is_sent_as_one_and_stays_it(written: str) -> None:
     """What is sent begins and ends with a slash, and is itself a path that is sent as it is."""
-    sent = obs_directory(written)
+    sent = normalize_directory(written)
     assert sent.startswith("/")
     assert sent.endswith("/")
     assert sent.strip("/") == written.rpartition("://")[2].strip("/")
-    assert obs_directory(sent) == sent
+    assert normalize_directory(sent) == sent
 
 
 @given(written=st.text() | st.text("/ab:.s3 o", max_size=12).map("/b/".__add__))
 @ANY
 def test_any_text_is_a_directory_or_a_value_error(written: str) -> None:
     try:
-        sent = obs_directory(written)
+        sent = normalize_directory(written)
     except ValueError:
         return
-    assert obs_directory(sent) == sent
+    assert normalize_directory(sent) == sent
     assert 3 <= len(sent) <= 700
     assert "//" not in sent
     assert sent.isprintable()
@@ -174,10 +174,10 @@ def test_any_text_is_a_directory_or_a_value_error(written: str) -> None:
 def test_an_identifier_is_itself_or_a_value_error(text: str) -> None:
     fits = 1 <= len(text) <= 64 and set(text) <= set(string.ascii_letters + string.digits + "-_")
     if fits:
-        assert identifier(text) == text
+        assert check_identifier(text) == text
     else:
         with pytest.raises(ValueError, match="is not an ID"):
-            identifier(text)
+            check_identifier(text)
 
 
 @given(share=st.decimals(0, 1, allow_nan=False, places=6))

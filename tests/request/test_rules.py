@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from modelarts_export.errors import Location, Problem
 from modelarts_export.request.enums import ExportDest, ExportType, SampleState
-from modelarts_export.request.models import ExportRequest, ToNewDataset, ToObs, searches, with_defaults
-from modelarts_export.request.rules import errors_in, warnings_in
-from modelarts_export.request.validation import KINDS, kind_of, validate
+from modelarts_export.request.models import ExportRequest, ToNewDataset, ToObs, add_defaults, is_search
+from modelarts_export.request.rules import find_errors, find_warnings
+from modelarts_export.request.validation import KINDS, find_kind, validate
 
 ANY = settings(deadline=None, max_examples=150, derandomize=True)
 PARAMS = "export_params"
@@ -107,22 +107,22 @@ def check(problems: list[Problem], found: Found) -> None:
 
 @pytest.mark.parametrize(("body", "found"), ERRORS)
 def test_what_the_api_would_refuse(body: Body, found: Found) -> None:
-    check(list(errors_in(body)), found)
+    check(list(find_errors(body)), found)
 
 
 @pytest.mark.parametrize(("body", "found"), WARNINGS)
 def test_what_the_documents_leave_open(body: Body, found: Found) -> None:
-    check(list(warnings_in(body)), found)
+    check(list(find_warnings(body)), found)
 
 
 @pytest.mark.parametrize("code", DOUBTFUL)
 def test_a_dataset_type_that_most_documents_exclude_warns(code: object) -> None:
-    check(list(warnings_in({"dataset_type": code})), [(("dataset_type",), "datasets cannot be exported")])
+    check(list(find_warnings({"dataset_type": code})), [(("dataset_type",), "datasets cannot be exported")])
 
 
 @pytest.mark.parametrize("code", EXPORTABLE)
 def test_a_dataset_type_that_is_exportable_or_wrong_does_not_warn(code: object) -> None:
-    check(list(warnings_in({"dataset_type": code})), [])
+    check(list(find_warnings({"dataset_type": code})), [])
 
 
 STATE = {"sample_state": SampleState.ANY}
@@ -143,22 +143,22 @@ DEFAULTS: list[tuple[Body, Body]] = [
 @pytest.mark.parametrize(("given_body", "filled"), DEFAULTS)
 def test_defaults_and_their_exceptions(given_body: Body, filled: Body) -> None:
     before = repr(given_body)
-    assert with_defaults(given_body) == filled
+    assert add_defaults(given_body) == filled
     assert repr(given_body) == before
 
 
 @pytest.mark.parametrize("value", [3, "3", "search", "SEARCH", ExportType.SEARCH])
 def test_spellings_of_search(value: object) -> None:
-    assert searches(value)
-    assert not any(map(searches, [0, "all", None, "", 3.0, True, [3], ExportType.ALL]))
+    assert is_search(value)
+    assert not any(map(is_search, [0, "all", None, "", 3.0, True, [3], ExportType.ALL]))
 
 
 UNSAID: list[Body] = [{}, {PARAMS: None}, {PARAMS: {}}, {PARAMS: {"export_dest": None}}, {PARAMS: []}]
 
 
 def test_the_destination_names_the_kind() -> None:
-    assert {dest: kind_of({PARAMS: {"export_dest": dest.word.lower()}}) for dest in ExportDest} == KINDS
-    assert all(kind_of(body) is ToObs for body in UNSAID)
+    assert {dest: find_kind({PARAMS: {"export_dest": dest.label.lower()}}) for dest in ExportDest} == KINDS
+    assert all(find_kind(body) is ToObs for body in UNSAID)
 
 
 KEYS = """path export_type dataset_type version_id with_column_header sample_state status task_id
@@ -204,8 +204,8 @@ def test_any_mapping_is_an_export_or_has_problems(kind: type[ExportRequest], bod
     assert (verdict.export is None) == bool(verdict.problems)
     assert all(problem.message for problem in (*verdict.problems, *verdict.warnings))
     if verdict.export:
-        sent = verdict.export.request.wire()
+        sent = verdict.export.request.to_bytes()
         assert sent.isascii()
-        assert "dataset_id" not in verdict.export.request.body()
-        again = validate(kind, {"sample_state": None, PARAMS: None, **verdict.export.request.body()})
+        assert "dataset_id" not in verdict.export.request.to_dict()
+        again = validate(kind, {"sample_state": None, PARAMS: None, **verdict.export.request.to_dict()})
         assert not again.problems

@@ -9,8 +9,8 @@ from typing import get_args
 import pytest
 import yaml
 
-from modelarts_export.request.fields import fields_with_flags
-from modelarts_export.request.models import Heading, Part, ToNewDataset, ToObs
+from modelarts_export.request.fields import iter_flag_fields
+from modelarts_export.request.models import RequestModel, SpecMetadata, ToNewDataset, ToObs
 from tests.conftest import Cloud, Run, Stub
 from tests.request.enum_rows import CHOICES, Choice
 from tests.request.field_rows import (
@@ -251,7 +251,7 @@ def test_a_dry_run_shows_the_very_bytes_that_are_sent(
     assert same(cloud.created[0], json.loads(as_json.out)["body"])
 
 
-def fields_of(part: type[Part], within: str = "") -> Iterator[str]:
+def fields_of(part: type[RequestModel], within: str = "") -> Iterator[str]:
     """Yield every field of a model, dotted."""
     for name, field in part.model_fields.items():
         yield within + name
@@ -259,9 +259,9 @@ def fields_of(part: type[Part], within: str = "") -> Iterator[str]:
             yield from fields_of(inner, f"{within}{name}.")
 
 
-def parts_in(annotation: object) -> Iterator[type[Part]]:
+def parts_in(annotation: object) -> Iterator[type[RequestModel]]:
     """Yield the models in an annotation."""
-    if isinstance(annotation, type) and issubclass(annotation, Part):
+    if isinstance(annotation, type) and issubclass(annotation, RequestModel):
         yield annotation
     for inner in get_args(annotation):
         yield from parts_in(inner)
@@ -288,7 +288,7 @@ def test_no_field_is_without_a_row() -> None:
     assert declared == shown
     assert declared | {"dataset_id"} == EVERY_DOCUMENTED_FIELD
     assert declared == set(keys_of(EVERY_FIELD))
-    assert set(Heading.model_fields) == {"dataset_id", "project_id", "name"}
+    assert set(SpecMetadata.model_fields) == {"dataset_id", "project_id", "name"}
 
 
 def test_no_flag_is_without_a_row() -> None:
@@ -296,4 +296,4 @@ def test_no_flag_is_without_a_row() -> None:
     rows = [f"{NAMED_FLAGS} --path", *(row.flags for row in (*TOP, *PARAMS)), *(row.flag for row in CHOICES)]
     words = shlex.split(" ".join(filter(None, rows)))
     used = {word.removeprefix("--").removeprefix("no-") for word in words if word.startswith("--")}
-    assert used == {field.flag for kind in (ToObs, ToNewDataset) for field in fields_with_flags(kind)}
+    assert used == {field.flag for kind in (ToObs, ToNewDataset) for field in iter_flag_fields(kind)}

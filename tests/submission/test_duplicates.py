@@ -28,7 +28,7 @@ def test_another_host_is_quicker(fault: str) -> None:
     def layer(request: Request, answer: Callable[[], Reply]) -> Reply:
         reply = answer()
         if request.method == "POST":
-            task = world.gateway.cloud.plant(world.dataset_id, EXPORT.body(), age=0, duration=9000)
+            task = world.gateway.cloud.plant(world.dataset_id, EXPORT.to_dict(), age=0, duration=9000)
             world.planted.append(task)
         return reply
 

@@ -173,7 +173,7 @@ class World:
 
     def plant(self, *, age: float, request: ExportRequest = EXPORT) -> Made:
         """Add a task that is so many seconds old and none of ours."""
-        task = self.gateway.cloud.plant(self.dataset_id, request.body(), age=age)
+        task = self.gateway.cloud.plant(self.dataset_id, request.to_dict(), age=age)
         self.planted.append(task)
         return task
 

@@ -45,7 +45,7 @@ def _export(
 ) -> None:
     order = session.order(draft)
     if dry_run:
-        session.output.request(order.url, order.request.body())
+        session.output.request(order.url, order.request.to_dict())
         return
     task = session.submit(order, reuse)
     if task.skipped:

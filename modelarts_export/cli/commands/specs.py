@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modelarts_export.request.enums import nearest
+from modelarts_export.request.enums import did_you_mean
 from modelarts_export.request.validation import KINDS
 from modelarts_export.sanitize import to_json
 from modelarts_export.spec.json_schema import spec_schema
@@ -42,7 +42,7 @@ def init(context: typer.Context, command: Command) -> None:
     Required keys are blank, and every other field is a comment with its help and an example.
     """
     if command not in _BY_COMMAND:
-        near = nearest(command, _COMMANDS)
+        near = did_you_mean(command, _COMMANDS)
         raise typer.BadParameter(f"{command!r} is not one of {', '.join(_COMMANDS)}{near}")
     shell: Shell = context.obj
     for line in template(_BY_COMMAND[command]):

@@ -13,7 +13,7 @@ from modelarts_export.cli.options.task_filter import Selection
 from modelarts_export.documents.files import STDIN, read_text
 from modelarts_export.errors import InvalidInputError
 from modelarts_export.polling.poller import Followed, Snapshot, WaitSettings
-from modelarts_export.request.field_types import identifier
+from modelarts_export.request.field_types import check_identifier
 
 Dataset = Annotated[str, typer.Argument(metavar="DATASET", help="ID of the dataset")]
 Tasks = Annotated[list[str], typer.Argument(metavar="TASK...", help="IDs of tasks; - reads them from stdin")]
@@ -61,7 +61,7 @@ def list_tasks(dataset: Dataset, selection: Selection, session: Session) -> None
 
 def _dataset_id(given: str) -> str:
     try:
-        return identifier(given)
+        return check_identifier(given)
     except ValueError as error:
         raise InvalidInputError(f"DATASET: {error}") from None
 
@@ -72,7 +72,7 @@ def _task_ids(given: Sequence[str]) -> list[str]:
     if not words:
         raise InvalidInputError("stdin has no task IDs", hint="list DATASET -o id writes them")
     try:
-        return list(dict.fromkeys(map(identifier, words)))
+        return list(dict.fromkeys(map(check_identifier, words)))
     except ValueError as error:
         raise InvalidInputError(f"TASK: {error}") from None
 

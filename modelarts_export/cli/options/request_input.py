@@ -13,9 +13,9 @@ from modelarts_export.errors import (
     format_location,
     make_invalid_input_error,
 )
-from modelarts_export.request.field_types import sample_id
+from modelarts_export.request.field_types import check_sample_id
 from modelarts_export.request.models import ExportRequest
-from modelarts_export.request.validation import Export, validate
+from modelarts_export.request.validation import ValidatedExport, validate
 
 if TYPE_CHECKING:
     from modelarts_export.spec.document import Spec
@@ -43,7 +43,7 @@ class Draft(Generic[Kind]):
     names: Mapping[Location, str]
     assignments: Sequence[str] = ()
 
-    def read(self, expand: Callable[[str], str], timeout: float) -> tuple[Export, list[Problem]]:
+    def read(self, expand: Callable[[str], str], timeout: float) -> tuple[ValidatedExport, list[Problem]]:
         """Return the export and the warnings; `expand` is for the strings of the spec.
 
         Each file is read within `timeout` seconds.
@@ -154,7 +154,7 @@ def _sample_ids(file: str, timeout: float) -> list[str]:
 def _no_sample_id(file: str, number: int, line: str) -> Iterator[Problem]:
     try:
         if line:
-            sample_id(line)
+            check_sample_id(line)
     except ValueError as error:
         place = f"--samples-file: {shown(file)}:{number}"
         yield Problem(message=str(error), place=place, file=shown(file), line=number, column=1)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from modelarts_export.documents.yaml_reader import UnreadableError, read
-from modelarts_export.request.enums import nearest
+from modelarts_export.request.enums import did_you_mean
 from modelarts_export.request.models import SearchCondition
 
 _OPERATORS = {",": "OR", "+": "AND"}
@@ -62,7 +62,7 @@ def _part(key: str, value: str) -> tuple[str, Any]:
     if key in _SHORT_FORMS:
         raise ValueError(f"{key} has parts; write {_SHORT_FORMS[key]}=..., or the whole condition as {{...}}")
     if key not in SearchCondition.model_fields:
-        raise ValueError(f"unknown key {key!r}{nearest(key, _KEYS)}")
+        raise ValueError(f"unknown key {key!r}{did_you_mean(key, _KEYS)}")
     return key, value
 
 

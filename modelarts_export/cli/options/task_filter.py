@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from modelarts_export.api.task import ExportTask, TaskState
 from modelarts_export.config.settings import count, duration, setting
-from modelarts_export.request.enums import ExportType, nearest
+from modelarts_export.request.enums import ExportType, did_you_mean
 
 if TYPE_CHECKING:
     from modelarts_export.api.client import TaskPage
@@ -24,12 +24,12 @@ def _state(text: str) -> TaskState:
     word = text.strip().lower()
     state = TaskState.of(word) or next((each for each in TaskState if each.word == word), None)
     if state is None:
-        raise ValueError(f"{text!r} is not one of {', '.join(_WORDS)}{nearest(text, _WORDS)}")
+        raise ValueError(f"{text!r} is not one of {', '.join(_WORDS)}{did_you_mean(text, _WORDS)}")
     return state
 
 
 def _export_type(text: str) -> int:
-    return int(ExportType.read(text).code)
+    return int(ExportType.parse(text).wire_value)
 
 
 def _limit(text: str) -> int:
@@ -44,9 +44,9 @@ class Selection:
 
     export_type: int | None = setting(
         _export_type,
-        f"Tasks of this type alone: {', '.join(ExportType.words())}",
+        f"Tasks of this type alone: {', '.join(ExportType.labels())}",
         "WORD",
-        words=ExportType.words(),
+        words=ExportType.labels(),
     )
     status: tuple[TaskState, ...] = setting(
         _states,

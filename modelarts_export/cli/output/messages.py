@@ -24,7 +24,7 @@ from modelarts_export.errors import (
     RefusedError,
     TerminatedError,
 )
-from modelarts_export.request.enums import nearest
+from modelarts_export.request.enums import did_you_mean
 from modelarts_export.sanitize import to_json
 from modelarts_export.transport import tracing as trace
 
@@ -39,7 +39,7 @@ _MOST_HINTS = 12  # about exports; a line for each of a thousand would hide what
 
 def _form(text: str) -> str:
     if text.lower() not in FORMS:
-        raise ValueError(f"{text!r} is not one of {', '.join(FORMS)}{nearest(text, list(FORMS))}")
+        raise ValueError(f"{text!r} is not one of {', '.join(FORMS)}{did_you_mean(text, list(FORMS))}")
     return text.lower()
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from modelarts_export.api.task import ExportTask, TaskState, is_number
 from modelarts_export.cli.output.console import Cell, Row
-from modelarts_export.request.enums import Choice, ExportFormat, ExportType
+from modelarts_export.request.enums import ExportFormat, ExportType, WireEnum
 
 if TYPE_CHECKING:
     from modelarts_export.spec.loader import Plan
@@ -130,9 +130,9 @@ def _counted(value: object) -> str:
     return f"{value:,}" if is_number(value) else _text(value)
 
 
-def _choice(kind: type[Choice], value: object) -> str:
+def _choice(kind: type[WireEnum], value: object) -> str:
     try:
-        return f"{kind.read(value).word} ({value})"
+        return f"{kind.parse(value).label} ({value})"
     except ValueError:
         return _text(value)
 
