@@ -33,13 +33,13 @@ from modelarts_export.polling.poller import WaitSettings
 from modelarts_export.request.field_types import check_identifier
 from modelarts_export.request.models import ExportRequest, tasks_path
 from modelarts_export.sanitize import escape_controls, is_identifier
-from modelarts_export.spec.interpolation import Variables, read_assignments
+from modelarts_export.spec.interpolation import Interpolator, parse_assignments
 from modelarts_export.submission.reuse import Reuse
 from modelarts_export.transport.retry import RetryPolicy
 
 if TYPE_CHECKING:
     from modelarts_export.api.client import Client
-    from modelarts_export.spec.loader import Plan
+    from modelarts_export.spec.loader import SpecSet
     from modelarts_export.submission.submit import Submission
 
 # What a command has to be told again to reach the same project, and what one that goes on with a wait has.
@@ -62,26 +62,26 @@ class Shell:
     def expand(self, assignments: Sequence[str]) -> Callable[[str], str]:
         """Return what fills in the `${...}` of specs; `assignments` are the texts of --var."""
         try:
-            given = read_assignments(assignments, self.environ)
+            given = parse_assignments(assignments, self.environ)
         except ValueError as error:
             raise InvalidInputError(f"--var: {error}") from None
-        return Variables(
+        return Interpolator(
             given, self.environ, now=self.now, contains_secret=self.output.contains_secret
-        ).expand
+        ).interpolate
 
     def read_timeout(self, flags: Mapping[str, Any]) -> float:
         """Return how long the reading of a file or of stdin may take, in seconds."""
         timeout: float = value_of(Settings, "read_timeout", from_flags(flags), from_variables(self.environ))
         return timeout
 
-    def plan(self, files: Sequence[str], assignments: Sequence[str]) -> "Plan":
+    def plan(self, files: Sequence[str], assignments: Sequence[str]) -> "SpecSet":
         """Return what spec files ask for, and warn of what may be wrong with it.
 
         Raises InvalidInputError for everything that is wrong.
         """
-        from modelarts_export.spec.loader import read_plan  # noqa: PLC0415 - yaml is loaded here
+        from modelarts_export.spec.loader import load_specs  # noqa: PLC0415 - yaml is loaded here
 
-        plan = read_plan(files, self.expand(assignments), self.read_timeout({}))
+        plan = load_specs(files, self.expand(assignments), self.read_timeout({}))
         self.warn(plan.warnings)
         return plan
 

@@ -22,7 +22,7 @@ def read_text(name: str, timeout: float | None) -> str:
     (None: no limit).
     """
     try:
-        content = _content(name, timeout)
+        content = _read_bytes(name, timeout)
         if len(content) <= LARGEST:
             return content.decode("utf-8-sig")
         reason = f"larger than {LARGEST // 2**20} MiB"
@@ -34,10 +34,10 @@ def read_text(name: str, timeout: float | None) -> str:
         reason = (error.strerror or str(error)).lower()
     except ValueError:  # a NUL in the name
         reason = "no file can have this name"
-    raise InvalidInputError(f"{shown(name)}: {reason}")
+    raise InvalidInputError(f"{display_name(name)}: {reason}")
 
 
-def _content(name: str, timeout: float | None) -> bytes:
+def _read_bytes(name: str, timeout: float | None) -> bytes:
     if name == STDIN:
         return _content_of_stdin(timeout)
     path = Path(os.fsdecode(name.encode(errors="surrogateescape")))  # under LANG=C too
@@ -88,6 +88,6 @@ def _read(descriptor: int, timeout: float | None) -> bytes:
     return b"".join(pieces)
 
 
-def shown(name: str) -> str:
+def display_name(name: str) -> str:
     """Return the name of a file for people."""
     return "<stdin>" if name == STDIN else name

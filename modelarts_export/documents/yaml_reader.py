@@ -18,7 +18,7 @@ from modelarts_export.documents.yaml_scalars import Scalar, read_plain
 from modelarts_export.errors import MOST_PROBLEMS, Location
 from modelarts_export.quoting import Expanded, cut, quote
 
-__all__ = ["START", "Document", "Fault", "Mark", "UnreadableError", "read"]
+__all__ = ["START", "Document", "YamlProblem", "Mark", "UnreadableError", "load_documents"]
 
 MOST_VALUES = 1_000_000  # after aliases, or a page of text stands for billions of values
 MOST_CHARACTERS = 64 * 2**20  # after aliases and variables
@@ -32,7 +32,7 @@ _SURROGATE_PAIR = re.compile(r"\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})", r
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fault:
+class YamlProblem:
     """Something in the text that is refused, and where."""
 
     message: str
@@ -58,16 +58,16 @@ class Document:
     """
 
     value: Any
-    faults: list[Fault]
+    problems: list[YamlProblem]
     unshown: int
     text: str
     places: Places
 
-    def mark(self, location: Location = (), *, key: bool = False) -> Mark:
+    def find_mark(self, location: Location = (), *, key: bool = False) -> Mark:
         """Return the place of the value there (or of its key), or of the innermost one that exists."""
         return self.places.mark(self._way(location, key=key)[-1])
 
-    def plain_text(self, location: Location) -> str | None:
+    def get_plain_scalar(self, location: Location) -> str | None:
         """Return how the value there is written, when it is a scalar without quotes."""
         way = self._way(location)
         if len(way) <= len(location) or self.places.is_collection(way[-1]):
@@ -92,7 +92,7 @@ class Document:
         return way
 
 
-def read(text: str, expand: Callable[[str], str] = str) -> Iterator[Document]:
+def load_documents(text: str, expand: Callable[[str], str] = str) -> Iterator[Document]:
     """Yield the documents of a text.
 
     `expand` makes of each string what it stands for; its ValueError becomes a fault at that place. Raises
@@ -102,16 +102,16 @@ def read(text: str, expand: Callable[[str], str] = str) -> Iterator[Document]:
     try:
         yield from parser.documents()
     except yaml.MarkedYAMLError as error:
-        rewritten = _json_as_yaml(text) if _is_json(text) else text
+        rewritten = _rewrite_json(text) if _is_json(text) else text
         if rewritten == text:
             mark, reason = counted_from_one(error.problem_mark), error.problem or "this is no YAML"
             raise UnreadableError(reason, mark, in_mapping=parser.is_in_mapping) from None
-        yield from read(rewritten, expand)
+        yield from load_documents(rewritten, expand)
     except (yaml.reader.ReaderError, UnicodeEncodeError):
         bad = yaml.reader.Reader.NON_PRINTABLE.search(text)  # its own position may count bytes
         at = bad.start() if bad else 0
         reason = f"the character U+{ord(text[at]):04X} is not allowed"
-        raise UnreadableError(reason, _place(text, at), in_mapping=parser.is_in_mapping) from None
+        raise UnreadableError(reason, _locate_index(text, at), in_mapping=parser.is_in_mapping) from None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,7 +147,7 @@ class _Parser:
 
     def _document(self) -> Document:
         self.is_in_mapping = False
-        self._faults: list[Fault] = []
+        self._faults: list[YamlProblem] = []
         self._unshown = self._muted = self._depth = self._deepest = 0
         self._anchors: dict[str, _Anchored] = {}
         self._places = Places()
@@ -157,7 +157,7 @@ class _Parser:
         self._next()
         return Document(
             value=value,
-            faults=self._faults,
+            problems=self._faults,
             unshown=self._unshown,
             text=self._text,
             places=self._places,
@@ -312,7 +312,7 @@ class _Parser:
     def _refuse(self, event: yaml.Event, message: str) -> None:
         if self._is_worded:
             self._worded += 1
-            self._faults.append(Fault(message=message, mark=counted_from_one(event.start_mark)))
+            self._faults.append(YamlProblem(message=message, mark=counted_from_one(event.start_mark)))
         elif not self._muted:
             self._unshown += 1
 
@@ -343,7 +343,7 @@ def _is_json(text: str) -> bool:
     return True
 
 
-def _json_as_yaml(text: str) -> str:
+def _rewrite_json(text: str) -> str:
     """Write what is JSON but not YAML in a way that YAML reads: tabs between tokens, escaped pairs."""
     return _SURROGATE_PAIR.sub(_joined, text.replace("\t", " "))
 
@@ -353,6 +353,6 @@ def _joined(pair: re.Match[str]) -> str:
     return chr(0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00))
 
 
-def _place(text: str, index: int) -> Mark:
+def _locate_index(text: str, index: int) -> Mark:
     line = text.count("\n", 0, index) + 1
     return Mark(line=line, column=index - text.rfind("\n", 0, index), index=index)

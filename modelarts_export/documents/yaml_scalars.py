@@ -31,7 +31,7 @@ _NUMBER_OR_DATE = re.compile(
 )
 
 
-class Unquoted(SourceNumber):
+class SourceDate(SourceNumber):
     """What YAML reads as a number or a date, of which only the spelling is of use."""
 
     __slots__ = ("source",)
@@ -51,7 +51,7 @@ def read_plain(text: str) -> Scalar:
     if first in _OF_NUMBERS:
         if _USUAL.fullmatch(text):
             return int(text)
-        return Unquoted(text) if _NUMBER_OR_DATE.fullmatch(text) else text
+        return SourceDate(text) if _NUMBER_OR_DATE.fullmatch(text) else text
     if first in _OF_CONSTANTS and text in _CONSTANTS:
         return _CONSTANTS[text]
-    return Unquoted(text) if text in ("=", "<<") else text
+    return SourceDate(text) if text in ("=", "<<") else text

@@ -17,7 +17,7 @@ _LONGEST = 64 * 2**20  # characters; a spec has no more in all
 _LONGEST_TIME = 100  # characters of a form of the time, which may ask for many blanks each
 
 
-class Variables:
+class Interpolator:
     """What `${NAME}` stands for: what was given by hand, then what the environment hands over."""
 
     def __init__(
@@ -38,7 +38,7 @@ class Variables:
         self._now = now
         self._contains_secret = contains_secret
 
-    def expand(self, text: str) -> str:
+    def interpolate(self, text: str) -> str:
         """Return the text with every `${…}` replaced once, and `$$` as a dollar.
 
         Raises ValueError, without the value of any variable, for an undefined name, and where a secret or too
@@ -46,7 +46,7 @@ class Variables:
         """
         parts, end, size = list[str](), 0, len(text)
         for marked in _MARKED.finditer(text):
-            value = self._value(marked)
+            value = self._replace(marked)
             size += len(value)
             if size > _LONGEST:
                 raise ValueError(f"{cut(marked[0])} makes the value longer than {_LONGEST // 2**20} MiB")
@@ -58,15 +58,19 @@ class Variables:
             raise ValueError(f"{cut(', '.join(names))} would put a secret into the request")
         return expanded
 
-    def _value(self, marked: re.Match[str]) -> str:
+    def _replace(self, marked: re.Match[str]) -> str:
         if marked[0] == "$$":
             return "$"
         inner, end = marked[1], marked[2]
         if not end:
             raise ValueError(f"{cut(marked[0])!r} has no }} at its end; write $$ for a dollar sign")
-        return self._time(inner.removeprefix(_TIME)) if inner.startswith(_TIME) else self._variable(inner)
+        return (
+            self._format_time(inner.removeprefix(_TIME))
+            if inner.startswith(_TIME)
+            else self._resolve_variable(inner)
+        )
 
-    def _variable(self, inner: str) -> str:
+    def _resolve_variable(self, inner: str) -> str:
         name, otherwise, default = inner.partition(":-")
         shown = cut(inner)
         if not _NAME.fullmatch(name):
@@ -85,7 +89,7 @@ class Variables:
             return f"pass it with --var {name}"
         return f"give --var {name}=VALUE, set {_HANDED_OVER}{name}, or write ${{{name}:-default}}"
 
-    def _time(self, form: str) -> str:
+    def _format_time(self, form: str) -> str:
         reason = f"{cut(form)!r} is no form of a time; write ${{now:%Y-%m-%d}}"
         if len(form) > _LONGEST_TIME:
             raise ValueError(reason)
@@ -95,7 +99,7 @@ class Variables:
             raise ValueError(reason) from None
 
 
-def read_assignments(texts: Iterable[str], environ: Mapping[str, str]) -> dict[str, str]:
+def parse_assignments(texts: Iterable[str], environ: Mapping[str, str]) -> dict[str, str]:
     """Return what `NAME=VALUE` texts say, a later one winning; `NAME` alone takes the environment's value.
 
     A NAME that the environment does not have stays undefined. Raises ValueError for a text that is neither.

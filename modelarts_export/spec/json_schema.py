@@ -19,7 +19,7 @@ _MARK = r"\$\{"  # a string with ${NAME} in it may become anything
 _SUBSTITUTED = {"type": "string", "pattern": _MARK}
 
 
-def spec_schema() -> dict[str, Any]:
+def make_spec_schema() -> dict[str, Any]:
     """Return the schema (draft 2020-12) of a spec of either kind."""
     _, shown = models_json_schema(
         [(ToObs, "validation"), (ToNewDataset, "validation")], schema_generator=_Generator
@@ -34,19 +34,19 @@ def spec_schema() -> dict[str, Any]:
         "$schema": _DRAFT,
         "title": "spec of modelarts-export",
         "description": _DESCRIPTION,
-        **_of_either_kind(),
+        **_choose_kind(),
         "$defs": parts,
     }
 
 
-def _of_either_kind() -> dict[str, Any]:
+def _choose_kind() -> dict[str, Any]:
     """Let `export_params.export_dest` decide; one that is not known yet may be either."""
     to_obs, to_new_dataset = ({"$ref": f"#/$defs/{kind.__name__}"} for kind in (ToObs, ToNewDataset))
-    unknown = _if_dest_is(_SUBSTITUTED, {"anyOf": [to_obs, to_new_dataset]}, otherwise=to_obs)
-    return _if_dest_is({"const": ToNewDataset.dest.label}, to_new_dataset, otherwise=unknown)
+    unknown = _match_dest(_SUBSTITUTED, {"anyOf": [to_obs, to_new_dataset]}, otherwise=to_obs)
+    return _match_dest({"const": ToNewDataset.dest.label}, to_new_dataset, otherwise=unknown)
 
 
-def _if_dest_is(
+def _match_dest(
     dest: JsonSchemaValue, then: JsonSchemaValue, *, otherwise: JsonSchemaValue
 ) -> JsonSchemaValue:
     params = {"type": "object", "properties": {"export_dest": dest}, "required": ["export_dest"]}
@@ -59,13 +59,13 @@ class _Generator(GenerateJsonSchema):
 
     def generate_inner(self, schema: Any) -> JsonSchemaValue:  # noqa: ANN401 - pydantic's union of all schemas
         """Let every value be a string with `${NAME}` in it as well."""
-        return _substitutable(super().generate_inner(schema))
+        return _allow_interpolation(super().generate_inner(schema))
 
     def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
         """Add null to the types where there are any, as checkers then say what is wrong with a value."""
         inner = self.generate_inner(schema["schema"])
         if "type" in inner:
-            return {**inner, "type": [*_listed(inner["type"]), "null"]}
+            return {**inner, "type": [*_as_list(inner["type"]), "null"]}
         return {"anyOf": [*inner.get("anyOf", [inner]), {"type": "null"}]}
 
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
@@ -81,7 +81,7 @@ class _Generator(GenerateJsonSchema):
         return value
 
 
-def _substitutable(shown: JsonSchemaValue) -> JsonSchemaValue:
+def _allow_interpolation(shown: JsonSchemaValue) -> JsonSchemaValue:
     """Widen a schema; one that has been widened stays as it is, as pydantic shows a field layer by layer."""
     if "enum" in shown:
         return {"anyOf": [shown, _SUBSTITUTED]}
@@ -91,5 +91,5 @@ def _substitutable(shown: JsonSchemaValue) -> JsonSchemaValue:
     return shown if pattern.endswith(_MARK) else {**shown, "pattern": f"{pattern}|{_MARK}"}
 
 
-def _listed(types: str | list[str]) -> list[str]:
+def _as_list(types: str | list[str]) -> list[str]:
     return [types] if isinstance(types, str) else types

@@ -14,13 +14,13 @@ from modelarts_export.errors import (
 from modelarts_export.quoting import Expanded, cut, quote
 from modelarts_export.request.rules import parse_directory
 from modelarts_export.request.validation import ValidatedExport, ValidationResult, find_kind, validate
-from modelarts_export.spec.document import Spec, read_specs
+from modelarts_export.spec.document import Spec, parse_specs
 
 _PATH = ("path",)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Planned:
+class LoadedExport:
     """An export that is right, and the document that asks for it."""
 
     spec: Spec
@@ -28,33 +28,33 @@ class Planned:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class SpecSet:
     """Exports that can be made together."""
 
-    exports: Sequence[Planned]
+    exports: Sequence[LoadedExport]
     warnings: Sequence[Problem]
 
 
-def read_plan(files: Sequence[str], expand: Callable[[str], str], timeout: float) -> Plan:
+def load_specs(files: Sequence[str], expand: Callable[[str], str], timeout: float) -> SpecSet:
     """Return the exports of all documents of all files; `-` is stdin; each is read within `timeout` seconds.
 
     Raises InvalidInputError with every problem of every file, two specs that write to one path among them.
     """
     specs, problems = _read_all(files, expand, timeout)
-    exports: list[Planned] = []
+    exports: list[LoadedExport] = []
     warnings: list[Problem] = []
     named = 0
     for spec in specs:
-        verdict = _judged(spec, MOST_PROBLEMS - named)
-        found = spec.with_faults(spec.placed(problem) for problem in verdict.problems)
+        verdict = _validate_spec(spec, MOST_PROBLEMS - named)
+        found = spec.merge_problems(spec.locate(problem) for problem in verdict.problems)
         named += sum(bool(problem.message) for problem in found)
         problems += found
-        exports += [Planned(spec=spec, export=verdict.export)] if verdict.export else []
-        warnings = bounded([*warnings, *map(spec.placed, verdict.warnings)]) if verdict.warnings else warnings
-    problems += bounded(_one_path_twice(specs))
+        exports += [LoadedExport(spec=spec, export=verdict.export)] if verdict.export else []
+        warnings = bounded([*warnings, *map(spec.locate, verdict.warnings)]) if verdict.warnings else warnings
+    problems += bounded(_check_shared_paths(specs))
     if problems:
         raise make_invalid_input_error(problems)
-    return Plan(exports=exports, warnings=warnings)
+    return SpecSet(exports=exports, warnings=warnings)
 
 
 def _read_all(
@@ -66,7 +66,7 @@ def _read_all(
     problems: list[Problem] = []
     for file in files:
         try:
-            read, wrong = read_specs(file, expand, timeout)
+            read, wrong = parse_specs(file, expand, timeout)
             specs += read
             problems += wrong
         except InvalidInputError as error:
@@ -74,7 +74,7 @@ def _read_all(
     return specs, problems
 
 
-def _judged(spec: Spec, most: int) -> ValidationResult:
+def _validate_spec(spec: Spec, most: int) -> ValidationResult:
     try:
         return validate(find_kind(spec.values), spec.values, max(most, 0))
     except ValueError as error:
@@ -82,7 +82,7 @@ def _judged(spec: Spec, most: int) -> ValidationResult:
         return ValidationResult(export=None, problems=[problem], warnings=[])
 
 
-def _one_path_twice(specs: Sequence[Spec]) -> Iterator[Problem]:
+def _check_shared_paths(specs: Sequence[Spec]) -> Iterator[Problem]:
     """Two exports into one directory would mix their files."""
     first: dict[str, Spec] = {}
     for spec in specs:
@@ -91,6 +91,6 @@ def _one_path_twice(specs: Sequence[Spec]) -> Iterator[Problem]:
             given = spec.values["path"]
             shown = quote(given) if isinstance(given, Expanded) else cut(path)
             message = f"{first[path].place} writes to {shown} too; give each export a directory of its own"
-            yield spec.placed(Problem(location=_PATH, message=message))
+            yield spec.locate(Problem(location=_PATH, message=message))
         elif path:
             first[path] = spec

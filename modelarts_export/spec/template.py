@@ -27,62 +27,62 @@ _HEAD = (
 )
 
 
-def template(kind: type[ExportRequest]) -> Iterator[str]:
+def render_template(kind: type[ExportRequest]) -> Iterator[str]:
     """Yield the lines of a spec of this kind with every field in it."""
     yield from (line.format(command=kind.command) for line in _HEAD)
     for declared in (*iter_fields(SpecMetadata), *iter_fields(kind)):
-        yield from _entry(declared, "")
+        yield from _render_field(declared, "")
 
 
-def _entry(declared: RequestField, indent: str) -> Iterator[str]:
+def _render_field(declared: RequestField, indent: str) -> Iterator[str]:
     """Yield the lines of a field and of those in it."""
     if len(indent) < _SPACED * len(_STEP):
         yield ""
-    yield from _comment(_told(declared), indent)
-    key = f"{indent}{'' if _is_live(declared) else '#'}{declared.name}:"
+    yield from _render_comment(_describe(declared), indent)
+    key = f"{indent}{'' if _is_uncommented(declared) else '#'}{declared.name}:"
     if declared.model:
         yield key
-        yield from _inside(declared.model, indent + _STEP, is_list=declared.is_list)
+        yield from _render_nested_fields(declared.model, indent + _STEP, is_list=declared.is_list)
     else:
-        value = _default(declared) if _is_live(declared) else declared.example
-        yield key if value is None else f"{key} {_as_yaml(value)}"
+        value = _get_default(declared) if _is_uncommented(declared) else declared.example
+        yield key if value is None else f"{key} {_to_yaml(value)}"
 
 
-def _inside(part: type[RequestModel], indent: str, *, is_list: bool) -> Iterator[str]:
+def _render_nested_fields(part: type[RequestModel], indent: str, *, is_list: bool) -> Iterator[str]:
     """Yield the fields of a part; in a list, the dash has a line of its own, so that any may be the first."""
     if is_list:
         yield f"{indent}#-"
     for field in iter_fields(part):
-        yield from _entry(field, indent + _STEP if is_list else indent)
+        yield from _render_field(field, indent + _STEP if is_list else indent)
 
 
-def _is_live(declared: RequestField) -> bool:
+def _is_uncommented(declared: RequestField) -> bool:
     """Tell whether the field is required or has a value anyway, so that its key stands there."""
     return declared.field.default is not None or declared.name in _ASKED_FOR
 
 
-def _default(declared: RequestField) -> object:
+def _get_default(declared: RequestField) -> object:
     """Return the value that the field has anyway, or None for a blank to fill in."""
     return declared.field.default if isinstance(declared.field.default, WireEnum) else None
 
 
-def _told(declared: RequestField) -> str:
+def _describe(declared: RequestField) -> str:
     words = declared.enum.labels() if declared.enum else []
     return f"{declared.help} ({', '.join(words)})" if words else declared.help
 
 
-def _comment(text: str, indent: str) -> list[str]:
+def _render_comment(text: str, indent: str) -> list[str]:
     lead = f"{indent}# "
     lines = wrap(text, _WIDTH - len(lead), break_on_hyphens=False)
     return [lead + line for line in lines]
 
 
-def _as_yaml(value: Any) -> str:  # noqa: ANN401 - JSON of any shape, or a Choice
+def _to_yaml(value: Any) -> str:  # noqa: ANN401 - JSON of any shape, or a Choice
     """Return the value on one line, with quotes only where YAML needs them."""
     if isinstance(value, WireEnum):
         return value.label
     if isinstance(value, dict):
-        return f"{{{', '.join(f'{_as_yaml(key)}: {_as_yaml(inner)}' for key, inner in value.items())}}}"
+        return f"{{{', '.join(f'{_to_yaml(key)}: {_to_yaml(inner)}' for key, inner in value.items())}}}"
     if isinstance(value, list):
-        return f"[{', '.join(map(_as_yaml, value))}]"
+        return f"[{', '.join(map(_to_yaml, value))}]"
     return value if isinstance(value, str) and _PLAIN.fullmatch(value) else to_json(value)

@@ -8,7 +8,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelarts_export.documents.yaml_reader import Document, UnreadableError, read
+from modelarts_export.documents.yaml_reader import Document, UnreadableError, load_documents
 from modelarts_export.request.field_types import SourceNumber
 
 ANY = settings(deadline=None, max_examples=150, derandomize=True)
@@ -16,7 +16,7 @@ ANY = settings(deadline=None, max_examples=150, derandomize=True)
 
 def one(text: str) -> Document:
     """Return the only document of a text."""
-    (document,) = read(text)
+    (document,) = load_documents(text)
     return document
 
 
@@ -110,33 +110,33 @@ UNREADABLE = [
 def test_values(text: str, value: object) -> None:
     document = one(text)
     assert plain(document.value) == value
-    assert document.faults == []
+    assert document.problems == []
 
 
 @pytest.mark.parametrize(("text", "message", "place", "value"), FAULTS)
 def test_faults(text: str, message: str, place: tuple[int, int], value: object) -> None:
     """Each is told once, with its place; the rest of the document is read all the same."""
     document = one(text)
-    assert [(fault.mark.line, fault.mark.column) for fault in document.faults] == [place]
-    assert message in document.faults[0].message
+    assert [(fault.mark.line, fault.mark.column) for fault in document.problems] == [place]
+    assert message in document.problems[0].message
     assert plain(document.value) == value
 
 
 @pytest.mark.parametrize(("text", "message", "place"), UNREADABLE, ids=lambda value: str(value)[:40])
 def test_unreadable_texts(text: str, message: str, place: tuple[int, int]) -> None:
     with pytest.raises(UnreadableError, match=message.replace("+", r"\+")) as caught:
-        list(read(text))
+        list(load_documents(text))
     assert (caught.value.mark.line, caught.value.mark.column) == place
 
 
 def test_every_fault_is_told() -> None:
-    faults = one("a: !!str 1\na: 2\n3: {b: 1, b: 2, <<: {}}\nc: {d: 1, d: 2, <<: {}}").faults
+    faults = one("a: !!str 1\na: 2\n3: {b: 1, b: 2, <<: {}}\nc: {d: 1, d: 2, <<: {}}").problems
     assert [fault.mark.line for fault in faults] == [1, 2, 3, 4, 4]
 
 
 @pytest.mark.parametrize(("text", "count"), [("", 0), ("# a\n", 0), ("---\n", 1), ("a\n---\nb\n---\n", 3)])
 def test_documents_are_counted(text: str, count: int) -> None:
-    assert len(list(read(text))) == count
+    assert len(list(load_documents(text))) == count
 
 
 def test_nesting_is_bounded_and_deep_enough() -> None:
@@ -144,7 +144,7 @@ def test_nesting_is_bounded_and_deep_enough() -> None:
     assert one("[" + 500 * "[]," + "]").value
     for text in ("[" * 100_000, "{a: " * 100_000, "- " * 100_000, "? " * 100_000):
         with pytest.raises(UnreadableError, match="nested more than 200 deep"):
-            list(read(text))
+            list(load_documents(text))
 
 
 SPEC = "path: /b/d/\nexport_params:\n  samples: [a, 0123]\n  'search_conditions':\n  - hard: yes\n"
@@ -171,15 +171,15 @@ PLACES: list[tuple[tuple[str | int, ...], bool, tuple[int, int], str | None]] = 
 def test_places(location: tuple[str | int, ...], key: bool, place: tuple[int, int], text: str | None) -> None:  # noqa: FBT001 - a column of the table
     """A place that does not exist is that of the innermost value around it."""
     document = one(SPEC)
-    mark = document.mark(location, key=key)
+    mark = document.find_mark(location, key=key)
     assert (mark.line, mark.column) == place
     assert SPEC[: mark.index].count("\n") + 1 == mark.line
-    assert document.plain_text(location) == text
+    assert document.get_plain_scalar(location) == text
 
 
 def test_quoted_text_is_not_plain() -> None:
     document = one("a: 'b'\nc: \"d\"\ne: |\n  f\ng: h")
-    assert [document.plain_text((key,)) for key in "aceg"] == [None, None, None, "h"]
+    assert [document.get_plain_scalar((key,)) for key in "aceg"] == [None, None, None, "h"]
 
 
 SIGNS = st.text("{}[]:,- \n\t\"'&*!|>?#%@`<=~\\ab01\x00\x85é😀\ufeff\u2028\ud800", max_size=40)
@@ -190,11 +190,11 @@ SIGNS = st.text("{}[]:,- \n\t\"'&*!|>?#%@`<=~\\ab01\x00\x85é😀\ufeff\u2028\ud
 def test_any_text_is_read_or_unreadable(text: str) -> None:
     """Whatever stands in a file, nothing else is raised, and every place lies in the text."""
     try:
-        documents = list(read(text))
+        documents = list(load_documents(text))
     except UnreadableError as error:
         marks = [error.mark]
     else:
-        marks = [fault.mark for document in documents for fault in document.faults]
+        marks = [fault.mark for document in documents for fault in document.problems]
     assert all(mark.line >= 1 and mark.column >= 1 for mark in marks)
 
 
@@ -212,11 +212,11 @@ def test_json_is_read_as_json(value: object, indent: str | None, ascii_only: boo
     text = json.dumps(value, indent=indent, ensure_ascii=ascii_only)
     if ascii_only or all(c.isprintable() or c in "\n\t" for c in text):
         document = one(text)
-        assert (document.value, document.faults) == (value, [])
+        assert (document.value, document.problems) == (value, [])
 
 
 @given(value=JSON)
 @ANY
 def test_what_pyyaml_writes_is_read_as_it_was(value: object) -> None:
     document = one(yaml.safe_dump(value))
-    assert (document.value, document.faults) == (value, [])
+    assert (document.value, document.problems) == (value, [])

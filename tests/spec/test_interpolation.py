@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelarts_export.spec.interpolation import Variables, read_assignments
+from modelarts_export.spec.interpolation import Interpolator, parse_assignments
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 HANDED_OVER = "MODELARTS_EXPORT_VAR_"
@@ -16,9 +16,9 @@ ENVIRON = {"HOME": "/root", **{HANDED_OVER + name: value for name, value in HAND
 SECRET = "a-secret-of-mine"
 
 
-def variables(given: dict[str, str], environ: dict[str, str]) -> Variables:
+def variables(given: dict[str, str], environ: dict[str, str]) -> Interpolator:
     """Return variables where one secret is known."""
-    return Variables(given, environ, now=NOW, contains_secret=lambda text: SECRET in text)
+    return Interpolator(given, environ, now=NOW, contains_secret=lambda text: SECRET in text)
 
 
 VARIABLES = variables(GIVEN, ENVIRON)
@@ -53,7 +53,7 @@ VARIABLES = variables(GIVEN, ENVIRON)
 )
 def test_what_it_stands_for(text: str, expanded: str) -> None:
     """By hand before the environment; nothing is expanded twice; a dollar before anything else is itself."""
-    assert VARIABLES.expand(text) == expanded
+    assert VARIABLES.interpolate(text) == expanded
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_what_is_refused(text: str, words: str) -> None:
     """With what to write instead; a key is never put into a request, whoever sets it."""
     given = {**GIVEN, "KEY": SECRET, "HALF": SECRET[:7], "OTHER_HALF": SECRET[7:], "LONG": 2**20 * "a"}
     with pytest.raises(ValueError) as caught:  # noqa: PT011 - the words are what the test is about
-        variables(given, ENVIRON).expand(text)
+        variables(given, ENVIRON).interpolate(text)
     assert words in str(caught.value)
     assert SECRET not in str(caught.value)
     assert len(str(caught.value)) < 300
@@ -95,7 +95,7 @@ def test_what_is_refused(text: str, words: str) -> None:
 def test_any_text_is_expanded_or_refused(text: str, environ: dict[str, str]) -> None:
     """Nothing but a ValueError comes out of it."""
     try:
-        expanded = variables({}, environ).expand(text)
+        expanded = variables({}, environ).interpolate(text)
     except ValueError:
         return
     assert "$" in text or expanded == text
@@ -104,16 +104,16 @@ def test_any_text_is_expanded_or_refused(text: str, environ: dict[str, str]) -> 
 def test_assignments() -> None:
     """A later one wins; the value may have anything in it."""
     texts = ["A=1", "B=x=y", "A=", "_c9=桶"]
-    assert read_assignments(texts, {"A": "environment"}) == {"A": "", "B": "x=y", "_c9": "桶"}
+    assert parse_assignments(texts, {"A": "environment"}) == {"A": "", "B": "x=y", "_c9": "桶"}
 
 
 def test_an_assignment_without_a_value_takes_that_of_the_environment() -> None:
     """One that the environment does not have stays undefined, so that a default holds."""
-    assert read_assignments(["A", "B"], {"A": "1", "C": "2"}) == {"A": "1"}
+    assert parse_assignments(["A", "B"], {"A": "1", "C": "2"}) == {"A": "1"}
 
 
 @pytest.mark.parametrize("text", ["", "=x", "1=x", "1", "A B=x", "${A}=x"])
 def test_what_is_no_assignment(text: str) -> None:
     """It is quoted back."""
     with pytest.raises(ValueError, match="is not NAME=VALUE"):
-        read_assignments([text], {})
+        parse_assignments([text], {})

@@ -7,8 +7,8 @@ import typer
 from modelarts_export.request.enums import did_you_mean
 from modelarts_export.request.validation import KINDS
 from modelarts_export.sanitize import to_json
-from modelarts_export.spec.json_schema import spec_schema
-from modelarts_export.spec.template import template
+from modelarts_export.spec.json_schema import make_spec_schema
+from modelarts_export.spec.template import render_template
 
 if TYPE_CHECKING:
     from modelarts_export.cli.context import Shell
@@ -32,7 +32,7 @@ def schema(context: typer.Context) -> None:
     It follows the draft 2020-12; editors and checkers of YAML and JSON understand it.
     """
     shell: Shell = context.obj
-    for line in to_json(spec_schema(), indent=2).splitlines():
+    for line in to_json(make_spec_schema(), indent=2).splitlines():
         shell.output.line(line)
 
 
@@ -45,5 +45,5 @@ def init(context: typer.Context, command: Command) -> None:
         near = did_you_mean(command, _COMMANDS)
         raise typer.BadParameter(f"{command!r} is not one of {', '.join(_COMMANDS)}{near}")
     shell: Shell = context.obj
-    for line in template(_BY_COMMAND[command]):
+    for line in render_template(_BY_COMMAND[command]):
         shell.output.line(line)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from modelarts_export.documents.files import STDIN, read_text, shown
+from modelarts_export.documents.files import STDIN, display_name, read_text
 from modelarts_export.errors import (
     InvalidInputError,
     Location,
@@ -57,7 +57,7 @@ class Draft(Generic[Kind]):
         given, unread = self._given(timeout)
         verdict = validate(self.kind, _laid_over(self._base(spec), given))
         problems = [self._placed(problem, given, spec) for problem in (*unread, *verdict.problems)]
-        problems = spec.with_faults(problems) if spec else problems
+        problems = spec.merge_problems(problems) if spec else problems
         if problems or verdict.export is None:
             raise make_invalid_input_error(problems)
         return verdict.export, [self._placed(problem, given, spec) for problem in verdict.warnings]
@@ -87,7 +87,7 @@ class Draft(Generic[Kind]):
             return problem
         flag = next((at for at in given if problem.location[: len(at)] == at), None)
         if flag is None and spec:
-            return spec.placed(problem)
+            return spec.locate(problem)
         flag = flag or problem.location
         name = (
             "--samples-file"
@@ -107,13 +107,13 @@ def _within(flag: Location, problem: Problem) -> str:
 
 
 def _one_spec(file: str, expand: Callable[[str], str], timeout: float) -> "Spec":
-    from modelarts_export.spec.document import read_specs  # noqa: PLC0415 - yaml is loaded only for a spec
+    from modelarts_export.spec.document import parse_specs  # noqa: PLC0415 - yaml is loaded only for a spec
 
-    specs, problems = read_specs(file, expand, timeout)
+    specs, problems = parse_specs(file, expand, timeout)
     if problems:
         raise make_invalid_input_error(problems)
     if len(specs) > 1:
-        raise InvalidInputError(f"{shown(file)} holds {len(specs)} documents; this command takes one")
+        raise InvalidInputError(f"{display_name(file)} holds {len(specs)} documents; this command takes one")
     return specs[0]
 
 
@@ -136,12 +136,12 @@ def _sample_ids(file: str, timeout: float) -> list[str]:
     """Return the IDs of a file, one a line. Raises InvalidInputError when it has none, or something else."""
     text = read_text(file, timeout)
     if text.count("\n") > _MOST_LINES:
-        raise InvalidInputError(f"--samples-file: {shown(file)} has more than {_MOST_LINES:,} lines")
+        raise InvalidInputError(f"--samples-file: {display_name(file)} has more than {_MOST_LINES:,} lines")
     lines = list(map(str.strip, text.split("\n")))
     ids = list(filter(None, lines))
     if not ids:
         raise InvalidInputError(
-            f"--samples-file: {shown(file)} has no sample ID; it would export every sample"
+            f"--samples-file: {display_name(file)} has no sample ID; it would export every sample"
         )
     problems = bounded(
         problem for i, line in enumerate(lines) for problem in _no_sample_id(file, i + 1, line)
@@ -156,8 +156,8 @@ def _no_sample_id(file: str, number: int, line: str) -> Iterator[Problem]:
         if line:
             check_sample_id(line)
     except ValueError as error:
-        place = f"--samples-file: {shown(file)}:{number}"
-        yield Problem(message=str(error), place=place, file=shown(file), line=number, column=1)
+        place = f"--samples-file: {display_name(file)}:{number}"
+        yield Problem(message=str(error), place=place, file=display_name(file), line=number, column=1)
 
 
 def _condition(text: str, index: int, problems: list[Problem]) -> Any:  # noqa: ANN401 - see read_condition

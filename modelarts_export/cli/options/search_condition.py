@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from modelarts_export.documents.yaml_reader import UnreadableError, read
+from modelarts_export.documents.yaml_reader import UnreadableError, load_documents
 from modelarts_export.request.enums import did_you_mean
 from modelarts_export.request.models import SearchCondition
 
@@ -20,10 +20,10 @@ def read_condition(text: str) -> dict[str, Any]:
 
 def _from_yaml(text: str) -> Any:  # noqa: ANN401 - a mapping, or what the validation will refuse
     try:
-        documents = list(read(text))
+        documents = list(load_documents(text))
     except UnreadableError as error:
         raise ValueError(f"{text!r} is no YAML at column {error.mark.column}: {error}") from None
-    faults = [fault.message for document in documents for fault in document.faults]
+    faults = [fault.message for document in documents for fault in document.problems]
     if faults or len(documents) != 1:
         raise ValueError("; ".join(faults) or "write one condition, and --search again for the next")
     return documents[0].value

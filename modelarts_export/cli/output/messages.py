@@ -30,7 +30,7 @@ from modelarts_export.transport import tracing as trace
 
 if TYPE_CHECKING:
     from modelarts_export.cli.progress.display import Watch
-    from modelarts_export.spec.loader import Plan
+    from modelarts_export.spec.loader import SpecSet
 
 _ANY_ID = "-o json shows an ID of any kind; do not submit it again"
 FORMS = ("table", "json", "yaml", "id")
@@ -255,7 +255,7 @@ class Output:
             self._screen.write_line(f"POST {url}")
             self._screen.write(f"\n{to_json(self._screen.without_secrets(body))}\n")
 
-    def plan(self, plan: "Plan") -> None:
+    def plan(self, plan: "SpecSet") -> None:
         """Show what specs would export: a row each, and always an array in JSON and YAML."""
         rows = cells.of_plan(plan)
         if self.style.output in ("json", "yaml"):

@@ -9,7 +9,7 @@ from modelarts_export.cli.output.console import Cell, Row
 from modelarts_export.request.enums import ExportFormat, ExportType, WireEnum
 
 if TYPE_CHECKING:
-    from modelarts_export.spec.loader import Plan
+    from modelarts_export.spec.loader import SpecSet
 
 UNKNOWN = "unknown"  # in place of a status
 _WHOLE = 100  # per cent
@@ -46,7 +46,7 @@ def of_task(task: ExportTask) -> list[Row]:
     return [row for row in rows if row[1]]
 
 
-def of_plan(plan: "Plan") -> list[dict[str, str | None]]:
+def of_plan(plan: "SpecSet") -> list[dict[str, str | None]]:
     """Return what each spec would export, under the names of its fields."""
     return [
         {

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from modelarts_export.spec.json_schema import spec_schema
+from modelarts_export.spec.json_schema import make_spec_schema
 from tests.conftest import Run
 from tests.request.enum_rows import CHOICES
 from tests.request.field_rows import DIR, EVERY_FIELD, NAMED, NEW, USUAL, USUAL_NEW, Json
@@ -24,7 +24,7 @@ BLANKS = {
     },
 }
 SENT = {DIR: USUAL, NEW: USUAL_NEW}
-VALIDATOR = Draft202012Validator(spec_schema())
+VALIDATOR = Draft202012Validator(make_spec_schema())
 OPTIONAL = re.compile(r"^( *)#(?=[a-z-])", re.MULTILINE)  # the mark before a key; before help it has a space
 
 
