@@ -12,7 +12,7 @@ _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
 
 @dataclass(frozen=True, kw_only=True)
-class AkSk:
+class AccessKey:
     """An access key with its secret; a temporary one has a security token too."""
 
     access_key: str
@@ -37,11 +37,11 @@ class Password:
     project_name: str | None = None
 
 
-Credentials = AkSk | Token | Password
+Credentials = AccessKey | Token | Password
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
+class EnvironmentProvider:
     """The variables of one family of tools; a name is empty where the family has none.
 
     `keys` are access key, secret key and security token, in this order; `password` is user name, password
@@ -57,23 +57,23 @@ class Source:
     project_name: str = ""
 
     @property
-    def secrets(self) -> tuple[str, ...]:
+    def secret_variables(self) -> tuple[str, ...]:
         """The variables that hold secrets."""
         return tuple(filter(None, (*self.keys[1:], self.token, self.password[1])))
 
     @property
-    def signs(self) -> tuple[str, ...]:
+    def marker_variables(self) -> tuple[str, ...]:
         """The variables of which one makes it a source; many have a domain without a password."""
         return tuple(filter(None, (*self.keys, self.token, *self.password[:2])))
 
 
 SOURCES = (
-    Source(
+    EnvironmentProvider(
         name="HUAWEICLOUD_SDK_* variables",
         keys=("HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK", "HUAWEICLOUD_SDK_SECURITY_TOKEN"),
         project_id="HUAWEICLOUD_SDK_PROJECT_ID",
     ),
-    Source(
+    EnvironmentProvider(
         name="HW_* variables",
         keys=("HW_ACCESS_KEY", "HW_SECRET_KEY", "HW_SECURITY_TOKEN"),
         token="HW_AUTH_TOKEN",  # noqa: S106 - the name of a variable
@@ -91,47 +91,47 @@ _OPENSTACK_SECRETS = ("OS_SECRET_KEY", "OS_SECURITY_TOKEN", "OS_TOKEN", "OS_PASS
 FAMILIES = ("HUAWEICLOUD_", "HW_", "OS_", "HC_CONTAINER_")
 
 
-def is_read_by_a_source(variable: str) -> bool:
+def is_credential_variable(variable: str) -> bool:
     """Tell whether a variable belongs to a family of tools that keeps credentials in variables."""
     return variable.startswith(FAMILIES)
 
 
-def winning(environ: Mapping[str, str]) -> Source | None:
+def first_configured(environ: Mapping[str, str]) -> EnvironmentProvider | None:
     """Return the first source that has any part of a secret, complete or not."""
-    return next((s for s in SOURCES if any(_value(environ, name) for name in s.signs)), None)
+    return next((s for s in SOURCES if any(_get_value(environ, name) for name in s.marker_variables)), None)
 
 
-def read(source: Source | None, environ: Mapping[str, str]) -> Credentials:
+def load_credentials(source: EnvironmentProvider | None, environ: Mapping[str, str]) -> Credentials:
     """Return the credentials of the winning source: a key, a token or a password, in this order.
 
     Raises AccessError that names what is missing, or is no text.
     """
     if source is None:
-        raise AccessError("no credentials found", hint=_what_to_set())
+        raise AccessError("no credentials found", hint=_describe_variables())
     _check_encoding((*source.keys, source.token, *source.password, source.project_name), environ)
-    access_key, secret_key, security_token = (_value(environ, name) for name in source.keys)
+    access_key, secret_key, security_token = (_get_value(environ, name) for name in source.keys)
     if access_key or secret_key or security_token:
-        _check(source, source.keys[:2], environ)
-        return AkSk(access_key=access_key, secret_key=secret_key, security_token=security_token or None)
-    if _value(environ, source.token):
-        return Token(token=_value(environ, source.token))
-    return _password(source, environ)
+        _require_variables(source, source.keys[:2], environ)
+        return AccessKey(access_key=access_key, secret_key=secret_key, security_token=security_token or None)
+    if _get_value(environ, source.token):
+        return Token(token=_get_value(environ, source.token))
+    return _load_password(source, environ)
 
 
-def _password(source: Source, environ: Mapping[str, str]) -> Password:
-    _check(source, source.password, environ)
+def _load_password(source: EnvironmentProvider, environ: Mapping[str, str]) -> Password:
+    _require_variables(source, source.password, environ)
     user_name, password, domain_name = source.password
     return Password(
-        user_name=_value(environ, user_name),
+        user_name=_get_value(environ, user_name),
         password=environ[password].strip("\r\n"),  # a blank may belong to a password that people chose
-        domain_name=_value(environ, domain_name),
-        project_name=_value(environ, source.project_name) or None,
+        domain_name=_get_value(environ, domain_name),
+        project_name=_get_value(environ, source.project_name) or None,
     )
 
 
-def _check(source: Source, names: Iterable[str], environ: Mapping[str, str]) -> None:
+def _require_variables(source: EnvironmentProvider, names: Iterable[str], environ: Mapping[str, str]) -> None:
     """Raise AccessError for the variables that are missing."""
-    missing = _listed([name for name in names if not _value(environ, name)])
+    missing = _join_names([name for name in names if not _get_value(environ, name)])
     if missing:
         raise AccessError(
             f"the {source.name} are incomplete: {missing} missing",
@@ -143,26 +143,28 @@ def _check_encoding(names: Iterable[str], environ: Mapping[str, str]) -> None:
     """Raise AccessError for a variable whose bytes are no UTF-8, of which Python makes surrogates."""
     for name in names:
         try:
-            _value(environ, name).encode()
+            _get_value(environ, name).encode()
         except UnicodeEncodeError:
             raise AccessError(f"{name} is not valid UTF-8", hint=f"set {name} again") from None
 
 
-def variable_of(source: Source | None, name: str) -> str:
+def get_variable(source: EnvironmentProvider | None, name: str) -> str:
     """Return the variable in which the source has this setting."""
     return str(getattr(source, name))
 
 
-def region_and_project(source: Source | None, environ: Mapping[str, str]) -> Mapping[str, str]:
+def get_region_and_project(
+    source: EnvironmentProvider | None, environ: Mapping[str, str]
+) -> Mapping[str, str]:
     """Return what the winning source says beside its secrets, under the names of the settings."""
     if source is None:
         return {}
     return {"region": environ.get(source.region, ""), "project_id": environ.get(source.project_id, "")}
 
 
-def secrets_in(environ: Mapping[str, str]) -> Iterator[str]:
+def iter_secrets(environ: Mapping[str, str]) -> Iterator[str]:
     """Yield every secret of every source, of those that did not win too, of OpenStack's, and of proxies."""
-    names = (*chain.from_iterable(source.secrets for source in SOURCES), *_OPENSTACK_SECRETS)
+    names = (*chain.from_iterable(source.secret_variables for source in SOURCES), *_OPENSTACK_SECRETS)
     yield from (environ[name].strip() for name in names if environ.get(name))
     for name in _PROXIES:
         for variable in (name, name.lower()):
@@ -180,18 +182,18 @@ def _secrets_of_proxy(url: str) -> Iterator[str]:
         yield b64encode(pair.encode(encoding, "replace")).decode()
 
 
-def _value(environ: Mapping[str, str], name: str) -> str:
+def _get_value(environ: Mapping[str, str], name: str) -> str:
     """Return a variable without blanks around it: one that is filled from a file ends with a line feed."""
     return environ.get(name, "").strip()
 
 
-def _what_to_set() -> str:
-    keys = (_listed(source.keys[:2]) for source in SOURCES)
+def _describe_variables() -> str:
+    keys = (_join_names(source.keys[:2]) for source in SOURCES)
     tokens = (source.token for source in SOURCES if source.token)
-    passwords = (_listed(source.password) for source in SOURCES if any(source.password))
+    passwords = (_join_names(source.password) for source in SOURCES if any(source.password))
     return f"set {', or '.join(chain(keys, tokens, passwords))}"
 
 
-def _listed(names: Sequence[str]) -> str:
+def _join_names(names: Sequence[str]) -> str:
     """Return names as in a sentence: A, B and C."""
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))

@@ -8,8 +8,13 @@ from urllib.parse import urlsplit
 from requests import PreparedRequest
 from requests.auth import AuthBase
 
-from modelarts_export.auth.credentials import AkSk, Token
-from modelarts_export.auth.signing import DATE_FORMAT, authorization, canonical_request, signature
+from modelarts_export.auth.credentials import AccessKey, Token
+from modelarts_export.auth.signing import (
+    DATE_FORMAT,
+    compute_signature,
+    format_authorization,
+    make_canonical_request,
+)
 from modelarts_export.errors import AccessError
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -19,33 +24,35 @@ _TOKEN = "X-Auth-Token"  # noqa: S105 - the name of a header
 _SIGNED = ("content-type", "host", "x-project-id", "x-sdk-date", "x-security-token")
 
 
-def _now() -> datetime:
+def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def auth_for(credentials: AkSk | Token, project_id: str, *, now: Callable[[], datetime] = _now) -> "Auth":
+def make_auth(
+    credentials: AccessKey | Token, project_id: str, *, now: Callable[[], datetime] = _utc_now
+) -> "RequestAuth":
     """Return what signs, or marks with a token, every request to this project."""
     if isinstance(credentials, Token):
         return TokenAuth(credentials)
-    return AkSkAuth(credentials, project_id, now=now)
+    return AccessKeyAuth(credentials, project_id, now=now)
 
 
-class Auth(AuthBase):
+class RequestAuth(AuthBase):
     """Shows nothing; what the others are kinds of."""
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         """Leave the request as it is."""
         return request
 
-    def renew(self, _refused: PreparedRequest) -> bool:
+    def refresh(self, _refused: PreparedRequest) -> bool:
         """Tell whether the same request would show something else now than this one, which was refused."""
         return False
 
 
-class AkSkAuth(Auth):
+class AccessKeyAuth(RequestAuth):
     """Signs a request with SDK-HMAC-SHA256, over the very bytes that are sent."""
 
-    def __init__(self, keys: AkSk, project_id: str, *, now: Callable[[], datetime] = _now) -> None:
+    def __init__(self, keys: AccessKey, project_id: str, *, now: Callable[[], datetime] = _utc_now) -> None:
         """`now` tells the time in UTC; the API refuses a signature that is 15 minutes off."""
         self._keys = keys
         self._project_id = project_id
@@ -54,22 +61,24 @@ class AkSkAuth(Auth):
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         """Add the headers that identify, date and sign the request."""
         date = self._now().strftime(DATE_FORMAT)
-        headers = {"Host": _host(str(request.url)), "X-Project-Id": self._project_id, "X-Sdk-Date": date}
+        headers = {"Host": _get_host(str(request.url)), "X-Project-Id": self._project_id, "X-Sdk-Date": date}
         if self._keys.security_token:
-            headers["X-Security-Token"] = _header(self._keys.security_token, "security token")
+            headers["X-Security-Token"] = _check_header_value(self._keys.security_token, "security token")
         request.headers.update(headers)
         signed = [name for name in _SIGNED if name in request.headers]
-        canonical = canonical_request(
-            str(request.method), str(request.url), request.headers, _content(request), signed=signed
+        canonical = make_canonical_request(
+            str(request.method), str(request.url), request.headers, _get_body(request), signed=signed
         )
-        proof = signature(canonical, secret_key=_header(self._keys.secret_key, "secret key"), date=date)
-        request.headers["Authorization"] = authorization(
-            _header(self._keys.access_key, "access key"), signed, proof
+        proof = compute_signature(
+            canonical, secret_key=_check_header_value(self._keys.secret_key, "secret key"), date=date
+        )
+        request.headers["Authorization"] = format_authorization(
+            _check_header_value(self._keys.access_key, "access key"), signed, proof
         )
         return request
 
 
-class TokenAuth(Auth):
+class TokenAuth(RequestAuth):
     """Sends the token along."""
 
     def __init__(self, token: Token) -> None:
@@ -78,11 +87,11 @@ class TokenAuth(Auth):
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         """Add the header."""
-        request.headers[_TOKEN] = _header(self._token, "token")
+        request.headers[_TOKEN] = _check_header_value(self._token, "token")
         return request
 
 
-class PasswordAuth(TokenAuth):
+class RenewableTokenAuth(TokenAuth):
     """Sends a token along that a password can renew; several threads may share it."""
 
     def __init__(self, token: Token, renewed: Callable[[], Token]) -> None:
@@ -92,7 +101,7 @@ class PasswordAuth(TokenAuth):
         self._refusal: AccessError | None = None
         self._lock = Lock()
 
-    def renew(self, refused: PreparedRequest) -> bool:
+    def refresh(self, refused: PreparedRequest) -> bool:
         """Get a new token, unless the refused one was replaced already.
 
         Raises what `renewed` raises, and an AccessError again without another try: IAM locks a user.
@@ -109,13 +118,13 @@ class PasswordAuth(TokenAuth):
         return True
 
 
-def _content(request: PreparedRequest) -> bytes:
+def _get_body(request: PreparedRequest) -> bytes:
     """Return the body as bytes; a body that counts what was taken of it has them in `content`."""
     body = getattr(request.body, "content", request.body) or b""
     return body.encode() if isinstance(body, str) else body
 
 
-def _host(url: str) -> str:
+def _get_host(url: str) -> str:
     """Return the Host header that http.client sends: with the port, unless it is the scheme's own."""
     parts = urlsplit(url)
     host = f"[{parts.hostname}]" if ":" in str(parts.hostname) else str(parts.hostname)
@@ -123,7 +132,7 @@ def _host(url: str) -> str:
     return host if default else f"{host}:{parts.port}"
 
 
-def _header(value: str, what: str) -> str:
+def _check_header_value(value: str, what: str) -> str:
     """Return a value for a header or a signature; a pasted line feed or a non-ASCII letter is none."""
     if not value.isascii() or not value.isprintable():
         raise AccessError(f"the {what} has a character that no {what} has", hint="copy it once more")

@@ -13,7 +13,7 @@ DATE_FORMAT = "%Y%m%dT%H%M%SZ"
 _UNRESERVED = "-._~"
 
 
-def canonical_request(
+def make_canonical_request(
     method: str, url: str, headers: Mapping[str, str], body: bytes, *, signed: Iterable[str]
 ) -> str:
     """Return the six parts that are signed, joined by line feeds.
@@ -27,8 +27,8 @@ def canonical_request(
     return "\n".join(
         (
             method.upper(),
-            _canonical_path(parts.path),
-            _canonical_query(parts.query),
+            _canonicalize_path(parts.path),
+            _canonicalize_query(parts.query),
             "".join(f"{name}:{lower[name]}\n" for name in names),
             ";".join(names),
             hashlib.sha256(body).hexdigest(),
@@ -36,26 +36,26 @@ def canonical_request(
     )
 
 
-def signature(canonical: str, *, secret_key: str, date: str) -> str:
+def compute_signature(canonical: str, *, secret_key: str, date: str) -> str:
     """Return the signature in lower-case hex; `date` is the X-Sdk-Date in the form of DATE_FORMAT, in UTC."""
     digest = hashlib.sha256(canonical.encode()).hexdigest()
     to_sign = f"{ALGORITHM}\n{date}\n{digest}"
     return hmac.new(secret_key.encode(), to_sign.encode(), hashlib.sha256).hexdigest()
 
 
-def authorization(access_key: str, signed: Iterable[str], hex_signature: str) -> str:
+def format_authorization(access_key: str, signed: Iterable[str], hex_signature: str) -> str:
     """Return the value of the Authorization header."""
     names = ";".join(sorted(signed))
     return f"{ALGORITHM} Access={access_key}, SignedHeaders={names}, Signature={hex_signature}"
 
 
-def _canonical_path(path: str) -> str:
+def _canonicalize_path(path: str) -> str:
     """Encode each segment anew and end with a slash, which the URL that is sent does not get."""
     encoded = "/".join(quote(segment, safe=_UNRESERVED) for segment in unquote(path).split("/"))
     return encoded if encoded.endswith("/") else encoded + "/"
 
 
-def _canonical_query(query: str) -> str:
+def _canonicalize_query(query: str) -> str:
     """Sort by the raw names and values, not by their encoded form, and encode both alike."""
     pairs = sorted(parse_qsl(query, keep_blank_values=True))
     return "&".join(

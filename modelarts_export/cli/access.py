@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from modelarts_export.auth import credentials
 from modelarts_export.cli.output.messages import Output
-from modelarts_export.config.settings import Layer, Settings, from_flags, from_variables
-from modelarts_export.config.settings import settings as in_force
+from modelarts_export.config.settings import Settings, SettingsLayer, make_environment_layer, make_flag_layer
+from modelarts_export.config.settings import load_settings as in_force
 from modelarts_export.errors import InvalidInputError
 from modelarts_export.transport import tracing as trace
 from modelarts_export.transport.retry import RetryPolicy
 
 if TYPE_CHECKING:
     from modelarts_export.api.client import Client
-    from modelarts_export.auth.request_auth import Auth
+    from modelarts_export.auth.request_auth import RequestAuth
 
 
 class Access:
@@ -34,12 +34,12 @@ class Access:
 
     def with_project_of_a_spec(self, project_id: str | None) -> Settings:
         """Return the settings in force for a spec that names a project, or none. Raises InvalidInputError."""
-        spec = Layer(values={"project_id": project_id}, origin=lambda name: f"{name} of the spec")
-        source = Layer(
-            values=credentials.region_and_project(self._source, self._environ),
-            origin=lambda name: credentials.variable_of(self._source, name),
+        spec = SettingsLayer(values={"project_id": project_id}, origin=lambda name: f"{name} of the spec")
+        source = SettingsLayer(
+            values=credentials.get_region_and_project(self._source, self._environ),
+            origin=lambda name: credentials.get_variable(self._source, name),
         )
-        return in_force(from_flags(self._flags), spec, from_variables(self._environ), source)
+        return in_force(make_flag_layer(self._flags), spec, make_environment_layer(self._environ), source)
 
     def client(self, settings: Settings) -> "Client":
         """Return the client for these settings. Raises AccessError or InvalidInputError."""
@@ -62,7 +62,7 @@ class Access:
         from modelarts_export.api.client import Client  # noqa: PLC0415 - requests is loaded from here on
         from modelarts_export.transport.session import Transport  # noqa: PLC0415
 
-        keys = credentials.read(self._source, self._environ)
+        keys = credentials.load_credentials(self._source, self._environ)
         if not settings.base_url:
             raise InvalidInputError("no endpoint", hint="give --region REGION or --endpoint URL")
         if settings.insecure and not settings.ca_bundle:
@@ -72,13 +72,13 @@ class Access:
         transport = Transport(settings.base_url, auth, settings, on_call=partial(_tell, self._output))
         return Client(transport, project_id)
 
-    def _identified(self, keys: credentials.Credentials, settings: Settings) -> "tuple[Auth, str]":
+    def _identified(self, keys: credentials.Credentials, settings: Settings) -> "tuple[RequestAuth, str]":
         """Return what shows who sends a request, and the project that it is for."""
-        from modelarts_export.auth.request_auth import auth_for  # noqa: PLC0415 - see _new_client
-        from modelarts_export.providers.iam import sign_in  # noqa: PLC0415
+        from modelarts_export.auth.request_auth import make_auth  # noqa: PLC0415 - see _new_client
+        from modelarts_export.providers.iam import authenticate  # noqa: PLC0415
 
         if isinstance(keys, credentials.Password):
-            auth, project_id = sign_in(
+            auth, project_id = authenticate(
                 keys,
                 settings,
                 on_call=partial(_tell, self._output),
@@ -87,11 +87,11 @@ class Access:
             )
             return auth, _known(project_id)
         project_id = _known(settings.project_id)
-        return auth_for(keys, project_id), project_id
+        return make_auth(keys, project_id), project_id
 
     @cached_property
-    def _source(self) -> credentials.Source | None:
-        return credentials.winning(self._environ)
+    def _source(self) -> credentials.EnvironmentProvider | None:
+        return credentials.first_configured(self._environ)
 
 
 def _tell(output: Output, call: trace.Call) -> None:

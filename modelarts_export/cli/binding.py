@@ -18,7 +18,14 @@ import typer
 from modelarts_export.cli.context import Session, Shell
 from modelarts_export.cli.options.request_input import Draft
 from modelarts_export.cli.output.messages import Style, style
-from modelarts_export.config.settings import Settings, declared, flag, from_flags, resolve, variable
+from modelarts_export.config.settings import (
+    Settings,
+    flag_name,
+    make_flag_layer,
+    option_fields,
+    resolve,
+    variable_name,
+)
 from modelarts_export.errors import InvalidInputError, Location
 from modelarts_export.polling.poller import WaitSettings
 from modelarts_export.request.fields import RequestField, iter_flag_fields
@@ -83,7 +90,7 @@ def _session(context: typer.Context, values: Values) -> Session:
 
 
 def _group(group: type[Any], _context: typer.Context, values: Values) -> Any:  # noqa: ANN401 - of that type
-    found = resolve(group, from_flags(values))
+    found = resolve(group, make_flag_layer(values))
     return group(**{name: value for name, (value, _) in found.items()})
 
 
@@ -91,14 +98,14 @@ def _wait_if_wanted(context: typer.Context, values: Values) -> WaitSettings | No
     if values["wait"]:
         wanted: WaitSettings = _group(WaitSettings, context, values)
         return wanted
-    given = [flag(each.name) for each in declared(WaitSettings) if values[each.name] is not None]
+    given = [flag_name(each.name) for each in option_fields(WaitSettings) if values[each.name] is not None]
     if given:
         raise InvalidInputError(f"{given[0]} is about waiting", hint="add --wait, or leave it out")
     return None
 
 
 def _setting_options(group: type[Any], *, submits: bool = True) -> list[inspect.Parameter]:
-    wanted = (each for each in declared(group) if submits or not each.metadata.get("submits"))
+    wanted = (each for each in option_fields(group) if submits or not each.metadata.get("submits"))
     return [_setting_option(each, has_variable=group in (Settings, Style)) for each in wanted]
 
 
@@ -107,8 +114,8 @@ def _setting_option(setting: Field[Any], *, has_variable: bool) -> inspect.Param
     return _option(
         setting.name,
         bool if setting.default is False else str,
-        [flag(setting.name), *([f"-{told['short']}"] if "short" in told else [])],
-        help=f"{told['help']} ({variable(setting.name)})" if has_variable else told["help"],
+        [flag_name(setting.name), *([f"-{told['short']}"] if "short" in told else [])],
+        help=f"{told['help']} ({variable_name(setting.name)})" if has_variable else told["help"],
         metavar=told["metavar"],
         autocompletion=_completion(told["words"]) if "words" in told else None,
     )

@@ -15,12 +15,12 @@ from modelarts_export.cli.supervision import Interruption, LastWords
 from modelarts_export.clock import SYSTEM_CLOCK
 from modelarts_export.config.settings import (
     Settings,
-    declared,
-    flag,
-    from_flags,
-    from_variables,
+    flag_name,
+    make_environment_layer,
+    make_flag_layer,
+    option_fields,
     value_of,
-    variable,
+    variable_name,
 )
 from modelarts_export.errors import (
     InvalidInputError,
@@ -43,10 +43,10 @@ if TYPE_CHECKING:
     from modelarts_export.submission.submit import Submission
 
 # What a command has to be told again to reach the same project, and what one that goes on with a wait has.
-_CONNECTION = tuple(each.name for each in declared(Settings) if not each.metadata.get("submits"))
-_RESUMED = (*_CONNECTION, *(each.name for each in declared(WaitSettings)), "any")
+_CONNECTION = tuple(each.name for each in option_fields(Settings) if not each.metadata.get("submits"))
+_RESUMED = (*_CONNECTION, *(each.name for each in option_fields(WaitSettings)), "any")
 _LONGEST_COMMAND = 1000  # characters; a command with thousands of sample IDs is not printed again
-_DATASET_VARIABLE = variable("dataset_id")
+_DATASET_VARIABLE = variable_name("dataset_id")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +71,9 @@ class Shell:
 
     def read_timeout(self, flags: Mapping[str, Any]) -> float:
         """Return how long the reading of a file or of stdin may take, in seconds."""
-        timeout: float = value_of(Settings, "read_timeout", from_flags(flags), from_variables(self.environ))
+        timeout: float = value_of(
+            Settings, "read_timeout", make_flag_layer(flags), make_environment_layer(self.environ)
+        )
         return timeout
 
     def plan(self, files: Sequence[str], assignments: Sequence[str]) -> "SpecSet":
@@ -167,7 +169,7 @@ class Session:
             try:
                 return submission.run()
             except PathUsedError as error:
-                error.hint = f"{error.hint}, or let {flag('if_path_used')} warn"
+                error.hint = f"{error.hint}, or let {flag_name('if_path_used')} warn"
                 raise
             except UnknownOutcomeError as error:
                 self.output.keep(*error.task_ids)
@@ -296,8 +298,8 @@ class Session:
     def _option(self, name: str, value: object) -> list[str]:
         """Return an option as it was given; a value that cannot be shown as it is has its name instead."""
         if value is True:
-            return [flag(name)]
-        return [flag(name), str(value) if self._can_show(str(value)) else name.upper()]
+            return [flag_name(name)]
+        return [flag_name(name), str(value) if self._can_show(str(value)) else name.upper()]
 
     def _can_show(self, text: str) -> bool:
         """Tell whether a text is printed as it is, so that a shell reads what was quoted for it."""

@@ -141,7 +141,7 @@ def _as_utf8(argument: str) -> str:
 
 
 def _screen(environ: Mapping[str, str]) -> Screen:
-    scrubber = Redactor(credentials.secrets_in(environ))
+    scrubber = Redactor(credentials.iter_secrets(environ))
     return Screen(_stream("stdout"), _stream("stderr"), environ=environ, scrubber=scrubber)
 
 

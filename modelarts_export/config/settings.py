@@ -21,7 +21,7 @@ _REGION = re.compile(r"[a-z0-9-]{1,64}")
 _HOSTS = {"eu-de": "eu-de.otc.t-systems.com"}  # .github/API.md, section 7; others follow the rule
 
 
-def duration(text: str) -> float:
+def parse_duration(text: str) -> float:
     """Return seconds: `90s`, `20m`, `2h`, `1d`, or a bare number; up to a year. Raises ValueError."""
     match = _DURATION.fullmatch(text.strip().lower())
     if not match:
@@ -32,22 +32,22 @@ def duration(text: str) -> float:
     return seconds
 
 
-def positive_duration(text: str) -> float:
+def parse_positive_duration(text: str) -> float:
     """Return seconds, and more than none of them. Raises ValueError."""
-    seconds = duration(text)
+    seconds = parse_duration(text)
     if not seconds:
         raise ValueError("must be more than no time at all")
     return seconds
 
 
-def count(text: str) -> int:
+def parse_int(text: str) -> int:
     """Return a whole number. Raises ValueError."""
     if not text.isdecimal() or not text.isascii() or len(text) > _MOST_DIGITS:
         raise ValueError(f"{text!r} is not a whole number")
     return int(text)
 
 
-def base_url(text: str) -> str:
+def parse_base_url(text: str) -> str:
     """Return an endpoint without its last slash.
 
     Raises ValueError for anything but https, save plain http to this very machine, and for a URL with a
@@ -69,9 +69,9 @@ def base_url(text: str) -> str:
     return text.rstrip("/")
 
 
-def _iam_url(text: str) -> str:
+def _parse_iam_url(text: str) -> str:
     """Return the endpoint of IAM; that of other tools ends with the version of its API."""
-    return base_url(text).removesuffix("/v3")
+    return parse_base_url(text).removesuffix("/v3")
 
 
 def is_loopback(host: str) -> bool:
@@ -82,19 +82,19 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _region(text: str) -> str:
+def _parse_region(text: str) -> str:
     if not _REGION.fullmatch(text):
         raise ValueError(f"{text!r} is not a region, such as cn-north-4 or eu-de")
     return text
 
 
-def _file(text: str) -> str:
+def _parse_file(text: str) -> str:
     if not Path(text).is_file():
         raise ValueError(f"{text!r} is no file")
     return text
 
 
-def truth(text: str) -> bool:
+def parse_bool(text: str) -> bool:
     """Return what a variable says of a switch. Raises ValueError for an unknown word."""
     words = {
         "1": True,
@@ -117,7 +117,7 @@ def _on_lost_reply(text: str) -> str:
     return text.lower()
 
 
-def setting(
+def option(
     read: Callable[[str], object],
     help_text: str,
     metavar: str = "",
@@ -137,31 +137,35 @@ def setting(
 class Settings:
     """How the API is reached. Times are in seconds; `origins` names where each value came from."""
 
-    region: str | None = setting(_region, "Region of the project, such as cn-north-4", "REGION")
-    project_id: str | None = setting(check_identifier, "ID of the project", "ID")
-    endpoint: str | None = setting(base_url, "URL of ModelArts; follows from the region otherwise", "URL")
-    iam_endpoint: str | None = setting(_iam_url, "URL of IAM; follows from the region otherwise", "URL")
-    connect_timeout: float = setting(
-        positive_duration, "How long a connection may take", "DURATION", default=10.0
+    region: str | None = option(_parse_region, "Region of the project, such as cn-north-4", "REGION")
+    project_id: str | None = option(check_identifier, "ID of the project", "ID")
+    endpoint: str | None = option(
+        parse_base_url, "URL of ModelArts; follows from the region otherwise", "URL"
     )
-    read_timeout: float = setting(positive_duration, "How long a reply may take", "DURATION", default=90.0)
-    retry_timeout: float = setting(
-        duration,
+    iam_endpoint: str | None = option(_parse_iam_url, "URL of IAM; follows from the region otherwise", "URL")
+    connect_timeout: float = option(
+        parse_positive_duration, "How long a connection may take", "DURATION", default=10.0
+    )
+    read_timeout: float = option(
+        parse_positive_duration, "How long a reply may take", "DURATION", default=90.0
+    )
+    retry_timeout: float = option(
+        parse_duration,
         "How long a call that did nothing is retried after a transient error: default 2m, 0 for no retry",
         "DURATION",
         default=120.0,
     )
-    max_retries: int | None = setting(
-        count, "How often it is retried at most: by default as often as the time allows", "N"
+    max_retries: int | None = option(
+        parse_int, "How often it is retried at most: by default as often as the time allows", "N"
     )
-    reconcile_timeout: float = setting(
-        duration,
+    reconcile_timeout: float = option(
+        parse_duration,
         "How long to look for the task of a lost reply: 60s unless given",
         "DURATION",
         default=60.0,
         submits=True,
     )
-    on_lost_reply: str = setting(
+    on_lost_reply: str = option(
         _on_lost_reply,
         "What to do when the reply is lost and no task is listed: resend unless given, or stop",
         "VALUE",
@@ -169,34 +173,34 @@ class Settings:
         words=_ON_LOST_REPLY,
         submits=True,
     )
-    queue_timeout: float = setting(
-        duration,
+    queue_timeout: float = option(
+        parse_duration,
         "How long to wait for a busy dataset: 30m unless given, or 0",
         "DURATION",
         default=1800.0,
         submits=True,
     )
-    ca_bundle: str | None = setting(_file, "File of certificate authorities to trust", "FILE")
-    insecure: bool = setting(truth, "Do not verify TLS certificates", default=False)
+    ca_bundle: str | None = option(_parse_file, "File of certificate authorities to trust", "FILE")
+    insecure: bool = option(parse_bool, "Do not verify TLS certificates", default=False)
     origins: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def base_url(self) -> str | None:
         """The endpoint that was given, or that follows from the region; None when neither is known."""
-        return self.endpoint or self._regional("modelarts")
+        return self.endpoint or self._derive_url("modelarts")
 
     @property
     def iam_url(self) -> str | None:
         """The endpoint of IAM, as base_url."""
-        return self.iam_endpoint or self._regional("iam")
+        return self.iam_endpoint or self._derive_url("iam")
 
-    def _regional(self, service: str) -> str | None:
+    def _derive_url(self, service: str) -> str | None:
         region = self.region
         return region and f"https://{service}.{_HOSTS.get(region, f'{region}.myhuaweicloud.com')}"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Layer:
+class SettingsLayer:
     """Where values come from: text, or True for a flag that stands alone; `origin` names each.
 
     What is among `empty` counts as not given: an empty variable is an unset one, an empty flag is not.
@@ -207,25 +211,25 @@ class Layer:
     empty: tuple[object, ...] = (None, "", False)
 
 
-def from_flags(flags: Mapping[str, Any]) -> Layer:
+def make_flag_layer(flags: Mapping[str, Any]) -> SettingsLayer:
     """Return the layer of what stands on the command line."""
-    return Layer(values=flags, origin=flag, empty=(None, False))
+    return SettingsLayer(values=flags, origin=flag_name, empty=(None, False))
 
 
-def from_variables(environ: Mapping[str, str]) -> Layer:
+def make_environment_layer(environ: Mapping[str, str]) -> SettingsLayer:
     """Return the layer of the program's own variables."""
     own = {
         name.removeprefix(PREFIX).lower(): value for name, value in environ.items() if name.startswith(PREFIX)
     }
-    return Layer(values=own, origin=variable)
+    return SettingsLayer(values=own, origin=variable_name)
 
 
-def declared(group: type[Any]) -> list[Field[Any]]:
+def option_fields(group: type[Any]) -> list[Field[Any]]:
     """Return the settings of a group, a dataclass, as its fields with reader, help and metavar."""
     return [setting for setting in fields(group) if "read" in setting.metadata]
 
 
-def settings(*layers: Layer) -> Settings:
+def load_settings(*layers: SettingsLayer) -> Settings:
     """Return the settings in force; the first layer that has one wins. Raises what resolve raises."""
     found = resolve(Settings, *layers)
     return Settings(
@@ -234,42 +238,42 @@ def settings(*layers: Layer) -> Settings:
     )
 
 
-def resolve(group: type[Any], *layers: Layer) -> dict[str, tuple[Any, str]]:
+def resolve(group: type[Any], *layers: SettingsLayer) -> dict[str, tuple[Any, str]]:
     """Return value and origin of each setting that was given, an empty text counting as none.
 
     Raises InvalidInputError for a value that cannot be read, naming its origin.
     """
-    found = {setting.name: _first(setting, layers) for setting in declared(group)}
+    found = {setting.name: _find_value(setting, layers) for setting in option_fields(group)}
     return {name: pair for name, pair in found.items() if pair}
 
 
-def value_of(group: type[Any], name: str, *layers: Layer) -> Any:  # noqa: ANN401 - of the setting's own type
+def value_of(group: type[Any], name: str, *layers: SettingsLayer) -> Any:  # noqa: ANN401 - of the setting's own type
     """Return one setting of a group, whatever is wrong with the others. Raises what resolve raises."""
-    setting = next(each for each in declared(group) if each.name == name)
-    found = _first(setting, layers)
+    setting = next(each for each in option_fields(group) if each.name == name)
+    found = _find_value(setting, layers)
     return found[0] if found else setting.default
 
 
-def flag(name: str) -> str:
+def flag_name(name: str) -> str:
     """Return the flag of a setting or an output option."""
     return "--" + name.replace("_", "-")
 
 
-def variable(name: str) -> str:
+def variable_name(name: str) -> str:
     """Return the program's own variable for a setting or an output option."""
     return PREFIX + name.upper()
 
 
-def _first(setting: Field[Any], layers: Iterable[Layer]) -> tuple[Any, str] | None:
+def _find_value(setting: Field[Any], layers: Iterable[SettingsLayer]) -> tuple[Any, str] | None:
     for layer in layers:
         value = layer.values.get(setting.name)
         if value not in layer.empty:
             origin = layer.origin(setting.name)
-            return _read(setting, value, origin), origin
+            return _parse_value(setting, value, origin), origin
     return None
 
 
-def _read(setting: Field[Any], value: object, origin: str) -> object:
+def _parse_value(setting: Field[Any], value: object, origin: str) -> object:
     try:
         return value if value is True else setting.metadata["read"](value)
     except ValueError as error:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from modelarts_export.api.task import ExportTask
 from modelarts_export.clock import SYSTEM_CLOCK, Clock
-from modelarts_export.config.settings import count, duration, positive_duration, setting
+from modelarts_export.config.settings import option, parse_duration, parse_int, parse_positive_duration
 from modelarts_export.errors import ModelArtsExportError, NotFoundError, TemporaryError
 from modelarts_export.polling.estimator import Pace
 from modelarts_export.polling.fetch import DatasetLook
@@ -29,30 +29,33 @@ _LAST_LOOK = 10.0  # seconds that a look at the deadline may take beyond it
 
 
 def _timeout(text: str) -> float | None:
-    return None if text.strip().lower() == "none" else duration(text)
+    return None if text.strip().lower() == "none" else parse_duration(text)
 
 
 @dataclass(frozen=True, kw_only=True)
 class WaitSettings:
     """How a wait goes. Times are in seconds; `timeout` is None for ever, and 0 for one look."""
 
-    timeout: float | None = setting(
+    timeout: float | None = option(
         _timeout,
         "How long to wait: 2h unless given, none for ever, 0 for one look",
         "DURATION",
         default=7200.0,
     )
-    poll_interval: float | None = setting(
-        positive_duration, "Time between looks; 0.5s growing to 30s otherwise", "DURATION"
+    poll_interval: float | None = option(
+        parse_positive_duration, "Time between looks; 0.5s growing to 30s otherwise", "DURATION"
     )
-    max_outage: float = setting(
-        duration, "How long looks may fail in a row: 15m unless given", "DURATION", default=900.0
+    max_outage: float = option(
+        parse_duration, "How long looks may fail in a row: 15m unless given", "DURATION", default=900.0
     )
-    heartbeat: float = setting(
-        positive_duration, "Off a terminal, time between lines: 60s unless given", "DURATION", default=60.0
+    heartbeat: float = option(
+        parse_positive_duration,
+        "Off a terminal, time between lines: 60s unless given",
+        "DURATION",
+        default=60.0,
     )
-    require_samples: int = setting(
-        count, "End with 7 when fewer samples were exported, or nobody knows", "N", default=0
+    require_samples: int = option(
+        parse_int, "End with 7 when fewer samples were exported, or nobody knows", "N", default=0
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from modelarts_export.auth.credentials import Password, Token
-from modelarts_export.auth.request_auth import Auth, PasswordAuth
+from modelarts_export.auth.request_auth import RenewableTokenAuth, RequestAuth
 from modelarts_export.config.settings import Settings
 from modelarts_export.errors import InvalidInputError, TemporaryError
 from modelarts_export.request.field_types import check_identifier
@@ -17,21 +17,21 @@ _TOKENS = "/v3/auth/tokens?nocatalog=true"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Grant:
+class ProjectToken:
     """A token and the ID of the project that it is good for, None where IAM does not say."""
 
     token: Token
     project_id: str | None
 
 
-def sign_in(
+def authenticate(
     password: Password,
     settings: Settings,
     *,
     on_call: Callable[[Call], None] = lambda _call: None,
     on_token: Callable[[str], object] = lambda _token: None,
     retry: RetryPolicy = ONE_TRY,
-) -> tuple[PasswordAuth, str | None]:
+) -> tuple[RenewableTokenAuth, str | None]:
     """Get a token; return what sends it along and renews it, and the project's ID as far as it is known.
 
     `on_call` gets every call to IAM, and `on_token` every token, which is a secret. `retry` is for the first
@@ -40,11 +40,11 @@ def sign_in(
     """
     if not settings.iam_url:
         raise InvalidInputError("no endpoint of IAM", hint="give --region REGION or --iam-endpoint URL")
-    project = _project(password, settings)
-    iam = Transport(settings.iam_url, Auth(), settings, on_call=on_call)
+    project = _choose_project(password, settings)
+    iam = Transport(settings.iam_url, RequestAuth(), settings, on_call=on_call)
 
-    def renewed() -> Grant:
-        granted = grant(iam, password, project)
+    def renewed() -> ProjectToken:
+        granted = request_token(iam, password, project)
         on_token(granted.token.token)
         return granted
 
@@ -52,15 +52,15 @@ def sign_in(
         first = retry.call(renewed)
     finally:
         iam.close()  # it is good for a day
-    return PasswordAuth(first.token, lambda: renewed().token), settings.project_id or first.project_id
+    return RenewableTokenAuth(first.token, lambda: renewed().token), settings.project_id or first.project_id
 
 
-def grant(iam: Transport, password: Password, project: Mapping[str, str]) -> Grant:
+def request_token(iam: Transport, password: Password, project: Mapping[str, str]) -> ProjectToken:
     """Return a new token for a project, which is named by `id` or `name`.
 
     Raises what Transport.post raises, and TemporaryError for a success without a token.
     """
-    reply = iam.post(_TOKENS, _asking(password, project), changing=False, secret=True)
+    reply = iam.post(_TOKENS, _make_token_request(password, project), changing=False, secret=True)
     token = reply.headers.get("X-Subject-Token")
     if not token:
         raise TemporaryError(
@@ -69,10 +69,10 @@ def grant(iam: Transport, password: Password, project: Mapping[str, str]) -> Gra
             http_status=reply.status,
             request_id=reply.request_id,
         )
-    return Grant(token=Token(token=token), project_id=_project_id(reply.fields))
+    return ProjectToken(token=Token(token=token), project_id=_get_project_id(reply.fields))
 
 
-def _project(password: Password, settings: Settings) -> dict[str, str]:
+def _choose_project(password: Password, settings: Settings) -> dict[str, str]:
     """Return the project to ask for; a region has one that is named as it is (.github/API.md, section 7)."""
     if settings.project_id:
         return {"id": settings.project_id}
@@ -82,7 +82,7 @@ def _project(password: Password, settings: Settings) -> dict[str, str]:
     return {"name": name}
 
 
-def _asking(password: Password, project: Mapping[str, str]) -> bytes:
+def _make_token_request(password: Password, project: Mapping[str, str]) -> bytes:
     user = {
         "name": password.user_name,
         "password": password.password,
@@ -92,7 +92,7 @@ def _asking(password: Password, project: Mapping[str, str]) -> bytes:
     return json.dumps({"auth": {"identity": identity, "scope": {"project": project}}}).encode()
 
 
-def _project_id(fields: Mapping[str, object]) -> str | None:
+def _get_project_id(fields: Mapping[str, object]) -> str | None:
     """Return the project's ID, where the reply has one that can stand in a URL."""
     found: object = fields
     for name in ("token", "project", "id"):

@@ -79,11 +79,11 @@ class Credentials:
 
     def _mismatch(self, request: Request, signed: list[str], claimed: str) -> str | None:
         """Compare the signatures; like the gateway, answer a wrong one with the text it should be of."""
-        canonical = signing.canonical_request(
+        canonical = signing.make_canonical_request(
             request.method, request.target, request.headers, request.body, signed=signed
         )
         date = request.header("X-Sdk-Date") or ""
-        if _same(claimed, signing.signature(canonical, secret_key=self.secret_key, date=date)):
+        if _same(claimed, signing.compute_signature(canonical, secret_key=self.secret_key, date=date)):
             return None
         echo = canonical.replace("\n", "|")
         return f"{_UNVERIFIED}, canonicalRequest:{echo}"

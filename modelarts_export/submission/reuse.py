@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from modelarts_export.api.task import ExportTask, TaskState
-from modelarts_export.config.settings import positive_duration, setting, truth
+from modelarts_export.config.settings import option, parse_bool, parse_positive_duration
 from modelarts_export.request.enums import did_you_mean
 from modelarts_export.submission.matching import directories, directory, stands_in_for, unverifiable
 
@@ -32,16 +32,20 @@ def _guard(text: str) -> str:
 class Reuse:
     """What older tasks of the dataset change; `reuse_within` is in seconds, `skip_if_running` a directory."""
 
-    reuse_running: bool = setting(
-        truth, "Reuse an identical task that is queued or running, instead of a second one", default=False
+    reuse_running: bool = option(
+        parse_bool,
+        "Reuse an identical task that is queued or running, instead of a second one",
+        default=False,
     )
-    reuse_within: float | None = setting(
-        positive_duration, "Reuse also an identical one that succeeded, created this recently", "DURATION"
+    reuse_within: float | None = option(
+        parse_positive_duration,
+        "Reuse also an identical one that succeeded, created this recently",
+        "DURATION",
     )
-    skip_if_running: str | None = setting(
+    skip_if_running: str | None = option(
         _directory, "Submit nothing while an unfinished task writes to this directory or below it", "DIR"
     )
-    if_path_used: str = setting(
+    if_path_used: str = option(
         _guard,
         "What to do when a task that did not fail writes to the same path, above or below it: "
         "ignore, warn, fail; default ignore",

@@ -14,7 +14,7 @@ from urllib3 import Timeout, disable_warnings
 from urllib3.exceptions import HTTPError, InsecureRequestWarning
 
 from modelarts_export import __version__
-from modelarts_export.auth.request_auth import Auth
+from modelarts_export.auth.request_auth import RequestAuth
 from modelarts_export.config.settings import Settings, is_loopback
 from modelarts_export.transport.api_errors import Kind
 from modelarts_export.transport.attempt import Exchange
@@ -43,7 +43,7 @@ class Transport:
     def __init__(
         self,
         base_url: str,
-        auth: Auth,
+        auth: RequestAuth,
         settings: Settings,
         *,
         on_call: Callable[[Call], None] = lambda _call: None,
@@ -115,7 +115,7 @@ class Transport:
         if self._refused:
             raise failure(self._refused)
         reply = self._reply(exchange)
-        if refuses_credentials(reply) and exchange.request and self._auth.renew(exchange.request):
+        if refuses_credentials(reply) and exchange.request and self._auth.refresh(exchange.request):
             reply = self._reply(replace(exchange))
         if not reply.succeeded and kind_of(reply) is Kind.CREDENTIALS:
             self._refused = reply  # the gateway locks a key that is refused again and again

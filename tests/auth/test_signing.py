@@ -14,9 +14,9 @@ from huaweicloudsdkcore.signer.signer import Signer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelarts_export.auth.credentials import AkSk
-from modelarts_export.auth.request_auth import AkSkAuth
-from modelarts_export.auth.signing import authorization, canonical_request, signature
+from modelarts_export.auth.credentials import AccessKey
+from modelarts_export.auth.request_auth import AccessKeyAuth
+from modelarts_export.auth.signing import compute_signature, format_authorization, make_canonical_request
 from modelarts_export.transport.attempt import Body
 
 HOST = "modelarts.cn-north-4.myhuaweicloud.com"
@@ -121,10 +121,10 @@ def test_vectors(name: str) -> None:
     """Canonical form and signature are those that other signers make."""
     vector = VECTORS[name]
     headers = vector.header_values()
-    canonical = canonical_request(vector.method, vector.url, headers, vector.body, signed=headers)
+    canonical = make_canonical_request(vector.method, vector.url, headers, vector.body, signed=headers)
     assert hashlib.sha256(canonical.encode()).hexdigest() == vector.digest
     date = headers["x-sdk-date"]
-    assert signature(canonical, secret_key=vector.secret_key, date=date) == vector.proof
+    assert compute_signature(canonical, secret_key=vector.secret_key, date=date) == vector.proof
 
 
 @pytest.mark.parametrize("name", VECTORS)
@@ -174,16 +174,16 @@ def test_any_request_is_signed_as_the_vendor_signs_it(
         body=body or None,
     )
     vendor = Signer(BasicCredentials(ACCESS_KEY, SECRET_KEY)).sign(request).header_params["Authorization"]
-    canonical = canonical_request(method, url, signed, body.encode(), signed=signed)
-    proof = signature(canonical, secret_key=SECRET_KEY, date="20260102T030405Z")
-    assert authorization(ACCESS_KEY, signed, proof) == vendor
+    canonical = make_canonical_request(method, url, signed, body.encode(), signed=signed)
+    proof = compute_signature(canonical, secret_key=SECRET_KEY, date="20260102T030405Z")
+    assert format_authorization(ACCESS_KEY, signed, proof) == vendor
 
 
 @pytest.mark.parametrize("name", ["A", "B", "C", "G"])
 def test_the_prepared_request_is_signed_as_the_vectors_are(name: str) -> None:
     """The auth object adds the headers and signs the bytes that will be sent, whatever holds them."""
     vector = VECTORS[name]
-    keys = AkSk(
+    keys = AccessKey(
         access_key=ACCESS_KEY,
         secret_key=SECRET_KEY,
         security_token="STEXAMPLETOKEN==" if "x-security-token" in vector.headers else None,
@@ -193,7 +193,7 @@ def test_the_prepared_request_is_signed_as_the_vectors_are(name: str) -> None:
         vector.url,
         data=Body(vector.body) if vector.body else None,
         headers={"Content-Type": "application/json"} if vector.body else None,
-        auth=AkSkAuth(keys, "0123", now=lambda: DATE),
+        auth=AccessKeyAuth(keys, "0123", now=lambda: DATE),
     ).prepare()
     signed = ";".join(vector.headers)
     assert request.headers["Authorization"] == (
@@ -213,6 +213,6 @@ def test_the_prepared_request_is_signed_as_the_vectors_are(name: str) -> None:
 )
 def test_the_host_header_has_a_port_only_where_it_is_not_the_usual_one(url: str, host: str) -> None:
     """What is signed is what http.client sends."""
-    keys = AkSk(access_key=ACCESS_KEY, secret_key=SECRET_KEY)
-    request = requests.Request("GET", url, auth=AkSkAuth(keys, "0123")).prepare()
+    keys = AccessKey(access_key=ACCESS_KEY, secret_key=SECRET_KEY)
+    request = requests.Request("GET", url, auth=AccessKeyAuth(keys, "0123")).prepare()
     assert request.headers["Host"] == host

@@ -23,7 +23,7 @@ from modelarts_export.api.task import ExportTask
 from modelarts_export.auth.credentials import Token
 from modelarts_export.auth.request_auth import TokenAuth
 from modelarts_export.clock import Clock
-from modelarts_export.config.settings import Settings, duration
+from modelarts_export.config.settings import Settings, parse_duration
 from modelarts_export.errors import ModelArtsExportError
 from modelarts_export.request.models import ToObs
 from modelarts_export.sandbox.faults.catalogue import Fault, Faults
@@ -173,7 +173,7 @@ class Hearing:
 
 def faults(seed: int) -> Faults:
     """Return faults that a creation, and a look, meets with the probability SHARE, an outage and a lag."""
-    others = [read(words, duration) for words in (OUTAGE, LAG)]
+    others = [read(words, parse_duration) for words in (OUTAGE, LAG)]
     return Faults([*others, *_each(CREATIONS), *_each(LOOKS)], chance=random.Random(seed))
 
 
@@ -181,7 +181,7 @@ def _each(words: Sequence[str]) -> list[Fault]:
     # A fault is asked only when those before it have let the call pass.
     shares = [SHARE / len(words) / (1 - SHARE * before / len(words)) for before in range(len(words))]
     return [
-        read(f"{each}{',' if ':' in each else ':'}probability={share:.9f}", duration)
+        read(f"{each}{',' if ':' in each else ':'}probability={share:.9f}", parse_duration)
         for each, share in zip(words, shares, strict=True)
     ]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from modelarts_export.config.settings import Settings, declared, flag, variable
+from modelarts_export.config.settings import Settings, flag_name, option_fields, variable_name
 from tests.cli.commands.test_sandbox import FOREIGN
 
 ROOT = Path(__file__).parent.parent.parent
@@ -48,8 +48,8 @@ def test_every_setting_is_in_the_readme() -> None:
     """With its flag and its variable."""
     missing = [
         s.name
-        for s in declared(Settings)
-        if not {f"`{flag(s.name)}`", f"`{variable(s.name)}`"} <= set(README.split())
+        for s in option_fields(Settings)
+        if not {f"`{flag_name(s.name)}`", f"`{variable_name(s.name)}`"} <= set(README.split())
     ]
     assert missing == []
 

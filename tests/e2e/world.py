@@ -20,7 +20,7 @@ from modelarts_export.api.task import ExportTask
 from modelarts_export.auth.credentials import Token
 from modelarts_export.auth.request_auth import TokenAuth
 from modelarts_export.clock import Clock
-from modelarts_export.config.settings import Settings, duration
+from modelarts_export.config.settings import Settings, parse_duration
 from modelarts_export.errors import ModelArtsExportError
 from modelarts_export.request.models import ToObs
 from modelarts_export.sandbox.authentication import Credentials
@@ -190,7 +190,7 @@ class World(HTTPAdapter):
 
     def _reply(self, request: requests.PreparedRequest, met: Meeting) -> Reply | None:
         """Return what the sandbox says; None when the connection is closed before the request is taken."""
-        strike = {fault.aspect: fault for fault in (read(words, duration) for words in met.words)}
+        strike = {fault.aspect: fault for fault in (read(words, parse_duration) for words in met.words)}
         if refuses(strike):
             return None
         taken: Any = request.body

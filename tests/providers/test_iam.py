@@ -10,11 +10,11 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from modelarts_export.api.client import Client
-from modelarts_export.auth.credentials import AkSk, Password, Token
-from modelarts_export.auth.request_auth import Auth, PasswordAuth, auth_for
+from modelarts_export.auth.credentials import AccessKey, Password, Token
+from modelarts_export.auth.request_auth import RenewableTokenAuth, RequestAuth, make_auth
 from modelarts_export.config.settings import Settings
 from modelarts_export.errors import AccessError, ModelArtsExportError, TemporaryError, UnknownOutcomeError
-from modelarts_export.providers.iam import sign_in
+from modelarts_export.providers.iam import authenticate
 from modelarts_export.request.models import ToObs
 from modelarts_export.sandbox.messages import Reply, Request
 from modelarts_export.sandbox.server import Sandbox
@@ -64,7 +64,7 @@ def signed_in(user: Password, iam_url: str, url: str) -> SignedIn:
     """Sign in there, for the region r-1, and return a client for here."""
     tokens, calls = list[str](), list[Call]()
     settings = Settings(region="r-1", iam_endpoint=iam_url, endpoint=url, read_timeout=5.0)
-    auth, project_id = sign_in(user, settings, on_call=calls.append, on_token=tokens.append)
+    auth, project_id = authenticate(user, settings, on_call=calls.append, on_token=tokens.append)
     client = Client(Transport(url, auth, settings, on_call=calls.append), project_id or "")
     return SignedIn(client=client, tokens=tokens, calls=calls)
 
@@ -122,7 +122,7 @@ def test_project_that_is_asked_for(settings: Settings, name: str | None, scope: 
     """Its ID, then its name, then that of the region; an ID that was given is used as it was."""
     user = Password(user_name="user", password="made-up-pässwörd", domain_name="domain", project_name=name)
     with iam_that_says(granted()) as iam:
-        _, project_id = sign_in(user, replace(settings, iam_endpoint=iam.url))
+        _, project_id = authenticate(user, replace(settings, iam_endpoint=iam.url))
         auth = json.loads(iam.heard[0].partition(b"\r\n\r\n")[2])["auth"]
     assert auth["scope"] == {"project": scope}
     assert auth["identity"]["password"]["user"]["password"] == "made-up-pässwörd"
@@ -168,13 +168,13 @@ def test_refused_again(stub: Stub, status: int, code: str, sends: int) -> None:
 @pytest.mark.parametrize(
     "auth",
     [
-        Auth(),
-        auth_for(Token(token="handed-in"), "0123"),
-        auth_for(AkSk(access_key="AK", secret_key="made-up-secret"), "0123"),
+        RequestAuth(),
+        make_auth(Token(token="handed-in"), "0123"),
+        make_auth(AccessKey(access_key="AK", secret_key="made-up-secret"), "0123"),
     ],
     ids=["none", "token", "key"],
 )
-def test_what_was_handed_in_is_never_renewed(stub: Stub, auth: Auth) -> None:
+def test_what_was_handed_in_is_never_renewed(stub: Stub, auth: RequestAuth) -> None:
     """The gateway locks a key after five refusals, and nobody can get another token: it is used no more."""
     stub.status, stub.body = 401, b'{"error_code": "APIGW.0301"}'
     client = Client(Transport(stub.url, auth, Settings()), "0123")
@@ -260,7 +260,7 @@ def test_nothing_secret_in_reprs_and_calls(cloud: Cloud) -> None:
     told = repr(person.calls)
     for secret in (cloud.sandbox.user.password, *person.tokens):
         assert secret not in told
-    auth = PasswordAuth(Token(token="made-up-token"), lambda: Token(token="another"))
+    auth = RenewableTokenAuth(Token(token="made-up-token"), lambda: Token(token="another"))
     headers = {"X-Subject-Token": "made-up-token"}
     answer = ClientReply(url="u", status=201, headers=headers, content=b"made-up-token", changing=False)
     assert "made-up-token" not in repr([auth, answer])

@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass, field
 from typing import Any
 
-from modelarts_export.config.settings import duration
+from modelarts_export.config.settings import parse_duration
 from modelarts_export.sandbox.faults.catalogue import Faults
 from modelarts_export.sandbox.faults.parser import read
 from modelarts_export.sandbox.messages import Reply, Request
@@ -36,7 +36,7 @@ class World:
 
     def go_wrong(self, *words: str) -> None:
         """Let these faults happen from now on, and no others."""
-        self.sandbox.gateway.faults = Faults(read(each, duration) for each in words)
+        self.sandbox.gateway.faults = Faults(read(each, parse_duration) for each in words)
 
     @property
     def tasks(self) -> str:

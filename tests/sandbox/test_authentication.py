@@ -39,9 +39,11 @@ def signed(
     target: str = TARGET,
     secret_key: str = CREDENTIALS.secret_key,
 ) -> Request:
-    canonical = signing.canonical_request("POST", target, headers, BODY, signed=names)
-    signature = signing.signature(canonical, secret_key=secret_key, date=headers.get("X-Sdk-Date", ""))
-    authorization = signing.authorization(CREDENTIALS.access_key, names, signature)
+    canonical = signing.make_canonical_request("POST", target, headers, BODY, signed=names)
+    signature = signing.compute_signature(
+        canonical, secret_key=secret_key, date=headers.get("X-Sdk-Date", "")
+    )
+    authorization = signing.format_authorization(CREDENTIALS.access_key, names, signature)
     return sent({**headers, "Authorization": authorization}, target=target)
 
 
@@ -107,7 +109,7 @@ def test_a_change_on_the_way_is_refused() -> None:
 
 
 def test_an_unknown_access_key_is_refused_by_name() -> None:
-    authorization = signing.authorization("AKUNKNOWN", SIGNED, VECTOR)
+    authorization = signing.format_authorization("AKUNKNOWN", SIGNED, VECTOR)
     assert refused(sent({**HEADERS, "Authorization": authorization})) == "ak AKUNKNOWN not exist"
 
 
@@ -165,7 +167,7 @@ def test_secrets_are_not_in_the_repr() -> None:
 
 GOOD, WRONG, LOCKED = "good", "wrong", "locked"
 WRONG_KEY = signed(secret_key="other")
-UNKNOWN_KEY = sent({**HEADERS, "Authorization": signing.authorization("AKUNKNOWN", SIGNED, VECTOR)})
+UNKNOWN_KEY = sent({**HEADERS, "Authorization": signing.format_authorization("AKUNKNOWN", SIGNED, VECTOR)})
 
 
 def through(gate: Gate, request: Request, now: float = NOW, *, project_id: str = "0123") -> str:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from modelarts_export.config.settings import duration
+from modelarts_export.config.settings import parse_duration
 from modelarts_export.sandbox.faults.catalogue import CALLS, KEYS, KINDS, Fault, Faults, call, refuses
 from modelarts_export.sandbox.faults.parser import read
 
@@ -112,7 +112,7 @@ REQUESTS = [
 
 
 def faults(*words: str, seed: int | None = None) -> Faults:
-    return Faults([read(each, duration) for each in words], chance=random.Random(seed))  # noqa: S311
+    return Faults([read(each, parse_duration) for each in words], chance=random.Random(seed))  # noqa: S311
 
 
 def met(faults: Faults, *calls: str) -> list[str]:
@@ -122,13 +122,13 @@ def met(faults: Faults, *calls: str) -> list[str]:
 
 @pytest.mark.parametrize(("words", "fault"), GOOD, ids=[words for words, _ in GOOD])
 def test_words_ask_for_a_fault(words: str, fault: Fault) -> None:
-    assert read(words, duration) == fault
+    assert read(words, parse_duration) == fault
 
 
 @pytest.mark.parametrize(("words", "trouble"), BAD)
 def test_bad_words_are_named(words: str, trouble: str) -> None:
     with pytest.raises(ValueError, match=re.escape(trouble)):
-        read(words, duration)
+        read(words, parse_duration)
 
 
 def test_there_are_rows_for_every_kind_and_key() -> None:
@@ -207,7 +207,7 @@ def test_a_count_is_exact_although_others_come_while_the_dice_roll() -> None:
             time.sleep(0.001)
             return 0.0
 
-    some = Faults([read("502:probability=0.5,count=5", duration)], chance=Slow())
+    some = Faults([read("502:probability=0.5,count=5", parse_duration)], chance=Slow())
     with ThreadPoolExecutor(16) as pool:
         struck = list(pool.map(lambda _: met(some, "create")[0], range(40)))
     assert struck.count("502") == 5

@@ -129,16 +129,16 @@ def test_a_signed_request_passes_on_the_wire(world: World) -> None:
     headers = {"Host": host, "X-Sdk-Date": date, "X-Project-Id": world.sandbox.project_id}
     names = ("host", "x-project-id", "x-sdk-date")
     target = f"{world.tasks}?limit=100&offset=0"
-    canonical = signing.canonical_request("GET", target, headers, b"", signed=names)
-    signature = signing.signature(canonical, secret_key=world.sandbox.secret_key, date=date)
-    headers["Authorization"] = signing.authorization(world.sandbox.access_key, names, signature)
+    canonical = signing.make_canonical_request("GET", target, headers, b"", signed=names)
+    signature = signing.compute_signature(canonical, secret_key=world.sandbox.secret_key, date=date)
+    headers["Authorization"] = signing.format_authorization(world.sandbox.access_key, names, signature)
     world.connection.request("GET", target, headers=headers)
     reply = world.connection.getresponse()
     assert (reply.status, json.loads(reply.read())) == (200, {"total_count": 0, "export_tasks": []})
 
 
 def test_six_failures_lock_the_access_key_for_five_minutes_on_the_wire(world: World) -> None:
-    claim = signing.authorization(world.sandbox.access_key, ["x-sdk-date"], "0")
+    claim = signing.format_authorization(world.sandbox.access_key, ["x-sdk-date"], "0")
     ends = []
     for now in [*7 * [START], START + 299, START + 300]:
         world.now = now

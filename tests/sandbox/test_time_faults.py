@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import pytest
 
 from modelarts_export.auth import signing
-from modelarts_export.config.settings import duration
+from modelarts_export.config.settings import parse_duration
 from modelarts_export.sandbox.authentication import Credentials
 from modelarts_export.sandbox.faults.catalogue import Faults
 from modelarts_export.sandbox.faults.parser import read
@@ -81,9 +81,11 @@ def test_signatures_are_checked_by_the_services_clock(
     world.go_wrong(f"clock:skew={skew}", "date:skew=5h")
     date = time.strftime(signing.DATE_FORMAT, time.gmtime(START + signed))
     headers = {"X-Sdk-Date": date}
-    canonical = signing.canonical_request("GET", world.tasks, headers, b"", signed=["x-sdk-date"])
-    signature = signing.signature(canonical, secret_key=world.sandbox.secret_key, date=date)
-    headers["Authorization"] = signing.authorization(world.sandbox.access_key, ["x-sdk-date"], signature)
+    canonical = signing.make_canonical_request("GET", world.tasks, headers, b"", signed=["x-sdk-date"])
+    signature = signing.compute_signature(canonical, secret_key=world.sandbox.secret_key, date=date)
+    headers["Authorization"] = signing.format_authorization(
+        world.sandbox.access_key, ["x-sdk-date"], signature
+    )
     connection = world.connect()
     connection.request("GET", world.tasks, headers=headers)
     assert connection.getresponse().status == status
@@ -161,7 +163,9 @@ def test_a_task_of_any_age_can_be_planted(world: World) -> None:
 def test_the_gateway_says_without_sockets_what_is_to_happen() -> None:
     """What carries requests by itself can do to each reply what the server does."""
     credentials = Credentials(access_key="a", secret_key="s", token="t", project_id="p")
-    some = Faults(read(each, duration) for each in ("drop:by=rst,count=1", "cut:at=3,count=1", "stall:for=9"))
+    some = Faults(
+        read(each, parse_duration) for each in ("drop:by=rst,count=1", "cut:at=3,count=1", "stall:for=9")
+    )
     gateway = Gateway(
         credentials=credentials,
         iam=Identity(user_name="u", password="w", domain_name="d", project_id="p", project_name="n"),

@@ -12,7 +12,7 @@ from modelarts_export.api.task import ExportTask
 from modelarts_export.auth.credentials import Token
 from modelarts_export.auth.request_auth import TokenAuth
 from modelarts_export.clock import Clock
-from modelarts_export.config.settings import Settings, duration
+from modelarts_export.config.settings import Settings, parse_duration
 from modelarts_export.errors import UnknownOutcomeError
 from modelarts_export.request.models import ToObs
 from modelarts_export.sandbox.faults.catalogue import Faults
@@ -55,7 +55,7 @@ class World:
     @contextmanager
     def submission(self, *faults: str, patience: float) -> Iterator[tuple[Sandbox, Submission]]:
         """Give a sandbox with faults, and a submission to it that looks for so many seconds."""
-        told = Faults([read(words, duration) for words in faults])
+        told = Faults([read(words, parse_duration) for words in faults])
         with Sandbox(clock=lambda: self.now, faults=told) as sandbox:
             settings = Settings(reconcile_timeout=patience, max_retries=0, queue_timeout=0.0)
             transport = Transport(sandbox.url, TokenAuth(Token(token=sandbox.token)), settings)

@@ -8,10 +8,10 @@ from functools import partial
 
 from modelarts_export.api.client import Client
 from modelarts_export.api.task import ExportTask
-from modelarts_export.auth.credentials import AkSk, Token
-from modelarts_export.auth.request_auth import auth_for
+from modelarts_export.auth.credentials import AccessKey, Token
+from modelarts_export.auth.request_auth import make_auth
 from modelarts_export.clock import Clock
-from modelarts_export.config.settings import Settings, duration
+from modelarts_export.config.settings import Settings, parse_duration
 from modelarts_export.errors import ModelArtsExportError
 from modelarts_export.request.models import ExportRequest, ToObs
 from modelarts_export.sandbox.authentication import Credentials
@@ -36,7 +36,7 @@ EXPORT = ToObs(path="/test-obs/out/")
 _SETTINGS = Settings()
 _URL = "http://127.0.0.1:9"  # nobody listens there, nor is asked to
 _PROJECT = "5a4d0b0c5a4d0b0c5a4d0b0c5a4d0b0c"
-_KEYS = AkSk(access_key="AKEXAMPLE0000000TEST", secret_key="SKexample0123456789abcdefghijklmnopqrstuv")
+_KEYS = AccessKey(access_key="AKEXAMPLE0000000TEST", secret_key="SKexample0123456789abcdefghijklmnopqrstuv")
 _TOKEN = Token(token="a-token-that-never-ends")
 _IAM = Identity(
     user_name="user", password="any", domain_name="domain", project_id=_PROJECT, project_name="project"
@@ -230,7 +230,7 @@ def submit(
 
 def desk(world: World, settings: Settings = _SETTINGS) -> Desk:
     """Return where submissions to a world are made."""
-    auth = auth_for(_KEYS if world.clocks.keys else _TOKEN, _PROJECT, now=partial(_date, world))
+    auth = make_auth(_KEYS if world.clocks.keys else _TOKEN, _PROJECT, now=partial(_date, world))
     transport = Transport(_URL, auth, settings, clock=world.clock)
     transport.mount(InProcess(world))
     timing = Clock(monotonic=world.clock, time=world.wall, sleep=world.sleep, random=random.Random(7))  # noqa: S311 - no secret
@@ -242,4 +242,4 @@ def _date(world: World) -> datetime:
 
 
 def _fault(words: str) -> Fault:
-    return read(words, duration)
+    return read(words, parse_duration)

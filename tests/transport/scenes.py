@@ -12,7 +12,7 @@ import pytest
 import trustme
 from requests import PreparedRequest
 
-from modelarts_export.auth.request_auth import Auth
+from modelarts_export.auth.request_auth import RequestAuth
 from modelarts_export.transport.attempt import Body
 from tests.support.raw_server import Handler, RawServer, reply, reset, serving
 
@@ -22,7 +22,7 @@ _VERSIONS = {"TLS 1.2": ssl.TLSVersion.TLSv1_2, "TLS 1.3": ssl.TLSVersion.TLSv1_
 _SMALL = 4096  # bytes of a receive buffer that holds hardly anything which the server does not read
 
 
-class Sender(Auth):
+class Sender(RequestAuth):
     """Adds nothing to a request and keeps its body, so that a test sees what was taken of it."""
 
     body: Body | None = None

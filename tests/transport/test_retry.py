@@ -11,7 +11,7 @@ from modelarts_export.auth.request_auth import TokenAuth
 from modelarts_export.clock import Clock
 from modelarts_export.config.settings import Settings
 from modelarts_export.errors import CertificateError, ModelArtsExportError, TemporaryError
-from modelarts_export.providers.iam import sign_in
+from modelarts_export.providers.iam import authenticate
 from modelarts_export.transport.retry import RetryPolicy
 from modelarts_export.transport.session import Transport
 from tests.conftest import Stub
@@ -56,7 +56,7 @@ def token_from(server: Handler, time: Simulated, **limits: float) -> Iterator[Ca
 
         def ask() -> RawServer:
             settings = Settings(region="r-1", iam_endpoint=iam.url, read_timeout=5.0)
-            sign_in(USER, settings, retry=policy(time, **limits))
+            authenticate(USER, settings, retry=policy(time, **limits))
             return iam
 
         yield ask

@@ -19,7 +19,7 @@ from typer.core import TyperCommand
 from modelarts_export.auth.credentials import FAMILIES
 from modelarts_export.cli.context import Shell
 from modelarts_export.cli.output.messages import Style
-from modelarts_export.config.settings import PREFIX, Settings, declared, duration, variable
+from modelarts_export.config.settings import PREFIX, Settings, option_fields, parse_duration, variable_name
 from modelarts_export.errors import InvalidInputError, ModelArtsExportError
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def sandbox(  # noqa: PLR0913 - Typer reads an option from each
     """
     shell: Shell = context.obj
     with _naming("--task-duration"):
-        seconds = duration(task_duration)
+        seconds = parse_duration(task_duration)
     faults = _going_wrong(fault or [], latency, fault_seed)
     with _serving(port, seconds, faults) as box:
         if command:
@@ -94,9 +94,9 @@ def _going_wrong(words: Sequence[str], latency: str, seed: int | None) -> "Fault
     from modelarts_export.sandbox.faults.parser import read  # noqa: PLC0415 - see _serving
 
     with _naming("--fault"):
-        faults = [read(each, duration) for each in words]
+        faults = [read(each, parse_duration) for each in words]
     with _naming("--latency"):
-        late = Fault(kind="late", on=frozenset({ALL}), lasts=duration(latency))
+        late = Fault(kind="late", on=frozenset({ALL}), lasts=parse_duration(latency))
     return Faults([*faults, late], chance=random.Random(seed))  # noqa: S311 - no secret
 
 
@@ -147,9 +147,9 @@ def password(box: "Sandbox") -> dict[str, str]:
 
 def _places(box: "Sandbox") -> dict[str, str]:
     return {
-        variable("endpoint"): box.url,
-        variable("iam_endpoint"): box.url,
-        variable("dataset_id"): box.dataset_id,
+        variable_name("endpoint"): box.url,
+        variable_name("iam_endpoint"): box.url,
+        variable_name("dataset_id"): box.dataset_id,
     }
 
 
@@ -165,8 +165,8 @@ def environment(box: "Sandbox", environ: Mapping[str, str], *, config_home: str)
 
 
 def _is_foreign(name: str) -> bool:
-    settings = (each.name for kind in (Style, Settings) for each in declared(kind))
-    kept = {variable(each) for each in settings if each not in _PLACES}
+    settings = (each.name for kind in (Style, Settings) for each in option_fields(kind))
+    kept = {variable_name(each) for each in settings if each not in _PLACES}
     if name in kept or name.startswith(_VARIABLES_OF_SPECS):
         return False
     return name.startswith(_FOREIGN) or name.lower() in _PROXIES

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from modelarts_export.api.task import ExportTask, TaskState
-from modelarts_export.config.settings import count, duration, setting
+from modelarts_export.config.settings import option, parse_duration, parse_int
 from modelarts_export.request.enums import ExportType, did_you_mean
 
 if TYPE_CHECKING:
@@ -33,32 +33,35 @@ def _export_type(text: str) -> int:
 
 
 def _limit(text: str) -> int:
-    if not count(text):
+    if not parse_int(text):
         raise ValueError("must be 1 or more")
-    return count(text)
+    return parse_int(text)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
     """The tasks that are wanted; `since` is their greatest age in seconds."""
 
-    export_type: int | None = setting(
+    export_type: int | None = option(
         _export_type,
         f"Tasks of this type alone: {', '.join(ExportType.labels())}",
         "WORD",
         words=ExportType.labels(),
     )
-    status: tuple[TaskState, ...] = setting(
+    status: tuple[TaskState, ...] = option(
         _states,
         f"Tasks in this state alone, or in one of several with commas between: {', '.join(_WORDS)}",
         "WORD",
         words=_WORDS,
         default=(),
     )
-    since: float = setting(
-        duration, "Tasks created no longer ago than this, such as 20m, 2h, 1d", "DURATION", default=math.inf
+    since: float = option(
+        parse_duration,
+        "Tasks created no longer ago than this, such as 20m, 2h, 1d",
+        "DURATION",
+        default=math.inf,
     )
-    limit: int | None = setting(_limit, "No more than so many tasks", "N")
+    limit: int | None = option(_limit, "No more than so many tasks", "N")
 
     def of(self, pages: Iterable["TaskPage"]) -> list[ExportTask]:
         """Return them newest first, as no document says in which order the API lists them."""

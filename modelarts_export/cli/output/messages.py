@@ -11,7 +11,13 @@ from modelarts_export.api.task import ExportTask, TaskState
 from modelarts_export.cli.output import serializers as forms
 from modelarts_export.cli.output import task_view as cells
 from modelarts_export.cli.output.console import Screen
-from modelarts_export.config.settings import from_flags, from_variables, resolve, setting, truth
+from modelarts_export.config.settings import (
+    make_environment_layer,
+    make_flag_layer,
+    option,
+    parse_bool,
+    resolve,
+)
 from modelarts_export.errors import (
     MOST_PROBLEMS,
     CanceledError,
@@ -47,15 +53,15 @@ def _form(text: str) -> str:
 class Style:
     """What the user wants to see; `output` is None when no form was asked for."""
 
-    output: str | None = setting(_form, "Form of the result: table, json, yaml or id", "FORM", short="o")
-    quiet: bool = setting(truth, "No talk and no table; errors still print", short="q", default=False)
-    verbose: bool = setting(truth, "A line on stderr for each HTTP call", short="v", default=False)
-    debug: bool = setting(truth, "Headers and bodies of each HTTP call, secrets redacted", default=False)
+    output: str | None = option(_form, "Form of the result: table, json, yaml or id", "FORM", short="o")
+    quiet: bool = option(parse_bool, "No talk and no table; errors still print", short="q", default=False)
+    verbose: bool = option(parse_bool, "A line on stderr for each HTTP call", short="v", default=False)
+    debug: bool = option(parse_bool, "Headers and bodies of each HTTP call, secrets redacted", default=False)
 
 
 def style(flags: Mapping[str, Any], environ: Mapping[str, str]) -> Style:
     """Return what flags and the program's own variables ask for. Raises InvalidInputError."""
-    found = resolve(Style, from_flags(flags), from_variables(environ))
+    found = resolve(Style, make_flag_layer(flags), make_environment_layer(environ))
     return Style(**{name: value for name, (value, _) in found.items()})
 
 

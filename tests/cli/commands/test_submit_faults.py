@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from modelarts_export.cli.commands.sandbox import settings
-from modelarts_export.config.settings import duration
+from modelarts_export.config.settings import parse_duration
 from modelarts_export.sandbox.faults.catalogue import Faults
 from modelarts_export.sandbox.faults.parser import read
 from modelarts_export.sandbox.messages import JsonObject
@@ -30,7 +30,7 @@ PATIENT = {
 
 def break_down(cloud: Cloud, *faults: str) -> None:
     """Let the sandbox have these faults from now on."""
-    cloud.sandbox.gateway.faults = Faults([read(words, duration) for words in faults])
+    cloud.sandbox.gateway.faults = Faults([read(words, parse_duration) for words in faults])
 
 
 def ids(cloud: Cloud) -> list[str]:
@@ -258,7 +258,7 @@ def test_a_second_send_is_always_told(run: Run, cloud: Cloud, fault: str, flags:
 
 def test_a_duplicate_that_is_listed_during_a_wait(run: Run) -> None:
     """It is told at its end, also when quiet, with both IDs."""
-    faults = Faults([read(words, duration) for words in ("drop:count=1", "lag:for=1s,on=list")])
+    faults = Faults([read(words, parse_duration) for words in ("drop:count=1", "lag:for=1s,on=list")])
     with Sandbox(task_duration=2.0, faults=faults) as sandbox:
         outcome = run(f"{TO_OBS} --wait -q -o id --reconcile-timeout 0", **settings(sandbox))
         second, first = (task.task_id for task in sandbox.gateway.cloud.tasks("sandbox-images"))
@@ -282,7 +282,7 @@ def test_on_lost_reply_stop(run: Run, cloud: Cloud) -> None:
 
 def test_a_wait_goes_on_with_the_task_that_was_found(run: Run) -> None:
     """To the end of the command it is the task as if its reply had come."""
-    with Sandbox(task_duration=0.2, faults=Faults([read("drop:count=1", duration)])) as sandbox:
+    with Sandbox(task_duration=0.2, faults=Faults([read("drop:count=1", parse_duration)])) as sandbox:
         outcome = run(f"{TO_OBS} --wait --poll-interval 0.1s -o json", **settings(sandbox))
     task = json.loads(outcome.out)
     assert (outcome.code, task["status"], task["reused"]) == (0, "SUCCESSED", False)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from modelarts_export.config.settings import duration
+from modelarts_export.config.settings import parse_duration
 from modelarts_export.sandbox.faults.catalogue import Faults
 from modelarts_export.sandbox.faults.parser import read
 from tests.conftest import Answer, Cloud, Run, Stub
@@ -172,7 +172,7 @@ def test_the_servers_clock_counts(run: Run, cloud: Cloud, skew: str, *, is_recen
     """An age is what the server says it is, whatever this machine thinks."""
     age = 20 * HOUR + (600.0 if is_recent else -600.0)
     task_id = plant(cloud, body(), age=age, duration=60)
-    cloud.sandbox.gateway.faults = Faults([read(f"date:skew={skew}", duration)])
+    cloud.sandbox.gateway.faults = Faults([read(f"date:skew={skew}", parse_duration)])
     (reused if is_recent else created)(run, cloud, "--reuse-within 20h", task_id)
 
 
@@ -180,7 +180,7 @@ def test_the_servers_clock_counts(run: Run, cloud: Cloud, skew: str, *, is_recen
 def test_without_a_usable_date_no_success_is_recent(run: Run, cloud: Cloud, fault: str) -> None:
     """A server whose time is unknown, or far from ours, cannot tell an age."""
     task_id = plant(cloud, body(), duration=1)
-    cloud.sandbox.gateway.faults = Faults([read(fault, duration)])
+    cloud.sandbox.gateway.faults = Faults([read(fault, parse_duration)])
     created(run, cloud, "--reuse-within 20h", task_id)
 
 
@@ -216,7 +216,7 @@ def test_a_look_that_fails_sends_nothing(run: Run, cloud: Cloud, fault: str, cod
     if code == 5:
         kind, _, keys = fault.partition(":")
         words = f"{kind}:on=list" + (f",{keys}" if keys else "")
-        cloud.sandbox.gateway.faults = Faults([read(words, duration)])
+        cloud.sandbox.gateway.faults = Faults([read(words, parse_duration)])
     elif code == 3:
         line = line.replace("sandbox-images", "nope")
     else:
@@ -229,7 +229,9 @@ def test_a_look_that_fails_sends_nothing(run: Run, cloud: Cloud, fault: str, cod
 def test_tasks_that_were_there_before_are_never_ours(run: Run, cloud: Cloud, flags: str) -> None:
     """The look before also tells which tasks cannot be that of a lost reply, without any clock."""
     plant(cloud, body(export_format=1), age=1)
-    cloud.sandbox.gateway.faults = Faults([read(each, duration) for each in ("drop:count=1", "no-date")])
+    cloud.sandbox.gateway.faults = Faults(
+        [read(each, parse_duration) for each in ("drop:count=1", "no-date")]
+    )
     outcome = run(f"{TO_OBS} {flags}", **cloud.variables)
     ours = cloud.sandbox.gateway.cloud.tasks("sandbox-images")[0].task_id
     assert (outcome.code, json.loads(outcome.out)["task_id"], len(cloud.created)) == (0, ours, 1)

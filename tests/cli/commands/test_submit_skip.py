@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from modelarts_export.config.settings import duration
+from modelarts_export.config.settings import parse_duration
 from modelarts_export.sandbox.faults.catalogue import Faults
 from modelarts_export.sandbox.faults.parser import read
 from tests.conftest import Cloud, Outcome, Run
@@ -142,7 +142,7 @@ def test_only_a_failed_task_frees_its_path(run: Run, cloud: Cloud) -> None:
 @pytest.mark.parametrize("flags", [SKIP, "--if-path-used warn"])
 def test_a_list_that_cannot_be_read_sends_nothing(run: Run, cloud: Cloud, flags: str) -> None:
     """Whether anything is in the way is not known then."""
-    cloud.sandbox.gateway.faults = Faults([read("500:on=list", duration)])
+    cloud.sandbox.gateway.faults = Faults([read("500:on=list", parse_duration)])
     outcome = run(f"{TO_OBS} {flags}", **cloud.variables)
     assert (outcome.code, outcome.out, cloud.created) == (5, "", [])
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from modelarts_export.config.settings import declared, flag
+from modelarts_export.config.settings import flag_name, option_fields
 from modelarts_export.polling.poller import WaitSettings
 from tests.conftest import Run, Stub
 
@@ -79,14 +79,14 @@ def test_the_help_that_is_hinted_at(run: Run, line: str, hint: str) -> None:
 
 
 @pytest.mark.parametrize("command", [OBS, NEW])
-@pytest.mark.parametrize("setting", [each.name for each in declared(WaitSettings)])
+@pytest.mark.parametrize("setting", [each.name for each in option_fields(WaitSettings)])
 def test_waiting_is_asked_for(run: Run, stub: Stub, command: str, setting: str) -> None:
     """A flag about waiting is a mistake where nobody waits, also beside --no-wait."""
-    for line in (f"{command} {flag(setting)} 1", f"{command} {flag(setting)} 1 --no-wait"):
+    for line in (f"{command} {flag_name(setting)} 1", f"{command} {flag_name(setting)} 1 --no-wait"):
         outcome = run(f"{line} -o json", **stub.variables)
         error = json.loads(outcome.err)
         assert (outcome.code, outcome.out, stub.heard) == (2, "", [])
-        assert error["error"] == f"{flag(setting)} is about waiting"
+        assert error["error"] == f"{flag_name(setting)} is about waiting"
         assert error["hint"] == "add --wait, or leave it out"
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from modelarts_export.auth.credentials import AkSk, Token
-from modelarts_export.auth.request_auth import auth_for
+from modelarts_export.auth.credentials import AccessKey, Token
+from modelarts_export.auth.request_auth import make_auth
 from modelarts_export.config.settings import Settings
 from modelarts_export.errors import UnknownOutcomeError
 from modelarts_export.transport.session import Transport
@@ -79,9 +79,9 @@ def test_secret_that_only_a_header_had() -> None:
 def test_library_is_told_no_secret(stub: Stub) -> None:
     """Whoever listens to a transport, and writes down what it hears, gives nothing away."""
     calls = list[Call]()
-    keys = AkSk(access_key="ak", secret_key="sk", security_token="short")
+    keys = AccessKey(access_key="ak", secret_key="sk", security_token="short")
     for credentials in (keys, Token(token="short")):
-        auth = auth_for(credentials, "0123")
+        auth = make_auth(credentials, "0123")
         with pytest.raises(UnknownOutcomeError):
             Transport(stub.url, auth, Settings(), on_call=calls.append).post("/x", b"{}")
     signed, marked = (dict(call.sent.headers) for call in calls if call.sent)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from modelarts_export.cli.commands.sandbox import settings
-from modelarts_export.config.settings import duration
+from modelarts_export.config.settings import parse_duration
 from modelarts_export.sandbox.faults.catalogue import Faults
 from modelarts_export.sandbox.faults.parser import read
 from modelarts_export.sandbox.messages import Reply, Request
@@ -161,7 +161,7 @@ def sandbox(
             time.sleep(0.01)
         time.sleep(0.2)  # so that the reply is read, and the pause has begun
 
-    with Sandbox(observe=hear, faults=Faults([read(words, duration) for words in faults])) as box:
+    with Sandbox(observe=hear, faults=Faults([read(words, parse_duration) for words in faults])) as box:
         yield box, wait, heard
 
 
