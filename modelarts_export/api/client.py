@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from modelarts_export.api.pagination import LIMIT, Page, page_of, pages
+from modelarts_export.api.pagination import LIMIT, Page, iter_pages, parse_page
 from modelarts_export.api.task import ExportTask, is_number
 from modelarts_export.errors import RefusedError, TemporaryError
 from modelarts_export.request.models import ExportRequest, datasets_path, tasks_path
 from modelarts_export.sanitize import truncate
-from modelarts_export.transport.response import Reply, failure, is_word
+from modelarts_export.transport.response import Response, error_from_response, is_identifier
 from modelarts_export.transport.retry import ONE_TRY, RetryPolicy
 from modelarts_export.transport.session import Transport
 
@@ -42,9 +42,9 @@ class Client:
         """The clock by which timeouts are measured, in seconds."""
         return self._transport.clock
 
-    def unseen(self, dataset_id: str, task_id: str) -> ExportTask:
+    def make_unseen_task(self, dataset_id: str, task_id: str) -> ExportTask:
         """Return a task of which nothing is known but its ID."""
-        return self._task(dataset_id, task_id, {})
+        return self._make_task(dataset_id, task_id, {})
 
     def create(self, dataset_id: str, request: ExportRequest) -> ExportTask:
         """Create an export task and return it; of its fields the API gives the ID alone.
@@ -54,9 +54,9 @@ class Client:
         """
         reply = self._transport.post(tasks_path(self._project_id, dataset_id), request.to_bytes())
         task_id = reply.fields.get("task_id")
-        if not is_word(task_id):
-            raise failure(reply)
-        return self._task(dataset_id, str(task_id), {"path": request.path, **reply.fields})
+        if not is_identifier(task_id):
+            raise error_from_response(reply)
+        return self._make_task(dataset_id, str(task_id), {"path": request.path, **reply.fields})
 
     def show(self, dataset_id: str, task_id: str, *, timeout: float | None = None) -> ExportTask:
         """Return the task as it is now. `timeout` is in seconds.
@@ -70,14 +70,14 @@ class Client:
         path = f"{tasks_path(self._project_id, dataset_id)}/{task}"
         reply = self._transport.get(path, timeout=timeout)
         if not {"task_id", "status"} & reply.fields.keys():
-            raise failure(reply)
+            raise error_from_response(reply)
         self._check_is_about(task_id, reply)
-        return self._task(dataset_id, task_id, reply.fields)
+        return self._make_task(dataset_id, task_id, reply.fields)
 
-    def _check_is_about(self, task_id: str, reply: Reply) -> None:
+    def _check_is_about(self, task_id: str, reply: Response) -> None:
         """Raise TemporaryError for a reply about another task, such as one that came late to another call."""
         told = reply.fields.get("task_id")
-        if is_word(told) and str(told) != task_id:
+        if is_identifier(told) and str(told) != task_id:
             self._transport.close()  # the next reply on this connection may be another's, too
             raise TemporaryError(
                 f"the reply is about export task {truncate(str(told))}, not about {task_id}",
@@ -86,7 +86,7 @@ class Client:
                 request_id=reply.request_id,
             )
 
-    def task_pages(
+    def iter_task_pages(
         self,
         dataset_id: str,
         *,
@@ -105,23 +105,27 @@ class Client:
         """
         query = {} if export_type is None else {"export_type": export_type}
         path = tasks_path(self._project_id, dataset_id)
-        listed = self._pages(path, "export_tasks", query, timeout=timeout, retry=retry, past_total=past_total)
+        listed = self._iter_pages(
+            path, "export_tasks", query, timeout=timeout, retry=retry, past_total=past_total
+        )
         for page in listed:
-            tasks = tuple(self._task(dataset_id, str(entry["task_id"]), entry) for entry in page.entries)
+            tasks = tuple(self._make_task(dataset_id, str(entry["task_id"]), entry) for entry in page.entries)
             yield TaskPage(tasks=tasks, date=page.date)
 
-    def dataset_named(self, name: str, *, timeout: float | None = None) -> str | None:
+    def find_dataset_by_name(self, name: str, *, timeout: float | None = None) -> str | None:
         """Return the ID of the dataset with exactly this name, the newest of several, or None.
 
         `timeout` bounds the whole search, in seconds. Raises what Transport.get raises, and TemporaryError
         when the list of datasets is not complete in time.
         """
-        listed = self._pages(datasets_path(self._project_id), "datasets", {}, timeout=timeout, retry=ONE_TRY)
+        listed = self._iter_pages(
+            datasets_path(self._project_id), "datasets", {}, timeout=timeout, retry=ONE_TRY
+        )
         named = [entry for page in listed for entry in page.entries if entry.get("dataset_name") == name]
-        newest = max(named, key=_created, default=None)
+        newest = max(named, key=_get_create_time, default=None)
         return None if newest is None else str(newest["dataset_id"])
 
-    def _pages(  # noqa: PLR0913 - each says what is listed, or how far
+    def _iter_pages(  # noqa: PLR0913 - each says what is listed, or how far
         self,
         path: str,
         name: str,
@@ -139,14 +143,16 @@ class Client:
             if left is not None and left <= 0:
                 raise TemporaryError(f"the list was not complete after {timeout:g} s")
             asked = urlencode({**query, "limit": LIMIT, "offset": offset})
-            return page_of(self._transport.get(f"{path}?{asked}", timeout=left), name)
+            return parse_page(self._transport.get(f"{path}?{asked}", timeout=left), name)
 
-        return pages(lambda offset: retry.call(lambda: fetch(offset)), _KEYS[name], past_total=past_total)
+        return iter_pages(
+            lambda offset: retry.call(lambda: fetch(offset)), _KEYS[name], past_total=past_total
+        )
 
-    def _task(self, dataset_id: str, task_id: str, answer: Mapping[str, Any]) -> ExportTask:
-        return ExportTask(task_id=task_id, dataset_id=dataset_id, project_id=self._project_id, answer=answer)
+    def _make_task(self, dataset_id: str, task_id: str, answer: Mapping[str, Any]) -> ExportTask:
+        return ExportTask(task_id=task_id, dataset_id=dataset_id, project_id=self._project_id, raw=answer)
 
 
-def _created(entry: Mapping[str, Any]) -> float:
+def _get_create_time(entry: Mapping[str, Any]) -> float:
     created = entry.get("create_time")
     return created if is_number(created) else 0.0

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from modelarts_export.errors import RefusedError
-from modelarts_export.transport.response import Reply, failure, is_word
+from modelarts_export.transport.response import Response, error_from_response, is_identifier
 
 LIMIT = 100
 """Entries that are asked for with one page, the most that the API gives."""
@@ -28,12 +28,12 @@ class Page:
     date: float | None = None
 
 
-def page_of(reply: Reply, name: str) -> Page:
+def parse_page(reply: Response, name: str) -> Page:
     """Return the page that a reply holds under a name. Raises what a reply that is none stands for."""
     entries = reply.fields.get(name)
     total = next(filter(_is_total, map(reply.fields.get, _TOTALS)), None)
     if not isinstance(entries, list) and total is None:
-        raise failure(reply)
+        raise error_from_response(reply)
     listed = entries if isinstance(entries, list) else []
     found = tuple(entry for entry in listed if isinstance(entry, dict))
     return Page(entries=found, total=total, date=reply.date)
@@ -43,7 +43,7 @@ def _is_total(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
-def pages(fetch: Callable[[int], Page], key: str, *, past_total: bool = False) -> Iterator[Page]:
+def iter_pages(fetch: Callable[[int], Page], key: str, *, past_total: bool = False) -> Iterator[Page]:
     """Yield each page, the last and empty one too, with those of its entries that no page before it had.
 
     `fetch` gets an offset, which is documented as a page number. A second page that repeats most of the first
@@ -56,7 +56,7 @@ def pages(fetch: Callable[[int], Page], key: str, *, past_total: bool = False) -
     offset, step, characters = 0, 1, 0
     for _ in range(_MOST_PAGES):
         page = fetch(offset)
-        fresh = {str(entry[key]): entry for entry in page.entries if is_word(entry.get(key))}
+        fresh = {str(entry[key]): entry for entry in page.entries if is_identifier(entry.get(key))}
         repeated = len(fresh.keys() & known)
         counts_entries = offset == 1 and len(fresh) / 2 < repeated < len(fresh)
         yield Page(

@@ -45,12 +45,12 @@ class TaskState(Enum):
     SUCCESSED = "SUCCESSED"
 
     @property
-    def word(self) -> str:
+    def label(self) -> str:
         """The word for people."""
         return {"INIT": "queued", "SUCCESSED": "succeeded"}.get(self.value, self.value.lower())
 
     @classmethod
-    def of(cls, status: str | None) -> "TaskState | None":
+    def parse(cls, status: str | None) -> "TaskState | None":
         """Return what a status means, or None for one that is not documented."""
         said = (status or "").upper()
         return cls.SUCCESSED if said in _SUCCESSES else next((s for s in cls if s.value == said), None)
@@ -68,31 +68,31 @@ class ExportTask:
     task_id: str
     dataset_id: str
     project_id: str
-    answer: Mapping[str, Any]
+    raw: Mapping[str, Any]
     reused: bool = False
     skipped: bool = False
-    found: Mapping[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def status(self) -> str | None:
         """The API's word for the state, a number as text, or None when it is not known."""
-        status = self.answer.get("status")
+        status = self.raw.get("status")
         return status if isinstance(status, str) else str(status) if is_number(status) else None
 
     @property
     def state(self) -> TaskState | None:
         """What the status means, or None for a word that is not documented."""
-        return TaskState.of(self.status)
+        return TaskState.parse(self.status)
 
     @property
-    def ended(self) -> bool:
+    def is_finished(self) -> bool:
         """Whether the status is a last one."""
         return self.state in (TaskState.FAILED, TaskState.STOPPED, TaskState.SUCCESSED)
 
     @property
     def failure(self) -> tuple[str | None, str]:
         """The API's code and words for what went wrong, also where the field of the code holds both."""
-        shown = {**self.answer, **self._split_error()}
+        shown = {**self.raw, **self._split_error()}
         code, words = shown.get("error_code"), shown.get("error_msg")
         return None if code in (None, "") else truncate(str(code)), "" if words is None else truncate(
             str(words)
@@ -100,7 +100,7 @@ class ExportTask:
 
     def _split_error(self) -> dict[str, str]:
         """Return code and words under the API's names if they came in one field, else nothing."""
-        code, words = self.answer.get("error_code"), self.answer.get("error_msg")
+        code, words = self.raw.get("error_code"), self.raw.get("error_msg")
         found = _CODE_AND_WORDS.fullmatch(code) if isinstance(code, str) else None
         if found is None or found[1] == code:
             return {}
@@ -110,7 +110,7 @@ class ExportTask:
     @property
     def new_dataset_name(self) -> str | None:
         """The name of the dataset that it makes, where it makes one and the API says how it is called."""
-        params = self.answer.get("export_params")
+        params = self.raw.get("export_params")
         if isinstance(params, str):  # some servers return what was sent as text
             try:
                 params = json.loads(params)
@@ -122,42 +122,42 @@ class ExportTask:
         return name if isinstance(name, str) and name else None
 
     @property
-    def finished(self) -> int | None:
+    def finished_samples(self) -> int | None:
         """How many samples are exported, where the API says so."""
-        return _count(self.answer.get("finished_sample_count"))
+        return _to_count(self.raw.get("finished_sample_count"))
 
     @property
-    def total(self) -> int | None:
+    def total_samples(self) -> int | None:
         """How many samples there are to export, where the API says so."""
-        return _count(self.answer.get("total_sample_count"))
+        return _to_count(self.raw.get("total_sample_count"))
 
     @property
     def percent(self) -> float | None:
         """The API's own progress, which no document promises to be from 0 to 100."""
-        progress = self.answer.get("progress")
+        progress = self.raw.get("progress")
         return float(progress) if is_number(progress) else None
 
     @property
     def created(self) -> float | None:
         """When it was created, in epoch seconds by the server's clock."""
-        return _seconds(self.answer.get("create_time"))
+        return _to_seconds(self.raw.get("create_time"))
 
     @property
     def updated(self) -> float | None:
         """When it last changed, in epoch seconds by the server's clock."""
-        return _seconds(self.answer.get("update_time"))
+        return _to_seconds(self.raw.get("update_time"))
 
-    def seen_as(self, seen: "ExportTask") -> "ExportTask":
+    def updated_with(self, seen: "ExportTask") -> "ExportTask":
         """Return this task as a look shows it now; what only its acceptance told stays known."""
-        return replace(self, answer={**self.answer, **seen.answer})
+        return replace(self, raw={**self.raw, **seen.raw})
 
-    def as_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return what is known, under the API's names: the usual fields first, null where unknown."""
-        state = self.state.word if self.state else "unknown"
+        state = self.state.label if self.state else "unknown"
         named = {"task_id": self.task_id, "dataset_id": self.dataset_id, "project_id": self.project_id}
-        usual = {name: self.answer.get(name) for name in SHOWN_FIRST}
+        usual = {name: self.raw.get(name) for name in SHOWN_FIRST}
         ours = {"state": state, "reused": self.reused, "skipped": self.skipped}
-        return {**usual, **self.answer, **self._split_error(), **named, **ours, **self.found}
+        return {**usual, **self.raw, **self._split_error(), **named, **ours, **self.extra}
 
 
 def is_number(value: object) -> TypeGuard[int | float]:
@@ -165,11 +165,11 @@ def is_number(value: object) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _ABSURD
 
 
-def _seconds(milliseconds: object) -> float | None:
+def _to_seconds(milliseconds: object) -> float | None:
     if is_number(milliseconds) and _EARLIEST <= milliseconds < _LATEST:
         return milliseconds / 1000
     return None
 
 
-def _count(value: object) -> int | None:
+def _to_count(value: object) -> int | None:
     return int(value) if is_number(value) and value >= 0 else None

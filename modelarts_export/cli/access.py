@@ -94,9 +94,9 @@ class Access:
         return credentials.first_configured(self._environ)
 
 
-def _tell(output: Output, call: trace.Call) -> None:
+def _tell(output: Output, call: trace.CallRecord) -> None:
     """Tell of a call; no method of Access, which would hold its own clients, and their sockets, for long."""
-    output.debug(trace.lines(call))
+    output.debug(trace.format_call(call))
     request = f" request {call.request_id}" if call.request_id else ""
     line = f"{call.method} {call.url} {call.status or 'no reply'} {call.seconds:.2f}s{request}"
     output.call(trace.without_secrets(call, line))

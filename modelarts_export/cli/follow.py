@@ -20,14 +20,14 @@ def unseen(session: Session, dataset_id: str, task_ids: Sequence[str]) -> list[E
     """Return tasks of which nothing is known but their IDs."""
     session.output.keep(dataset_id, *task_ids)
     client = session.client(session.settings)
-    return [client.unseen(dataset_id, task_id) for task_id in task_ids]
+    return [client.make_unseen_task(dataset_id, task_id) for task_id in task_ids]
 
 
 def listed(session: Session, dataset_id: str, selection: Selection) -> list[ExportTask]:
     """Return the tasks of a dataset that are wanted, the newest first; each page of them is retried."""
     session.output.keep(dataset_id)
     client = session.client(session.settings)
-    pages = client.task_pages(dataset_id, export_type=selection.export_type, retry=session.retry_policy)
+    pages = client.iter_task_pages(dataset_id, export_type=selection.export_type, retry=session.retry_policy)
     return selection.of(pages)
 
 
@@ -66,7 +66,7 @@ def watch(  # noqa: PLR0913 - all of a wait comes together here
         for seen in follow(client, tasks, wait, timing=replace(SYSTEM_CLOCK, sleep=session.sleep)):
             session.follow(dataset_id, ids, settings, show=partial(show, seen))
             watching.show(seen)
-            if first and any(each.task.ended for each in seen):
+            if first and any(each.task.is_finished for each in seen):
                 break
     return seen
 
@@ -85,7 +85,7 @@ def with_new_datasets(
         each: _dataset_id_of(session, each, settings) for each in {name: None for _, name in named if name}
     }
     return tuple(
-        replace(each, task=replace(each.task, found={"new_dataset_id": ids[name]})) if name else each
+        replace(each, task=replace(each.task, extra={"new_dataset_id": ids[name]})) if name else each
         for each, name in named
     )
 
@@ -98,7 +98,7 @@ def _new_dataset_of(task: ExportTask, name: str | None) -> str | None:
 def _dataset_id_of(session: Session, name: str, settings: Settings) -> str | None:
     dataset_id, why = None, "no dataset has its name"
     try:
-        dataset_id = session.client(settings).dataset_named(name, timeout=_LOOK_UP)
+        dataset_id = session.client(settings).find_dataset_by_name(name, timeout=_LOOK_UP)
     except ModelArtsExportError as error:
         why = str(error)
     if dataset_id is None:

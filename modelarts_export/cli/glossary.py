@@ -12,9 +12,9 @@ from modelarts_export.request.enums import WireEnum
 from modelarts_export.request.fields import RequestField, iter_all_fields
 from modelarts_export.request.models import SpecMetadata, ToNewDataset, ToObs, tasks_path
 from modelarts_export.sanitize import to_json
-from modelarts_export.transport.api_errors import Row
+from modelarts_export.transport.api_errors import ErrorCode
 from modelarts_export.transport.error_codes import ROWS
-from modelarts_export.transport.response import Reply, failure
+from modelarts_export.transport.response import Response, error_from_response
 
 FIELD, VALUE, EXIT_CODE, STATUS, API_ERROR = "field", "value", "exit code", "task status", "API error"
 # What each exit code means, and what a script should do; the README has those that a command ends with.
@@ -186,18 +186,20 @@ def _of_exit_codes() -> Iterator[Explanation]:
 
 def _of_states() -> Iterator[Explanation]:
     for state, (meaning, action) in _STATES.items():
-        facts = {"shown_as": state.word, "action": action}
+        facts = {"shown_as": state.label, "action": action}
         yield Explanation(
-            kind=STATUS, name=state.value, meaning=meaning, facts=facts, spellings=(state.word,)
+            kind=STATUS, name=state.value, meaning=meaning, facts=facts, spellings=(state.label,)
         )
 
 
-def _of_row(row: Row) -> Explanation:
+def _of_row(row: ErrorCode) -> Explanation:
     """Explain an answer of the API by the error that it makes of a submission."""
     family, _, number = row.code.partition(".")
     content = to_json({"error_code": row.code}).encode()
     url = tasks_path("PROJECT", "DATASET")
-    error = failure(Reply(url=url, status=row.status, headers={}, content=content, changing=True))
+    error = error_from_response(
+        Response(url=url, status=row.status, headers={}, content=content, changing=True)
+    )
     return Explanation(
         kind=API_ERROR,
         name=row.code,

@@ -18,9 +18,9 @@ class Pace:
 
     def note(self, task: ExportTask, now: float) -> None:
         """Take in a look at the task; `now` is in seconds of any clock that runs on."""
-        self.total = self.total if task.total is None else task.total
-        if task.finished is not None:
-            self.finished = max(task.finished, self.finished or 0)
+        self.total = self.total if task.total_samples is None else task.total_samples
+        if task.finished_samples is not None:
+            self.finished = max(task.finished_samples, self.finished or 0)
             self._last = (now, self.finished)
             self._first = self._first or self._last
         percent = _WHOLE if task.state is TaskState.SUCCESSED else self._percent_of(task)

@@ -44,7 +44,7 @@ class DatasetLook:
         unsure: dict[str, ExportTask] = {}
         for task in self._listed(missing, timeout) if by_list else ():
             del missing[task.task_id]
-            if task.status is None or (thoroughly and not task.ended):
+            if task.status is None or (thoroughly and not task.is_finished):
                 unsure[task.task_id] = task
             else:
                 yield task.task_id, task
@@ -63,7 +63,7 @@ class DatasetLook:
         `wanted` may lose what was yielded.
         """
         self._pages = 0
-        for page in self._client.task_pages(self._dataset_id, timeout=timeout):
+        for page in self._client.iter_task_pages(self._dataset_id, timeout=timeout):
             self._pages += 1
             yield from [task for task in page.tasks if task.task_id in wanted]
             if not wanted:

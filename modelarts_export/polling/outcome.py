@@ -18,7 +18,7 @@ from modelarts_export.errors import (
 )
 from modelarts_export.polling.poller import Followed
 from modelarts_export.sanitize import truncate
-from modelarts_export.transport.api_errors import known_as
+from modelarts_export.transport.api_errors import find_code
 
 End = ModelArtsExportError | None
 """How something ended; None is a success."""
@@ -43,7 +43,7 @@ def end_of(followed: Followed, *, require_samples: int = 0) -> End:
         return _stopped(task)
     if task.state is TaskState.SUCCESSED:
         return _too_few(task, require_samples)
-    if trouble and not task.answer and not isinstance(trouble, TemporaryError):
+    if trouble and not task.raw and not isinstance(trouble, TemporaryError):
         return trouble_of(followed)
     return _unseen(task, trouble)
 
@@ -92,7 +92,7 @@ def _shared_hint(ends: Sequence[ModelArtsExportError]) -> str:
 
 def _failed(task: ExportTask) -> FailedTaskError:
     code, words = task.failure
-    row = known_as(code)
+    row = find_code(code)
     said = truncate(": ".join(filter(None, [code, words]))) or "the API gives no reason"
     meaning = f" ({row.meaning})" if row and not words else ""  # the API's words say the same
     action = row.action if row else "look at the task and at the directory"
@@ -114,9 +114,9 @@ def _stopped(task: ExportTask) -> StoppedTaskError:
 
 
 def _too_few(task: ExportTask, required: int) -> FailedTaskError | None:
-    if not required or (task.finished is not None and task.finished >= required):
+    if not required or (task.finished_samples is not None and task.finished_samples >= required):
         return None
-    exported = "an unknown number of" if task.finished is None else f"{task.finished:,}"
+    exported = "an unknown number of" if task.finished_samples is None else f"{task.finished_samples:,}"
     return FailedTaskError(
         f"export task {task.task_id} exported {exported} samples; {required:,} are required",
         hint="check the filters of the request and the dataset",
@@ -124,7 +124,7 @@ def _too_few(task: ExportTask, required: int) -> FailedTaskError | None:
 
 
 def _unseen(task: ExportTask, trouble: ModelArtsExportError | None) -> NotFinishedError:
-    state = task.state.word if task.state else task.status
+    state = task.state.label if task.state else task.status
     status = f"it is {state}" if state else "its status is not known"
     if trouble is None:
         return NotFinishedError(f"export task {task.task_id} has not ended; {status}, and goes on")

@@ -74,12 +74,12 @@ class Followed:
     @property
     def may_exist(self) -> bool:
         """Whether nothing says that there is no such task: it was seen, or no poll was refused yet."""
-        return bool(self.task.answer) or self.trouble is None or isinstance(self.trouble, TemporaryError)
+        return bool(self.task.raw) or self.trouble is None or isinstance(self.trouble, TemporaryError)
 
     @property
     def unfinished(self) -> bool:
         """Whether it is to be looked at again."""
-        return not (self.task.ended or self.lost)
+        return not (self.task.is_finished or self.lost)
 
 
 Snapshot = tuple[Followed, ...]
@@ -169,13 +169,13 @@ class _Dataset:
         if isinstance(each.trouble, TemporaryError):
             return self._max_outage
         if isinstance(each.trouble, NotFoundError):  # not every server may have heard of it yet
-            return _NEW_FOR if each.task.answer else min(_STRANGE_FOR, self._max_outage)
+            return _NEW_FOR if each.task.raw else min(_STRANGE_FOR, self._max_outage)
         return 0.0
 
     def _note(self, task_id: str, seen: ExportTask) -> None:
         before = self.followed[task_id]
         before.pace.note(seen, self._clock())
-        task = self._given[task_id].seen_as(seen)
+        task = self._given[task_id].updated_with(seen)
         self.followed[task_id] = replace(before, task=task, trouble=None)
         for kind in (True, False):
             self._failing_since.pop((task_id, kind), None)

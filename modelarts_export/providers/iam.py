@@ -11,7 +11,7 @@ from modelarts_export.errors import InvalidInputError, TemporaryError
 from modelarts_export.request.field_types import check_identifier
 from modelarts_export.transport.retry import ONE_TRY, RetryPolicy
 from modelarts_export.transport.session import Transport
-from modelarts_export.transport.tracing import Call
+from modelarts_export.transport.tracing import CallRecord
 
 _TOKENS = "/v3/auth/tokens?nocatalog=true"
 
@@ -28,7 +28,7 @@ def authenticate(
     password: Password,
     settings: Settings,
     *,
-    on_call: Callable[[Call], None] = lambda _call: None,
+    on_call: Callable[[CallRecord], None] = lambda _call: None,
     on_token: Callable[[str], object] = lambda _token: None,
     retry: RetryPolicy = ONE_TRY,
 ) -> tuple[RenewableTokenAuth, str | None]:

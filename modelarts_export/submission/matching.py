@@ -39,7 +39,7 @@ Agreement = Callable[[Any, Any], bool]
 
 def may_be(body: Mapping[str, Any], task: ExportTask) -> bool:
     """Tell whether a task may have come of a request: one path, and no field that both have contradicts."""
-    shown = _fields(task.answer)
+    shown = _fields(task.raw)
     path = shown.get(("path",))
     if not isinstance(path, str) or not path:
         return False
@@ -53,7 +53,7 @@ def stands_in_for(body: Mapping[str, Any], task: ExportTask) -> bool:
         (not _comparison(where).narrows or _is_unsaid(value) or _is_same(where, sent[where], value))
         if where in sent
         else _is_default(where, value)
-        for where, value in _fields(task.answer).items()
+        for where, value in _fields(task.raw).items()
         if where in _declared()
     )
 
@@ -63,7 +63,7 @@ def unverifiable(body: Mapping[str, Any], task: ExportTask) -> str | None:
 
     It does not show a field that narrows the request, or it shows something that no document has.
     """
-    shown = _fields(task.answer)
+    shown = _fields(task.raw)
     for where, sent in _fields(body).items():
         if _comparison(where).narrows and sent not in _UNSAID and _is_unsaid(shown.get(where)):
             return f"it does not show {format_location(where)}"

@@ -10,7 +10,7 @@ from modelarts_export.api.task import ExportTask
 from modelarts_export.clock import Clock
 from modelarts_export.errors import ModelArtsExportError, TemporaryError
 from modelarts_export.submission.matching import may_be
-from modelarts_export.transport.api_errors import Kind, judge
+from modelarts_export.transport.api_errors import ErrorKind, classify
 
 if TYPE_CHECKING:
     from modelarts_export.api.client import Client, TaskPage
@@ -90,7 +90,7 @@ class Ledger:
         """
         reading = _Reading(self, sent)
         try:
-            for page in self.client.task_pages(self.dataset_id, timeout=timeout, past_total=True):
+            for page in self.client.iter_task_pages(self.dataset_id, timeout=timeout, past_total=True):
                 reading.add(page)
         except ModelArtsExportError as error:
             return reading.result(error)
@@ -117,7 +117,7 @@ class Ledger:
         TemporaryError when nobody can tell whether a task is older.
         """
         created, others, reading = None, list[ExportTask](), _Reading(self, sent)
-        for page in self.client.task_pages(self.dataset_id, timeout=timeout, past_total=True):
+        for page in self.client.iter_task_pages(self.dataset_id, timeout=timeout, past_total=True):
             reading.add(page)
             others = [*others, *self.fitting(page.tasks)][:_MOST_CANDIDATES]
             created = next((each.created for each in page.tasks if each.task_id == task.task_id), created)
@@ -259,4 +259,4 @@ def search(
 
 def _rejects_credentials(error: ModelArtsExportError) -> bool:
     """Tell whether the gateway refuses the key, which it locks when it is used again and again."""
-    return judge(error.http_status or 0, error.error_code).kind is Kind.CREDENTIALS
+    return classify(error.http_status or 0, error.error_code).kind is ErrorKind.CREDENTIALS

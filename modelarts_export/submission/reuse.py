@@ -108,7 +108,7 @@ def _reused(tasks: Sequence[ExportTask], body: Mapping[str, Any], reuse: Reuse, 
     reusable = [task for task in fitting if not why[task.task_id]]
     if not reusable:
         return Choice(task=None, notes=tuple(notes))
-    chosen = max(reusable, key=lambda task: (not task.ended, task.created or 0.0))
+    chosen = max(reusable, key=lambda task: (not task.is_finished, task.created or 0.0))
     return Choice(task=replace(chosen, reused=True), notes=_age(chosen, now))
 
 
@@ -121,7 +121,7 @@ def _is_wanted(task: ExportTask, reuse: Reuse, now: float | None) -> bool:
 
 
 def _age(task: ExportTask, now: float | None) -> tuple[str, ...]:
-    if task.ended or now is None or task.created is None or now - task.created <= _LONG:
+    if task.is_finished or now is None or task.created is None or now - task.created <= _LONG:
         return ()
     hours = (now - task.created) / 3600
     return (f"export task {task.task_id} was created {hours:.0f} hours ago and is not finished",)
@@ -134,7 +134,7 @@ def _newest_unfinished(tasks: Sequence[ExportTask], within: str | None) -> Expor
     writing = [
         task
         for task in tasks
-        if not task.ended and any(each.startswith(within) for each in directories(task.answer))
+        if not task.is_finished and any(each.startswith(within) for each in directories(task.raw))
     ]
     newest = max(writing, key=lambda task: task.created or 0.0, default=None)
     return newest and replace(newest, skipped=True)
@@ -147,7 +147,7 @@ def _user_of_path(tasks: Sequence[ExportTask], body: Mapping[str, Any]) -> str |
         (task, shown, own)
         for task in tasks
         if task.state is not TaskState.FAILED
-        for shown in directories(task.answer)
+        for shown in directories(task.raw)
         for own in asked
         if shown.startswith(own) or own.startswith(shown)
     ]
@@ -155,7 +155,7 @@ def _user_of_path(tasks: Sequence[ExportTask], body: Mapping[str, Any]) -> str |
         return None
     task, shown, own = max(users, key=lambda user: user[0].created or 0.0)
     relation = "the same directory" if shown == own else "above it" if own.startswith(shown) else "below it"
-    state = task.state.word if task.state else "unknown"
+    state = task.state.label if task.state else "unknown"
     others = len({each.task_id for each, *_ in users}) - 1
     more = f", and {others:,} more" if others else ""
     return f"{own} is used already: export task {task.task_id} ({state}) writes to {shown}, {relation}{more}"

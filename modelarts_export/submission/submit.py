@@ -146,7 +146,7 @@ class Submission:
         """Return the older task that makes a new one needless; what is listed now is known from then on."""
         if not self._reuse.wanted or self._doubtful:
             return None
-        pages = list(self._client.task_pages(self.dataset_id, timeout=self._settings.read_timeout))
+        pages = list(self._client.iter_task_pages(self.dataset_id, timeout=self._settings.read_timeout))
         tasks = [task for page in pages for task in page.tasks]
         self._ledger = replace(self._ledger, known=frozenset(task.task_id for task in tasks))
         now = usable_date(pages[0].date, self._timing)
@@ -369,7 +369,7 @@ def look_at(client: Client, task: ExportTask, listener: Listener) -> ExportTask:
     accepted.
     """
     try:
-        return task.seen_as(client.show(task.dataset_id, task.task_id, timeout=_GLANCE))
+        return task.updated_with(client.show(task.dataset_id, task.task_id, timeout=_GLANCE))
     except ModelArtsExportError as error:
         listener.unseen(error)
         return task

@@ -6,22 +6,22 @@ Codes are reused with other meanings under other HTTP statuses, so that a row of
 
 from http import HTTPStatus
 
-from modelarts_export.transport.error_codes import ROWS, Kind, Row
+from modelarts_export.transport.error_codes import ROWS, ErrorCode, ErrorKind
 
-__all__ = ["Kind", "Row", "hint_for", "judge", "known_as"]
+__all__ = ["ErrorKind", "ErrorCode", "find_hint", "classify", "find_code"]
 
 _BY_PAIR = {(row.status, row.code): row for row in ROWS}
 _BY_STATUS = {
-    401: (Kind.PERMISSION, "the credentials are not accepted", "check the credentials"),
-    403: (Kind.PERMISSION, "access is denied", "check the permissions of the user"),
-    404: (Kind.NOT_FOUND, "not found", "check the IDs, the region and the endpoint"),
-    408: (Kind.TROUBLE, "the service did not answer in time", "try again later"),
-    429: (Kind.THROTTLED, "too many requests", "try again later"),
+    401: (ErrorKind.PERMISSION, "the credentials are not accepted", "check the credentials"),
+    403: (ErrorKind.PERMISSION, "access is denied", "check the permissions of the user"),
+    404: (ErrorKind.NOT_FOUND, "not found", "check the IDs, the region and the endpoint"),
+    408: (ErrorKind.UNKNOWN, "the service did not answer in time", "try again later"),
+    429: (ErrorKind.THROTTLED, "too many requests", "try again later"),
 }
 _BY_FAMILY = {
-    2: (Kind.TROUBLE, "the reply is none that the API gives", "check the endpoint"),
-    3: (Kind.REFUSED, "the endpoint redirects", "check the endpoint"),
-    4: (Kind.REFUSED, "the request is refused", "fix the request"),
+    2: (ErrorKind.UNKNOWN, "the reply is none that the API gives", "check the endpoint"),
+    3: (ErrorKind.REFUSED, "the endpoint redirects", "check the endpoint"),
+    4: (ErrorKind.REFUSED, "the request is refused", "fix the request"),
 }
 
 # What the gateway's words after a refused credential mean; .github/API.md, section 4.
@@ -37,39 +37,39 @@ _HINTS = {
 }
 
 
-def hint_for(row: Row, words: str) -> str:
+def find_hint(row: ErrorCode, words: str) -> str:
     """Return what to do about an answer: what the API's own words give away, or what its row says."""
     told = (hint for part, hint in _HINTS.items() if part in words)
-    return next(told, row.action) if row.kind is Kind.CREDENTIALS else row.action
+    return next(told, row.action) if row.kind is ErrorKind.CREDENTIALS else row.action
 
 
-def judge(status: int, code: str | None) -> Row:
+def classify(status: int, code: str | None) -> ErrorCode:
     """Return what is known of an answer that is no success.
 
     A 2xx that has a code instead of a task is judged by the code, where all its rows agree.
     """
-    code = _on_new_gateways(code or "")
-    return _BY_PAIR.get((status, code)) or _by_code(status, code) or _by_status(status, code)
+    code = _normalize_gateway_code(code or "")
+    return _BY_PAIR.get((status, code)) or _find_by_code(status, code) or _classify_status(status, code)
 
 
-def known_as(code: str | None) -> Row | None:
+def find_code(code: str | None) -> ErrorCode | None:
     """Return what is known of a code that came without an HTTP status, where all its rows agree."""
-    return _by_code(0, _on_new_gateways(code or ""))
+    return _find_by_code(0, _normalize_gateway_code(code or ""))
 
 
-def _on_new_gateways(code: str) -> str:
+def _normalize_gateway_code(code: str) -> str:
     """Older gateways say APIG where newer ones say APIGW; the numbers are the same."""
     return code.replace("APIG.", "APIGW.", 1)
 
 
-def _by_code(status: int, code: str) -> Row | None:
+def _find_by_code(status: int, code: str) -> ErrorCode | None:
     rows = [row for row in ROWS if row.code == code]
     alike = len({row.kind for row in rows}) == 1
     return rows[0] if status < HTTPStatus.MULTIPLE_CHOICES and alike else None
 
 
-def _by_status(status: int, code: str) -> Row:
+def _classify_status(status: int, code: str) -> ErrorCode:
     if status in _BY_STATUS:
-        return Row(status, code, *_BY_STATUS[status])
-    trouble = (Kind.TROUBLE, "the service is in trouble", "try again later")
-    return Row(status, code, *_BY_FAMILY.get(status // 100, trouble))
+        return ErrorCode(status, code, *_BY_STATUS[status])
+    trouble = (ErrorKind.UNKNOWN, "the service is in trouble", "try again later")
+    return ErrorCode(status, code, *_BY_FAMILY.get(status // 100, trouble))

@@ -6,11 +6,11 @@ import requests
 from urllib3 import Timeout
 
 from modelarts_export.sanitize import REDACTED
-from modelarts_export.transport.response import request_id_in
-from modelarts_export.transport.tracing import Call, Message, hidden, shown
+from modelarts_export.transport.response import find_request_id
+from modelarts_export.transport.tracing import CallRecord, HttpMessage, hidden_values, redact_headers
 
 
-class Body:
+class TrackedBody:
     """A request body that counts what was taken of it.
 
     The exceptions of requests do not tell whether a request left this machine; a body of which not all was
@@ -34,13 +34,13 @@ class Body:
         return chunk
 
     @property
-    def left(self) -> bool:
+    def fully_sent(self) -> bool:
         """Whether all of the body was handed over, so that the request may have arrived."""
         return self._taken >= len(self.content)
 
 
 @dataclass(kw_only=True, repr=False)
-class Exchange:
+class Attempt:
     """A call, and what has become of it so far; `content` is None until the reply was read as a whole.
 
     `received` has what was read of its body, also when the rest never came.
@@ -53,9 +53,9 @@ class Exchange:
     url: str
     timeout: Timeout
     data: bytes | None = None
-    changing: bool = False
+    is_create: bool = False
     secret: bool = False
-    body: Body | None = field(init=False)
+    body: TrackedBody | None = field(init=False)
     request: requests.PreparedRequest | None = field(default=None, init=False)
     response: requests.Response | None = field(default=None, init=False)
     content: bytes | None = field(default=None, init=False)
@@ -63,36 +63,40 @@ class Exchange:
 
     def __post_init__(self) -> None:
         """Make a body of which nothing was taken yet."""
-        self.body = None if self.data is None else Body(self.data)
+        self.body = None if self.data is None else TrackedBody(self.data)
 
     @property
-    def arrived(self) -> bool:
+    def may_have_arrived(self) -> bool:
         """Whether a change may have been made: the body has left, or a reply that is no error has begun."""
         begun = self.response is not None and self.response.ok
-        return self.changing and self.body is not None and (self.body.left or begun)
+        return self.is_create and self.body is not None and (self.body.fully_sent or begun)
 
-    def call(self, seconds: float) -> Call:
+    def to_record(self, seconds: float) -> CallRecord:
         """Return what may be told of it."""
         headers = {} if self.request is None else self.request.headers
-        sent = Message(
-            start=f"{self.method} {self.url}", headers=shown(headers), body=self._shown(self.data or b"")
+        sent = HttpMessage(
+            start=f"{self.method} {self.url}",
+            headers=redact_headers(headers),
+            body=self._redact_body(self.data or b""),
         )
         response = self.response
         answered = response.headers if self.secret and response is not None else {}
-        return Call(
+        return CallRecord(
             method=self.method,
             url=self.url,
             status=None if response is None else response.status_code,
-            request_id=None if response is None else request_id_in(response.headers),
+            request_id=None if response is None else find_request_id(response.headers),
             seconds=seconds,
             sent=sent,
-            received=None if response is None else self._received(response),
-            hidden=(*hidden(headers), *hidden(answered)),
+            received=None if response is None else self._received_message(response),
+            hidden=(*hidden_values(headers), *hidden_values(answered)),
         )
 
-    def _received(self, response: requests.Response) -> Message:
+    def _received_message(self, response: requests.Response) -> HttpMessage:
         start = f"HTTP {response.status_code} {response.reason or ''}".rstrip()
-        return Message(start=start, headers=shown(response.headers), body=self._shown(self.content))
+        return HttpMessage(
+            start=start, headers=redact_headers(response.headers), body=self._redact_body(self.content)
+        )
 
-    def _shown(self, body: bytes | None) -> bytes | None:
+    def _redact_body(self, body: bytes | None) -> bytes | None:
         return REDACTED.encode() if body and self.secret else body

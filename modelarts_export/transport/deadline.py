@@ -115,7 +115,7 @@ class _TimedReader(RawIOBase):
         super().close()
 
 
-def content(response: Response, received: bytearray) -> bytes:
+def read_body(response: Response, received: bytearray) -> bytes:
     """Return the body of a streamed reply; `received` keeps what comes of it, also when not all does.
 
     Raises HTTPError, OSError or what requests raises when it does not come as a whole, when it is larger than
@@ -137,7 +137,7 @@ def _read_into(body: bytearray, response: Response) -> bytes:
         body += piece
         _check_size(body)
     encoding = _encoding(response)
-    whole = _unpacked(bytes(body), encoding) if body and encoding else bytes(body)
+    whole = _decompress(bytes(body), encoding) if body and encoding else bytes(body)
     _check_values(whole)
     return whole
 
@@ -156,7 +156,7 @@ def _encoding(response: Response) -> str:
     return "" if encoding == "identity" else encoding
 
 
-def _unpacked(packed: bytes, encoding: str) -> bytes:
+def _decompress(packed: bytes, encoding: str) -> bytes:
     """Undo what a proxy may do although nobody asked for it; a little may hide a lot, so it is bounded."""
     if encoding not in ("gzip", "x-gzip", "deflate"):
         raise DecodeError(f"the reply is encoded as {encoding}, which was not asked for")

@@ -15,22 +15,24 @@ from modelarts_export.errors import (
     UnknownOutcomeError,
 )
 from modelarts_export.sanitize import Redactor, truncate
-from modelarts_export.transport.attempt import Exchange
+from modelarts_export.transport.attempt import Attempt
 from modelarts_export.transport.response import LOOK_FIRST, task_ids_in
-from modelarts_export.transport.tracing import hidden
+from modelarts_export.transport.tracing import hidden_values
 
 _REFUSED_TUNNEL = re.compile(r"Tunnel connection failed: ([0-9]{3})\b")
 
 
-def no_reply(error: Exception, exchange: Exchange) -> ModelArtsExportError:
+def error_from_exception(error: Exception, exchange: Attempt) -> ModelArtsExportError:
     """Return what it means that an exchange ended with this: whether anything can have come of it."""
     sent = {} if exchange.request is None else exchange.request.headers
-    reason = truncate(Redactor(hidden(sent)).redact(_reason(error)))  # it may quote what the server said
-    if exchange.arrived:
+    reason = truncate(
+        Redactor(hidden_values(sent)).redact(_describe(error))
+    )  # it may quote what the server said
+    if exchange.may_have_arrived:
         return UnknownOutcomeError(
             f"the request was sent, but no usable reply came: {reason}",
             hint=LOOK_FIRST,
-            given_up=exchange.response is None and _is_cut(error),
+            given_up=exchange.response is None and _is_closed_by_peer(error),
             task_ids=_named_in(exchange),
         )
     host = urlsplit(exchange.url).netloc
@@ -49,7 +51,9 @@ def no_reply(error: Exception, exchange: Exchange) -> ModelArtsExportError:
             hint="correct the CA bundle: the one that was given, or that of REQUESTS_CA_BUNDLE",
         )
     kind = CertificateError if _has_cause(error, ssl.SSLCertVerificationError) else TemporaryError
-    return kind(f"no usable answer from {host}: {reason}", hint=_hint(error, changing=exchange.changing))
+    return kind(
+        f"no usable answer from {host}: {reason}", hint=_find_hint(error, changing=exchange.is_create)
+    )
 
 
 def _is_bad_bundle(error: BaseException | None) -> bool:
@@ -63,7 +67,7 @@ def _is_bad_bundle(error: BaseException | None) -> bool:
     return False
 
 
-def _is_cut(error: BaseException) -> bool:
+def _is_closed_by_peer(error: BaseException) -> bool:
     """Tell whether the other side has hung up, so that it is not at it any more."""
     return _has_cause(error, ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
 
@@ -75,7 +79,7 @@ def _has_cause(error: BaseException | None, *kinds: type[BaseException]) -> bool
     )
 
 
-def _named_in(exchange: Exchange) -> tuple[str, ...]:
+def _named_in(exchange: Attempt) -> tuple[str, ...]:
     """Return the task IDs that a success has named before it broke."""
     response = exchange.response
     if response is None or not response.ok:
@@ -83,20 +87,20 @@ def _named_in(exchange: Exchange) -> tuple[str, ...]:
     return task_ids_in(response.headers, bytes(exchange.received))
 
 
-def _reason(error: BaseException) -> str:
+def _describe(error: BaseException) -> str:
     """Return the innermost cause in words; the outer ones repeat addresses and names of classes.
 
     A proxy's own words are left out: they may quote the password that it refused.
     """
     inner = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     if inner:
-        return _reason(inner)
+        return _describe(inner)
     said = getattr(error, "strerror", None) or str(error) or type(error).__name__
     refused = _REFUSED_TUNNEL.match(said)
     return f"the proxy refused to connect (HTTP {refused[1]})" if refused else said
 
 
-def _hint(error: Exception, *, changing: bool) -> str:
+def _find_hint(error: Exception, *, changing: bool) -> str:
     if isinstance(error, requests.exceptions.SSLError):
         return "check the endpoint; for a private certificate authority give --ca-bundle FILE"
     if isinstance(error, requests.exceptions.ProxyError):

@@ -26,7 +26,7 @@ from modelarts_export.errors import (
     UnknownOutcomeError,
 )
 from modelarts_export.sanitize import Redactor, to_json, truncate, unescape_json
-from modelarts_export.transport.api_errors import Kind, Row, hint_for, judge
+from modelarts_export.transport.api_errors import ErrorCode, ErrorKind, classify, find_hint
 
 LOOK_FIRST = "look before you submit it again: modelarts-export list DATASET"
 """What to do when a task may have been created; whoever knows the flags that were given says it with them."""
@@ -48,19 +48,19 @@ _GIVEN_UP = (500, 502, 503)
 _LIMIT = re.compile(r"limit:\d+,time:(?P<count>\d{1,6}) (?P<unit>second|minute|hour|day)")
 _UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 _REQUEST_ID_HEADERS = ("X-Request-Id", "X-IAM-Trace-Id")
-_ERRORS: Mapping[Kind, type[ModelArtsExportError]] = {
-    Kind.NOT_FOUND: NotFoundError,
-    Kind.CREDENTIALS: AccessError,
-    Kind.PERMISSION: AccessError,
-    Kind.BUSY: BusyError,
-    Kind.THROTTLED: ThrottledError,
-    Kind.UNAVAILABLE: TemporaryError,
-    Kind.REFUSED: RefusedError,
+_ERRORS: Mapping[ErrorKind, type[ModelArtsExportError]] = {
+    ErrorKind.NOT_FOUND: NotFoundError,
+    ErrorKind.CREDENTIALS: AccessError,
+    ErrorKind.PERMISSION: AccessError,
+    ErrorKind.BUSY: BusyError,
+    ErrorKind.THROTTLED: ThrottledError,
+    ErrorKind.UNAVAILABLE: TemporaryError,
+    ErrorKind.REFUSED: RefusedError,
 }
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reply:
+class Response:
     """A reply as it came, to a call that was `changing` something or not; `headers` ignore letter case.
 
     `secrets` are those of the request, which the server may quote; what is read here has none of them.
@@ -86,7 +86,7 @@ class Reply:
         """
         try:
             text = self.content.decode("utf-8-sig", errors="strict" if self.succeeded else "replace")
-            value = _tame(json.loads(text), _DEEPEST)
+            value = _limit_depth(json.loads(text), _DEEPEST)
         except (ValueError, RecursionError):
             return {}
         return self.redactor.redact_data(value) if isinstance(value, dict) else {}
@@ -99,7 +99,7 @@ class Reply:
     @property
     def date(self) -> float | None:
         """The time at which the server says it answered, in epoch seconds; None where it says none."""
-        return _epoch(self.headers.get("Date", ""))
+        return _parse_date(self.headers.get("Date", ""))
 
     @property
     def retry_after(self) -> float | None:
@@ -107,22 +107,22 @@ class Reply:
         told = self.headers.get("Retry-After", "").strip()
         if _SECONDS.fullmatch(told):
             return min(float(told), _LONGEST_PAUSE)
-        until, now = _epoch(told), self.date
+        until, now = _parse_date(told), self.date
         return None if until is None or now is None else min(max(until - now, 0.0), _LONGEST_PAUSE)
 
     @property
     def request_id(self) -> str | None:
         """What support asks for."""
-        found = request_id_in(self.headers) or self.fields.get("request_id")
-        return truncate(self.redactor.redact(str(found))) if is_word(found) else None
+        found = find_request_id(self.headers) or self.fields.get("request_id")
+        return truncate(self.redactor.redact(str(found))) if is_identifier(found) else None
 
 
-def request_id_in(headers: Mapping[str, str]) -> str | None:
+def find_request_id(headers: Mapping[str, str]) -> str | None:
     """Return the request ID that the headers of a reply have, ModelArts' own or IAM's."""
     return next(filter(None, (headers.get(name) for name in _REQUEST_ID_HEADERS)), None)
 
 
-def _epoch(text: str) -> float | None:
+def _parse_date(text: str) -> float | None:
     try:
         date = parsedate_to_datetime(text)
         return (date.replace(tzinfo=UTC) if date.tzinfo is None else date).timestamp()
@@ -130,30 +130,30 @@ def _epoch(text: str) -> float | None:
         return None
 
 
-def _tame(value: Any, levels: int) -> Any:  # noqa: ANN401 - JSON of any shape comes in
+def _limit_depth(value: Any, levels: int) -> Any:  # noqa: ANN401 - JSON of any shape comes in
     """Return what every form of output can write: no NaN, and nothing below so many levels."""
     if isinstance(value, dict | list) and not levels:
         return _CUT
     if isinstance(value, dict):
-        return {name: _tame(inner, levels - 1) for name, inner in value.items()}
+        return {name: _limit_depth(inner, levels - 1) for name, inner in value.items()}
     if isinstance(value, list):
-        return [_tame(inner, levels - 1) for inner in value]
+        return [_limit_depth(inner, levels - 1) for inner in value]
     return None if isinstance(value, float) and not isfinite(value) else value
 
 
-def failure(reply: Reply) -> ModelArtsExportError:
+def error_from_response(reply: Response) -> ModelArtsExportError:
     """Return the error that a reply stands for, also for a 2xx that has a code instead of a task."""
-    code, words = _code_and_words(reply)
-    row = judge(reply.status, code)
-    kind = _error_for(row.kind, changing=reply.changing)
+    code, words = _find_code_and_message(reply)
+    row = classify(reply.status, code)
+    kind = _choose_error(row.kind, changing=reply.changing)
     error = kind(
-        _sentence(row, words, code, reply),
-        hint=LOOK_FIRST if kind is UnknownOutcomeError else hint_for(row, words),
+        _format_message(row, words, code, reply),
+        hint=LOOK_FIRST if kind is UnknownOutcomeError else find_hint(row, words),
         error_code=code,
         http_status=reply.status,
         request_id=reply.request_id,
     )
-    asked = reply.retry_after if reply.retry_after is not None else _window(words)
+    asked = reply.retry_after if reply.retry_after is not None else _parse_throttle_window(words)
     error.retry_after = max(row.pause, asked or 0.0) if row.pause else asked
     if isinstance(error, UnknownOutcomeError):
         error.task_ids = task_ids_in(reply.headers, reply.content)
@@ -168,48 +168,48 @@ def task_ids_in(headers: Mapping[str, str], content: bytes) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*([located[1]] if located else []), *named]))[:_MOST_NAMED]
 
 
-def _window(words: str) -> float | None:
+def _parse_throttle_window(words: str) -> float | None:
     """Return after how many seconds the gateway counts anew, which the words of its 429 tell."""
     told = _LIMIT.search(words)
     return min(float(told["count"]) * _UNITS[told["unit"]], _LONGEST_PAUSE) if told else None
 
 
-def refuses_credentials(reply: Reply) -> bool:
+def rejects_credentials(reply: Response) -> bool:
     """Tell whether the credentials were refused, so that the call did nothing and others may be accepted.
 
     A 401 may also be about permissions, for which no other token helps (.github/API.md, section 5).
     """
-    return reply.status == HTTPStatus.UNAUTHORIZED and kind_of(reply) is Kind.CREDENTIALS
+    return reply.status == HTTPStatus.UNAUTHORIZED and error_kind_of(reply) is ErrorKind.CREDENTIALS
 
 
 def is_refused_by(status: int) -> bool:
     """Tell whether a status line alone says that nothing was done; the body then only adds words."""
-    return judge(status, None).kind is not Kind.TROUBLE
+    return classify(status, None).kind is not ErrorKind.UNKNOWN
 
 
-def kind_of(reply: Reply) -> Kind:
+def error_kind_of(reply: Response) -> ErrorKind:
     """Return what kind of a failure a reply is."""
-    return judge(reply.status, _code_and_words(reply)[0]).kind
+    return classify(reply.status, _find_code_and_message(reply)[0]).kind
 
 
-def _error_for(kind: Kind, *, changing: bool) -> type[ModelArtsExportError]:
-    if kind is Kind.TROUBLE:
+def _choose_error(kind: ErrorKind, *, changing: bool) -> type[ModelArtsExportError]:
+    if kind is ErrorKind.UNKNOWN:
         return UnknownOutcomeError if changing else TemporaryError
     return _ERRORS[kind]
 
 
-def _sentence(row: Row, words: str, code: str | None, reply: Reply) -> str:
+def _format_message(row: ErrorCode, words: str, code: str | None, reply: Response) -> str:
     request = f"request {reply.request_id}" if reply.request_id else None
     facts = ", ".join(filter(None, [code, f"HTTP {reply.status}", request]))
     return f"{': '.join(filter(None, [row.meaning, truncate(words)]))} ({facts})"
 
 
-def _code_and_words(reply: Reply) -> tuple[str | None, str]:
-    target = _host(reply.headers.get("Location", ""))
+def _find_code_and_message(reply: Response) -> tuple[str | None, str]:
+    target = _find_host(reply.headers.get("Location", ""))
     if HTTPStatus.MULTIPLE_CHOICES <= reply.status < HTTPStatus.BAD_REQUEST and target:
         return None, f"redirected to {reply.redactor.redact(target)}, which is not followed"
-    said = next(_said(reply.fields), None)
-    return said or (None, _beginning(reply.redactor.redact(_page(reply.content))))
+    said = next(_iter_errors(reply.fields), None)
+    return said or (None, _truncate(reply.redactor.redact(_page(reply.content))))
 
 
 def _page(content: bytes) -> str:
@@ -218,13 +218,13 @@ def _page(content: bytes) -> str:
     return page if len(content) <= 2 * _MOST_READ else page.rpartition(" ")[0]
 
 
-def _beginning(text: str) -> str:
+def _truncate(text: str) -> str:
     """Return the first words, those of JSON that is cut or says nothing without its escapes."""
     text = text[:_MOST_READ]
     return truncate(unescape_json(text) if text.startswith(("{", "[", '"')) else text)
 
 
-def _host(url: str) -> str:
+def _find_host(url: str) -> str:
     """Return the host of a URL without a user, or nothing when it is no URL."""
     try:
         return urlsplit(url).netloc.rpartition("@")[2]
@@ -232,21 +232,21 @@ def _host(url: str) -> str:
         return ""
 
 
-def _said(fields: Mapping[str, Any]) -> Iterator[tuple[str | None, str]]:
+def _iter_errors(fields: Mapping[str, Any]) -> Iterator[tuple[str | None, str]]:
     """Yield code and message of every shape that is there, the outermost first."""
     for code_key, words_key in _PAIRS:
         code, words = fields.get(code_key), fields.get(words_key)
-        if is_word(code) or isinstance(words, str):
-            yield truncate(str(code)) if is_word(code) else None, _as_words(words)
+        if is_identifier(code) or isinstance(words, str):
+            yield truncate(str(code)) if is_identifier(code) else None, _to_text(words)
     for inner in fields.values():
         if isinstance(inner, dict):
-            yield from _said(inner)
+            yield from _iter_errors(inner)
 
 
-def _as_words(value: object) -> str:
+def _to_text(value: object) -> str:
     return value if isinstance(value, str) else "" if value is None else to_json(value)
 
 
-def is_word(value: object) -> bool:
+def is_identifier(value: object) -> bool:
     """Tell whether this can be shown as a code or an ID: text, or a number that an API wrote instead."""
     return isinstance(value, str | int) and not isinstance(value, bool) and value != ""

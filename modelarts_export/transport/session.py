@@ -16,12 +16,18 @@ from urllib3.exceptions import HTTPError, InsecureRequestWarning
 from modelarts_export import __version__
 from modelarts_export.auth.request_auth import RequestAuth
 from modelarts_export.config.settings import Settings, is_loopback
-from modelarts_export.transport.api_errors import Kind
-from modelarts_export.transport.attempt import Exchange
-from modelarts_export.transport.deadline import DeadlineAdapter, content, content_of_refusal
-from modelarts_export.transport.failures import no_reply
-from modelarts_export.transport.response import Reply, failure, is_refused_by, kind_of, refuses_credentials
-from modelarts_export.transport.tracing import Call, hidden
+from modelarts_export.transport.api_errors import ErrorKind
+from modelarts_export.transport.attempt import Attempt
+from modelarts_export.transport.deadline import DeadlineAdapter, content_of_refusal, read_body
+from modelarts_export.transport.failures import error_from_exception
+from modelarts_export.transport.response import (
+    Response,
+    error_from_response,
+    error_kind_of,
+    is_refused_by,
+    rejects_credentials,
+)
+from modelarts_export.transport.tracing import CallRecord, hidden_values
 
 _HEADERS = {
     "User-Agent": f"modelarts-export/{__version__}",
@@ -46,7 +52,7 @@ class Transport:
         auth: RequestAuth,
         settings: Settings,
         *,
-        on_call: Callable[[Call], None] = lambda _call: None,
+        on_call: Callable[[CallRecord], None] = lambda _call: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Take timeouts and trust from the settings; `on_call` hears of every call; `clock` tells seconds."""
@@ -58,8 +64,8 @@ class Transport:
         self._on_call = on_call
         self._clock = clock
         self._last_use = clock()
-        self._refused: Reply | None = None
-        self._session = _session(self._base_url, DeadlineAdapter(clock=clock))
+        self._refused: Response | None = None
+        self._session = _make_session(self._base_url, DeadlineAdapter(clock=clock))
         if not self._verify:
             disable_warnings(InsecureRequestWarning)  # who asked for it was told once, by the command
 
@@ -77,60 +83,60 @@ class Transport:
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, adapter)
 
-    def get(self, path: str, *, timeout: float | None = None) -> Reply:
+    def get(self, path: str, *, timeout: float | None = None) -> Response:
         """Return the reply for this path, a 2xx with something in its JSON object.
 
         `timeout` in seconds bounds the whole of each send. Raises what replies.failure makes of any other
         reply, TemporaryError when there is none, and what the renewal of credentials raises.
         """
-        within = self._within(timeout) if timeout else self._timeout
-        return self._call(Exchange(method="GET", url=self._base_url + path, timeout=within))
+        within = self._make_timeout(timeout) if timeout else self._timeout
+        return self._send_with_refresh(Attempt(method="GET", url=self._base_url + path, timeout=within))
 
-    def _within(self, seconds: float) -> Timeout:
+    def _make_timeout(self, seconds: float) -> Timeout:
         """Return a bound for a whole send; a connection and a reply may take no longer than ever."""
         longest = self._settings.connect_timeout, self._settings.read_timeout
         connect, read = (min(seconds, each) for each in longest)
         return Timeout(connect=connect, read=read, total=seconds)
 
-    def post(self, path: str, body: bytes, *, changing: bool = True, secret: bool = False) -> Reply:
+    def post(self, path: str, body: bytes, *, changing: bool = True, secret: bool = False) -> Response:
         """Send JSON and return the reply, a 2xx with something in its JSON object.
 
         Raises what replies.failure makes of any other reply, and what the renewal of credentials raises.
         Without a reply: TemporaryError when the request provably did not arrive, or is not `changing`
         anything; UnknownOutcomeError when it may have. The bodies of a `secret` call are told to nobody.
         """
-        exchange = Exchange(
+        exchange = Attempt(
             method="POST",
             url=self._base_url + path,
             timeout=self._timeout,
             data=body,
-            changing=changing,
+            is_create=changing,
             secret=secret,
         )
         if self._clock() - self._last_use > _FRESH:
             self.close()  # what is sent on a dead connection may have arrived, for all we know
-        return self._call(exchange)
+        return self._send_with_refresh(exchange)
 
-    def _call(self, exchange: Exchange) -> Reply:
+    def _send_with_refresh(self, exchange: Attempt) -> Response:
         if self._refused:
-            raise failure(self._refused)
-        reply = self._reply(exchange)
-        if refuses_credentials(reply) and exchange.request and self._auth.refresh(exchange.request):
-            reply = self._reply(replace(exchange))
-        if not reply.succeeded and kind_of(reply) is Kind.CREDENTIALS:
+            raise error_from_response(self._refused)
+        reply = self._send(exchange)
+        if rejects_credentials(reply) and exchange.request and self._auth.refresh(exchange.request):
+            reply = self._send(replace(exchange))
+        if not reply.succeeded and error_kind_of(reply) is ErrorKind.CREDENTIALS:
             self._refused = reply  # the gateway locks a key that is refused again and again
         if reply.succeeded and reply.fields:
             return reply
-        raise failure(reply)
+        raise error_from_response(reply)
 
-    def _reply(self, exchange: Exchange) -> Reply:
-        with self._told(exchange):
+    def _send(self, exchange: Attempt) -> Response:
+        with self._report_call(exchange):
             try:
-                return self._exchanged(exchange)
+                return self._perform(exchange)
             except (requests.RequestException, HTTPError, OSError) as error:
-                raise no_reply(error, exchange) from error
+                raise error_from_exception(error, exchange) from error
 
-    def _exchanged(self, exchange: Exchange) -> Reply:
+    def _perform(self, exchange: Attempt) -> Response:
         """Send the request and read the reply; what has come of it is in the exchange, however it ends."""
         exchange.request = self._session.prepare_request(
             requests.Request(
@@ -148,26 +154,26 @@ class Transport:
         options: dict[str, Any] = {**environment, "timeout": exchange.timeout, "allow_redirects": False}
         with self._session.send(exchange.request, **options) as response:
             exchange.response = response
-            read = content_of_refusal if is_refused_by(response.status_code) else content
+            read = content_of_refusal if is_refused_by(response.status_code) else read_body
             exchange.content = read(response, exchange.received)
-        return Reply(
+        return Response(
             url=exchange.url,
             status=response.status_code,
             headers=response.headers,
             content=exchange.content,
-            changing=exchange.changing,
-            secrets=hidden(exchange.request.headers),
+            changing=exchange.is_create,
+            secrets=hidden_values(exchange.request.headers),
         )
 
     @contextmanager
-    def _told(self, exchange: Exchange) -> Iterator[None]:
+    def _report_call(self, exchange: Attempt) -> Iterator[None]:
         """Tell of the call however it ends."""
         begun = self._clock()
         try:
             yield
         finally:
             self._last_use = self._clock()
-            self._on_call(exchange.call(self._last_use - begun))
+            self._on_call(exchange.to_record(self._last_use - begun))
 
 
 class _Session(requests.Session):
@@ -177,7 +183,7 @@ class _Session(requests.Session):
         """Return nowhere."""
 
 
-def _session(base_url: str, adapter: DeadlineAdapter) -> requests.Session:
+def _make_session(base_url: str, adapter: DeadlineAdapter) -> requests.Session:
     session = _Session()
     session.headers.clear()
     session.headers.update(_HEADERS)

@@ -32,7 +32,7 @@ _SIGNED = re.compile(r"(SDK-HMAC-SHA256 Access=[^\s,]+, SignedHeaders=[a-z0-9;-]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Message:
+class HttpMessage:
     """A request or a reply; `headers` have no value that may not be shown.
 
     `body` is None when it did not come as a whole: its end may be half a secret, which nobody would find.
@@ -44,7 +44,7 @@ class Message:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Call:
+class CallRecord:
     """One HTTP call that was made; `status` and `received` are None when no reply came.
 
     `seconds` is how long it took, and `hidden` has what the headers of the request do not show.
@@ -55,51 +55,51 @@ class Call:
     status: int | None
     request_id: str | None
     seconds: float
-    sent: Message | None = None
-    received: Message | None = None
+    sent: HttpMessage | None = None
+    received: HttpMessage | None = None
     hidden: tuple[str, ...] = field(default=(), repr=False)
 
 
-def shown(headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+def redact_headers(headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     """Return every header, but only the values that are known to be harmless."""
-    return tuple((name, _shown_and_hidden(name, value)[0]) for name, value in headers.items())
+    return tuple((name, _split_header(name, value)[0]) for name, value in headers.items())
 
 
-def hidden(headers: Mapping[str, str]) -> tuple[str, ...]:
+def hidden_values(headers: Mapping[str, str]) -> tuple[str, ...]:
     """Return what `shown` leaves out; a server may quote it."""
-    return tuple(filter(None, (_shown_and_hidden(name, value)[1] for name, value in headers.items())))
+    return tuple(filter(None, (_split_header(name, value)[1] for name, value in headers.items())))
 
 
-def lines(call: Call) -> Iterator[str]:
+def format_call(call: CallRecord) -> Iterator[str]:
     """Yield a call line by line: > is what was sent, and < what came."""
     scrubber = Redactor(call.hidden)
     for mark, message in ((">", call.sent), ("<", call.received)):
-        for line in _lines_of(message) if message else ():
+        for line in _format_message(message) if message else ():
             yield f"{mark} {scrubber.redact(line)}".rstrip(" ")
 
 
-def without_secrets(call: Call, line: str) -> str:
+def without_secrets(call: CallRecord, line: str) -> str:
     """Return a line about a call without what its headers hide."""
     return Redactor(call.hidden).redact(line)
 
 
-def beginning(line: str) -> str:
+def truncate(line: str) -> str:
     """Return as much of a line as anyone reads. To be called last: half a secret would not be found."""
     if len(line) <= _LONGEST_LINE:
         return line
     return f"{line[:_LONGEST_LINE]}... (cut; {len(line)} characters in all)"
 
 
-def _shown_and_hidden(name: str, value: str) -> tuple[str, str]:
+def _split_header(name: str, value: str) -> tuple[str, str]:
     known, signed = name.lower(), _SIGNED.fullmatch(value)
     if known == "authorization" and signed:
         return signed[1] + REDACTED, signed[2]
     if known == "location":
-        return _without_secrets(value), ""
+        return _redact_url(value), ""
     return (value, "") if known in _SHOWN else (REDACTED, value)
 
 
-def _without_secrets(url: str) -> str:
+def _redact_url(url: str) -> str:
     """Return a URL without a user; what stands in a query may be a signature."""
     try:
         parts = urlsplit(url)
@@ -109,7 +109,7 @@ def _without_secrets(url: str) -> str:
     return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl() + query
 
 
-def _lines_of(message: Message) -> Iterator[str]:
+def _format_message(message: HttpMessage) -> Iterator[str]:
     yield message.start
     yield from (f"{name}: {value}" for name, value in message.headers)
     if message.body is None:

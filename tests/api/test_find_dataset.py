@@ -41,7 +41,7 @@ NAMED: list[tuple[list[tuple[str, str, object]], str | None]] = [
 def test_the_dataset_of_a_name(there: list[tuple[str, str, object]], wanted: str | None) -> None:
     """Exactly this name, the newest of several, on whatever page; None when there is none."""
     with answering(datasets(*there)) as server:
-        assert client_of(server.url).dataset_named("cats") == wanted
+        assert client_of(server.url).find_dataset_by_name("cats") == wanted
         assert targets(server)[0] == "/v2/0123/datasets?limit=100&offset=0"
 
 
@@ -50,4 +50,4 @@ def test_datasets_that_cannot_be_listed() -> None:
         answering(lambda _: error("403 Forbidden", "ModelArts.0112")) as server,
         pytest.raises(AccessError),
     ):
-        client_of(server.url).dataset_named("cats")
+        client_of(server.url).find_dataset_by_name("cats")

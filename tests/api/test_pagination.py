@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelarts_export.api.client import TaskPage
-from modelarts_export.api.pagination import Page, pages
+from modelarts_export.api.pagination import Page, iter_pages
 from modelarts_export.errors import NotFoundError, RefusedError, TemporaryError
 from tests.support.raw_server import reply
 from tests.support.simulated import answering, client_of, error, listed, targets
@@ -34,7 +34,7 @@ def offset_of(target: str) -> int:
 def read(answer: Answer, *, export_type: int | None = None) -> tuple[list[TaskPage], list[str]]:
     """Return the pages of a list whose pages these are, and what was asked for."""
     with answering(lambda target: answer(offset_of(target))) as server:
-        found = list(client_of(server.url).task_pages("abc", export_type=export_type))
+        found = list(client_of(server.url).iter_task_pages("abc", export_type=export_type))
         return found, targets(server)
 
 
@@ -124,7 +124,7 @@ def test_a_total_that_lags_ends_no_list_that_is_read_past_it(
 ) -> None:
     """A full page is followed by the next one, where a task that is missed would be made again."""
     with answering(lambda target: server(number, total)(offset_of(target))) as raw:
-        found = list(client_of(raw.url).task_pages("abc", past_total=True))
+        found = list(client_of(raw.url).iter_task_pages("abc", past_total=True))
     assert ids(found) == names(number)
 
 
@@ -240,14 +240,14 @@ def test_trouble_on_a_later_page_keeps_what_was_yielded() -> None:
         )
 
     with answering(answer) as server, pytest.raises(NotFoundError):  # noqa: PT012 - what came before is asserted
-        for page in client_of(server.url).task_pages("abc"):
+        for page in client_of(server.url).iter_task_pages("abc"):
             found.append(page)  # noqa: PERF402 - a list would be lost with the error
     assert ids(found) == names(100)
 
 
 def test_pages_are_read_only_as_they_are_asked_for() -> None:
     with answering(lambda target: numbering(1000, 1000)(offset_of(target))) as server:
-        reading = client_of(server.url).task_pages("abc")
+        reading = client_of(server.url).iter_task_pages("abc")
         assert server.heard == []
         next(reading)
         next(reading)
@@ -258,7 +258,7 @@ def test_an_endless_list_is_cut() -> None:
     """A server that makes up new entries for ever does not keep us for ever, and is not believed."""
     read_pages = count()
     with pytest.raises(RefusedError, match="the list does not end: 100,000 entries"):  # noqa: PT012
-        for _ in pages(lambda offset: Page(entries=({"task_id": offset},)), "task_id"):
+        for _ in iter_pages(lambda offset: Page(entries=({"task_id": offset},)), "task_id"):
             next(read_pages)
     assert 1000 < next(read_pages) <= 100_000
 
@@ -273,7 +273,7 @@ def test_an_endless_list_does_not_take_all_memory(name: str, size: int) -> None:
         return Page(entries=tuple({"task_id": f"{name}{offset}-{each}"} for each in range(size)))
 
     with pytest.raises(RefusedError, match="the list does not end"):
-        list(map(bool, pages(fetch, "task_id")))
+        list(map(bool, iter_pages(fetch, "task_id")))
     assert len(asked) <= 5
 
 
@@ -284,7 +284,7 @@ def test_a_list_has_one_deadline_for_all_of_its_pages() -> None:
     with answering(lambda target: listed(entries(1, first=offset_of(target)))) as server:
         client = client_of(server.url, clock=lambda: float(next(seconds)))
         with pytest.raises(TemporaryError, match="not complete after 30 s"):  # noqa: PT012 - as above
-            for page in client.task_pages("abc", timeout=30.0):
+            for page in client.iter_task_pages("abc", timeout=30.0):
                 read_pages.append(page)  # noqa: PERF402 - as above
     assert 1 <= len(read_pages) < 30
 
@@ -313,7 +313,7 @@ def test_whatever_a_server_says_each_entry_comes_once_and_there_is_an_end(told: 
         asked.append(offset)
         return told[len(asked) - 1] if len(asked) <= len(told) else Page(entries=())
 
-    found = [str(entry["task_id"]) for page in pages(fetch, "task_id") for entry in page.entries]
+    found = [str(entry["task_id"]) for page in iter_pages(fetch, "task_id") for entry in page.entries]
     assert len(asked) <= len(told) + 1
     assert max(Counter(found).values(), default=0) <= 1
     assert set(found) <= {str(entry.get("task_id")) for page in told for entry in page.entries}
@@ -335,5 +335,5 @@ def test_any_length_and_any_page_is_read_to_its_end(
         start = offset * size if by_page else offset
         return Page(entries=told[start : start + size], total=number if with_total else None)
 
-    found = [str(entry["task_id"]) for page in pages(fetch, "task_id") for entry in page.entries]
+    found = [str(entry["task_id"]) for page in iter_pages(fetch, "task_id") for entry in page.entries]
     assert found == names(number)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from modelarts_export.auth.credentials import AccessKey
 from modelarts_export.auth.request_auth import AccessKeyAuth
 from modelarts_export.auth.signing import compute_signature, format_authorization, make_canonical_request
-from modelarts_export.transport.attempt import Body
+from modelarts_export.transport.attempt import TrackedBody
 
 HOST = "modelarts.cn-north-4.myhuaweicloud.com"
 TASKS = f"https://{HOST}/v2/0123/datasets/abc/export-tasks"
@@ -191,7 +191,7 @@ def test_the_prepared_request_is_signed_as_the_vectors_are(name: str) -> None:
     request = requests.Request(
         vector.method,
         vector.url,
-        data=Body(vector.body) if vector.body else None,
+        data=TrackedBody(vector.body) if vector.body else None,
         headers={"Content-Type": "application/json"} if vector.body else None,
         auth=AccessKeyAuth(keys, "0123", now=lambda: DATE),
     ).prepare()

@@ -82,7 +82,7 @@ class World:
             request = ToNewDataset.model_validate({"path": "/b/in/", "export_params": made})
             self.client.create("sandbox-images", request)
         self.sleep(DURATION)
-        new = [self.client.dataset_named(f"new-{index}") for index in range(7)]
+        new = [self.client.find_dataset_by_name(f"new-{index}") for index in range(7)]
         return ["sandbox-images", "sandbox-failing", "sandbox-slow", *filter(None, new)]
 
     def wait(self, tasks: list[ExportTask]) -> None:

@@ -118,7 +118,7 @@ def waited(server: Server, **limits: float | None) -> None:
             assert rounds < 500
             assert [each.task.task_id for each in snapshot] == [each.task_id for each in tasks]
             for before, each in zip(last, snapshot, strict=False):
-                assert not before.ended or each.task == before
+                assert not before.is_finished or each.task == before
             last = [each.task for each in snapshot]
             over = not any(each.unfinished for each in snapshot)
             for each in snapshot:

@@ -16,7 +16,7 @@ def looked(*looks: Look, every: float = 10.0) -> Pace:
     """Return the pace after these answers, one every so many seconds from 0 on."""
     pace = Pace()
     for index, answer in enumerate(looks):
-        pace.note(ExportTask(task_id="t", dataset_id="d", project_id="p", answer=answer), index * every)
+        pace.note(ExportTask(task_id="t", dataset_id="d", project_id="p", raw=answer), index * every)
     return pace
 
 
@@ -159,7 +159,7 @@ def test_whatever_is_said_it_is_a_share_that_grows(looks: list[Look], every: flo
     pace, percent, finished = Pace(), 0.0, 0
     for index, answer in enumerate(looks):
         now = index * every
-        pace.note(ExportTask(task_id="t", dataset_id="d", project_id="p", answer=answer), now)
+        pace.note(ExportTask(task_id="t", dataset_id="d", project_id="p", raw=answer), now)
         assert pace.percent is None or percent <= pace.percent <= 100
         assert pace.finished is None or finished <= pace.finished
         percent, finished = pace.percent or 0.0, pace.finished or 0

@@ -45,7 +45,7 @@ class World:
             request = ToNewDataset.model_validate({"path": "/b/in/", "export_params": params})
             self.client.create(self.sandbox.dataset_id, request)
         self.time.now += 101
-        found = [self.client.dataset_named(f"new-{index}") for index in range(number)]
+        found = [self.client.find_dataset_by_name(f"new-{index}") for index in range(number)]
         return [each for each in found if each]
 
     def rounds(self, since: float) -> list[int]:
@@ -90,7 +90,7 @@ def test_several_tasks_of_a_dataset_are_one_call(world: World) -> None:
     for snapshot in snapshots:
         assert [each.task.task_id for each in snapshot] == [each.task_id for each in made]
     assert {each.task.status for each in snapshots[-1]} == {"SUCCESSED"}
-    assert snapshots[-1][0].task.answer["path"] == "/b/out/"
+    assert snapshots[-1][0].task.raw["path"] == "/b/out/"
 
 
 def test_a_thousand_tasks_of_ten_datasets(world: World) -> None:
@@ -276,7 +276,7 @@ def test_a_look_adds_to_what_is_known() -> None:
     given = task("n1", path="/b/out/", version_id="v", status="INIT")
     with answering(lambda _: reply("200 OK", shown(task_id="n1", path="/b/other/", extra=1))) as server:
         *_, (_, (seen,)) = time.waits(client_of(server.url), [given], timeout=0.0)
-    assert seen.task.answer == {
+    assert seen.task.raw == {
         "task_id": "n1",
         "status": "RUNNING",
         "path": "/b/other/",

@@ -241,4 +241,4 @@ def test_what_was_seen_before_the_trouble_counts() -> None:
         (None, True),
         ("SUCCESSED", False),
     ]
-    assert json.loads(json.dumps(last[0].task.answer)) == first[7]
+    assert json.loads(json.dumps(last[0].task.raw)) == first[7]

@@ -31,7 +31,7 @@ REFUSED = RefusedError("the request is refused", **FACTS)
 
 def followed(trouble: ModelArtsExportError | None = None, **answer: Any) -> Followed:  # noqa: ANN401 - as JSON
     """Return a task as it was last seen, by its answer, and what keeps it from being seen."""
-    task = ExportTask(task_id="t1", dataset_id="d", project_id="p", answer=answer)
+    task = ExportTask(task_id="t1", dataset_id="d", project_id="p", raw=answer)
     return Followed(task=task, trouble=trouble, lost=trouble is not None)
 
 
@@ -147,8 +147,8 @@ def test_code_with_words_is_split(answer: tuple[str, str | None], shown: tuple[s
     told = {
         name: said for name, said in zip(("error_code", "error_msg"), answer, strict=True) if said is not None
     }
-    each = Followed(task=ExportTask(task_id="t1", dataset_id="d", project_id="p", answer=told))
-    result = each.task.as_dict()
+    each = Followed(task=ExportTask(task_id="t1", dataset_id="d", project_id="p", raw=told))
+    result = each.task.to_dict()
     assert (result["error_code"], result.get("error_msg")) == shown
     assert each.task.failure == (shown[0], shown[1] or "")
 

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
-from modelarts_export.transport.response import Reply
+from modelarts_export.transport.response import Response
 from tests.conftest import Stub
 from tests.support.raw_server import reply
 from tests.support.simulated import Dice, Simulated, answering, client_of, error, listed, shown, task
@@ -229,7 +229,7 @@ def test_without_a_timeout_it_goes_on(stub: Stub) -> None:
     time.meanwhile = end
     *_, (at, (seen,)) = time.waits(client_of(stub.url), [task()], timeout=None, poll_interval=3600.0)
     assert week <= at <= week + 3600
-    assert seen.task.ended
+    assert seen.task.is_finished
 
 
 def test_what_has_ended_is_not_looked_at(stub: Stub) -> None:
@@ -285,6 +285,6 @@ def test_a_look_is_bounded_by_the_deadline(timeout: float | None, bounds: list[f
 def test_whatever_stands_in_a_header_is_no_crash(date: str, asked: str) -> None:
     """Headers are text of anybody; what is no time tells nothing, and no pause is negative."""
     headers = CaseInsensitiveDict({"date": date, "retry-after": asked})
-    told = Reply(url="", status=503, headers=headers, content=b"", changing=False)
+    told = Response(url="", status=503, headers=headers, content=b"", changing=False)
     assert told.retry_after is None or told.retry_after >= 0
     assert told.date is None or isinstance(told.date, float)

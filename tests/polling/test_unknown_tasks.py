@@ -35,7 +35,7 @@ def test_a_task_that_stays_unknown_is_lost_after_a_minute(given: object, fault: 
     seen = followed({0: UNKNOWN[fault]}, given, poll_interval=10.0, max_outage=0.0)
     assert [(at, each.lost) for at, each in seen][-2:] == [(50.0, False), (60.0, True)]
     assert isinstance(seen[-1][1].trouble, NotFoundError)
-    assert seen[-1][1].task.answer["path"] == "/b/out/"
+    assert seen[-1][1].task.raw["path"] == "/b/out/"
 
 
 def test_a_task_may_be_unknown_to_one_server_of_several() -> None:

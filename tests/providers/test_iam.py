@@ -18,9 +18,9 @@ from modelarts_export.providers.iam import authenticate
 from modelarts_export.request.models import ToObs
 from modelarts_export.sandbox.messages import Reply, Request
 from modelarts_export.sandbox.server import Sandbox
-from modelarts_export.transport.response import Reply as ClientReply
+from modelarts_export.transport.response import Response as ClientReply
 from modelarts_export.transport.session import Transport
-from modelarts_export.transport.tracing import Call
+from modelarts_export.transport.tracing import CallRecord
 from tests.conftest import Cloud, Stub
 from tests.support.raw_server import CREATED, RawServer, in_turn, reply, serving
 
@@ -50,7 +50,7 @@ class SignedIn:
 
     client: Client
     tokens: list[str] = field(default_factory=list)
-    calls: list[Call] = field(default_factory=list)
+    calls: list[CallRecord] = field(default_factory=list)
 
     @property
     def statuses(self) -> list[tuple[str, int | None]]:
@@ -62,7 +62,7 @@ class SignedIn:
 
 def signed_in(user: Password, iam_url: str, url: str) -> SignedIn:
     """Sign in there, for the region r-1, and return a client for here."""
-    tokens, calls = list[str](), list[Call]()
+    tokens, calls = list[str](), list[CallRecord]()
     settings = Settings(region="r-1", iam_endpoint=iam_url, endpoint=url, read_timeout=5.0)
     auth, project_id = authenticate(user, settings, on_call=calls.append, on_token=tokens.append)
     client = Client(Transport(url, auth, settings, on_call=calls.append), project_id or "")

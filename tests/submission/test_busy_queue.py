@@ -17,7 +17,7 @@ from modelarts_export.errors import (
 )
 from modelarts_export.submission.busy_queue import Patience
 from modelarts_export.submission.coordinator import Traffic
-from modelarts_export.transport.response import Reply, failure
+from modelarts_export.transport.response import Response, error_from_response
 from modelarts_export.transport.retry import RetryPolicy
 
 
@@ -171,8 +171,8 @@ def test_the_gateways_own_words() -> None:
     """Its 429 counts anew after a minute, and says so in its message alone."""
     words = "The throttling threshold has been reached: policy user over ratelimit,limit:5,time:1 minute"
     content = f'{{"error_code": "APIGW.0308", "error_msg": "{words}"}}'.encode()
-    found: ModelArtsExportError = failure(
-        Reply(url="http://127.0.0.1/", status=429, headers={}, content=content, changing=True)
+    found: ModelArtsExportError = error_from_response(
+        Response(url="http://127.0.0.1/", status=429, headers={}, content=content, changing=True)
     )
     assert isinstance(found, ThrottledError)
     world = World()

@@ -7,7 +7,7 @@ import pytest
 from modelarts_export.request.models import ToObs
 from modelarts_export.sandbox.messages import Reply, Request
 from modelarts_export.submission.reuse import Reuse
-from modelarts_export.transport.response import Reply as OwnReply
+from modelarts_export.transport.response import Response as OwnReply
 from tests.submission.worlds import EXPORT, World, submit
 
 

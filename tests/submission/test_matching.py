@@ -30,7 +30,7 @@ def new_dataset(name: str, work_path: str) -> dict[str, Any]:
 
 def shown(answer: dict[str, Any]) -> ExportTask:
     """Return a task that the API shows so."""
-    return ExportTask(task_id="t1", dataset_id="abc", project_id="0123", answer=answer)
+    return ExportTask(task_id="t1", dataset_id="abc", project_id="0123", raw=answer)
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -314,7 +314,7 @@ def test_a_condition_said_twice_does_not_hide_another() -> None:
         return {"path": "/b/d/", "export_params": {"search_conditions": [*conditions]}}
 
     def task(*conditions: dict[str, str]) -> ExportTask:
-        return ExportTask(task_id="t", dataset_id="d", project_id="p", answer=body(*conditions))
+        return ExportTask(task_id="t", dataset_id="d", project_id="p", raw=body(*conditions))
 
     assert stands_in_for(body(cat, dog), task(dog, cat))
     assert not stands_in_for(body(cat, cat, dog), task(cat, dog, dog))

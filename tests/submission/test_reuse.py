@@ -16,7 +16,7 @@ def task(task_id: str, status: object, age: float | None, **shown: object) -> Ex
     """Return a task of the usual export that was created so many seconds ago."""
     created = {} if age is None else {"create_time": (NOW - age) * 1000}
     answer = {**BODY, "status": status, **created, **shown}
-    return ExportTask(task_id=task_id, dataset_id="abc", project_id="0123", answer=answer)
+    return ExportTask(task_id=task_id, dataset_id="abc", project_id="0123", raw=answer)
 
 
 def chosen(*tasks: ExportTask, within: float | None = 3600.0, now: float | None = NOW) -> Choice:

@@ -83,13 +83,13 @@ def client_of(
 
 def task(task_id: str = "t1", dataset_id: str = "abc", **answer: object) -> ExportTask:
     """Return a task with this answer of the API, or with none."""
-    return ExportTask(task_id=task_id, dataset_id=dataset_id, project_id=PROJECT, answer=answer)
+    return ExportTask(task_id=task_id, dataset_id=dataset_id, project_id=PROJECT, raw=answer)
 
 
 def accepted(task_id: str = "t1") -> ExportTask:
     """Return a task that we have just created, and that nobody has seen yet."""
     answer = {"task_id": task_id, "path": "/b/out/"}
-    return ExportTask(task_id=task_id, dataset_id="abc", project_id=PROJECT, answer=answer)
+    return ExportTask(task_id=task_id, dataset_id="abc", project_id=PROJECT, raw=answer)
 
 
 def shown(status: object = "RUNNING", **answer: object) -> bytes:

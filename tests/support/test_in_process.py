@@ -47,7 +47,7 @@ def test_what_arrives() -> None:
     client = desk(world).client
     task = client.create("sandbox-images", EXPORT)
     assert [made.task_id for made in world.ours] == [task.task_id]
-    assert client.show("sandbox-images", task.task_id).answer["path"] == EXPORT.path
-    (page,) = client.task_pages("sandbox-images")
+    assert client.show("sandbox-images", task.task_id).raw["path"] == EXPORT.path
+    (page,) = client.iter_task_pages("sandbox-images")
     assert page.tasks[0].task_id == task.task_id
     assert page.date == int(world.now)

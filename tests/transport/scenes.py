@@ -13,7 +13,7 @@ import trustme
 from requests import PreparedRequest
 
 from modelarts_export.auth.request_auth import RequestAuth
-from modelarts_export.transport.attempt import Body
+from modelarts_export.transport.attempt import TrackedBody
 from tests.support.raw_server import Handler, RawServer, reply, reset, serving
 
 ELSEWHERE = "modelarts.invalid"  # a name that nobody looks up: a proxy is asked for it
@@ -25,19 +25,19 @@ _SMALL = 4096  # bytes of a receive buffer that holds hardly anything which the 
 class Sender(RequestAuth):
     """Adds nothing to a request and keeps its body, so that a test sees what was taken of it."""
 
-    body: Body | None = None
+    body: TrackedBody | None = None
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         """Keep the body."""
         body: object = request.body  # requests knows of no bodies but bytes and text
-        assert isinstance(body, Body)
+        assert isinstance(body, TrackedBody)
         self.body = body
         return request
 
     @property
     def left(self) -> bool:
         """What the transport goes by."""
-        return self.body is not None and self.body.left
+        return self.body is not None and self.body.fully_sent
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ import pytest
 from modelarts_export.errors import ModelArtsExportError, TemporaryError, ThrottledError, UnknownOutcomeError
 from modelarts_export.polling.outcome import end_of
 from modelarts_export.polling.poller import Followed
-from modelarts_export.transport.response import Reply, failure
+from modelarts_export.transport.response import Response, error_from_response
 from tests.conftest import Run, Stub
 from tests.support.raw_server import CREATED, Handler, reply, reset, serving, transport, turns
 from tests.support.simulated import client_of, task
@@ -60,20 +60,22 @@ def test_a_pause_of_centuries(run: Run, value: str) -> None:
 def test_a_throttle_of_a_day() -> None:
     """The gateway's 429 says how long its window is."""
     words = "policy user over ratelimit,limit:5,time:1 day"
-    found = failure(answered({"error_code": "APIGW.0308", "error_msg": words}, status=429))
+    found = error_from_response(answered({"error_code": "APIGW.0308", "error_msg": words}, status=429))
     assert isinstance(found, ThrottledError)
     assert found.retry_after == 86_400.0
 
 
-def answered(content: object, status: int = 400, **headers: str) -> Reply:
+def answered(content: object, status: int = 400, **headers: str) -> Response:
     """Return a reply to a request that changes something."""
-    return Reply(url="u", status=status, headers=headers, content=json.dumps(content).encode(), changing=True)
+    return Response(
+        url="u", status=status, headers=headers, content=json.dumps(content).encode(), changing=True
+    )
 
 
 def test_a_refusal_with_a_location_is_no_redirect() -> None:
     """Only a 3xx points elsewhere."""
     reply = answered({"error_code": "ModelArts.4358", "error_msg": "words"}, Location="https://h.example/")
-    assert "words (ModelArts.4358, HTTP 400)" in str(failure(reply))
+    assert "words (ModelArts.4358, HTTP 400)" in str(error_from_response(reply))
 
 
 def nested(value: object, levels: int) -> Any:  # noqa: ANN401 - JSON
@@ -156,8 +158,8 @@ def test_long_words_of_a_failed_task() -> None:
 def test_text_of_exactly_the_length_that_is_shown() -> None:
     """Nothing is cut that fits."""
     words = "w" * 500
-    assert f"{words} (" in str(failure(answered({"error_msg": words})))
-    assert f"{words} (" not in str(failure(answered({"error_msg": words + "w"})))
+    assert f"{words} (" in str(error_from_response(answered({"error_msg": words})))
+    assert f"{words} (" not in str(error_from_response(answered({"error_msg": words + "w"})))
 
 
 @pytest.mark.parametrize("status", ["100 Continue", "102 Processing", "103 Early Hints", "199 Any"])

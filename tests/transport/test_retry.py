@@ -101,7 +101,7 @@ def test_each_page_of_a_list_is_retried(trouble: str) -> None:
         return listed([{"task_id": f"t{offset}-{each}"} for each in range(100)], 300)
 
     with answering(answer) as server:
-        pages = list(client_of(server.url).task_pages("abc", retry=policy(time)))
+        pages = list(client_of(server.url).iter_task_pages("abc", retry=policy(time)))
     assert [len(page.tasks) for page in pages] == [100, 100, 100]
     assert len(server.heard) == 9
 
@@ -111,7 +111,7 @@ def test_a_refused_list_is_final(refusal: str) -> None:
     """It ends at once."""
     time = Simulated()
     with answering(lambda _: FINAL[refusal]) as server, pytest.raises(ModelArtsExportError):
-        list(client_of(server.url).task_pages("abc", retry=policy(time)))
+        list(client_of(server.url).iter_task_pages("abc", retry=policy(time)))
     assert (len(server.heard), time.naps) == (1, [])
 
 
@@ -123,12 +123,12 @@ def test_a_certificate_that_cannot_be_verified_is_not_retried(monkeypatch: pytes
     with scene(Sender()) as target:
         client = Client(Transport(target.url, TokenAuth(Token(token="any")), Settings()), "0123")
         with pytest.raises(CertificateError) as caught:
-            list(client.task_pages("abc", retry=policy(time)))
+            list(client.iter_task_pages("abc", retry=policy(time)))
     assert (caught.value.exit_code, time.naps, handled) == (5, [], [])
 
 
 def test_a_list_call_bypasses_caches(stub: Stub) -> None:
     """A stale list would hide the newest tasks."""
     stub.body = b'{"total_count": 0, "export_tasks": []}'
-    list(client_of(stub.url).task_pages("abc"))
+    list(client_of(stub.url).iter_task_pages("abc"))
     assert [headers["Cache-Control"] for _, _, headers, _ in stub.heard] == ["no-cache"]

@@ -28,7 +28,7 @@ def status(dataset: Dataset, tasks: Tasks, session: Session, *, exit_status: Exi
     """Show export tasks as the API sees them now."""
     seen = look(session, unseen(session, _dataset_id(dataset), _task_ids(tasks)))
     seen = with_new_datasets(session, seen, session.settings)
-    session.output.tasks([each.task for each in seen if each.task.answer])
+    session.output.tasks([each.task for each in seen if each.task.raw])
     conclude_look(session, seen, exit_status=exit_status)
 
 
@@ -79,5 +79,5 @@ def _task_ids(given: Sequence[str]) -> list[str]:
 
 def _first_ended(seen: Snapshot) -> Followed | None:
     """Return the one that ended first, by the server's clock."""
-    ended = [each for each in seen if each.task.ended]
+    ended = [each for each in seen if each.task.is_finished]
     return min(ended, key=lambda each: each.task.updated or math.inf, default=None)

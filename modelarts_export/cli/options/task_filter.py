@@ -13,7 +13,7 @@ from modelarts_export.request.enums import ExportType, did_you_mean
 if TYPE_CHECKING:
     from modelarts_export.api.client import TaskPage
 
-_WORDS = [state.word for state in TaskState]
+_WORDS = [state.label for state in TaskState]
 
 
 def _states(text: str) -> tuple[TaskState, ...]:
@@ -22,7 +22,7 @@ def _states(text: str) -> tuple[TaskState, ...]:
 
 def _state(text: str) -> TaskState:
     word = text.strip().lower()
-    state = TaskState.of(word) or next((each for each in TaskState if each.word == word), None)
+    state = TaskState.parse(word) or next((each for each in TaskState if each.label == word), None)
     if state is None:
         raise ValueError(f"{text!r} is not one of {', '.join(_WORDS)}{did_you_mean(text, _WORDS)}")
     return state

@@ -125,7 +125,7 @@ class Output:
     def exported(self, tasks: Sequence[ExportTask]) -> None:
         """Say what successes have left, unless there are many, and what is strange about them."""
         for task in tasks:
-            if task.finished == 0:
+            if task.finished_samples == 0:
                 self.warn(f"export task {task.task_id} exported no samples; check the request's filters")
         for whereabouts in filter(None, map(cells.whereabouts_of, tasks[:_MOST_HINTS])):
             self.talk(whereabouts, "hint")
@@ -150,7 +150,7 @@ class Output:
     def skipped(self, task: ExportTask) -> None:
         """Tell the ID of an unfinished task because of which nothing is submitted."""
         self._keep_ids_of(task)
-        path = task.answer.get("path")
+        path = task.raw.get("path")
         self.talk(
             f"Skipped: export task {task.task_id} ({cells.state_of(task)}) writes to {path}; "
             "nothing was submitted"
@@ -181,7 +181,7 @@ class Output:
     def debug(self, lines: Iterable[str]) -> None:
         """Show what was said in an HTTP call, line by line, when that is wanted."""
         for line in lines if self.style.debug else ():
-            self._screen.say(trace.beginning(self._screen.without_secrets(line)))
+            self._screen.say(trace.truncate(self._screen.without_secrets(line)))
 
     def submitted(self, task: ExportTask) -> None:
         """Show a task that was just created. Raises what task raises."""
@@ -218,7 +218,7 @@ class Output:
             if unusable := forms.unusable_ids_of([task]):
                 raise NotFinishedError(f"the task was accepted, but {unusable}", hint=_ANY_ID)
         elif self.style.output in ("json", "yaml"):
-            self._data(task.as_dict())
+            self._data(task.to_dict())
         elif self._shows_tables:
             self._screen.write_rows(cells.of_task(task))
 
@@ -247,7 +247,7 @@ class Output:
             if unusable := forms.unusable_ids_of(tasks):
                 raise RefusedError(unusable, hint=_ANY_ID)
         elif self.style.output in ("json", "yaml"):
-            self._data([task.as_dict() for task in tasks])
+            self._data([task.to_dict() for task in tasks])
         elif self._shows_tables and tasks:
             self._screen.write_table(cells.of_tasks(tasks))
         if not tasks:

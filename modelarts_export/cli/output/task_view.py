@@ -25,7 +25,7 @@ _STATUS_STYLES = {
 
 def of_task(task: ExportTask) -> list[Row]:
     """Return the rows of one task; what is not known has none."""
-    answer, params = task.answer, _params(task)
+    answer, params = task.raw, _params(task)
     rows = (
         ("Task", task.task_id, "bold"),
         ("Status", _status(task), style_of(task)),
@@ -34,7 +34,7 @@ def of_task(task: ExportTask) -> list[Row]:
         ("Error", failure_of(task), "red"),
         ("Path", _text(answer.get("path")), ""),
         ("New dataset", _text(params.get("export_new_dataset_name")), ""),
-        ("New dataset ID", _text(task.found.get("new_dataset_id")), ""),
+        ("New dataset ID", _text(task.extra.get("new_dataset_id")), ""),
         ("Export type", _choice(ExportType, answer.get("export_type")), ""),
         ("Export format", _choice(ExportFormat, answer.get("export_format")), ""),
         ("Version", _text(answer.get("version_id")), ""),
@@ -67,10 +67,10 @@ def of_tasks(tasks: Sequence[ExportTask]) -> list[dict[str, Cell]]:
         {
             "task_id": task.task_id,
             "status": (state_of(task), style_of(task)),
-            "progress": _progress(task.answer.get("progress")),
-            "samples": _samples(task.answer),
-            "path": _text(task.answer.get("path")),
-            "created": _time(task.answer.get("create_time")),
+            "progress": _progress(task.raw.get("progress")),
+            "samples": _samples(task.raw),
+            "path": _text(task.raw.get("path")),
+            "created": _time(task.raw.get("create_time")),
             "error": failure_of(task),
         }
         for task in tasks
@@ -79,8 +79,8 @@ def of_tasks(tasks: Sequence[ExportTask]) -> list[dict[str, Cell]]:
 
 def whereabouts_of(task: ExportTask) -> str:
     """Return where the export is that a task has made; nothing when its path is not known."""
-    params, path = _params(task), _text(task.answer.get("path"))
-    name, dataset_id = params.get("export_new_dataset_name"), task.found.get("new_dataset_id")
+    params, path = _params(task), _text(task.raw.get("path"))
+    name, dataset_id = params.get("export_new_dataset_name"), task.extra.get("new_dataset_id")
     if name:
         return f"the new dataset is {_text(name)}" + (f", with the ID {dataset_id}" if dataset_id else "")
     return path and f"the export is in obs:/{path}"
@@ -92,13 +92,13 @@ def failure_of(task: ExportTask) -> str:
 
 
 def _params(task: ExportTask) -> Mapping[str, Any]:
-    params = task.answer.get("export_params")
+    params = task.raw.get("export_params")
     return params if isinstance(params, Mapping) else {}
 
 
 def state_of(task: ExportTask) -> str:
     """Return the status as a word for people, or as the API says it when it is not documented."""
-    return task.state.word if task.state else task.status or UNKNOWN
+    return task.state.label if task.state else task.status or UNKNOWN
 
 
 def style_of(task: ExportTask) -> str:
@@ -109,7 +109,7 @@ def style_of(task: ExportTask) -> str:
 def _status(task: ExportTask) -> str:
     if task.status is None:
         return "unknown"
-    return f"{task.state.word} ({task.status})" if task.state else task.status
+    return f"{task.state.label} ({task.status})" if task.state else task.status
 
 
 def _text(value: object) -> str:

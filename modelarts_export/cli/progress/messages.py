@@ -65,7 +65,7 @@ def together(told: Iterable[tuple[str, Followed]]) -> list[str]:
 
 def ended(snapshot: Snapshot) -> int:
     """Return how many tasks have ended."""
-    return sum(each.task.ended for each in snapshot)
+    return sum(each.task.is_finished for each in snapshot)
 
 
 def counts(snapshot: Snapshot) -> str:
@@ -92,7 +92,7 @@ def seconds_left(snapshot: Snapshot, now: float) -> float | None:
 def _kind(each: Followed) -> str:
     if each.lost:
         return GIVEN_UP
-    return each.task.state.word if each.task.state else UNKNOWN
+    return each.task.state.label if each.task.state else UNKNOWN
 
 
 class Journal:

@@ -12,7 +12,13 @@ from modelarts_export.auth.request_auth import make_auth
 from modelarts_export.config.settings import Settings
 from modelarts_export.errors import UnknownOutcomeError
 from modelarts_export.transport.session import Transport
-from modelarts_export.transport.tracing import Call, Message, hidden, lines, shown
+from modelarts_export.transport.tracing import (
+    CallRecord,
+    HttpMessage,
+    format_call,
+    hidden_values,
+    redact_headers,
+)
 from tests.cli.output.test_debug import (
     HARMFUL,
     LONGEST,
@@ -63,22 +69,22 @@ def test_secret_in_an_error_that_is_cut(run: Run, spelling: str) -> None:
 def test_secret_that_only_a_header_had() -> None:
     """What a request's headers hide is hidden in the reply too, however it is spelled there."""
     body = f'{{"heard": {as_gson(TOKEN)}}}'.encode()
-    call = Call(
+    call = CallRecord(
         method="GET",
         url="https://h",
         status=200,
         request_id=None,
         seconds=0.1,
-        received=Message(start="HTTP 200 OK", headers=(), body=body),
+        received=HttpMessage(start="HTTP 200 OK", headers=(), body=body),
         hidden=(TOKEN,),
     )
-    assert list(lines(call)) == ["< HTTP 200 OK", "<", '< {"heard": "***"}']
+    assert list(format_call(call)) == ["< HTTP 200 OK", "<", '< {"heard": "***"}']
     assert TOKEN not in repr(call)
 
 
 def test_library_is_told_no_secret(stub: Stub) -> None:
     """Whoever listens to a transport, and writes down what it hears, gives nothing away."""
-    calls = list[Call]()
+    calls = list[CallRecord]()
     keys = AccessKey(access_key="ak", secret_key="sk", security_token="short")
     for credentials in (keys, Token(token="short")):
         auth = make_auth(credentials, "0123")
@@ -198,9 +204,9 @@ def test_signature_that_is_echoed(run: Run, flags: str, echo: str, page: str) ->
 def test_signature_under_another_header() -> None:
     """Only Authorization is ours; whoever copies it into another header says nothing that may be shown."""
     signed = f"SDK-HMAC-SHA256 Access=ak, SignedHeaders=host, Signature={'0' * 64}"
-    assert shown({"X-Forwarded-Authorization": signed}) == (("X-Forwarded-Authorization", "***"),)
-    assert hidden({"X-Forwarded-Authorization": signed}) == (signed,)
-    assert hidden({"Authorization": signed}) == ("0" * 64,)
+    assert redact_headers({"X-Forwarded-Authorization": signed}) == (("X-Forwarded-Authorization", "***"),)
+    assert hidden_values({"X-Forwarded-Authorization": signed}) == (signed,)
+    assert hidden_values({"Authorization": signed}) == ("0" * 64,)
 
 
 @pytest.mark.parametrize("line", ["407 bad {}", "200 OK\r\nServer: {}"])

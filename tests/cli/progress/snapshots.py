@@ -30,7 +30,7 @@ OUTAGE = TemporaryError("no connection to modelarts.example.com: it was refused"
 def task(name: str = "rF9NNoB56k5rtYKg2Y7", status: str | None = "RUNNING", **answer: Any) -> Followed:  # noqa: ANN401 - as JSON
     """Return a task that was looked at once, at the second 0."""
     return seen(
-        Followed(task=ExportTask(task_id=name, dataset_id="d", project_id="p", answer={})),
+        Followed(task=ExportTask(task_id=name, dataset_id="d", project_id="p", raw={})),
         0.0,
         status,
         **answer,
@@ -41,7 +41,7 @@ def seen(before: Followed, now: float, status: str | None = "RUNNING", **answer:
     """Return the task as a look shows it at this second; `done` and `total` are its samples."""
     names = {"done": "finished_sample_count", "total": "total_sample_count"}
     said = {"status": status, **{names.get(name, name): value for name, value in answer.items()}}
-    looked_at = replace(before.task, answer=said)
+    looked_at = replace(before.task, raw=said)
     before.pace.note(looked_at, now)
     return replace(before, task=looked_at, trouble=None)
 

@@ -279,7 +279,7 @@ def test_lines_that_nobody_can_read_lose_no_result(redirection: str) -> None:
 def test_numeric_status_warns_once_and_an_absent_one_never() -> None:
     """It is no status that the API has; one that is not told is nothing to warn of."""
     numbered = task("a")
-    numbered = replace(numbered, task=replace(numbered.task, answer={"status": 3}))
+    numbered = replace(numbered, task=replace(numbered.task, raw={"status": 3}))
     lines = Stage().shown([(numbered, task("b", None))] * 2)
     assert [line for line in lines if "warning" in line] == [
         "warning: export task a has the status '3', which is not documented; waiting on"
