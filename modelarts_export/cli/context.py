@@ -34,7 +34,7 @@ from modelarts_export.request.field_types import check_identifier
 from modelarts_export.request.models import ExportRequest, tasks_path
 from modelarts_export.sanitize import escape_controls, is_identifier
 from modelarts_export.spec.interpolation import Interpolator, parse_assignments
-from modelarts_export.submission.reuse import Reuse
+from modelarts_export.submission.reuse import ReusePolicy
 from modelarts_export.transport.retry import RetryPolicy
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ class Session:
                 f"project_id {project_id} of the spec differs from {configured.project_id} ({origin})"
             )
 
-    def submit(self, order: Order, reuse: Reuse) -> ExportTask:
+    def submit(self, order: Order, reuse: ReusePolicy) -> ExportTask:
         """Create the task, or reuse one, or skip. Raises what Submission.run raises, and what a client lacks.
 
         A signal waits for a reply on its way; the last words say what may be left behind, and how to find it.
@@ -164,7 +164,7 @@ class Session:
         self._conclude_submission_with(submission, order)
         self.output.load_renderers()
         with self._interruption.sending(
-            is_sending=lambda: submission.is_sending, cancel=submission.halt, tell=self.output.talk
+            is_sending=lambda: submission.is_sending, cancel=submission.cancel, tell=self.output.talk
         ):
             try:
                 return submission.run()
@@ -176,7 +176,7 @@ class Session:
                 error.hint = self._recipe(error, order, reuse)
                 raise
 
-    def _submission(self, order: Order, reuse: Reuse) -> "Submission":
+    def _submission(self, order: Order, reuse: ReusePolicy) -> "Submission":
         from modelarts_export.submission.submit import Desk, Submission  # noqa: PLC0415 - requests is loaded here
 
         client, timing = self.client(order.settings), replace(SYSTEM_CLOCK, sleep=self._interruption.sleep)
@@ -198,7 +198,7 @@ class Session:
         if task:
             show = partial(self.output.task, task)
             return self._say_how_to_resume(order.dataset_id, [task.task_id], order.settings, show, number)
-        if submission and submission.is_in_doubt:
+        if submission and submission.outcome_unknown:
             hint = f"look before you submit it again: {self._listing(order)}"
             words = "interrupted; an export task may have been accepted"
             return [partial(self.output.interrupted, number, words, hint)]
@@ -207,10 +207,10 @@ class Session:
 
     def glance(self, order: Order, task: ExportTask) -> ExportTask:
         """Return a task as one look shows it, if the look works."""
-        from modelarts_export.submission.submit import look_at  # noqa: PLC0415 - see _submission
+        from modelarts_export.submission.submit import fetch_status  # noqa: PLC0415 - see _submission
 
         listener = _Told(self.output, self._listing(order))
-        return look_at(self.client(order.settings), task, listener)
+        return fetch_status(self.client(order.settings), task, listener)
 
     @property
     def sleep(self) -> Callable[[float], None]:
@@ -267,7 +267,7 @@ class Session:
         """Return the command that lists the tasks among which that of an order may be."""
         return self._command(["list", order.dataset_id], order.settings, _CONNECTION)
 
-    def _recipe(self, error: UnknownOutcomeError, order: Order, reuse: Reuse) -> str:
+    def _recipe(self, error: UnknownOutcomeError, order: Order, reuse: ReusePolicy) -> str:
         """Return what to do when it is not known whether there is a task: where to look, and how to go on."""
         since = ""
         if error.since is not None:
@@ -276,7 +276,7 @@ class Session:
         find = f"find out whether there is a task for {path}{since}: {self._listing(order)}"
         return f"{find}; a safe way to run it again, which reuses such a task: {self._rerun(reuse)}"
 
-    def _rerun(self, reuse: Reuse) -> str:
+    def _rerun(self, reuse: ReusePolicy) -> str:
         """Return the command of this process with the flags that reuse a task which is there."""
         added = [] if reuse.reuse_running else ["--reuse-running"]
         added += [] if reuse.reuse_within is not None else ["--reuse-within", "1h"]

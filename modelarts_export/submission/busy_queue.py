@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from modelarts_export.clock import Clock
 from modelarts_export.config.settings import Settings
 from modelarts_export.errors import BusyError, TemporaryError, ThrottledError
-from modelarts_export.submission.coordinator import Traffic
+from modelarts_export.submission.coordinator import SubmissionCoordinator
 from modelarts_export.transport.retry import Retries, RetryPolicy, announce, when_to_come_back
 
 _FIRST_IN_QUEUE, _LONGEST_IN_QUEUE = 5.0, 60.0  # seconds, doubled each time
@@ -23,7 +23,7 @@ class Patience:
 
     dataset_id: str
     settings: Settings
-    traffic: Traffic
+    traffic: SubmissionCoordinator
     timing: Clock
     tell: Callable[[str], None]
     place: ExitStack = field(default_factory=ExitStack)
@@ -47,7 +47,7 @@ class Patience:
         else:
             pause = self._retries.pause_or_raise(error)
             if isinstance(error, ThrottledError):
-                self.traffic.close_for(pause, self.timing)
+                self.traffic.throttle(pause, self.timing)
             self._stay_away(error, pause)
 
     def extend(self, seconds: float) -> None:
@@ -57,7 +57,7 @@ class Patience:
     def _stand_in_queue(self, error: BusyError) -> None:
         if self._joined is None:
             self._joined = self.timing.monotonic()
-            self.place.enter_context(self.traffic.queue(self.dataset_id))
+            self.place.enter_context(self.traffic.busy_slot(self.dataset_id))
         left = self._joined + self.settings.queue_timeout - self.timing.monotonic()
         asked = error.retry_after or 0.0
         if left <= 0:

@@ -37,20 +37,20 @@ _LONGEST_NAME = 60
 Agreement = Callable[[Any, Any], bool]
 
 
-def may_be(body: Mapping[str, Any], task: ExportTask) -> bool:
+def is_compatible(body: Mapping[str, Any], task: ExportTask) -> bool:
     """Tell whether a task may have come of a request: one path, and no field that both have contradicts."""
     shown = _fields(task.raw)
     path = shown.get(("path",))
     if not isinstance(path, str) or not path:
         return False
-    return all(_agree(where, sent, shown.get(where)) for where, sent in _fields(body).items())
+    return all(_values_agree(where, sent, shown.get(where)) for where, sent in _fields(body).items())
 
 
-def stands_in_for(body: Mapping[str, Any], task: ExportTask) -> bool:
+def is_equivalent(body: Mapping[str, Any], task: ExportTask) -> bool:
     """Tell whether a task exports what a request asks for: no field of a request says anything else."""
     sent = {where: value for where, value in _fields(body).items() if value not in _UNSAID}
-    return may_be(body, task) and all(
-        (not _comparison(where).narrows or _is_unsaid(value) or _is_same(where, sent[where], value))
+    return is_compatible(body, task) and all(
+        (not _comparison(where).narrows or _is_unsaid(value) or _values_equal(where, sent[where], value))
         if where in sent
         else _is_default(where, value)
         for where, value in _fields(task.raw).items()
@@ -117,12 +117,12 @@ def _fields(answer: Mapping[str, Any]) -> dict[Location, Any]:
     """
     return {
         where: value
-        for where, value in _leaves(answer)
+        for where, value in _iter_fields(answer)
         if where[0] not in _OF_THE_TASK and _comparison(where).is_returned
     }
 
 
-def _leaves(answer: Mapping[str, Any]) -> Iterator[tuple[Location, Any]]:
+def _iter_fields(answer: Mapping[str, Any]) -> Iterator[tuple[Location, Any]]:
     for name, value in answer.items():
         params = _mapping(value) if name == _PARAMS else None
         if params is None:
@@ -161,7 +161,7 @@ def _is_default(where: Location, value: object) -> bool:
     return _is_unsaid(value) or (default is not None and _is_equal(default, value))
 
 
-def _agree(where: Location, sent: object, shown: object) -> bool:
+def _values_agree(where: Location, sent: object, shown: object) -> bool:
     """Tell whether what was sent may be shown so; what is not shown contradicts nothing.
 
     An empty sample state is a value, no state at all; anything else that is empty is not shown. Of many
@@ -174,38 +174,38 @@ def _agree(where: Location, sent: object, shown: object) -> bool:
     if isinstance(sent, Mapping | list):
         shown = _from_json(shown)
     if isinstance(sent, Mapping) and isinstance(shown, Mapping):
-        return all(_agree((*where, name), value, shown.get(name)) for name, value in sent.items())
+        return all(_values_agree((*where, name), value, shown.get(name)) for name, value in sent.items())
     if isinstance(sent, list) and isinstance(shown, list):
         if where == _SAMPLES and _are_plain(shown):
-            return Counter(map(_plain, shown)) <= Counter(map(_plain, sent))
-        return not shown or _are_alike(sent, shown, lambda a, b: _agree(where, a, b))
+            return Counter(map(_normalize, shown)) <= Counter(map(_normalize, sent))
+        return not shown or _lists_match(sent, shown, lambda a, b: _values_agree(where, a, b))
     return _is_equal(sent, shown)
 
 
-def _is_same(where: Location, sent: object, shown: object) -> bool:
+def _values_equal(where: Location, sent: object, shown: object) -> bool:
     """Tell whether two values say the same, with no part that only one of them has."""
     if _is_directory(where):
-        return _agree(where, sent, shown)
+        return _values_agree(where, sent, shown)
     if isinstance(sent, Mapping | list):
         shown = _from_json(shown)
     if isinstance(sent, Mapping) and isinstance(shown, Mapping):
         known = _documented_names()
         names = sent.keys() | {name for name, each in shown.items() if each is not False or name in known}
-        return all(_is_same((*where, name), sent.get(name), shown.get(name)) for name in names)
+        return all(_values_equal((*where, name), sent.get(name), shown.get(name)) for name in names)
     if isinstance(sent, list) and isinstance(shown, list) and sent and shown:
-        return _are_alike(sent, shown, lambda a, b: _is_same(where, a, b))
+        return _lists_match(sent, shown, lambda a, b: _values_equal(where, a, b))
     if sent in _UNSAID or shown in _UNSAID:
         return sent in _UNSAID and shown in _UNSAID
     return _is_equal(sent, shown)
 
 
-def _are_alike(sent: Sequence[Any], shown: Sequence[Any], agree: Agreement) -> bool:
+def _lists_match(sent: Sequence[Any], shown: Sequence[Any], agree: Agreement) -> bool:
     """Tell whether two lists hold the same in any order, as often: IDs, or conditions beside each other."""
     if len(sent) != len(shown):
         return False
     are_plain = {_are_plain(sent), _are_plain(shown)}
     if True in are_plain:
-        return are_plain == {True} and Counter(map(_plain, sent)) == Counter(map(_plain, shown))
+        return are_plain == {True} and Counter(map(_normalize, sent)) == Counter(map(_normalize, shown))
     fits = [[i for i, other in enumerate(shown) if agree(each, other)] for each in sent]
     row_of: dict[int, int] = {}
     return all(_assign(row, fits, row_of) for row in range(len(sent)))
@@ -245,10 +245,10 @@ def _is_equal(sent: object, shown: object) -> bool:
     """Tell whether two plain values are the same but for their type; a list or an object is none."""
     if isinstance(sent, Mapping | list) or isinstance(shown, Mapping | list):
         return False
-    return _plain(sent) == _plain(shown)
+    return _normalize(sent) == _normalize(shown)
 
 
-def _plain(value: object) -> object:
+def _normalize(value: object) -> object:
     """Return a value without its type: 3 is "3", true is "1", and 1.0 is the ratio "1.00"."""
     if str(value).lower() in _TRUTHS:
         return _TRUTHS[str(value).lower()]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from modelarts_export.api.task import ExportTask
 from modelarts_export.clock import Clock
 from modelarts_export.errors import ModelArtsExportError, TemporaryError
-from modelarts_export.submission.matching import may_be
+from modelarts_export.submission.matching import is_compatible
 from modelarts_export.transport.api_errors import ErrorKind, classify
 
 if TYPE_CHECKING:
@@ -26,18 +26,18 @@ _MOST_CANDIDATES = 100  # kept of those that one list shows, the nearest to the 
 
 
 @dataclass(frozen=True, kw_only=True)
-class Moment:
+class Instant:
     """A point in time by both clocks of this machine: one may stand still, the other may be set."""
 
     clock: float
     wall: float
 
     @classmethod
-    def now(cls, timing: Clock) -> "Moment":
+    def now(cls, timing: Clock) -> "Instant":
         """Return this moment."""
         return cls(clock=timing.monotonic(), wall=timing.time())
 
-    def ago(self, timing: Clock) -> float:
+    def elapsed(self, timing: Clock) -> float:
         """Return how long it is ago, in seconds, by the clock that says more."""
         return max(timing.monotonic() - self.clock, timing.time() - self.wall)
 
@@ -51,7 +51,7 @@ def usable_date(date: float | None, timing: Clock) -> float | None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Look:
+class Candidates:
     """What one poll of the list shows: the tasks that may be ours, the one created nearest the send first.
 
     `distances` has how far from the send each was created, in seconds. The poll is `open` when one of them is
@@ -62,14 +62,14 @@ class Look:
 
     tasks: tuple[ExportTask, ...] = ()
     distances: Mapping[str, float] = field(default_factory=dict)
-    open: bool = False
+    inconclusive: bool = False
     older: frozenset[str] = frozenset()
     since: float | None = None
     trouble: ModelArtsExportError | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ledger:
+class Reconciler:
     """The list of a dataset's tasks, in which the task of one request may be.
 
     `known` has the IDs of the tasks that were there before the request was sent, where the list was read
@@ -80,10 +80,10 @@ class Ledger:
     dataset_id: str
     body: Mapping[str, Any] = field(repr=False)
     timing: Clock
-    known: frozenset[str] | None = None
-    taken: AbstractSet[str] = frozenset()
+    ids_before_send: frozenset[str] | None = None
+    claimed_ids: AbstractSet[str] = frozenset()
 
-    def look(self, sent: Moment, *, timeout: float) -> Look:
+    def poll(self, sent: Instant, *, timeout: float) -> Candidates:
         """Return what the list shows of a request; `sent` is the moment just before it, `timeout` in seconds.
 
         Raises nothing of ours: whatever goes wrong is the look's trouble, and what was read before counts.
@@ -107,8 +107,8 @@ class Ledger:
                 return task
         return None
 
-    def twins(
-        self, task: ExportTask, sent: Moment, *, before: float, timeout: float
+    def find_duplicates(
+        self, task: ExportTask, sent: Instant, *, before: float, timeout: float
     ) -> tuple[ExportTask, ...]:
         """Return the tasks beside this one that may have come of the same request, first sent at `sent`.
 
@@ -131,16 +131,16 @@ class Ledger:
 
     def fitting(self, tasks: Iterable[ExportTask]) -> Iterable[ExportTask]:
         """Yield what fits the request, was not there before and is nobody's yet."""
-        known = (self.known or frozenset()) | self.taken
-        return (task for task in tasks if task.task_id not in known and may_be(self.body, task))
+        known = (self.ids_before_send or frozenset()) | self.claimed_ids
+        return (task for task in tasks if task.task_id not in known and is_compatible(self.body, task))
 
 
 class _Reading:
     """One poll of the list while it goes on, page by page; it keeps no more of it than may be ours."""
 
-    def __init__(self, ledger: Ledger, sent: Moment) -> None:
+    def __init__(self, ledger: Reconciler, sent: Instant) -> None:
         self._ledger, self._sent, self._timing = ledger, sent, ledger.timing
-        self._before = sent.ago(ledger.timing)
+        self._before = sent.elapsed(ledger.timing)
         self._found: dict[str, tuple[float, ExportTask]] = {}
         self._older: set[str] = set()
         self._is_open = False
@@ -150,8 +150,8 @@ class _Reading:
 
     def add(self, page: "TaskPage") -> None:
         """Take the tasks of a page that was just read."""
-        after, date = self._sent.ago(self._timing), usable_date(page.date, self._timing)
-        if date is None and self._ledger.known is None:
+        after, date = self._sent.elapsed(self._timing), usable_date(page.date, self._timing)
+        if date is None and self._ledger.ids_before_send is None:
             self._no_time = _no_time(page.date)
         # nobody knows when in the course of the call the server told its time
         span = None if date is None else sorted((date - after - SLACK, date - self._before - SLACK))
@@ -161,11 +161,11 @@ class _Reading:
         if len(self._found) > _MOST_CANDIDATES:
             nearest = nsmallest(_MOST_CANDIDATES, self._found.items(), key=lambda item: item[1][0])
             self._found = dict(nearest)
-        self._before = self._sent.ago(self._timing)
+        self._before = self._sent.elapsed(self._timing)
 
     def _judge(self, task: ExportTask, span: list[float] | None) -> None:
         if span is None or task.created is None:
-            if self._ledger.known is None:
+            if self._ledger.ids_before_send is None:
                 self._undated = self._undated or task.task_id
             else:
                 self._found[task.task_id] = 0.0, task
@@ -175,17 +175,17 @@ class _Reading:
         elif len(self._older) < _MOST_CANDIDATES:
             self._older.add(task.task_id)
 
-    def result(self, trouble: ModelArtsExportError | None) -> Look:
+    def result(self, trouble: ModelArtsExportError | None) -> Candidates:
         """Return what was read, and why that is not all."""
         if self._undated and not self._no_time:
             self._no_time = f"export task {self._undated} fits, but when it was created is not known"
         if self._no_time and not self._found:
             trouble = trouble or TemporaryError(self._no_time)
         nearest_first = sorted(self._found.values(), key=lambda pair: pair[0])
-        return Look(
+        return Candidates(
             tasks=tuple(task for _, task in nearest_first),
             distances={task.task_id: distance for distance, task in nearest_first},
-            open=self._is_open,
+            inconclusive=self._is_open,
             older=frozenset(self._older),
             since=self._since,
             trouble=trouble,
@@ -212,9 +212,9 @@ class Search:
     trouble: ModelArtsExportError | None = None
 
 
-def search(
-    ledger: Ledger,
-    sent: Moment,
+def reconcile(
+    ledger: Reconciler,
+    sent: Instant,
     *,
     patience: float,
     task_ids: Iterable[str] = (),
@@ -236,9 +236,9 @@ def search(
         named = ledger.show(task_ids, timeout=min(timeout / 4, _LEAST))
         if named:
             return Search(tasks=(named,), since=since)
-        seen = ledger.look(sent, timeout=max(timeout - (timing.monotonic() - began), _LAST_POLL / 2))
+        seen = ledger.poll(sent, timeout=max(timeout - (timing.monotonic() - began), _LAST_POLL / 2))
         since = since if seen.since is None else seen.since
-        if seen.tasks and not seen.open:
+        if seen.tasks and not seen.inconclusive:
             return Search(tasks=seen.tasks, since=since)
         open_tasks = {name: each for name, each in open_tasks.items() if name not in seen.older}
         open_tasks |= {each.task_id: (seen.distances[each.task_id], each) for each in seen.tasks}
@@ -246,7 +246,7 @@ def search(
         left = ends - timing.monotonic()
         asked = (seen.trouble.retry_after if seen.trouble else None) or 0.0
         wait = min(max(pause, asked), max(left - max(_LAST_POLL, 2 * expected), _FIRST_PAUSE))
-        is_known = until_known and not (seen.trouble or seen.open)
+        is_known = until_known and not (seen.trouble or seen.inconclusive)
         is_over = not patience or is_known or left - wait < max(_LAST_POLL / 2, expected)
         if is_over or (seen.trouble and _rejects_credentials(seen.trouble)):
             break

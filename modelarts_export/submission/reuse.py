@@ -7,7 +7,7 @@ from typing import Any
 from modelarts_export.api.task import ExportTask, TaskState
 from modelarts_export.config.settings import option, parse_bool, parse_positive_duration
 from modelarts_export.request.enums import did_you_mean
-from modelarts_export.submission.matching import directories, directory, stands_in_for, unverifiable
+from modelarts_export.submission.matching import directories, directory, is_equivalent, unverifiable
 
 _LONG = 24 * 3600.0  # seconds; a task that goes on for longer may have been forgotten
 _ROOTS = ("/", "obs://", "s3://")
@@ -29,7 +29,7 @@ def _guard(text: str) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reuse:
+class ReusePolicy:
     """What older tasks of the dataset change; `reuse_within` is in seconds, `skip_if_running` a directory."""
 
     reuse_running: bool = option(
@@ -66,7 +66,7 @@ class Reuse:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Choice:
+class ReuseDecision:
     """The task that is the result instead of a new one, or None, and warnings about it.
 
     `path_used` says which task uses the path of the request, where that was asked for.
@@ -77,14 +77,14 @@ class Choice:
     path_used: str | None = None
 
 
-def choose(
-    tasks: Sequence[ExportTask], body: Mapping[str, Any], reuse: Reuse, *, now: float | None
-) -> Choice:
+def select_reusable(
+    tasks: Sequence[ExportTask], body: Mapping[str, Any], reuse: ReusePolicy, *, now: float | None
+) -> ReuseDecision:
     """Return what the dataset's tasks mean for a request: first reuse, then skipping, then the path.
 
     `now` is the server's time in epoch seconds, where it is known and can be relied on.
     """
-    reused = _reused(tasks, body, reuse, now) if reuse.reuses else Choice(task=None)
+    reused = _reused(tasks, body, reuse, now) if reuse.reuses else ReuseDecision(task=None)
     if reused.task:
         return reused
     skipped = _newest_unfinished(tasks, reuse.skip_if_running)
@@ -92,9 +92,11 @@ def choose(
     return replace(reused, task=skipped, path_used=used)
 
 
-def _reused(tasks: Sequence[ExportTask], body: Mapping[str, Any], reuse: Reuse, now: float | None) -> Choice:
+def _reused(
+    tasks: Sequence[ExportTask], body: Mapping[str, Any], reuse: ReusePolicy, now: float | None
+) -> ReuseDecision:
     """Return the newest task that exports what a request asks for; one that goes on before one that ended."""
-    fitting = [task for task in tasks if _is_wanted(task, reuse, now) and stands_in_for(body, task)]
+    fitting = [task for task in tasks if _is_candidate(task, reuse, now) and is_equivalent(body, task)]
     why = {task.task_id: unverifiable(body, task) for task in fitting}
     notes = [
         f"export task {task_id} is not reused: {reason}, so it may be another export"
@@ -107,12 +109,12 @@ def _reused(tasks: Sequence[ExportTask], body: Mapping[str, Any], reuse: Reuse, 
         )
     reusable = [task for task in fitting if not why[task.task_id]]
     if not reusable:
-        return Choice(task=None, notes=tuple(notes))
+        return ReuseDecision(task=None, notes=tuple(notes))
     chosen = max(reusable, key=lambda task: (not task.is_finished, task.created or 0.0))
-    return Choice(task=replace(chosen, reused=True), notes=_age(chosen, now))
+    return ReuseDecision(task=replace(chosen, reused=True), notes=_warn_of_age(chosen, now))
 
 
-def _is_wanted(task: ExportTask, reuse: Reuse, now: float | None) -> bool:
+def _is_candidate(task: ExportTask, reuse: ReusePolicy, now: float | None) -> bool:
     if task.state in (TaskState.INIT, TaskState.RUNNING):
         return True
     if task.state is not TaskState.SUCCESSED or reuse.reuse_within is None:
@@ -120,7 +122,7 @@ def _is_wanted(task: ExportTask, reuse: Reuse, now: float | None) -> bool:
     return now is not None and task.created is not None and now - task.created <= reuse.reuse_within
 
 
-def _age(task: ExportTask, now: float | None) -> tuple[str, ...]:
+def _warn_of_age(task: ExportTask, now: float | None) -> tuple[str, ...]:
     if task.is_finished or now is None or task.created is None or now - task.created <= _LONG:
         return ()
     hours = (now - task.created) / 3600

@@ -35,16 +35,23 @@ from modelarts_export.errors import (
 )
 from modelarts_export.request.models import ExportRequest
 from modelarts_export.submission.busy_queue import Patience
-from modelarts_export.submission.coordinator import Traffic
-from modelarts_export.submission.reconciliation import SLACK, Ledger, Moment, Search, search, usable_date
-from modelarts_export.submission.reuse import FAIL, Reuse, choose
+from modelarts_export.submission.coordinator import SubmissionCoordinator
+from modelarts_export.submission.reconciliation import (
+    SLACK,
+    Instant,
+    Reconciler,
+    Search,
+    reconcile,
+    usable_date,
+)
+from modelarts_export.submission.reuse import FAIL, ReusePolicy, select_reusable
 
 _GLANCE = 5.0  # seconds: the task exists, and its state is a courtesy
 _LONGEST_CHECK = 30.0  # seconds that a check for a duplicate may take
 _FRESH = 1.0  # seconds; what a poll of the list has shown holds for so long
 
 
-class Listener(Protocol):
+class SubmissionEvents(Protocol):
     """Hears of what happens while it happens."""
 
     def accepted(self, task: ExportTask) -> None:
@@ -81,8 +88,8 @@ class Desk:
 
     client: Client
     settings: Settings
-    listener: Listener
-    traffic: Traffic = field(default_factory=Traffic)
+    listener: SubmissionEvents
+    traffic: SubmissionCoordinator = field(default_factory=SubmissionCoordinator)
     timing: Clock = SYSTEM_CLOCK
 
 
@@ -90,17 +97,17 @@ class Submission:
     """One request on its way to become one task."""
 
     def __init__(
-        self, desk: Desk, dataset_id: str, request: ExportRequest, *, reuse: Reuse | None = None
+        self, desk: Desk, dataset_id: str, request: ExportRequest, *, reuse: ReusePolicy | None = None
     ) -> None:
         """Prepare to send a request to a dataset, unless an older task is reused or makes it needless."""
         self.dataset_id = dataset_id
         self.task: ExportTask | None = None
         self._request = request
-        self._reuse = reuse or Reuse()
+        self._reuse = reuse or ReusePolicy()
         self._client, self._settings, self._listener = desk.client, desk.settings, desk.listener
         self._halt = _Halt(desk.timing.sleep)
         self._traffic, self._timing = desk.traffic, replace(desk.timing, sleep=self._halt.sleep)
-        self._ledger = Ledger(
+        self._ledger = Reconciler(
             client=desk.client, dataset_id=dataset_id, body=request.to_dict(), timing=self._timing
         )
         self._patience = Patience(
@@ -112,9 +119,11 @@ class Submission:
         )
         self.is_sending = False  # whether a request is on its way, or its reply
         self._is_under_way = False
-        self._taken: set[str] = set()
+        self._claimed_ids: set[str] = set()
         self._warned: set[str] = set()
-        self._doubtful: Moment | None = None  # just before the first send of which nobody knows the end
+        self._first_unknown_send: Instant | None = (
+            None  # just before the first send of which nobody knows the end
+        )
         self._reason: ModelArtsExportError | None = None  # why its end is unknown
         self._named: tuple[str, ...] = ()  # the IDs of tasks that broken replies named
         self._unknown_sends = 0
@@ -124,11 +133,11 @@ class Submission:
         self._accepted_after: float | None = None  # seconds from the first send, when there were two
 
     @property
-    def is_in_doubt(self) -> bool:
+    def outcome_unknown(self) -> bool:
         """Whether a task may have been accepted of which nobody knows."""
-        return self.task is None and (self._is_under_way or self._doubtful is not None)
+        return self.task is None and (self._is_under_way or self._first_unknown_send is not None)
 
-    def halt(self) -> None:
+    def cancel(self) -> None:
         """Let nothing new begin; what is on its way comes to its end. May be called from any thread."""
         self._halt.called = True
 
@@ -138,19 +147,19 @@ class Submission:
         Raises what Client.create raises, PathUsedError before anything is accepted, UnknownOutcomeError once
         a send of which nobody knows the end was followed by no task, and KeyboardInterrupt after halt.
         """
-        with self._traffic.turn(self.dataset_id, self._request.path) as taken, self._patience.place:
-            self._taken, self._ledger = taken, replace(self._ledger, taken=taken)
-            return self._created()
+        with self._traffic.one_at_a_time(self.dataset_id, self._request.path) as taken, self._patience.place:
+            self._claimed_ids, self._ledger = taken, replace(self._ledger, claimed_ids=taken)
+            return self._create()
 
     def _existing(self) -> ExportTask | None:
         """Return the older task that makes a new one needless; what is listed now is known from then on."""
-        if not self._reuse.wanted or self._doubtful:
+        if not self._reuse.wanted or self._first_unknown_send:
             return None
         pages = list(self._client.iter_task_pages(self.dataset_id, timeout=self._settings.read_timeout))
         tasks = [task for page in pages for task in page.tasks]
-        self._ledger = replace(self._ledger, known=frozenset(task.task_id for task in tasks))
+        self._ledger = replace(self._ledger, ids_before_send=frozenset(task.task_id for task in tasks))
         now = usable_date(pages[0].date, self._timing)
-        choice = choose(tasks, self._ledger.body, self._reuse, now=now)
+        choice = select_reusable(tasks, self._ledger.body, self._reuse, now=now)
         self._warn_once(choice.notes)
         if choice.path_used and self._reuse.if_path_used == FAIL:
             raise PathUsedError(choice.path_used, hint="choose another path")
@@ -158,7 +167,7 @@ class Submission:
             self._warn_once((f"{choice.path_used}; what the API does with files there is not documented",))
         if choice.task:
             self.task = choice.task
-            self._taken.add(self.task.task_id)
+            self._claimed_ids.add(self.task.task_id)
             (self._listener.skipped if choice.task.skipped else self._listener.reused)(choice.task)
         return choice.task
 
@@ -169,14 +178,14 @@ class Submission:
                 self._warned.add(line)
                 self._listener.warn(line)
 
-    def _created(self) -> ExportTask:
+    def _create(self) -> ExportTask:
         """Send until there is a task.
 
         After each pause there may be one to reuse, which another host has created meanwhile, or our own one
         of a send before.
         """
         while True:
-            self._traffic.pass_gate(self._timing)
+            self._traffic.wait_until_open(self._timing)
             self._halt.check()
             if found := self._listed():
                 return found
@@ -194,12 +203,12 @@ class Submission:
 
         Raises UnknownOutcomeError when the list cannot be read.
         """
-        sent, polled = self._doubtful, self._polled
+        sent, polled = self._first_unknown_send, self._polled
         if sent is None or (polled is not None and self._timing.monotonic() - polled <= _FRESH):
             return None
         result = self._search(sent, until_known=True)
         if result.tasks:
-            return self._found(result.tasks)
+            return self._recover(result.tasks)
         if result.trouble:
             raise self._unknown(
                 result.trouble, f"polling the list before another send failed: {result.trouble}"
@@ -211,26 +220,28 @@ class Submission:
 
         Raises the error where nothing can be done about it.
         """
-        if isinstance(error, TemporaryError) and not (self._doubtful and isinstance(error, BusyError)):
+        if isinstance(error, TemporaryError) and not (
+            self._first_unknown_send and isinstance(error, BusyError)
+        ):
             try:
                 self._patience.bear(error)
             except TemporaryError:
-                if self._doubtful is None:
+                if self._first_unknown_send is None:
                     raise
             else:
                 return None
-        if self._doubtful is None:
+        if self._first_unknown_send is None:
             raise error
-        return self._reconciled(error, self._doubtful)
+        return self._reconcile(error, self._first_unknown_send)
 
     def _send(self) -> ExportTask:
-        now, self.is_sending = Moment.now(self._timing), True
+        now, self.is_sending = Instant.now(self._timing), True
         try:
             self._halt.check()  # after `is_sending` is set: who halts looks at it afterwards
             self._is_under_way = True
             self.task = self._client.create(self.dataset_id, self._request)
         except UnknownOutcomeError as error:
-            self._doubtful, self._reason = self._doubtful or now, self._reason or error
+            self._first_unknown_send, self._reason = self._first_unknown_send or now, self._reason or error
             self._named = tuple(dict.fromkeys((*self._named, *error.task_ids)))
             self._unknown_sends += 1
             raise
@@ -239,12 +250,12 @@ class Submission:
             raise
         finally:
             self.is_sending = False
-        self._taken.add(self.task.task_id)
+        self._claimed_ids.add(self.task.task_id)
         self._listener.accepted(self.task)
         self._tell_of_resend(self.task, sends=self._unknown_sends + 1)
         return self.task
 
-    def _reconciled(self, error: ModelArtsExportError, sent: Moment) -> ExportTask | None:
+    def _reconcile(self, error: ModelArtsExportError, sent: Instant) -> ExportTask | None:
         """Return our task, found in the list; None when it is not there and may be sent once more."""
         self._halt.check()
         failed = self._timing.monotonic()
@@ -252,7 +263,7 @@ class Submission:
         self._listener.talk(f"{error}; polling the list for its task, for up to {seconds:g}s")
         result = self._search(sent)
         if result.tasks:
-            return self._found(result.tasks)
+            return self._recover(result.tasks)
         if result.trouble:
             raise self._unknown(
                 result.trouble, f"{error}; polling the list failed: {result.trouble}"
@@ -265,9 +276,9 @@ class Submission:
         self._listener.talk("no such task is listed; sending the request again")
         return None
 
-    def _search(self, sent: Moment, *, until_known: bool = False) -> Search:
+    def _search(self, sent: Instant, *, until_known: bool = False) -> Search:
         begun = self._timing.monotonic()
-        result = search(
+        result = reconcile(
             self._ledger,
             sent,
             patience=self._settings.reconcile_timeout,
@@ -291,9 +302,9 @@ class Submission:
             self._listener.talk(f"waiting for {ceil(left)}s, as the server asks")
             self._timing.sleep(left)
 
-    def _found(self, found: tuple[ExportTask, ...]) -> ExportTask:
+    def _recover(self, found: tuple[ExportTask, ...]) -> ExportTask:
         self.task = found[0]
-        self._taken.update(each.task_id for each in found)
+        self._claimed_ids.update(each.task_id for each in found)
         self._listener.found(self.task)
         if len(found) > 1:
             ids = ", ".join(task.task_id for task in found)
@@ -303,8 +314,8 @@ class Submission:
 
     def _tell_of_resend(self, task: ExportTask, *, sends: int) -> None:
         """Say that the request was sent twice, when both sends may have been accepted."""
-        if sends > 1 and self._doubtful and self._reason:
-            self._accepted_after = self._doubtful.ago(self._timing)
+        if sends > 1 and self._first_unknown_send and self._reason:
+            self._accepted_after = self._first_unknown_send.elapsed(self._timing)
             self._listener.resent(task, self._reason)
 
     def check_for_duplicates(self) -> None:
@@ -313,12 +324,17 @@ class Submission:
         A duplicate may be listed late, so that a second check is worth its call when the task has ended.
         After halt nothing is checked.
         """
-        if self.task is None or self._doubtful is None or self._accepted_after is None or self._halt.called:
+        if (
+            self.task is None
+            or self._first_unknown_send is None
+            or self._accepted_after is None
+            or self._halt.called
+        ):
             return
         try:
-            found = self._ledger.twins(
+            found = self._ledger.find_duplicates(
                 self.task,
-                self._doubtful,
+                self._first_unknown_send,
                 before=self._accepted_after,
                 timeout=min(self._settings.reconcile_timeout or _GLANCE, _LONGEST_CHECK),
             )
@@ -326,7 +342,7 @@ class Submission:
             self._listener.warn(f"the check for a duplicate task failed: {error}")
             return
         for each in found:
-            self._taken.add(each.task_id)
+            self._claimed_ids.add(each.task_id)
             self._listener.alarm(f"export task {each.task_id} is a duplicate of {self.task.task_id}")
 
     def _unknown(self, error: ModelArtsExportError, words: str) -> UnknownOutcomeError:
@@ -334,7 +350,7 @@ class Submission:
             words = f"{words}; a broken reply named export task {', '.join(self._named)}"
         if self._unknown_sends > 1 or self._sent_again:
             words = f"{words}; the request was sent twice"
-        sent = self._doubtful
+        sent = self._first_unknown_send
         return UnknownOutcomeError(
             words,
             task_ids=self._named,
@@ -362,7 +378,7 @@ class _Halt:
             raise KeyboardInterrupt
 
 
-def look_at(client: Client, task: ExportTask, listener: Listener) -> ExportTask:
+def fetch_status(client: Client, task: ExportTask, listener: SubmissionEvents) -> ExportTask:
     """Return a task as one look shows it now.
 
     A look that fails does not undo the success: the listener hears of it, and the task is returned as it was

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from modelarts_export.api.task import ExportTask
 from modelarts_export.config.settings import Settings
 from modelarts_export.errors import ModelArtsExportError, UnknownOutcomeError
-from modelarts_export.submission.reuse import Reuse
+from modelarts_export.submission.reuse import ReusePolicy
 from tests.e2e.world import CALM, REQUEST, Call, Meeting, World
 
 # What a creation meets, by what it proves of the task: that there is none, or nothing. Of the latter, some
@@ -131,7 +131,7 @@ def test_the_promise_holds_on_any_night(night: Night) -> None:
     world = World(posts=night.posts, looks=night.looks)
     for age in night.older:
         world.plant(REQUEST.path, age=age)
-    end = world.submit(world.desk(night.patience), reuse=Reuse(reuse_running=night.reuse))
+    end = world.submit(world.desk(night.patience), reuse=ReusePolicy(reuse_running=night.reuse))
     posts = [call for call in world.calls if call.method == "POST"]
     if isinstance(end, ExportTask) and end.reused:
         assert night.reuse
@@ -142,7 +142,7 @@ def test_the_promise_holds_on_any_night(night: Night) -> None:
     slept_within_budgets(world, posts, night.patience)
     if end is None:
         assert world.under_way
-        assert world.under_way.is_in_doubt == (world.under_way.task is None and any(map(doubtful, posts)))
+        assert world.under_way.outcome_unknown == (world.under_way.task is None and any(map(doubtful, posts)))
     else:
         ended_in_a_way_that_tells(world, posts, end, night)
         lost_nothing(world, posts, end, night)

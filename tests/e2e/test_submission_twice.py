@@ -2,7 +2,7 @@
 
 from modelarts_export.api.task import ExportTask
 from modelarts_export.config.settings import Settings
-from modelarts_export.submission.reuse import Reuse
+from modelarts_export.submission.reuse import ReusePolicy
 from tests.e2e.world import CALM, Meeting, World
 
 LOST = Meeting(words=("drop:accepted=yes",))
@@ -48,7 +48,7 @@ def test_nor_is_one_that_it_adopted() -> None:
     world = World(posts=[NEVER_CAME])
     there = world.plant("/bucket/out/", age=1)
     desk = world.desk(Settings())
-    world.submit(desk, reuse=Reuse(reuse_running=True))
+    world.submit(desk, reuse=ReusePolicy(reuse_running=True))
     task = world.submit(desk)
     assert world.told[0] == there
     assert isinstance(task, ExportTask)

@@ -30,7 +30,7 @@ from modelarts_export.sandbox.faults.parser import read
 from modelarts_export.sandbox.gateway import Gateway
 from modelarts_export.sandbox.iam import Identity
 from modelarts_export.sandbox.messages import Fate, Reply, Request
-from modelarts_export.submission.reuse import Reuse
+from modelarts_export.submission.reuse import ReusePolicy
 from modelarts_export.submission.submit import Desk, Submission
 from modelarts_export.transport.session import Transport
 
@@ -116,7 +116,9 @@ class World(HTTPAdapter):
         )
         return Desk(client=Client(transport, _PROJECT), settings=settings, listener=self, timing=timing)
 
-    def submit(self, desk: Desk, *, reuse: Reuse | None = None) -> "ExportTask | ModelArtsExportError | None":
+    def submit(
+        self, desk: Desk, *, reuse: ReusePolicy | None = None
+    ) -> "ExportTask | ModelArtsExportError | None":
         """Return the task of a submission of REQUEST, or its error; None when it was interrupted."""
         self.under_way = Submission(desk, DATASET_ID, REQUEST, reuse=reuse)
         try:
@@ -181,7 +183,7 @@ class World(HTTPAdapter):
         self.wall += met.suspended + met.set_by
         self.server += met.suspended
         if met.halt and self.under_way:
-            self.under_way.halt()
+            self.under_way.cancel()
 
     @property
     def tasks(self) -> frozenset[str]:

@@ -16,7 +16,7 @@ from modelarts_export.errors import (
     ThrottledError,
 )
 from modelarts_export.submission.busy_queue import Patience
-from modelarts_export.submission.coordinator import Traffic
+from modelarts_export.submission.coordinator import SubmissionCoordinator
 from modelarts_export.transport.response import Response, error_from_response
 from modelarts_export.transport.retry import RetryPolicy
 
@@ -28,7 +28,7 @@ class World:
     now: float = 1000.0
     naps: list[float] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
-    traffic: Traffic = field(default_factory=Traffic)
+    traffic: SubmissionCoordinator = field(default_factory=SubmissionCoordinator)
 
     def sleep(self, seconds: float) -> None:
         """Let the time pass at once."""
@@ -185,7 +185,7 @@ def test_throttling_holds_for_all() -> None:
     world = World()
     world.patience().bear(error(ThrottledError, 60.0))
     world.now -= 25.0
-    world.traffic.pass_gate(world.timing)
+    world.traffic.wait_until_open(world.timing)
     assert world.naps == [60.0, 25.0]
 
 
@@ -194,7 +194,7 @@ def test_other_trouble_is_ones_own() -> None:
     world = World()
     world.patience().bear(error(TemporaryError, 60.0))
     world.now -= 60.0
-    world.traffic.pass_gate(world.timing)
+    world.traffic.wait_until_open(world.timing)
     assert world.naps == [60.0]
 
 

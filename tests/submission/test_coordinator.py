@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from modelarts_export.clock import Clock
-from modelarts_export.submission.coordinator import Traffic
+from modelarts_export.submission.coordinator import SubmissionCoordinator
 
 SOON, NEVER = 5.0, 0.05  # seconds: what is to happen takes no time, what is not to is waited for this long
 
@@ -48,57 +48,57 @@ class FakeTime:
 
 
 def test_the_next_export_to_a_path_waits_for_its_turn() -> None:
-    traffic = Traffic()
-    with traffic.turn("abc", "/b/c/"):
-        next_one = enters(lambda: traffic.turn("abc", "/b/c/"))
+    traffic = SubmissionCoordinator()
+    with traffic.one_at_a_time("abc", "/b/c/"):
+        next_one = enters(lambda: traffic.one_at_a_time("abc", "/b/c/"))
         assert not next_one.wait(NEVER)
     assert next_one.wait(SOON)
 
 
 @pytest.mark.parametrize("other", [("abc", "/b/d/"), ("xyz", "/b/c/")])
 def test_an_export_to_another_path_or_of_another_dataset_does_not(other: tuple[str, str]) -> None:
-    traffic = Traffic()
-    with traffic.turn("abc", "/b/c/"):
-        assert enters(lambda: traffic.turn(*other)).wait(SOON)
+    traffic = SubmissionCoordinator()
+    with traffic.one_at_a_time("abc", "/b/c/"):
+        assert enters(lambda: traffic.one_at_a_time(*other)).wait(SOON)
 
 
 def test_a_turn_ends_with_an_error_too() -> None:
     """A submission that failed, or was interrupted, stands in nobody's way."""
-    traffic = Traffic()
-    with pytest.raises(KeyboardInterrupt), traffic.turn("abc", "/b/c/"):
+    traffic = SubmissionCoordinator()
+    with pytest.raises(KeyboardInterrupt), traffic.one_at_a_time("abc", "/b/c/"):
         raise KeyboardInterrupt
-    assert enters(lambda: traffic.turn("abc", "/b/c/")).wait(SOON)
+    assert enters(lambda: traffic.one_at_a_time("abc", "/b/c/")).wait(SOON)
 
 
 def test_a_turn_knows_the_tasks_of_those_before() -> None:
     """Those of the same dataset and path, and no others."""
-    traffic = Traffic()
-    with traffic.turn("abc", "/b/c/") as taken:
+    traffic = SubmissionCoordinator()
+    with traffic.one_at_a_time("abc", "/b/c/") as taken:
         taken.add("task")
-    with traffic.turn("abc", "/b/c/") as same, traffic.turn("abc", "/b/d/") as other:
+    with traffic.one_at_a_time("abc", "/b/c/") as same, traffic.one_at_a_time("abc", "/b/d/") as other:
         assert (same, other) == ({"task"}, set())
 
 
 def test_one_stands_at_the_head_of_the_queue_of_a_dataset() -> None:
     """Whatever the paths; the queue of another dataset is another queue, and a turn is none at all."""
-    traffic = Traffic()
-    with traffic.queue("abc"):
-        second = enters(lambda: traffic.queue("abc"))
-        assert enters(lambda: traffic.queue("xyz")).wait(SOON)
-        assert enters(lambda: traffic.turn("abc", "/b/c/")).wait(SOON)
+    traffic = SubmissionCoordinator()
+    with traffic.busy_slot("abc"):
+        second = enters(lambda: traffic.busy_slot("abc"))
+        assert enters(lambda: traffic.busy_slot("xyz")).wait(SOON)
+        assert enters(lambda: traffic.one_at_a_time("abc", "/b/c/")).wait(SOON)
         assert not second.wait(NEVER)
     assert second.wait(SOON)
 
 
 def test_many_turns_never_meet() -> None:
     """Of twenty threads, two at a time have a turn: one for each path."""
-    traffic = Traffic()
+    traffic = SubmissionCoordinator()
     inside: list[int] = [0, 0]
     most: list[int] = [0, 0]
     pause = threading.Event()
 
     def work(path: int) -> None:
-        with traffic.turn("abc", f"/b/{path}/"):
+        with traffic.one_at_a_time("abc", f"/b/{path}/"):
             inside[path] += 1
             most[path] = max(most[path], inside[path])
             pause.wait(0.002)
@@ -114,7 +114,7 @@ def test_many_turns_never_meet() -> None:
 
 def test_a_closed_gate_holds_all_threads_back() -> None:
     """One of them met a 429; nobody passes until the time it told is over, and then all do."""
-    traffic = Traffic()
+    traffic = SubmissionCoordinator()
     asleep, over = threading.Semaphore(0), threading.Event()
     now = [0.0]
 
@@ -123,8 +123,8 @@ def test_a_closed_gate_holds_all_threads_back() -> None:
         over.wait()
 
     timing = Clock(monotonic=lambda: now[0], sleep=sleep)
-    traffic.close_for(2, timing)
-    passed = [threading.Thread(target=traffic.pass_gate, args=(timing,), daemon=True) for _ in range(5)]
+    traffic.throttle(2, timing)
+    passed = [threading.Thread(target=traffic.wait_until_open, args=(timing,), daemon=True) for _ in range(5)]
     for thread in passed:
         thread.start()
     for _ in passed:
@@ -139,30 +139,30 @@ def test_a_closed_gate_holds_all_threads_back() -> None:
 
 def test_an_open_gate_keeps_nobody() -> None:
     time = FakeTime()
-    Traffic().pass_gate(time.timing)
+    SubmissionCoordinator().wait_until_open(time.timing)
     assert time.slept == ()
 
 
 def test_a_gate_is_not_opened_early_by_a_second_answer() -> None:
     """The longest time that any answer told counts."""
-    traffic, time = Traffic(), FakeTime()
-    traffic.close_for(60, time.timing)
-    traffic.close_for(1, time.timing)
-    traffic.pass_gate(time.timing)
+    traffic, time = SubmissionCoordinator(), FakeTime()
+    traffic.throttle(60, time.timing)
+    traffic.throttle(1, time.timing)
+    traffic.wait_until_open(time.timing)
     assert time.slept == (60,)
 
 
 def test_a_gate_holds_for_its_last_second() -> None:
     """However little is left, nobody passes before the time is over."""
-    traffic, time = Traffic(), FakeTime(short_by=0.5)
-    traffic.close_for(10, time.timing)
-    traffic.pass_gate(time.timing)
+    traffic, time = SubmissionCoordinator(), FakeTime(short_by=0.5)
+    traffic.throttle(10, time.timing)
+    traffic.wait_until_open(time.timing)
     assert (time.slept, time.now) == ((10, 0.5), 10)
 
 
 def test_a_gate_that_closes_again_meanwhile_holds_on() -> None:
     """A sleep that ends early, or a later answer, is no reason to pass."""
-    traffic, time = Traffic(), FakeTime(short_by=1.5)
-    traffic.close_for(10, time.timing)
-    traffic.pass_gate(time.timing)
+    traffic, time = SubmissionCoordinator(), FakeTime(short_by=1.5)
+    traffic.throttle(10, time.timing)
+    traffic.wait_until_open(time.timing)
     assert time.slept == (10, 1.5)

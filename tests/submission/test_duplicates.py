@@ -6,7 +6,7 @@ import pytest
 
 from modelarts_export.request.models import ToObs
 from modelarts_export.sandbox.messages import Reply, Request
-from modelarts_export.submission.reuse import Reuse
+from modelarts_export.submission.reuse import ReusePolicy
 from modelarts_export.transport.response import Response as OwnReply
 from tests.submission.worlds import EXPORT, World, submit
 
@@ -33,7 +33,7 @@ def test_another_host_is_quicker(fault: str) -> None:
         return reply
 
     world = World(faults=(fault,), in_front=layer)
-    end = submit(world, reuse=Reuse(reuse_running=True))
+    end = submit(world, reuse=ReusePolicy(reuse_running=True))
     assert end.task
     assert end.task.reused
     assert (len(world.posts), world.ours) == (1, [])
@@ -54,16 +54,17 @@ def test_without_a_usable_date_no_success_is_reused_and_a_note_says_so(fault: st
     """How old it is cannot be told: by a Date of last year, a task of 60 days ago is a new one."""
     world = World(faults=(fault,))
     world.plant(age=600)
-    end = submit(world, reuse=Reuse(reuse_within=3600.0))
+    end = submit(world, reuse=ReusePolicy(reuse_within=3600.0))
     assert len(world.posts) == 1
     assert end.code == 0
     assert "no succeeded task is reused" in " ".join(world.heard.warnings)
 
 
 @pytest.mark.parametrize(
-    "reuse", [Reuse(reuse_running=True), Reuse(skip_if_running="/b/"), Reuse(if_path_used="fail")]
+    "reuse",
+    [ReusePolicy(reuse_running=True), ReusePolicy(skip_if_running="/b/"), ReusePolicy(if_path_used="fail")],
 )
-def test_a_list_that_is_not_complete_in_time_sends_nothing(reuse: Reuse) -> None:
+def test_a_list_that_is_not_complete_in_time_sends_nothing(reuse: ReusePolicy) -> None:
     """The read timeout bounds all of its pages together; what was not read is unknown, not absent."""
     world = World(faults=("late:on=list,for=40s",))
     for _ in range(250):

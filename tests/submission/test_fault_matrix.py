@@ -7,7 +7,7 @@ from itertools import product
 import pytest
 
 from modelarts_export.sandbox.messages import Reply, Request
-from modelarts_export.submission.reuse import Reuse
+from modelarts_export.submission.reuse import ReusePolicy
 from tests.submission.matrix_rows import (
     ACCEPTED,
     CLOCKS,
@@ -63,7 +63,7 @@ def ended(row: Row, clocks: str, lag: str, twins: tuple[float, ...]) -> str:
         world.in_front = losing_its_body
     for age in twins:
         world.plant(age=age)
-    reuse = Reuse(reuse_running=clocks in READ_BEFORE)
+    reuse = ReusePolicy(reuse_running=clocks in READ_BEFORE)
     end = submit(world, reuse=reuse, settings=PATIENCE)
     found = f"{end.code} {len(world.posts)} {len(world.ours)}"
     task_id = end.task.task_id if end.task else None

@@ -87,7 +87,7 @@ def test_looks_become_rarer() -> None:
     with world.submission("504:accepted=no", patience=60.0) as (_, submission):
         with pytest.raises(UnknownOutcomeError):
             submission.run()
-        assert submission.is_in_doubt
+        assert submission.outcome_unknown
     assert world.naps == [1.0, 2.0, 4.0, 8.0, 15.0, 15.0, 14.0]
 
 
@@ -96,7 +96,7 @@ def test_a_task_that_is_listed_late() -> None:
     world = World()
     with world.submission("504", "lag:for=50s", patience=60.0) as (sandbox, submission):
         assert [submission.run().task_id] == ids(sandbox)
-        assert not submission.is_in_doubt
+        assert not submission.outcome_unknown
     assert 50 <= world.passed <= 60
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from modelarts_export.api.task import ExportTask
 from modelarts_export.request.fields import leaves_of
 from modelarts_export.request.models import ToNewDataset, ToObs
-from modelarts_export.submission.matching import directory, may_be, stands_in_for, unverifiable
+from modelarts_export.submission.matching import directory, is_compatible, is_equivalent, unverifiable
 
 PATHS = ["/b/d/", "/b/d", "b/d/", "obs://b/d/", "OBS://b/d", "s3://b/d/", "/b/%64", "obs%3A%2F%2Fb%2fd%2F"]
 
@@ -38,28 +38,28 @@ def shown(answer: dict[str, Any]) -> ExportTask:
 def test_forms_of_a_path(asked: str, path: str) -> None:
     """One directory, however it is spelled."""
     assert directory(path) == "/b/d/"
-    assert may_be(sent(path=asked), shown(sent(path=path)))
+    assert is_compatible(sent(path=asked), shown(sent(path=path)))
 
 
 def test_percent_encoded_paths_are_compared_decoded() -> None:
     """In UTF-8, and the work path as the path; a plus is no space."""
-    assert may_be(sent(path="/桶/a b/"), shown(sent(path="/%E6%A1%B6/a%20b/")))
-    assert not may_be(sent(path="/b/a b/"), shown(sent(path="/b/a+b/")))
+    assert is_compatible(sent(path="/桶/a b/"), shown(sent(path="/%E6%A1%B6/a%20b/")))
+    assert not is_compatible(sent(path="/b/a b/"), shown(sent(path="/b/a+b/")))
     asked = new_dataset("n", "/b/w x/")
     for spelled in ("/b/w%20x/", "obs://b/w x", "S3://b/w%20x/"):
-        assert stands_in_for(asked, shown(new_dataset("n", spelled)))
-    assert not may_be(asked, shown(new_dataset("n", "/b/w/")))
+        assert is_equivalent(asked, shown(new_dataset("n", spelled)))
+    assert not is_compatible(asked, shown(new_dataset("n", "/b/w/")))
 
 
 @pytest.mark.parametrize("path", ["/b/d/e/", "/b/", "/b/D/", "/c/d/", "/b/dd/", "", None, 7, ["/b/d/"]])
 def test_another_path(path: object) -> None:
     """Or none that anybody could compare."""
-    assert not may_be(sent(), shown(sent(path=path)))
+    assert not is_compatible(sent(), shown(sent(path=path)))
 
 
 def test_a_task_without_a_path() -> None:
     """It may be anything."""
-    assert not may_be(sent(), shown({"export_type": 3}))
+    assert not is_compatible(sent(), shown({"export_type": 3}))
 
 
 DEEP: list[Any] = []
@@ -118,7 +118,7 @@ PAIRS: list[tuple[dict[str, Any], dict[str, Any], bool]] = [
 @pytest.mark.parametrize(("asked", "answer", "expected"), PAIRS)
 def test_pairs(asked: dict[str, Any], answer: dict[str, Any], *, expected: bool) -> None:
     """A contradiction is a value that both have and that is another one, and nothing else is."""
-    assert may_be(asked, shown(answer)) is expected
+    assert is_compatible(asked, shown(answer)) is expected
 
 
 CONDITION = {"search_conditions": [{"hard": "1"}]}
@@ -159,7 +159,7 @@ STRICTER: list[tuple[dict[str, Any], dict[str, Any], bool]] = [
 @pytest.mark.parametrize(("asked", "task", "expected"), STRICTER)
 def test_what_stands_in(asked: dict[str, Any], task: dict[str, Any], *, expected: bool) -> None:
     """Nothing that narrows an export may be there on one side alone; nor anything else but a default."""
-    assert stands_in_for(asked, shown(task)) is expected
+    assert is_equivalent(asked, shown(task)) is expected
 
 
 NESTED = "[" * 100_000 + "]" * 100_000
@@ -205,7 +205,7 @@ def test_what_forbids_reuse_without_being_another_value(
 ) -> None:
     """A narrowing field that is not shown, parameters that cannot be read, a field that no document has."""
     assert unverifiable(asked, shown(task)) == expected
-    assert may_be(asked, shown(task))
+    assert is_compatible(asked, shown(task))
 
 
 LEAVES = [*{each.location: each for kind in (ToObs, ToNewDataset) for each in leaves_of(kind)}.values()]
@@ -252,8 +252,8 @@ OTHERS = [each.location for each in LEAVES if each.location not in USUALLY_SENT]
 def test_a_field_of_the_task_alone_forbids_reuse(where: tuple[str, ...]) -> None:
     """Unless it has its documented default; and a narrowing one has to be shown for a request that has it."""
     value: object = ["x"] if where[-1] in ("samples", "search_conditions") else "/x/y/"
-    assert not stands_in_for(sent(), shown(with_field(where, value)))
-    assert stands_in_for(sent(), shown(with_field(where, DOCUMENTED.get(where))))
+    assert not is_equivalent(sent(), shown(with_field(where, value)))
+    assert is_equivalent(sent(), shown(with_field(where, DOCUMENTED.get(where))))
     assert (unverifiable(with_field(where, value), shown(sent())) is not None) == (where in NARROWING)
 
 
@@ -291,8 +291,8 @@ def test_an_echo_of_any_request_is_its_own(body: dict[str, Any], turn: Any) -> N
         params["train_sample_ratio"] = float(params["train_sample_ratio"])
     turn.shuffle(params.get("samples", []))
     answer.update(task_id="t1", status="RUNNING", create_time=1, clear_difficult=False)
-    assert may_be(body, shown(answer))
-    assert stands_in_for(body, shown(answer))
+    assert is_compatible(body, shown(answer))
+    assert is_equivalent(body, shown(answer))
     assert unverifiable(body, shown(answer)) is None
 
 
@@ -303,7 +303,7 @@ def test_any_other_value_contradicts(body: dict[str, Any], choice: st.DataObject
     part = choice.draw(st.sampled_from([answer, answer["export_params"]]).filter(lambda part: part != {}))
     name = choice.draw(st.sampled_from(sorted(part.keys() - {"export_params"})))
     part[name] = "/something/else/"
-    assert not may_be(body, shown(answer))
+    assert not is_compatible(body, shown(answer))
 
 
 def test_a_condition_said_twice_does_not_hide_another() -> None:
@@ -316,11 +316,11 @@ def test_a_condition_said_twice_does_not_hide_another() -> None:
     def task(*conditions: dict[str, str]) -> ExportTask:
         return ExportTask(task_id="t", dataset_id="d", project_id="p", raw=body(*conditions))
 
-    assert stands_in_for(body(cat, dog), task(dog, cat))
-    assert not stands_in_for(body(cat, cat, dog), task(cat, dog, dog))
-    assert not may_be(body(cat, cat, dog), task(cat, dog, dog))
-    assert not stands_in_for(body(cat, cat), task(cat, dog))
-    assert not may_be(body(cat, cat), task(cat, dog))
+    assert is_equivalent(body(cat, dog), task(dog, cat))
+    assert not is_equivalent(body(cat, cat, dog), task(cat, dog, dog))
+    assert not is_compatible(body(cat, cat, dog), task(cat, dog, dog))
+    assert not is_equivalent(body(cat, cat), task(cat, dog))
+    assert not is_compatible(body(cat, cat), task(cat, dog))
 
 
 @pytest.mark.parametrize("order", [*permutations(range(3))])
@@ -329,8 +329,10 @@ def test_conditions_are_assigned_one_to_one(order: tuple[int, ...]) -> None:
     both, hard, other = {"hard": "1", "labeler": "a"}, {"hard": "1"}, {"hard": "0", "labeler": "a"}
     body = {"path": "/b/d/", "export_params": {"search_conditions": [both, hard, other]}}
     parts = [{"hard": "1", "labeler": ""}, {"hard": "1", "labeler": "a"}, {"labeler": "a"}]
-    assert may_be(body, shown({**body, "export_params": {"search_conditions": [parts[i] for i in order]}}))
+    assert is_compatible(
+        body, shown({**body, "export_params": {"search_conditions": [parts[i] for i in order]}})
+    )
     parts[2] = {"hard": "1"}
-    assert not may_be(
+    assert not is_compatible(
         body, shown({**body, "export_params": {"search_conditions": [parts[i] for i in order]}})
     )

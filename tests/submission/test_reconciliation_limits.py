@@ -9,7 +9,7 @@ import pytest
 from modelarts_export.config.settings import Settings
 from modelarts_export.request.models import ToObs
 from modelarts_export.sandbox.messages import Reply, Request
-from modelarts_export.submission.reuse import Reuse
+from modelarts_export.submission.reuse import ReusePolicy
 from tests.submission.layers import changing_lists, saying
 from tests.submission.worlds import Layer, World, submit
 
@@ -97,5 +97,5 @@ def test_a_total_that_lags_behind(total: int) -> None:
 def test_a_time_that_is_none(told: float, was_read: bool, code: int) -> None:  # noqa: FBT001 - a row
     """In seconds, 0, negative or of another century, a create_time is unknown: the task is not an old one."""
     world = World(faults=(LOST,), in_front=changing_lists(lambda task: task.update(create_time=told)))
-    end = submit(world, reuse=Reuse(reuse_running=was_read))
+    end = submit(world, reuse=ReusePolicy(reuse_running=was_read))
     assert (end.code, len(world.posts), len(world.ours)) == (code, 1, 1)

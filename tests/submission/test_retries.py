@@ -156,7 +156,7 @@ def test_others_stand_behind() -> None:
     seen: list[tuple[bool, ...]] = []
 
     def rooms() -> tuple[AbstractContextManager[object], ...]:
-        return at.traffic.turn(world.dataset_id, EXPORT.path), at.traffic.queue(world.dataset_id)
+        return at.traffic.one_at_a_time(world.dataset_id, EXPORT.path), at.traffic.busy_slot(world.dataset_id)
 
     def watched(_request: Request, answer: Callable[[], Reply]) -> Reply:
         seen.append(tuple(map(is_free, rooms())))

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from modelarts_export.api.task import ExportTask
-from modelarts_export.submission.reuse import Choice, Reuse, choose
+from modelarts_export.submission.reuse import ReuseDecision, ReusePolicy, select_reusable
 
 NOW = 1_700_000_000.0
 BODY: dict[str, Any] = {"path": "/b/d/", "export_type": 3}
@@ -19,15 +19,15 @@ def task(task_id: str, status: object, age: float | None, **shown: object) -> Ex
     return ExportTask(task_id=task_id, dataset_id="abc", project_id="0123", raw=answer)
 
 
-def chosen(*tasks: ExportTask, within: float | None = 3600.0, now: float | None = NOW) -> Choice:
+def chosen(*tasks: ExportTask, within: float | None = 3600.0, now: float | None = NOW) -> ReuseDecision:
     """Return the choice among tasks, which is the same for every order of them."""
-    reuse = Reuse(reuse_running=True, reuse_within=within)
-    choices = [choose(order, BODY, reuse, now=now) for order in permutations(tasks)]
+    reuse = ReusePolicy(reuse_running=True, reuse_within=within)
+    choices = [select_reusable(order, BODY, reuse, now=now) for order in permutations(tasks)]
     assert len({choice.task.task_id if choice.task else None for choice in choices}) == 1
     return choices[0]
 
 
-def id_of(choice: Choice) -> str | None:
+def id_of(choice: ReuseDecision) -> str | None:
     """Return the ID of the task that was chosen."""
     return choice.task.task_id if choice.task else None
 
@@ -77,9 +77,9 @@ def test_the_task_is_marked() -> None:
     assert choice.task.reused
 
 
-def skipped(*tasks: ExportTask) -> Choice:
+def skipped(*tasks: ExportTask) -> ReuseDecision:
     """Return the choice among tasks when one that is unfinished below /b/ is to skip."""
-    return choose(tasks, BODY, Reuse(skip_if_running="/b/"), now=NOW)
+    return select_reusable(tasks, BODY, ReusePolicy(skip_if_running="/b/"), now=NOW)
 
 
 @pytest.mark.parametrize("status", ["INIT", "RUNNING", "STOPPING", "PAUSED", "", None, 3])
@@ -101,8 +101,8 @@ def test_a_last_state_does_not_skip(status: str) -> None:
 )
 def test_only_a_failed_task_frees_its_path(status: object, *, is_used: bool) -> None:
     """What a stopped one has written is not known; nor is one reused, whose export is not whole."""
-    reuse = Reuse(reuse_running=True, reuse_within=3600.0, if_path_used="fail")
-    choice = choose([task("a", status, 10)], BODY, reuse, now=NOW)
+    reuse = ReusePolicy(reuse_running=True, reuse_within=3600.0, if_path_used="fail")
+    choice = select_reusable([task("a", status, 10)], BODY, reuse, now=NOW)
     assert choice.task is None
     assert (choice.path_used is not None) == is_used
 
@@ -110,9 +110,11 @@ def test_only_a_failed_task_frees_its_path(status: object, *, is_used: bool) -> 
 def test_without_the_options_other_tasks_do_not_matter() -> None:
     """Neither does an identical one, where reuse was not asked for."""
     running = task("a", "RUNNING", 10)
-    assert choose([running], BODY, Reuse(if_path_used="warn"), now=NOW).task is None
-    assert choose([running], BODY, Reuse(skip_if_running="/c/"), now=NOW) == Choice(task=None)
-    assert not Reuse().wanted
+    assert select_reusable([running], BODY, ReusePolicy(if_path_used="warn"), now=NOW).task is None
+    assert select_reusable([running], BODY, ReusePolicy(skip_if_running="/c/"), now=NOW) == ReuseDecision(
+        task=None
+    )
+    assert not ReusePolicy().wanted
 
 
 def test_the_newest_user_of_a_path_is_named_and_the_others_counted() -> None:
@@ -122,7 +124,7 @@ def test_the_newest_user_of_a_path_is_named_and_the_others_counted() -> None:
         task("new", "SUCCESSED", 100, path="/b/d/e/"),
         task("ok", "FAILED", 1),
     ]
-    said = choose(tasks, BODY, Reuse(if_path_used="warn"), now=NOW).path_used
+    said = select_reusable(tasks, BODY, ReusePolicy(if_path_used="warn"), now=NOW).path_used
     assert (
         said == "/b/d/ is used already: export task new (succeeded) writes to /b/d/e/, below it, and 1 more"
     )

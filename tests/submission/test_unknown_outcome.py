@@ -10,7 +10,7 @@ from modelarts_export.config.settings import Settings
 from modelarts_export.errors import ModelArtsExportError, UnknownOutcomeError
 from modelarts_export.request.models import NewDatasetParams, ToNewDataset, ToObs
 from modelarts_export.sandbox.messages import Reply, Request
-from modelarts_export.submission.reuse import Reuse
+from modelarts_export.submission.reuse import ReusePolicy
 from modelarts_export.submission.submit import Submission
 from tests.submission.layers import changing_lists, instead, meanwhile, saying
 from tests.submission.worlds import EXPORT, Layer, World, desk, submit
@@ -127,7 +127,7 @@ def test_a_poll_before_another_send_waits_for_a_gate_that_is_closed() -> None:
 
     def closed(request: Request, answer: Callable[[], Reply]) -> Reply:
         if request.method == "GET":
-            made.traffic.close_for(30.0, made.timing)
+            made.traffic.throttle(30.0, made.timing)
         return answer()
 
     world.in_front = closed
@@ -221,7 +221,7 @@ def test_what_was_there_before(fault: str, posts: int, dated: tuple[str, ...]) -
     world = World(faults=(fault, *dated))
     world.plant(age=3.5, request=NEW.model_copy(update={"path": "/test-obs/other/"}))
     twin = world.plant(age=3.5)  # it has ended
-    end = submit(world, reuse=Reuse(reuse_running=True))
+    end = submit(world, reuse=ReusePolicy(reuse_running=True))
     assert (end.code, len(world.posts), len(world.ours)) == (0, posts, 1)
     assert end.task
     assert end.task.task_id == ids(world)[0] != twin.task_id
@@ -236,7 +236,7 @@ def test_nobody_says_when_the_twin_was_created(fault: str, looked: bool, ends: i
     """It may be ours for all that anybody knows, unless it was there before."""
     world = World(faults=(fault,), in_front=changing_lists(lambda task: task.pop("create_time")))
     world.plant(age=3600)
-    end = submit(world, reuse=Reuse(reuse_running=looked))
+    end = submit(world, reuse=ReusePolicy(reuse_running=looked))
     assert end.code == ends
     assert len(world.posts) == (2 if fault == LOST_UNREAD and looked else 1)
     assert end.task is None or end.task.task_id == ids(world)[0]
@@ -380,13 +380,13 @@ def test_is_in_doubt(faults: tuple[str, ...], doubt: bool) -> None:  # noqa: FBT
     seen: list[tuple[str, bool]] = []
 
     def watched(request: Request, answer: Callable[[], Reply]) -> Reply:
-        seen.append((request.method, submission.is_in_doubt))
+        seen.append((request.method, submission.outcome_unknown))
         return answer()
 
     world.in_front = watched
     submission = Submission(desk(world), world.dataset_id, EXPORT)
-    assert not submission.is_in_doubt
+    assert not submission.outcome_unknown
     with suppress(ModelArtsExportError):
         submission.run()
-    assert submission.is_in_doubt == doubt
+    assert submission.outcome_unknown == doubt
     assert ("POST", False) not in seen

@@ -22,7 +22,7 @@ from modelarts_export.sandbox.faults.parser import read
 from modelarts_export.sandbox.gateway import Gateway
 from modelarts_export.sandbox.iam import Identity
 from modelarts_export.sandbox.messages import Reply, Request
-from modelarts_export.submission.reuse import Reuse
+from modelarts_export.submission.reuse import ReusePolicy
 from modelarts_export.submission.submit import Desk, Submission
 from modelarts_export.transport.session import Transport
 from tests.support.in_process import InProcess
@@ -217,7 +217,7 @@ def submit(
     world: World,
     request: ExportRequest = EXPORT,
     *,
-    reuse: Reuse | None = None,
+    reuse: ReusePolicy | None = None,
     settings: Settings = _SETTINGS,
 ) -> End:
     """Submit a request in a world, and return how it ended; what happened is known to the world."""

@@ -11,14 +11,14 @@ from modelarts_export.cli.follow import watch, with_new_datasets
 from modelarts_export.cli.options.request_input import Draft
 from modelarts_export.polling.poller import WaitSettings
 from modelarts_export.request.models import ToNewDataset, ToObs
-from modelarts_export.submission.reuse import Reuse
+from modelarts_export.submission.reuse import ReusePolicy
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the request and send nothing")]
 
 
 def to_obs(
     draft: Draft[ToObs],
-    reuse: Reuse,
+    reuse: ReusePolicy,
     wait: WaitSettings | None,
     session: Session,
     *,
@@ -30,7 +30,7 @@ def to_obs(
 
 def to_new_dataset(
     draft: Draft[ToNewDataset],
-    reuse: Reuse,
+    reuse: ReusePolicy,
     wait: WaitSettings | None,
     session: Session,
     *,
@@ -41,7 +41,7 @@ def to_new_dataset(
 
 
 def _export(
-    draft: Draft[Any], reuse: Reuse, wait: WaitSettings | None, session: Session, *, dry_run: bool
+    draft: Draft[Any], reuse: ReusePolicy, wait: WaitSettings | None, session: Session, *, dry_run: bool
 ) -> None:
     order = session.order(draft)
     if dry_run:
