@@ -27,7 +27,7 @@ from modelarts_export.config.settings import (
     variable_name,
 )
 from modelarts_export.errors import InvalidInputError, Location
-from modelarts_export.polling.poller import WaitSettings
+from modelarts_export.polling.poller import PollOptions
 from modelarts_export.request.fields import RequestField, iter_flag_fields
 from modelarts_export.request.models import ExportRequest
 
@@ -69,9 +69,9 @@ def _bundle(parameter: inspect.Parameter, *, submits: bool) -> tuple[list[inspec
         return _setting_options(Settings, submits=submits) + _setting_options(Style), _session
     if get_origin(kind) is Draft:
         return _request_options(*get_args(kind))
-    if kind == WaitSettings | None:
+    if kind == PollOptions | None:
         wait = _option("wait", bool, ["--wait/--no-wait"], help="Wait for the end of the task", metavar="")
-        return [wait, *_setting_options(WaitSettings)], _wait_if_wanted
+        return [wait, *_setting_options(PollOptions)], _wait_if_wanted
     if isinstance(kind, type) and is_dataclass(kind):
         return _setting_options(kind), partial(_group, kind)
     own = parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
@@ -94,11 +94,11 @@ def _group(group: type[Any], _context: typer.Context, values: Values) -> Any:  #
     return group(**{name: value for name, (value, _) in found.items()})
 
 
-def _wait_if_wanted(context: typer.Context, values: Values) -> WaitSettings | None:
+def _wait_if_wanted(context: typer.Context, values: Values) -> PollOptions | None:
     if values["wait"]:
-        wanted: WaitSettings = _group(WaitSettings, context, values)
+        wanted: PollOptions = _group(PollOptions, context, values)
         return wanted
-    given = [flag_name(each.name) for each in option_fields(WaitSettings) if values[each.name] is not None]
+    given = [flag_name(each.name) for each in option_fields(PollOptions) if values[each.name] is not None]
     if given:
         raise InvalidInputError(f"{given[0]} is about waiting", hint="add --wait, or leave it out")
     return None

@@ -29,7 +29,7 @@ from modelarts_export.errors import (
     Problem,
     UnknownOutcomeError,
 )
-from modelarts_export.polling.poller import WaitSettings
+from modelarts_export.polling.poller import PollOptions
 from modelarts_export.request.field_types import check_identifier
 from modelarts_export.request.models import ExportRequest, tasks_path
 from modelarts_export.sanitize import escape_controls, is_identifier
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 # What a command has to be told again to reach the same project, and what one that goes on with a wait has.
 _CONNECTION = tuple(each.name for each in option_fields(Settings) if not each.metadata.get("submits"))
-_RESUMED = (*_CONNECTION, *(each.name for each in option_fields(WaitSettings)), "any")
+_RESUMED = (*_CONNECTION, *(each.name for each in option_fields(PollOptions)), "any")
 _LONGEST_COMMAND = 1000  # characters; a command with thousands of sample IDs is not printed again
 _DATASET_VARIABLE = variable_name("dataset_id")
 

@@ -10,9 +10,9 @@ from modelarts_export.cli.options.task_filter import Selection
 from modelarts_export.clock import SYSTEM_CLOCK
 from modelarts_export.config.settings import Settings
 from modelarts_export.errors import ModelArtsExportError, TemporaryError
-from modelarts_export.polling.poller import Followed, Snapshot, WaitSettings, follow
+from modelarts_export.polling.poller import PollOptions, Snapshot, TrackedTask, poll
 
-_ONE_LOOK = WaitSettings(timeout=0.0, max_outage=0.0)
+_ONE_LOOK = PollOptions(timeout=0.0, max_outage=0.0)
 _LOOK_UP = 30.0  # seconds
 
 
@@ -35,8 +35,10 @@ def look(session: Session, tasks: Sequence[ExportTask]) -> Snapshot:
     """Return the tasks of one dataset as they are now; a transient error is retried."""
     client, retries = session.client(session.settings), session.retry_policy.start()
     while True:
-        seen = next(follow(client, tasks, _ONE_LOOK))
-        trouble = next((each.trouble for each in seen if isinstance(each.trouble, TemporaryError)), None)
+        seen = next(poll(client, tasks, _ONE_LOOK))
+        trouble = next(
+            (each.last_error for each in seen if isinstance(each.last_error, TemporaryError)), None
+        )
         if trouble is None:
             return seen
         try:
@@ -48,7 +50,7 @@ def look(session: Session, tasks: Sequence[ExportTask]) -> Snapshot:
 def watch(  # noqa: PLR0913 - all of a wait comes together here
     session: Session,
     tasks: Sequence[ExportTask],
-    wait: WaitSettings,
+    wait: PollOptions,
     settings: Settings,
     *,
     show: Callable[[Snapshot], None],
@@ -58,12 +60,12 @@ def watch(  # noqa: PLR0913 - all of a wait comes together here
 
     With `first`, the first that ended ends it. `show` writes the result when a signal does.
     """
-    client, seen = session.client(settings), tuple(Followed(task=task) for task in tasks)
+    client, seen = session.client(settings), tuple(TrackedTask(task=task) for task in tasks)
     dataset_id, ids = tasks[0].dataset_id, [task.task_id for task in tasks]
     session.follow(dataset_id, ids, settings, show=partial(show, seen))
     session.output.load_renderers()
     with session.output.watching(wait.heartbeat) as watching:
-        for seen in follow(client, tasks, wait, timing=replace(SYSTEM_CLOCK, sleep=session.sleep)):
+        for seen in poll(client, tasks, wait, timing=replace(SYSTEM_CLOCK, sleep=session.sleep)):
             session.follow(dataset_id, ids, settings, show=partial(show, seen))
             watching.show(seen)
             if first and any(each.task.is_finished for each in seen):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Seen = tuple[str, ExportTask | ModelArtsExportError]
 
 
-class DatasetLook:
+class TaskFetcher:
     """Looks at tasks of one dataset, and remembers how many pages of its list they are spread over."""
 
     def __init__(self, client: "Client", dataset_id: str) -> None:
@@ -28,7 +28,7 @@ class DatasetLook:
         self._dataset_id = dataset_id
         self._pages = 1
 
-    def at(
+    def fetch(
         self, task_ids: Collection[str], *, timeout: float | None = None, thoroughly: bool = False
     ) -> Iterator[Seen]:
         """Yield each task as it is now, or why it cannot be seen.
@@ -42,7 +42,7 @@ class DatasetLook:
         by_list = len(task_ids) > 1 and self._pages <= len(task_ids)
         missing = dict.fromkeys(task_ids)
         unsure: dict[str, ExportTask] = {}
-        for task in self._listed(missing, timeout) if by_list else ():
+        for task in self._fetch_listed(missing, timeout) if by_list else ():
             del missing[task.task_id]
             if task.status is None or (thoroughly and not task.is_finished):
                 unsure[task.task_id] = task
@@ -52,12 +52,12 @@ class DatasetLook:
         for task_id in (*missing, *unsure):  # a list may lag, or forget what is old: the task itself knows
             if timeout is not None and (by_list or task_id != next(iter(missing), None)):
                 left = ends - self._client.clock()
-            seen = self._shown(task_id, left) if left is None or left > 0 else _not_asked()
+            seen = self._fetch_one(task_id, left) if left is None or left > 0 else _not_asked()
             listed = unsure.get(task_id)
             is_known = listed is not None and listed.status is not None
             yield task_id, listed if listed and is_known and not isinstance(seen, ExportTask) else seen
 
-    def _listed(self, wanted: Collection[str], timeout: float | None) -> Iterator[ExportTask]:
+    def _fetch_listed(self, wanted: Collection[str], timeout: float | None) -> Iterator[ExportTask]:
         """Yield those of the wanted tasks that the list has, and read no further than the last of them.
 
         `wanted` may lose what was yielded.
@@ -69,11 +69,11 @@ class DatasetLook:
             if not wanted:
                 return
 
-    def _shown(self, task_id: str, timeout: float | None) -> ExportTask | ModelArtsExportError:
+    def _fetch_one(self, task_id: str, timeout: float | None) -> ExportTask | ModelArtsExportError:
         try:
             return self._client.show(self._dataset_id, task_id, timeout=timeout)
         except ModelArtsExportError as error:
-            if _is_of_one_task(error):
+            if _concerns_one_task(error):
                 return error
             raise
 
@@ -82,7 +82,7 @@ def _not_asked() -> TemporaryError:
     return TemporaryError("there was no time to ask for it")
 
 
-def _is_of_one_task(error: ModelArtsExportError) -> bool:
+def _concerns_one_task(error: ModelArtsExportError) -> bool:
     """Tell whether an error says nothing of other tasks: the server has answered, and not about who asks."""
     answered = isinstance(error, TemporaryError) and error.http_status is not None
     return isinstance(error, NotFoundError | RefusedError) or (

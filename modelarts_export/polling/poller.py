@@ -14,8 +14,8 @@ from modelarts_export.api.task import ExportTask
 from modelarts_export.clock import SYSTEM_CLOCK, Clock
 from modelarts_export.config.settings import option, parse_duration, parse_int, parse_positive_duration
 from modelarts_export.errors import ModelArtsExportError, NotFoundError, TemporaryError
-from modelarts_export.polling.estimator import Pace
-from modelarts_export.polling.fetch import DatasetLook
+from modelarts_export.polling.estimator import ProgressEstimator
+from modelarts_export.polling.fetch import TaskFetcher
 
 if TYPE_CHECKING:
     from modelarts_export.api.client import Client
@@ -28,16 +28,16 @@ _STRANGE_FOR = 5.0  # and one of which nothing but its ID is known: it may have 
 _LAST_LOOK = 10.0  # seconds that a look at the deadline may take beyond it
 
 
-def _timeout(text: str) -> float | None:
+def _parse_timeout(text: str) -> float | None:
     return None if text.strip().lower() == "none" else parse_duration(text)
 
 
 @dataclass(frozen=True, kw_only=True)
-class WaitSettings:
+class PollOptions:
     """How a wait goes. Times are in seconds; `timeout` is None for ever, and 0 for one look."""
 
     timeout: float | None = option(
-        _timeout,
+        _parse_timeout,
         "How long to wait: 2h unless given, none for ever, 0 for one look",
         "DURATION",
         default=7200.0,
@@ -60,33 +60,33 @@ class WaitSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Followed:
+class TrackedTask:
     """A task as it was last seen, how far it is, and what keeps it from being seen now.
 
     `pace` goes on to change with each look. `lost` tells that it is not looked at any more, for the trouble.
     """
 
     task: ExportTask
-    pace: Pace = field(default_factory=Pace)
-    trouble: ModelArtsExportError | None = None
-    lost: bool = False
+    estimator: ProgressEstimator = field(default_factory=ProgressEstimator)
+    last_error: ModelArtsExportError | None = None
+    abandoned: bool = False
 
     @property
-    def may_exist(self) -> bool:
+    def may_be_listed(self) -> bool:
         """Whether nothing says that there is no such task: it was seen, or no poll was refused yet."""
-        return bool(self.task.raw) or self.trouble is None or isinstance(self.trouble, TemporaryError)
+        return bool(self.task.raw) or self.last_error is None or isinstance(self.last_error, TemporaryError)
 
     @property
-    def unfinished(self) -> bool:
+    def is_unfinished(self) -> bool:
         """Whether it is to be looked at again."""
-        return not (self.task.is_finished or self.lost)
+        return not (self.task.is_finished or self.abandoned)
 
 
-Snapshot = tuple[Followed, ...]
+Snapshot = tuple[TrackedTask, ...]
 
 
-def follow(
-    client: "Client", tasks: Sequence[ExportTask], settings: WaitSettings, *, timing: Clock = SYSTEM_CLOCK
+def poll(
+    client: "Client", tasks: Sequence[ExportTask], settings: PollOptions, *, timing: Clock = SYSTEM_CLOCK
 ) -> Iterator[Snapshot]:
     """Yield a snapshot of the tasks, in their order, after each round of looks, until all have ended.
 
@@ -94,10 +94,10 @@ def follow(
     when its trouble has lasted for the maximal outage, or is none that passes.
     """
     deadline = timing.monotonic() + (math.inf if settings.timeout is None else settings.timeout)
-    pauses = _Pauses(settings.poll_interval, timing.random)
+    pauses = PollSchedule(settings.poll_interval, timing.random)
     datasets = {
-        name: _Dataset(
-            DatasetLook(client, name),
+        name: _DatasetPoller(
+            TaskFetcher(client, name),
             [task for task in tasks if task.dataset_id == name],
             max_outage=settings.max_outage,
             clock=timing.monotonic,
@@ -108,91 +108,95 @@ def follow(
         begun = timing.monotonic()
         ends = max(deadline, begun + _LAST_LOOK) if settings.timeout else math.inf
         for dataset in datasets.values():
-            dataset.look(ends, thoroughly=bool(settings.timeout) and begun >= deadline)
+            dataset.poll(ends, thoroughly=bool(settings.timeout) and begun >= deadline)
         snapshot = tuple(datasets[task.dataset_id].followed[task.task_id] for task in tasks)
         yield snapshot
         now = timing.monotonic()
-        unfinished = [each for each in snapshot if each.unfinished]
+        unfinished = [each for each in snapshot if each.is_unfinished]
         if not unfinished or now >= deadline:
             return
-        patience = min(dataset.patience(now) for dataset in datasets.values())
-        timing.sleep(min(pauses.after(unfinished, now), deadline - now, patience))
+        patience = min(dataset.seconds_until_abandoned(now) for dataset in datasets.values())
+        timing.sleep(min(pauses.next_pause(unfinished, now), deadline - now, patience))
 
 
-class _Dataset:
+class _DatasetPoller:
     """The tasks of one dataset that are followed, and since when looks at each of them fail."""
 
     def __init__(
         self,
-        look: DatasetLook,
+        look: TaskFetcher,
         tasks: Sequence[ExportTask],
         *,
         max_outage: float,
         clock: Callable[[], float],
     ) -> None:
-        self.followed = {task.task_id: Followed(task=task) for task in tasks}
+        self.followed = {task.task_id: TrackedTask(task=task) for task in tasks}
         self._given = {task.task_id: task for task in tasks}
         self._look = look
         self._max_outage = max_outage
         self._clock = clock
         self._failing_since: dict[tuple[str, bool], float] = {}  # by task, and whether it is unknown
 
-    def look(self, ends: float, *, thoroughly: bool) -> None:
+    def poll(self, ends: float, *, thoroughly: bool) -> None:
         """Look at the tasks that are unfinished, until this second; what is not read by then is unknown."""
         begun = self._clock()
-        unseen = {task_id: None for task_id, each in self.followed.items() if each.unfinished}
+        unseen = {task_id: None for task_id, each in self.followed.items() if each.is_unfinished}
         if not unseen:
             return
         left = None if math.isinf(ends) else ends - begun
         try:
             if left is not None and left <= 0:
                 raise TemporaryError("there was no time to ask for it")
-            for task_id, seen in self._look.at(tuple(unseen), timeout=left, thoroughly=thoroughly):
+            for task_id, seen in self._look.fetch(tuple(unseen), timeout=left, thoroughly=thoroughly):
                 del unseen[task_id]
                 if isinstance(seen, ExportTask):
-                    self._note(task_id, seen)
+                    self._update(task_id, seen)
                 else:
-                    self._fail([task_id], seen, begun)
+                    self._record_error([task_id], seen, begun)
         except ModelArtsExportError as error:
-            self._fail(unseen, error, begun)
+            self._record_error(unseen, error, begun)
 
-    def patience(self, now: float) -> float:
+    def seconds_until_abandoned(self, now: float) -> float:
         """Return for how long the trouble of each task may last from now on, in seconds."""
-        left = (self._left(each, now) for each in self.followed.values() if each.trouble and each.unfinished)
+        left = (
+            self._remaining(each, now)
+            for each in self.followed.values()
+            if each.last_error and each.is_unfinished
+        )
         return max(min(left, default=math.inf), 0.0)
 
-    def _left(self, each: Followed, now: float) -> float:
-        return self._failing_since[_since(each)] + self._tolerance(each) - now
+    def _remaining(self, each: TrackedTask, now: float) -> float:
+        return self._failing_since[_failure_key(each)] + self._get_tolerance(each) - now
 
-    def _tolerance(self, each: Followed) -> float:
+    def _get_tolerance(self, each: TrackedTask) -> float:
         """Return how long the trouble of a task may last at all, in seconds."""
-        if isinstance(each.trouble, TemporaryError):
+        if isinstance(each.last_error, TemporaryError):
             return self._max_outage
-        if isinstance(each.trouble, NotFoundError):  # not every server may have heard of it yet
+        if isinstance(each.last_error, NotFoundError):  # not every server may have heard of it yet
             return _NEW_FOR if each.task.raw else min(_STRANGE_FOR, self._max_outage)
         return 0.0
 
-    def _note(self, task_id: str, seen: ExportTask) -> None:
+    def _update(self, task_id: str, seen: ExportTask) -> None:
         before = self.followed[task_id]
-        before.pace.note(seen, self._clock())
+        before.estimator.update(seen, self._clock())
         task = self._given[task_id].updated_with(seen)
-        self.followed[task_id] = replace(before, task=task, trouble=None)
+        self.followed[task_id] = replace(before, task=task, last_error=None)
         for kind in (True, False):
             self._failing_since.pop((task_id, kind), None)
 
-    def _fail(self, task_ids: Iterable[str], error: ModelArtsExportError, begun: float) -> None:
+    def _record_error(self, task_ids: Iterable[str], error: ModelArtsExportError, begun: float) -> None:
         for task_id in task_ids:
-            each = replace(self.followed[task_id], trouble=error)
-            self._failing_since.setdefault(_since(each), begun)
-            self.followed[task_id] = replace(each, lost=self._left(each, self._clock()) <= 0)
+            each = replace(self.followed[task_id], last_error=error)
+            self._failing_since.setdefault(_failure_key(each), begun)
+            self.followed[task_id] = replace(each, abandoned=self._remaining(each, self._clock()) <= 0)
 
 
-def _since(each: Followed) -> tuple[str, bool]:
+def _failure_key(each: TrackedTask) -> tuple[str, bool]:
     """Return what the time of a trouble is kept under: an outage does not make a task unknown."""
-    return each.task.task_id, isinstance(each.trouble, NotFoundError)
+    return each.task.task_id, isinstance(each.last_error, NotFoundError)
 
 
-class _Pauses:
+class PollSchedule:
     """How long to stay away after each round."""
 
     def __init__(self, fixed: float | None, chance: random.Random) -> None:
@@ -200,16 +204,16 @@ class _Pauses:
         self._next = _FIRST_PAUSE
         self._chance = chance
 
-    def after(self, unfinished: Sequence[Followed], now: float) -> float:
+    def next_pause(self, unfinished: Sequence[TrackedTask], now: float) -> float:
         """Return seconds: what was asked for, or growing ones, and never less than the server wants."""
-        pause = self._fixed or max(self._next, min(_SHARE * _soonest(unfinished, now), _LONGEST_PAUSE))
+        pause = self._fixed or max(self._next, min(_SHARE * _shortest_eta(unfinished, now), _LONGEST_PAUSE))
         self._next = min(self._next * _GROWTH, _LONGEST_PAUSE)
-        asked = (each.trouble.retry_after or 0.0 for each in unfinished if each.trouble)
+        asked = (each.last_error.retry_after or 0.0 for each in unfinished if each.last_error)
         return max(pause * self._chance.uniform(1 - _JITTER, 1 + _JITTER), *asked, 0.0)
 
 
-def _soonest(unfinished: Sequence[Followed], now: float) -> float:
+def _shortest_eta(unfinished: Sequence[TrackedTask], now: float) -> float:
     """Return when the first of the tasks will be done by its rate; no time at all when one cannot tell."""
-    left = [each.pace.seconds_left(now) for each in unfinished]
+    left = [each.estimator.eta_seconds(now) for each in unfinished]
     known = [seconds for seconds in left if seconds is not None]
     return min(known) if len(known) == len(left) else 0.0

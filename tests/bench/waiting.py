@@ -25,7 +25,7 @@ from modelarts_export.auth.credentials import Token
 from modelarts_export.auth.request_auth import TokenAuth
 from modelarts_export.clock import Clock
 from modelarts_export.config.settings import Settings
-from modelarts_export.polling.poller import WaitSettings, follow
+from modelarts_export.polling.poller import PollOptions, poll
 from modelarts_export.request.models import ToNewDataset, ToObs
 from modelarts_export.transport.session import Transport
 
@@ -90,7 +90,7 @@ class World:
         timing = Clock(monotonic=lambda: self.now, sleep=self.sleep, random=random.Random(1))
         begun, cpu, calls = self.now, time.process_time(), self.tally.calls
         rounds, after_one = 0, 0.0
-        for _ in follow(self.client, tasks, WaitSettings(timeout=10 * HOUR), timing=timing):
+        for _ in poll(self.client, tasks, PollOptions(timeout=10 * HOUR), timing=timing):
             rounds += 1
             if not after_one and self.now - begun >= HOUR:
                 after_one = resident()

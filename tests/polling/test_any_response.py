@@ -120,9 +120,9 @@ def waited(server: Server, **limits: float | None) -> None:
             for before, each in zip(last, snapshot, strict=False):
                 assert not before.is_finished or each.task == before
             last = [each.task for each in snapshot]
-            over = not any(each.unfinished for each in snapshot)
+            over = not any(each.is_unfinished for each in snapshot)
             for each in snapshot:
-                assert isinstance(each.trouble, ModelArtsExportError) or not each.lost
+                assert isinstance(each.last_error, ModelArtsExportError) or not each.abandoned
         assert over or time.passed >= timeout - 1e-6
     assert overslept == []
     assert server.again == []

@@ -7,16 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelarts_export.api.task import ExportTask
-from modelarts_export.polling.estimator import Pace
+from modelarts_export.polling.estimator import ProgressEstimator
 
 Look = dict[str, Any]
 
 
-def looked(*looks: Look, every: float = 10.0) -> Pace:
+def looked(*looks: Look, every: float = 10.0) -> ProgressEstimator:
     """Return the pace after these answers, one every so many seconds from 0 on."""
-    pace = Pace()
+    pace = ProgressEstimator()
     for index, answer in enumerate(looks):
-        pace.note(ExportTask(task_id="t", dataset_id="d", project_id="p", raw=answer), index * every)
+        pace.update(ExportTask(task_id="t", dataset_id="d", project_id="p", raw=answer), index * every)
     return pace
 
 
@@ -119,18 +119,18 @@ LEFT: list[tuple[list[Look], float | None]] = [
 @pytest.mark.parametrize(("looks", "left"), LEFT)
 def test_seconds_left(looks: list[Look], left: float | None) -> None:
     """By the samples a second since the first count; None while they do not tell."""
-    found = looked(*looks).seconds_left((len(looks) - 1) * 10.0)
+    found = looked(*looks).eta_seconds((len(looks) - 1) * 10.0)
     assert found == (None if left is None else pytest.approx(left))
 
 
 def test_the_time_left_runs_down_between_looks() -> None:
     """But not below nothing."""
     pace = looked(counts(0, 100), counts(50, 100))
-    assert [pace.seconds_left(at) for at in (10.0, 14.0, 20.0, 99.0)] == [10.0, 6.0, 0.0, 0.0]
+    assert [pace.eta_seconds(at) for at in (10.0, 14.0, 20.0, 99.0)] == [10.0, 6.0, 0.0, 0.0]
 
 
 def test_two_looks_at_one_instant_tell_no_rate() -> None:
-    assert looked(counts(0, 100), counts(50, 100), every=0.0).seconds_left(0.0) is None
+    assert looked(counts(0, 100), counts(50, 100), every=0.0).eta_seconds(0.0) is None
 
 
 ANYTHING = st.one_of(
@@ -156,12 +156,12 @@ LOOK = st.fixed_dictionaries(
 @given(st.lists(LOOK, max_size=8), st.floats(0, 1000))
 def test_whatever_is_said_it_is_a_share_that_grows(looks: list[Look], every: float) -> None:
     """Neither NaN nor infinity comes out, nor anything that shrinks."""
-    pace, percent, finished = Pace(), 0.0, 0
+    pace, percent, finished = ProgressEstimator(), 0.0, 0
     for index, answer in enumerate(looks):
         now = index * every
-        pace.note(ExportTask(task_id="t", dataset_id="d", project_id="p", raw=answer), now)
+        pace.update(ExportTask(task_id="t", dataset_id="d", project_id="p", raw=answer), now)
         assert pace.percent is None or percent <= pace.percent <= 100
         assert pace.finished is None or finished <= pace.finished
         percent, finished = pace.percent or 0.0, pace.finished or 0
-        left = pace.seconds_left(now)
+        left = pace.eta_seconds(now)
         assert left is None or 0 <= left < float("inf")

@@ -73,7 +73,7 @@ def test_one_task_from_its_creation_to_its_end(world: World) -> None:
         "SUCCESSED",
     ]
     assert 100 <= seen[-1][0] <= 130
-    assert (seen[-1][1].pace.finished, seen[-1][1].pace.percent) == (20, 100.0)
+    assert (seen[-1][1].estimator.finished, seen[-1][1].estimator.percent) == (20, 100.0)
     assert {target for _, target in world.calls[1:]} == {
         f"/v2/{world.sandbox.project_id}/datasets/sandbox-images/export-tasks/{made.task_id}"
     }
@@ -211,9 +211,9 @@ def test_round_of_slow_shows_ends_by_its_deadline() -> None:
         tasks = [task(f"n{number}") for number in range(12)]
         *_, (at, last) = time.waits(client, tasks, timeout=3.0)
     assert at <= 3.0 + 2 * 10.0
-    assert [each.may_exist for each in last] == [True] * 12
+    assert [each.may_be_listed for each in last] == [True] * 12
     assert last[0].task.status == "RUNNING"
-    assert str(last[-1].trouble) == "there was no time to ask for it"
+    assert str(last[-1].last_error) == "there was no time to ask for it"
 
 
 def test_a_few_old_tasks_deep_in_a_long_list_are_shown() -> None:
@@ -240,7 +240,7 @@ def test_a_task_that_neither_list_nor_show_knows() -> None:
     with answering(Full(5)) as server:
         *_, (_, last) = time.waits(client_of(server.url), [task("typo"), task("n1")], timeout=30.0)
         asked = targets(server)
-    assert [(each.lost, each.task.status) for each in last] == [(True, None), (False, "RUNNING")]
+    assert [(each.abandoned, each.task.status) for each in last] == [(True, None), (False, "RUNNING")]
     assert 1 < sum(target.endswith("/typo") for target in asked) < sum("?" in target for target in asked) + 2
     assert asked[-1].endswith("/n1")
 

@@ -11,7 +11,7 @@ from modelarts_export.errors import (
     RefusedError,
     TemporaryError,
 )
-from modelarts_export.polling.poller import Followed
+from modelarts_export.polling.poller import TrackedTask
 from tests.conftest import DEAD_PROXY, Stub
 from tests.support.raw_server import reply
 from tests.support.simulated import Simulated, answering, client_of, error, listed, shown, task
@@ -36,7 +36,7 @@ class Course:
 
 def followed(
     answers: Mapping[int, bytes], given: object = None, **settings: object
-) -> list[tuple[float, Followed]]:
+) -> list[tuple[float, TrackedTask]]:
     """Return each snapshot of the one task, and when it was made."""
     time = Simulated()
     tasks = [given] if isinstance(given, type(task())) else [task()]
@@ -70,8 +70,8 @@ def test_an_outage_that_passes_is_waited_out(fault: str) -> None:
     seen = followed(course, poll_interval=50.0)
     for at, each in seen:
         assert each.task.status == ("SUCCESSED" if at >= 1000 else "RUNNING")
-        assert isinstance(each.trouble, TemporaryError) == (100 <= at < 800)
-        assert not each.lost
+        assert isinstance(each.last_error, TemporaryError) == (100 <= at < 800)
+        assert not each.abandoned
     assert seen[-1][0] == 1000.0
 
 
@@ -80,11 +80,11 @@ def test_an_outage_that_lasts_for_too_long_ends_the_wait(fault: str) -> None:
     """It began with the first look that failed; the last look is made when it has lasted for the maximum."""
     seen = followed({0: RUNNING, 100: PASSING[fault]}, poll_interval=80.0, max_outage=300.0)
     assert [at for at, _ in seen] == [0.0, 80.0, 160.0, 240.0, 320.0, 400.0, 460.0]
-    assert [each.lost for _, each in seen] == [False] * 6 + [True]
+    assert [each.abandoned for _, each in seen] == [False] * 6 + [True]
     _, last = seen[-1]
     assert last.task.status == "RUNNING"
-    assert isinstance(last.trouble, TemporaryError)
-    assert not last.unfinished
+    assert isinstance(last.last_error, TemporaryError)
+    assert not last.is_unfinished
 
 
 def test_a_connection_that_is_refused_is_an_outage() -> None:
@@ -92,8 +92,8 @@ def test_a_connection_that_is_refused_is_an_outage() -> None:
     looks = list(time.waits(client_of(DEAD_PROXY), [task()]))
     assert [at for at, _ in looks][-1] == 900.0
     assert len(looks) > 30
-    assert [snapshot[0].lost for _, snapshot in looks] == [False] * (len(looks) - 1) + [True]
-    assert "refused" in str(looks[-1][1][0].trouble)
+    assert [snapshot[0].abandoned for _, snapshot in looks] == [False] * (len(looks) - 1) + [True]
+    assert "refused" in str(looks[-1][1][0].last_error)
 
 
 def test_outages_with_a_success_between_do_not_add_up() -> None:
@@ -101,7 +101,7 @@ def test_outages_with_a_success_between_do_not_add_up() -> None:
     course = {0: DOWN, 250: RUNNING, 300: DOWN, 550: RUNNING, 600: DOWN, 850: SUCCESSED}
     seen = followed(course, poll_interval=50.0, max_outage=300.0)
     assert seen[-1][0] == 850.0
-    assert [at for at, each in seen if not each.trouble] == [250.0, 550.0, 850.0]
+    assert [at for at, each in seen if not each.last_error] == [250.0, 550.0, 850.0]
 
 
 @pytest.mark.parametrize("outage", [0.1, 0.3, 0.7, 1.1, 299.9, 900.1])
@@ -116,8 +116,8 @@ def test_the_end_of_an_outage_is_met_whatever_is_lost_in_rounding(outage: float,
 
 def test_without_patience_the_first_failure_is_the_last() -> None:
     ((at, last),) = followed({0: DOWN}, max_outage=0.0)
-    assert (at, last.lost, last.task.status) == (0.0, True, None)
-    assert isinstance(last.trouble, TemporaryError)
+    assert (at, last.abandoned, last.task.status) == (0.0, True, None)
+    assert isinstance(last.last_error, TemporaryError)
 
 
 @pytest.mark.parametrize("slow", [0.5, 1000.0])
@@ -128,7 +128,7 @@ def test_whoever_is_shown_a_snapshot_may_take_long(stub: Stub, slow: float) -> N
     lost = []
     for _, (each,) in time.waits(client_of(stub.url), [task()], max_outage=600.0):
         time.now += slow
-        lost.append(each.lost)
+        lost.append(each.abandoned)
     assert lost.index(True) == len(lost) - 1 > 0
 
 
@@ -145,7 +145,7 @@ def test_a_look_that_takes_long_uses_up_the_patience_with_another_dataset() -> N
     with answering(answer) as server:
         tasks = [task("a", "down"), task("b", "slow")]
         *_, (at, (down, slow)) = time.waits(client_of(server.url), tasks, max_outage=600.0, timeout=3000.0)
-    assert (down.lost, slow.lost) == (True, False)
+    assert (down.abandoned, slow.abandoned) == (True, False)
     assert at >= 3000
 
 
@@ -162,8 +162,8 @@ def test_a_look_that_is_refused_ends_the_wait_at_once(fault: str) -> None:
     """No patience helps with what does not pass; above all, a refused key is not tried again."""
     answer, kind = FINAL[fault]
     seen = followed({0: RUNNING, 100: answer}, poll_interval=50.0)
-    assert [(at, each.lost) for at, each in seen] == [(0.0, False), (50.0, False), (100.0, True)]
-    assert type(seen[-1][1].trouble) is kind
+    assert [(at, each.abandoned) for at, each in seen] == [(0.0, False), (50.0, False), (100.0, True)]
+    assert type(seen[-1][1].last_error) is kind
     assert seen[-1][1].task.status == "RUNNING"
 
 
@@ -186,7 +186,7 @@ def test_a_task_that_is_refused_does_not_end_the_wait_for_others(refusal: bytes,
         tasks = [task("bad"), task("good")]
         *_, (at, (bad, good)) = time.waits(client_of(server.url), tasks, timeout=60.0)
     assert at == 60.0
-    assert (bad.lost, good.lost, good.task.status) == (True, False, "RUNNING")
+    assert (bad.abandoned, good.abandoned, good.task.status) == (True, False, "RUNNING")
 
 
 @pytest.mark.parametrize("status", ["500 Internal Server Error", "503 Service Unavailable"])
@@ -197,7 +197,7 @@ def test_an_outage_of_one_task_is_its_own(status: str) -> None:
     with answering(lambda target: nothing if "?" in target else of_two(target, down)) as server:
         tasks = [task("bad"), task("good")]
         looks = [
-            (at, bad.lost, good.task.status)
+            (at, bad.abandoned, good.task.status)
             for at, (bad, good) in time.waits(
                 client_of(server.url), tasks, timeout=60.0, max_outage=20.0, poll_interval=10.0
             )
@@ -212,7 +212,7 @@ def test_trouble_of_all_ends_the_round(fault: bytes) -> None:
     with answering(lambda target: nothing if "?" in target else fault) as server:
         _, (bad, good) = next(time.waits(client_of(server.url), [task("bad"), task("good")]))
         assert len(server.heard) == 2
-    assert bad.trouble is good.trouble is not None
+    assert bad.last_error is good.last_error is not None
 
 
 def test_a_refused_list_ends_the_wait_for_all_of_its_tasks_and_for_no_others() -> None:
@@ -225,7 +225,7 @@ def test_a_refused_list_ends_the_wait_for_all_of_its_tasks_and_for_no_others() -
         *_, (at, last) = time.waits(client_of(server.url), tasks, timeout=60.0)
         asked = [request for request in server.heard if b"/denied/" in request]
     assert at == 60.0
-    assert [each.lost for each in last] == [True, False, True, False]
+    assert [each.abandoned for each in last] == [True, False, True, False]
     assert len(asked) == 1
 
 
@@ -236,7 +236,7 @@ def test_what_was_seen_before_the_trouble_counts() -> None:
     with answering(lambda target: listed(first, 200) if target.endswith("=0") else DOWN) as server:
         tasks = [task("n7"), task("old"), task("n8")]
         *_, (_, last) = time.waits(client_of(server.url), tasks, max_outage=20.0)
-    assert [(each.task.status, each.lost) for each in last] == [
+    assert [(each.task.status, each.abandoned) for each in last] == [
         ("SUCCESSED", False),
         (None, True),
         ("SUCCESSED", False),

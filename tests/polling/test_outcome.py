@@ -19,8 +19,8 @@ from modelarts_export.errors import (
     TemporaryError,
     UnknownOutcomeError,
 )
-from modelarts_export.polling.outcome import End, end_of, together, trouble_of
-from modelarts_export.polling.poller import Followed
+from modelarts_export.polling.outcome import Outcome, combine_outcomes, fetch_error_of, outcome_of
+from modelarts_export.polling.poller import TrackedTask
 
 FACTS: dict[str, Any] = {"hint": "do this", "error_code": "E.1", "http_status": 418, "request_id": "r1"}
 DOWN = TemporaryError("the service is in trouble", **FACTS)
@@ -29,18 +29,18 @@ GONE = NotFoundError("no such task", **FACTS)
 REFUSED = RefusedError("the request is refused", **FACTS)
 
 
-def followed(trouble: ModelArtsExportError | None = None, **answer: Any) -> Followed:  # noqa: ANN401 - as JSON
+def followed(trouble: ModelArtsExportError | None = None, **answer: Any) -> TrackedTask:  # noqa: ANN401 - as JSON
     """Return a task as it was last seen, by its answer, and what keeps it from being seen."""
     task = ExportTask(task_id="t1", dataset_id="d", project_id="p", raw=answer)
-    return Followed(task=task, trouble=trouble, lost=trouble is not None)
+    return TrackedTask(task=task, last_error=trouble, abandoned=trouble is not None)
 
 
-def code_of(end: End) -> int:
+def code_of(end: Outcome) -> int:
     """Return the exit code."""
     return end.exit_code if end else 0
 
 
-ONE: list[tuple[Followed, int]] = [
+ONE: list[tuple[TrackedTask, int]] = [
     (followed(status="SUCCESSED"), 0),
     (followed(status="SUCCEEDED"), 0),
     (followed(status="COMPLETED"), 0),
@@ -70,13 +70,13 @@ ONE: list[tuple[Followed, int]] = [
 
 
 @pytest.mark.parametrize(("each", "code"), ONE)
-def test_the_end_of_one_task(each: Followed, code: int) -> None:
+def test_the_end_of_one_task(each: TrackedTask, code: int) -> None:
     """Accepted and not seen to end is 8; 3, 4 and 6 are for a task that nobody ever saw."""
-    end = end_of(each)
+    end = outcome_of(each)
     assert code_of(end) == code
     if end:
         assert type(end).exit_code == code
-        assert "t1" in str(end) or each.trouble is end
+        assert "t1" in str(end) or each.last_error is end
 
 
 # exported samples, how many are required, and whether they suffice
@@ -96,22 +96,22 @@ SAMPLES: list[tuple[object, int, bool]] = [
 def test_samples_that_are_required(exported: object, required: int, enough: bool) -> None:  # noqa: FBT001
     """Fewer, or nobody knows how many, is a failure."""
     told: dict[str, Any] = {} if exported is None else {"finished_sample_count": exported}
-    end = end_of(followed(status="SUCCESSED", **told), require_samples=required)
+    end = outcome_of(followed(status="SUCCESSED", **told), require_samples=required)
     assert code_of(end) == (0 if enough else 7)
 
 
 def test_too_few_samples_are_told() -> None:
-    few = end_of(followed(status="SUCCESSED", finished_sample_count=1234), require_samples=5000)
+    few = outcome_of(followed(status="SUCCESSED", finished_sample_count=1234), require_samples=5000)
     assert str(few) == "export task t1 exported 1,234 samples; 5,000 are required"
-    unknown = end_of(followed(status="SUCCESSED"), require_samples=1)
+    unknown = outcome_of(followed(status="SUCCESSED"), require_samples=1)
     assert "an unknown number of samples" in str(unknown)
     assert few
     assert few.hint
 
 
 def test_samples_are_required_of_a_success_alone() -> None:
-    assert code_of(end_of(followed(status="RUNNING"), require_samples=5)) == 8
-    failed = end_of(followed(status="FAILED", error_msg="no space"), require_samples=5)
+    assert code_of(outcome_of(followed(status="RUNNING"), require_samples=5)) == 8
+    failed = outcome_of(followed(status="FAILED", error_msg="no space"), require_samples=5)
     assert "no space" in str(failed)
 
 
@@ -147,14 +147,14 @@ def test_code_with_words_is_split(answer: tuple[str, str | None], shown: tuple[s
     told = {
         name: said for name, said in zip(("error_code", "error_msg"), answer, strict=True) if said is not None
     }
-    each = Followed(task=ExportTask(task_id="t1", dataset_id="d", project_id="p", raw=told))
+    each = TrackedTask(task=ExportTask(task_id="t1", dataset_id="d", project_id="p", raw=told))
     result = each.task.to_dict()
     assert (result["error_code"], result.get("error_msg")) == shown
     assert each.task.failure == (shown[0], shown[1] or "")
 
 
 def test_hint_follows_from_a_code_with_words() -> None:
-    end = end_of(followed(status="FAILED", error_code=BUCKET))
+    end = outcome_of(followed(status="FAILED", error_code=BUCKET))
     assert str(end) == "export task t1 failed: ModelArts.4311: OBS bucket does not exist."
     assert end
     assert (end.error_code, end.hint) == (
@@ -165,7 +165,7 @@ def test_hint_follows_from_a_code_with_words() -> None:
 
 @pytest.mark.parametrize(("answer", "said", "hint"), FAILURES)
 def test_a_failure_says_why_and_what_to_do(answer: dict[str, Any], said: str, hint: str) -> None:
-    end = end_of(followed(status="FAILED", **answer))
+    end = outcome_of(followed(status="FAILED", **answer))
     assert isinstance(end, FailedTaskError)
     assert said in str(end)
     assert hint in end.hint
@@ -174,27 +174,27 @@ def test_a_failure_says_why_and_what_to_do(answer: dict[str, Any], said: str, hi
 
 def test_stopped_task_says_so() -> None:
     """It did not fail: nothing is wrong with the request, and somebody may have stopped it on purpose."""
-    end = end_of(followed(status="STOPPED", error_code="ModelArts.4393"))
+    end = outcome_of(followed(status="STOPPED", error_code="ModelArts.4393"))
     assert str(end) == "export task t1 was stopped: ModelArts.4393"
-    assert str(end_of(followed(status="STOPPED"))) == "export task t1 was stopped before its end"
+    assert str(outcome_of(followed(status="STOPPED"))) == "export task t1 was stopped before its end"
     assert end
     assert "submit it again" in end.hint
 
 
 def test_stopped_and_failed_tasks_are_counted_apart() -> None:
-    ends = [end_of(followed(status=status)) for status in ("STOPPED", "FAILED", "STOPPED", "SUCCESSED")]
-    whole = together(ends)
+    ends = [outcome_of(followed(status=status)) for status in ("STOPPED", "FAILED", "STOPPED", "SUCCESSED")]
+    whole = combine_outcomes(ends)
     assert str(whole) == "of 4 export tasks: 2 stopped, 1 failed"
-    assert code_of(together(ends[:2])) == 7
+    assert code_of(combine_outcomes(ends[:2])) == 7
 
 
 def test_an_unseen_end_says_what_is_known() -> None:
     """The last status, and the facts of what kept it from being seen."""
-    running, paused = end_of(followed(status="RUNNING")), end_of(followed(status="PAUSED"))
+    running, paused = outcome_of(followed(status="RUNNING")), outcome_of(followed(status="PAUSED"))
     assert str(running) == "export task t1 has not ended; it is running, and goes on"
     assert str(paused) == "export task t1 has not ended; it is PAUSED, and goes on"
-    assert str(end_of(followed())) == "export task t1 has not ended; its status is not known, and goes on"
-    end = end_of(followed(DENIED, status="INIT"))
+    assert str(outcome_of(followed())) == "export task t1 has not ended; its status is not known, and goes on"
+    end = outcome_of(followed(DENIED, status="INIT"))
     assert end
     assert "was not seen; it is queued, and" in str(end)
     assert "a look at it failed: access is denied" in str(end)
@@ -203,15 +203,15 @@ def test_an_unseen_end_says_what_is_known() -> None:
 
 def test_trouble_names_the_task_that_alone_is_unknown() -> None:
     """Of a refused key it is no use to say for which task it was refused."""
-    assert trouble_of(followed()) is None
-    assert trouble_of(followed(DENIED)) is DENIED
-    unknown = trouble_of(followed(GONE))
+    assert fetch_error_of(followed()) is None
+    assert fetch_error_of(followed(DENIED)) is DENIED
+    unknown = fetch_error_of(followed(GONE))
     assert isinstance(unknown, NotFoundError)
     assert str(unknown) == "export task t1: no such task"
     assert {name: getattr(unknown, name) for name in FACTS} == FACTS
 
 
-def end(code: int, name: str) -> End:
+def end(code: int, name: str) -> Outcome:
     """Return an end with this exit code, which tells of a task of this name."""
     kinds = (NotFoundError, AccessError, TemporaryError, RefusedError, FailedTaskError, NotFinishedError)
     by_code = {kind.exit_code: kind for kind in (*kinds, UnknownOutcomeError)}
@@ -232,14 +232,14 @@ def test_every_combination(number: int) -> None:
     """Of all exit codes that a task can have, in any order."""
     for codes in combinations_with_replacement([0, 3, 4, 5, 6, 7, 8, 10], number):
         for order in {codes, codes[::-1], next(iter(permutations(codes)))}:
-            whole = together([end(code, f"n{index}") for index, code in enumerate(order)])
+            whole = combine_outcomes([end(code, f"n{index}") for index, code in enumerate(order)])
             assert code_of(whole) == by_the_table(set(codes)), order
 
 
 @given(st.lists(st.sampled_from([0, 3, 4, 5, 6, 7, 8, 10]), max_size=12), st.booleans())
 def test_many_have_a_code_of_the_table(codes: list[int], alike: bool) -> None:  # noqa: FBT001
     """However many there are, and whether or not they have the same words."""
-    whole = together([end(code, "same" if alike else f"n{i}") for i, code in enumerate(codes)])
+    whole = combine_outcomes([end(code, "same" if alike else f"n{i}") for i, code in enumerate(codes)])
     assert code_of(whole) == (by_the_table(set(codes)) if codes else 0)
     if whole:
         assert whole.problems == () or len(whole.problems) == sum(code != 0 for code in codes)
@@ -247,15 +247,15 @@ def test_many_have_a_code_of_the_table(codes: list[int], alike: bool) -> None:  
 
 def test_the_same_trouble_of_all_is_told_once() -> None:
     """A refused key is refused for each task; one task has its own words."""
-    assert together([DENIED, DENIED, DENIED]) is DENIED
-    assert together([GONE]) is GONE
-    assert together([]) is None
-    assert together([None, None]) is None
+    assert combine_outcomes([DENIED, DENIED, DENIED]) is DENIED
+    assert combine_outcomes([GONE]) is GONE
+    assert combine_outcomes([]) is None
+    assert combine_outcomes([None, None]) is None
 
 
 def test_several_ends_are_counted_and_told() -> None:
     failed = [end(7, f"n{number}") for number in range(1200)]
-    whole = together([*failed, None, end(8, "slow"), end(4, "x")])
+    whole = combine_outcomes([*failed, None, end(8, "slow"), end(4, "x")])
     assert isinstance(whole, MixedOutcomesError)
     assert str(whole) == "of 1,203 export tasks: 1,200 failed, 1 not seen to end, 1 not looked at"
     assert whole.hint == ""
@@ -268,7 +268,7 @@ def test_several_ends_are_counted_and_told() -> None:
 
 
 def test_a_hint_that_all_share_is_kept() -> None:
-    whole = together([end(7, "a"), None, end(7, "b")])
+    whole = combine_outcomes([end(7, "a"), None, end(7, "b")])
     assert isinstance(whole, MixedOutcomesError)
     assert whole.hint == "hint 7"
     assert str(whole) == "of 3 export tasks: 2 failed"
@@ -278,7 +278,7 @@ def test_a_hint_that_all_share_is_kept() -> None:
 def test_a_hint_of_one_alone_is_told_beside_it() -> None:
     """It is not said of the other, for which it may be wrong."""
     without = FailedTaskError("task a")
-    whole = together([without, end(7, "b")])
+    whole = combine_outcomes([without, end(7, "b")])
     assert whole
     assert whole.hint == ""
     assert [str(problem) for problem in whole.problems] == ["task a", "task b; hint 7"]
@@ -286,4 +286,4 @@ def test_a_hint_of_one_alone_is_told_beside_it() -> None:
 
 def test_a_success_and_an_end_with_the_words_of_none() -> None:
     """An error is never taken for a success, whatever its words are."""
-    assert code_of(together([None, FailedTaskError("None")])) == 9
+    assert code_of(combine_outcomes([None, FailedTaskError("None")])) == 9

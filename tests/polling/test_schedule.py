@@ -273,7 +273,7 @@ def test_a_look_is_bounded_by_the_deadline(timeout: float | None, bounds: list[f
     with answering(lambda _: reply("200 OK", shown())) as server:
         client = client_of(server.url, clock=lambda: next(leaps))
         waits = time.waits(client, [task()], timeout=timeout)
-        troubles = [str(next(waits)[1][0].trouble) for _ in bounds]
+        troubles = [str(next(waits)[1][0].last_error) for _ in bounds]
     told = [float(words.rpartition("after ")[2].removesuffix(" s")) for words in troubles]
     assert told == pytest.approx(bounds, abs=0.4)
 

@@ -15,7 +15,7 @@ from modelarts_export.auth.credentials import Token
 from modelarts_export.auth.request_auth import TokenAuth
 from modelarts_export.clock import Clock
 from modelarts_export.config.settings import Settings
-from modelarts_export.polling.poller import Snapshot, WaitSettings, follow
+from modelarts_export.polling.poller import PollOptions, Snapshot, poll
 from modelarts_export.transport.session import Transport
 from tests.support.raw_server import RawServer, reply, serving
 
@@ -70,7 +70,7 @@ class Simulated:
     ) -> Iterator[tuple[float, Snapshot]]:
         """Yield each snapshot of a wait with the seconds that had passed then."""
         timing = Clock(monotonic=self.clock, time=self.clock, sleep=self.sleep, random=self.chance)
-        for snapshot in follow(client, tasks, WaitSettings(**settings), timing=timing):
+        for snapshot in poll(client, tasks, PollOptions(**settings), timing=timing):
             yield self.passed, snapshot
 
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from modelarts_export.errors import ModelArtsExportError, TemporaryError, ThrottledError, UnknownOutcomeError
-from modelarts_export.polling.outcome import end_of
-from modelarts_export.polling.poller import Followed
+from modelarts_export.polling.outcome import outcome_of
+from modelarts_export.polling.poller import TrackedTask
 from modelarts_export.transport.response import Response, error_from_response
 from tests.conftest import Run, Stub
 from tests.support.raw_server import CREATED, Handler, reply, reset, serving, transport, turns
@@ -151,7 +151,7 @@ def test_long_words_of_a_server(run: Run, stub: Stub, key: str, words: str, form
 
 def test_long_words_of_a_failed_task() -> None:
     """The same for what a task says of its failure."""
-    error = end_of(Followed(task=task(status="FAILED", error_code="4401", error_msg="word " * 1000)))
+    error = outcome_of(TrackedTask(task=task(status="FAILED", error_code="4401", error_msg="word " * 1000)))
     assert 450 < len(str(error)) < 600
 
 

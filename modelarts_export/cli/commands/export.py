@@ -9,7 +9,7 @@ from modelarts_export.cli.context import Order, Session
 from modelarts_export.cli.exit_status import conclude
 from modelarts_export.cli.follow import watch, with_new_datasets
 from modelarts_export.cli.options.request_input import Draft
-from modelarts_export.polling.poller import WaitSettings
+from modelarts_export.polling.poller import PollOptions
 from modelarts_export.request.models import ToNewDataset, ToObs
 from modelarts_export.submission.reuse import ReusePolicy
 
@@ -19,7 +19,7 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the request and se
 def to_obs(
     draft: Draft[ToObs],
     reuse: ReusePolicy,
-    wait: WaitSettings | None,
+    wait: PollOptions | None,
     session: Session,
     *,
     dry_run: DryRun = False,
@@ -31,7 +31,7 @@ def to_obs(
 def to_new_dataset(
     draft: Draft[ToNewDataset],
     reuse: ReusePolicy,
-    wait: WaitSettings | None,
+    wait: PollOptions | None,
     session: Session,
     *,
     dry_run: DryRun = False,
@@ -41,7 +41,7 @@ def to_new_dataset(
 
 
 def _export(
-    draft: Draft[Any], reuse: ReusePolicy, wait: WaitSettings | None, session: Session, *, dry_run: bool
+    draft: Draft[Any], reuse: ReusePolicy, wait: PollOptions | None, session: Session, *, dry_run: bool
 ) -> None:
     order = session.order(draft)
     if dry_run:
@@ -61,7 +61,7 @@ def _glance(order: Order, task: ExportTask, session: Session) -> ExportTask:
     return task if session.output.style.output == "id" else session.glance(order, task)
 
 
-def _follow(order: Order, task: ExportTask, wait: WaitSettings, session: Session) -> None:
+def _follow(order: Order, task: ExportTask, wait: PollOptions, session: Session) -> None:
     seen = watch(session, [task], wait, order.settings, show=lambda seen: session.output.task(seen[0].task))
     session.check_for_duplicates()
     if isinstance(order.request, ToNewDataset):

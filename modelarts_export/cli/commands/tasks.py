@@ -12,7 +12,7 @@ from modelarts_export.cli.follow import listed, look, unseen, watch, with_new_da
 from modelarts_export.cli.options.task_filter import Selection
 from modelarts_export.documents.files import STDIN, read_text
 from modelarts_export.errors import InvalidInputError
-from modelarts_export.polling.poller import Followed, Snapshot, WaitSettings
+from modelarts_export.polling.poller import PollOptions, Snapshot, TrackedTask
 from modelarts_export.request.field_types import check_identifier
 
 Dataset = Annotated[str, typer.Argument(metavar="DATASET", help="ID of the dataset")]
@@ -32,7 +32,7 @@ def status(dataset: Dataset, tasks: Tasks, session: Session, *, exit_status: Exi
     conclude_look(session, seen, exit_status=exit_status)
 
 
-def wait(dataset: Dataset, tasks: Tasks, wait: WaitSettings, session: Session, *, any: Any_ = False) -> None:  # noqa: A002 - as the flag is called
+def wait(dataset: Dataset, tasks: Tasks, wait: PollOptions, session: Session, *, any: Any_ = False) -> None:  # noqa: A002 - as the flag is called
     """Follow export tasks to their end."""
     dataset_id, task_ids = _dataset_id(dataset), _task_ids(tasks)
     session.follow(dataset_id, task_ids, session.settings)
@@ -51,7 +51,7 @@ def wait(dataset: Dataset, tasks: Tasks, wait: WaitSettings, session: Session, *
 
 
 def _show(session: Session, seen: Snapshot) -> None:
-    session.output.followed([each.task for each in seen if each.may_exist])
+    session.output.followed([each.task for each in seen if each.may_be_listed])
 
 
 def list_tasks(dataset: Dataset, selection: Selection, session: Session) -> None:
@@ -77,7 +77,7 @@ def _task_ids(given: Sequence[str]) -> list[str]:
         raise InvalidInputError(f"TASK: {error}") from None
 
 
-def _first_ended(seen: Snapshot) -> Followed | None:
+def _first_ended(seen: Snapshot) -> TrackedTask | None:
     """Return the one that ended first, by the server's clock."""
     ended = [each for each in seen if each.task.is_finished]
     return min(ended, key=lambda each: each.task.updated or math.inf, default=None)

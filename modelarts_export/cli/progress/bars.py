@@ -24,7 +24,7 @@ from modelarts_export.cli.progress.messages import (
     together,
 )
 from modelarts_export.clock import Clock
-from modelarts_export.polling.poller import Followed, Snapshot
+from modelarts_export.polling.poller import Snapshot, TrackedTask
 
 _Row = Mapping[str, Text | ProgressBar]
 _COLUMNS = ("name", "status", "bar", "percent", "samples", "elapsed", "left")
@@ -84,14 +84,14 @@ class Bars:
             text.truncate(_LONGEST_NOTE * options.max_width - options.max_width // 2)
             yield text
 
-    def _row(self, each: Followed) -> _Row:
-        pace, style = each.pace, _BAR_STYLES.get(each.task.state, _UNFINISHED)
+    def _row(self, each: TrackedTask) -> _Row:
+        pace, style = each.estimator, _BAR_STYLES.get(each.task.state, _UNFINISHED)
         status = Text(self._screen.shown(state_of(each.task)), style_of(each.task))
-        seconds = pace.seconds_left(self._journal.now()) if each.unfinished else None
+        seconds = pace.eta_seconds(self._journal.now()) if each.is_unfinished else None
         return {
             "name": Text(self._screen.shown(each.task.task_id), "bold"),
-            "status": Text(GIVEN_UP, "red") if each.lost else status,
-            "bar": self._bar(pace.percent, style, moves=each.unfinished),
+            "status": Text(GIVEN_UP, "red") if each.abandoned else status,
+            "bar": self._bar(pace.percent, style, moves=each.is_unfinished),
             "percent": Text(percent(pace)),
             "samples": Text(_fraction(pace.finished, pace.total)),
             "elapsed": Text(self._journal.elapsed(each), "dim"),
@@ -121,11 +121,11 @@ class Bars:
         )
 
     def _notes(self, snapshot: Snapshot) -> list[str]:
-        lost = ((f"{GIVEN_UP}: {each.trouble}", each) for each in snapshot if each.lost)
+        lost = ((f"{GIVEN_UP}: {each.last_error}", each) for each in snapshot if each.abandoned)
         unseen = (
-            (f"not seen for {self._journal.unseen(each)}: {each.trouble}", each)
+            (f"not seen for {self._journal.unseen(each)}: {each.last_error}", each)
             for each in snapshot
-            if each.trouble and not each.lost
+            if each.last_error and not each.abandoned
         )
         return together([*lost, *unseen])
 

@@ -23,7 +23,7 @@ from modelarts_export.cli.progress.messages import (
     together,
 )
 from modelarts_export.clock import SYSTEM_CLOCK, Clock
-from modelarts_export.polling.poller import Followed, Snapshot
+from modelarts_export.polling.poller import Snapshot, TrackedTask
 
 _BEAT = 0.25  # seconds between two looks at the clock
 
@@ -98,7 +98,7 @@ class _Warning:
         """Show a snapshot, and warn first, so that bars begin below the warning."""
         for each in snapshot:
             status = each.task.status
-            if each.unfinished and status is not None and each.task.state is None:
+            if each.is_unfinished and status is not None and each.task.state is None:
                 line = f"{named([each])} has the status '{status}', which is not documented; waiting on"
                 self._screen.say_once(line, "warning", about=status)
         self._watch.show(snapshot)
@@ -128,7 +128,7 @@ class Lines:
         seen_again = [
             (f"seen again after {self._journal.unseen(each)}", each)
             for old, each in pairs
-            if old and old.trouble and not each.trouble
+            if old and old.last_error and not each.last_error
         ]
         self._journal.note(snapshot)
         self._snapshot = snapshot
@@ -145,7 +145,7 @@ class Lines:
         with self._lock:
             self._beat_if_due()
 
-    def _changes(self, changed: list[Followed]) -> Iterator[str]:
+    def _changes(self, changed: list[TrackedTask]) -> Iterator[str]:
         many = len(self._snapshot) > MOST_ALONE
         for each in changed:
             if not many or each.task.state in UNSUCCESSFUL:
@@ -156,7 +156,7 @@ class Lines:
     def _beat_if_due(self) -> None:
         if self._timing.monotonic() - self._spoke < self._heartbeat:
             return
-        waiting = [each for each in self._snapshot if each.unfinished]
+        waiting = [each for each in self._snapshot if each.is_unfinished]
         if len(waiting) == 1:
             self._say(f"{named(waiting)}: {how_far(waiting[0])}{self._so_far(waiting)}")
         elif waiting:
@@ -168,8 +168,8 @@ class Lines:
         words = f"{ended(snapshot)} of {len(snapshot)} export tasks ended"
         return ", ".join(filter(None, (words, counts(snapshot), samples_of_all(snapshot))))
 
-    def _so_far(self, waiting: list[Followed]) -> str:
-        unseen = [each for each in waiting if each.trouble]
+    def _so_far(self, waiting: list[TrackedTask]) -> str:
+        unseen = [each for each in waiting if each.last_error]
         of_them = f"{len(unseen)} of them " if len(waiting) > 1 else ""
         time_left = left(seconds_left(self._snapshot, self._timing.monotonic()))
         words = (
@@ -184,14 +184,14 @@ class Lines:
         self._spoke = self._timing.monotonic()
 
 
-def _newly_unseen(pairs: list[tuple[Followed | None, Followed]]) -> Iterator[tuple[str, Followed]]:
+def _newly_unseen(pairs: list[tuple[TrackedTask | None, TrackedTask]]) -> Iterator[tuple[str, TrackedTask]]:
     for old, each in pairs:
-        if each.lost and not (old and old.lost):
-            yield f"{GIVEN_UP}: {each.trouble}", each
-        elif each.trouble and not (old and old.trouble):
-            yield f"not seen: {each.trouble}", each
+        if each.abandoned and not (old and old.abandoned):
+            yield f"{GIVEN_UP}: {each.last_error}", each
+        elif each.last_error and not (old and old.last_error):
+            yield f"not seen: {each.last_error}", each
 
 
-def _is_changed(old: Followed | None, each: Followed) -> bool:
+def _is_changed(old: TrackedTask | None, each: TrackedTask) -> bool:
     """Tell whether a status is new; one that was never seen is not."""
     return each.task.status is not None and (old is None or state_of(old.task) != state_of(each.task))

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 from modelarts_export.api.task import TaskState
 from modelarts_export.cli.output.task_view import UNKNOWN, failure_of, state_of
-from modelarts_export.polling.estimator import Pace
-from modelarts_export.polling.poller import Followed, Snapshot
+from modelarts_export.polling.estimator import ProgressEstimator
+from modelarts_export.polling.poller import Snapshot, TrackedTask
 
 UNSUCCESSFUL = (TaskState.FAILED, TaskState.STOPPED)
 MOST_ALONE = 12  # tasks that are shown one by one; more are summed up
@@ -25,7 +25,7 @@ def lasting(seconds: float) -> str:
     return " ".join(f"{count}{letter}" for count, letter in counts[first : first + 2] if count) or "0s"
 
 
-def percent(pace: Pace) -> str:
+def percent(pace: ProgressEstimator) -> str:
     """Return the progress, rounded down: what is not done is not 100 %."""
     return "" if pace.percent is None else f"{int(pace.percent)} %"
 
@@ -42,22 +42,22 @@ def left(seconds: float | None) -> str:
     return "" if seconds is None or not 1 <= seconds <= _YEAR else f"{lasting(seconds)} left"
 
 
-def how_far(each: Followed) -> str:
+def how_far(each: TrackedTask) -> str:
     """Return status, progress and counts of a task, and why it failed."""
-    done, failure = samples(each.pace.finished, each.pace.total), failure_of(each.task)
-    share = "" if each.task.state is TaskState.SUCCESSED else percent(each.pace)
+    done, failure = samples(each.estimator.finished, each.estimator.total), failure_of(each.task)
+    share = "" if each.task.state is TaskState.SUCCESSED else percent(each.estimator)
     words = ", ".join(filter(None, (state_of(each.task), share))) + (f" ({done})" if done else "")
     return f"{words}: {failure}" if failure and each.task.state in UNSUCCESSFUL else words
 
 
-def named(those: Sequence[Followed]) -> str:
+def named(those: Sequence[TrackedTask]) -> str:
     """Return what to call one or several tasks."""
     return f"export task {those[0].task.task_id}" if len(those) == 1 else f"{len(those)} export tasks"
 
 
-def together(told: Iterable[tuple[str, Followed]]) -> list[str]:
+def together(told: Iterable[tuple[str, TrackedTask]]) -> list[str]:
     """Return a line for each thing that is told, once for all the tasks that it is told of."""
-    groups: dict[str, list[Followed]] = {}
+    groups: dict[str, list[TrackedTask]] = {}
     for words, each in told:
         groups.setdefault(words, []).append(each)
     return [f"{named(those)}: {words}" for words, those in groups.items()]
@@ -77,20 +77,20 @@ def counts(snapshot: Snapshot) -> str:
 
 def samples_of_all(snapshot: Snapshot) -> str:
     """Return the samples of all tasks that told how many they have."""
-    known = [each.pace for each in snapshot if each.pace.total is not None]
+    known = [each.estimator for each in snapshot if each.estimator.total is not None]
     done = sum(min(pace.finished or 0, pace.total or 0) for pace in known)
     return samples(done, sum(pace.total or 0 for pace in known)) if known else ""
 
 
 def seconds_left(snapshot: Snapshot, now: float) -> float | None:
     """Return when the last task will be done; None when that cannot be told of each."""
-    each_left = [each.pace.seconds_left(now) for each in snapshot if each.unfinished]
+    each_left = [each.estimator.eta_seconds(now) for each in snapshot if each.is_unfinished]
     known = [seconds for seconds in each_left if seconds is not None]
     return max(known) if known and len(known) == len(each_left) else None
 
 
-def _kind(each: Followed) -> str:
-    if each.lost:
+def _kind(each: TrackedTask) -> str:
+    if each.abandoned:
         return GIVEN_UP
     return each.task.state.label if each.task.state else UNKNOWN
 
@@ -108,23 +108,23 @@ class Journal:
     def note(self, snapshot: Snapshot) -> None:
         """Take in a snapshot that was taken just now."""
         for each in snapshot:
-            if each.trouble:
+            if each.last_error:
                 self._unseen.setdefault(key(each), self.now())
             else:
                 self._unseen.pop(key(each), None)
-            if not each.unfinished:
+            if not each.is_unfinished:
                 self._over.setdefault(key(each), self.now())
 
-    def elapsed(self, each: Followed | None = None) -> str:
+    def elapsed(self, each: TrackedTask | None = None) -> str:
         """Return how long the wait is going on, or went on for a task."""
         over = self._over.get(key(each)) if each else None
         return lasting((self.now() if over is None else over) - self._began)
 
-    def unseen(self, each: Followed) -> str:
+    def unseen(self, each: TrackedTask) -> str:
         """Return how long a task has not been seen."""
         return lasting(self.now() - self._unseen.get(key(each), self.now()))
 
 
-def key(each: Followed) -> tuple[str, str]:
+def key(each: TrackedTask) -> tuple[str, str]:
     """Return what tells a task from all others."""
     return each.task.dataset_id, each.task.task_id

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from modelarts_export.config.settings import flag_name, option_fields
-from modelarts_export.polling.poller import WaitSettings
+from modelarts_export.polling.poller import PollOptions
 from tests.conftest import Run, Stub
 
 OBS, NEW = (
@@ -79,7 +79,7 @@ def test_the_help_that_is_hinted_at(run: Run, line: str, hint: str) -> None:
 
 
 @pytest.mark.parametrize("command", [OBS, NEW])
-@pytest.mark.parametrize("setting", [each.name for each in option_fields(WaitSettings)])
+@pytest.mark.parametrize("setting", [each.name for each in option_fields(PollOptions)])
 def test_waiting_is_asked_for(run: Run, stub: Stub, command: str, setting: str) -> None:
     """A flag about waiting is a mistake where nobody waits, also beside --no-wait."""
     for line in (f"{command} {flag_name(setting)} 1", f"{command} {flag_name(setting)} 1 --no-wait"):

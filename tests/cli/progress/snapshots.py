@@ -19,7 +19,7 @@ from modelarts_export.cli.output.console import Screen
 from modelarts_export.cli.progress.display import watching
 from modelarts_export.clock import Clock
 from modelarts_export.errors import TemporaryError
-from modelarts_export.polling.poller import Followed, Snapshot
+from modelarts_export.polling.poller import Snapshot, TrackedTask
 from modelarts_export.sanitize import Redactor
 
 SECRET = "SKexample0123456789abcdefghijklmnopqrstuv"
@@ -27,23 +27,23 @@ NO_SPACE = {"total": 20, "error_code": "ModelArts.4401", "error_msg": "no space"
 OUTAGE = TemporaryError("no connection to modelarts.example.com: it was refused")
 
 
-def task(name: str = "rF9NNoB56k5rtYKg2Y7", status: str | None = "RUNNING", **answer: Any) -> Followed:  # noqa: ANN401 - as JSON
+def task(name: str = "rF9NNoB56k5rtYKg2Y7", status: str | None = "RUNNING", **answer: Any) -> TrackedTask:  # noqa: ANN401 - as JSON
     """Return a task that was looked at once, at the second 0."""
     return seen(
-        Followed(task=ExportTask(task_id=name, dataset_id="d", project_id="p", raw={})),
+        TrackedTask(task=ExportTask(task_id=name, dataset_id="d", project_id="p", raw={})),
         0.0,
         status,
         **answer,
     )
 
 
-def seen(before: Followed, now: float, status: str | None = "RUNNING", **answer: Any) -> Followed:  # noqa: ANN401
+def seen(before: TrackedTask, now: float, status: str | None = "RUNNING", **answer: Any) -> TrackedTask:  # noqa: ANN401
     """Return the task as a look shows it at this second; `done` and `total` are its samples."""
     names = {"done": "finished_sample_count", "total": "total_sample_count"}
     said = {"status": status, **{names.get(name, name): value for name, value in answer.items()}}
     looked_at = replace(before.task, raw=said)
-    before.pace.note(looked_at, now)
-    return replace(before, task=looked_at, trouble=None)
+    before.estimator.update(looked_at, now)
+    return replace(before, task=looked_at, last_error=None)
 
 
 def many(count: int, **states: int) -> Snapshot:
@@ -61,7 +61,7 @@ def one() -> Iterator[Snapshot]:
     yield (first,)
     first = seen(first, 100.0, progress=35.0, done=7, total=20)
     yield (first,)
-    yield (replace(first, trouble=OUTAGE),)
+    yield (replace(first, last_error=OUTAGE),)
     yield (seen(first, 200.0, "SUCCESSED", done=20, total=20),)
 
 
@@ -74,8 +74,8 @@ def every_kind() -> Iterator[Snapshot]:
         task("succeeded-1", "SUCCESSED", done=20, total=20),
         seen(task("failed-1", done=2, total=20), 100.0, "FAILED", done=7, **NO_SPACE),
         task("paused-1", "PAUSED"),
-        replace(task("unseen-1", progress=1.0), trouble=OUTAGE),
-        replace(task("lost-1", None), trouble=OUTAGE, lost=True),
+        replace(task("unseen-1", progress=1.0), last_error=OUTAGE),
+        replace(task("lost-1", None), last_error=OUTAGE, abandoned=True),
     )
 
 
@@ -90,14 +90,14 @@ def hostile() -> Iterator[Snapshot]:
     yield (
         task("\x1b[2J[bold]a\r\nb", "\x1b]0;owned\x07[red]x", progress=10.0),
         task("::error::猫\u202e" + "long" * 40, "STATUS" * 40),
-        replace(task(SECRET), trouble=TemporaryError(f"got {SECRET}\n::add-mask::x \x1b[31m")),
+        replace(task(SECRET), last_error=TemporaryError(f"got {SECRET}\n::add-mask::x \x1b[31m")),
     )
 
 
 def wordy() -> Iterator[Snapshot]:
     """Show tasks that are not seen, each for a long reason of its own."""
     yield tuple(
-        replace(task(name), trouble=TemporaryError(name + " long" * 99)) for name in ("a", "b", "c", "d")
+        replace(task(name), last_error=TemporaryError(name + " long" * 99)) for name in ("a", "b", "c", "d")
     )
 
 

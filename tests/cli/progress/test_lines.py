@@ -114,12 +114,12 @@ def test_an_outage_of_many_tasks_is_one_line() -> None:
     with stage.watching() as watch:
         watch.show(tasks)
         stage.said()
-        watch.show(tuple(replace(each, trouble=OUTAGE) for each in tasks))
+        watch.show(tuple(replace(each, last_error=OUTAGE) for each in tasks))
         assert stage.said() == [f"3 export tasks: not seen: {REFUSED}"]
         stage.sleep(50.0, watch)
-        watch.show(tuple(replace(each, trouble=TemporaryError("it timed out")) for each in tasks))
+        watch.show(tuple(replace(each, last_error=TemporaryError("it timed out")) for each in tasks))
         assert stage.said() == []
-        lost = (tasks[0], *(replace(each, trouble=OUTAGE, lost=True) for each in tasks[1:]))
+        lost = (tasks[0], *(replace(each, last_error=OUTAGE, abandoned=True) for each in tasks[1:]))
         watch.show(lost)
         assert stage.said() == [
             "export task task-0: seen again after 50s",
@@ -154,7 +154,7 @@ def test_the_heartbeat_of_several_tasks_is_one_line() -> None:
     """It sums up, and tells that some are not seen."""
     stage, tasks = Stage(), many(3, SUCCESSED=1)
     with stage.watching() as watch:
-        watch.show((*tasks[:2], replace(tasks[2], trouble=OUTAGE)))
+        watch.show((*tasks[:2], replace(tasks[2], last_error=OUTAGE)))
         stage.said()
         stage.sleep(60.0, watch)
     summary = "1 of 3 export tasks ended, 2 running, 15 of 60 samples"
@@ -164,7 +164,7 @@ def test_the_heartbeat_of_several_tasks_is_one_line() -> None:
 def test_the_heartbeat_tells_of_an_outage() -> None:
     stage = Stage()
     with stage.watching() as watch:
-        watch.show((replace(task(), trouble=OUTAGE),))
+        watch.show((replace(task(), last_error=OUTAGE),))
         stage.said()
         stage.sleep(80.0, watch)
     assert stage.said() == [f"export task {ID}: running, not seen for 1m, 1m so far"]
@@ -208,7 +208,7 @@ def test_an_unknown_status_warns_once_for_each_word() -> None:
 
 def test_a_task_that_is_given_up_is_not_waited_on() -> None:
     """Whatever status it had."""
-    lines = Stage().shown([(replace(task(status="PAUSED"), trouble=OUTAGE, lost=True),)])
+    lines = Stage().shown([(replace(task(status="PAUSED"), last_error=OUTAGE, abandoned=True),)])
     assert not any("waiting on" in line for line in lines)
 
 
@@ -231,7 +231,7 @@ def test_hostile_text_is_shown(text: str, shown: str) -> None:
             (
                 task(text, text),
                 task("f", "FAILED", error_msg=text),
-                replace(task("o"), trouble=TemporaryError(text)),
+                replace(task("o"), last_error=TemporaryError(text)),
             )
         ]
     )
@@ -242,7 +242,7 @@ def test_hostile_text_is_shown(text: str, shown: str) -> None:
 
 
 def test_secrets_are_not_shown() -> None:
-    lines = Stage().shown([(replace(task(SECRET, f'"{SECRET}"'), trouble=TemporaryError(SECRET)),)])
+    lines = Stage().shown([(replace(task(SECRET, f'"{SECRET}"'), last_error=TemporaryError(SECRET)),)])
     assert len(lines) == 3
     assert SECRET not in "".join(lines)
 

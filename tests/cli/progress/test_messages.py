@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from modelarts_export.cli.progress import messages as progress
-from modelarts_export.polling.poller import Followed
+from modelarts_export.polling.poller import TrackedTask
 from tests.cli.progress.snapshots import OUTAGE, many, seen, task
 
 DURATIONS = [
@@ -83,7 +83,7 @@ FAR = [
 
 
 @pytest.mark.parametrize(("each", "words"), FAR)
-def test_how_far_a_task_is(each: Followed, words: str) -> None:
+def test_how_far_a_task_is(each: TrackedTask, words: str) -> None:
     assert progress.how_far(each) == words
 
 
@@ -104,7 +104,7 @@ def test_what_many_tasks_have_together() -> None:
     assert progress.counts(snapshot) == "1 failed, 1 stopped, 3 running, 1 stopping, 3 queued, 1 unknown"
     assert progress.samples_of_all(snapshot) == "50 of 200 samples"
     assert progress.samples_of_all((task(done=3),)) == ""
-    lost = replace(task(), trouble=OUTAGE, lost=True)
+    lost = replace(task(), last_error=OUTAGE, abandoned=True)
     assert progress.counts((lost, task())) == "1 given up, 1 running"
 
 
@@ -122,7 +122,7 @@ def test_a_journal_remembers_when() -> None:
     """The time of a task stands still at its end; each outage begins anew."""
     now = 0.0
     journal = progress.Journal(lambda: now)
-    unseen, over = replace(task("a"), trouble=OUTAGE), task("b", "SUCCESSED")
+    unseen, over = replace(task("a"), last_error=OUTAGE), task("b", "SUCCESSED")
     now = 10.0
     journal.note((unseen, over))
     now = 20.0
