@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from hypothesis import settings as hypothesis_settings
 
-from modelarts_export.cli.commands.sandbox import password, settings
+from modelarts_export.cli.commands.sandbox import make_password_settings, make_settings
 from modelarts_export.cli.main import main
 from modelarts_export.sandbox.messages import Reply, Request
 from modelarts_export.sandbox.server import Sandbox
@@ -129,13 +129,13 @@ class Cloud:
     @property
     def variables(self) -> dict[str, str]:
         """What the command `sandbox` gives to its COMMAND."""
-        return settings(self.sandbox)
+        return make_settings(self.sandbox)
 
     @property
     def with_password(self) -> dict[str, str]:
         """The same with a password instead of keys, and without the project's ID."""
         places = {name: value for name, value in self.variables.items() if name.startswith("MODELARTS_")}
-        return {**places, **password(self.sandbox)}
+        return {**places, **make_password_settings(self.sandbox)}
 
     @property
     def created(self) -> list[bytes]:

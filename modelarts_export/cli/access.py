@@ -5,7 +5,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from modelarts_export.auth import credentials
-from modelarts_export.cli.output.messages import Output
+from modelarts_export.cli.output.messages import Messages
 from modelarts_export.config.settings import Settings, SettingsLayer, make_environment_layer, make_flag_layer
 from modelarts_export.config.settings import load_settings as in_force
 from modelarts_export.errors import InvalidInputError
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Access:
     """How one command reaches the API."""
 
-    def __init__(self, output: Output, environ: Mapping[str, str], flags: Mapping[str, Any]) -> None:
+    def __init__(self, output: Messages, environ: Mapping[str, str], flags: Mapping[str, Any]) -> None:
         """Take the flags of the connection as they were given; `output` hears of every call."""
         self._output = output
         self._environ = environ
@@ -50,7 +50,7 @@ class Access:
     def retry_policy(self, settings: Settings) -> RetryPolicy:
         """Return how calls are retried that change nothing."""
         return RetryPolicy(
-            timeout=settings.retry_timeout, max_retries=settings.max_retries, tell=self._output.talk
+            timeout=settings.retry_timeout, max_retries=settings.max_retries, tell=self._output.info
         )
 
     def close(self) -> None:
@@ -66,7 +66,7 @@ class Access:
         if not settings.base_url:
             raise InvalidInputError("no endpoint", hint="give --region REGION or --endpoint URL")
         if settings.insecure and not settings.ca_bundle:
-            self._output.alarm("TLS certificates are not verified")
+            self._output.warn_always("TLS certificates are not verified")
         auth, project_id = self._identified(keys, settings)
         self._output.keep(project_id)
         transport = Transport(settings.base_url, auth, settings, on_call=partial(_tell, self._output))
@@ -82,7 +82,7 @@ class Access:
                 keys,
                 settings,
                 on_call=partial(_tell, self._output),
-                on_token=self._output.learn,
+                on_token=self._output.add_secret,
                 retry=self.retry_policy(settings),
             )
             return auth, _known(project_id)
@@ -94,7 +94,7 @@ class Access:
         return credentials.first_configured(self._environ)
 
 
-def _tell(output: Output, call: trace.CallRecord) -> None:
+def _tell(output: Messages, call: trace.CallRecord) -> None:
     """Tell of a call; no method of Access, which would hold its own clients, and their sockets, for long."""
     output.debug(trace.format_call(call))
     request = f" request {call.request_id}" if call.request_id else ""

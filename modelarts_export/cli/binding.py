@@ -15,9 +15,9 @@ from typing import Annotated, Any, get_args, get_origin
 
 import typer
 
-from modelarts_export.cli.context import Session, Shell
-from modelarts_export.cli.options.request_input import Draft
-from modelarts_export.cli.output.messages import Style, style
+from modelarts_export.cli.context import AppContext, CommandContext
+from modelarts_export.cli.options.request_input import RequestInput
+from modelarts_export.cli.output.messages import OutputOptions, resolve_output_options
 from modelarts_export.config.settings import (
     Settings,
     flag_name,
@@ -41,15 +41,17 @@ VAR_HELP = (
 _DATASET: Location = ("dataset_id",)
 
 
-def bound(command: Callable[..., None]) -> Callable[..., None]:
+def as_typer_command(command: Callable[..., None]) -> Callable[..., None]:
     """Return the command as Typer wants it, each option a parameter of its own."""
     taken = inspect.signature(command, eval_str=True).parameters.values()
-    submits = any(get_origin(parameter.annotation) is Draft for parameter in taken)
-    bundles = {parameter.name: _bundle(parameter, submits=submits) for parameter in taken}
+    submits = any(get_origin(parameter.annotation) is RequestInput for parameter in taken)
+    bundles = {parameter.name: _expand_parameter(parameter, submits=submits) for parameter in taken}
 
     def run(context: typer.Context, **values: Any) -> None:  # noqa: ANN401 - each option has its own type
-        shell: Shell = context.obj
-        shell.output.style = style(values, shell.environ)  # first: what is refused below has a style, too
+        shell: AppContext = context.obj
+        shell.output.style = resolve_output_options(
+            values, shell.environ
+        )  # first: what is refused below has a style, too
         command(**{name: made(context, values) for name, (_, made) in bundles.items()})
 
     own = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
@@ -60,43 +62,47 @@ def bound(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def _bundle(parameter: inspect.Parameter, *, submits: bool) -> tuple[list[inspect.Parameter], Made]:
+def _expand_parameter(parameter: inspect.Parameter, *, submits: bool) -> tuple[list[inspect.Parameter], Made]:
     """Return the options that a parameter of a command stands for, and what makes its value of theirs."""
     kind: Any = parameter.annotation
-    if kind is Shell:
-        return _setting_options(Style), _shell
-    if kind is Session:
-        return _setting_options(Settings, submits=submits) + _setting_options(Style), _session
-    if get_origin(kind) is Draft:
-        return _request_options(*get_args(kind))
+    if kind is AppContext:
+        return _make_setting_options(OutputOptions), _get_app_context
+    if kind is CommandContext:
+        return _make_setting_options(Settings, submits=submits) + _make_setting_options(
+            OutputOptions
+        ), _make_command_context
+    if get_origin(kind) is RequestInput:
+        return _make_request_options(*get_args(kind))
     if kind == PollOptions | None:
-        wait = _option("wait", bool, ["--wait/--no-wait"], help="Wait for the end of the task", metavar="")
-        return [wait, *_setting_options(PollOptions)], _wait_if_wanted
+        wait = _make_option(
+            "wait", bool, ["--wait/--no-wait"], help="Wait for the end of the task", metavar=""
+        )
+        return [wait, *_make_setting_options(PollOptions)], _resolve_poll_options
     if isinstance(kind, type) and is_dataclass(kind):
-        return _setting_options(kind), partial(_group, kind)
+        return _make_setting_options(kind), partial(_resolve_options, kind)
     own = parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
     return [own], lambda _context, values: values[own.name]
 
 
-def _shell(context: typer.Context, _values: Values) -> Shell:
-    shell: Shell = context.obj
+def _get_app_context(context: typer.Context, _values: Values) -> AppContext:
+    shell: AppContext = context.obj
     return shell
 
 
-def _session(context: typer.Context, values: Values) -> Session:
-    session = Session(context.obj, values)
+def _make_command_context(context: typer.Context, values: Values) -> CommandContext:
+    session = CommandContext(context.obj, values)
     context.call_on_close(session.close)
     return session
 
 
-def _group(group: type[Any], _context: typer.Context, values: Values) -> Any:  # noqa: ANN401 - of that type
+def _resolve_options(group: type[Any], _context: typer.Context, values: Values) -> Any:  # noqa: ANN401 - of that type
     found = resolve(group, make_flag_layer(values))
     return group(**{name: value for name, (value, _) in found.items()})
 
 
-def _wait_if_wanted(context: typer.Context, values: Values) -> PollOptions | None:
+def _resolve_poll_options(context: typer.Context, values: Values) -> PollOptions | None:
     if values["wait"]:
-        wanted: PollOptions = _group(PollOptions, context, values)
+        wanted: PollOptions = _resolve_options(PollOptions, context, values)
         return wanted
     given = [flag_name(each.name) for each in option_fields(PollOptions) if values[each.name] is not None]
     if given:
@@ -104,49 +110,49 @@ def _wait_if_wanted(context: typer.Context, values: Values) -> PollOptions | Non
     return None
 
 
-def _setting_options(group: type[Any], *, submits: bool = True) -> list[inspect.Parameter]:
+def _make_setting_options(group: type[Any], *, submits: bool = True) -> list[inspect.Parameter]:
     wanted = (each for each in option_fields(group) if submits or not each.metadata.get("submits"))
-    return [_setting_option(each, has_variable=group in (Settings, Style)) for each in wanted]
+    return [_make_setting_option(each, has_variable=group in (Settings, OutputOptions)) for each in wanted]
 
 
-def _setting_option(setting: Field[Any], *, has_variable: bool) -> inspect.Parameter:
+def _make_setting_option(setting: Field[Any], *, has_variable: bool) -> inspect.Parameter:
     told = setting.metadata
-    return _option(
+    return _make_option(
         setting.name,
         bool if setting.default is False else str,
         [flag_name(setting.name), *([f"-{told['short']}"] if "short" in told else [])],
         help=f"{told['help']} ({variable_name(setting.name)})" if has_variable else told["help"],
         metavar=told["metavar"],
-        autocompletion=_completion(told["words"]) if "words" in told else None,
+        autocompletion=_complete_from(told["words"]) if "words" in told else None,
     )
 
 
-def _field_option(field: RequestField) -> inspect.Parameter:
+def _make_field_option(field: RequestField) -> inspect.Parameter:
     words = field.enum.labels() if field.enum else []
-    return _option(
-        _parameter(field),
+    return _make_option(
+        _parameter_name(field),
         bool if field.is_boolean else list[str] if field.is_list else str,
         [f"--{field.flag}/--no-{field.flag}" if field.is_boolean else f"--{field.flag}"],
         help=f"{field.flag_help}: {', '.join(words)}" if words else field.flag_help,
         metavar=field.metavar,
-        autocompletion=_completion(words) if words else None,
+        autocompletion=_complete_from(words) if words else None,
     )
 
 
-def _parameter(field: RequestField) -> str:
+def _parameter_name(field: RequestField) -> str:
     return field.flag.replace("-", "_")
 
 
-def _request_options(kind: type[ExportRequest]) -> tuple[list[inspect.Parameter], Made]:
+def _make_request_options(kind: type[ExportRequest]) -> tuple[list[inspect.Parameter], Made]:
     """Return DATASET, -f, --samples-file and the options of the fields, and what makes a Draft of them."""
     fields = list(iter_flag_fields(kind))
     locations: list[Location] = [_DATASET, *(field.location for field in fields)]
     names = dict(zip(locations, ["DATASET", *(f"--{field.flag}" for field in fields)], strict=True))
-    parameters = dict(zip(locations, ["dataset", *map(_parameter, fields)], strict=True))
+    parameters = dict(zip(locations, ["dataset", *map(_parameter_name, fields)], strict=True))
 
-    def draft(_context: typer.Context, values: Values) -> Draft[Any]:
+    def draft(_context: typer.Context, values: Values) -> RequestInput[Any]:
         given = {location: values[parameter] for location, parameter in parameters.items()}
-        return Draft(
+        return RequestInput(
             kind=kind,
             files=values["file"] or (),
             samples_file=values["samples_file"],
@@ -157,27 +163,27 @@ def _request_options(kind: type[ExportRequest]) -> tuple[list[inspect.Parameter]
 
     dataset = typer.Argument(metavar="DATASET", help="ID of the dataset (MODELARTS_EXPORT_DATASET_ID)")
     return [
-        _keyword("dataset", Annotated[str | None, dataset]),
-        _option(
+        _make_parameter("dataset", Annotated[str | None, dataset]),
+        _make_option(
             "file",
             list[str],
             ["--file", "-f"],
             help="A spec: the request in YAML or JSON; - is stdin",
             metavar="FILE",
         ),
-        *(_field_option(field) for field in fields),
-        _option(
+        *(_make_field_option(field) for field in fields),
+        _make_option(
             "samples_file",
             str,
             ["--samples-file"],
             help="A file of sample IDs, one a line; - is stdin",
             metavar="FILE",
         ),
-        _option("var", list[str], ["--var"], help=VAR_HELP, metavar="NAME[=VALUE]"),
+        _make_option("var", list[str], ["--var"], help=VAR_HELP, metavar="NAME[=VALUE]"),
     ], draft
 
 
-def _option(
+def _make_option(
     name: str,
     kind: Any,  # noqa: ANN401 - annotations have no type
     flags: list[str],
@@ -187,19 +193,19 @@ def _option(
     **told: Any,  # noqa: ANN401 - handed on to Typer
 ) -> inspect.Parameter:
     """Return an option that is None when it is not given."""
-    option = typer.Option(*flags, help=_wrapped(help), metavar=metavar or None, show_default=False, **told)
-    return _keyword(name, Annotated[kind | None, option])
+    option = typer.Option(*flags, help=_wrap_help(help), metavar=metavar or None, show_default=False, **told)
+    return _make_parameter(name, Annotated[kind | None, option])
 
 
-def _wrapped(text: str) -> str:
+def _wrap_help(text: str) -> str:
     """Wrap help to Typer's column of an 80-column page, where it would break words at their hyphens."""
     lines = wrap(text, _HELP_WIDTH, break_on_hyphens=False, break_long_words=False)
     return "\n".join(["\b", *lines])  # a paragraph that begins so is left as it is
 
 
-def _keyword(name: str, annotation: Any) -> inspect.Parameter:  # noqa: ANN401 - annotations have no type
+def _make_parameter(name: str, annotation: Any) -> inspect.Parameter:  # noqa: ANN401 - annotations have no type
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
 
 
-def _completion(words: list[str]) -> Callable[[str], list[str]]:
+def _complete_from(words: list[str]) -> Callable[[str], list[str]]:
     return lambda incomplete: [word for word in words if word.lower().startswith(incomplete.lower())]

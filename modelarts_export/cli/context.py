@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from modelarts_export.api.task import ExportTask
 from modelarts_export.cli.access import Access
-from modelarts_export.cli.options.request_input import Draft
-from modelarts_export.cli.output.messages import Output
+from modelarts_export.cli.options.request_input import RequestInput
+from modelarts_export.cli.output.messages import Messages
 from modelarts_export.cli.supervision import Interruption, LastWords
 from modelarts_export.clock import SYSTEM_CLOCK
 from modelarts_export.config.settings import (
@@ -50,16 +50,16 @@ _DATASET_VARIABLE = variable_name("dataset_id")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shell:
+class AppContext:
     """What the process has: output, environment, arguments, signals, and the instant of its start."""
 
-    output: Output
+    output: Messages
     environ: Mapping[str, str]
     now: datetime
     arguments: Sequence[str] = ()
     interruption: Interruption = field(default_factory=Interruption)
 
-    def expand(self, assignments: Sequence[str]) -> Callable[[str], str]:
+    def make_interpolator(self, assignments: Sequence[str]) -> Callable[[str], str]:
         """Return what fills in the `${...}` of specs; `assignments` are the texts of --var."""
         try:
             given = parse_assignments(assignments, self.environ)
@@ -76,14 +76,14 @@ class Shell:
         )
         return timeout
 
-    def plan(self, files: Sequence[str], assignments: Sequence[str]) -> "SpecSet":
+    def load_specs(self, files: Sequence[str], assignments: Sequence[str]) -> "SpecSet":
         """Return what spec files ask for, and warn of what may be wrong with it.
 
         Raises InvalidInputError for everything that is wrong.
         """
         from modelarts_export.spec.loader import load_specs  # noqa: PLC0415 - yaml is loaded here
 
-        plan = load_specs(files, self.expand(assignments), self.read_timeout({}))
+        plan = load_specs(files, self.make_interpolator(assignments), self.read_timeout({}))
         self.warn(plan.warnings)
         return plan
 
@@ -94,7 +94,7 @@ class Shell:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Order:
+class ResolvedExport:
     """An export that is right and complete, and the settings by which it is sent."""
 
     dataset_id: str
@@ -111,10 +111,10 @@ class Order:
         return (self.settings.base_url or "{endpoint}") + path
 
 
-class Session:
+class CommandContext:
     """One run of one command: its settings, its credentials and its client."""
 
-    def __init__(self, shell: Shell, flags: Mapping[str, Any]) -> None:
+    def __init__(self, shell: AppContext, flags: Mapping[str, Any]) -> None:
         """Take the flags of the connection as they were given."""
         self.output = shell.output
         self._shell = shell
@@ -127,19 +127,19 @@ class Session:
         """Hang up, when the command has ended."""
         self._access.close()
 
-    def order(self, draft: Draft[Any]) -> Order:
+    def resolve(self, draft: RequestInput[Any]) -> ResolvedExport:
         """Return what is to be sent, and warn of what may be wrong with it.
 
         Raises InvalidInputError for everything that is wrong.
         """
         timeout = self._shell.read_timeout(self._flags)
-        export, warnings = draft.read(self._shell.expand(draft.assignments), timeout)
+        export, warnings = draft.resolve(self._shell.make_interpolator(draft.assignments), timeout)
         self._shell.warn(warnings)
         settings = self._access.with_project_of_a_spec(export.project_id)
         self._warn_of_another_project(export.project_id)
-        dataset_id = export.dataset_id or self._usual_dataset()
+        dataset_id = export.dataset_id or self._get_default_dataset()
         self.output.keep(dataset_id)
-        return Order(
+        return ResolvedExport(
             dataset_id=dataset_id,
             request=export.request,
             settings=settings,
@@ -154,7 +154,7 @@ class Session:
                 f"project_id {project_id} of the spec differs from {configured.project_id} ({origin})"
             )
 
-    def submit(self, order: Order, reuse: ReusePolicy) -> ExportTask:
+    def submit(self, order: ResolvedExport, reuse: ReusePolicy) -> ExportTask:
         """Create the task, or reuse one, or skip. Raises what Submission.run raises, and what a client lacks.
 
         A signal waits for a reply on its way; the last words say what may be left behind, and how to find it.
@@ -164,7 +164,7 @@ class Session:
         self._conclude_submission_with(submission, order)
         self.output.load_renderers()
         with self._interruption.sending(
-            is_sending=lambda: submission.is_sending, cancel=submission.cancel, tell=self.output.talk
+            is_sending=lambda: submission.is_sending, cancel=submission.cancel, tell=self.output.info
         ):
             try:
                 return submission.run()
@@ -176,11 +176,11 @@ class Session:
                 error.hint = self._recipe(error, order, reuse)
                 raise
 
-    def _submission(self, order: Order, reuse: ReusePolicy) -> "Submission":
+    def _submission(self, order: ResolvedExport, reuse: ReusePolicy) -> "Submission":
         from modelarts_export.submission.submit import Desk, Submission  # noqa: PLC0415 - requests is loaded here
 
         client, timing = self.client(order.settings), replace(SYSTEM_CLOCK, sleep=self._interruption.sleep)
-        listener = _Told(self.output, self._listing(order))
+        listener = _Told(self.output, self.list_command(order))
         desk = Desk(client=client, settings=order.settings, listener=listener, timing=timing)
         self._submitted = Submission(desk, order.dataset_id, order.request, reuse=reuse)
         return self._submitted
@@ -190,26 +190,28 @@ class Session:
         if self._submitted:
             self._submitted.check_for_duplicates()
 
-    def _conclude_submission_with(self, submission: "Submission | None", order: Order) -> None:
+    def _conclude_submission_with(self, submission: "Submission | None", order: ResolvedExport) -> None:
         self._interruption.conclude_with(partial(self._say_what_is_left, submission, order))
 
-    def _say_what_is_left(self, submission: "Submission | None", order: Order, number: int) -> LastWords:
+    def _say_what_is_left(
+        self, submission: "Submission | None", order: ResolvedExport, number: int
+    ) -> LastWords:
         task = submission.task if submission else None
         if task:
             show = partial(self.output.task, task)
             return self._say_how_to_resume(order.dataset_id, [task.task_id], order.settings, show, number)
         if submission and submission.outcome_unknown:
-            hint = f"look before you submit it again: {self._listing(order)}"
+            hint = f"look before you submit it again: {self.list_command(order)}"
             words = "interrupted; an export task may have been accepted"
             return [partial(self.output.interrupted, number, words, hint)]
         words = "interrupted; nothing was sent, or nothing of it accepted"
         return [partial(self.output.interrupted, number, words, always=False)]
 
-    def glance(self, order: Order, task: ExportTask) -> ExportTask:
+    def fetch_status(self, order: ResolvedExport, task: ExportTask) -> ExportTask:
         """Return a task as one look shows it, if the look works."""
         from modelarts_export.submission.submit import fetch_status  # noqa: PLC0415 - see _submission
 
-        listener = _Told(self.output, self._listing(order))
+        listener = _Told(self.output, self.list_command(order))
         return fetch_status(self.client(order.settings), task, listener)
 
     @property
@@ -238,14 +240,14 @@ class Session:
         show: Callable[[], None],
         number: int,
     ) -> LastWords:
-        hint = self.resuming("it", dataset_id, task_ids, settings)
+        hint = self.wait_command("it", dataset_id, task_ids, settings)
         words = "interrupted; what was accepted goes on"
         return [
             partial(self.output.interrupted, number, words, hint),
             partial(self.output.rescue, show),
         ]
 
-    def resuming(
+    def wait_command(
         self,
         those: str,
         dataset_id: str,
@@ -261,19 +263,21 @@ class Session:
         if not all(map(is_identifier, task_ids)):
             return f"no command waits for {those}: an ID is no plain word; -o json shows it"
         names = [name for name in _RESUMED if not (timeout_has_expired and name == "timeout")]
-        return f"wait for {those} with: {self._command(['wait', dataset_id, *task_ids], settings, names)}"
+        return (
+            f"wait for {those} with: {self._make_command(['wait', dataset_id, *task_ids], settings, names)}"
+        )
 
-    def _listing(self, order: Order) -> str:
+    def list_command(self, order: ResolvedExport) -> str:
         """Return the command that lists the tasks among which that of an order may be."""
-        return self._command(["list", order.dataset_id], order.settings, _CONNECTION)
+        return self._make_command(["list", order.dataset_id], order.settings, _CONNECTION)
 
-    def _recipe(self, error: UnknownOutcomeError, order: Order, reuse: ReusePolicy) -> str:
+    def _recipe(self, error: UnknownOutcomeError, order: ResolvedExport, reuse: ReusePolicy) -> str:
         """Return what to do when it is not known whether there is a task: where to look, and how to go on."""
         since = ""
         if error.since is not None:
             since = f" created since {datetime.fromtimestamp(error.since).astimezone():%Y-%m-%d %H:%M:%S %Z}"
         path = error.path or order.request.path
-        find = f"find out whether there is a task for {path}{since}: {self._listing(order)}"
+        find = f"find out whether there is a task for {path}{since}: {self.list_command(order)}"
         return f"{find}; a safe way to run it again, which reuses such a task: {self._rerun(reuse)}"
 
     def _rerun(self, reuse: ReusePolicy) -> str:
@@ -286,7 +290,7 @@ class Session:
             return f"the same command with {' '.join(added)}" if added else "the same command"
         return line
 
-    def _command(self, words: Sequence[str], settings: Settings, names: Sequence[str]) -> str:
+    def _make_command(self, words: Sequence[str], settings: Settings, names: Sequence[str]) -> str:
         """Return a command line with those of the flags of these names that were given."""
         flags = {**self._flags, "project_id": self._flags.get("project_id") or self._only_in_spec(settings)}
         given = [(name, flags.get(name)) for name in names]
@@ -322,7 +326,7 @@ class Session:
         """The settings in force where no spec says anything. Raises InvalidInputError."""
         return self._access.settings
 
-    def _usual_dataset(self) -> str:
+    def _get_default_dataset(self) -> str:
         usual = self._shell.environ.get(_DATASET_VARIABLE)
         if not usual:
             raise InvalidInputError(
@@ -337,10 +341,15 @@ class Session:
 class _Told:
     """Shows what a submission tells, with the command that the library does not name."""
 
-    def __init__(self, output: Output, listing: str) -> None:
+    def __init__(self, output: Messages, listing: str) -> None:
         self.accepted, self.found = output.accepted, output.found
         self.reused, self.skipped = output.reused, output.skipped
-        self.unseen, self.talk, self.warn, self.alarm = output.unseen, output.talk, output.warn, output.alarm
+        self.unseen, self.talk, self.warn, self.alarm = (
+            output.unseen,
+            output.info,
+            output.warn,
+            output.warn_always,
+        )
         self._listing = listing
 
     def resent(self, _task: ExportTask, error: ModelArtsExportError) -> None:

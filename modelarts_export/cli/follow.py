@@ -5,8 +5,8 @@ from dataclasses import replace
 from functools import partial
 
 from modelarts_export.api.task import ExportTask, TaskState
-from modelarts_export.cli.context import Session
-from modelarts_export.cli.options.task_filter import Selection
+from modelarts_export.cli.context import CommandContext
+from modelarts_export.cli.options.task_filter import TaskFilter
 from modelarts_export.clock import SYSTEM_CLOCK
 from modelarts_export.config.settings import Settings
 from modelarts_export.errors import ModelArtsExportError, TemporaryError
@@ -16,22 +16,22 @@ _ONE_LOOK = PollOptions(timeout=0.0, max_outage=0.0)
 _LOOK_UP = 30.0  # seconds
 
 
-def unseen(session: Session, dataset_id: str, task_ids: Sequence[str]) -> list[ExportTask]:
+def make_unseen_tasks(session: CommandContext, dataset_id: str, task_ids: Sequence[str]) -> list[ExportTask]:
     """Return tasks of which nothing is known but their IDs."""
     session.output.keep(dataset_id, *task_ids)
     client = session.client(session.settings)
     return [client.make_unseen_task(dataset_id, task_id) for task_id in task_ids]
 
 
-def listed(session: Session, dataset_id: str, selection: Selection) -> list[ExportTask]:
+def fetch_listed(session: CommandContext, dataset_id: str, selection: TaskFilter) -> list[ExportTask]:
     """Return the tasks of a dataset that are wanted, the newest first; each page of them is retried."""
     session.output.keep(dataset_id)
     client = session.client(session.settings)
     pages = client.iter_task_pages(dataset_id, export_type=selection.export_type, retry=session.retry_policy)
-    return selection.of(pages)
+    return selection.select(pages)
 
 
-def look(session: Session, tasks: Sequence[ExportTask]) -> Snapshot:
+def fetch_status(session: CommandContext, tasks: Sequence[ExportTask]) -> Snapshot:
     """Return the tasks of one dataset as they are now; a transient error is retried."""
     client, retries = session.client(session.settings), session.retry_policy.start()
     while True:
@@ -47,8 +47,8 @@ def look(session: Session, tasks: Sequence[ExportTask]) -> Snapshot:
             return seen
 
 
-def watch(  # noqa: PLR0913 - all of a wait comes together here
-    session: Session,
+def poll_until_done(  # noqa: PLR0913 - all of a wait comes together here
+    session: CommandContext,
     tasks: Sequence[ExportTask],
     wait: PollOptions,
     settings: Settings,
@@ -64,7 +64,7 @@ def watch(  # noqa: PLR0913 - all of a wait comes together here
     dataset_id, ids = tasks[0].dataset_id, [task.task_id for task in tasks]
     session.follow(dataset_id, ids, settings, show=partial(show, seen))
     session.output.load_renderers()
-    with session.output.watching(wait.heartbeat) as watching:
+    with session.output.display_progress(wait.heartbeat) as watching:
         for seen in poll(client, tasks, wait, timing=replace(SYSTEM_CLOCK, sleep=session.sleep)):
             session.follow(dataset_id, ids, settings, show=partial(show, seen))
             watching.show(seen)
@@ -74,7 +74,7 @@ def watch(  # noqa: PLR0913 - all of a wait comes together here
 
 
 def with_new_datasets(
-    session: Session, seen: Snapshot, settings: Settings, *, name: str | None = None
+    session: CommandContext, seen: Snapshot, settings: Settings, *, name: str | None = None
 ) -> Snapshot:
     """Return the tasks, those that made a dataset with its ID, which is None when it is not found.
 
@@ -97,7 +97,7 @@ def _new_dataset_of(task: ExportTask, name: str | None) -> str | None:
     return (name or task.new_dataset_name) if task.state is TaskState.SUCCESSED else None
 
 
-def _dataset_id_of(session: Session, name: str, settings: Settings) -> str | None:
+def _dataset_id_of(session: CommandContext, name: str, settings: Settings) -> str | None:
     dataset_id, why = None, "no dataset has its name"
     try:
         dataset_id = session.client(settings).find_dataset_by_name(name, timeout=_LOOK_UP)

@@ -16,16 +16,16 @@ import typer
 
 from modelarts_export import __version__
 from modelarts_export.auth import credentials
-from modelarts_export.cli.binding import bound
+from modelarts_export.cli.binding import as_typer_command
 from modelarts_export.cli.commands.explain import explain
 from modelarts_export.cli.commands.export import to_new_dataset, to_obs
 from modelarts_export.cli.commands.sandbox import SandboxCommand, sandbox
 from modelarts_export.cli.commands.specs import init, schema
 from modelarts_export.cli.commands.tasks import list_tasks, status, wait
 from modelarts_export.cli.commands.validate import validate
-from modelarts_export.cli.context import Shell
+from modelarts_export.cli.context import AppContext
 from modelarts_export.cli.output.console import Screen
-from modelarts_export.cli.output.messages import Output, Style, style
+from modelarts_export.cli.output.messages import Messages, OutputOptions, resolve_output_options
 from modelarts_export.cli.supervision import Interruption
 from modelarts_export.errors import ClosedOutputError, InvalidInputError, ModelArtsExportError
 from modelarts_export.sanitize import Redactor
@@ -40,20 +40,20 @@ app = typer.Typer(
     rich_markup_mode=None,  # panels cut long flags and words at 80 columns, and cost 100 ms
     pretty_exceptions_enable=False,  # they would show local variables, a secret key among them
 )
-app.command("to-obs")(bound(to_obs))
-app.command("to-new-dataset")(bound(to_new_dataset))
-app.command("status")(bound(status))
-app.command("wait")(bound(wait))
-app.command("list")(bound(list_tasks))
-app.command("validate")(bound(validate))
+app.command("to-obs")(as_typer_command(to_obs))
+app.command("to-new-dataset")(as_typer_command(to_new_dataset))
+app.command("status")(as_typer_command(status))
+app.command("wait")(as_typer_command(wait))
+app.command("list")(as_typer_command(list_tasks))
+app.command("validate")(as_typer_command(validate))
 app.command("init")(init)
 app.command("schema")(schema)
-app.command("explain", context_settings={"ignore_unknown_options": True})(bound(explain))
+app.command("explain", context_settings={"ignore_unknown_options": True})(as_typer_command(explain))
 app.command("sandbox", cls=SandboxCommand, context_settings={"allow_interspersed_args": False})(sandbox)
 
 
 @app.callback(invoke_without_command=True)
-def _program(
+def show_program(
     context: typer.Context,
     *,
     version: Annotated[bool, typer.Option("--version", help="Show the version and exit")] = False,
@@ -73,13 +73,13 @@ def main(
 
     `interruption` is what a signal does meanwhile, where somebody receives signals.
     """
-    arguments = [_as_utf8(argument) for argument in sys.argv[1:]] if arguments is None else arguments
+    arguments = [_decode_argument(argument) for argument in sys.argv[1:]] if arguments is None else arguments
     interruption = interruption or Interruption()
     screen = _screen(environ)
-    output = Output(screen)
+    output = Messages(screen)
     interruption.conclude_with(lambda number: [partial(_say_that_it_ends, output, number)])
     interruption.check()
-    shell = Shell(
+    shell = AppContext(
         output=output,
         environ=environ,
         now=datetime.now().astimezone(),
@@ -88,12 +88,12 @@ def main(
     )
     try:
         with redirect_stdout(cast("TextIO", _Echo(screen))):  # Typer's own pages are results, too
-            code = _command()(arguments, prog_name=NAME, standalone_mode=False, obj=shell)
+            code = get_command()(arguments, prog_name=NAME, standalone_mode=False, obj=shell)
     except typer.TyperException as error:  # parsing failed, so that no command has set the style
-        output.style = _style_of_the_unparsed(arguments, environ)
-        return _failed(output, InvalidInputError(error.format_message(), hint=_help(arguments)))
+        output.style = _guess_output_options(arguments, environ)
+        return _report_error(output, InvalidInputError(error.format_message(), hint=_suggest_help(arguments)))
     except ModelArtsExportError as error:
-        return _failed(output, error)
+        return _report_error(output, error)
     except Exception as error:  # noqa: BLE001 - the last resort: a bug is reported, not dumped
         output.bug(error)
         return ModelArtsExportError.exit_code
@@ -113,26 +113,26 @@ class _Echo(TextIOBase):
         return len(text)
 
 
-def _say_that_it_ends(output: Output, number: int) -> None:
+def _say_that_it_ends(output: Messages, number: int) -> None:
     """Write the last words of a command that has changed nothing: only a program is told."""
     if output.style.output == "json":
         output.interrupted(number, "interrupted")
 
 
 @cache
-def _command() -> Callable[..., Any]:
+def get_command() -> Callable[..., Any]:
     """Return the command that Typer builds of the app; once, since a test suite calls main often."""
     return typer.main.get_command(app)
 
 
-def _help(arguments: Sequence[str]) -> str:
+def _suggest_help(arguments: Sequence[str]) -> str:
     commands = {command.name for command in app.registered_commands}
     if arguments and arguments[0] in commands:
         return f"{NAME} {arguments[0]} --help shows what it takes"
     return f"{NAME} --help shows the commands"
 
 
-def _as_utf8(argument: str) -> str:
+def _decode_argument(argument: str) -> str:
     """Return what was typed; Python takes it for bytes when the locale is C and UTF-8 was not forced."""
     try:
         return os.fsencode(argument).decode()
@@ -142,10 +142,10 @@ def _as_utf8(argument: str) -> str:
 
 def _screen(environ: Mapping[str, str]) -> Screen:
     scrubber = Redactor(credentials.iter_secrets(environ))
-    return Screen(_stream("stdout"), _stream("stderr"), environ=environ, scrubber=scrubber)
+    return Screen(_get_stream("stdout"), _get_stream("stderr"), environ=environ, scrubber=scrubber)
 
 
-def _stream(name: str) -> TextIO:
+def _get_stream(name: str) -> TextIO:
     """Return a standard stream that takes any text; one that refuses it, when the process has none."""
     stream: TextIO = getattr(sys, name, None) or Path(os.devnull).open()  # noqa: SIM115 - kept to the end
     if isinstance(stream, TextIOWrapper):
@@ -153,17 +153,17 @@ def _stream(name: str) -> TextIO:
     return stream
 
 
-def _failed(output: Output, error: ModelArtsExportError) -> int:
+def _report_error(output: Messages, error: ModelArtsExportError) -> int:
     if not isinstance(error, ClosedOutputError):
         output.error(error)
     return error.exit_code
 
 
-def _style_of_the_unparsed(arguments: Sequence[str], environ: Mapping[str, str]) -> Style:
+def _guess_output_options(arguments: Sequence[str], environ: Mapping[str, str]) -> OutputOptions:
     """Return the style for an error of parsing: JSON for whoever asked for it."""
     if any(_ASKS_FOR_JSON.fullmatch(" ".join(pair)) for pair in pairwise([*arguments, ""])):
-        return Style(output="json")
+        return OutputOptions(output="json")
     try:
-        return style({}, environ)
+        return resolve_output_options({}, environ)
     except InvalidInputError:
-        return Style()
+        return OutputOptions()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from modelarts_export.cli.commands.sandbox import settings
+from modelarts_export.cli.commands.sandbox import make_settings
 from modelarts_export.sandbox.server import Sandbox
 
 WAIT = "to-obs --path /b/d/ --wait --poll-interval 0.05s -o json"
@@ -18,7 +18,7 @@ def waiting(box: Sandbox, flags: str) -> "subprocess.Popen[str]":
     command = [sys.executable, "-m", "modelarts_export", *f"{WAIT} {flags}".split()]
     return subprocess.Popen(
         command,
-        env={**os.environ, **settings(box)},
+        env={**os.environ, **make_settings(box)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

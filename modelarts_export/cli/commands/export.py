@@ -5,10 +5,10 @@ from typing import Annotated, Any
 import typer
 
 from modelarts_export.api.task import ExportTask
-from modelarts_export.cli.context import Order, Session
-from modelarts_export.cli.exit_status import conclude
-from modelarts_export.cli.follow import watch, with_new_datasets
-from modelarts_export.cli.options.request_input import Draft
+from modelarts_export.cli.context import CommandContext, ResolvedExport
+from modelarts_export.cli.exit_status import raise_for_outcomes
+from modelarts_export.cli.follow import poll_until_done, with_new_datasets
+from modelarts_export.cli.options.request_input import RequestInput
 from modelarts_export.polling.poller import PollOptions
 from modelarts_export.request.models import ToNewDataset, ToObs
 from modelarts_export.submission.reuse import ReusePolicy
@@ -17,10 +17,10 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the request and se
 
 
 def to_obs(
-    draft: Draft[ToObs],
+    draft: RequestInput[ToObs],
     reuse: ReusePolicy,
     wait: PollOptions | None,
-    session: Session,
+    session: CommandContext,
     *,
     dry_run: DryRun = False,
 ) -> None:
@@ -29,10 +29,10 @@ def to_obs(
 
 
 def to_new_dataset(
-    draft: Draft[ToNewDataset],
+    draft: RequestInput[ToNewDataset],
     reuse: ReusePolicy,
     wait: PollOptions | None,
-    session: Session,
+    session: CommandContext,
     *,
     dry_run: DryRun = False,
 ) -> None:
@@ -41,9 +41,14 @@ def to_new_dataset(
 
 
 def _export(
-    draft: Draft[Any], reuse: ReusePolicy, wait: PollOptions | None, session: Session, *, dry_run: bool
+    draft: RequestInput[Any],
+    reuse: ReusePolicy,
+    wait: PollOptions | None,
+    session: CommandContext,
+    *,
+    dry_run: bool,
 ) -> None:
-    order = session.order(draft)
+    order = session.resolve(draft)
     if dry_run:
         session.output.request(order.url, order.request.to_dict())
         return
@@ -56,16 +61,18 @@ def _export(
         session.output.submitted(_glance(order, task, session))
 
 
-def _glance(order: Order, task: ExportTask, session: Session) -> ExportTask:
+def _glance(order: ResolvedExport, task: ExportTask, session: CommandContext) -> ExportTask:
     """Return the task with its status, unless nobody wants to see it."""
-    return task if session.output.style.output == "id" else session.glance(order, task)
+    return task if session.output.style.output == "id" else session.fetch_status(order, task)
 
 
-def _follow(order: Order, task: ExportTask, wait: PollOptions, session: Session) -> None:
-    seen = watch(session, [task], wait, order.settings, show=lambda seen: session.output.task(seen[0].task))
+def _follow(order: ResolvedExport, task: ExportTask, wait: PollOptions, session: CommandContext) -> None:
+    seen = poll_until_done(
+        session, [task], wait, order.settings, show=lambda seen: session.output.task(seen[0].task)
+    )
     session.check_for_duplicates()
     if isinstance(order.request, ToNewDataset):
         name = order.request.export_params.export_new_dataset_name
         seen = with_new_datasets(session, seen, order.settings, name=name)
     session.output.task(seen[0].task)
-    conclude(session, seen, wait, order.settings)
+    raise_for_outcomes(session, seen, wait, order.settings)

@@ -17,8 +17,8 @@ import typer
 from typer.core import TyperCommand
 
 from modelarts_export.auth.credentials import FAMILIES
-from modelarts_export.cli.context import Shell
-from modelarts_export.cli.output.messages import Style
+from modelarts_export.cli.context import AppContext
+from modelarts_export.cli.output.messages import OutputOptions
 from modelarts_export.config.settings import PREFIX, Settings, option_fields, parse_duration, variable_name
 from modelarts_export.errors import InvalidInputError, ModelArtsExportError
 
@@ -55,9 +55,9 @@ class SandboxCommand(TyperCommand):
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - of the vendored Click
         """Write the tables."""
-        from modelarts_export.cli.options.fault_help import end_of_help  # noqa: PLC0415 - only this help has them
+        from modelarts_export.cli.options.fault_help import format_fault_help  # noqa: PLC0415 - only this help has them
 
-        self.epilog = end_of_help()
+        self.epilog = format_fault_help()
         super().format_epilog(ctx, formatter)
 
 
@@ -76,32 +76,32 @@ def sandbox(  # noqa: PLR0913 - Typer reads an option from each
     With COMMAND: run it against the sandbox and exit with its code. Without: print the settings to export,
     and serve until Ctrl-C.
     """
-    shell: Shell = context.obj
-    with _naming("--task-duration"):
+    shell: AppContext = context.obj
+    with _name_option("--task-duration"):
         seconds = parse_duration(task_duration)
-    faults = _going_wrong(fault or [], latency, fault_seed)
-    with _serving(port, seconds, faults) as box:
+    faults = _make_faults(fault or [], latency, fault_seed)
+    with _serve(port, seconds, faults) as box:
         if command:
             with tempfile.TemporaryDirectory(prefix="modelarts-export-") as empty:
-                code = _run(command, environment(box, shell.environ, config_home=empty), shell)
+                code = _run_command(command, make_environment(box, shell.environ, config_home=empty), shell)
             raise typer.Exit(code)
         _print_settings(box, shell)
         shell.interruption.sleep(None)
 
 
-def _going_wrong(words: Sequence[str], latency: str, seed: int | None) -> "Faults":
+def _make_faults(words: Sequence[str], latency: str, seed: int | None) -> "Faults":
     from modelarts_export.sandbox.faults.catalogue import ALL, Fault, Faults  # noqa: PLC0415
     from modelarts_export.sandbox.faults.parser import read  # noqa: PLC0415 - see _serving
 
-    with _naming("--fault"):
+    with _name_option("--fault"):
         faults = [read(each, parse_duration) for each in words]
-    with _naming("--latency"):
+    with _name_option("--latency"):
         late = Fault(kind="late", on=frozenset({ALL}), lasts=parse_duration(latency))
     return Faults([*faults, late], chance=random.Random(seed))  # noqa: S311 - no secret
 
 
 @contextlib.contextmanager
-def _naming(option: str) -> Iterator[None]:
+def _name_option(option: str) -> Iterator[None]:
     try:
         yield
     except ValueError as error:
@@ -109,7 +109,7 @@ def _naming(option: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _serving(port: int, task_duration: float, faults: "Faults") -> Iterator["Sandbox"]:
+def _serve(port: int, task_duration: float, faults: "Faults") -> Iterator["Sandbox"]:
     from modelarts_export.sandbox.server import Sandbox  # noqa: PLC0415 - only this command needs a server
 
     try:
@@ -120,22 +120,22 @@ def _serving(port: int, task_duration: float, faults: "Faults") -> Iterator["San
         yield box
 
 
-def settings(box: "Sandbox") -> dict[str, str]:
+def make_settings(box: "Sandbox") -> dict[str, str]:
     """Return the variables that point the client at the sandbox."""
     keys = {
         "HUAWEICLOUD_SDK_AK": box.access_key,
         "HUAWEICLOUD_SDK_SK": box.secret_key,
         "HUAWEICLOUD_SDK_PROJECT_ID": box.project_id,
     }
-    return keys | _places(box)
+    return keys | _make_endpoint_settings(box)
 
 
-def token(box: "Sandbox") -> dict[str, str]:
+def make_token_settings(box: "Sandbox") -> dict[str, str]:
     """Return what can stand in the place of the keys: a token."""
     return {"HW_AUTH_TOKEN": box.token, "HW_PROJECT_ID": box.project_id}
 
 
-def password(box: "Sandbox") -> dict[str, str]:
+def make_password_settings(box: "Sandbox") -> dict[str, str]:
     """Return what can stand in the place of the keys: a password; the token for it tells the project's ID."""
     return {
         "HW_USER_NAME": box.user.user_name,
@@ -145,7 +145,7 @@ def password(box: "Sandbox") -> dict[str, str]:
     }
 
 
-def _places(box: "Sandbox") -> dict[str, str]:
+def _make_endpoint_settings(box: "Sandbox") -> dict[str, str]:
     return {
         variable_name("endpoint"): box.url,
         variable_name("iam_endpoint"): box.url,
@@ -153,32 +153,32 @@ def _places(box: "Sandbox") -> dict[str, str]:
     }
 
 
-def environment(box: "Sandbox", environ: Mapping[str, str], *, config_home: str) -> dict[str, str]:
+def make_environment(box: "Sandbox", environ: Mapping[str, str], *, config_home: str) -> dict[str, str]:
     """Return the environment of COMMAND: the sandbox's settings, and nothing of any real cloud.
 
     `config_home` is an empty directory that stands in for the user's. The directory of this program leads
     PATH, so that COMMAND can be modelarts-export wherever it is installed.
     """
     kept = {name: value for name, value in environ.items() if not _is_foreign(name)}
-    path = os.pathsep.join(filter(None, [str(_own_directory()), environ.get("PATH")]))
-    return {**kept, **settings(box), "XDG_CONFIG_HOME": config_home, "PATH": path}
+    path = os.pathsep.join(filter(None, [str(_find_program_directory()), environ.get("PATH")]))
+    return {**kept, **make_settings(box), "XDG_CONFIG_HOME": config_home, "PATH": path}
 
 
 def _is_foreign(name: str) -> bool:
-    settings = (each.name for kind in (Style, Settings) for each in option_fields(kind))
+    settings = (each.name for kind in (OutputOptions, Settings) for each in option_fields(kind))
     kept = {variable_name(each) for each in settings if each not in _PLACES}
     if name in kept or name.startswith(_VARIABLES_OF_SPECS):
         return False
     return name.startswith(_FOREIGN) or name.lower() in _PROXIES
 
 
-def _own_directory() -> Path:
+def _find_program_directory() -> Path:
     """Return where this program was started from; `python -m` has none, but its interpreter has."""
     started = shutil.which(sys.argv[0]) if Path(sys.argv[0]).suffix != ".py" else None
     return Path(started or sys.executable).absolute().parent
 
 
-def _run(command: list[str], environ: Mapping[str, str], shell: Shell) -> int:
+def _run_command(command: list[str], environ: Mapping[str, str], shell: AppContext) -> int:
     """Run the command and return its exit code; signals are the command's to answer."""
     child = _Child()
     with shell.interruption.forwarding(child.pass_on):
@@ -210,11 +210,11 @@ class _Child:
             self._process.terminate()
 
 
-def _print_settings(box: "Sandbox", shell: Shell) -> None:
-    for name, value in settings(box).items():
+def _print_settings(box: "Sandbox", shell: AppContext) -> None:
+    for name, value in make_settings(box).items():
         shell.output.line(f"export {name}={shlex.quote(value)}")
-    for other, variables in (("token", token(box)), ("password", password(box))):
+    for other, variables in (("token", make_token_settings(box)), ("password", make_password_settings(box))):
         pairs = (f"{name}={shlex.quote(value)}" for name, value in variables.items())
         shell.output.line(f"# or, instead of the first three, a {other}:")
         shell.output.line(f"# export {' '.join(pairs)}")
-    shell.output.talk(f"Serving on {box.url}; Ctrl-C ends it")
+    shell.output.info(f"Serving on {box.url}; Ctrl-C ends it")

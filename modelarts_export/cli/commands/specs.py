@@ -11,7 +11,7 @@ from modelarts_export.spec.json_schema import make_spec_schema
 from modelarts_export.spec.template import render_template
 
 if TYPE_CHECKING:
-    from modelarts_export.cli.context import Shell
+    from modelarts_export.cli.context import AppContext
 
 _BY_COMMAND = {kind.command: kind for kind in KINDS.values()}
 _COMMANDS = list(_BY_COMMAND)
@@ -31,7 +31,7 @@ def schema(context: typer.Context) -> None:
 
     It follows the draft 2020-12; editors and checkers of YAML and JSON understand it.
     """
-    shell: Shell = context.obj
+    shell: AppContext = context.obj
     for line in to_json(make_spec_schema(), indent=2).splitlines():
         shell.output.line(line)
 
@@ -44,6 +44,6 @@ def init(context: typer.Context, command: Command) -> None:
     if command not in _BY_COMMAND:
         near = did_you_mean(command, _COMMANDS)
         raise typer.BadParameter(f"{command!r} is not one of {', '.join(_COMMANDS)}{near}")
-    shell: Shell = context.obj
+    shell: AppContext = context.obj
     for line in render_template(_BY_COMMAND[command]):
         shell.output.line(line)

@@ -6,10 +6,16 @@ from typing import Annotated
 
 import typer
 
-from modelarts_export.cli.context import Session
-from modelarts_export.cli.exit_status import conclude, conclude_look
-from modelarts_export.cli.follow import listed, look, unseen, watch, with_new_datasets
-from modelarts_export.cli.options.task_filter import Selection
+from modelarts_export.cli.context import CommandContext
+from modelarts_export.cli.exit_status import raise_for_outcomes, raise_for_status
+from modelarts_export.cli.follow import (
+    fetch_listed,
+    fetch_status,
+    make_unseen_tasks,
+    poll_until_done,
+    with_new_datasets,
+)
+from modelarts_export.cli.options.task_filter import TaskFilter
 from modelarts_export.documents.files import STDIN, read_text
 from modelarts_export.errors import InvalidInputError
 from modelarts_export.polling.poller import PollOptions, Snapshot, TrackedTask
@@ -24,21 +30,25 @@ ExitStatus = Annotated[
 Any_ = Annotated[bool, typer.Option("--any", help="Until the first task has ended; its end is the exit code")]
 
 
-def status(dataset: Dataset, tasks: Tasks, session: Session, *, exit_status: ExitStatus = False) -> None:
+def status(
+    dataset: Dataset, tasks: Tasks, session: CommandContext, *, exit_status: ExitStatus = False
+) -> None:
     """Show export tasks as the API sees them now."""
-    seen = look(session, unseen(session, _dataset_id(dataset), _task_ids(tasks)))
+    seen = fetch_status(session, make_unseen_tasks(session, _dataset_id(dataset), _task_ids(tasks)))
     seen = with_new_datasets(session, seen, session.settings)
     session.output.tasks([each.task for each in seen if each.task.raw])
-    conclude_look(session, seen, exit_status=exit_status)
+    raise_for_status(session, seen, exit_status=exit_status)
 
 
-def wait(dataset: Dataset, tasks: Tasks, wait: PollOptions, session: Session, *, any: Any_ = False) -> None:  # noqa: A002 - as the flag is called
+def wait(
+    dataset: Dataset, tasks: Tasks, wait: PollOptions, session: CommandContext, *, any: Any_ = False
+) -> None:  # noqa: A002 - as the flag is called
     """Follow export tasks to their end."""
     dataset_id, task_ids = _dataset_id(dataset), _task_ids(tasks)
     session.follow(dataset_id, task_ids, session.settings)
-    seen = watch(
+    seen = poll_until_done(
         session,
-        unseen(session, dataset_id, task_ids),
+        make_unseen_tasks(session, dataset_id, task_ids),
         wait,
         session.settings,
         show=lambda seen: _show(session, seen),
@@ -47,16 +57,16 @@ def wait(dataset: Dataset, tasks: Tasks, wait: PollOptions, session: Session, *,
     seen = with_new_datasets(session, seen, session.settings)
     first = _first_ended(seen) if any else None
     _show(session, seen if first is None else (first, *(each for each in seen if each is not first)))
-    conclude(session, (first,) if first else seen, wait, session.settings)
+    raise_for_outcomes(session, (first,) if first else seen, wait, session.settings)
 
 
-def _show(session: Session, seen: Snapshot) -> None:
+def _show(session: CommandContext, seen: Snapshot) -> None:
     session.output.followed([each.task for each in seen if each.may_be_listed])
 
 
-def list_tasks(dataset: Dataset, selection: Selection, session: Session) -> None:
+def list_tasks(dataset: Dataset, selection: TaskFilter, session: CommandContext) -> None:
     """List the export tasks of a dataset, the newest first."""
-    session.output.task_list(listed(session, _dataset_id(dataset), selection))
+    session.output.task_list(fetch_listed(session, _dataset_id(dataset), selection))
 
 
 def _dataset_id(given: str) -> str:

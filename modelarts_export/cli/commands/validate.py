@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from modelarts_export.cli.binding import VAR_HELP
-from modelarts_export.cli.context import Shell
+from modelarts_export.cli.context import AppContext
 
 Files = Annotated[list[str], typer.Argument(metavar="FILE...", help="Spec files; - is stdin")]
 Assignments = Annotated[
@@ -14,6 +14,6 @@ Assignments = Annotated[
 ]
 
 
-def validate(files: Files, shell: Shell, *, var: Assignments = None) -> None:
+def validate(files: Files, shell: AppContext, *, var: Assignments = None) -> None:
     """Check spec files, all of them and without a network, and show what they would export."""
-    shell.output.plan(shell.plan(files, var or ()))
+    shell.output.plan(shell.load_specs(files, var or ()))

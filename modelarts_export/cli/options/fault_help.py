@@ -22,7 +22,7 @@ _EXAMPLES = (
 )
 
 
-def _paragraph(title: str, rows: Iterable[tuple[str, str]], end: str = "") -> str:
+def _format_paragraph(title: str, rows: Iterable[tuple[str, str]], end: str = "") -> str:
     """Return rows in two columns; Typer leaves a paragraph that begins with a backspace as it is."""
     rows = list(rows)
     column = max(len(name) for name, _ in rows) + 2
@@ -33,7 +33,7 @@ def _paragraph(title: str, rows: Iterable[tuple[str, str]], end: str = "") -> st
     return "\n".join(["\b", title, *wrapped, *([fill(end, _WIDTH)] if end else [])])
 
 
-def _kinds() -> Iterator[tuple[str, str]]:
+def _format_kinds() -> Iterator[tuple[str, str]]:
     """Yield each kind of fault with what it does, the keys that it needs, and those that it has or takes."""
     for name, kind in KINDS.items():
         needed = [f"{key}={KEYS[key][0]}" for key in kind.needs]
@@ -42,14 +42,14 @@ def _kinds() -> Iterator[tuple[str, str]]:
         yield name, " ".join([kind.description, *needed, *taken])
 
 
-def end_of_help() -> str:
+def format_fault_help() -> str:
     """Return the end of the help of `sandbox`."""
     datasets = [(name, behaviour.description) for name, behaviour in BUILT_IN.items()]
     missing = f"A path in the bucket {MISSING_BUCKET} is refused with 400, ModelArts.4311. {SUMMARY}"
     paragraphs = (
-        _paragraph("Datasets, by ID:", datasets, missing),
-        _paragraph("Kinds of a FAULT, which is KIND[:KEY=VALUE,...]:", _kinds(), _TURNS),
-        _paragraph("Keys:", ((f"{key}={form}", meaning) for key, (form, meaning) in KEYS.items())),
-        _paragraph("Such as:", _EXAMPLES),
+        _format_paragraph("Datasets, by ID:", datasets, missing),
+        _format_paragraph("Kinds of a FAULT, which is KIND[:KEY=VALUE,...]:", _format_kinds(), _TURNS),
+        _format_paragraph("Keys:", ((f"{key}={form}", meaning) for key, (form, meaning) in KEYS.items())),
+        _format_paragraph("Such as:", _EXAMPLES),
     )
     return "\n\n".join(paragraphs)

@@ -13,12 +13,12 @@ _SHORT_FORMS = {"label_list": "label", "metadata": "meta.KEY"}
 _KEYS = [*_SHORT_FORMS.values(), *(name for name in SearchCondition.model_fields if name not in _SHORT_FORMS)]
 
 
-def read_condition(text: str) -> dict[str, Any]:
+def parse_condition(text: str) -> dict[str, Any]:
     """Return the condition that the text writes. Raises ValueError that says what is wrong with it."""
-    return _from_yaml(text) if text.lstrip().startswith("{") else _from_words(text)
+    return _parse_yaml(text) if text.lstrip().startswith("{") else _parse_words(text)
 
 
-def _from_yaml(text: str) -> Any:  # noqa: ANN401 - a mapping, or what the validation will refuse
+def _parse_yaml(text: str) -> Any:  # noqa: ANN401 - a mapping, or what the validation will refuse
     try:
         documents = list(load_documents(text))
     except UnreadableError as error:
@@ -29,15 +29,15 @@ def _from_yaml(text: str) -> Any:  # noqa: ANN401 - a mapping, or what the valid
     return documents[0].value
 
 
-def _from_words(text: str) -> dict[str, Any]:
+def _parse_words(text: str) -> dict[str, Any]:
     condition: dict[str, Any] = {}
-    for word in _split(text):
+    for word in _split_words(text):
         key, _, value = word.partition("=")
         if not key or not value:
             raise ValueError(f"{word!r} is not key=value")
-        name, part = _part(key, value)
+        name, part = _parse_word(key, value)
         if name == "metadata" and name in condition:
-            part = _both(condition[name], part, key)
+            part = _merge(condition[name], part, key)
         elif name in condition:
             raise ValueError(f"the key {key!r} stands in the condition a second time")
         condition[name] = part
@@ -46,17 +46,17 @@ def _from_words(text: str) -> dict[str, Any]:
     return condition
 
 
-def _split(text: str) -> list[str]:
+def _split_words(text: str) -> list[str]:
     try:
         return shlex.split(text)
     except ValueError:
         raise ValueError(f"{text!r} has a quote or a backslash without its end") from None
 
 
-def _part(key: str, value: str) -> tuple[str, Any]:
+def _parse_word(key: str, value: str) -> tuple[str, Any]:
     """Return the API's field and value for one word."""
     if key == "label":
-        return "label_list", _labels(value)
+        return "label_list", _parse_labels(value)
     if key.startswith("meta.") and key != "meta.":
         return "metadata", {"props": {key.removeprefix("meta."): value.split(",")}}
     if key in _SHORT_FORMS:
@@ -66,7 +66,7 @@ def _part(key: str, value: str) -> tuple[str, Any]:
     return key, value
 
 
-def _labels(value: str) -> dict[str, Any]:
+def _parse_labels(value: str) -> dict[str, Any]:
     """Read `cat,dog` as any of the labels and `cat+dog` as all of them; one label has no operator."""
     found = [sign for sign in _OPERATORS if sign in value]
     if len(found) > 1:
@@ -78,7 +78,7 @@ def _labels(value: str) -> dict[str, Any]:
     return {**labels, "op": _OPERATORS[found[0]]} if found else labels
 
 
-def _both(earlier: Mapping[str, Any], later: Mapping[str, Any], key: str) -> dict[str, Any]:
+def _merge(earlier: Mapping[str, Any], later: Mapping[str, Any], key: str) -> dict[str, Any]:
     """Ask for all the metadata of a condition, as all of its words must fit."""
     if earlier["props"].keys() & later["props"].keys():
         raise ValueError(f"the key {key!r} stands in the condition a second time")

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 _WORDS = [state.label for state in TaskState]
 
 
-def _states(text: str) -> tuple[TaskState, ...]:
-    return tuple(map(_state, text.split(",")))
+def _parse_states(text: str) -> tuple[TaskState, ...]:
+    return tuple(map(_parse_state, text.split(",")))
 
 
-def _state(text: str) -> TaskState:
+def _parse_state(text: str) -> TaskState:
     word = text.strip().lower()
     state = TaskState.parse(word) or next((each for each in TaskState if each.label == word), None)
     if state is None:
@@ -28,28 +28,28 @@ def _state(text: str) -> TaskState:
     return state
 
 
-def _export_type(text: str) -> int:
+def _parse_export_type(text: str) -> int:
     return int(ExportType.parse(text).wire_value)
 
 
-def _limit(text: str) -> int:
+def _parse_limit(text: str) -> int:
     if not parse_int(text):
         raise ValueError("must be 1 or more")
     return parse_int(text)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Selection:
+class TaskFilter:
     """The tasks that are wanted; `since` is their greatest age in seconds."""
 
     export_type: int | None = option(
-        _export_type,
+        _parse_export_type,
         f"Tasks of this type alone: {', '.join(ExportType.labels())}",
         "WORD",
         words=ExportType.labels(),
     )
     status: tuple[TaskState, ...] = option(
-        _states,
+        _parse_states,
         f"Tasks in this state alone, or in one of several with commas between: {', '.join(_WORDS)}",
         "WORD",
         words=_WORDS,
@@ -61,9 +61,9 @@ class Selection:
         "DURATION",
         default=math.inf,
     )
-    limit: int | None = option(_limit, "No more than so many tasks", "N")
+    limit: int | None = option(_parse_limit, "No more than so many tasks", "N")
 
-    def of(self, pages: Iterable["TaskPage"]) -> list[ExportTask]:
+    def select(self, pages: Iterable["TaskPage"]) -> list[ExportTask]:
         """Return them newest first, as no document says in which order the API lists them."""
         wanted = [task for task in self._young(pages) if not self.status or task.state in self.status]
         return sorted(wanted, key=lambda task: task.created or 0.0, reverse=True)[: self.limit]

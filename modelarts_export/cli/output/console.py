@@ -45,7 +45,7 @@ class Screen:
         """Whether stderr is a terminal that can draw over what it shows; no variable makes it one."""
         return self._stderr.isatty() and self._environ.get("TERM") != "dumb"
 
-    def without_secrets(self, data: Any) -> Any:  # noqa: ANN401 - JSON of any shape goes through
+    def redact(self, data: Any) -> Any:  # noqa: ANN401 - JSON of any shape goes through
         """Return a copy of JSON-like data that can be written."""
         return self._scrubber.redact_data(data)
 
@@ -53,7 +53,7 @@ class Screen:
         """Tell whether the text holds a secret."""
         return self._scrubber.contains_secret(text)
 
-    def learn(self, secret: str) -> None:
+    def add_secret(self, secret: str) -> None:
         """Know one more secret, which is written nowhere from now on."""
         self._scrubber.add_secret(secret)
 
@@ -99,7 +99,7 @@ class Screen:
 
     def take_stderr(self) -> None:
         """Write to stderr from this thread alone from now on, below what was drawn there."""
-        self.rest()  # first: what is being drawn wants the lock as well
+        self.stop_live()  # first: what is being drawn wants the lock as well
         self._err_lock.acquire()
 
     def write_line(self, line: str) -> None:
@@ -108,21 +108,21 @@ class Screen:
 
     def write_rows(self, rows: Sequence[Row]) -> None:
         """Write a table of names and values to stdout: in a box on a terminal, aligned text elsewhere."""
-        from modelarts_export.cli.output.tables import beside_names  # noqa: PLC0415 - see _console
+        from modelarts_export.cli.output.tables import lay_out_facts  # noqa: PLC0415 - see _console
 
         facts = {name: self._cell((value, style)) for name, value, style in rows}
-        self.write(self._rendered(self._stdout, beside_names(facts, self._box()), soft_wrap=False))
+        self.write(self._rendered(self._stdout, lay_out_facts(facts, self._box()), soft_wrap=False))
 
     def write_table(self, rows: Sequence[Mapping[str, Cell]]) -> None:
         """Write a row for each mapping, with its keys as heading; a key without any value is left out."""
-        from modelarts_export.cli.output.tables import in_rows  # noqa: PLC0415 - see _console
+        from modelarts_export.cli.output.tables import lay_out_rows  # noqa: PLC0415 - see _console
 
         names = [name for name in rows[0] if any(_text_and_style(row[name])[0] for row in rows)]
         cells = [{name.removesuffix("_id").upper(): self._cell(row[name]) for name in names} for row in rows]
-        table = in_rows(cells, self._box(), self._console(self._stdout, StringIO()).width)
+        table = lay_out_rows(cells, self._box(), self._console(self._stdout, StringIO()).width)
         self.write(_unpadded(self._rendered(self._stdout, table, soft_wrap=False)))
 
-    def say(self, line: str, kind: str = "") -> None:
+    def print(self, line: str, kind: str = "") -> None:
         """Write a line to stderr; `kind` is error, warning, hint or nothing.
 
         Never raises: a task may just have been accepted, and a closed stderr must not hide its result.
@@ -132,22 +132,22 @@ class Screen:
             text = f"{kind}: {text}"  # without rich: the last words import nothing
         elif kind or self._has_colour(self._stderr):
             text = self._rendered(self._stderr, _labelled(kind, text), soft_wrap=True).rstrip("\n")
-        self.say_as_is(text)
+        self.print_raw(text)
 
-    def say_once(self, line: str, kind: str, *, about: str) -> None:
+    def print_once(self, line: str, kind: str, *, about: str) -> None:
         """Write a line to stderr unless there was one about this before. Never raises."""
         if about not in self._said:
             self._said.add(about)
-            self.say(line, kind)
+            self.print(line, kind)
 
-    def say_excerpt(self, line: str, caret: int, gutter: str) -> None:
+    def print_excerpt(self, line: str, caret: int, gutter: str) -> None:
         """Write a line of a file, and below it a caret under one of its characters. Never raises."""
         from rich.cells import cell_len  # noqa: PLC0415 - see _console
 
-        self.say(gutter + line)
-        self.say(" " * (len(gutter) + cell_len(self._clean(line[:caret]))) + "^")
+        self.print(gutter + line)
+        self.print(" " * (len(gutter) + cell_len(self._clean(line[:caret]))) + "^")
 
-    def say_as_is(self, line: str) -> None:
+    def print_raw(self, line: str) -> None:
         """Write a line to stderr that was encoded with care, such as JSON. Never raises."""
         if live := self._live:
             from rich.segment import Segment, Segments  # noqa: PLC0415 - see _console
@@ -161,21 +161,21 @@ class Screen:
         encoding = self._stderr.encoding or "utf-8"
         return self._clean(text).encode(encoding, "backslashreplace").decode(encoding)
 
-    def draw(self, picture: "RenderableType") -> None:
+    def start_live(self, picture: "RenderableType") -> None:
         """Keep a picture below all that is said on stderr, drawn anew as time goes by, until `rest`.
 
         Never raises for a stderr that is closed or full.
         """
         from rich.live import Live  # noqa: PLC0415 - see _console
 
-        voice = _Voice(self._stderr.encoding or "utf-8", self._tell)
+        voice = LiveStream(self._stderr.encoding or "utf-8", self._tell)
         console = self._console(self._stderr, cast("IO[str]", voice), live=True)
         self._live = Live(
             picture, console=console, refresh_per_second=_DRAWN, redirect_stdout=False, redirect_stderr=False
         )
         self._live.start(refresh=True)
 
-    def rest(self) -> None:
+    def stop_live(self) -> None:
         """Leave the picture, if there is one, as it is, and give the cursor back."""
         if live := self._live:
             live.stop()
@@ -235,7 +235,7 @@ class Screen:
         return stream.isatty() and self._environ.get("TERM") != "dumb"
 
 
-class _Voice:
+class LiveStream:
     """The stream that rich draws on: the stderr of a screen, which is never closed or full."""
 
     def __init__(self, encoding: str, tell: Callable[[str], None]) -> None:

@@ -35,7 +35,7 @@ from modelarts_export.sanitize import to_json
 from modelarts_export.transport import tracing as trace
 
 if TYPE_CHECKING:
-    from modelarts_export.cli.progress.display import Watch
+    from modelarts_export.cli.progress.display import ProgressDisplay
     from modelarts_export.spec.loader import SpecSet
 
 _ANY_ID = "-o json shows an ID of any kind; do not submit it again"
@@ -50,7 +50,7 @@ def _form(text: str) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Style:
+class OutputOptions:
     """What the user wants to see; `output` is None when no form was asked for."""
 
     output: str | None = option(_form, "Form of the result: table, json, yaml or id", "FORM", short="o")
@@ -59,18 +59,18 @@ class Style:
     debug: bool = option(parse_bool, "Headers and bodies of each HTTP call, secrets redacted", default=False)
 
 
-def style(flags: Mapping[str, Any], environ: Mapping[str, str]) -> Style:
+def resolve_output_options(flags: Mapping[str, Any], environ: Mapping[str, str]) -> OutputOptions:
     """Return what flags and the program's own variables ask for. Raises InvalidInputError."""
-    found = resolve(Style, make_flag_layer(flags), make_environment_layer(environ))
-    return Style(**{name: value for name, (value, _) in found.items()})
+    found = resolve(OutputOptions, make_flag_layer(flags), make_environment_layer(environ))
+    return OutputOptions(**{name: value for name, (value, _) in found.items()})
 
 
-class Output:
+class Messages:
     """Says things on a screen in the style that the user wants."""
 
     def __init__(self, screen: Screen) -> None:
         """Write a table, and talk, until `style` is set otherwise."""
-        self.style = Style()
+        self.style = OutputOptions()
         self._screen = screen
 
     def keep(self, *identifiers: str) -> None:
@@ -81,16 +81,16 @@ class Output:
         """Tell whether the text holds a secret that the process knows."""
         return self._screen.contains_secret(text)
 
-    def learn(self, secret: str) -> None:
+    def add_secret(self, secret: str) -> None:
         """Know a secret that the environment did not have."""
-        self._screen.learn(secret)
+        self._screen.add_secret(secret)
 
     @contextmanager
-    def watching(self, heartbeat: float) -> Iterator["Watch"]:
+    def display_progress(self, heartbeat: float) -> Iterator["ProgressDisplay"]:
         """Show a wait while it lasts; `heartbeat` is the time between lines off a terminal, in seconds."""
-        from modelarts_export.cli.progress.display import beating, watching  # noqa: PLC0415 - only a wait needs it
+        from modelarts_export.cli.progress.display import beating, open_display  # noqa: PLC0415 - only a wait needs it
 
-        with watching(self._screen, quiet=self.style.quiet, heartbeat=heartbeat) as watch, beating(watch):
+        with open_display(self._screen, quiet=self.style.quiet, heartbeat=heartbeat) as watch, beating(watch):
             yield watch
 
     def load_renderers(self) -> None:
@@ -100,7 +100,7 @@ class Output:
 
             self._screen.load_console()
         elif self.style.output == "yaml":
-            forms.as_yaml({}, readable_in=self._screen.can_show)
+            forms.to_yaml({}, readable_in=self._screen.can_show)
 
     def interrupted(self, number: int, message: str, hint: str = "", *, always: bool = True) -> None:
         """Write the last words on stderr after a signal: an error object with -o json, otherwise a warning.
@@ -112,9 +112,9 @@ class Output:
         if self.style.output == "json":
             self.error(kind(message, hint=hint))
         elif always or not self.style.quiet:
-            self._screen.say(message, "warning")
+            self._screen.print(message, "warning")
             if hint:
-                self._screen.say(hint, "hint")
+                self._screen.print(hint, "hint")
 
     def rescue(self, show: Callable[[], None]) -> None:
         """Write the result of a command that a signal ends, unless it has written it."""
@@ -127,32 +127,32 @@ class Output:
         for task in tasks:
             if task.finished_samples == 0:
                 self.warn(f"export task {task.task_id} exported no samples; check the request's filters")
-        for whereabouts in filter(None, map(cells.whereabouts_of, tasks[:_MOST_HINTS])):
-            self.talk(whereabouts, "hint")
+        for whereabouts in filter(None, map(cells.export_location, tasks[:_MOST_HINTS])):
+            self.info(whereabouts, "hint")
         if len(tasks) > _MOST_HINTS:
-            self.talk(f"and {len(tasks) - _MOST_HINTS:,} more exports; -o json has their paths", "hint")
+            self.info(f"and {len(tasks) - _MOST_HINTS:,} more exports; -o json has their paths", "hint")
 
     def accepted(self, task: ExportTask) -> None:
         """Tell the ID of a task the moment it is known."""
         self._keep_ids_of(task)
-        self.talk(f"Created export task {task.task_id}")
+        self.info(f"Created export task {task.task_id}")
 
     def found(self, task: ExportTask) -> None:
         """Tell the ID of a task of ours whose reply was lost."""
         self._keep_ids_of(task)
-        self.talk(f"Found export task {task.task_id}, which was created after all")
+        self.info(f"Found export task {task.task_id}, which was created after all")
 
     def reused(self, task: ExportTask) -> None:
         """Tell the ID of an identical older task that is used instead of a new one."""
         self._keep_ids_of(task)
-        self.talk(f"Reused export task {task.task_id} ({cells.state_of(task)}); nothing was submitted")
+        self.info(f"Reused export task {task.task_id} ({cells.format_state(task)}); nothing was submitted")
 
     def skipped(self, task: ExportTask) -> None:
         """Tell the ID of an unfinished task because of which nothing is submitted."""
         self._keep_ids_of(task)
         path = task.raw.get("path")
-        self.talk(
-            f"Skipped: export task {task.task_id} ({cells.state_of(task)}) writes to {path}; "
+        self.info(
+            f"Skipped: export task {task.task_id} ({cells.format_state(task)}) writes to {path}; "
             "nothing was submitted"
         )
 
@@ -160,28 +160,28 @@ class Output:
         """Warn that the accepted task could not be looked at."""
         self.warn(f"the task was accepted, but a look at it failed: {error}")
 
-    def talk(self, line: str, kind: str = "") -> None:
+    def info(self, line: str, kind: str = "") -> None:
         """Say something that is no result."""
         if not self.style.quiet:
-            self._screen.say(line, kind)
+            self._screen.print(line, kind)
 
     def warn(self, line: str) -> None:
         """Say what may be wrong and was done all the same."""
-        self.talk(line, "warning")
+        self.info(line, "warning")
 
-    def alarm(self, line: str) -> None:
+    def warn_always(self, line: str) -> None:
         """Tell of tasks whose IDs nothing else tells, also when quiet."""
-        self._screen.say(line, "warning")
+        self._screen.print(line, "warning")
 
     def call(self, line: str) -> None:
         """Tell of an HTTP call, when that is wanted."""
         if self.style.verbose or self.style.debug:
-            self._screen.say(line)
+            self._screen.print(line)
 
     def debug(self, lines: Iterable[str]) -> None:
         """Show what was said in an HTTP call, line by line, when that is wanted."""
         for line in lines if self.style.debug else ():
-            self._screen.say(trace.truncate(self._screen.without_secrets(line)))
+            self._screen.print(trace.truncate(self._screen.redact(line)))
 
     def submitted(self, task: ExportTask) -> None:
         """Show a task that was just created. Raises what task raises."""
@@ -202,7 +202,7 @@ class Output:
             self._task(task)
         except ClosedOutputError:
             if self.style.quiet:  # its ID was not told yet
-                self._screen.say(f"export task {task.task_id} was accepted")
+                self._screen.print(f"export task {task.task_id} was accepted")
             raise
         except NotFinishedError:
             raise
@@ -220,13 +220,13 @@ class Output:
         elif self.style.output in ("json", "yaml"):
             self._data(task.to_dict())
         elif self._shows_tables:
-            self._screen.write_rows(cells.of_task(task))
+            self._screen.write_rows(cells.task_facts(task))
 
     def tasks(self, tasks: Sequence[ExportTask]) -> None:
         """Show tasks that were asked for: an array in JSON and YAML, and as a table one task in full."""
         if len(tasks) == 1 and self._shows_tables:
             self._keep_ids_of(tasks[0])
-            self._screen.write_rows(cells.of_task(tasks[0]))
+            self._screen.write_rows(cells.task_facts(tasks[0]))
         elif tasks:
             self.task_list(tasks)
 
@@ -249,9 +249,9 @@ class Output:
         elif self.style.output in ("json", "yaml"):
             self._data([task.to_dict() for task in tasks])
         elif self._shows_tables and tasks:
-            self._screen.write_table(cells.of_tasks(tasks))
+            self._screen.write_table(cells.task_rows(tasks))
         if not tasks:
-            self.talk("no export tasks")
+            self.info("no export tasks")
 
     def request(self, url: str, body: Mapping[str, Any]) -> None:
         """Show a request that is not sent; as a table or as an ID, it is the URL and the very bytes."""
@@ -259,11 +259,11 @@ class Output:
             self._data({"method": "POST", "url": url, "body": body})
         elif self.style.output or self._shows_tables:
             self._screen.write_line(f"POST {url}")
-            self._screen.write(f"\n{to_json(self._screen.without_secrets(body))}\n")
+            self._screen.write(f"\n{to_json(self._screen.redact(body))}\n")
 
     def plan(self, plan: "SpecSet") -> None:
         """Show what specs would export: a row each, and always an array in JSON and YAML."""
-        rows = cells.of_plan(plan)
+        rows = cells.spec_rows(plan)
         if self.style.output in ("json", "yaml"):
             self._data(rows)
         elif self.style.output == "id":
@@ -286,31 +286,31 @@ class Output:
     def error(self, error: ModelArtsExportError) -> None:
         """Show what ended the command; with -o json the last line of stderr is one object."""
         if self.style.output == "json":
-            self._screen.say_as_is(to_json(self._screen.without_secrets(forms.error_as_dict(error))))
+            self._screen.print_raw(to_json(self._screen.redact(forms.error_to_dict(error))))
             return
-        self._screen.say(str(error), "error")
+        self._screen.print(str(error), "error")
         for problem in error.problems[:MOST_PROBLEMS]:
             self._problem(problem, told=str(error))
         unshown = error.unshown if isinstance(error, InvalidInputError) else 0
         if unshown:
-            self._screen.say(f"  and {unshown:,} more")
+            self._screen.print(f"  and {unshown:,} more")
         elif len(error.problems) > MOST_PROBLEMS:
-            self._screen.say(f"  and {len(error.problems) - MOST_PROBLEMS:,} more; -o json has all of them")
+            self._screen.print(f"  and {len(error.problems) - MOST_PROBLEMS:,} more; -o json has all of them")
         if error.hint:
-            self._screen.say(error.hint, "hint")
+            self._screen.print(error.hint, "hint")
 
     def _problem(self, problem: Problem, *, told: str) -> None:
         """Show a problem, unless the error has told its words already, and its line."""
         if str(problem) != told:
-            self._screen.say(f"  {problem}")
+            self._screen.print(f"  {problem}")
         if problem.excerpt:
             # the number of the line leads, so that no line of a file can begin a line of ours
-            self._screen.say_excerpt(problem.excerpt, problem.caret, gutter=f"    {problem.line} | ")
+            self._screen.print_excerpt(problem.excerpt, problem.caret, gutter=f"    {problem.line} | ")
 
     def bug(self, error: Exception) -> None:
         """Show an error that should not be; its traceback has code in it, and no values."""
         for line in "".join(traceback.format_exception(error)).splitlines():
-            self._screen.say(line)
+            self._screen.print(line)
         self.error(
             ModelArtsExportError(
                 f"unexpected {type(error).__name__}",
@@ -326,10 +326,10 @@ class Output:
         return self.style.output == "table" or not (self.style.output or self.style.quiet)
 
     def _data(self, value: Mapping[str, Any] | Sequence[Any]) -> None:
-        clean = self._screen.without_secrets(value)
+        clean = self._screen.redact(value)
         as_json = self.style.output == "json"
         self._screen.write(
             to_json(clean, indent=2) + "\n"
             if as_json
-            else forms.as_yaml(clean, readable_in=self._screen.can_show)
+            else forms.to_yaml(clean, readable_in=self._screen.can_show)
         )

@@ -12,7 +12,7 @@ _MOST_IDS = 5  # that are named in an error
 _YAML_STRING = "tag:yaml.org,2002:str"
 
 
-def as_yaml(value: object, *, readable_in: Callable[[str], bool]) -> str:
+def to_yaml(value: object, *, readable_in: Callable[[str], bool]) -> str:
     """Return YAML in which every letter can be read, when all are harmless and can be written."""
     import yaml  # noqa: PLC0415 - only this form needs it
 
@@ -42,7 +42,7 @@ def unusable_ids_of(tasks: Sequence[ExportTask]) -> str:
     return f"{'an ID is' if len(ids) == 1 else 'IDs are'} no plain word, and left out: {shown}"
 
 
-def error_as_dict(error: ModelArtsExportError) -> dict[str, Any]:
+def error_to_dict(error: ModelArtsExportError) -> dict[str, Any]:
     """Return an error as one JSON object."""
     return {
         "error": str(error),
@@ -52,12 +52,12 @@ def error_as_dict(error: ModelArtsExportError) -> dict[str, Any]:
         "request_id": error.request_id,
         "exit_code": error.exit_code,
         "problems": [
-            {"file": p.file, "line": p.line, "column": p.column, "message": _in_words(p)}
+            {"file": p.file, "line": p.line, "column": p.column, "message": _problem_message(p)}
             for p in error.problems
         ],
     }
 
 
-def _in_words(problem: Problem) -> str:
+def _problem_message(problem: Problem) -> str:
     """Name a flag in the message; a file has its own fields."""
     return problem.message if problem.file else str(problem)

@@ -15,7 +15,7 @@ _OF_ANY_LENGTH = ("PATH", "ERROR", "NAME", "SPEC")
 _BETWEEN = 3  # cells of a box between two columns
 
 
-def beside_names(facts: Mapping[str, Text], box: Box | None) -> RenderableType:
+def lay_out_facts(facts: Mapping[str, Text], box: Box | None) -> RenderableType:
     """Return each fact beside its name: in a box, or aligned."""
     if box is None:
         width = max(map(len, facts))
@@ -29,7 +29,7 @@ def beside_names(facts: Mapping[str, Text], box: Box | None) -> RenderableType:
     return table
 
 
-def in_rows(rows: Rows, box: Box | None, width: int) -> RenderableType:
+def lay_out_rows(rows: Rows, box: Box | None, width: int) -> RenderableType:
     """Return a line for each row under the keys of the first; in a box that is too wide, a box for each row.
 
     One column may be folded, the widest of those with text of any length: an ID must stay whole.
@@ -39,7 +39,7 @@ def in_rows(rows: Rows, box: Box | None, width: int) -> RenderableType:
     others = sum(sizes.values()) - sizes[widest] + _BETWEEN * len(sizes) + 1
     if box and others + min(sizes[widest], _NARROWEST) > width:
         told = ({name: fact for name, fact in row.items() if fact.plain} for row in rows)
-        return Group(*(beside_names(facts, box) for facts in told if facts))
+        return Group(*(lay_out_facts(facts, box) for facts in told if facts))
     table = Table(box=box, pad_edge=box is not None, header_style="bold")
     for name in sizes:
         table.add_column(name, overflow="fold", no_wrap=box is None or name != widest)

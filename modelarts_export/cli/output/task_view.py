@@ -23,15 +23,15 @@ _STATUS_STYLES = {
 }
 
 
-def of_task(task: ExportTask) -> list[Row]:
+def task_facts(task: ExportTask) -> list[Row]:
     """Return the rows of one task; what is not known has none."""
     answer, params = task.raw, _params(task)
     rows = (
         ("Task", task.task_id, "bold"),
-        ("Status", _status(task), style_of(task)),
+        ("Status", _status(task), get_style(task)),
         ("Progress", _progress(answer.get("progress")), ""),
         ("Samples", _samples(answer), ""),
-        ("Error", failure_of(task), "red"),
+        ("Error", format_failure(task), "red"),
         ("Path", _text(answer.get("path")), ""),
         ("New dataset", _text(params.get("export_new_dataset_name")), ""),
         ("New dataset ID", _text(task.extra.get("new_dataset_id")), ""),
@@ -46,7 +46,7 @@ def of_task(task: ExportTask) -> list[Row]:
     return [row for row in rows if row[1]]
 
 
-def of_plan(plan: "SpecSet") -> list[dict[str, str | None]]:
+def spec_rows(plan: "SpecSet") -> list[dict[str, str | None]]:
     """Return what each spec would export, under the names of its fields."""
     return [
         {
@@ -61,23 +61,23 @@ def of_plan(plan: "SpecSet") -> list[dict[str, str | None]]:
     ]
 
 
-def of_tasks(tasks: Sequence[ExportTask]) -> list[dict[str, Cell]]:
+def task_rows(tasks: Sequence[ExportTask]) -> list[dict[str, Cell]]:
     """Return a row for each task; what no task has is left out by the table."""
     return [
         {
             "task_id": task.task_id,
-            "status": (state_of(task), style_of(task)),
+            "status": (format_state(task), get_style(task)),
             "progress": _progress(task.raw.get("progress")),
             "samples": _samples(task.raw),
             "path": _text(task.raw.get("path")),
             "created": _time(task.raw.get("create_time")),
-            "error": failure_of(task),
+            "error": format_failure(task),
         }
         for task in tasks
     ]
 
 
-def whereabouts_of(task: ExportTask) -> str:
+def export_location(task: ExportTask) -> str:
     """Return where the export is that a task has made; nothing when its path is not known."""
     params, path = _params(task), _text(task.raw.get("path"))
     name, dataset_id = params.get("export_new_dataset_name"), task.extra.get("new_dataset_id")
@@ -86,7 +86,7 @@ def whereabouts_of(task: ExportTask) -> str:
     return path and f"the export is in obs:/{path}"
 
 
-def failure_of(task: ExportTask) -> str:
+def format_failure(task: ExportTask) -> str:
     """Return the API's code and words for a task that failed, or nothing."""
     return ": ".join(filter(None, task.failure))
 
@@ -96,12 +96,12 @@ def _params(task: ExportTask) -> Mapping[str, Any]:
     return params if isinstance(params, Mapping) else {}
 
 
-def state_of(task: ExportTask) -> str:
+def format_state(task: ExportTask) -> str:
     """Return the status as a word for people, or as the API says it when it is not documented."""
     return task.state.label if task.state else task.status or UNKNOWN
 
 
-def style_of(task: ExportTask) -> str:
+def get_style(task: ExportTask) -> str:
     """Return the style of rich for the status of a task."""
     return _STATUS_STYLES[task.state] if task.state else ""
 

@@ -10,18 +10,18 @@ from rich.text import Text
 
 from modelarts_export.api.task import TaskState
 from modelarts_export.cli.output.console import Screen
-from modelarts_export.cli.output.task_view import state_of, style_of
+from modelarts_export.cli.output.task_view import format_state, get_style
 from modelarts_export.cli.progress.messages import (
     GIVEN_UP,
     MOST_ALONE,
-    Journal,
-    counts,
-    ended,
-    left,
-    percent,
-    samples_of_all,
+    WaitTimes,
+    count_states,
+    format_eta,
+    format_outcome,
+    format_percent,
+    group_by_message,
     seconds_left,
-    together,
+    sum_samples,
 )
 from modelarts_export.clock import Clock
 from modelarts_export.polling.poller import Snapshot, TrackedTask
@@ -46,23 +46,23 @@ _MOST_NOTES, _LONGEST_NOTE = 3, 3  # notes, and lines of one
 _WHOLE = 100.0
 
 
-class Bars:
+class BarDisplay:
     """A bar for each task, or one for all when there are many, and notes on what is wrong."""
 
     def __init__(self, screen: Screen, timing: Clock) -> None:
         """Draw on this screen once there is something to show."""
         self._screen = screen
-        self._journal = Journal(timing.monotonic)
+        self._journal = WaitTimes(timing.monotonic)
         self._snapshot: Snapshot = ()
         self._rests = False
 
     def show(self, snapshot: Snapshot) -> None:
         """Show a snapshot from now on."""
         begins = not self._snapshot
-        self._journal.note(snapshot)
+        self._journal.update(snapshot)
         self._snapshot = snapshot
         if begins:
-            self._screen.draw(self)
+            self._screen.start_live(self)
 
     def beat(self) -> None:
         """Do nothing: rich draws the bars anew as time goes by."""
@@ -70,7 +70,7 @@ class Bars:
     def rest(self) -> None:
         """Leave the bars as they are."""
         self._rests = True
-        self._screen.rest()
+        self._screen.stop_live()
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Draw what there is to see now, as wide as the terminal is now."""
@@ -78,7 +78,7 @@ class Bars:
         rows = [self._sum(snapshot)] if summed_up else [self._row(each) for each in snapshot]
         yield _table(rows, options)
         if summed_up:
-            yield Text(counts(snapshot), "dim")
+            yield Text(count_states(snapshot), "dim")
         for note in self._notes(snapshot)[:_MOST_NOTES]:
             text = Text(self._screen.shown(note), "yellow")
             text.truncate(_LONGEST_NOTE * options.max_width - options.max_width // 2)
@@ -86,28 +86,28 @@ class Bars:
 
     def _row(self, each: TrackedTask) -> _Row:
         pace, style = each.estimator, _BAR_STYLES.get(each.task.state, _UNFINISHED)
-        status = Text(self._screen.shown(state_of(each.task)), style_of(each.task))
+        status = Text(self._screen.shown(format_state(each.task)), get_style(each.task))
         seconds = pace.eta_seconds(self._journal.now()) if each.is_unfinished else None
         return {
             "name": Text(self._screen.shown(each.task.task_id), "bold"),
             "status": Text(GIVEN_UP, "red") if each.abandoned else status,
             "bar": self._bar(pace.percent, style, moves=each.is_unfinished),
-            "percent": Text(percent(pace)),
+            "percent": Text(format_percent(pace)),
             "samples": Text(_fraction(pace.finished, pace.total)),
             "elapsed": Text(self._journal.elapsed(each), "dim"),
-            "left": Text(left(seconds).ljust(_LEAST["left"] if pace.total else 0), "cyan"),
+            "left": Text(format_eta(seconds).ljust(_LEAST["left"] if pace.total else 0), "cyan"),
         }
 
     def _sum(self, snapshot: Snapshot) -> _Row:
-        share = ended(snapshot) / len(snapshot) * _WHOLE
+        share = format_outcome(snapshot) / len(snapshot) * _WHOLE
         return {
             "name": Text("export tasks", "bold"),
-            "status": Text(f"{ended(snapshot)} of {len(snapshot)} ended"),
+            "status": Text(f"{format_outcome(snapshot)} of {len(snapshot)} ended"),
             "bar": self._bar(share, _BAR_STYLES[TaskState.SUCCESSED] if share == _WHOLE else _UNFINISHED),
             "percent": Text(f"{int(share)} %"),
-            "samples": Text(samples_of_all(snapshot)),
+            "samples": Text(sum_samples(snapshot)),
             "elapsed": Text(self._journal.elapsed(), "dim"),
-            "left": Text(left(seconds_left(snapshot, self._journal.now())), "cyan"),
+            "left": Text(format_eta(seconds_left(snapshot, self._journal.now())), "cyan"),
         }
 
     def _bar(self, share: float | None, style: str, *, moves: bool = False) -> ProgressBar:
@@ -127,7 +127,7 @@ class Bars:
             for each in snapshot
             if each.last_error and not each.abandoned
         )
-        return together([*lost, *unseen])
+        return group_by_message([*lost, *unseen])
 
 
 def _fraction(done: int | None, total: int | None) -> str:

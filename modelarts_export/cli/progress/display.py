@@ -6,21 +6,21 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from modelarts_export.cli.output.console import Screen
-from modelarts_export.cli.output.task_view import state_of
+from modelarts_export.cli.output.task_view import format_state
 from modelarts_export.cli.progress.messages import (
     GIVEN_UP,
     MOST_ALONE,
     UNSUCCESSFUL,
-    Journal,
-    counts,
-    ended,
-    how_far,
-    key,
-    left,
-    named,
-    samples_of_all,
+    WaitTimes,
+    count_states,
+    format_eta,
+    format_outcome,
+    format_progress,
+    group_by_message,
     seconds_left,
-    together,
+    sum_samples,
+    task_key,
+    task_label,
 )
 from modelarts_export.clock import SYSTEM_CLOCK, Clock
 from modelarts_export.polling.poller import Snapshot, TrackedTask
@@ -28,7 +28,7 @@ from modelarts_export.polling.poller import Snapshot, TrackedTask
 _BEAT = 0.25  # seconds between two looks at the clock
 
 
-class Watch(Protocol):
+class ProgressDisplay(Protocol):
     """Somebody who looks on while tasks are followed."""
 
     def show(self, snapshot: Snapshot) -> None:
@@ -39,29 +39,29 @@ class Watch(Protocol):
 
 
 @contextmanager
-def watching(
+def open_display(
     screen: Screen, *, quiet: bool, heartbeat: float, timing: Clock = SYSTEM_CLOCK
-) -> Iterator[Watch]:
+) -> Iterator[ProgressDisplay]:
     """Give somebody who shows snapshots on stderr, and at the end leaves the terminal as it was.
 
     Off a terminal, a line says how far it is when nothing was said for `heartbeat` seconds.
     """
     if quiet:
-        yield _Silence()
+        yield NoDisplay()
     elif screen.is_live:
-        from modelarts_export.cli.progress.bars import Bars  # noqa: PLC0415 - rich is needed here alone
+        from modelarts_export.cli.progress.bars import BarDisplay  # noqa: PLC0415 - rich is needed here alone
 
-        bars = Bars(screen, timing)
+        bars = BarDisplay(screen, timing)
         try:
             yield _Warning(screen, bars)
         finally:
             bars.rest()
     else:
-        yield _Warning(screen, Lines(screen, heartbeat, timing))
+        yield _Warning(screen, LineDisplay(screen, heartbeat, timing))
 
 
 @contextmanager
-def beating(watch: Watch) -> Iterator[None]:
+def beating(watch: ProgressDisplay) -> Iterator[None]:
     """Let the heartbeat go on while a poll is slow, too."""
     stopped = threading.Event()
 
@@ -76,7 +76,7 @@ def beating(watch: Watch) -> Iterator[None]:
         stopped.set()
 
 
-class _Silence:
+class NoDisplay:
     """Shows nothing."""
 
     def show(self, snapshot: Snapshot) -> None:
@@ -89,7 +89,7 @@ class _Silence:
 class _Warning:
     """Warns of each status that nobody documented, once, and has the rest shown by another."""
 
-    def __init__(self, screen: Screen, watch: Watch) -> None:
+    def __init__(self, screen: Screen, watch: ProgressDisplay) -> None:
         self._screen = screen
         self._watch = watch
         self.beat = watch.beat
@@ -99,12 +99,12 @@ class _Warning:
         for each in snapshot:
             status = each.task.status
             if each.is_unfinished and status is not None and each.task.state is None:
-                line = f"{named([each])} has the status '{status}', which is not documented; waiting on"
-                self._screen.say_once(line, "warning", about=status)
+                line = f"{task_label([each])} has the status '{status}', which is not documented; waiting on"
+                self._screen.print_once(line, "warning", about=status)
         self._watch.show(snapshot)
 
 
-class Lines:
+class LineDisplay:
     """Says a line for each change, and one when nothing was said for long."""
 
     def __init__(self, screen: Screen, heartbeat: float, timing: Clock) -> None:
@@ -113,7 +113,7 @@ class Lines:
         self._heartbeat = heartbeat
         self._timing = timing
         self._spoke = timing.monotonic()
-        self._journal = Journal(timing.monotonic)
+        self._journal = WaitTimes(timing.monotonic)
         self._snapshot: Snapshot = ()
         self._lock = threading.Lock()
 
@@ -123,17 +123,17 @@ class Lines:
             self._show(snapshot)
 
     def _show(self, snapshot: Snapshot) -> None:
-        before = {key(each): each for each in self._snapshot}
-        pairs = [(before.get(key(each)), each) for each in snapshot]
+        before = {task_key(each): each for each in self._snapshot}
+        pairs = [(before.get(task_key(each)), each) for each in snapshot]
         seen_again = [
             (f"seen again after {self._journal.unseen(each)}", each)
             for old, each in pairs
             if old and old.last_error and not each.last_error
         ]
-        self._journal.note(snapshot)
+        self._journal.update(snapshot)
         self._snapshot = snapshot
         lines = [
-            *together([*seen_again, *_newly_unseen(pairs)]),
+            *group_by_message([*seen_again, *_newly_unseen(pairs)]),
             *self._changes([each for old, each in pairs if _is_changed(old, each)]),
         ]
         for line in lines:
@@ -149,7 +149,7 @@ class Lines:
         many = len(self._snapshot) > MOST_ALONE
         for each in changed:
             if not many or each.task.state in UNSUCCESSFUL:
-                yield f"{named([each])}: {how_far(each)}"
+                yield f"{task_label([each])}: {format_progress(each)}"
         if many and changed:
             yield self._summary()
 
@@ -158,20 +158,20 @@ class Lines:
             return
         waiting = [each for each in self._snapshot if each.is_unfinished]
         if len(waiting) == 1:
-            self._say(f"{named(waiting)}: {how_far(waiting[0])}{self._so_far(waiting)}")
+            self._say(f"{task_label(waiting)}: {format_progress(waiting[0])}{self._so_far(waiting)}")
         elif waiting:
             self._say(f"{self._summary()}{self._so_far(waiting)}")
         self._spoke = self._timing.monotonic()
 
     def _summary(self) -> str:
         snapshot = self._snapshot
-        words = f"{ended(snapshot)} of {len(snapshot)} export tasks ended"
-        return ", ".join(filter(None, (words, counts(snapshot), samples_of_all(snapshot))))
+        words = f"{format_outcome(snapshot)} of {len(snapshot)} export tasks ended"
+        return ", ".join(filter(None, (words, count_states(snapshot), sum_samples(snapshot))))
 
     def _so_far(self, waiting: list[TrackedTask]) -> str:
         unseen = [each for each in waiting if each.last_error]
         of_them = f"{len(unseen)} of them " if len(waiting) > 1 else ""
-        time_left = left(seconds_left(self._snapshot, self._timing.monotonic()))
+        time_left = format_eta(seconds_left(self._snapshot, self._timing.monotonic()))
         words = (
             f"{of_them}not seen for {self._journal.unseen(unseen[0])}" if unseen else "",
             f"{self._journal.elapsed()} so far",
@@ -180,7 +180,7 @@ class Lines:
         return "".join(f", {word}" for word in words if word)
 
     def _say(self, line: str) -> None:
-        self._screen.say(line)
+        self._screen.print(line)
         self._spoke = self._timing.monotonic()
 
 
@@ -194,4 +194,4 @@ def _newly_unseen(pairs: list[tuple[TrackedTask | None, TrackedTask]]) -> Iterat
 
 def _is_changed(old: TrackedTask | None, each: TrackedTask) -> bool:
     """Tell whether a status is new; one that was never seen is not."""
-    return each.task.status is not None and (old is None or state_of(old.task) != state_of(each.task))
+    return each.task.status is not None and (old is None or format_state(old.task) != format_state(each.task))

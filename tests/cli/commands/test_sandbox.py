@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from modelarts_export.cli.output.messages import Style
+from modelarts_export.cli.output.messages import OutputOptions
 from modelarts_export.config.settings import Settings, option_fields
 from modelarts_export.sandbox.cloud.datasets import BUILT_IN
 from modelarts_export.sandbox.faults.catalogue import CALLS, KEYS, KINDS
@@ -119,7 +119,7 @@ def test_nothing_foreign_reaches_the_command() -> None:
 
 def test_settings_of_time_and_output_belong_to_the_command() -> None:
     """All that there are, and the variables of specs."""
-    names = [each.name for kind in (Settings, Style) for each in option_fields(kind)]
+    names = [each.name for kind in (Settings, OutputOptions) for each in option_fields(kind)]
     wanted = {
         "output",
         "quiet",

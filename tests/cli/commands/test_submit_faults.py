@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from modelarts_export.cli.commands.sandbox import settings
+from modelarts_export.cli.commands.sandbox import make_settings
 from modelarts_export.config.settings import parse_duration
 from modelarts_export.sandbox.faults.catalogue import Faults
 from modelarts_export.sandbox.faults.parser import read
@@ -260,7 +260,7 @@ def test_a_duplicate_that_is_listed_during_a_wait(run: Run) -> None:
     """It is told at its end, also when quiet, with both IDs."""
     faults = Faults([read(words, parse_duration) for words in ("drop:count=1", "lag:for=1s,on=list")])
     with Sandbox(task_duration=2.0, faults=faults) as sandbox:
-        outcome = run(f"{TO_OBS} --wait -q -o id --reconcile-timeout 0", **settings(sandbox))
+        outcome = run(f"{TO_OBS} --wait -q -o id --reconcile-timeout 0", **make_settings(sandbox))
         second, first = (task.task_id for task in sandbox.gateway.cloud.tasks("sandbox-images"))
     assert (outcome.code, outcome.out.split()) == (0, [second])
     assert f"warning: export task {first} is a duplicate of {second}" in outcome.err
@@ -283,7 +283,7 @@ def test_on_lost_reply_stop(run: Run, cloud: Cloud) -> None:
 def test_a_wait_goes_on_with_the_task_that_was_found(run: Run) -> None:
     """To the end of the command it is the task as if its reply had come."""
     with Sandbox(task_duration=0.2, faults=Faults([read("drop:count=1", parse_duration)])) as sandbox:
-        outcome = run(f"{TO_OBS} --wait --poll-interval 0.1s -o json", **settings(sandbox))
+        outcome = run(f"{TO_OBS} --wait --poll-interval 0.1s -o json", **make_settings(sandbox))
     task = json.loads(outcome.out)
     assert (outcome.code, task["status"], task["reused"]) == (0, "SUCCESSED", False)
     assert f"Found export task {task['task_id']}" in outcome.err

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelarts_export.cli.options.search_condition import read_condition
+from modelarts_export.cli.options.search_condition import parse_condition
 from modelarts_export.request.models import SearchCondition
 
 ANY = settings(deadline=None, max_examples=150, derandomize=True)
@@ -52,13 +52,13 @@ NO_CONDITIONS = [
 
 @pytest.mark.parametrize(("text", "condition"), CONDITIONS)
 def test_conditions(text: str, condition: dict[str, Any]) -> None:
-    assert read_condition(text) == condition
+    assert parse_condition(text) == condition
 
 
 @pytest.mark.parametrize(("text", "words"), NO_CONDITIONS, ids=lambda text: text[:30])
 def test_no_conditions(text: str, words: str) -> None:
     with pytest.raises(ValueError, match=words.replace("?", r"\?").replace(".", r"\.").replace("U\\.", "U.")):
-        read_condition(text)
+        parse_condition(text)
 
 
 PLAIN_KEYS = sorted(SearchCondition.model_fields.keys() - {"label_list", "metadata"})
@@ -66,14 +66,14 @@ PLAIN_KEYS = sorted(SearchCondition.model_fields.keys() - {"label_list", "metada
 
 @pytest.mark.parametrize("key", PLAIN_KEYS)
 def test_each_plain_field_is_a_key(key: str) -> None:
-    assert read_condition(f"{key}=x") == {key: "x"}
+    assert parse_condition(f"{key}=x") == {key: "x"}
 
 
 @given(pairs=st.dictionaries(st.sampled_from(PLAIN_KEYS), st.text(min_size=1), min_size=1))
 @ANY
 def test_any_values_survive_a_shell(pairs: dict[str, str]) -> None:
     """Words that are quoted as for a shell are read back as they were."""
-    assert read_condition(shlex.join(f"{key}={value}" for key, value in pairs.items())) == pairs
+    assert parse_condition(shlex.join(f"{key}={value}" for key, value in pairs.items())) == pairs
 
 
 KEYS = st.sampled_from(["label", "meta.a", "meta.", "label_list", "hard", "kvp", "zzz", ""])
@@ -86,6 +86,6 @@ MAPPINGS = st.text("{}[]:, \n\t\"'&*!|>-?#%@`<\\ab1\x00é😀", max_size=30).map
 @ANY
 def test_any_text_is_a_condition_or_a_value_error(text: str) -> None:
     try:
-        read_condition(text)
+        parse_condition(text)
     except ValueError as error:
         assert str(error)  # noqa: PT017 - either end is right

@@ -167,7 +167,7 @@ def test_a_bug_is_reported_without_secrets(run: Run, monkeypatch: pytest.MonkeyP
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError(f"\x1b[31m{secret}")
 
-    monkeypatch.setattr("modelarts_export.cli.context.Session.order", broken)
+    monkeypatch.setattr("modelarts_export.cli.context.CommandContext.resolve", broken)
     outcome = run("to-obs abc --path /b/d/", **SECRETS)
     assert outcome.code == 1
     assert secret not in outcome.err

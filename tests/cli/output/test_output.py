@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from modelarts_export.cli.output.console import Screen
-from modelarts_export.cli.output.messages import Output, Style
+from modelarts_export.cli.output.messages import Messages, OutputOptions
 from modelarts_export.sanitize import Redactor
 from tests.conftest import Cloud, Run, Stub
 
@@ -213,8 +213,8 @@ def test_insecure_is_warned_of_when_quiet(run: Run, cloud: Cloud) -> None:
 def test_yaml_on_a_stdout_of_another_encoding(encoding: str) -> None:
     """What it cannot write is escaped, so that the values are the same for whoever reads them."""
     with io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="backslashreplace") as out:
-        output = Output(Screen(out, io.StringIO(), environ={}, scrubber=Redactor()))
-        output.style = Style(output="yaml")
+        output = Messages(Screen(out, io.StringIO(), environ={}, scrubber=Redactor()))
+        output.style = OutputOptions(output="yaml")
         output.facts([{"name": "标注 \U0001f600"}], ())
         written = out.buffer.getvalue().decode(encoding)
     assert yaml.safe_load(written) == [{"name": "标注 \U0001f600"}]

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from modelarts_export.cli.output.console import Screen
-from modelarts_export.cli.output.tables import in_rows
+from modelarts_export.cli.output.tables import lay_out_rows
 from modelarts_export.sanitize import Redactor
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def wide(columns: int) -> list[str]:
     rows = [Text("rF9NNoB56k5rtYKg2Y7"), Text("/bucket/a/long/path/to/a/directory/")]
     cells = [dict(zip(("TASK", "PATH"), rows, strict=True))]
     page = io.StringIO()
-    Console(file=page, width=columns, color_system=None).print(in_rows(cells, box.ASCII, columns))
+    Console(file=page, width=columns, color_system=None).print(lay_out_rows(cells, box.ASCII, columns))
     return page.getvalue().splitlines()
 
 

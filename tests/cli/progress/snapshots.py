@@ -16,7 +16,7 @@ from typing import Any
 
 from modelarts_export.api.task import ExportTask
 from modelarts_export.cli.output.console import Screen
-from modelarts_export.cli.progress.display import watching
+from modelarts_export.cli.progress.display import open_display
 from modelarts_export.clock import Clock
 from modelarts_export.errors import TemporaryError
 from modelarts_export.polling.poller import Snapshot, TrackedTask
@@ -125,7 +125,7 @@ STORIES: dict[str, Callable[[], Iterator[Snapshot]]] = {
 
 def say_something(screen: Screen) -> None:
     """Say a line that has nothing to do with the story."""
-    screen.say("said meanwhile")
+    screen.print("said meanwhile")
 
 
 def tell(
@@ -139,7 +139,7 @@ def tell(
 
     unreal = Clock(monotonic=lambda: now[0], sleep=sleep)
     timing = Clock(sleep=lambda _: time.sleep(pause)) if pause else unreal
-    with watching(screen, quiet=False, heartbeat=60.0, timing=timing) as watch:
+    with open_display(screen, quiet=False, heartbeat=60.0, timing=timing) as watch:
         for snapshot in STORIES[story]():
             watch.show(snapshot)
             talk(screen)

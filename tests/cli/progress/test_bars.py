@@ -208,9 +208,9 @@ def test_talk_stands_above_the_bars() -> None:
     """Whole, as it was said: a warning that is longer than the terminal is wide, and JSON."""
 
     def talk(screen: Screen) -> None:
-        screen.say("w" * 60, "warning")
-        screen.say_as_is('{"a":"[bold]"}')
-        screen.say_excerpt("key: value", 5, "1 | ")
+        screen.print("w" * 60, "warning")
+        screen.print_raw('{"a":"[bold]"}')
+        screen.print_excerpt("key: value", 5, "1 | ")
 
     lines = on_a_terminal("lasting", columns=40, talk=talk).lines
     assert lines == [

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from modelarts_export.cli.output.console import Screen
-from modelarts_export.cli.progress.display import Watch, beating, watching
+from modelarts_export.cli.progress.display import ProgressDisplay, beating, open_display
 from modelarts_export.clock import Clock
 from modelarts_export.errors import TemporaryError
 from modelarts_export.polling.poller import Snapshot
@@ -38,17 +38,17 @@ class Stage:
         """Have one screen, as a process has."""
         self.screen = Screen(io.StringIO(), self.err, environ={}, scrubber=Redactor([SECRET]))
 
-    def sleep(self, seconds: float, watch: Watch) -> None:
+    def sleep(self, seconds: float, watch: ProgressDisplay) -> None:
         """Let seconds pass at once, each with its beat."""
         for _ in range(int(seconds)):
             self.now += 1.0
             watch.beat()
 
     @contextmanager
-    def watching(self, heartbeat: float = 60.0) -> Iterator[Watch]:
+    def watching(self, heartbeat: float = 60.0) -> Iterator[ProgressDisplay]:
         """Watch on this stage."""
         timing = Clock(monotonic=lambda: self.now)
-        with watching(self.screen, quiet=self.quiet, heartbeat=heartbeat, timing=timing) as watch:
+        with open_display(self.screen, quiet=self.quiet, heartbeat=heartbeat, timing=timing) as watch:
             yield watch
 
     def shown(self, snapshots: Iterable[Snapshot]) -> list[str]:

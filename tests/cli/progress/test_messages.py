@@ -28,7 +28,7 @@ DURATIONS = [
 @pytest.mark.parametrize(("seconds", "words"), DURATIONS)
 def test_a_duration_has_two_units_at_most(seconds: float, words: str) -> None:
     """Rounded down, so that nothing lasts longer than it does."""
-    assert progress.lasting(seconds) == words
+    assert progress.format_duration(seconds) == words
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_a_duration_has_two_units_at_most(seconds: float, words: str) -> None:
 )
 def test_the_time_left_is_told_while_it_means_something(seconds: float | None, words: str) -> None:
     """Neither no time at all for what is not done, nor centuries."""
-    assert progress.left(seconds) == words
+    assert progress.format_eta(seconds) == words
 
 
 SAMPLES = [
@@ -62,7 +62,7 @@ SAMPLES = [
 @pytest.mark.parametrize(("done", "total", "words"), SAMPLES)
 def test_samples_as_far_as_they_are_known(done: int | None, total: int | None, words: str) -> None:
     """Never more than all of them."""
-    assert progress.samples(done, total) == words
+    assert progress.format_samples(done, total) == words
 
 
 FAR = [
@@ -84,28 +84,30 @@ FAR = [
 
 @pytest.mark.parametrize(("each", "words"), FAR)
 def test_how_far_a_task_is(each: TrackedTask, words: str) -> None:
-    assert progress.how_far(each) == words
+    assert progress.format_progress(each) == words
 
 
 def test_a_progress_that_runs_back_and_gets_lost() -> None:
     """148, then 0, then nothing: it stays where it was."""
     each = task(progress=148.0)
-    assert progress.how_far(each) == "running, 100 %"
+    assert progress.format_progress(each) == "running, 100 %"
     each = seen(each, 1.0, progress=0.0)
-    assert progress.how_far(each) == "running, 100 %"
-    assert progress.how_far(seen(each, 2.0)) == "running, 100 %"
+    assert progress.format_progress(each) == "running, 100 %"
+    assert progress.format_progress(seen(each, 2.0)) == "running, 100 %"
 
 
 def test_what_many_tasks_have_together() -> None:
     """Counts by state, and the samples of those that have a total."""
     states = {"INIT": 3, "FAILED": 1, "SUCCESSED": 1, "PAUSED": 1, "STOPPED": 1, "STOPPING": 1}
     snapshot = (*many(10, **states), task(done=3))
-    assert progress.ended(snapshot) == 3
-    assert progress.counts(snapshot) == "1 failed, 1 stopped, 3 running, 1 stopping, 3 queued, 1 unknown"
-    assert progress.samples_of_all(snapshot) == "50 of 200 samples"
-    assert progress.samples_of_all((task(done=3),)) == ""
+    assert progress.format_outcome(snapshot) == 3
+    assert (
+        progress.count_states(snapshot) == "1 failed, 1 stopped, 3 running, 1 stopping, 3 queued, 1 unknown"
+    )
+    assert progress.sum_samples(snapshot) == "50 of 200 samples"
+    assert progress.sum_samples((task(done=3),)) == ""
     lost = replace(task(), last_error=OUTAGE, abandoned=True)
-    assert progress.counts((lost, task())) == "1 given up, 1 running"
+    assert progress.count_states((lost, task())) == "1 given up, 1 running"
 
 
 def test_the_time_left_is_that_of_the_last() -> None:
@@ -121,17 +123,17 @@ def test_the_time_left_is_that_of_the_last() -> None:
 def test_a_journal_remembers_when() -> None:
     """The time of a task stands still at its end; each outage begins anew."""
     now = 0.0
-    journal = progress.Journal(lambda: now)
+    journal = progress.WaitTimes(lambda: now)
     unseen, over = replace(task("a"), last_error=OUTAGE), task("b", "SUCCESSED")
     now = 10.0
-    journal.note((unseen, over))
+    journal.update((unseen, over))
     now = 20.0
-    journal.note((unseen, over))
+    journal.update((unseen, over))
     now = 25.0
     assert (journal.unseen(unseen), journal.elapsed(over), journal.elapsed(unseen)) == ("15s", "10s", "25s")
     assert journal.elapsed() == "25s"
-    journal.note((task("a"), over))
+    journal.update((task("a"), over))
     now = 30.0
-    journal.note((unseen, over))
+    journal.update((unseen, over))
     now = 33.0
     assert journal.unseen(unseen) == "3s"

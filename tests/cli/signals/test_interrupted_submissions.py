@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from modelarts_export.cli.commands.sandbox import settings
+from modelarts_export.cli.commands.sandbox import make_settings
 from modelarts_export.config.settings import parse_duration
 from modelarts_export.sandbox.faults.catalogue import Faults
 from modelarts_export.sandbox.faults.parser import read
@@ -169,7 +169,7 @@ def sandbox(
 def test_while_it_looks_for_its_task(quiet: str) -> None:
     """A send whose end nobody knows stays one: there may be a task, and nothing new begins."""
     with sandbox("504", "lag:for=1h", on=lambda heard: "GET" in heard) as (box, wait, heard):
-        variables = {**settings(box), "MODELARTS_EXPORT_RECONCILE_TIMEOUT": "60s"}
+        variables = {**make_settings(box), "MODELARTS_EXPORT_RECONCILE_TIMEOUT": "60s"}
         with submitting(quiet, **variables) as process:
             wait()
             process.send_signal(signal.SIGINT)
@@ -188,7 +188,7 @@ def test_while_it_looks_for_its_task(quiet: str) -> None:
 def test_in_a_pause_before_the_next_try(fault: str, patience: str) -> None:
     """What was not accepted is over: nothing is left behind."""
     with sandbox(fault, on=lambda heard: "POST" in heard) as (box, wait, heard):
-        variables = {**settings(box), f"MODELARTS_EXPORT_{patience}": "9"}
+        variables = {**make_settings(box), f"MODELARTS_EXPORT_{patience}": "9"}
         with submitting(**variables) as process:
             wait()
             process.send_signal(signal.SIGTERM)
@@ -203,7 +203,7 @@ def test_in_a_pause_after_a_send_of_which_nobody_knows() -> None:
     faults = ("drop:count=1,accepted=no", "429:retry-after=1m")
     with (
         sandbox(*faults, on=lambda heard: heard.count("POST") == 2) as (box, wait, _),
-        submitting("-q", **settings(box), MODELARTS_EXPORT_MAX_RETRIES="9") as process,
+        submitting("-q", **make_settings(box), MODELARTS_EXPORT_MAX_RETRIES="9") as process,
     ):
         wait()
         process.send_signal(signal.SIGTERM)
