@@ -20,7 +20,7 @@ from hypothesis import settings as hypothesis_settings
 
 from modelarts_export.cli.commands.sandbox import make_password_settings, make_settings
 from modelarts_export.cli.main import main
-from modelarts_export.sandbox.messages import Reply, Request
+from modelarts_export.sandbox.messages import HttpReply, Request
 from modelarts_export.sandbox.server import Sandbox
 
 # A run must not fail by chance and tries the same examples each time; the profile "explore" tries others.
@@ -124,7 +124,7 @@ class Cloud:
     """A sandbox in this process, what was said to it, and the variables that point a client at it."""
 
     sandbox: Sandbox
-    exchanges: list[tuple[Request, Reply]]
+    exchanges: list[tuple[Request, HttpReply]]
 
     @property
     def variables(self) -> dict[str, str]:
@@ -160,7 +160,7 @@ def quick() -> Iterator[Cloud]:
 @contextmanager
 def sandboxed(*, task_duration: float = 3.0, clock: Callable[[], float] = time.time) -> Iterator[Cloud]:
     """Serve a sandbox; its tasks take so many seconds of its clock."""
-    exchanges: list[tuple[Request, Reply]] = []
+    exchanges: list[tuple[Request, HttpReply]] = []
     with Sandbox(
         task_duration=task_duration,
         clock=clock,

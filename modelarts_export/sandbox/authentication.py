@@ -10,7 +10,7 @@ from threading import Lock
 
 from modelarts_export.auth import signing
 from modelarts_export.sandbox.iam import Tokens
-from modelarts_export.sandbox.messages import Refusal, Request
+from modelarts_export.sandbox.messages import ApiError, Request
 
 TOLERANCE = 15 * 60
 """How far X-Sdk-Date may be from the server's clock, in seconds (API.md, section 6.1)."""
@@ -37,7 +37,7 @@ class Credentials:
     project_id: str
     tokens: Tokens = field(default_factory=Tokens, repr=False)
 
-    def refusal(self, request: Request, *, project_id: str, now: float) -> Refusal | None:
+    def check(self, request: Request, *, project_id: str, now: float) -> ApiError | None:
         """Return why a call to a project is refused at a time, in epoch seconds, or None.
 
         The messages end as those of the gateway (API.md, section 4); a project other than that of the
@@ -48,10 +48,10 @@ class Credentials:
             return _unauthenticated(trouble)
         if {project_id, request.header("X-Project-Id") or project_id} != {self.project_id}:
             message = "The project is not that of the credentials"
-            return Refusal(status=403, code="ModelArts.0210", message=message)
+            return ApiError(status=403, code="ModelArts.0210", message=message)
         return None
 
-    def claimed_in(self, request: Request) -> bool:
+    def claims_access_key(self, request: Request) -> bool:
         """Return whether a request claims to be signed with the access key."""
         claim = _CLAIM.fullmatch(request.header("Authorization") or "")
         return claim is not None and claim["access_key"] == self.access_key
@@ -89,7 +89,7 @@ class Credentials:
         return f"{_UNVERIFIED}, canonicalRequest:{echo}"
 
 
-class Gate:
+class KeyLockout:
     """The credentials and the lock of their access key; safe to use from several threads at once."""
 
     def __init__(self, credentials: Credentials) -> None:
@@ -99,14 +99,14 @@ class Gate:
         self._failures = 0
         self._locked_until = -math.inf
 
-    def refusal(self, request: Request, *, project_id: str, now: float) -> Refusal | None:
+    def refusal(self, request: Request, *, project_id: str, now: float) -> ApiError | None:
         """Return why a call is refused, as Credentials.refusal does, with the failures before it in mind.
 
         A failure is any 401 of the access key. Which of them count, and whether tries while it is locked
         do, is not documented; here the latter do not. Tokens have no lock.
         """
-        refusal = self._credentials.refusal(request, project_id=project_id, now=now)
-        if not self._credentials.claimed_in(request):
+        refusal = self._credentials.check(request, project_id=project_id, now=now)
+        if not self._credentials.claims_access_key(request):
             return refusal
         with self._lock:
             if now < self._locked_until:
@@ -117,9 +117,9 @@ class Gate:
         return refusal
 
 
-def _unauthenticated(trouble: str) -> Refusal:
+def _unauthenticated(trouble: str) -> ApiError:
     message = f"Incorrect IAM authentication information: {trouble}"
-    return Refusal(status=_UNAUTHORIZED, code="APIGW.0301", message=message)
+    return ApiError(status=_UNAUTHORIZED, code="APIGW.0301", message=message)
 
 
 def _date_trouble(request: Request, now: float) -> str | None:

@@ -8,12 +8,19 @@ from dataclasses import replace
 
 from modelarts_export.sandbox.authentication import Credentials
 from modelarts_export.sandbox.cloud.tasks import Cloud
-from modelarts_export.sandbox.faults.catalogue import KINDS, MESSAGES, Fault, Faults, Strike, call
+from modelarts_export.sandbox.faults.catalogue import (
+    KINDS,
+    MESSAGES,
+    ActiveFaults,
+    Fault,
+    Faults,
+    classify_call,
+)
 from modelarts_export.sandbox.iam import Identity
-from modelarts_export.sandbox.messages import Fate, Refusal, Reply, Request
+from modelarts_export.sandbox.messages import ApiError, Delivery, HttpReply, Request
 from modelarts_export.sandbox.service import Service
 
-_NOTHING = Reply(status=0, headers={}, body=b"")
+_NOTHING = HttpReply(status=0, headers={}, body=b"")
 _PAGE = (
     "<html>\r\n<head><title>{0}</title></head>\r\n<body><center><h1>{0}</h1></center></body>\r\n</html>\r\n"
 )
@@ -43,58 +50,58 @@ class Gateway:
             credentials=credentials, iam=iam, cloud=self.cloud, clock=self._service_clock, chance=chance
         )
 
-    def strike(self, method: str, target: str) -> Strike:
+    def strike(self, method: str, target: str) -> ActiveFaults:
         """Return what a request is going to meet, and count it: all that is known before it is read."""
-        return self.faults.strike(call(method, target))
+        return self.faults.next_faults(classify_call(method, target))
 
-    def answer(self, request: Request, strike: Strike | None = None) -> Reply:
+    def answer(self, request: Request, strike: ActiveFaults | None = None) -> HttpReply:
         """Return the reply to a request with what becomes of it; one without a `strike` is counted here."""
         strike = self.strike(request.method, request.target) if strike is None else strike
         return self._sent(self._answered(request, strike), strike)
 
-    def refuse(self, refusal: Refusal) -> Reply:
+    def refuse(self, refusal: ApiError) -> HttpReply:
         """Return the reply to what is no request that could be answered."""
         return self._sent(self._service.reply(refusal), {})
 
     def _service_clock(self) -> float:
         return self._clock() + self.faults.clock_skew
 
-    def _answered(self, request: Request, strike: Strike) -> Reply:
+    def _answered(self, request: Request, strike: ActiveFaults) -> HttpReply:
         fault = strike.get("answer")
         lag = _time(strike, "lag")
         if fault is None:
             return self._service.answer(request, lag=lag)
         answered = self._service.answer(request, lag=lag) if fault.accepted else _NOTHING
         kind = KINDS[fault.kind]
-        if kind.fate is Fate.DELIVERED:
+        if kind.fate is Delivery.DELIVERED:
             return self._failure(fault, now=self._gateway_time(strike))
         cut_at = len(answered.body) // 2 if fault.at is None else fault.at
         return replace(answered, fate=kind.fate, reset=fault.reset, cut_at=cut_at, delay=fault.lasts)
 
-    def _failure(self, fault: Fault, *, now: float) -> Reply:
+    def _failure(self, fault: Fault, *, now: float) -> HttpReply:
         """Return the reply that a fault gives in the place of the service."""
         kind = KINDS[fault.kind]
         if fault.code:
             message = MESSAGES.get((kind.status, fault.code), kind.message)
-            reply = self._service.reply(Refusal(status=kind.status, code=fault.code, message=message))
+            reply = self._service.reply(ApiError(status=kind.status, code=fault.code, message=message))
         else:
             page = _PAGE.format(f"{kind.status} {kind.message}").encode()
             headers = {"Content-Type": "text/html", "Content-Length": str(len(page))}
-            reply = Reply(status=kind.status, headers=headers, body=page)
+            reply = HttpReply(status=kind.status, headers=headers, body=page)
         return replace(reply, headers={**reply.headers, **_retry_after(fault, now)})
 
-    def _sent(self, reply: Reply, strike: Strike) -> Reply:
+    def _sent(self, reply: HttpReply, strike: ActiveFaults) -> HttpReply:
         """Return a reply as it leaves: with the gateway's own time, and late."""
         headers = {name: value for name, value in reply.headers.items() if name != "Date"}
         if "date" not in strike or strike["date"].kind != "no-date":
             headers = {"Date": email.utils.formatdate(self._gateway_time(strike), usegmt=True), **headers}
         return replace(reply, headers=headers, delay=reply.delay + _time(strike, "late"))
 
-    def _gateway_time(self, strike: Strike) -> float:
+    def _gateway_time(self, strike: ActiveFaults) -> float:
         return self._clock() + (strike["date"].skew if "date" in strike else 0.0)
 
 
-def _time(strike: Strike, aspect: str) -> float:
+def _time(strike: ActiveFaults, aspect: str) -> float:
     return strike[aspect].lasts if aspect in strike else 0.0
 
 

@@ -10,7 +10,7 @@ from http import HTTPStatus
 from threading import Lock
 from typing import Any
 
-from modelarts_export.sandbox.messages import JsonObject, Reply, Request
+from modelarts_export.sandbox.messages import HttpReply, JsonObject, Request
 
 LIFETIME = 24 * 60 * 60
 """How long a token is good for, in seconds."""
@@ -58,7 +58,7 @@ class Identity:
     project_name: str
     tokens: Tokens = field(default_factory=Tokens, repr=False)
 
-    def answer(self, request: Request, *, now: float) -> Reply:
+    def answer(self, request: Request, *, now: float) -> HttpReply:
         """Return the reply to a call for a token (API.md, section 6.4); `now` is in epoch seconds.
 
         No document says what a project that is not the user's is told; here it is the 401 of a password.
@@ -125,13 +125,13 @@ def _bytes(user: tuple[str, ...]) -> bytes:
     return "\0".join(user).encode(errors="surrogatepass")  # JSON can have half a character
 
 
-def _refused(status: HTTPStatus, message: str, now: float) -> Reply:
+def _refused(status: HTTPStatus, message: str, now: float) -> HttpReply:
     """Return an error as IAM words it (API.md, section 4)."""
     error = {"code": status.value, "message": message, "title": status.phrase}
     return _reply(status, {"error": error}, now)
 
 
-def _reply(status: HTTPStatus, content: JsonObject, now: float, *, token: str = "") -> Reply:
+def _reply(status: HTTPStatus, content: JsonObject, now: float, *, token: str = "") -> HttpReply:
     body = json.dumps(content).encode()
     headers = {
         "Date": email.utils.formatdate(now, usegmt=True),
@@ -139,7 +139,9 @@ def _reply(status: HTTPStatus, content: JsonObject, now: float, *, token: str = 
         "Content-Type": "application/json",
         "Content-Length": str(len(body)),
     }
-    return Reply(status=status, headers=headers | ({"X-Subject-Token": token} if token else {}), body=body)
+    return HttpReply(
+        status=status, headers=headers | ({"X-Subject-Token": token} if token else {}), body=body
+    )
 
 
 def _instant(seconds: float) -> str:

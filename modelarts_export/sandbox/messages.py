@@ -22,7 +22,7 @@ class Request:
         return next((value for key, value in self.headers.items() if key.lower() == name.lower()), None)
 
 
-class Fate(Enum):
+class Delivery(Enum):
     """How much of a reply arrives: all, the head and a part of the body, nothing, or not even the request."""
 
     DELIVERED = "delivered"
@@ -32,7 +32,7 @@ class Fate(Enum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reply:
+class HttpReply:
     """One HTTP reply, complete with every header that it is sent with, and what becomes of it.
 
     It is held back for `delay` seconds. With any other fate than DELIVERED the connection is closed after it,
@@ -44,13 +44,13 @@ class Reply:
     headers: Mapping[str, str]
     body: bytes
     delay: float = 0.0
-    fate: Fate = Fate.DELIVERED
+    fate: Delivery = Delivery.DELIVERED
     cut_at: int = 0
     reset: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
-class Refusal:
+class ApiError:
     """A no: the HTTP status with the error code of ModelArts or the gateway (API.md, section 5)."""
 
     status: int = 400

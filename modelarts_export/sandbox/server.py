@@ -18,13 +18,13 @@ from typing import Self
 
 from modelarts_export.sandbox.authentication import Credentials
 from modelarts_export.sandbox.cloud.datasets import DATASET_ID
-from modelarts_export.sandbox.faults.catalogue import Faults, Strike, refuses
+from modelarts_export.sandbox.faults.catalogue import ActiveFaults, Faults, refuses
 from modelarts_export.sandbox.gateway import Gateway
 from modelarts_export.sandbox.iam import Identity
-from modelarts_export.sandbox.messages import Fate, Refusal, Reply, Request
+from modelarts_export.sandbox.messages import ApiError, Delivery, HttpReply, Request
 from modelarts_export.sandbox.service import BODY_LIMIT
 
-Observer = Callable[[Request, Reply], None]
+Observer = Callable[[Request, HttpReply], None]
 
 _PROJECT_ID = "5a4d0b0c5a4d0b0c5a4d0b0c5a4d0b0c"
 _CHUNK = 1 << 16  # bytes
@@ -232,20 +232,20 @@ class _Handler(BaseHTTPRequestHandler):
     def _exchange(self) -> None:
         strike = self.server.gateway.strike(self.command, self.path)
         length = 0 if refuses(strike) else self._length()
-        body = b"" if isinstance(length, Refusal) else self._read(length)
+        body = b"" if isinstance(length, ApiError) else self._read(length)
         request = Request(method=self.command, target=self.path, headers=dict(self.headers), body=body)
         reply = self._reply(request, length, strike)
         if self.server.observe:
             self.server.observe(request, reply)
         self._deliver(reply)
 
-    def _length(self) -> int | Refusal:
+    def _length(self) -> int | ApiError:
         """Return the length of the body in bytes, or the refusal of a body whose end is unknown."""
         given = self.headers.get("Content-Length", "" if self.command == "POST" else "0")
         if not given or "Transfer-Encoding" in self.headers:
-            return Refusal(status=411, code="APIGW.0201", message="Content-Length is required")
+            return ApiError(status=411, code="APIGW.0201", message="Content-Length is required")
         if not re.fullmatch("[0-9]{1,18}", given):
-            return Refusal(code="APIGW.0201", message="Content-Length is not a number")
+            return ApiError(code="APIGW.0201", message="Content-Length is not a number")
         return int(given)
 
     def _read(self, length: int) -> bytes:
@@ -259,24 +259,24 @@ class _Handler(BaseHTTPRequestHandler):
             raise ConnectionAbortedError("the client went away within its body")
         return bytes(kept)
 
-    def _reply(self, request: Request, length: int | Refusal, strike: Strike) -> Reply:
+    def _reply(self, request: Request, length: int | ApiError, strike: ActiveFaults) -> HttpReply:
         gateway = self.server.gateway
-        if isinstance(length, Refusal):
+        if isinstance(length, ApiError):
             self.close_connection = True  # where the next request would begin is unknown
             return gateway.refuse(length)
         try:
             return gateway.answer(request, strike)
         except Exception as error:  # noqa: BLE001 - whatever the bug is, the client gets the API's own 500
             message = f"Internal error: {error!r}"
-            return gateway.refuse(Refusal(status=500, code="ModelArts.0010", message=message))
+            return gateway.refuse(ApiError(status=500, code="ModelArts.0010", message=message))
 
-    def _deliver(self, reply: Reply) -> None:
+    def _deliver(self, reply: HttpReply) -> None:
         """Let happen to a reply what is to happen to it; the end of the sandbox waits for none."""
         if reply.delay and self.server.ended.wait(reply.delay):
             return
-        if reply.fate in {Fate.DELIVERED, Fate.CUT}:
+        if reply.fate in {Delivery.DELIVERED, Delivery.CUT}:
             self._write(reply)
-        if reply.fate is not Fate.DELIVERED:
+        if reply.fate is not Delivery.DELIVERED:
             self.close_connection = True
         if reply.reset:
             self._reset()
@@ -287,7 +287,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.rfile.close()
         self.connection.close()
 
-    def _write(self, reply: Reply) -> None:
+    def _write(self, reply: HttpReply) -> None:
         self.send_response_only(reply.status)
         for name, value in reply.headers.items():
             self.send_header(name, value)
@@ -295,4 +295,4 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Connection", "close")
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(reply.body[: reply.cut_at] if reply.fate is Fate.CUT else reply.body)
+            self.wfile.write(reply.body[: reply.cut_at] if reply.fate is Delivery.CUT else reply.body)

@@ -27,8 +27,8 @@ from modelarts_export.config.settings import Settings, parse_duration
 from modelarts_export.errors import ModelArtsExportError
 from modelarts_export.request.models import ToObs
 from modelarts_export.sandbox.faults.catalogue import Fault, Faults
-from modelarts_export.sandbox.faults.parser import read
-from modelarts_export.sandbox.messages import Reply, Request
+from modelarts_export.sandbox.faults.parser import parse_fault
+from modelarts_export.sandbox.messages import HttpReply, Request
 from modelarts_export.sandbox.server import Sandbox
 from modelarts_export.submission.submit import Desk, Submission
 from modelarts_export.transport.session import Transport
@@ -173,7 +173,7 @@ class Hearing:
 
 def faults(seed: int) -> Faults:
     """Return faults that a creation, and a look, meets with the probability SHARE, an outage and a lag."""
-    others = [read(words, parse_duration) for words in (OUTAGE, LAG)]
+    others = [parse_fault(words, parse_duration) for words in (OUTAGE, LAG)]
     return Faults([*others, *_each(CREATIONS), *_each(LOOKS)], chance=random.Random(seed))
 
 
@@ -181,7 +181,7 @@ def _each(words: Sequence[str]) -> list[Fault]:
     # A fault is asked only when those before it have let the call pass.
     shares = [SHARE / len(words) / (1 - SHARE * before / len(words)) for before in range(len(words))]
     return [
-        read(f"{each}{',' if ':' in each else ':'}probability={share:.9f}", parse_duration)
+        parse_fault(f"{each}{',' if ':' in each else ':'}probability={share:.9f}", parse_duration)
         for each, share in zip(words, shares, strict=True)
     ]
 
@@ -191,7 +191,7 @@ def soak(submissions: int, *, threads: int = 16, seed: int = 1) -> Record:
     record, now = Record(), FastTime()
     lock = threading.Lock()
 
-    def observe(request: Request, _: Reply) -> None:
+    def observe(request: Request, _: HttpReply) -> None:
         with lock:
             record.calls[request.method] += 1
             if request.method != "POST" or not request.body:
@@ -240,7 +240,7 @@ def _datasets(sandbox: Sandbox) -> list[str]:
             "export_new_dataset_work_path": f"/soak/work/{number}/",
         }
         body = {"path": "/soak/in/", "export_params": params}
-        cloud.plant(sandbox.dataset_id, body, age=3600, duration=0)
+        cloud.add_task(sandbox.dataset_id, body, age=3600, duration=0)
     return [each.dataset_id for each in cloud.datasets() if each.name.startswith("soak-")]
 
 

@@ -26,10 +26,10 @@ from modelarts_export.request.models import ToObs
 from modelarts_export.sandbox.authentication import Credentials
 from modelarts_export.sandbox.cloud.datasets import DATASET_ID
 from modelarts_export.sandbox.faults.catalogue import refuses
-from modelarts_export.sandbox.faults.parser import read
+from modelarts_export.sandbox.faults.parser import parse_fault
 from modelarts_export.sandbox.gateway import Gateway
 from modelarts_export.sandbox.iam import Identity
-from modelarts_export.sandbox.messages import Fate, Reply, Request
+from modelarts_export.sandbox.messages import Delivery, HttpReply, Request
 from modelarts_export.submission.reuse import ReusePolicy
 from modelarts_export.submission.submit import Desk, Submission
 from modelarts_export.transport.session import Transport
@@ -131,7 +131,7 @@ class World(HTTPAdapter):
     def plant(self, path: str, *, age: float = 0.0) -> str:
         """Let another host have created a task so long ago, in seconds, and return its ID."""
         body = {**REQUEST.to_dict(), "path": path}
-        task_id = self._gateway.cloud.plant(DATASET_ID, body, age=age).task_id
+        task_id = self._gateway.cloud.add_task(DATASET_ID, body, age=age).task_id
         self.foreign.append(task_id)
         self._has_alike = self._has_alike or (path == REQUEST.path and age < _OLD)
         return task_id
@@ -190,9 +190,11 @@ class World(HTTPAdapter):
         """The IDs of all tasks that there are."""
         return frozenset(task.task_id for task in self._gateway.cloud.tasks(DATASET_ID))
 
-    def _reply(self, request: requests.PreparedRequest, met: Meeting) -> Reply | None:
+    def _reply(self, request: requests.PreparedRequest, met: Meeting) -> HttpReply | None:
         """Return what the sandbox says; None when the connection is closed before the request is taken."""
-        strike = {fault.aspect: fault for fault in (read(words, parse_duration) for words in met.words)}
+        strike = {
+            fault.aspect: fault for fault in (parse_fault(words, parse_duration) for words in met.words)
+        }
         if refuses(strike):
             return None
         taken: Any = request.body
@@ -205,13 +207,13 @@ class World(HTTPAdapter):
         )
         return self._gateway.answer(asked, strike)
 
-    def _delivered(self, request: requests.PreparedRequest, reply: Reply | None) -> requests.Response:
+    def _delivered(self, request: requests.PreparedRequest, reply: HttpReply | None) -> requests.Response:
         """Return a reply as requests does, or raise what it raises."""
-        if reply is not None and reply.fate is Fate.DROPPED and reply.delay:
+        if reply is not None and reply.fate is Delivery.DROPPED and reply.delay:
             raise requests.ReadTimeout from TimeoutError("timed out")
-        if reply is None or reply.fate is Fate.DROPPED:
+        if reply is None or reply.fate is Delivery.DROPPED:
             raise requests.ConnectionError from ConnectionResetError("reset by the server")
-        body = reply.body[: reply.cut_at] if reply.fate is Fate.CUT else reply.body
+        body = reply.body[: reply.cut_at] if reply.fate is Delivery.CUT else reply.body
         raw = HTTPResponse(
             io.BytesIO(body), headers=reply.headers, status=reply.status, preload_content=False
         )
@@ -240,8 +242,8 @@ class World(HTTPAdapter):
     alarm = warn
 
 
-def _shown(reply: Reply) -> frozenset[str] | None:
+def _shown(reply: HttpReply) -> frozenset[str] | None:
     """Return the IDs in a list that arrives as a whole."""
-    if reply.status != 200 or reply.fate is not Fate.DELIVERED:
+    if reply.status != 200 or reply.fate is not Delivery.DELIVERED:
         return None
     return frozenset(task["task_id"] for task in json.loads(reply.body)["export_tasks"])

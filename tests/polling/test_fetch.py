@@ -8,7 +8,7 @@ import pytest
 
 from modelarts_export.api.task import ExportTask
 from modelarts_export.request.models import ToNewDataset, ToObs
-from modelarts_export.sandbox.messages import Reply, Request
+from modelarts_export.sandbox.messages import HttpReply, Request
 from modelarts_export.sandbox.server import Sandbox
 from tests.support.raw_server import reply
 from tests.support.simulated import Simulated, answering, client_of, error, listed, shown, targets, task
@@ -27,7 +27,7 @@ class World:
         self.sandbox = Sandbox(clock=self.time.clock, task_duration=100.0, observe=self._observe)
         self.client = client_of(self.sandbox.url, project=self.sandbox.project_id, token=self.sandbox.token)
 
-    def _observe(self, request: Request, _: Reply) -> None:
+    def _observe(self, request: Request, _: HttpReply) -> None:
         self.calls.append((self.time.passed, request.target))
 
     def created(self, number: int, dataset_id: str | None = None) -> list[ExportTask]:

@@ -16,7 +16,7 @@ from modelarts_export.config.settings import Settings
 from modelarts_export.errors import AccessError, ModelArtsExportError, TemporaryError, UnknownOutcomeError
 from modelarts_export.providers.iam import authenticate
 from modelarts_export.request.models import ToObs
-from modelarts_export.sandbox.messages import Reply, Request
+from modelarts_export.sandbox.messages import HttpReply, Request
 from modelarts_export.sandbox.server import Sandbox
 from modelarts_export.transport.response import Response as ClientReply
 from modelarts_export.transport.session import Transport
@@ -224,7 +224,7 @@ def test_two_threads_and_one_renewal() -> None:
     """Both are refused with the old token before either has a new one."""
     both_refused, asked = threading.Barrier(2, timeout=5), list[float]()
 
-    def observe(request: Request, answer: Reply) -> None:
+    def observe(request: Request, answer: HttpReply) -> None:
         if answer.status == 401:
             both_refused.wait()
         if request.target == TOKENS:

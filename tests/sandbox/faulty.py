@@ -8,8 +8,8 @@ from typing import Any
 
 from modelarts_export.config.settings import parse_duration
 from modelarts_export.sandbox.faults.catalogue import Faults
-from modelarts_export.sandbox.faults.parser import read
-from modelarts_export.sandbox.messages import Reply, Request
+from modelarts_export.sandbox.faults.parser import parse_fault
+from modelarts_export.sandbox.messages import HttpReply, Request
 from modelarts_export.sandbox.server import Sandbox
 
 START = 1_606_103_424.0
@@ -21,7 +21,7 @@ class World:
     """A sandbox whose clock is `now`, in epoch seconds, and what was said to it."""
 
     now: float = START
-    seen: list[tuple[Request, Reply]] = field(default_factory=list)
+    seen: list[tuple[Request, HttpReply]] = field(default_factory=list)
     sandbox: Sandbox = field(init=False)
 
     def __post_init__(self) -> None:
@@ -36,7 +36,7 @@ class World:
 
     def go_wrong(self, *words: str) -> None:
         """Let these faults happen from now on, and no others."""
-        self.sandbox.gateway.faults = Faults(read(each, parse_duration) for each in words)
+        self.sandbox.gateway.faults = Faults(parse_fault(each, parse_duration) for each in words)
 
     @property
     def tasks(self) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from modelarts_export.auth import signing
-from modelarts_export.sandbox.authentication import Credentials, Gate
+from modelarts_export.sandbox.authentication import Credentials, KeyLockout
 from modelarts_export.sandbox.messages import Request
 
 SIGNED_AT = "20260102T030405Z"
@@ -53,7 +53,7 @@ def sent(headers: dict[str, str], *, target: str = TARGET, body: bytes = BODY) -
 
 def refused(request: Request, *, now: float = NOW) -> str:
     """Return the end of the message of a 401."""
-    refusal = CREDENTIALS.refusal(request, project_id="0123", now=now)
+    refusal = CREDENTIALS.check(request, project_id="0123", now=now)
     assert refusal is not None
     assert (refusal.status, refusal.code) == (401, "APIGW.0301")
     start, _, tail = refusal.message.partition(": ")
@@ -62,7 +62,7 @@ def refused(request: Request, *, now: float = NOW) -> str:
 
 
 def passes(request: Request, *, now: float = NOW) -> bool:
-    return CREDENTIALS.refusal(request, project_id="0123", now=now) is None
+    return CREDENTIALS.check(request, project_id="0123", now=now) is None
 
 
 def test_the_vector_of_the_documents_passes() -> None:
@@ -155,7 +155,7 @@ def test_the_token_passes_and_others_do_not() -> None:
 )
 def test_another_project_is_forbidden(in_url: str, in_header: str | None) -> None:
     headers = {"X-Auth-Token": "token"} | ({"X-Project-Id": in_header} if in_header else {})
-    refusal = CREDENTIALS.refusal(sent(headers), project_id=in_url, now=NOW)
+    refusal = CREDENTIALS.check(sent(headers), project_id=in_url, now=NOW)
     assert refusal is not None
     assert (refusal.status, refusal.code) == (403, "ModelArts.0210")
 
@@ -170,7 +170,7 @@ WRONG_KEY = signed(secret_key="other")
 UNKNOWN_KEY = sent({**HEADERS, "Authorization": signing.format_authorization("AKUNKNOWN", SIGNED, VECTOR)})
 
 
-def through(gate: Gate, request: Request, now: float = NOW, *, project_id: str = "0123") -> str:
+def through(gate: KeyLockout, request: Request, now: float = NOW, *, project_id: str = "0123") -> str:
     """Return how a request fares at a gate."""
     refusal = gate.refusal(request, project_id=project_id, now=now)
     if refusal is None:
@@ -199,21 +199,21 @@ def through(gate: Gate, request: Request, now: float = NOW, *, project_id: str =
 )
 def test_more_than_five_failures_in_a_row_lock_the_access_key(tries: list[Request], then: str) -> None:
     """API.md, section 4: what others do with other credentials is of no account; each failure tells why."""
-    gate = Gate(CREDENTIALS)
+    gate = KeyLockout(CREDENTIALS)
     assert LOCKED not in [through(gate, request) for request in tries]
     assert through(gate, signed()) == then
 
 
 def test_a_wrong_project_is_no_failure_of_the_access_key() -> None:
     """It was known for what it is, so the count begins anew."""
-    gate = Gate(CREDENTIALS)
+    gate = KeyLockout(CREDENTIALS)
     for request, project_id in [*5 * [(WRONG_KEY, "0123")], *9 * [(signed(), "0124")], (WRONG_KEY, "0123")]:
         assert through(gate, request, project_id=project_id) == WRONG
     assert through(gate, signed()) == GOOD
 
 
 def test_the_lock_ends_after_five_minutes_and_counts_anew() -> None:
-    gate = Gate(CREDENTIALS)
+    gate = KeyLockout(CREDENTIALS)
     assert {through(gate, WRONG_KEY) for _ in range(6)} == {WRONG}
     for seconds in (0, 299.9):
         assert through(gate, WRONG_KEY, NOW + seconds) == LOCKED

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from modelarts_export.sandbox.cloud import contract
-from modelarts_export.sandbox.messages import Refusal
+from modelarts_export.sandbox.messages import ApiError
 
 TO_OBS: dict[str, Any] = {
     "path": "/test-obs/daoChu/",
@@ -175,18 +175,18 @@ def placed(body: dict[str, Any], place: str, value: object) -> dict[str, Any]:
 
 @pytest.mark.parametrize("body", [TO_OBS, TO_NEW_DATASET])
 def test_the_documented_bodies_are_accepted(body: dict[str, Any]) -> None:
-    assert contract.first_refusal(body) is None
-    assert contract.read(json.dumps(body).encode()) == body
+    assert contract.find_error(body) is None
+    assert contract.parse_body(json.dumps(body).encode()) == body
 
 
 @pytest.mark.parametrize(("place", "value"), GOOD)
 def test_documented_values_are_accepted(place: str, value: object) -> None:
-    assert contract.first_refusal(placed(TO_OBS, place, value)) is None
+    assert contract.find_error(placed(TO_OBS, place, value)) is None
 
 
 @pytest.mark.parametrize(("place", "value"), BAD)
 def test_other_values_are_refused_and_the_field_is_named(place: str, value: object) -> None:
-    refusal = contract.first_refusal(placed(TO_OBS, place, value))
+    refusal = contract.find_error(placed(TO_OBS, place, value))
     assert refusal is not None
     assert (refusal.status, refusal.code) == (400, "ModelArts.4384")
     assert place in refusal.message
@@ -211,7 +211,7 @@ def test_every_field_of_the_documents_is_in_the_table() -> None:
 def test_directories_names_and_ratios_are_refused_by_their_own_codes(
     place: str, value: object, code: str
 ) -> None:
-    refusal = contract.first_refusal(placed(TO_NEW_DATASET, place, value))
+    refusal = contract.find_error(placed(TO_NEW_DATASET, place, value))
     assert refusal is not None
     assert (refusal.status, refusal.code) == (400, f"ModelArts.{code}")
     assert place in refusal.message
@@ -231,7 +231,7 @@ def test_directories_names_and_ratios_are_refused_by_their_own_codes(
     ],
 )
 def test_directories_and_names_at_the_edge_are_accepted(place: str, value: str) -> None:
-    assert contract.first_refusal(placed(TO_NEW_DATASET, place, value)) is None
+    assert contract.find_error(placed(TO_NEW_DATASET, place, value)) is None
 
 
 @pytest.mark.parametrize(
@@ -240,7 +240,7 @@ def test_directories_and_names_at_the_edge_are_accepted(place: str, value: str) 
 )
 def test_root_of_a_bucket_is_refused_for_a_new_dataset_alone(path: str, code: str | None) -> None:
     """4205 is about a dataset's directories (API.md, section 2); see RULES for those."""
-    refusal = contract.first_refusal(placed(TO_OBS, "path", path))
+    refusal = contract.find_error(placed(TO_OBS, "path", path))
     assert (refusal and refusal.code) == code
 
 
@@ -249,7 +249,7 @@ def test_a_new_dataset_needs_path_name_and_work_path(place: str) -> None:
     body = copy.deepcopy(TO_NEW_DATASET)
     name = place.rpartition(".")[2]
     del (body if place == name else body["export_params"])[name]
-    refusal = contract.first_refusal(body)
+    refusal = contract.find_error(body)
     assert refusal is not None
     assert refusal.code == "ModelArts.4384"
     assert place in refusal.message
@@ -257,21 +257,21 @@ def test_a_new_dataset_needs_path_name_and_work_path(place: str) -> None:
 
 @pytest.mark.parametrize("body", [{"path": "/b/d/"}, {"path": "/b/d/", "export_params": {}}])
 def test_an_export_to_obs_needs_its_path_only(body: dict[str, Any]) -> None:
-    assert contract.first_refusal(body) is None
+    assert contract.find_error(body) is None
 
 
 def test_several_labels_need_an_operator() -> None:
     place, labels = f"{CONDITION}.label_list", [{"name": "cat"}, {"name": "dog"}]
-    refusal = contract.first_refusal(placed(TO_OBS, place, {"labels": labels}))
+    refusal = contract.find_error(placed(TO_OBS, place, {"labels": labels}))
     assert refusal is not None
     assert f"{place}.op" in refusal.message
-    assert contract.first_refusal(placed(TO_OBS, place, {"labels": labels, "op": "OR"})) is None
-    assert contract.first_refusal(placed(TO_OBS, place, {"labels": labels[:1]})) is None
+    assert contract.find_error(placed(TO_OBS, place, {"labels": labels, "op": "OR"})) is None
+    assert contract.find_error(placed(TO_OBS, place, {"labels": labels[:1]})) is None
 
 
 @pytest.mark.parametrize("place", ["colour", "export_params.colour", f"{CONDITION}.colour"])
 def test_unknown_keys_are_ignored(place: str) -> None:
-    assert contract.first_refusal(placed(TO_OBS, place, {"any": ["thing", None]})) is None
+    assert contract.find_error(placed(TO_OBS, place, {"any": ["thing", None]})) is None
 
 
 @pytest.mark.parametrize(
@@ -294,17 +294,17 @@ def test_unknown_keys_are_ignored(place: str) -> None:
     ],
 )
 def test_what_is_no_json_object_is_refused_as_malformed(body: bytes) -> None:
-    refusal = contract.read(body)
-    assert isinstance(refusal, Refusal)
+    refusal = contract.parse_body(body)
+    assert isinstance(refusal, ApiError)
     assert (refusal.status, refusal.code) == (400, "ModelArts.4105")
 
 
 @pytest.mark.parametrize("body", [b"", b" \r\n"])
 def test_an_empty_body_is_refused_as_empty(body: bytes) -> None:
-    refusal = contract.read(body)
-    assert isinstance(refusal, Refusal)
+    refusal = contract.parse_body(body)
+    assert isinstance(refusal, ApiError)
     assert (refusal.status, refusal.code) == (400, "ModelArts.0107")
 
 
 def test_of_duplicate_keys_the_last_one_counts() -> None:
-    assert contract.read(b'{"path": 1, "path": "/b/d/"}') == {"path": "/b/d/"}
+    assert contract.parse_body(b'{"path": 1, "path": "/b/d/"}') == {"path": "/b/d/"}

@@ -8,8 +8,16 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from modelarts_export.config.settings import parse_duration
-from modelarts_export.sandbox.faults.catalogue import CALLS, KEYS, KINDS, Fault, Faults, call, refuses
-from modelarts_export.sandbox.faults.parser import read
+from modelarts_export.sandbox.faults.catalogue import (
+    CALLS,
+    KEYS,
+    KINDS,
+    Fault,
+    Faults,
+    classify_call,
+    refuses,
+)
+from modelarts_export.sandbox.faults.parser import parse_fault
 
 CREATE = frozenset({"create"})
 
@@ -112,23 +120,23 @@ REQUESTS = [
 
 
 def faults(*words: str, seed: int | None = None) -> Faults:
-    return Faults([read(each, parse_duration) for each in words], chance=random.Random(seed))  # noqa: S311
+    return Faults([parse_fault(each, parse_duration) for each in words], chance=random.Random(seed))  # noqa: S311
 
 
 def met(faults: Faults, *calls: str) -> list[str]:
     """Return what each of some calls meets."""
-    return ["+".join(fault.kind for fault in faults.strike(each).values()) for each in calls]
+    return ["+".join(fault.kind for fault in faults.next_faults(each).values()) for each in calls]
 
 
 @pytest.mark.parametrize(("words", "fault"), GOOD, ids=[words for words, _ in GOOD])
 def test_words_ask_for_a_fault(words: str, fault: Fault) -> None:
-    assert read(words, parse_duration) == fault
+    assert parse_fault(words, parse_duration) == fault
 
 
 @pytest.mark.parametrize(("words", "trouble"), BAD)
 def test_bad_words_are_named(words: str, trouble: str) -> None:
     with pytest.raises(ValueError, match=re.escape(trouble)):
-        read(words, parse_duration)
+        parse_fault(words, parse_duration)
 
 
 def test_there_are_rows_for_every_kind_and_key() -> None:
@@ -139,7 +147,7 @@ def test_there_are_rows_for_every_kind_and_key() -> None:
 
 @pytest.mark.parametrize(("method", "target", "name"), REQUESTS)
 def test_a_request_is_one_of_the_calls(method: str, target: str, name: str) -> None:
-    assert call(method, target) == name
+    assert classify_call(method, target) == name
     assert name in CALLS
 
 
@@ -161,7 +169,7 @@ def test_faults_take_turns_in_their_order() -> None:
 def test_times_come_on_top_and_the_first_of_each_aspect_wins() -> None:
     some = faults("no-date:count=1", "date:skew=1s", "lag:for=1s", "lag:for=9s", "late:for=2s", "500:on=list")
     assert met(some, "list", "create") == ["no-date+lag+late+500", "date+late"]
-    assert faults("lag:for=1s", "lag:for=9s").strike("show")["lag"].lasts == 1
+    assert faults("lag:for=1s", "lag:for=9s").next_faults("show")["lag"].lasts == 1
 
 
 def test_all_is_every_call() -> None:
@@ -207,7 +215,7 @@ def test_a_count_is_exact_although_others_come_while_the_dice_roll() -> None:
             time.sleep(0.001)
             return 0.0
 
-    some = Faults([read("502:probability=0.5,count=5", parse_duration)], chance=Slow())
+    some = Faults([parse_fault("502:probability=0.5,count=5", parse_duration)], chance=Slow())
     with ThreadPoolExecutor(16) as pool:
         struck = list(pool.map(lambda _: met(some, "create")[0], range(40)))
     assert struck.count("502") == 5
@@ -224,5 +232,5 @@ def test_only_refuse_is_over_before_the_request_is_read() -> None:
         (name, [f"{key}={'none' if key == 'code' else 1}" for key in KINDS[name].needs]) for name in KINDS
     ]
     words = [f"{name}:{','.join(keys)}".rstrip(":") for name, keys in given]
-    early = [each for each in words if any(refuses(faults(each).strike(name)) for name in CALLS)]
+    early = [each for each in words if any(refuses(faults(each).next_faults(name)) for name in CALLS)]
     assert early == ["refuse"]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from modelarts_export.sandbox.messages import Fate
+from modelarts_export.sandbox.messages import Delivery
 from tests.sandbox.faulty import BODY, World
 
 TOLD = "The throttling threshold has been reached: policy user over ratelimit,limit:5,time:1 minute"
@@ -172,7 +172,7 @@ def test_a_refused_request_is_not_read(world: World) -> None:
         connection.getresponse()
     connection.close()
     (request, reply), *others = world.seen
-    assert (request.method, request.body, reply.fate, others) == ("POST", b"", Fate.REFUSED, [])
+    assert (request.method, request.body, reply.fate, others) == ("POST", b"", Delivery.REFUSED, [])
 
 
 def test_the_observer_sees_what_was_lost(world: World) -> None:
@@ -181,7 +181,7 @@ def test_the_observer_sees_what_was_lost(world: World) -> None:
         world.create()
     (_, reply), *_ = world.seen
     (task,) = world.sandbox.gateway.cloud.tasks(world.sandbox.dataset_id)
-    assert (reply.fate, json.loads(reply.body)) == (Fate.DROPPED, {"task_id": task.task_id})
+    assert (reply.fate, json.loads(reply.body)) == (Delivery.DROPPED, {"task_id": task.task_id})
 
 
 def test_a_kept_connection_is_no_way_around(world: World) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from modelarts_export.sandbox.cloud.contract import first_refusal
+from modelarts_export.sandbox.cloud.contract import find_error
 from tests.conftest import Cloud, Run
 from tests.sandbox.dataset_world import START, World, to_new_dataset
 from tests.sandbox.test_contract import SAMPLE_STATES
@@ -30,7 +30,7 @@ def exported(world: World, export_type: int | None = 3, **params: Any) -> int:  
     """Return how many samples an export has; everything that is exported is there at once."""
     body: dict[str, Any] = {"path": "/b/out/", "export_params": params}
     body |= {} if export_type is None else {"export_type": export_type}
-    assert first_refusal(body) is None
+    assert find_error(body) is None
     _, task_id = world.create(body=body)
     task = world.task("sandbox-images", task_id)
     assert (task["status"], task["progress"]) == ("SUCCESSED", 100.0)

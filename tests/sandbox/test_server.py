@@ -13,7 +13,7 @@ from typing import NoReturn
 
 import pytest
 
-from modelarts_export.sandbox.messages import Reply, Request
+from modelarts_export.sandbox.messages import HttpReply, Request
 from modelarts_export.sandbox.server import CONNECTIONS, Sandbox
 from modelarts_export.sandbox.service import BODY_LIMIT, Service
 
@@ -70,12 +70,12 @@ def join_threads() -> None:
 
 
 @pytest.fixture
-def seen() -> list[tuple[Request, Reply]]:
+def seen() -> list[tuple[Request, HttpReply]]:
     return []
 
 
 @pytest.fixture
-def wire(seen: list[tuple[Request, Reply]]) -> Iterator[Wire]:
+def wire(seen: list[tuple[Request, HttpReply]]) -> Iterator[Wire]:
     with Sandbox(observe=lambda request, reply: seen.append((request, reply))) as sandbox:
         wire = Wire(sandbox=sandbox)
         yield wire
@@ -113,7 +113,7 @@ def test_a_body_that_is_too_large_is_read_and_the_connection_kept(wire: Wire) ->
     assert wire.connection.sock is kept
 
 
-def test_a_body_that_was_cut_off_is_not_acted_upon(wire: Wire, seen: list[tuple[Request, Reply]]) -> None:
+def test_a_body_that_was_cut_off_is_not_acted_upon(wire: Wire, seen: list[tuple[Request, HttpReply]]) -> None:
     assert wire.raw(wire.head("Content-Length: 9999") + BODY) == b""
     assert seen == []
 
@@ -181,7 +181,7 @@ def test_a_kept_connection_does_not_wait_for_acknowledgements(wire: Wire) -> Non
 
 
 def test_each_exchange_is_observed_as_it_was_on_the_wire(
-    wire: Wire, seen: list[tuple[Request, Reply]]
+    wire: Wire, seen: list[tuple[Request, HttpReply]]
 ) -> None:
     _, created = wire.call("POST", wire.tasks, BODY)
     target = f"{wire.tasks}?x=%20"
@@ -195,7 +195,7 @@ def test_each_exchange_is_observed_as_it_was_on_the_wire(
 
 
 def test_a_bug_in_the_service_is_the_documented_500(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(_: Service, __: Request, **___: object) -> Reply:
+    def broken(_: Service, __: Request, **___: object) -> HttpReply:
         raise ZeroDivisionError("a bug")
 
     monkeypatch.setattr(Service, "answer", broken)
@@ -205,7 +205,7 @@ def test_a_bug_in_the_service_is_the_documented_500(wire: Wire, monkeypatch: pyt
 
 
 def test_a_bug_in_the_observer_shows_its_traceback(capfd: pytest.CaptureFixture[str]) -> None:
-    def broken(_: Request, __: Reply) -> NoReturn:
+    def broken(_: Request, __: HttpReply) -> NoReturn:
         raise ZeroDivisionError("a bug")
 
     with Sandbox(observe=broken) as sandbox, pytest.raises(http.client.RemoteDisconnected):

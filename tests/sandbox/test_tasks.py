@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from modelarts_export.sandbox.cloud.datasets import BUILT_IN, DATASET_ID, Dataset
-from modelarts_export.sandbox.cloud.tasks import DATASET_QUOTA, Cloud, ExportTask
-from modelarts_export.sandbox.messages import Refusal
+from modelarts_export.sandbox.cloud.tasks import DATASET_QUOTA, Cloud, SandboxTask
+from modelarts_export.sandbox.messages import ApiError
 
 START = 1_606_103_424.0
 TO_OBS: dict[str, Any] = {"path": "/b/out/", "export_type": 3, "export_params": {"sample_state": ""}}
@@ -45,11 +45,11 @@ def cloud(clock: Clock) -> Cloud:
     return Cloud(clock=clock, chance=random.Random(7), task_duration=100.0)  # noqa: S311 - IDs, not secrets
 
 
-def created(cloud: Cloud, body: dict[str, Any], dataset_id: str = DATASET_ID) -> ExportTask:
+def created(cloud: Cloud, body: dict[str, Any], dataset_id: str = DATASET_ID) -> SandboxTask:
     dataset = cloud.dataset(dataset_id)
     assert isinstance(dataset, Dataset)
     task = cloud.create(dataset, body)
-    assert isinstance(task, ExportTask)
+    assert isinstance(task, SandboxTask)
     return task
 
 
@@ -199,7 +199,7 @@ def test_a_name_is_taken_from_the_start(cloud: Cloud, clock: Clock, age: float) 
     dataset = cloud.datasets()[-len(BUILT_IN)]
     for name in ("copy", *BUILT_IN):
         refusal = cloud.create(dataset, to_new_dataset(name))
-        assert isinstance(refusal, Refusal)
+        assert isinstance(refusal, ApiError)
         assert (refusal.status, refusal.code) == (400, "ModelArts.4351")
     assert len(cloud.tasks(DATASET_ID)) == 1
 
@@ -208,7 +208,7 @@ def test_the_quota_of_datasets_counts_those_being_made(cloud: Cloud) -> None:
     for number in range(DATASET_QUOTA - len(BUILT_IN)):
         created(cloud, to_new_dataset(f"copy-{number}"))
     refusal = cloud.create(cloud.datasets()[0], to_new_dataset("one-too-many"))
-    assert isinstance(refusal, Refusal)
+    assert isinstance(refusal, ApiError)
     assert (refusal.status, refusal.code) == (500, "ModelArts.4354")
     created(cloud, TO_OBS)
 
@@ -225,15 +225,15 @@ def test_tasks_are_listed_newest_first_and_by_dataset(cloud: Cloud, clock: Clock
 
 def test_unknown_ids_are_refused(cloud: Cloud) -> None:
     dataset = cloud.dataset("nothing")
-    assert isinstance(dataset, Refusal)
+    assert isinstance(dataset, ApiError)
     assert (dataset.status, dataset.code) == (400, "ModelArts.4352")
     task = cloud.task(DATASET_ID, "nothing")
-    assert isinstance(task, Refusal)
+    assert isinstance(task, ApiError)
     assert (task.status, task.code) == (400, "ModelArts.4359")
 
 
 def test_of_many_threads_one_gets_the_name(cloud: Cloud) -> None:
-    outcomes: list[ExportTask | Refusal] = []
+    outcomes: list[SandboxTask | ApiError] = []
     dataset = cloud.datasets()[0]
 
     def create() -> None:
@@ -244,4 +244,4 @@ def test_of_many_threads_one_gets_the_name(cloud: Cloud) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len([outcome for outcome in outcomes if isinstance(outcome, ExportTask)]) == 1
+    assert len([outcome for outcome in outcomes if isinstance(outcome, SandboxTask)]) == 1

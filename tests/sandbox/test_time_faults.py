@@ -16,10 +16,10 @@ from modelarts_export.auth import signing
 from modelarts_export.config.settings import parse_duration
 from modelarts_export.sandbox.authentication import Credentials
 from modelarts_export.sandbox.faults.catalogue import Faults
-from modelarts_export.sandbox.faults.parser import read
+from modelarts_export.sandbox.faults.parser import parse_fault
 from modelarts_export.sandbox.gateway import Gateway
 from modelarts_export.sandbox.iam import Identity
-from modelarts_export.sandbox.messages import Fate, Request
+from modelarts_export.sandbox.messages import Delivery, Request
 from tests.sandbox.faulty import BODY, START, World
 
 
@@ -31,7 +31,7 @@ def world() -> Iterator[World]:
 
 
 def test_a_lag_hides_a_new_task(world: World) -> None:
-    old = world.sandbox.gateway.cloud.plant(world.sandbox.dataset_id, json.loads(BODY), age=60)
+    old = world.sandbox.gateway.cloud.add_task(world.sandbox.dataset_id, json.loads(BODY), age=60)
     world.go_wrong("lag:for=3s")
     task = json.loads(world.create()[1])["task_id"]
     world.now = START + 2.9
@@ -152,8 +152,8 @@ def test_a_task_of_any_age_can_be_planted(world: World) -> None:
     cloud = world.sandbox.gateway.cloud
     young = json.loads(world.create()[1])["task_id"]
     body = {"path": "/test-obs/out/", "export_type": 3, "export_params": {"sample_state": ""}}
-    old = cloud.plant(world.sandbox.dataset_id, body, age=3600)
-    running = cloud.plant(world.sandbox.dataset_id, body, age=90_000, duration=100_000)
+    old = cloud.add_task(world.sandbox.dataset_id, body, age=3600)
+    running = cloud.add_task(world.sandbox.dataset_id, body, age=90_000, duration=100_000)
     listed = world.shown()["export_tasks"]
     assert [each["task_id"] for each in listed] == [young, old.task_id, running.task_id]
     assert [each["status"] for each in listed] == ["INIT", "SUCCESSED", "RUNNING"]
@@ -164,7 +164,8 @@ def test_the_gateway_says_without_sockets_what_is_to_happen() -> None:
     """What carries requests by itself can do to each reply what the server does."""
     credentials = Credentials(access_key="a", secret_key="s", token="t", project_id="p")
     some = Faults(
-        read(each, parse_duration) for each in ("drop:by=rst,count=1", "cut:at=3,count=1", "stall:for=9")
+        parse_fault(each, parse_duration)
+        for each in ("drop:by=rst,count=1", "cut:at=3,count=1", "stall:for=9")
     )
     gateway = Gateway(
         credentials=credentials,
@@ -176,9 +177,9 @@ def test_the_gateway_says_without_sockets_what_is_to_happen() -> None:
     target = "/v2/p/datasets/sandbox-images/export-tasks"
     request = Request(method="POST", target=target, headers={"X-Auth-Token": "t"}, body=BODY)
     dropped, cut, stalled = (gateway.answer(request) for _ in range(3))
-    assert (dropped.fate, dropped.reset, dropped.delay, dropped.status) == (Fate.DROPPED, True, 0, 200)
-    assert (cut.fate, cut.reset, cut.cut_at, cut.delay) == (Fate.CUT, False, 3, 0)
-    assert (stalled.fate, stalled.delay) == (Fate.DROPPED, 9)
+    assert (dropped.fate, dropped.reset, dropped.delay, dropped.status) == (Delivery.DROPPED, True, 0, 200)
+    assert (cut.fate, cut.reset, cut.cut_at, cut.delay) == (Delivery.CUT, False, 3, 0)
+    assert (stalled.fate, stalled.delay) == (Delivery.DROPPED, 9)
     assert len(gateway.cloud.tasks("sandbox-images")) == 3
     date = email.utils.parsedate(dropped.headers["Date"])
     assert date is not None

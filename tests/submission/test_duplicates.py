@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from modelarts_export.request.models import ToObs
-from modelarts_export.sandbox.messages import Reply, Request
+from modelarts_export.sandbox.messages import HttpReply, Request
 from modelarts_export.submission.reuse import ReusePolicy
 from modelarts_export.transport.response import Response as OwnReply
 from tests.submission.worlds import EXPORT, World, submit
@@ -25,10 +25,10 @@ def test_a_twin_is_told_by_the_clock_of_the_service(clock: str) -> None:
 def test_another_host_is_quicker(fault: str) -> None:
     """Whoever wants no second task looks again after each pause before a send."""
 
-    def layer(request: Request, answer: Callable[[], Reply]) -> Reply:
+    def layer(request: Request, answer: Callable[[], HttpReply]) -> HttpReply:
         reply = answer()
         if request.method == "POST":
-            task = world.gateway.cloud.plant(world.dataset_id, EXPORT.to_dict(), age=0, duration=9000)
+            task = world.gateway.cloud.add_task(world.dataset_id, EXPORT.to_dict(), age=0, duration=9000)
             world.planted.append(task)
         return reply
 

@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 
-from modelarts_export.sandbox.messages import Reply, Request
+from modelarts_export.sandbox.messages import HttpReply, Request
 from modelarts_export.submission.reuse import ReusePolicy
 from tests.submission.matrix_rows import (
     ACCEPTED,
@@ -85,7 +85,7 @@ def remarks(world: World, task_id: str | None) -> Iterator[str]:
     yield from heard.warnings
 
 
-def losing_its_body(request: Request, answer: Callable[[], Reply]) -> Reply:
+def losing_its_body(request: Request, answer: Callable[[], HttpReply]) -> HttpReply:
     """Return the reply to a POST without the ID."""
     reply = answer()
     if request.method != "POST":

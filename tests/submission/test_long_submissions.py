@@ -16,7 +16,7 @@ from modelarts_export.config.settings import Settings, parse_duration
 from modelarts_export.errors import UnknownOutcomeError
 from modelarts_export.request.models import ToObs
 from modelarts_export.sandbox.faults.catalogue import Faults
-from modelarts_export.sandbox.faults.parser import read
+from modelarts_export.sandbox.faults.parser import parse_fault
 from modelarts_export.sandbox.server import Sandbox
 from modelarts_export.submission.submit import Desk, Submission
 from modelarts_export.transport.session import Transport
@@ -55,7 +55,7 @@ class World:
     @contextmanager
     def submission(self, *faults: str, patience: float) -> Iterator[tuple[Sandbox, Submission]]:
         """Give a sandbox with faults, and a submission to it that looks for so many seconds."""
-        told = Faults([read(words, parse_duration) for words in faults])
+        told = Faults([parse_fault(words, parse_duration) for words in faults])
         with Sandbox(clock=lambda: self.now, faults=told) as sandbox:
             settings = Settings(reconcile_timeout=patience, max_retries=0, queue_timeout=0.0)
             transport = Transport(sandbox.url, TokenAuth(Token(token=sandbox.token)), settings)
@@ -114,6 +114,6 @@ def test_a_task_of_before_is_not_ours() -> None:
     world = World()
     with world.submission("504:accepted=no", patience=60.0) as (sandbox, submission):
         asked = {"path": "/b/d/", "export_type": 3, "export_params": {}}
-        sandbox.gateway.cloud.plant(sandbox.dataset_id, asked, age=6.5)
+        sandbox.gateway.cloud.add_task(sandbox.dataset_id, asked, age=6.5)
         with pytest.raises(UnknownOutcomeError):
             submission.run()

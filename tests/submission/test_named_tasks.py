@@ -8,42 +8,42 @@ import pytest
 from modelarts_export.config.settings import Settings
 from modelarts_export.errors import UnknownOutcomeError
 from modelarts_export.request.models import ToObs
-from modelarts_export.sandbox.messages import Fate, Reply, Request
+from modelarts_export.sandbox.messages import Delivery, HttpReply, Request
 from tests.submission.worlds import EXPORT, Layer, World, submit
 
-Break = Callable[[Reply, str], Reply]
+Break = Callable[[HttpReply, str], HttpReply]
 HIDDEN = "lag:for=1h,on=list"
 
 
-def too_long(reply: Reply, _location: str) -> Reply:
+def too_long(reply: HttpReply, _location: str) -> HttpReply:
     """Return a reply of which the last five bytes never come."""
     return replace(reply, headers={**reply.headers, "Content-Length": str(len(reply.body) + 5)})
 
 
-def stalling(reply: Reply, _location: str) -> Reply:
+def stalling(reply: HttpReply, _location: str) -> HttpReply:
     """Return the same behind a comma: JSON that is cut."""
     return too_long(replace(reply, body=reply.body.replace(b"}", b",")), _location)
 
 
-def in_chunks(reply: Reply, _location: str) -> Reply:
+def in_chunks(reply: HttpReply, _location: str) -> HttpReply:
     """Return a reply in chunks, of which the last one is missing."""
     headers = {name: value for name, value in reply.headers.items() if name != "Content-Length"}
     chunk = f"{len(reply.body):x}\r\n".encode() + reply.body + b"\r\n"
     return replace(reply, headers={**headers, "Transfer-Encoding": "chunked"}, body=chunk)
 
 
-def located(reply: Reply, location: str) -> Reply:
+def located(reply: HttpReply, location: str) -> HttpReply:
     """Return a reply that says only where the task is."""
     headers = {**reply.headers, "Location": location, "Content-Length": "2"}
     return replace(reply, status=201, body=b"{}", headers=headers)
 
 
-def located_and_cut(reply: Reply, location: str) -> Reply:
+def located_and_cut(reply: HttpReply, location: str) -> HttpReply:
     """Return the same without its body."""
-    return replace(located(reply, location), fate=Fate.CUT, cut_at=0)
+    return replace(located(reply, location), fate=Delivery.CUT, cut_at=0)
 
 
-def failing(reply: Reply, _location: str) -> Reply:
+def failing(reply: HttpReply, _location: str) -> HttpReply:
     """Return an internal error that names the task all the same."""
     return replace(reply, status=500)
 
@@ -54,7 +54,7 @@ BREAKS = {each.__name__: each for each in (too_long, stalling, in_chunks, locate
 def breaking(break_reply: Break, task_id: str = "") -> Layer:
     """Return a layer that breaks the reply to a POST; it names the task that was made, or this one."""
 
-    def layer(request: Request, answer: Callable[[], Reply]) -> Reply:
+    def layer(request: Request, answer: Callable[[], HttpReply]) -> HttpReply:
         reply = answer()
         if request.method != "POST":
             return reply

@@ -8,7 +8,7 @@ import pytest
 
 from modelarts_export.config.settings import Settings
 from modelarts_export.request.models import ToObs
-from modelarts_export.sandbox.messages import Reply, Request
+from modelarts_export.sandbox.messages import HttpReply, Request
 from modelarts_export.submission.reuse import ReusePolicy
 from tests.submission.layers import changing_lists, saying
 from tests.submission.worlds import Layer, World, submit
@@ -21,7 +21,7 @@ def endless(world: World, seconds: float) -> Layer:
     """Return a layer whose lists have a full page of other tasks after each page, in so many seconds."""
     made = 0
 
-    def layer(request: Request, answer: Callable[[], Reply]) -> Reply:
+    def layer(request: Request, answer: Callable[[], HttpReply]) -> HttpReply:
         nonlocal made
         reply = answer()
         if request.method != "GET" or "export-tasks?" not in request.target:
@@ -37,7 +37,7 @@ def endless(world: World, seconds: float) -> Layer:
 def burying(world: World, others: int) -> Layer:
     """Return a layer in which so many other tasks are created just after each of ours."""
 
-    def layer(request: Request, answer: Callable[[], Reply]) -> Reply:
+    def layer(request: Request, answer: Callable[[], HttpReply]) -> HttpReply:
         reply = answer()
         for _ in range(others if request.method == "POST" else 0):
             world.plant(age=-0.01, request=OTHER)
@@ -82,7 +82,7 @@ def test_a_total_that_lags_behind(total: int) -> None:
     world = World(faults=(LOST,))
     bury = burying(world, 150)
 
-    def layer(request: Request, answer: Callable[[], Reply]) -> Reply:
+    def layer(request: Request, answer: Callable[[], HttpReply]) -> HttpReply:
         reply = bury(request, answer)
         shown: dict[str, Any] = json.loads(reply.body) if request.method == "GET" else {}
         return saying(reply, {**shown, "total_count": total}) if shown else reply

@@ -11,7 +11,7 @@ import pytest
 from modelarts_export.config.settings import Settings
 from modelarts_export.errors import AccessError
 from modelarts_export.request.models import ToObs
-from modelarts_export.sandbox.messages import Reply, Request
+from modelarts_export.sandbox.messages import HttpReply, Request
 from modelarts_export.submission.submit import Submission
 from tests.submission.layers import instead
 from tests.submission.worlds import EXPORT, Clocks, World, desk, submit
@@ -158,7 +158,7 @@ def test_others_stand_behind() -> None:
     def rooms() -> tuple[AbstractContextManager[object], ...]:
         return at.traffic.one_at_a_time(world.dataset_id, EXPORT.path), at.traffic.busy_slot(world.dataset_id)
 
-    def watched(_request: Request, answer: Callable[[], Reply]) -> Reply:
+    def watched(_request: Request, answer: Callable[[], HttpReply]) -> HttpReply:
         seen.append(tuple(map(is_free, rooms())))
         return answer()
 

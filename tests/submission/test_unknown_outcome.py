@@ -9,7 +9,7 @@ import pytest
 from modelarts_export.config.settings import Settings
 from modelarts_export.errors import ModelArtsExportError, UnknownOutcomeError
 from modelarts_export.request.models import NewDatasetParams, ToNewDataset, ToObs
-from modelarts_export.sandbox.messages import Reply, Request
+from modelarts_export.sandbox.messages import HttpReply, Request
 from modelarts_export.submission.reuse import ReusePolicy
 from modelarts_export.submission.submit import Submission
 from tests.submission.layers import changing_lists, instead, meanwhile, saying
@@ -35,7 +35,7 @@ def ids(world: World) -> list[str]:
 def test_a_name_that_our_first_task_took(code: str, lag: str, ends: int) -> None:
     """The sandbox refuses the resend, for the first send is at work on that very dataset."""
 
-    def worded(_: Request, answer: Callable[[], Reply]) -> Reply:
+    def worded(_: Request, answer: Callable[[], HttpReply]) -> HttpReply:
         reply = answer()
         return replace(reply, body=reply.body.replace(b"ModelArts.4351", code.encode()))
 
@@ -125,7 +125,7 @@ def test_a_poll_before_another_send_waits_for_a_gate_that_is_closed() -> None:
     world = World(faults=(LOST, "lag:for=80s"))
     made = desk(world)
 
-    def closed(request: Request, answer: Callable[[], Reply]) -> Reply:
+    def closed(request: Request, answer: Callable[[], HttpReply]) -> HttpReply:
         if request.method == "GET":
             made.traffic.throttle(30.0, made.timing)
         return answer()
@@ -256,8 +256,8 @@ def test_looks_that_fail_throughout(fault: str, looks: str) -> None:
 def denying(status: int, code: str) -> Layer:
     """Return a layer that refuses each call but a POST."""
 
-    def layer(request: Request, answer: Callable[[], Reply]) -> Reply:
-        denial = Reply(status=status, headers={}, body=b"")
+    def layer(request: Request, answer: Callable[[], HttpReply]) -> HttpReply:
+        denial = HttpReply(status=status, headers={}, body=b"")
         return saying(denial, {"error_code": code}) if request.method == "GET" else answer()
 
     return layer
@@ -298,7 +298,7 @@ def test_a_look_during_which_the_machine_was_suspended(fault: str, posts: int) -
     """Its Date is so old by then that nobody can tell new tasks from old ones: another look can."""
     world = World(faults=(fault,))
 
-    def suspended(request: Request, answer: Callable[[], Reply]) -> Reply:
+    def suspended(request: Request, answer: Callable[[], HttpReply]) -> HttpReply:
         reply = answer()
         if request.method == "GET" and len(world.looks) == 1:
             world.suspend(600.0)
@@ -379,7 +379,7 @@ def test_is_in_doubt(faults: tuple[str, ...], doubt: bool) -> None:  # noqa: FBT
     world = World(faults=faults)
     seen: list[tuple[str, bool]] = []
 
-    def watched(request: Request, answer: Callable[[], Reply]) -> Reply:
+    def watched(request: Request, answer: Callable[[], HttpReply]) -> HttpReply:
         seen.append((request.method, submission.outcome_unknown))
         return answer()
 

@@ -16,12 +16,12 @@ from modelarts_export.errors import ModelArtsExportError
 from modelarts_export.request.models import ExportRequest, ToObs
 from modelarts_export.sandbox.authentication import Credentials
 from modelarts_export.sandbox.cloud.datasets import DATASET_ID
-from modelarts_export.sandbox.cloud.tasks import ExportTask as Made
-from modelarts_export.sandbox.faults.catalogue import Fault, Faults, Strike
-from modelarts_export.sandbox.faults.parser import read
+from modelarts_export.sandbox.cloud.tasks import SandboxTask as Made
+from modelarts_export.sandbox.faults.catalogue import ActiveFaults, Fault, Faults
+from modelarts_export.sandbox.faults.parser import parse_fault
 from modelarts_export.sandbox.gateway import Gateway
 from modelarts_export.sandbox.iam import Identity
-from modelarts_export.sandbox.messages import Reply, Request
+from modelarts_export.sandbox.messages import HttpReply, Request
 from modelarts_export.submission.reuse import ReusePolicy
 from modelarts_export.submission.submit import Desk, Submission
 from modelarts_export.transport.session import Transport
@@ -110,11 +110,11 @@ class Heard:
     alarm = warn
 
 
-Layer = Callable[[Request, Callable[[], Reply]], Reply]
+Layer = Callable[[Request, Callable[[], HttpReply]], HttpReply]
 """Something in front of the service: given a request, and the way to the reply, it returns some reply."""
 
 
-def _nothing(_request: Request, answer: Callable[[], Reply]) -> Reply:
+def _nothing(_request: Request, answer: Callable[[], HttpReply]) -> HttpReply:
     return answer()
 
 
@@ -173,7 +173,7 @@ class World:
 
     def plant(self, *, age: float, request: ExportRequest = EXPORT) -> Made:
         """Add a task that is so many seconds old and none of ours."""
-        task = self.gateway.cloud.plant(self.dataset_id, request.to_dict(), age=age)
+        task = self.gateway.cloud.add_task(self.dataset_id, request.to_dict(), age=age)
         self.planted.append(task)
         return task
 
@@ -184,12 +184,12 @@ class World:
         made = reversed(self.gateway.cloud.tasks(self.dataset_id))
         return [task for task in made if task.task_id not in planted]
 
-    def strike(self, method: str, target: str) -> Strike:
+    def strike(self, method: str, target: str) -> ActiveFaults:
         """Count a request, and tell what it is going to meet."""
         (self.posts if method == "POST" else self.looks).append(self.now)
         return self.gateway.strike(method, target)
 
-    def answer(self, request: Request, strike: Strike) -> Reply:
+    def answer(self, request: Request, strike: ActiveFaults) -> HttpReply:
         """Return what the service says, after the way there and the way back."""
         self.let_pass(WAY)
         reply = self.in_front(request, lambda: self.gateway.answer(request, strike))
@@ -242,4 +242,4 @@ def _date(world: World) -> datetime:
 
 
 def _fault(words: str) -> Fault:
-    return read(words, parse_duration)
+    return parse_fault(words, parse_duration)

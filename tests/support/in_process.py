@@ -13,8 +13,8 @@ from typing import Any, Protocol
 from requests import PreparedRequest, Response
 from urllib3.exceptions import NewConnectionError
 
-from modelarts_export.sandbox.faults.catalogue import Strike, refuses
-from modelarts_export.sandbox.messages import Fate, Reply, Request
+from modelarts_export.sandbox.faults.catalogue import ActiveFaults, refuses
+from modelarts_export.sandbox.messages import Delivery, HttpReply, Request
 from modelarts_export.transport.deadline import DeadlineAdapter
 
 
@@ -27,10 +27,10 @@ class World(Protocol):
     def let_pass(self, seconds: float) -> None:
         """Let time pass, for everybody."""
 
-    def strike(self, method: str, target: str) -> Strike:
+    def strike(self, method: str, target: str) -> ActiveFaults:
         """Return what a request is going to meet."""
 
-    def answer(self, request: Request, strike: Strike) -> Reply:
+    def answer(self, request: Request, strike: ActiveFaults) -> HttpReply:
         """Return the reply to a request that has arrived."""
 
 
@@ -41,7 +41,7 @@ class InProcess(DeadlineAdapter):
         """Take the time from the world."""
         super().__init__(clock=world.clock)
         self._world = world
-        self._strike: Strike = {}
+        self._strike: ActiveFaults = {}
 
     def send(self, request: PreparedRequest, *arguments: Any, **named: Any) -> Response:  # noqa: ANN401 - handed on
         """Send a request as requests does, when it is known what it is going to meet."""
@@ -66,7 +66,7 @@ class InProcess(DeadlineAdapter):
 class _Wire:
     """What http.client takes for a socket: it takes one request, and gives what comes of it."""
 
-    def __init__(self, world: World, strike: Strike) -> None:
+    def __init__(self, world: World, strike: ActiveFaults) -> None:
         self._world = world
         self._strike = strike
         self._timeout = 0.0
@@ -129,12 +129,12 @@ def _request(sent: bytes) -> Request:
     return Request(method=method, target=target, headers=headers, body=body)
 
 
-def _on_the_wire(reply: Reply) -> bytes:
+def _on_the_wire(reply: HttpReply) -> bytes:
     """Return as much of a reply as arrives; each is the last one on its connection."""
-    if reply.fate is Fate.DROPPED:
+    if reply.fate is Delivery.DROPPED:
         return b""
     headers = {**reply.headers, "Connection": "close"}
     lines = [f"HTTP/1.1 {reply.status} {HTTPStatus(reply.status).phrase}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     head = "\r\n".join((*lines, "", "")).encode("latin-1")
-    return head + (reply.body[: reply.cut_at] if reply.fate is Fate.CUT else reply.body)
+    return head + (reply.body[: reply.cut_at] if reply.fate is Delivery.CUT else reply.body)

@@ -91,10 +91,10 @@ def sandbox(  # noqa: PLR0913 - Typer reads an option from each
 
 def _make_faults(words: Sequence[str], latency: str, seed: int | None) -> "Faults":
     from modelarts_export.sandbox.faults.catalogue import ALL, Fault, Faults  # noqa: PLC0415
-    from modelarts_export.sandbox.faults.parser import read  # noqa: PLC0415 - see _serving
+    from modelarts_export.sandbox.faults.parser import parse_fault  # noqa: PLC0415 - see _serving
 
     with _name_option("--fault"):
-        faults = [read(each, parse_duration) for each in words]
+        faults = [parse_fault(each, parse_duration) for each in words]
     with _name_option("--latency"):
         late = Fault(kind="late", on=frozenset({ALL}), lasts=parse_duration(latency))
     return Faults([*faults, late], chance=random.Random(seed))  # noqa: S311 - no secret

@@ -5,31 +5,31 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
-from modelarts_export.sandbox.messages import JsonObject, Refusal
+from modelarts_export.sandbox.messages import ApiError, JsonObject
 
 # Deeper than any documented field by far; it keeps what was parsed within reach of the JSON writer.
 _DEEPEST = 64
 _CHINESE = "\u3400-\u4dbf\u4e00-\u9fff"
 
-Check = Callable[[str, object], Refusal | None]
+Check = Callable[[str, object], ApiError | None]
 """From the place of a value and the value to the first thing that is wrong with it."""
 
 
-def read(body: bytes) -> JsonObject | Refusal:
+def parse_body(body: bytes) -> JsonObject | ApiError:
     """Return the parsed body of a create call if the documents accept it, else the first refusal."""
     if not body.strip():
-        return Refusal(code="ModelArts.0107", message="The request body is empty")
+        return ApiError(code="ModelArts.0107", message="The request body is empty")
     try:
         # Decoded first: given bytes, json would guess UTF-16 and UTF-32 as well.
         parsed = json.loads(body.decode(), parse_constant=_no_such_number)
     except (ValueError, RecursionError) as error:
-        return Refusal(code="ModelArts.4105", message=f"The request body is not valid JSON: {error}")
+        return ApiError(code="ModelArts.4105", message=f"The request body is not valid JSON: {error}")
     if not isinstance(parsed, dict) or _deeper_than(_DEEPEST, parsed):
-        return Refusal(code="ModelArts.4105", message="The request body is no JSON object of a create call")
-    return first_refusal(parsed) or parsed
+        return ApiError(code="ModelArts.4105", message="The request body is no JSON object of a create call")
+    return find_error(parsed) or parsed
 
 
-def first_refusal(body: JsonObject) -> Refusal | None:
+def find_error(body: JsonObject) -> ApiError | None:
     """Return the first reason to refuse a parsed body or None (API.md, sections 1, 2); unknown keys pass."""
     # Types and values first, so that the rules between fields can trust them.
     return _BODY("", body) or _destination(body)
@@ -52,7 +52,7 @@ def _children(value: object) -> list[object]:
     return value if isinstance(value, list) else []
 
 
-def _destination(body: JsonObject) -> Refusal | None:
+def _destination(body: JsonObject) -> ApiError | None:
     path, params = body.get("path", ""), body.get("export_params", {})
     refusal = _directory("path", path, invalid="ModelArts.4358", too_long="ModelArts.4358")
     if refusal or params.get("export_dest") != "NEW_DATASET":
@@ -60,7 +60,7 @@ def _destination(body: JsonObject) -> Refusal | None:
     return _below_a_bucket("path", path) or _new_dataset(path, params)
 
 
-def _new_dataset(path: str, params: JsonObject) -> Refusal | None:
+def _new_dataset(path: str, params: JsonObject) -> ApiError | None:
     """Check what a new dataset needs (API.md, section 2)."""
     if "export_new_dataset_name" not in params:
         return _wrong("export_params.export_new_dataset_name", "given when export_dest is NEW_DATASET")
@@ -73,7 +73,7 @@ def _new_dataset(path: str, params: JsonObject) -> Refusal | None:
     return refusal
 
 
-def _directory(place: str, value: str, *, invalid: str, too_long: str) -> Refusal | None:
+def _directory(place: str, value: str, *, invalid: str, too_long: str) -> ApiError | None:
     """Check an OBS directory; path and work path differ in two of the codes."""
     rules = (
         (value != "", "ModelArts.4384", "is required"),
@@ -84,22 +84,22 @@ def _directory(place: str, value: str, *, invalid: str, too_long: str) -> Refusa
         (value.endswith("/"), invalid, "must end with a slash"),
         (len(value) <= _LONGEST_PATH, too_long, f"must not be longer than {_LONGEST_PATH} characters"),
     )
-    return _first(Refusal(code=code, message=f"{place} {must}") for holds, code, must in rules if not holds)
+    return _first(ApiError(code=code, message=f"{place} {must}") for holds, code, must in rules if not holds)
 
 
-def _below_a_bucket(place: str, value: str) -> Refusal | None:
+def _below_a_bucket(place: str, value: str) -> ApiError | None:
     """Refuse the root of a bucket as a directory of a dataset; an export to OBS may have it (section 2)."""
     if "/" in value.strip("/"):
         return None
-    return Refusal(code="ModelArts.4205", message=f"{place} must name a directory below the bucket")
+    return ApiError(code="ModelArts.4205", message=f"{place} must name a directory below the bucket")
 
 
-def _first(found: Iterable[Refusal | None]) -> Refusal | None:
+def _first(found: Iterable[ApiError | None]) -> ApiError | None:
     return next(filter(None, found), None)
 
 
-def _wrong(place: str, wanted: str) -> Refusal:
-    return Refusal(code="ModelArts.4384", message=f"Invalid export parameter: {place} must be {wanted}")
+def _wrong(place: str, wanted: str) -> ApiError:
+    return ApiError(code="ModelArts.4384", message=f"Invalid export parameter: {place} must be {wanted}")
 
 
 def _being(wanted: str, holds: Callable[[object], object]) -> Check:
@@ -118,7 +118,7 @@ def _matching(wanted: str, pattern: str) -> Check:
 
 
 def _list_of(item: Check) -> Check:
-    def check(place: str, value: object) -> Refusal | None:
+    def check(place: str, value: object) -> ApiError | None:
         if not isinstance(value, list):
             return _wrong(place, "a list")
         return _first(item(f"{place}[{index}]", element) for index, element in enumerate(value))
@@ -126,16 +126,16 @@ def _list_of(item: Check) -> Check:
     return check
 
 
-def _ratio(place: str, value: object) -> Refusal | None:
+def _ratio(place: str, value: object) -> ApiError | None:
     """Check the share of samples for training; a number out of range has a code of its own."""
     no_number = _NUMBER(place, value)
     if no_number or not _UP_TO_ONE(place, value):
         return no_number
-    return Refusal(code="ModelArts.4711", message=f"{place} must be from 0 to 1")
+    return ApiError(code="ModelArts.4711", message=f"{place} must be from 0 to 1")
 
 
 def _map_of(item: Check) -> Check:
-    def check(place: str, value: object) -> Refusal | None:
+    def check(place: str, value: object) -> ApiError | None:
         if not isinstance(value, dict):
             return _wrong(place, "an object")
         return _first(item(f"{place}.{name}", element) for name, element in value.items())
@@ -148,7 +148,7 @@ def _nullable(item: Check) -> Check:
 
 
 def _object(fields: Mapping[str, Check]) -> Check:
-    def check(place: str, value: object) -> Refusal | None:
+    def check(place: str, value: object) -> ApiError | None:
         if not isinstance(value, dict):
             return _wrong(place, "an object")
         given = {name: field for name, field in fields.items() if name in value}
@@ -157,7 +157,7 @@ def _object(fields: Mapping[str, Check]) -> Check:
     return check
 
 
-def _labels(place: str, value: object) -> Refusal | None:
+def _labels(place: str, value: object) -> ApiError | None:
     """Check SearchLabels: with several labels it must be said whether all or any of them count."""
     refusal = _LABEL_LIST(place, value)
     if not refusal and isinstance(value, dict) and len(value.get("labels", [])) > 1 and "op" not in value:
@@ -165,7 +165,7 @@ def _labels(place: str, value: object) -> Refusal | None:
     return refusal
 
 
-def _sample_time(place: str, value: object) -> Refusal | None:
+def _sample_time(place: str, value: object) -> ApiError | None:
     """Check a word or a span of days (API.md, section 1)."""
     refusal = _SPAN(place, value)
     if refusal or not isinstance(value, str) or value in {"month", "day"}:

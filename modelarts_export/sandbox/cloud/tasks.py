@@ -11,7 +11,7 @@ from threading import Lock
 from modelarts_export.sandbox.cloud.contract import EXPORT_PARAMS
 from modelarts_export.sandbox.cloud.datasets import MISSING_BUCKET, Dataset, built_in, milliseconds
 from modelarts_export.sandbox.cloud.samples import Sample, select
-from modelarts_export.sandbox.messages import JsonObject, Refusal
+from modelarts_export.sandbox.messages import ApiError, JsonObject
 
 DATASET_QUOTA = 100
 """Datasets of one account in one region (API.md, section 8)."""
@@ -46,7 +46,7 @@ _FIRST_EXPORT: JsonObject = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExportTask:
+class SandboxTask:
     """An export task; its state is not kept but follows from its age, so nothing has to move it.
 
     `created` is in epoch seconds; `duration`, in seconds, is that of a success; `end` is the last
@@ -135,38 +135,42 @@ class Cloud:
         made = [task.new_dataset for task in makers if task.new_dataset and task.status(now) == "SUCCESSED"]
         return [*made, *self._built_in]
 
-    def dataset(self, dataset_id: str) -> Dataset | Refusal:
+    def dataset(self, dataset_id: str) -> Dataset | ApiError:
         """Return a dataset, or the refusal of an unknown ID."""
-        unknown = Refusal(code="ModelArts.4352", message="Dataset does not exist")
+        unknown = ApiError(code="ModelArts.4352", message="Dataset does not exist")
         return next((known for known in self.datasets() if known.dataset_id == dataset_id), unknown)
 
-    def tasks(self, dataset_id: str, *, lag: float = 0.0) -> list[ExportTask]:
+    def tasks(self, dataset_id: str, *, lag: float = 0.0) -> list[SandboxTask]:
         """Return the export tasks of a dataset, the newest first; none is younger than `lag`, in seconds."""
         newest = self._clock() - lag if lag else math.inf
         with self._lock:
             mine = [task for task in reversed(self._tasks) if task.dataset_id == dataset_id]
         return [task for task in mine if task.created <= newest]
 
-    def task(self, dataset_id: str, task_id: str, *, lag: float = 0.0) -> ExportTask | Refusal:
+    def task(self, dataset_id: str, task_id: str, *, lag: float = 0.0) -> SandboxTask | ApiError:
         """Return an export task that `tasks` has, or the refusal of an unknown ID."""
-        unknown = Refusal(code="ModelArts.4359", message="Export task does not exist")
+        unknown = ApiError(code="ModelArts.4359", message="Export task does not exist")
         shown = self.tasks(dataset_id, lag=lag)
         return next((task for task in shown if task.task_id == task_id), unknown)
 
-    def create(self, dataset: Dataset, body: JsonObject) -> ExportTask | Refusal:
+    def create(self, dataset: Dataset, body: JsonObject) -> SandboxTask | ApiError:
         """Start an export, its body already accepted by the contract, or refuse what is in its way."""
         with self._lock:
             task = self._task(dataset, body, created=self._clock(), duration=self._usual_duration(dataset))
             # What waiting cannot cure comes first; the documents know no order.
-            refusal = _misfit(dataset, task) or self._clash(task) or self._crowd(dataset, task.created)
+            refusal = (
+                check_dataset(dataset, task)
+                or self._check_conflicts(task)
+                or self._check_capacity(dataset, task.created)
+            )
             if refusal:
                 return refusal
             self._tasks.append(task)
             return task
 
-    def plant(
+    def add_task(
         self, dataset_id: str, body: JsonObject, *, age: float, duration: float | None = None
-    ) -> ExportTask:
+    ) -> SandboxTask:
         """Add a task that was created `age` seconds ago, whatever stands in its way; for tests.
 
         It runs for `duration` seconds, or as long as any other of its dataset; there must be such a dataset.
@@ -178,7 +182,7 @@ class Cloud:
             bisect.insort(self._tasks, task, key=lambda known: known.created)
         return task
 
-    def _clash(self, task: ExportTask) -> Refusal | None:
+    def _check_conflicts(self, task: SandboxTask) -> ApiError | None:
         """Refuse a taken name or work path, and one dataset too many; those being made count already."""
         new = task.new_dataset
         if new is None:
@@ -190,27 +194,27 @@ class Cloud:
         ]
         known = [*self._built_in, *made]
         if new.name in [other.name for other in known]:
-            return Refusal(code="ModelArts.4351", message=f"Dataset name {new.name} already exists")
+            return ApiError(code="ModelArts.4351", message=f"Dataset name {new.name} already exists")
         if new.work_path in [other.work_path for other in known]:
             message = f"The work path {new.work_path} is that of another dataset"
-            return Refusal(code="ModelArts.4364", message=message)
+            return ApiError(code="ModelArts.4364", message=message)
         if len(known) >= DATASET_QUOTA:
             message = f"The dataset quota of {DATASET_QUOTA} is used up"
-            return Refusal(status=500, code="ModelArts.4354", message=message)
+            return ApiError(status=500, code="ModelArts.4354", message=message)
         return None
 
-    def _crowd(self, dataset: Dataset, now: float) -> Refusal | None:
+    def _check_capacity(self, dataset: Dataset, now: float) -> ApiError | None:
         mine = [task for task in self._tasks if task.dataset_id == dataset.dataset_id]
         if sum(not task.ended(now) for task in mine) < dataset.behaviour.running_limit:
             return None
-        return Refusal(code="ModelArts.4409", message="Too many tasks are running in the dataset")
+        return ApiError(code="ModelArts.4409", message="Too many tasks are running in the dataset")
 
     def _usual_duration(self, dataset: Dataset) -> float:
         return dataset.behaviour.slowness * self._task_duration
 
-    def _task(self, dataset: Dataset, body: JsonObject, *, created: float, duration: float) -> ExportTask:
+    def _task(self, dataset: Dataset, body: JsonObject, *, created: float, duration: float) -> SandboxTask:
         samples = select(dataset.samples, body, created)
-        return ExportTask(
+        return SandboxTask(
             task_id=self._id(),
             dataset_id=dataset.dataset_id,
             asked=_asked(body),
@@ -238,16 +242,16 @@ class Cloud:
         return "".join(self._chance.choices(string.ascii_letters + string.digits, k=_ID_LENGTH))
 
 
-def _misfit(dataset: Dataset, task: ExportTask) -> Refusal | None:
+def check_dataset(dataset: Dataset, task: SandboxTask) -> ApiError | None:
     """Refuse what the dataset cannot do or does not have, and a directory in a bucket that is not there."""
     if not dataset.exportable:
         message = "Datasets of this type cannot be exported"
-        return Refusal(status=501, code="ModelArts.4383", message=message)
+        return ApiError(status=501, code="ModelArts.4383", message=message)
     if task.asked.get("version_id") not in (None, *dataset.behaviour.versions):
-        return Refusal(code="ModelArts.4353", message="Dataset version does not exist")
+        return ApiError(code="ModelArts.4353", message="Dataset version does not exist")
     directories = [task.asked["path"], task.new_dataset.work_path if task.new_dataset else ""]
     if any(directory.startswith(f"/{MISSING_BUCKET}/") for directory in directories):
-        return Refusal(code="ModelArts.4311", message=f"The OBS bucket {MISSING_BUCKET} does not exist")
+        return ApiError(code="ModelArts.4311", message=f"The OBS bucket {MISSING_BUCKET} does not exist")
     return None
 
 

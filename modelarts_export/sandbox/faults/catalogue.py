@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from threading import Lock
 
-from modelarts_export.sandbox.messages import Fate
+from modelarts_export.sandbox.messages import Delivery
 
 ALL = "all"
 WHEN = ("on", "count", "after", "probability")
@@ -25,7 +25,7 @@ CALLS = (*_CALLS, ALL)
 """What a fault can be meant for; `all` takes in whatever else is asked."""
 
 
-def call(method: str, target: str) -> str:
+def classify_call(method: str, target: str) -> str:
     """Return which of CALLS a request is, `all` when it is none of the others."""
     path = target.partition("?")[0]
     known = _CALLS.items()
@@ -33,7 +33,7 @@ def call(method: str, target: str) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kind:
+class FaultKind:
     """What a fault does, and the words that go with it.
 
     `preset` has the words that it is given beforehand, and `fixed` those that nobody can change; it must be
@@ -50,7 +50,7 @@ class Kind:
     when: tuple[str, ...] = WHEN
     calls: tuple[str, ...] = CALLS
     aspect: str = "answer"
-    fate: Fate = Fate.DELIVERED
+    fate: Delivery = Delivery.DELIVERED
     status: int = 0
     message: str = ""
 
@@ -60,91 +60,91 @@ class Kind:
         return (*self.needs, *self.preset, *self.also, *self.when)
 
 
-KINDS: Mapping[str, Kind] = {
-    "refuse": Kind(
+KINDS: Mapping[str, FaultKind] = {
+    "refuse": FaultKind(
         description="The connection is closed before the request is read.",
         preset={"by": "rst"},
-        fate=Fate.REFUSED,
+        fate=Delivery.REFUSED,
     ),
-    "drop": Kind(
+    "drop": FaultKind(
         description="The connection is closed without a reply.",
         preset={"accepted": "yes", "by": "fin"},
-        fate=Fate.DROPPED,
+        fate=Delivery.DROPPED,
     ),
-    "stall": Kind(
+    "stall": FaultKind(
         description="Nothing comes for so long, and then the connection is closed.",
         needs=("for",),
         preset={"accepted": "yes", "by": "fin"},
-        fate=Fate.DROPPED,
+        fate=Delivery.DROPPED,
     ),
-    "cut": Kind(
+    "cut": FaultKind(
         description="It is executed, and the reply ends after N bytes of its body, or half of it.",
         preset={"by": "fin"},
         fixed={"accepted": "yes"},
         also=("at",),
-        fate=Fate.CUT,
+        fate=Delivery.CUT,
     ),
-    "busy": Kind(
+    "busy": FaultKind(
         description="400, and nothing is executed.",
         preset={"code": "ModelArts.4409"},
         status=400,
         message="Too many tasks are running in the dataset",
     ),
-    "400": Kind(
+    "400": FaultKind(
         description="A refusal of the request with this code; nothing is executed.",
         needs=("code",),
         status=400,
         message="The request is refused",
     ),
-    "408": Kind(
+    "408": FaultKind(
         description="A timeout in front of the service.",
         preset={"accepted": "no", "code": "ModelArts.4205"},
         status=408,
         message="The connection to the backend timed out",
     ),
-    "429": Kind(
+    "429": FaultKind(
         description="Too many requests; nothing is executed.",
         preset={"code": "APIGW.0308"},
         also=RETRY,
         status=429,
         message="The throttling threshold has been reached: policy user over ratelimit,limit:5,time:1 minute",
     ),
-    "500": Kind(
+    "500": FaultKind(
         description="An internal error.",
         preset={"accepted": "no", "code": "ModelArts.0010"},
         status=500,
         message="Internal error",
     ),
-    "502": Kind(
+    "502": FaultKind(
         description="A gateway that lost the service.",
         preset={"accepted": "yes", "code": "none"},
         status=502,
         message="The backend is unavailable",
     ),
-    "503": Kind(
+    "503": FaultKind(
         description="Out of service.",
         preset={"accepted": "no", "code": "ModelArts.4302"},
         also=RETRY,
         status=503,
         message="The service is unavailable",
     ),
-    "504": Kind(
+    "504": FaultKind(
         description="A gateway that waited in vain.",
         preset={"accepted": "yes", "code": "none"},
         status=504,
         message="The backend timed out",
     ),
-    "lag": Kind(
+    "lag": FaultKind(
         description="A task that is younger than this is not shown.",
         on="list+show",
         needs=("for",),
         calls=("list", "show"),
         aspect="lag",
     ),
-    "late": Kind(description="The reply comes later.", on=ALL, needs=("for",), aspect="late"),
-    "date": Kind(description="The header Date is wrong.", on=ALL, needs=("skew",), aspect="date"),
-    "no-date": Kind(description="There is no header Date.", on=ALL, aspect="date"),
-    "clock": Kind(
+    "late": FaultKind(description="The reply comes later.", on=ALL, needs=("for",), aspect="late"),
+    "date": FaultKind(description="The header Date is wrong.", on=ALL, needs=("skew",), aspect="date"),
+    "no-date": FaultKind(description="There is no header Date.", on=ALL, aspect="date"),
+    "clock": FaultKind(
         description="The service's clock is wrong, the header Date is right.",
         needs=("skew",),
         when=(),
@@ -213,13 +213,13 @@ class Fault:
         return KINDS[self.kind].aspect
 
 
-Strike = Mapping[str, Fault]
+ActiveFaults = Mapping[str, Fault]
 """What a call meets: at most one fault for each aspect."""
 
 
-def refuses(strike: Strike) -> bool:
+def refuses(strike: ActiveFaults) -> bool:
     """Tell whether a call is over before it is read."""
-    return "answer" in strike and KINDS[strike["answer"].kind].fate is Fate.REFUSED
+    return "answer" in strike and KINDS[strike["answer"].kind].fate is Delivery.REFUSED
 
 
 class Faults:
@@ -232,13 +232,13 @@ class Faults:
     def __init__(self, faults: Iterable[Fault] = (), *, chance: random.Random | None = None) -> None:
         """Begin with none of them met; `chance` decides for those that have a probability."""
         faults = list(faults)
-        self._turns = [_Turn(fault) for fault in faults if fault.aspect != "clock"]
+        self._turns = [FaultCounter(fault) for fault in faults if fault.aspect != "clock"]
         self._chance = chance or random.Random()  # noqa: S311 - whether a call fails is no secret
         self._lock = Lock()
         self.clock_skew = sum(fault.skew for fault in faults if fault.aspect == "clock")
         """How far the service's clock is ahead, in seconds."""
 
-    def strike(self, call: str) -> Strike:
+    def next_faults(self, call: str) -> ActiveFaults:
         """Return what one of CALLS meets, and count it."""
         struck: dict[str, Fault] = {}
         with self._lock:
@@ -249,7 +249,7 @@ class Faults:
         return struck
 
 
-class _Turn:
+class FaultCounter:
     """A fault, and how often it was met and has struck."""
 
     def __init__(self, fault: Fault) -> None:

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from modelarts_export.sandbox.faults.catalogue import KEYS, KINDS, RETRY, Fault, Kind
+from modelarts_export.sandbox.faults.catalogue import KEYS, KINDS, RETRY, Fault, FaultKind
 
 
-def read(text: str, duration: Callable[[str], float]) -> Fault:
+def parse_fault(text: str, duration: Callable[[str], float]) -> Fault:
     """Return the fault that the words ask for; `duration` reads a time in seconds.
 
     Raises ValueError, which names the part that is wrong and the word that is nearest to it.
@@ -48,7 +48,7 @@ def _pairs(text: str) -> dict[str, str]:
     return pairs
 
 
-def _field(kind: Kind, key: str, word: str, duration: Callable[[str], float]) -> tuple[str, Any]:
+def _field(kind: FaultKind, key: str, word: str, duration: Callable[[str], float]) -> tuple[str, Any]:
     """Return the name and the value of the field of a fault that a key stands for."""
     fields: Mapping[str, tuple[str, Callable[[str], object]]] = {
         "for": ("lasts", duration),

@@ -10,7 +10,7 @@ import pytest
 from modelarts_export.cli.commands.sandbox import make_settings
 from modelarts_export.config.settings import parse_duration
 from modelarts_export.sandbox.faults.catalogue import Faults
-from modelarts_export.sandbox.faults.parser import read
+from modelarts_export.sandbox.faults.parser import parse_fault
 from modelarts_export.sandbox.messages import JsonObject
 from modelarts_export.sandbox.server import Sandbox
 from tests.conftest import Cloud, Outcome, Run
@@ -30,7 +30,7 @@ PATIENT = {
 
 def break_down(cloud: Cloud, *faults: str) -> None:
     """Let the sandbox have these faults from now on."""
-    cloud.sandbox.gateway.faults = Faults([read(words, parse_duration) for words in faults])
+    cloud.sandbox.gateway.faults = Faults([parse_fault(words, parse_duration) for words in faults])
 
 
 def ids(cloud: Cloud) -> list[str]:
@@ -217,7 +217,7 @@ def test_a_refusal_that_is_our_own_doing(run: Run, cloud: Cloud, lag: str, code:
 
 def test_several_tasks_that_fit(run: Run, cloud: Cloud) -> None:
     """The one created nearest to the send is taken, and all are named."""
-    other = cloud.sandbox.gateway.cloud.plant("sandbox-images", BODY, age=4).task_id
+    other = cloud.sandbox.gateway.cloud.add_task("sandbox-images", BODY, age=4).task_id
     break_down(cloud, "drop")
     outcome = run(f"{TO_OBS} -o id", **cloud.variables)
     ours = ids(cloud)[0]
@@ -227,7 +227,7 @@ def test_several_tasks_that_fit(run: Run, cloud: Cloud) -> None:
 
 def test_an_older_task_is_not_ours(run: Run, cloud: Cloud) -> None:
     """Created before the request was sent: the very same export of yesterday, or of a minute ago."""
-    cloud.sandbox.gateway.cloud.plant("sandbox-images", BODY, age=60)
+    cloud.sandbox.gateway.cloud.add_task("sandbox-images", BODY, age=60)
     break_down(cloud, "504:accepted=no")
     assert run(TO_OBS, **cloud.variables).code == 10
 
@@ -258,7 +258,7 @@ def test_a_second_send_is_always_told(run: Run, cloud: Cloud, fault: str, flags:
 
 def test_a_duplicate_that_is_listed_during_a_wait(run: Run) -> None:
     """It is told at its end, also when quiet, with both IDs."""
-    faults = Faults([read(words, parse_duration) for words in ("drop:count=1", "lag:for=1s,on=list")])
+    faults = Faults([parse_fault(words, parse_duration) for words in ("drop:count=1", "lag:for=1s,on=list")])
     with Sandbox(task_duration=2.0, faults=faults) as sandbox:
         outcome = run(f"{TO_OBS} --wait -q -o id --reconcile-timeout 0", **make_settings(sandbox))
         second, first = (task.task_id for task in sandbox.gateway.cloud.tasks("sandbox-images"))
@@ -282,7 +282,7 @@ def test_on_lost_reply_stop(run: Run, cloud: Cloud) -> None:
 
 def test_a_wait_goes_on_with_the_task_that_was_found(run: Run) -> None:
     """To the end of the command it is the task as if its reply had come."""
-    with Sandbox(task_duration=0.2, faults=Faults([read("drop:count=1", parse_duration)])) as sandbox:
+    with Sandbox(task_duration=0.2, faults=Faults([parse_fault("drop:count=1", parse_duration)])) as sandbox:
         outcome = run(f"{TO_OBS} --wait --poll-interval 0.1s -o json", **make_settings(sandbox))
     task = json.loads(outcome.out)
     assert (outcome.code, task["status"], task["reused"]) == (0, "SUCCESSED", False)

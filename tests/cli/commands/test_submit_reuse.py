@@ -7,7 +7,7 @@ import pytest
 
 from modelarts_export.config.settings import parse_duration
 from modelarts_export.sandbox.faults.catalogue import Faults
-from modelarts_export.sandbox.faults.parser import read
+from modelarts_export.sandbox.faults.parser import parse_fault
 from tests.conftest import Answer, Cloud, Run, Stub
 
 HOUR = 3600.0
@@ -24,7 +24,7 @@ def body(*, path: str = "/b/d/", params: dict[str, Any] | None = None, **fields:
 def plant(cloud: Cloud, asked: dict[str, Any], *, age: float = 60.0, duration: float = 1e6) -> str:
     """Add an older task and return its ID; it goes on for ever unless it is given a duration, in seconds."""
     gateway = cloud.sandbox.gateway
-    return gateway.cloud.plant("sandbox-images", asked, age=age, duration=duration).task_id
+    return gateway.cloud.add_task("sandbox-images", asked, age=age, duration=duration).task_id
 
 
 def reused(run: Run, cloud: Cloud, flags: str, task_id: str) -> str:
@@ -147,7 +147,7 @@ def test_forms_in_which_the_list_may_show_a_task(
 @pytest.mark.parametrize("flags", [RUNNING, "--reuse-within 20h"])
 def test_a_failed_task_is_never_reused(run: Run, cloud: Cloud, flags: str) -> None:
     """However recent it is."""
-    dataset = cloud.sandbox.gateway.cloud.plant("sandbox-failing", body(), age=60, duration=1)
+    dataset = cloud.sandbox.gateway.cloud.add_task("sandbox-failing", body(), age=60, duration=1)
     line = TO_OBS.replace("images", "failing")
     task = json.loads(run(f"{line} {flags}", **cloud.variables).out)
     assert task["task_id"] != dataset.task_id
@@ -172,7 +172,7 @@ def test_the_servers_clock_counts(run: Run, cloud: Cloud, skew: str, *, is_recen
     """An age is what the server says it is, whatever this machine thinks."""
     age = 20 * HOUR + (600.0 if is_recent else -600.0)
     task_id = plant(cloud, body(), age=age, duration=60)
-    cloud.sandbox.gateway.faults = Faults([read(f"date:skew={skew}", parse_duration)])
+    cloud.sandbox.gateway.faults = Faults([parse_fault(f"date:skew={skew}", parse_duration)])
     (reused if is_recent else created)(run, cloud, "--reuse-within 20h", task_id)
 
 
@@ -180,7 +180,7 @@ def test_the_servers_clock_counts(run: Run, cloud: Cloud, skew: str, *, is_recen
 def test_without_a_usable_date_no_success_is_recent(run: Run, cloud: Cloud, fault: str) -> None:
     """A server whose time is unknown, or far from ours, cannot tell an age."""
     task_id = plant(cloud, body(), duration=1)
-    cloud.sandbox.gateway.faults = Faults([read(fault, parse_duration)])
+    cloud.sandbox.gateway.faults = Faults([parse_fault(fault, parse_duration)])
     created(run, cloud, "--reuse-within 20h", task_id)
 
 
@@ -216,7 +216,7 @@ def test_a_look_that_fails_sends_nothing(run: Run, cloud: Cloud, fault: str, cod
     if code == 5:
         kind, _, keys = fault.partition(":")
         words = f"{kind}:on=list" + (f",{keys}" if keys else "")
-        cloud.sandbox.gateway.faults = Faults([read(words, parse_duration)])
+        cloud.sandbox.gateway.faults = Faults([parse_fault(words, parse_duration)])
     elif code == 3:
         line = line.replace("sandbox-images", "nope")
     else:
@@ -230,7 +230,7 @@ def test_tasks_that_were_there_before_are_never_ours(run: Run, cloud: Cloud, fla
     """The look before also tells which tasks cannot be that of a lost reply, without any clock."""
     plant(cloud, body(export_format=1), age=1)
     cloud.sandbox.gateway.faults = Faults(
-        [read(each, parse_duration) for each in ("drop:count=1", "no-date")]
+        [parse_fault(each, parse_duration) for each in ("drop:count=1", "no-date")]
     )
     outcome = run(f"{TO_OBS} {flags}", **cloud.variables)
     ours = cloud.sandbox.gateway.cloud.tasks("sandbox-images")[0].task_id

@@ -7,7 +7,7 @@ import pytest
 
 from modelarts_export.config.settings import parse_duration
 from modelarts_export.sandbox.faults.catalogue import Faults
-from modelarts_export.sandbox.faults.parser import read
+from modelarts_export.sandbox.faults.parser import parse_fault
 from tests.conftest import Cloud, Outcome, Run
 
 TO_OBS = "to-obs sandbox-images --path /b/d/new/"
@@ -28,7 +28,7 @@ def new_dataset(path: str, work_path: str) -> dict[str, Any]:
 
 def plant(cloud: Cloud, asked: dict[str, Any], *, age: float = 60.0, finished: bool = False) -> str:
     """Add an older task and return its ID; it goes on for ever, or has succeeded."""
-    planted = cloud.sandbox.gateway.cloud.plant(
+    planted = cloud.sandbox.gateway.cloud.add_task(
         "sandbox-images", asked, age=age, duration=1.0 if finished else 1e6
     )
     return planted.task_id
@@ -78,7 +78,7 @@ def test_what_does_not_skip(run: Run, cloud: Cloud, path: str, *, finished: bool
 
 def test_reuse_comes_before_a_skip(run: Run, quick: Cloud) -> None:
     """An identical task is the result, and waited for as one's own, whatever else goes on."""
-    twin = quick.sandbox.gateway.cloud.plant("sandbox-images", body("/b/d/new/"), age=10, duration=10.3)
+    twin = quick.sandbox.gateway.cloud.add_task("sandbox-images", body("/b/d/new/"), age=10, duration=10.3)
     plant(quick, body("/b/d/other/"), age=1)
     flags = f"--reuse-running {SKIP} --if-path-used fail --wait --poll-interval 0.1s"
     outcome = run(f"{TO_OBS} {flags} -o json", **quick.variables)
@@ -133,7 +133,7 @@ def test_a_path_beside_it_is_not_used(run: Run, cloud: Cloud, path: str) -> None
 
 def test_only_a_failed_task_frees_its_path(run: Run, cloud: Cloud) -> None:
     """There a new task is to do what the old one did not."""
-    cloud.sandbox.gateway.cloud.plant("sandbox-failing", body("/b/d/new/"), age=60, duration=1)
+    cloud.sandbox.gateway.cloud.add_task("sandbox-failing", body("/b/d/new/"), age=60, duration=1)
     line = TO_OBS.replace("images", "failing")
     assert run(f"{line} --if-path-used fail -o id", **cloud.variables).code == 0
     assert run(f"{line} --if-path-used fail -o id", **cloud.variables).code == 2
@@ -142,7 +142,7 @@ def test_only_a_failed_task_frees_its_path(run: Run, cloud: Cloud) -> None:
 @pytest.mark.parametrize("flags", [SKIP, "--if-path-used warn"])
 def test_a_list_that_cannot_be_read_sends_nothing(run: Run, cloud: Cloud, flags: str) -> None:
     """Whether anything is in the way is not known then."""
-    cloud.sandbox.gateway.faults = Faults([read("500:on=list", parse_duration)])
+    cloud.sandbox.gateway.faults = Faults([parse_fault("500:on=list", parse_duration)])
     outcome = run(f"{TO_OBS} {flags}", **cloud.variables)
     assert (outcome.code, outcome.out, cloud.created) == (5, "", [])
 
@@ -166,7 +166,7 @@ def test_a_task_that_is_stopping_is_unfinished_and_a_stopped_one_uses_its_path(
     run: Run, cloud: Cloud
 ) -> None:
     """Neither is reused; the one may still write, and what the other has written is there."""
-    planted = cloud.sandbox.gateway.cloud.plant
+    planted = cloud.sandbox.gateway.cloud.add_task
     line = f"{TO_OBS.replace('images', 'stopped')} --reuse-running --reuse-within 20h"
     stopping = planted("sandbox-stopped", body("/b/d/new/"), age=550, duration=1000).task_id
     outcome = run(f"{line} {SKIP} -o json", **cloud.variables)

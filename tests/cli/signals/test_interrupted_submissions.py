@@ -15,8 +15,8 @@ import pytest
 from modelarts_export.cli.commands.sandbox import make_settings
 from modelarts_export.config.settings import parse_duration
 from modelarts_export.sandbox.faults.catalogue import Faults
-from modelarts_export.sandbox.faults.parser import read
-from modelarts_export.sandbox.messages import Reply, Request
+from modelarts_export.sandbox.faults.parser import parse_fault
+from modelarts_export.sandbox.messages import HttpReply, Request
 from modelarts_export.sandbox.server import Sandbox
 from tests.conftest import Stub
 
@@ -152,7 +152,7 @@ def sandbox(
     """Serve a sandbox with faults; give it, what waits until the methods it heard are these, and those."""
     heard: list[str] = []
 
-    def hear(request: Request, _reply: Reply) -> None:
+    def hear(request: Request, _reply: HttpReply) -> None:
         heard.append(request.method)
 
     def wait() -> None:
@@ -161,7 +161,9 @@ def sandbox(
             time.sleep(0.01)
         time.sleep(0.2)  # so that the reply is read, and the pause has begun
 
-    with Sandbox(observe=hear, faults=Faults([read(words, parse_duration) for words in faults])) as box:
+    with Sandbox(
+        observe=hear, faults=Faults([parse_fault(words, parse_duration) for words in faults])
+    ) as box:
         yield box, wait, heard
 
 
