@@ -12,8 +12,8 @@ ModelArtsExportError          1   a bug of ours, unless it is one of these
 ├── RefusedError              6   the API refuses the request
 ├── FailedTaskError           7   the export task ended FAILED or STOPPED, or with too few samples
 │   └── StoppedTaskError          it was stopped before its end
-├── UnseenEndError            8   accepted, but what became of it cannot be told
-├── DifferentEndsError        9   several tasks, and they ended differently
+├── NotFinishedError            8   accepted, but what became of it cannot be told
+├── MixedOutcomesError        9   several tasks, and they ended differently
 ├── UnknownOutcomeError      10   sent; whether it was accepted cannot be told
 ├── OutputError               5   the result cannot be written: stdout is full or closed
 ├── CanceledError           130   Ctrl-C has ended the command

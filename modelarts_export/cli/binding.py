@@ -2,7 +2,7 @@
 
 A command declares what it takes by the types of its parameters: a Shell stands for the options of output, a
 Session for those of connection too, a Draft[ToObs] for DATASET and the options of that request, any other
-dataclass for the settings that it declares, WaitSettings | None for those of a wait behind --wait, and the
+dataclass for the settings that it declares, PollOptions | None for those of a wait behind --wait, and the
 rest is Typer's.
 """
 

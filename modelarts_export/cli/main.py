@@ -53,7 +53,7 @@ app.command("sandbox", cls=SandboxCommand, context_settings={"allow_interspersed
 
 
 @app.callback(invoke_without_command=True)
-def show_program(
+def _show_program(
     context: typer.Context,
     *,
     version: Annotated[bool, typer.Option("--version", help="Show the version and exit")] = False,

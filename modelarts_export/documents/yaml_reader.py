@@ -18,7 +18,7 @@ from modelarts_export.documents.yaml_scalars import Scalar, read_plain
 from modelarts_export.errors import MOST_PROBLEMS, Location
 from modelarts_export.quoting import Expanded, cut, quote
 
-__all__ = ["START", "Document", "YamlProblem", "Mark", "UnreadableError", "load_documents"]
+__all__ = ["START", "Document", "Mark", "UnreadableError", "YamlProblem", "load_documents"]
 
 MOST_VALUES = 1_000_000  # after aliases, or a page of text stands for billions of values
 MOST_CHARACTERS = 64 * 2**20  # after aliases and variables

@@ -35,7 +35,7 @@ class TaskFetcher:
 
         `timeout` bounds the list and all show calls together, in seconds; what was not asked for by then is
         a TemporaryError. `thoroughly` asks for each unfinished task that is listed, too: lists may lag.
-        Raises what Client.task_pages raises, and what Client.show raises unless it is about one task.
+        Raises what Client.iter_task_pages raises, and what Client.show raises unless it is about one task.
         """
         ends = math.inf if timeout is None else self._client.clock() + timeout
         # a list of many pages in which a few old tasks are followed is read once, and then no more

@@ -100,7 +100,7 @@ class KeyLockout:
         self._locked_until = -math.inf
 
     def refusal(self, request: Request, *, project_id: str, now: float) -> ApiError | None:
-        """Return why a call is refused, as Credentials.refusal does, with the failures before it in mind.
+        """Return why a call is refused, as Credentials.check does, with the failures before it in mind.
 
         A failure is any 401 of the access key. Which of them count, and whether tries while it is locked
         do, is not documented; here the latter do not. Tokens have no lock.

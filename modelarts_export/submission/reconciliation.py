@@ -113,7 +113,7 @@ class Reconciler:
         """Return the tasks beside this one that may have come of the same request, first sent at `sent`.
 
         They are told by the service's own clock, if it shows this task, which was accepted `before` seconds
-        after the first send. `timeout` is in seconds. Raises what Client.task_pages raises, and
+        after the first send. `timeout` is in seconds. Raises what Client.iter_task_pages raises, and
         TemporaryError when nobody can tell whether a task is older.
         """
         created, others, reading = None, list[ExportTask](), _Reading(self, sent)

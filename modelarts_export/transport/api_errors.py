@@ -8,7 +8,7 @@ from http import HTTPStatus
 
 from modelarts_export.transport.error_codes import ROWS, ErrorCode, ErrorKind
 
-__all__ = ["ErrorKind", "ErrorCode", "find_hint", "classify", "find_code"]
+__all__ = ["ErrorCode", "ErrorKind", "classify", "find_code", "find_hint"]
 
 _BY_PAIR = {(row.status, row.code): row for row in ROWS}
 _BY_STATUS = {

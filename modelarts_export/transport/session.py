@@ -86,7 +86,7 @@ class Transport:
     def get(self, path: str, *, timeout: float | None = None) -> Response:
         """Return the reply for this path, a 2xx with something in its JSON object.
 
-        `timeout` in seconds bounds the whole of each send. Raises what replies.failure makes of any other
+        `timeout` in seconds bounds the whole of each send. Raises what error_from_response makes of any other
         reply, TemporaryError when there is none, and what the renewal of credentials raises.
         """
         within = self._make_timeout(timeout) if timeout else self._timeout
@@ -101,7 +101,7 @@ class Transport:
     def post(self, path: str, body: bytes, *, changing: bool = True, secret: bool = False) -> Response:
         """Send JSON and return the reply, a 2xx with something in its JSON object.
 
-        Raises what replies.failure makes of any other reply, and what the renewal of credentials raises.
+        Raises what error_from_response makes of any other reply, and what the renewal of credentials raises.
         Without a reply: TemporaryError when the request provably did not arrive, or is not `changing`
         anything; UnknownOutcomeError when it may have. The bodies of a `secret` call are told to nobody.
         """

@@ -66,7 +66,7 @@ class Simulated:
         self,
         client: Client,
         tasks: Sequence[ExportTask],
-        **settings: Any,  # noqa: ANN401 - as WaitSettings has them
+        **settings: Any,  # noqa: ANN401 - as PollOptions has them
     ) -> Iterator[tuple[float, Snapshot]]:
         """Yield each snapshot of a wait with the seconds that had passed then."""
         timing = Clock(monotonic=self.clock, time=self.clock, sleep=self.sleep, random=self.chance)

@@ -41,8 +41,13 @@ def status(
 
 
 def wait(
-    dataset: Dataset, tasks: Tasks, wait: PollOptions, session: CommandContext, *, any: Any_ = False
-) -> None:  # noqa: A002 - as the flag is called
+    dataset: Dataset,
+    tasks: Tasks,
+    wait: PollOptions,
+    session: CommandContext,
+    *,
+    any: Any_ = False,  # noqa: A002 - as the flag is called
+) -> None:
     """Follow export tasks to their end."""
     dataset_id, task_ids = _dataset_id(dataset), _task_ids(tasks)
     session.follow(dataset_id, task_ids, session.settings)

@@ -195,7 +195,7 @@ class Messages:
     def task(self, task: ExportTask) -> None:
         """Show one task as the result.
 
-        Raises UnseenEndError for an ID that is no plain word, and when the result cannot be written: the
+        Raises NotFinishedError for an ID that is no plain word, and when the result cannot be written: the
         task was accepted, and must not be submitted again.
         """
         try:
@@ -231,7 +231,7 @@ class Messages:
             self.task_list(tasks)
 
     def followed(self, tasks: Sequence[ExportTask]) -> None:
-        """Show tasks as `tasks` does. Raises UnseenEndError, with their IDs, when that cannot be written."""
+        """Show tasks as `tasks` does. Raises NotFinishedError with their IDs when that fails."""
         try:
             self.tasks(tasks)
         except OutputError as error:
