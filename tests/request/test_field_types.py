@@ -172,8 +172,8 @@ def test_any_text_is_a_directory_or_a_value_error(written: str) -> None:
 @given(text=st.text(max_size=70))
 @ANY
 def test_an_identifier_is_itself_or_a_value_error(text: str) -> None:
-    fits = 1 <= len(text) <= 64 and set(text) <= set(string.ascii_letters + string.digits + "-_")
-    if fits:
+    word = set(string.ascii_letters + string.digits + "_")
+    if 1 <= len(text) <= 64 and text[0] in word and set(text) <= word | set(".-"):
         assert check_identifier(text) == text
     else:
         with pytest.raises(ValueError, match="is not an ID"):
