@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, get_args, get_origin
 
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from modelarts_export.request.declarations import CliFlag, Comparison
 from modelarts_export.request.enums import WireEnum
 from modelarts_export.request.field_types import Metavar
-from modelarts_export.request.models import CliFlag, Comparison, RequestModel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,9 +35,9 @@ class RequestField:
         return next((kind for kind in self._annotation_classes if issubclass(kind, WireEnum)), None)
 
     @property
-    def model(self) -> type[RequestModel] | None:
+    def model(self) -> type[BaseModel] | None:
         """What it holds, when it has fields of its own."""
-        return next((kind for kind in self._annotation_classes if issubclass(kind, RequestModel)), None)
+        return next((kind for kind in self._annotation_classes if issubclass(kind, BaseModel)), None)
 
     @property
     def is_list(self) -> bool:
@@ -92,13 +93,13 @@ class RequestField:
         return [kind for kind in _iter_annotation(self.field.annotation) if isinstance(kind, type)]
 
 
-def iter_fields(part: type[RequestModel], within: tuple[str, ...] = ()) -> Iterator[RequestField]:
+def iter_fields(part: type[BaseModel], within: tuple[str, ...] = ()) -> Iterator[RequestField]:
     """Yield the fields of a part in their order, without those inside them."""
     for name, field in part.model_fields.items():
         yield RequestField(location=(*within, name), field=field)
 
 
-def iter_all_fields(part: type[RequestModel], within: tuple[str, ...] = ()) -> Iterator[RequestField]:
+def iter_all_fields(part: type[BaseModel], within: tuple[str, ...] = ()) -> Iterator[RequestField]:
     """Yield the fields of a part, each followed by those inside it."""
     for declared in iter_fields(part, within):
         yield declared
@@ -106,7 +107,7 @@ def iter_all_fields(part: type[RequestModel], within: tuple[str, ...] = ()) -> I
             yield from iter_all_fields(declared.model, declared.location)
 
 
-def leaves_of(part: type[RequestModel], within: tuple[str, ...] = ()) -> Iterator[RequestField]:
+def leaves_of(part: type[BaseModel], within: tuple[str, ...] = ()) -> Iterator[RequestField]:
     """Yield the fields that have a value of their own; what a list holds is a part of its value."""
     for declared in iter_fields(part, within):
         if declared.model and not declared.is_list:
@@ -115,7 +116,7 @@ def leaves_of(part: type[RequestModel], within: tuple[str, ...] = ()) -> Iterato
             yield declared
 
 
-def iter_flag_fields(part: type[RequestModel], within: tuple[str, ...] = ()) -> Iterator[RequestField]:
+def iter_flag_fields(part: type[BaseModel], within: tuple[str, ...] = ()) -> Iterator[RequestField]:
     """Yield the fields that a flag gives: no list's inner ones, for a flag has no place for them."""
     return (declared for declared in leaves_of(part, within) if declared.flag)
 

@@ -4,12 +4,13 @@ From a declaration here come the flag, the key of a spec, the validation, the he
 spec that `init` writes and the body on the wire. Source of the fields: .github/API.md, sections 1 and 11.
 """
 
-from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from urllib.parse import quote
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from modelarts_export.errors import make_invalid_input_error
+from modelarts_export.request.declarations import SPEC_ONLY, CliFlag, Comparison, declare_optional
 from modelarts_export.request.enums import (
     AnnotationFormat,
     DatasetType,
@@ -38,51 +39,36 @@ from modelarts_export.request.field_types import (
     Text,
     Truth,
 )
+from modelarts_export.request.problems import name_field, to_problems
+from modelarts_export.request.rules import find_errors, is_search
 from modelarts_export.sanitize import to_json
 
-
-@dataclass(frozen=True)
-class CliFlag:
-    """The name of a field's flag, where it is not the field's own; an empty one means a spec only.
-
-    `help` is for a flag that stands for a part of what the field holds in a spec.
-    """
-
-    name: str = ""
-    help: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Comparison:
-    """How a field counts when a task of the server's list is compared with a request.
-
-    `narrows`: a task with another value of it has other samples, or makes another dataset; one that does not
-    show it is not reused for a request that has it. `default`: what a task may show for a request without the
-    field, as .github/API.md, section 1, documents it. `is_returned` is False for a name that means something
-    else in a reply.
-    """
-
-    narrows: bool = False
-    default: str | int | None = None
-    is_returned: bool = True
-
-
-SPEC_ONLY = CliFlag()
 _NARROWS = Comparison(narrows=True)
 _NOT_RETURNED = Comparison(is_returned=False)
 _PARAMS = "Which samples, and what is made of them"
 _DEST = "Where the export goes; DIR when not given"
 
 
-def declare_optional(description: str, *examples: object) -> Any:  # noqa: ANN401 - it fits every field, as Field does
-    """Declare a field that need not be given; an example is needed where nothing else tells the form."""
-    return Field(default=None, description=description, examples=list(examples) or None)
-
-
 class RequestModel(BaseModel):
     """A JSON object of the request. A field that is None is not sent."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    if not TYPE_CHECKING:  # a type checker has the fields from pydantic's own constructor
+
+        def __init__(self, **fields: Any) -> None:  # noqa: ANN401 - each field has its own type
+            """Build the object from its fields. Raises InvalidInputError with every problem of them."""
+            try:
+                super().__init__(**fields)
+            except ValidationError as error:
+                problems = to_problems(type(self), error, fields)
+                raise make_invalid_input_error([name_field(each) for each in problems]) from None
+            self._check()
+
+        __init__.__pydantic_base_init__ = True  # so that model_validate does not call it
+
+    def _check(self) -> None:
+        """Raise InvalidInputError for what breaks a rule between the fields."""
 
 
 class SearchLabel(RequestModel):
@@ -255,6 +241,11 @@ class ExportRequest(RequestModel):
         unbounded = ("samples", "search_conditions", "export_dataset_version_name")
         return any(getattr(params, name, None) for name in unbounded)
 
+    def _check(self) -> None:
+        problems = list(find_errors(self.to_dict()))
+        if problems:
+            raise make_invalid_input_error([name_field(each) for each in problems])
+
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object to send."""
         return self.model_dump(exclude_none=True)
@@ -274,7 +265,7 @@ class ToObs(ExportRequest):
 
     command: ClassVar[str] = "to-obs"
     dest: ClassVar[ExportDest] = ExportDest.DIR
-    export_params: ObsParams | None = Field(default=ObsParams(), description=_PARAMS)
+    export_params: ObsParams | None = Field(default=ObsParams.model_validate({}), description=_PARAMS)
 
 
 class ToNewDataset(ExportRequest):
@@ -321,8 +312,3 @@ def add_defaults(given: dict[str, Any]) -> dict[str, Any]:
     if state_is_open and is_search(filled["export_type"]):
         filled["export_params"] = {"sample_state": SampleState.ANY, **params}
     return filled
-
-
-def is_search(export_type: object) -> bool:
-    """Tell whether this spelling of an export type means search."""
-    return ExportType.find(export_type) is ExportType.SEARCH

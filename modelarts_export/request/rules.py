@@ -11,13 +11,12 @@ from typing import Any
 
 from modelarts_export.errors import Location, Problem
 from modelarts_export.quoting import Expanded, quote
-from modelarts_export.request.enums import DatasetType, ExportDest
+from modelarts_export.request.enums import DatasetType, ExportDest, ExportType
 from modelarts_export.request.field_types import (
     find_undocumented_characters,
     is_root_of_a_bucket,
     normalize_directory,
 )
-from modelarts_export.request.models import is_search
 
 Body = Mapping[str, Any]
 _NEW_PATH = "export_new_dataset_work_path"
@@ -198,3 +197,8 @@ def _warn_of_dataset_type(body: Body) -> Iterator[Problem]:
             location=("dataset_type",),
             message=f"{given.label} datasets cannot be exported, say most documents; the API may refuse it",
         )
+
+
+def is_search(export_type: object) -> bool:
+    """Tell whether this spelling of an export type means search."""
+    return ExportType.find(export_type) is ExportType.SEARCH

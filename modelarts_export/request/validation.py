@@ -6,41 +6,24 @@ from itertools import chain
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
-from modelarts_export.errors import MISSING, MOST_PROBLEMS, Location, Problem, bounded
-from modelarts_export.quoting import cut
+from modelarts_export.errors import MOST_PROBLEMS, Problem, bounded
 from modelarts_export.request import rules
-from modelarts_export.request.enums import ExportDest, did_you_mean
-from modelarts_export.request.error_limits import characters_in, details_of, json_size, rest_of
-from modelarts_export.request.field_types import SourceNumber
-from modelarts_export.request.fields import RequestField
+from modelarts_export.request.enums import ExportDest
+from modelarts_export.request.error_limits import characters_in, json_size
 from modelarts_export.request.models import (
     ExportRequest,
-    NewDatasetParams,
-    ObsParams,
     RequestModel,
     SpecMetadata,
     ToNewDataset,
     ToObs,
 )
+from modelarts_export.request.problems import to_problems
 from modelarts_export.sanitize import to_json
 
 LARGEST_BODY = 12 * 2**20  # bytes
 Model = TypeVar("Model", bound=RequestModel)
 KINDS: Mapping[ExportDest, type[ExportRequest]] = {kind.dest: kind for kind in (ToObs, ToNewDataset)}
-_PARTS: tuple[type[RequestModel], ...] = (SpecMetadata, ToObs, ToNewDataset, ObsParams, NewDatasetParams)
-_KNOWN = {name for part in _PARTS for name in part.model_fields}
-_MESSAGES = {
-    "missing": MISSING,
-    "int_type": "must be a whole number",
-    "bool_type": "must be true or false",
-    "list_type": "must be a list",
-    "dict_type": "must be a mapping",
-    "model_type": "must be a mapping",
-    "string_type": "must be text",
-    "string_unicode": "has bytes that are not UTF-8",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,11 +98,7 @@ def _validate_model(
     try:
         return model.model_validate(given), ()
     except ValidationError as error:
-        details = details_of(error, given, model.model_validate, _KNOWN)
-        named = [detail for detail in details if not rest_of(detail)]
-        unnamed = len(named[most:]) + sum(map(rest_of, details))
-        problems = [_to_problem(model, detail) for detail in named[:most]]
-        return None, [*problems, *([Problem(message="", count=unnamed)] if unnamed else [])]
+        return None, to_problems(model, error, given, most, beside=SpecMetadata.model_fields)
 
 
 def _check_body_size(request: ExportRequest) -> Iterator[Problem]:
@@ -148,38 +127,3 @@ def _count_fitting_samples(samples: Sequence[str], room: int) -> int:
         left -= 1
         room += len(to_json(samples[left])) + len(",")
     return left
-
-
-def _to_problem(model: type[RequestModel], detail: ErrorDetails) -> Problem:
-    location = tuple(detail["loc"])
-    if detail["type"] == "extra_forbidden":
-        return Problem(location=location, message=_describe_unknown_field(model, location), at_key=True)
-    if detail["type"] == "value_error":
-        return Problem(location=location, message=str(detail["ctx"]["error"]))
-    given = detail["input"]
-    if (
-        detail["type"] == "string_type"
-        and isinstance(given, SourceNumber | int)
-        and not isinstance(given, bool)
-    ):
-        written = cut(given.source if isinstance(given, SourceNumber) else str(given))
-        return Problem(location=location, message=f'YAML does not read {written} as text; write "{written}"')
-    kind = "missing" if detail["input"] is None else detail["type"]
-    return Problem(location=location, message=_MESSAGES.get(kind, detail["msg"]))
-
-
-def _describe_unknown_field(model: type[RequestModel], location: Location) -> str:
-    """Name the nearest key; the new-dataset keys are known, but not to a request of to-obs."""
-    owner = _find_model(model, location[:-1])
-    known = list(owner.model_fields)
-    if owner is model:
-        known += SpecMetadata.model_fields
-    return f"unknown key{did_you_mean(str(location[-1]), known)}"
-
-
-def _find_model(model: type[RequestModel], location: Location) -> type[RequestModel]:
-    for step in location:
-        if isinstance(step, str):
-            inner = RequestField(location=(step,), field=model.model_fields[step]).model
-            model = inner or model
-    return model

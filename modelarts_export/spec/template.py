@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from textwrap import wrap
 from typing import Any
 
+from pydantic import BaseModel
+
 from modelarts_export.request.enums import WireEnum
 from modelarts_export.request.fields import RequestField, iter_fields
-from modelarts_export.request.models import ExportRequest, RequestModel, SpecMetadata
+from modelarts_export.request.models import ExportRequest, SpecMetadata
 from modelarts_export.sanitize import to_json
 
 _WIDTH = 100
@@ -48,7 +50,7 @@ def _render_field(declared: RequestField, indent: str) -> Iterator[str]:
         yield key if value is None else f"{key} {_to_yaml(value)}"
 
 
-def _render_nested_fields(part: type[RequestModel], indent: str, *, is_list: bool) -> Iterator[str]:
+def _render_nested_fields(part: type[BaseModel], indent: str, *, is_list: bool) -> Iterator[str]:
     """Yield the fields of a part; in a list, the dash has a line of its own, so that any may be the first."""
     if is_list:
         yield f"{indent}#-"

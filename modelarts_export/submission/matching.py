@@ -14,8 +14,9 @@ from urllib.parse import unquote
 
 from modelarts_export.api.task import ExportTask
 from modelarts_export.errors import Location, format_location
+from modelarts_export.request.declarations import Comparison
 from modelarts_export.request.fields import RequestField, iter_all_fields, leaves_of
-from modelarts_export.request.models import Comparison, ToNewDataset, ToObs
+from modelarts_export.request.models import ToNewDataset, ToObs
 
 _PARAMS = "export_params"
 _SAMPLES: Location = (_PARAMS, "samples")

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from modelarts_export.errors import Location, Problem
 from modelarts_export.request.enums import ExportDest, ExportType, SampleState
-from modelarts_export.request.models import ExportRequest, ToNewDataset, ToObs, add_defaults, is_search
-from modelarts_export.request.rules import find_errors, find_warnings
+from modelarts_export.request.models import ExportRequest, ToNewDataset, ToObs, add_defaults
+from modelarts_export.request.rules import find_errors, find_warnings, is_search
 from modelarts_export.request.validation import KINDS, find_kind, validate
 
 ANY = settings(deadline=None, max_examples=150, derandomize=True)

@@ -1,0 +1,88 @@
+"""What is wrong with the fields of a model, as problems in plain words."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from modelarts_export.errors import MISSING, MOST_PROBLEMS, Location, Problem, format_location
+from modelarts_export.quoting import cut
+from modelarts_export.request.enums import did_you_mean
+from modelarts_export.request.error_limits import details_of, rest_of
+from modelarts_export.request.field_types import SourceNumber
+from modelarts_export.request.fields import RequestField, iter_all_fields
+
+_MESSAGES = {
+    "missing": MISSING,
+    "int_type": "must be a whole number",
+    "bool_type": "must be true or false",
+    "list_type": "must be a list",
+    "dict_type": "must be a mapping",
+    "model_type": "must be a mapping",
+    "string_type": "must be text",
+    "string_unicode": "has bytes that are not UTF-8",
+}
+
+
+def to_problems(
+    model: type[BaseModel],
+    error: ValidationError,
+    given: Mapping[str, Any],
+    most: int = MOST_PROBLEMS,
+    *,
+    beside: Collection[str] = (),
+) -> list[Problem]:
+    """Return the problems that a validation of `given` found, at most so many and one for the rest.
+
+    `beside` names keys that are known although the model has no such field.
+    """
+    known = {field.name for field in iter_all_fields(model)}
+    details = details_of(error, given, model.model_validate, {*known, *beside})
+    named = [detail for detail in details if not rest_of(detail)]
+    unnamed = len(named[most:]) + sum(map(rest_of, details))
+    problems = [_to_problem(model, detail, beside) for detail in named[:most]]
+    return [*problems, *([Problem(message="", count=unnamed)] if unnamed else [])]
+
+
+def name_field(problem: Problem) -> Problem:
+    """Return the problem with the name of its field in its message."""
+    name = format_location(problem.location)
+    separator = " " if problem.message == MISSING else ": "
+    return replace(problem, message=f"{name}{separator}{problem.message}") if name else problem
+
+
+def _to_problem(model: type[BaseModel], detail: ErrorDetails, beside: Collection[str]) -> Problem:
+    location = tuple(detail["loc"])
+    if detail["type"] == "extra_forbidden":
+        return Problem(
+            location=location, message=_describe_unknown_field(model, location, beside), at_key=True
+        )
+    if detail["type"] == "value_error":
+        return Problem(location=location, message=str(detail["ctx"]["error"]))
+    given = detail["input"]
+    if (
+        detail["type"] == "string_type"
+        and isinstance(given, SourceNumber | int)
+        and not isinstance(given, bool)
+    ):
+        written = cut(given.source if isinstance(given, SourceNumber) else str(given))
+        return Problem(location=location, message=f'YAML does not read {written} as text; write "{written}"')
+    kind = "missing" if detail["input"] is None else detail["type"]
+    return Problem(location=location, message=_MESSAGES.get(kind, detail["msg"]))
+
+
+def _describe_unknown_field(model: type[BaseModel], location: Location, beside: Collection[str]) -> str:
+    """Name the nearest known key of the object that has the unknown one."""
+    owner = _find_model(model, location[:-1])
+    known = [*owner.model_fields, *(beside if owner is model else ())]
+    return f"unknown key{did_you_mean(str(location[-1]), known)}"
+
+
+def _find_model(model: type[BaseModel], location: Location) -> type[BaseModel]:
+    for step in location:
+        if isinstance(step, str):
+            inner = RequestField(location=(step,), field=model.model_fields[step]).model
+            model = inner or model
+    return model
