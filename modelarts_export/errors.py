@@ -108,6 +108,14 @@ class PathUsedError(InvalidInputError):
     """Another task writes to the path of the request, above it or below it, and that was to be refused."""
 
 
+class MissingSettingError(InvalidInputError):
+    """A setting that a call needs is not known; `setting` is its name."""
+
+    def __init__(self, message: str, *, setting: str) -> None:
+        super().__init__(message)
+        self.setting = setting
+
+
 def make_invalid_input_error(problems: Sequence[Problem]) -> InvalidInputError:
     """Return the error for some problems, file by file, in the order in which they stand there."""
     named = [problem for problem in problems if problem.message]

@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "__main__": "cli",
     "cli": (
         "cli/commands cli/options cli/output "
-        "api auth config polling providers request spec submission transport"
+        "api auth client_factory config polling request spec submission transport"
     ),
     "cli/commands": (
         "cli cli/options cli/output "
@@ -35,6 +35,7 @@ MAY_IMPORT = {
     "cli/progress": "cli/output api polling",
     "submission": "api config request transport",
     "polling": "api config transport",
+    "client_factory": "api auth config providers transport",
     "providers": "auth config request transport",
     "spec": "documents request",
     "api": "request transport",

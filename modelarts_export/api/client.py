@@ -33,6 +33,11 @@ class Client:
         self._transport = transport
         self._project_id = project_id
 
+    @property
+    def project_id(self) -> str:
+        """The ID of the project."""
+        return self._project_id
+
     def close(self) -> None:
         """Close the connections that nobody uses now."""
         self._transport.close()

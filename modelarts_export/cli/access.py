@@ -8,13 +8,19 @@ from modelarts_export.auth import credentials
 from modelarts_export.cli.output.messages import Messages
 from modelarts_export.config.settings import Settings, SettingsLayer, make_environment_layer, make_flag_layer
 from modelarts_export.config.settings import load_settings as in_force
-from modelarts_export.errors import InvalidInputError
+from modelarts_export.errors import InvalidInputError, MissingSettingError
 from modelarts_export.transport import tracing as trace
 from modelarts_export.transport.retry import RetryPolicy
 
 if TYPE_CHECKING:
     from modelarts_export.api.client import Client
-    from modelarts_export.auth.request_auth import RequestAuth
+
+_HOW_TO_GIVE = {
+    "endpoint": "give --region REGION or --endpoint URL",
+    "iam_endpoint": "give --region REGION or --iam-endpoint URL",
+    "project": "give --project-id ID or --region REGION",
+    "project_id": "give --project-id ID",
+}
 
 
 class Access:
@@ -59,35 +65,23 @@ class Access:
             client.close()
 
     def _new_client(self, settings: Settings) -> "Client":
-        from modelarts_export.api.client import Client  # noqa: PLC0415 - requests is loaded from here on
-        from modelarts_export.transport.session import Transport  # noqa: PLC0415
+        from modelarts_export.client_factory import make_client  # noqa: PLC0415 - it loads requests
 
         keys = credentials.load_credentials(self._source, self._environ)
-        if not settings.base_url:
-            raise InvalidInputError("no endpoint", hint="give --region REGION or --endpoint URL")
         if settings.insecure and not settings.ca_bundle:
             self._output.warn_always("TLS certificates are not verified")
-        auth, project_id = self._identified(keys, settings)
-        self._output.keep(project_id)
-        transport = Transport(settings.base_url, auth, settings, on_call=partial(_tell, self._output))
-        return Client(transport, project_id)
-
-    def _identified(self, keys: credentials.Credentials, settings: Settings) -> "tuple[RequestAuth, str]":
-        """Return what shows who sends a request, and the project that it is for."""
-        from modelarts_export.auth.request_auth import make_auth  # noqa: PLC0415 - see _new_client
-        from modelarts_export.providers.iam import authenticate  # noqa: PLC0415
-
-        if isinstance(keys, credentials.Password):
-            auth, project_id = authenticate(
-                keys,
+        try:
+            client = make_client(
                 settings,
+                keys,
                 on_call=partial(_tell, self._output),
                 on_token=self._output.add_secret,
                 retry=self.retry_policy(settings),
             )
-            return auth, _known(project_id)
-        project_id = _known(settings.project_id)
-        return make_auth(keys, project_id), project_id
+        except MissingSettingError as error:
+            raise InvalidInputError(str(error), hint=_HOW_TO_GIVE[error.setting]) from None
+        self._output.keep(client.project_id)
+        return client
 
     @cached_property
     def _source(self) -> credentials.EnvironmentProvider | None:
@@ -100,9 +94,3 @@ def _tell(output: Messages, call: trace.CallRecord) -> None:
     request = f" request {call.request_id}" if call.request_id else ""
     line = f"{call.method} {call.url} {call.status or 'no reply'} {call.seconds:.2f}s{request}"
     output.call(trace.without_secrets(call, line))
-
-
-def _known(project_id: str | None) -> str:
-    if not project_id:
-        raise InvalidInputError("no project ID", hint="give --project-id ID")
-    return project_id

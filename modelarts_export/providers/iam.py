@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from modelarts_export.auth.credentials import Password, Token
 from modelarts_export.auth.request_auth import RenewableTokenAuth, RequestAuth
 from modelarts_export.config.settings import Settings
-from modelarts_export.errors import InvalidInputError, TemporaryError
+from modelarts_export.errors import MissingSettingError, TemporaryError
 from modelarts_export.request.field_types import check_identifier
 from modelarts_export.transport.retry import ONE_TRY, RetryPolicy
 from modelarts_export.transport.session import Transport
@@ -35,11 +35,11 @@ def authenticate(
     """Get a token; return what sends it along and renews it, and the project's ID as far as it is known.
 
     `on_call` gets every call to IAM, and `on_token` every token, which is a secret. `retry` is for the first
-    token; renewing is a part of another call, which has its own retries. Raises InvalidInputError when the
-    endpoint of IAM or the project is not known, and what `grant` raises.
+    token; renewing is a part of another call, which has its own retries. Raises MissingSettingError when
+    the endpoint of IAM or the project is not known, and what `request_token` raises.
     """
     if not settings.iam_url:
-        raise InvalidInputError("no endpoint of IAM", hint="give --region REGION or --iam-endpoint URL")
+        raise MissingSettingError("no endpoint of IAM", setting="iam_endpoint")
     project = _choose_project(password, settings)
     iam = Transport(settings.iam_url, RequestAuth(), settings, on_call=on_call)
 
@@ -78,7 +78,7 @@ def _choose_project(password: Password, settings: Settings) -> dict[str, str]:
         return {"id": settings.project_id}
     name = password.project_name or settings.region
     if not name:
-        raise InvalidInputError("no project", hint="give --project-id ID or --region REGION")
+        raise MissingSettingError("no project", setting="project")
     return {"name": name}
 
 
