@@ -34,6 +34,11 @@ class Client:
         self._project_id = project_id
 
     @property
+    def read_timeout(self) -> float:
+        """How long a reply may take, in seconds."""
+        return self._transport.settings.read_timeout
+
+    @property
     def project_id(self) -> str:
         """The ID of the project."""
         return self._project_id

@@ -25,7 +25,7 @@ _JITTER = 0.1
 _SHARE = 0.1  # of the time that is left by the rate of samples: no look is needed before
 _NEW_FOR = 60.0  # seconds for which a task may be unknown that was accepted or seen
 _STRANGE_FOR = 5.0  # and one of which nothing but its ID is known: it may have been created just now
-_LAST_LOOK = 10.0  # seconds that a look at the deadline may take beyond it
+_LAST_POLL = 10.0  # seconds that a poll at the deadline may take beyond it
 
 
 def _parse_timeout(text: str) -> float | None:
@@ -88,10 +88,11 @@ Snapshot = tuple[TrackedTask, ...]
 def poll(
     client: "Client", tasks: Sequence[ExportTask], settings: PollOptions, *, timing: Clock = SYSTEM_CLOCK
 ) -> Iterator[Snapshot]:
-    """Yield a snapshot of the tasks, in their order, after each round of looks, until all have ended.
+    """Yield a snapshot of the tasks, in their order, after each round of polls, until all have ended.
 
-    The wait is over, too, when the timeout is, after a last look then; and a task is not looked at any more
-    when its trouble has lasted for the maximal outage, or is none that passes.
+    The wait also ends with the timeout, after a last poll. A task is not polled any more when its polls have
+    failed for `max_outage`, or were refused. A round takes no longer than one reply may: what it did not read
+    is unknown, and is read first in the next one.
     """
     deadline = timing.monotonic() + (math.inf if settings.timeout is None else settings.timeout)
     pauses = PollSchedule(settings.poll_interval, timing.random)
@@ -106,8 +107,9 @@ def poll(
     }
     while True:
         begun = timing.monotonic()
-        ends = max(deadline, begun + _LAST_LOOK) if settings.timeout else math.inf
-        for dataset in datasets.values():
+        left = max(deadline - begun, _LAST_POLL) if settings.timeout else math.inf
+        ends = begun + min(left, client.read_timeout)
+        for dataset in sorted(datasets.values(), key=lambda each: each.oldest_read):
             dataset.poll(ends, thoroughly=bool(settings.timeout) and begun >= deadline)
         snapshot = tuple(datasets[task.dataset_id].followed[task.task_id] for task in tasks)
         yield snapshot
@@ -136,20 +138,28 @@ class _DatasetPoller:
         self._max_outage = max_outage
         self._clock = clock
         self._failing_since: dict[tuple[str, bool], float] = {}  # by task, and whether it is unknown
+        self._last_read = dict.fromkeys(self.followed, -math.inf)
+
+    @property
+    def oldest_read(self) -> float:
+        """When the unfinished task was read that was not read for the longest time, in seconds."""
+        unfinished = [self._last_read[name] for name, each in self.followed.items() if each.is_unfinished]
+        return min(unfinished, default=math.inf)
 
     def poll(self, ends: float, *, thoroughly: bool) -> None:
-        """Look at the tasks that are unfinished, until this second; what is not read by then is unknown."""
+        """Read the unfinished tasks until this second; what is not read by then is unknown."""
         begun = self._clock()
-        unseen = {task_id: None for task_id, each in self.followed.items() if each.is_unfinished}
+        unfinished = [task_id for task_id, each in self.followed.items() if each.is_unfinished]
+        unseen = dict.fromkeys(sorted(unfinished, key=self._last_read.__getitem__))
         if not unseen:
             return
-        left = None if math.isinf(ends) else ends - begun
         try:
-            if left is not None and left <= 0:
+            if ends <= begun:
                 raise TemporaryError("there was no time to ask for it")
-            for task_id, seen in self._look.fetch(tuple(unseen), timeout=left, thoroughly=thoroughly):
+            for task_id, seen in self._look.fetch(tuple(unseen), timeout=ends - begun, thoroughly=thoroughly):
                 del unseen[task_id]
                 if isinstance(seen, ExportTask):
+                    self._last_read[task_id] = begun
                     self._update(task_id, seen)
                 else:
                     self._record_error([task_id], seen, begun)

@@ -74,6 +74,11 @@ class Transport:
         """The clock by which timeouts are measured, in seconds."""
         return self._clock
 
+    @property
+    def settings(self) -> Settings:
+        """The settings by which requests are sent."""
+        return self._settings
+
     def close(self) -> None:
         """Close the connections that nobody uses now; a call opens them anew."""
         self._session.close()

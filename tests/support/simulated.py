@@ -75,10 +75,16 @@ class Simulated:
 
 
 def client_of(
-    url: str, *, project: str = PROJECT, token: str = PROJECT, clock: Callable[[], float] = time.monotonic
+    url: str,
+    *,
+    project: str = PROJECT,
+    token: str = PROJECT,
+    clock: Callable[[], float] = time.monotonic,
+    read_timeout: float = 90.0,
 ) -> Client:
-    """Return a client with a token, so that no signature knows what time it is."""
-    return Client(Transport(url, TokenAuth(Token(token=token)), Settings(), clock=clock), project)
+    """Return a client with a token, so that no signature depends on the time; times are in seconds."""
+    settings = Settings(read_timeout=read_timeout)
+    return Client(Transport(url, TokenAuth(Token(token=token)), settings, clock=clock), project)
 
 
 def task(task_id: str = "t1", dataset_id: str = "abc", **answer: object) -> ExportTask:
