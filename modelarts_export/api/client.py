@@ -122,14 +122,16 @@ class Client:
             tasks = tuple(self._make_task(dataset_id, str(entry["task_id"]), entry) for entry in page.entries)
             yield TaskPage(tasks=tasks, date=page.date)
 
-    def find_dataset_by_name(self, name: str, *, timeout: float | None = None) -> str | None:
+    def find_dataset_by_name(
+        self, name: str, *, timeout: float | None = None, retry: RetryPolicy = ONE_TRY
+    ) -> str | None:
         """Return the ID of the dataset with exactly this name, the newest of several, or None.
 
-        `timeout` bounds the whole search, in seconds. Raises what Transport.get raises, and TemporaryError
-        when the list of datasets is not complete in time.
+        `timeout` bounds the whole search, in seconds; `retry` is for each page. Raises what Transport.get
+        raises, and TemporaryError when the list of datasets is not complete in time.
         """
         listed = self._iter_pages(
-            datasets_path(self._project_id), "datasets", {}, timeout=timeout, retry=ONE_TRY
+            datasets_path(self._project_id), "datasets", {}, timeout=timeout, retry=retry
         )
         named = [entry for page in listed for entry in page.entries if entry.get("dataset_name") == name]
         newest = max(named, key=_get_create_time, default=None)

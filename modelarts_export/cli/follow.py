@@ -100,7 +100,8 @@ def _new_dataset_of(task: ExportTask, name: str | None) -> str | None:
 def _dataset_id_of(session: CommandContext, name: str, settings: Settings) -> str | None:
     dataset_id, why = None, "no dataset has its name"
     try:
-        dataset_id = session.client(settings).find_dataset_by_name(name, timeout=_LOOK_UP)
+        client = session.client(settings)
+        dataset_id = client.find_dataset_by_name(name, timeout=_LOOK_UP, retry=session.retry_policy)
     except ModelArtsExportError as error:
         why = str(error)
     if dataset_id is None:

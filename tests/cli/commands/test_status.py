@@ -128,6 +128,15 @@ def test_new_dataset_id_of_a_task_that_succeeded(run: Run, stub: Stub, line: str
 
 
 @pytest.mark.parametrize("line", ["wait abc t1", "status abc t1"])
+def test_look_up_of_a_new_dataset_is_retried(run: Run, stub: Stub, line: str) -> None:
+    done = saying("SUCCESSED", export_params={"export_new_dataset_name": "cats"})
+    found = {"total_number": 1, "datasets": [{"dataset_id": "d9", "dataset_name": "cats"}]}
+    stub.first, stub.body = [done, Answer(status=503)], json.dumps(found).encode()
+    (task,) = json.loads(run(f"{line} -o json --max-retries 1", **stub.variables).out)
+    assert (task["new_dataset_id"], len(stub.heard)) == ("d9", 3)
+
+
+@pytest.mark.parametrize("line", ["wait abc t1", "status abc t1"])
 def test_new_dataset_that_is_not_found_is_null_and_warns(run: Run, stub: Stub, line: str) -> None:
     done = saying("SUCCESSED", export_params={"export_new_dataset_name": "cats"})
     stub.first, stub.body = [done], b'{"total_number": 0, "datasets": []}'
