@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import cached_property
+from html import unescape
 from http import HTTPStatus
 from math import isfinite
 from typing import Any
@@ -35,6 +36,8 @@ LOOK_FIRST = "look before you submit it again: modelarts-export list DATASET"
 _MOST_READ = 4096
 _DEEPEST = 32  # levels of JSON; the API's own answers have four
 _CUT = "..."
+_HTML = re.compile(r"\s*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
+_TITLE = re.compile(r"<title\b[^>]*>([^<]*)<", re.IGNORECASE)
 _SECONDS = re.compile(r"[0-9]+")
 _LONGEST_PAUSE = 366 * 86400.0  # seconds; a Retry-After in the year 9999 means no more
 # The ID of a task in a body that need not be whole, its closing quote included, and in a URL.
@@ -219,7 +222,10 @@ def _page(content: bytes) -> str:
 
 
 def _truncate(text: str) -> str:
-    """Return the first words, those of JSON that is cut or says nothing without its escapes."""
+    """Return the title of an HTML page, or the first words of other text, without the escapes of JSON."""
+    if _HTML.match(text):
+        title = _TITLE.search(text)
+        return truncate(" ".join(unescape(title[1]).split())) if title else ""
     text = text[:_MOST_READ]
     return truncate(unescape_json(text) if text.startswith(("{", "[", '"')) else text)
 

@@ -271,3 +271,19 @@ def test_a_refusal_without_an_end() -> None:
         transport(server.url).get("/x")
     assert caught.value.http_status == 400
     assert len(str(caught.value)) < 700
+
+
+@pytest.mark.parametrize(
+    ("page", "words"),
+    [
+        ("<html><head><title>502 Bad\n Gateway</title></head><body>nginx <b>x</b></body>", "502 Bad Gateway"),
+        ("<!DOCTYPE html>\n<TITLE lang=en>a &lt;b&gt;</TITLE>secret-body", "a <b>"),
+        ("<html><body>nothing but a body</body></html>", ""),
+    ],
+)
+def test_html_page_shows_its_title_alone(run: Run, stub: Stub, page: str, words: str) -> None:
+    """The page itself belongs to --debug; the status is told beside it."""
+    stub.status, stub.body = 404, page.encode()
+    outcome = run("list abc", **stub.variables)
+    assert f"not found{': ' * bool(words)}{words} (HTTP 404)" in outcome.err
+    assert "body" not in outcome.err

@@ -120,7 +120,8 @@ def test_secrets_that_the_server_echoes(run: Run, stub: Stub, name: str, form: s
     said = f"verify aksk signature fail, canonicalRequest:GET|/|x-security-token:{secret}|"
     answer = {"task_id": "t1", "status": said, "error_code": "APIGW.0301", "error_msg": said, secret: [said]}
     stub.status = status
-    stub.body = json.dumps(answer).encode() if status != 502 else f"<html>{said}".encode()
+    page = f"<html><title>{said}</title></html>"
+    stub.body = (page if status == 502 else json.dumps(answer)).encode()
     outcome = run(f"to-obs --path /b/d/ -v -o {form}", **{**SECRETS, **stub.variables})
     written = outcome.out + outcome.err
     assert secret not in written
