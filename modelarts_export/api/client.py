@@ -34,11 +34,6 @@ class Client:
         self._project_id = project_id
 
     @property
-    def read_timeout(self) -> float:
-        """How long a reply may take, in seconds."""
-        return self._transport.settings.read_timeout
-
-    @property
     def project_id(self) -> str:
         """The ID of the project."""
         return self._project_id
@@ -51,6 +46,11 @@ class Client:
     def clock(self) -> Callable[[], float]:
         """The clock by which timeouts are measured, in seconds."""
         return self._transport.clock
+
+    @property
+    def read_timeout(self) -> float:
+        """How long the reply to one call may take, in seconds."""
+        return self._transport.read_timeout
 
     def make_unseen_task(self, dataset_id: str, task_id: str) -> ExportTask:
         """Return a task of which nothing is known but its ID."""

@@ -12,7 +12,7 @@ from modelarts_export.config.settings import Settings
 from modelarts_export.errors import ModelArtsExportError, TemporaryError
 from modelarts_export.polling.poller import PollOptions, Snapshot, TrackedTask, poll
 
-_ONE_LOOK = PollOptions(timeout=0.0, max_outage=0.0)
+_ONE_POLL = PollOptions(timeout=0.0, max_outage=0.0)
 _LOOK_UP = 30.0  # seconds
 
 
@@ -32,19 +32,21 @@ def fetch_listed(session: CommandContext, dataset_id: str, selection: TaskFilter
 
 
 def fetch_status(session: CommandContext, tasks: Sequence[ExportTask]) -> Snapshot:
-    """Return the tasks of one dataset as they are now; a transient error is retried."""
+    """Return the tasks of one dataset as they are now; those with a transient error are polled again."""
     client, retries = session.client(session.settings), session.retry_policy.start()
+    seen = {each.task.task_id: each for each in next(poll(client, tasks, _ONE_POLL))}
     while True:
-        seen = next(poll(client, tasks, _ONE_LOOK))
-        trouble = next(
-            (each.last_error for each in seen if isinstance(each.last_error, TemporaryError)), None
-        )
-        if trouble is None:
-            return seen
+        failed = [each for each in seen.values() if isinstance(each.last_error, TemporaryError)]
+        error = failed[0].last_error if failed else None
+        if not isinstance(error, TemporaryError):
+            break
         try:
-            retries.wait_or_raise(trouble)
+            retries.wait_or_raise(error)
         except TemporaryError:
-            return seen
+            break
+        again = next(poll(client, [each.task for each in failed], _ONE_POLL))
+        seen.update((each.task.task_id, each) for each in again)
+    return tuple(seen[task.task_id] for task in tasks)
 
 
 def poll_until_done(  # noqa: PLR0913 - all of a wait comes together here

@@ -1,13 +1,13 @@
-"""Wait politely: a generator of snapshots of tasks, which never prints, and sleeps as it is told to.
+"""Follow export tasks: a generator of snapshots that prints nothing and sleeps with the given clock.
 
-A look that fails is an outage, and ends the wait for those tasks only when it has lasted for too long; a look
-that is refused ends it at once. Whatever ends it, the last snapshot has every task as it was last seen.
+A poll that fails with a transient error starts an outage, and only an outage that lasts for too long ends the
+wait for its tasks; any other error ends it at once. The last snapshot has every task as it was last seen.
 """
 
 import math
-import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from random import Random
 from typing import TYPE_CHECKING
 
 from modelarts_export.api.task import ExportTask
@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 
 _FIRST_PAUSE, _GROWTH, _LONGEST_PAUSE = 0.5, 1.5, 30.0  # seconds, a factor, seconds
 _JITTER = 0.1
-_SHARE = 0.1  # of the time that is left by the rate of samples: no look is needed before
-_NEW_FOR = 60.0  # seconds for which a task may be unknown that was accepted or seen
-_STRANGE_FOR = 5.0  # and one of which nothing but its ID is known: it may have been created just now
+_SHARE = 0.1  # of the estimated time left: no poll is needed before
+_NEW_FOR = 60.0  # seconds for which the server may not find a task that was accepted or seen before
+_UNSEEN_FOR = 5.0  # and a task of which only the ID was given: it may have been created just now
 _LAST_POLL = 10.0  # seconds that a poll at the deadline may take beyond it
+_NO_TIME = "there was no time to ask for it"
 
 
 def _parse_timeout(text: str) -> float | None:
@@ -61,9 +62,9 @@ class PollOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class TrackedTask:
-    """A task as it was last seen, how far it is, and what keeps it from being seen now.
+    """A task as it was last seen, its progress, and the error of the last poll of it, if that failed.
 
-    `pace` goes on to change with each look. `lost` tells that it is not looked at any more, for the trouble.
+    `estimator` is updated by each poll. `abandoned`: it is not polled any more, because of `last_error`.
     """
 
     task: ExportTask
@@ -78,7 +79,7 @@ class TrackedTask:
 
     @property
     def is_unfinished(self) -> bool:
-        """Whether it is to be looked at again."""
+        """Whether it is going to be polled again."""
         return not (self.task.is_finished or self.abandoned)
 
 
@@ -88,14 +89,13 @@ Snapshot = tuple[TrackedTask, ...]
 def poll(
     client: "Client", tasks: Sequence[ExportTask], settings: PollOptions, *, timing: Clock = SYSTEM_CLOCK
 ) -> Iterator[Snapshot]:
-    """Yield a snapshot of the tasks, in their order, after each round of polls, until all have ended.
+    """Yield a snapshot of the tasks, in their order, after each round of polls, until all are finished.
 
-    The wait also ends with the timeout, after a last poll. A task is not polled any more when its polls have
-    failed for `max_outage`, or were refused. A round takes no longer than one reply may: what it did not read
-    is unknown, and is read first in the next one.
+    The wait ends at its timeout, too, after a last round; and a task is abandoned when its errors have lasted
+    for the longest outage, or when an error is not transient.
     """
     deadline = timing.monotonic() + (math.inf if settings.timeout is None else settings.timeout)
-    pauses = PollSchedule(settings.poll_interval, timing.random)
+    schedule = PollSchedule(settings.poll_interval, timing.random)
     datasets = {
         name: _DatasetPoller(
             TaskFetcher(client, name),
@@ -107,26 +107,34 @@ def poll(
     }
     while True:
         begun = timing.monotonic()
-        left = max(deadline - begun, _LAST_POLL) if settings.timeout else math.inf
-        ends = begun + min(left, client.read_timeout)
-        for dataset in sorted(datasets.values(), key=lambda each: each.oldest_read):
-            dataset.poll(ends, thoroughly=bool(settings.timeout) and begun >= deadline)
+        ends = begun + client.read_timeout
+        if settings.timeout:
+            ends = min(ends, max(deadline, begun + _LAST_POLL))
+        in_turn = sorted(datasets.values(), key=lambda dataset: dataset.turn)
+        for index, dataset in enumerate(in_turn):
+            is_last = bool(settings.timeout) and begun >= deadline
+            dataset.poll(ends, thoroughly=is_last, is_first=index == 0)
+        now = timing.monotonic()
+        if now >= deadline:
+            for dataset in in_turn:
+                dataset.mark_unread()
         snapshot = tuple(datasets[task.dataset_id].followed[task.task_id] for task in tasks)
         yield snapshot
-        now = timing.monotonic()
         unfinished = [each for each in snapshot if each.is_unfinished]
         if not unfinished or now >= deadline:
             return
-        patience = min(dataset.seconds_until_abandoned(now) for dataset in datasets.values())
-        timing.sleep(min(pauses.next_pause(unfinished, now), deadline - now, patience))
+        now = timing.monotonic()
+        outage_left = min(dataset.seconds_until_abandoned(now) for dataset in in_turn)
+        pause = min(schedule.next_pause(unfinished, now), deadline - now, outage_left)
+        timing.sleep(max(pause, 0.0))
 
 
 class _DatasetPoller:
-    """The tasks of one dataset that are followed, and since when looks at each of them fail."""
+    """The followed tasks of one dataset, when each was read, and since when polls of each fail."""
 
     def __init__(
         self,
-        look: TaskFetcher,
+        fetcher: TaskFetcher,
         tasks: Sequence[ExportTask],
         *,
         max_outage: float,
@@ -134,40 +142,58 @@ class _DatasetPoller:
     ) -> None:
         self.followed = {task.task_id: TrackedTask(task=task) for task in tasks}
         self._given = {task.task_id: task for task in tasks}
-        self._look = look
+        self._fetcher = fetcher
         self._max_outage = max_outage
         self._clock = clock
-        self._failing_since: dict[tuple[str, bool], float] = {}  # by task, and whether it is unknown
-        self._last_read = dict.fromkeys(self.followed, -math.inf)
+        self._read_at = dict.fromkeys(self.followed, -math.inf)
+        self._polled_at = -math.inf
+        self._unread: list[str] = []  # tasks that the last round did not reach
+        self._failing_since: dict[tuple[str, bool], float] = {}  # by task, and whether it is not found
 
     @property
-    def oldest_read(self) -> float:
-        """When the unfinished task was read that was not read for the longest time, in seconds."""
-        unfinished = [self._last_read[name] for name, each in self.followed.items() if each.is_unfinished]
-        return min(unfinished, default=math.inf)
+    def turn(self) -> tuple[bool, float]:
+        """Its place in the next round: first a dataset with unread tasks, and the one polled longest ago."""
+        return not self._unread, self._polled_at
 
-    def poll(self, ends: float, *, thoroughly: bool) -> None:
-        """Read the unfinished tasks until this second; what is not read by then is unknown."""
+    def _unfinished(self) -> list[str]:
+        return [task_id for task_id, each in self.followed.items() if each.is_unfinished]
+
+    def poll(self, ends: float, *, thoroughly: bool, is_first: bool) -> None:
+        """Poll the unfinished tasks, those first that were read longest ago, until `ends`.
+
+        A task that was not read by then stays as it is: no error of the server keeps it from being read. The
+        dataset that is the first of a round has all of its time, so that even an error by timeout counts.
+        """
         begun = self._clock()
-        unfinished = [task_id for task_id, each in self.followed.items() if each.is_unfinished]
-        unseen = dict.fromkeys(sorted(unfinished, key=self._last_read.__getitem__))
-        if not unseen:
+        unread = dict.fromkeys(sorted(self._unfinished(), key=self._read_at.__getitem__))
+        self._unread = list(unread)
+        if not unread or begun >= ends:
             return
+        self._polled_at = begun
         try:
-            if ends <= begun:
-                raise TemporaryError("there was no time to ask for it")
-            for task_id, seen in self._look.fetch(tuple(unseen), timeout=ends - begun, thoroughly=thoroughly):
-                del unseen[task_id]
-                if isinstance(seen, ExportTask):
-                    self._last_read[task_id] = begun
-                    self._update(task_id, seen)
+            for task_id, fetched in self._fetcher.fetch(
+                self._unread, timeout=ends - begun, thoroughly=thoroughly
+            ):
+                del unread[task_id]
+                self._read_at[task_id] = self._clock()
+                if isinstance(fetched, ExportTask):
+                    self._update(task_id, fetched)
                 else:
-                    self._record_error([task_id], seen, begun)
+                    self._record_error([task_id], fetched, begun)
         except ModelArtsExportError as error:
-            self._record_error(unseen, error, begun)
+            if is_first or self._clock() < ends or not isinstance(error, TemporaryError):
+                self._record_error(unread, error, begun)
+                unread = {}
+        self._unread = list(unread)
+
+    def mark_unread(self) -> None:
+        """Record for each task that the last round did not reach why its state is not known."""
+        for task_id in self._unread:
+            each = self.followed[task_id]
+            self.followed[task_id] = replace(each, last_error=TemporaryError(_NO_TIME))
 
     def seconds_until_abandoned(self, now: float) -> float:
-        """Return for how long the trouble of each task may last from now on, in seconds."""
+        """Return for how many seconds from now the errors of each task may go on."""
         left = (
             self._remaining(each, now)
             for each in self.followed.values()
@@ -179,20 +205,20 @@ class _DatasetPoller:
         return self._failing_since[_failure_key(each)] + self._get_tolerance(each) - now
 
     def _get_tolerance(self, each: TrackedTask) -> float:
-        """Return how long the trouble of a task may last at all, in seconds."""
+        """Return for how many seconds the last error of a task may go on at all."""
         if isinstance(each.last_error, TemporaryError):
             return self._max_outage
-        if isinstance(each.last_error, NotFoundError):  # not every server may have heard of it yet
-            return _NEW_FOR if each.task.raw else min(_STRANGE_FOR, self._max_outage)
+        if isinstance(each.last_error, NotFoundError):  # replicas of the server may lag behind
+            return _NEW_FOR if each.task.raw else min(_UNSEEN_FOR, self._max_outage)
         return 0.0
 
-    def _update(self, task_id: str, seen: ExportTask) -> None:
+    def _update(self, task_id: str, fetched: ExportTask) -> None:
         before = self.followed[task_id]
-        before.estimator.update(seen, self._clock())
-        task = self._given[task_id].updated_with(seen)
+        before.estimator.update(fetched, self._clock())
+        task = self._given[task_id].updated_with(fetched)
         self.followed[task_id] = replace(before, task=task, last_error=None)
-        for kind in (True, False):
-            self._failing_since.pop((task_id, kind), None)
+        for is_not_found in (True, False):
+            self._failing_since.pop((task_id, is_not_found), None)
 
     def _record_error(self, task_ids: Iterable[str], error: ModelArtsExportError, begun: float) -> None:
         for task_id in task_ids:
@@ -202,28 +228,24 @@ class _DatasetPoller:
 
 
 def _failure_key(each: TrackedTask) -> tuple[str, bool]:
-    """Return what the time of a trouble is kept under: an outage does not make a task unknown."""
+    """Return the key of an error's start: an outage does not count as time for which a task is not found."""
     return each.task.task_id, isinstance(each.last_error, NotFoundError)
 
 
 class PollSchedule:
-    """How long to stay away after each round."""
+    """The pauses between the rounds of a wait."""
 
-    def __init__(self, fixed: float | None, chance: random.Random) -> None:
+    def __init__(self, fixed: float | None, random: Random) -> None:
         self._fixed = fixed
         self._next = _FIRST_PAUSE
-        self._chance = chance
+        self._random = random
 
     def next_pause(self, unfinished: Sequence[TrackedTask], now: float) -> float:
-        """Return seconds: what was asked for, or growing ones, and never less than the server wants."""
-        pause = self._fixed or max(self._next, min(_SHARE * _shortest_eta(unfinished, now), _LONGEST_PAUSE))
+        """Return seconds: the given interval or growing ones, and never less than a Retry-After."""
+        left = [each.estimator.eta_seconds(now) for each in unfinished]
+        known = [seconds for seconds in left if seconds is not None]
+        soonest = min(known) if len(known) == len(left) else 0.0  # a task without an estimate may end now
+        pause = self._fixed or max(self._next, min(_SHARE * soonest, _LONGEST_PAUSE))
         self._next = min(self._next * _GROWTH, _LONGEST_PAUSE)
         asked = (each.last_error.retry_after or 0.0 for each in unfinished if each.last_error)
-        return max(pause * self._chance.uniform(1 - _JITTER, 1 + _JITTER), *asked, 0.0)
-
-
-def _shortest_eta(unfinished: Sequence[TrackedTask], now: float) -> float:
-    """Return when the first of the tasks will be done by its rate; no time at all when one cannot tell."""
-    left = [each.estimator.eta_seconds(now) for each in unfinished]
-    known = [seconds for seconds in left if seconds is not None]
-    return min(known) if len(known) == len(left) else 0.0
+        return max(pause * self._random.uniform(1 - _JITTER, 1 + _JITTER), *asked, 0.0)

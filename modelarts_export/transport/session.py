@@ -75,9 +75,9 @@ class Transport:
         return self._clock
 
     @property
-    def settings(self) -> Settings:
-        """The settings by which requests are sent."""
-        return self._settings
+    def read_timeout(self) -> float:
+        """How long the reply to one call may take, in seconds."""
+        return self._settings.read_timeout
 
     def close(self) -> None:
         """Close the connections that nobody uses now; a call opens them anew."""

@@ -196,69 +196,6 @@ def test_entries_without_a_status_are_shown() -> None:
     assert [each.task.status for each in last] == ["SUCCESSED"] * 2
 
 
-def test_round_of_slow_shows_ends_by_its_deadline() -> None:
-    """What was not asked for in time is unknown, not absent; one wait of 3 s takes no 48."""
-    time = Simulated()
-
-    def slow(target: str) -> bytes:
-        if "?" in target:
-            return listed([], 0)
-        time.now += 4.0
-        return reply("200 OK", shown(task_id=target.rpartition("/")[2]))
-
-    with answering(slow) as server:
-        client = client_of(server.url, clock=time.clock)
-        tasks = [task(f"n{number}") for number in range(12)]
-        *_, (at, last) = time.waits(client, tasks, timeout=3.0)
-    assert at <= 3.0 + 2 * 10.0
-    assert [each.may_be_listed for each in last] == [True] * 12
-    assert last[0].task.status == "RUNNING"
-    assert str(last[-1].last_error) == "there was no time to ask for it"
-
-
-@pytest.mark.parametrize("timeout", [None, 0.0])
-def test_round_without_a_timeout_has_a_deadline_too(timeout: float | None) -> None:
-    """A round takes as long as one reply may; the next one begins with what was not read."""
-    time = Simulated()
-
-    def slow(target: str) -> bytes:
-        if "?" in target:
-            return listed([], 0)
-        time.now += 4.0
-        return reply("200 OK", shown(task_id=target.rpartition("/")[2]))
-
-    with answering(slow) as server:
-        client = client_of(server.url, clock=time.clock)
-        tasks = [task(f"n{number}") for number in range(30)]
-        waiting = time.waits(client, tasks, timeout=timeout, max_outage=3600.0)
-        at, first = next(waiting)
-        asked = len(server.heard)
-        second = next(waiting, None)
-        shows = [target.rpartition("/")[2] for target in targets(server)[asked:] if "?" not in target]
-    assert at <= client.read_timeout + 4.0
-    assert str(first[-1].last_error) == "there was no time to ask for it"
-    if timeout is None:
-        assert second
-        assert shows[0] == "n23"
-        assert {each.task.status for each in second[1]} == {"RUNNING"}
-
-
-def test_last_poll_takes_no_longer_than_a_reply_may() -> None:
-    time = Simulated()
-
-    def slow(target: str) -> bytes:
-        time.now += 1.0
-        return (
-            reply("200 OK", shown(task_id=target.rpartition("/")[2])) if "?" not in target else listed([], 0)
-        )
-
-    with answering(slow) as server:
-        client = client_of(server.url, clock=time.clock, read_timeout=2.0)
-        tasks = [task(f"n{number}") for number in range(30)]
-        *_, (at, _) = time.waits(client, tasks, timeout=3.0)
-    assert at <= 3.0 + 2 * (2.0 + 1.0)
-
-
 def test_a_few_old_tasks_deep_in_a_long_list_are_shown() -> None:
     """The list is read once, to find out where they are, and then no more."""
     assert calls(Full(1000), "n950", "n420") == [[str(page) for page in range(10)], *[["n950", "n420"]] * 3]

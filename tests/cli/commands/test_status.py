@@ -23,6 +23,15 @@ def test_trouble_that_passes_is_borne(run: Run, stub: Stub, line: str, code: int
     assert (run(f"{line} -o id", **stub.variables).code, len(stub.heard)) == (code, 3)
 
 
+def test_only_the_failed_tasks_are_polled_again(run: Run, stub: Stub) -> None:
+    """What was read stays as it was read, so that each try gets further through many tasks."""
+    stub.first = [listing(), refusing(503, "ModelArts.4302"), saying("RUNNING", "t2"), saying("FAILED", "t1")]
+    stub.body = saying("SUCCESSED", "t2").body
+    outcome = run("status abc t1 t2 -o json --max-retries 1", **stub.variables)
+    assert [task["status"] for task in json.loads(outcome.out)] == ["FAILED", "RUNNING"]
+    assert (outcome.code, len(stub.heard)) == (0, 4)
+
+
 POLLS = [
     ("wait abc t1 --max-outage 0", [], 8),
     ("to-obs abc --path /b/d/", [ACCEPTED], 0),
