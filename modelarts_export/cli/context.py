@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from modelarts_export.api.endpoints import tasks_path
 from modelarts_export.api.task import ExportTask
 from modelarts_export.cli.access import Access
 from modelarts_export.cli.options.request_input import RequestInput
@@ -31,7 +32,7 @@ from modelarts_export.errors import (
 )
 from modelarts_export.polling.poller import PollOptions
 from modelarts_export.request.field_types import check_identifier
-from modelarts_export.request.models import ExportRequest, tasks_path
+from modelarts_export.request.models import ExportRequest
 from modelarts_export.sanitize import escape_controls, is_identifier
 from modelarts_export.spec.interpolation import Interpolator, parse_assignments
 from modelarts_export.submission.reuse import ReusePolicy

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
+from modelarts_export.api.endpoints import tasks_path
 from modelarts_export.api.task import TaskState
 from modelarts_export.errors import InvalidInputError
 from modelarts_export.request.enums import WireEnum
 from modelarts_export.request.fields import RequestField, iter_all_fields
-from modelarts_export.request.models import SpecMetadata, ToNewDataset, ToObs, tasks_path
+from modelarts_export.request.models import SpecMetadata, ToNewDataset, ToObs
 from modelarts_export.sanitize import to_json
 from modelarts_export.transport.api_errors import ErrorCode
 from modelarts_export.transport.error_codes import ROWS

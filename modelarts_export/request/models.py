@@ -5,7 +5,6 @@ spec that `init` writes and the body on the wire. Source of the fields: .github/
 """
 
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
-from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -288,16 +287,6 @@ class SpecMetadata(RequestModel):
     )
     project_id: Identifier | None = declare_optional("ID of the project; a flag wins over it", "project-1")
     name: Annotated[Text | None, SPEC_ONLY] = declare_optional("What reports call this export", "nightly")
-
-
-def datasets_path(project_id: str) -> str:
-    """Return the path of a project's datasets (API.md, section 1)."""
-    return f"/v2/{quote(project_id, safe='')}/datasets"
-
-
-def tasks_path(project_id: str, dataset_id: str) -> str:
-    """Return the path of a dataset's export tasks, to create, list and show them (API.md, section 1)."""
-    return f"{datasets_path(project_id)}/{quote(dataset_id, safe='')}/export-tasks"
 
 
 def add_defaults(given: dict[str, Any]) -> dict[str, Any]:

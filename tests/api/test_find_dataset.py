@@ -6,9 +6,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from modelarts_export.errors import AccessError
+from modelarts_export.clock import Clock
+from modelarts_export.errors import AccessError, TemporaryError
+from modelarts_export.transport.retry import RetryPolicy
 from tests.support.raw_server import reply
-from tests.support.simulated import answering, client_of, error, targets
+from tests.support.simulated import Simulated, answering, client_of, error, targets
 
 
 def datasets(*named: tuple[str, str, object]) -> Callable[[str], bytes]:
@@ -51,3 +53,15 @@ def test_datasets_that_cannot_be_listed() -> None:
         pytest.raises(AccessError),
     ):
         client_of(server.url).find_dataset_by_name("cats")
+
+
+def test_retries_of_a_list_end_with_its_timeout() -> None:
+    """However long the policy allows; the last error of the server says why."""
+    time = Simulated()
+    timing = Clock(monotonic=time.clock, time=time.clock, sleep=time.sleep, random=time.chance)
+    retry = RetryPolicy(timeout=120.0, max_retries=None, timing=timing)
+    with answering(lambda _: error("503 Service Unavailable", "ModelArts.4302")) as server:
+        client = client_of(server.url, clock=time.clock)
+        with pytest.raises(TemporaryError, match="503"):
+            client.find_dataset_by_name("cats", timeout=30.0, retry=retry)
+    assert time.passed == 30.0
