@@ -136,7 +136,7 @@ class _Parser:
         self._values = self._characters = self._worded = 0
 
     def documents(self) -> Iterator[Document]:
-        self._next: Callable[[], yaml.Event] = _LOADER(self._text).get_event
+        self._next: Callable[[], Any] = _LOADER(self._text).get_event
         self._next()
         count = 0
         while isinstance(start := self._next(), yaml.DocumentStartEvent):
@@ -173,39 +173,40 @@ class _Parser:
         return self._unanchored(event)
 
     def _unanchored(self, event: Any) -> Any:  # noqa: ANN401 - see _value
-        number = self._places.add(event)
-        self._values += 1
-        if self._values > MOST_VALUES:
-            raise self._too_much(f"more than {MOST_VALUES:,} values, aliases followed", event)
         if type(event) is yaml.ScalarEvent:
             return self._scalar(event)
+        number = self._places.add(event)
+        self._count(event, 1, 0)
         self._enter(event, 1)
         value = self._mapping(number) if type(event) is yaml.MappingStartEvent else self._list(number)
         self._depth -= 1
         return value
 
     def _list(self, number: int) -> list[Any]:
-        items, numbers, places = [], [], self._places
-        while type(event := self._next()) is not yaml.SequenceEndEvent:
+        items, numbers, places, get_event = list[Any](), list[int](), self._places, self._next
+        while (kind := type(event := get_event())) is not yaml.SequenceEndEvent:
             numbers.append(places.count)
-            items.append(self._value(event))
+            is_plain = kind is yaml.ScalarEvent and event.anchor is None and event.tag is None
+            items.append(self._scalar(event) if is_plain else self._value(event))  # mostly plain, by far
         places.enclose(number, numbers)
         return items
 
     def _mapping(self, number: int) -> dict[str, Any]:
         value: dict[str, Any] = {}
-        numbers = list[int]()
-        while type(event := self._next()) is not yaml.MappingEndEvent:
-            at = self._places.count
+        numbers, places, get_event = list[int](), self._places, self._next
+        while type(event := get_event()) is not yaml.MappingEndEvent:
+            at = places.count
             key = self._key(event, value, numbers)
+            inner = get_event()
             if key is None:
                 self._muted += 1
-                self._value(self._next())
+                self._value(inner)
                 self._muted -= 1
             else:
                 numbers.append(at)
-                value[key] = self._value(self._next())
-        self._places.enclose(number, numbers)
+                is_plain = type(inner) is yaml.ScalarEvent and inner.anchor is None and inner.tag is None
+                value[key] = self._scalar(inner) if is_plain else self._value(inner)
+        places.enclose(number, numbers)
         return value
 
     def _key(self, event: Any, earlier: dict[str, Any], numbers: list[int]) -> str | None:  # noqa: ANN401 - see _value
@@ -233,26 +234,29 @@ class _Parser:
         return None if refusal else key
 
     def _scalar(self, event: yaml.ScalarEvent) -> Scalar:
+        self._places.add(event)
+        self._values += 1
+        if self._values > MOST_VALUES:
+            self._count(event, 0, 0)
         text: str = event.value
-        if not event.implicit[0]:
-            return self._expanded(event, text)
-        value = read_plain(text)
-        return self._expanded(event, value) if isinstance(value, str) else value
-
-    def _expanded(self, event: yaml.ScalarEvent, text: str) -> str:
-        value = text
-        if "$" in text:
-            self._count(event, text.count("$"), 0)  # each may take as long as a value
-            try:
-                value = self._expand(text)
-            except ValueError as error:
-                self._refuse(event, str(error))
-            else:
-                value = value if value == text else Expanded(value, text)
+        value = read_plain(text) if event.implicit[0] else text
+        if not isinstance(value, str):
+            return value
+        if "$" in value:
+            value = self._expanded(event, value)
         self._characters += len(value)
         if self._characters > MOST_CHARACTERS:
             self._count(event, 0, 0)
         return value
+
+    def _expanded(self, event: yaml.ScalarEvent, text: str) -> str:
+        self._count(event, text.count("$"), 0)  # each may take as long as a value
+        try:
+            value = self._expand(text)
+        except ValueError as error:
+            self._refuse(event, str(error))
+            return text
+        return value if value == text else Expanded(value, text)
 
     def _anchored(self, event: Any) -> Any:  # noqa: ANN401 - see _value
         """Return a value that has an anchor, and keep it and its size for its aliases."""

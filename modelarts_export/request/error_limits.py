@@ -11,6 +11,7 @@ from modelarts_export.sanitize import to_json
 
 REST = "rest"  # the type of an error that stands for `count` more
 _PORTION = 1_000  # items that are validated at a time
+_COLLECTIONS = {list, dict}  # whose errors may stand for others in turn
 Item = TypeVar("Item")
 
 
@@ -81,9 +82,17 @@ def json_size(value: Any) -> int:  # noqa: ANN401 - JSON of any shape
             return 1 + max(1, sum(map(size, inner)) + len(inner))
         if isinstance(inner, dict):
             return 1 + max(1, sum(map(size, inner.values())) + sum(len(to_json(key)) + 2 for key in inner))
-        return len(to_json(inner))
+        return json_length(inner) if isinstance(inner, str) else len(to_json(inner))
 
     return size(value)
+
+
+def json_length(text: str) -> int:
+    """Return the length of a text as JSON; what needs no escape is not written."""
+    is_plain = (
+        text.isascii() and text.isprintable() and '"' not in text and "\\" not in text and "#" not in text
+    )
+    return len(text) + len('""') if is_plain else len(to_json(text))
 
 
 def _in_portions(given: object, validate: ValidatorFunctionWrapHandler) -> Any:  # noqa: ANN401 - a list of items
@@ -97,8 +106,10 @@ def _in_portions(given: object, validate: ValidatorFunctionWrapHandler) -> Any: 
         try:
             valid += validate(portion)
         except ValidationError as error:
-            wrong += _moved(details_of(error, portion, validate), first)
-            wrong = list(_merged(wrong))
+            if len(wrong) > MOST_PROBLEMS and not _COLLECTIONS & set(map(type, portion)):
+                wrong = list(_merged([*wrong, _rest(error.error_count())]))  # counted, not described
+            else:
+                wrong = list(_merged([*wrong, *_moved(details_of(error, portion, validate), first)]))
     if not wrong:
         return valid
     raise ValidationError.from_exception_data("list", [_again(detail) for detail in wrong])

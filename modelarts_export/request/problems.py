@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -38,12 +39,16 @@ def to_problems(
 
     `beside` names keys that are known although the model has no such field.
     """
-    known = {field.name for field in iter_all_fields(model)}
-    details = details_of(error, given, model.model_validate, {*known, *beside})
+    details = details_of(error, given, model.model_validate, {*_names_of(model), *beside})
     named = [detail for detail in details if not rest_of(detail)]
     unnamed = len(named[most:]) + sum(map(rest_of, details))
     problems = [_to_problem(model, detail, beside) for detail in named[:most]]
     return [*problems, *([Problem(message="", count=unnamed)] if unnamed else [])]
+
+
+@cache
+def _names_of(model: type[BaseModel]) -> frozenset[str]:
+    return frozenset(field.name for field in iter_all_fields(model))
 
 
 def name_field(problem: Problem) -> Problem:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from modelarts_export.errors import MOST_PROBLEMS, Problem, bounded
 from modelarts_export.request import rules
 from modelarts_export.request.enums import ExportDest
-from modelarts_export.request.error_limits import characters_in, json_size
+from modelarts_export.request.error_limits import characters_in, json_length, json_size
 from modelarts_export.request.models import (
     ExportRequest,
     RequestModel,
@@ -125,5 +125,5 @@ def _count_fitting_samples(samples: Sequence[str], room: int) -> int:
     left = len(samples)
     while left and room < 0:
         left -= 1
-        room += len(to_json(samples[left])) + len(",")
+        room += json_length(samples[left]) + len(",")
     return left
