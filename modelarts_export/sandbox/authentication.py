@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from threading import Lock
 
 from modelarts_export.auth import signing
+from modelarts_export.sandbox.cloud.contract import ApiError
 from modelarts_export.sandbox.iam import Tokens
-from modelarts_export.sandbox.messages import ApiError, Request
+from modelarts_export.sandbox.messages import Request
 
 TOLERANCE = 15 * 60
 """How far X-Sdk-Date may be from the server's clock, in seconds (API.md, section 6.1)."""

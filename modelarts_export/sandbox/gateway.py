@@ -7,17 +7,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from modelarts_export.sandbox.authentication import Credentials
+from modelarts_export.sandbox.cloud.contract import ApiError
 from modelarts_export.sandbox.cloud.tasks import Cloud
 from modelarts_export.sandbox.faults.catalogue import (
     KINDS,
     MESSAGES,
     ActiveFaults,
+    Delivery,
     Fault,
     Faults,
     classify_call,
 )
 from modelarts_export.sandbox.iam import Identity
-from modelarts_export.sandbox.messages import ApiError, Delivery, HttpReply, Request
+from modelarts_export.sandbox.messages import HttpReply, Request
 from modelarts_export.sandbox.service import Service
 
 _NOTHING = HttpReply(status=0, headers={}, body=b"")

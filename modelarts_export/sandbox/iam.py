@@ -10,7 +10,8 @@ from http import HTTPStatus
 from threading import Lock
 from typing import Any
 
-from modelarts_export.sandbox.messages import HttpReply, JsonObject, Request
+from modelarts_export.sandbox.cloud.contract import JsonObject
+from modelarts_export.sandbox.messages import HttpReply, Request
 
 LIFETIME = 24 * 60 * 60
 """How long a token is good for, in seconds."""

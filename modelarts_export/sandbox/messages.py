@@ -1,11 +1,9 @@
-"""What goes into the sandbox and what comes out: requests, replies and refusals, free of sockets."""
+"""HTTP requests and replies of the sandbox, without sockets."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
-from typing import Any
 
-JsonObject = dict[str, Any]
+from modelarts_export.sandbox.faults.catalogue import Delivery
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,15 +18,6 @@ class Request:
     def header(self, name: str) -> str | None:
         """Return the value of a header, its name in any letter case, or None."""
         return next((value for key, value in self.headers.items() if key.lower() == name.lower()), None)
-
-
-class Delivery(Enum):
-    """How much of a reply arrives: all, the head and a part of the body, nothing, or not even the request."""
-
-    DELIVERED = "delivered"
-    CUT = "cut"
-    DROPPED = "dropped"
-    REFUSED = "refused"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,12 +36,3 @@ class HttpReply:
     fate: Delivery = Delivery.DELIVERED
     cut_at: int = 0
     reset: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class ApiError:
-    """A no: the HTTP status with the error code of ModelArts or the gateway (API.md, section 5)."""
-
-    status: int = 400
-    code: str
-    message: str

@@ -17,11 +17,12 @@ from types import TracebackType
 from typing import Self
 
 from modelarts_export.sandbox.authentication import Credentials
+from modelarts_export.sandbox.cloud.contract import ApiError
 from modelarts_export.sandbox.cloud.datasets import DATASET_ID
-from modelarts_export.sandbox.faults.catalogue import ActiveFaults, Faults, refuses
+from modelarts_export.sandbox.faults.catalogue import ActiveFaults, Delivery, Faults, refuses
 from modelarts_export.sandbox.gateway import Gateway
 from modelarts_export.sandbox.iam import Identity
-from modelarts_export.sandbox.messages import ApiError, Delivery, HttpReply, Request
+from modelarts_export.sandbox.messages import HttpReply, Request
 from modelarts_export.sandbox.service import BODY_LIMIT
 
 Observer = Callable[[Request, HttpReply], None]

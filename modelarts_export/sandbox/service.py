@@ -11,8 +11,9 @@ from urllib.parse import parse_qsl, unquote
 from modelarts_export.sandbox import iam as identity
 from modelarts_export.sandbox.authentication import Credentials, KeyLockout
 from modelarts_export.sandbox.cloud import contract
+from modelarts_export.sandbox.cloud.contract import ApiError, JsonObject
 from modelarts_export.sandbox.cloud.tasks import Cloud
-from modelarts_export.sandbox.messages import ApiError, HttpReply, JsonObject, Request
+from modelarts_export.sandbox.messages import HttpReply, Request
 
 BODY_LIMIT = 12 * 1024 * 1024
 """The largest body that is looked at, in bytes (API.md, section 5: 413, ModelArts.4104)."""

@@ -25,11 +25,11 @@ from modelarts_export.errors import ModelArtsExportError
 from modelarts_export.request.models import ToObs
 from modelarts_export.sandbox.authentication import Credentials
 from modelarts_export.sandbox.cloud.datasets import DATASET_ID
-from modelarts_export.sandbox.faults.catalogue import refuses
+from modelarts_export.sandbox.faults.catalogue import Delivery, refuses
 from modelarts_export.sandbox.faults.parser import parse_fault
 from modelarts_export.sandbox.gateway import Gateway
 from modelarts_export.sandbox.iam import Identity
-from modelarts_export.sandbox.messages import Delivery, HttpReply, Request
+from modelarts_export.sandbox.messages import HttpReply, Request
 from modelarts_export.submission.reuse import ReusePolicy
 from modelarts_export.submission.submit import Desk, Submission
 from modelarts_export.transport.session import Transport

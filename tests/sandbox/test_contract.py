@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from modelarts_export.sandbox.cloud import contract
-from modelarts_export.sandbox.messages import ApiError
+from modelarts_export.sandbox.cloud.contract import ApiError
 
 TO_OBS: dict[str, Any] = {
     "path": "/test-obs/daoChu/",

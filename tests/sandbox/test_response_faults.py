@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from modelarts_export.sandbox.messages import Delivery
+from modelarts_export.sandbox.faults.catalogue import Delivery
 from tests.sandbox.faulty import BODY, World
 
 TOLD = "The throttling threshold has been reached: policy user over ratelimit,limit:5,time:1 minute"

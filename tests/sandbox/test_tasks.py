@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from modelarts_export.sandbox.cloud.contract import ApiError
 from modelarts_export.sandbox.cloud.datasets import BUILT_IN, DATASET_ID, Dataset
 from modelarts_export.sandbox.cloud.tasks import DATASET_QUOTA, Cloud, SandboxTask
-from modelarts_export.sandbox.messages import ApiError
 
 START = 1_606_103_424.0
 TO_OBS: dict[str, Any] = {"path": "/b/out/", "export_type": 3, "export_params": {"sample_state": ""}}

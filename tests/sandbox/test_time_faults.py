@@ -15,11 +15,11 @@ import pytest
 from modelarts_export.auth import signing
 from modelarts_export.config.settings import parse_duration
 from modelarts_export.sandbox.authentication import Credentials
-from modelarts_export.sandbox.faults.catalogue import Faults
+from modelarts_export.sandbox.faults.catalogue import Delivery, Faults
 from modelarts_export.sandbox.faults.parser import parse_fault
 from modelarts_export.sandbox.gateway import Gateway
 from modelarts_export.sandbox.iam import Identity
-from modelarts_export.sandbox.messages import Delivery, Request
+from modelarts_export.sandbox.messages import Request
 from tests.sandbox.faulty import BODY, START, World
 
 

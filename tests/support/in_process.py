@@ -13,8 +13,8 @@ from typing import Any, Protocol
 from requests import PreparedRequest, Response
 from urllib3.exceptions import NewConnectionError
 
-from modelarts_export.sandbox.faults.catalogue import ActiveFaults, refuses
-from modelarts_export.sandbox.messages import Delivery, HttpReply, Request
+from modelarts_export.sandbox.faults.catalogue import ActiveFaults, Delivery, refuses
+from modelarts_export.sandbox.messages import HttpReply, Request
 from modelarts_export.transport.deadline import DeadlineAdapter
 
 

@@ -3,13 +3,25 @@
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
-
-from modelarts_export.sandbox.messages import ApiError, JsonObject
+from typing import Any
 
 # Deeper than any documented field by far; it keeps what was parsed within reach of the JSON writer.
 _DEEPEST = 64
 _CHINESE = "\u3400-\u4dbf\u4e00-\u9fff"
+
+JsonObject = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiError:
+    """A no: the HTTP status with the error code of ModelArts or the gateway (API.md, section 5)."""
+
+    status: int = 400
+    code: str
+    message: str
+
 
 Check = Callable[[str, object], ApiError | None]
 """From the place of a value and the value to the first thing that is wrong with it."""

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from modelarts_export.sandbox.cloud.contract import JsonObject
 from modelarts_export.sandbox.cloud.samples import Sample, built_in_samples
-from modelarts_export.sandbox.messages import JsonObject
 
 DATASET_ID = "sandbox-images"
 MISSING_BUCKET = "missing-bucket"

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from modelarts_export.sandbox.messages import JsonObject
+from modelarts_export.sandbox.cloud.contract import JsonObject
 
 _DAY = 86_400.0  # seconds
 _MONTH = 30  # days, which the documents mean by the word (API.md, section 1)

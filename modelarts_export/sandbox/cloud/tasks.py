@@ -8,10 +8,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from threading import Lock
 
-from modelarts_export.sandbox.cloud.contract import EXPORT_PARAMS
+from modelarts_export.sandbox.cloud.contract import EXPORT_PARAMS, ApiError, JsonObject
 from modelarts_export.sandbox.cloud.datasets import MISSING_BUCKET, Dataset, built_in, milliseconds
 from modelarts_export.sandbox.cloud.samples import Sample, select
-from modelarts_export.sandbox.messages import ApiError, JsonObject
 
 DATASET_QUOTA = 100
 """Datasets of one account in one region (API.md, section 8)."""

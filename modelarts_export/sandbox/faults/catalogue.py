@@ -4,9 +4,8 @@ import random
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from threading import Lock
-
-from modelarts_export.sandbox.messages import Delivery
 
 ALL = "all"
 WHEN = ("on", "count", "after", "probability")
@@ -30,6 +29,15 @@ def classify_call(method: str, target: str) -> str:
     path = target.partition("?")[0]
     known = _CALLS.items()
     return next((name for name, (verb, form) in known if verb == method and form.fullmatch(path)), ALL)
+
+
+class Delivery(Enum):
+    """How much of a reply arrives: all, the head and a part of the body, nothing, or not even the request."""
+
+    DELIVERED = "delivered"
+    CUT = "cut"
+    DROPPED = "dropped"
+    REFUSED = "refused"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,9 +9,9 @@ import pytest
 
 from modelarts_export.cli.commands.sandbox import make_settings
 from modelarts_export.config.settings import parse_duration
+from modelarts_export.sandbox.cloud.contract import JsonObject
 from modelarts_export.sandbox.faults.catalogue import Faults
 from modelarts_export.sandbox.faults.parser import parse_fault
-from modelarts_export.sandbox.messages import JsonObject
 from modelarts_export.sandbox.server import Sandbox
 from tests.conftest import Cloud, Outcome, Run
 
