@@ -1,4 +1,4 @@
-"""What the API answers about an export task; tolerant of whatever is missing, unknown or of another type."""
+"""An export task as the API describes it, whatever is missing, unknown or of another type."""
 
 import json
 import re
@@ -9,7 +9,7 @@ from typing import Any, TypeGuard
 
 from modelarts_export.sanitize import truncate
 
-# The order in which a task is shown; what else the API returned follows.
+# The fields of the output that come first; all others follow.
 SHOWN_FIRST = (
     "task_id",
     "dataset_id",
@@ -23,19 +23,19 @@ SHOWN_FIRST = (
     "create_time",
     "update_time",
 )
-# One field may hold both code and words: "ModelArts.4311: OBS bucket does not exist." (.github/API.md,
+# One field may hold both code and message: "ModelArts.4311: OBS bucket does not exist." (.github/API.md,
 # section 4).
-_CODE_AND_WORDS = re.compile(r"\s*((?:ModelArts|APIGW?|IAM)\.\d{4,8})(?:[\s:]+|$)(.*)", re.DOTALL)
-_ABSURD = 10**15  # no count of samples, and as milliseconds since 1970 beyond the calendar
-# Milliseconds since 1970 of 2010, before there was a ModelArts, and of 2100: what is told in seconds, 0 or
-# negative is no time of a task, rather than a time long ago.
+_CODE_AND_MESSAGE = re.compile(r"\s*((?:ModelArts|APIGW?|IAM)\.\d{4,8})(?:[\s:]+|$)(.*)", re.DOTALL)
+_TOO_LARGE = 10**15  # for a count of samples, and as milliseconds since 1970 beyond the calendar
+# Milliseconds since 1970 of the years 2010, before ModelArts existed, and 2100: a time in seconds, 0 or a
+# negative number is no time of a task.
 _EARLIEST, _LATEST = 1_262_304_000_000, 4_102_444_800_000
-# The documents have one word for success, and sibling calls of the API others (.github/API.md, section 1).
+# SUCCESSED is documented; other calls of the API use the others (.github/API.md, section 1).
 _SUCCESSES = ("SUCCESSED", "SUCCEEDED", "SUCCESS", "COMPLETED")
 
 
 class TaskState(Enum):
-    """What a status means; the wire word is the value (.github/API.md, section 1, task status)."""
+    """A documented status; the value is the one on the wire (.github/API.md, section 1, task status)."""
 
     INIT = "INIT"
     RUNNING = "RUNNING"
@@ -46,23 +46,23 @@ class TaskState(Enum):
 
     @property
     def label(self) -> str:
-        """The word for people."""
+        """The state as messages and tables show it."""
         return {"INIT": "queued", "SUCCESSED": "succeeded"}.get(self.value, self.value.lower())
 
     @classmethod
     def parse(cls, status: str | None) -> "TaskState | None":
-        """Return what a status means, or None for one that is not documented."""
-        said = (status or "").upper()
-        return cls.SUCCESSED if said in _SUCCESSES else next((s for s in cls if s.value == said), None)
+        """Return the state of a status, or None for one that is not documented."""
+        value = (status or "").upper()
+        return cls.SUCCESSED if value in _SUCCESSES else next((s for s in cls if s.value == value), None)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExportTask:
-    """One export task as the API described it last.
+    """One export task, as the API described it last.
 
-    `answer` has the API's own fields under their own names: times in milliseconds since 1970, progress in
-    per cent. `reused`: it existed before, and is used instead of a new one; `skipped`: it existed before, and
-    nothing was submitted because of it. `found` is what was found out beside the API's answer.
+    `raw` has the API's fields under their own names: times in milliseconds since 1970, progress in per cent.
+    `reused`: it existed before, and is used instead of a new one; `skipped`: it existed before, and nothing
+    was submitted because of it. `extra` has fields that other calls added.
     """
 
     task_id: str
@@ -75,41 +75,42 @@ class ExportTask:
 
     @property
     def status(self) -> str | None:
-        """The API's word for the state, a number as text, or None when it is not known."""
+        """The status as the API has it, a number as text, or None when it is not known."""
         status = self.raw.get("status")
         return status if isinstance(status, str) else str(status) if is_number(status) else None
 
     @property
     def state(self) -> TaskState | None:
-        """What the status means, or None for a word that is not documented."""
+        """The state of the status, or None for one that is not documented."""
         return TaskState.parse(self.status)
 
     @property
     def is_finished(self) -> bool:
-        """Whether the status is a last one."""
+        """Whether the status is final."""
         return self.state in (TaskState.FAILED, TaskState.STOPPED, TaskState.SUCCESSED)
 
     @property
     def failure(self) -> tuple[str | None, str]:
-        """The API's code and words for what went wrong, also where the field of the code holds both."""
-        shown = {**self.raw, **self._split_error()}
-        code, words = shown.get("error_code"), shown.get("error_msg")
-        return None if code in (None, "") else truncate(str(code)), "" if words is None else truncate(
-            str(words)
+        """The API's error code and message, also where the field of the code holds both."""
+        fields = {**self.raw, **self._split_error()}
+        code, message = fields.get("error_code"), fields.get("error_msg")
+        return (
+            None if code in (None, "") else truncate(str(code)),
+            "" if message is None else truncate(str(message)),
         )
 
     def _split_error(self) -> dict[str, str]:
-        """Return code and words under the API's names if they came in one field, else nothing."""
-        code, words = self.raw.get("error_code"), self.raw.get("error_msg")
-        found = _CODE_AND_WORDS.fullmatch(code) if isinstance(code, str) else None
-        if found is None or found[1] == code:
+        """Return code and message under the API's names if they came in one field, else nothing."""
+        code, message = self.raw.get("error_code"), self.raw.get("error_msg")
+        match = _CODE_AND_MESSAGE.fullmatch(code) if isinstance(code, str) else None
+        if match is None or match[1] == code:
             return {}
-        told = dict.fromkeys(part for part in (found[2].strip(), str(words or "")) if part)
-        return {"error_code": found[1], "error_msg": ": ".join(told)}
+        parts = dict.fromkeys(part for part in (match[2].strip(), str(message or "")) if part)
+        return {"error_code": match[1], "error_msg": ": ".join(parts)}
 
     @property
     def new_dataset_name(self) -> str | None:
-        """The name of the dataset that it makes, where it makes one and the API says how it is called."""
+        """The name of the dataset that it creates, where it creates one and the API shows the name."""
         params = self.raw.get("export_params")
         if isinstance(params, str):  # some servers return what was sent as text
             try:
@@ -123,17 +124,17 @@ class ExportTask:
 
     @property
     def finished_samples(self) -> int | None:
-        """How many samples are exported, where the API says so."""
+        """How many samples are exported, where the API shows it."""
         return _to_count(self.raw.get("finished_sample_count"))
 
     @property
     def total_samples(self) -> int | None:
-        """How many samples there are to export, where the API says so."""
+        """How many samples there are to export, where the API shows it."""
         return _to_count(self.raw.get("total_sample_count"))
 
     @property
     def percent(self) -> float | None:
-        """The API's own progress, which no document promises to be from 0 to 100."""
+        """The progress as the API has it, which is not documented to be from 0 to 100."""
         progress = self.raw.get("progress")
         return float(progress) if is_number(progress) else None
 
@@ -147,22 +148,22 @@ class ExportTask:
         """When it last changed, in epoch seconds by the server's clock."""
         return _to_seconds(self.raw.get("update_time"))
 
-    def updated_with(self, seen: "ExportTask") -> "ExportTask":
-        """Return this task as a look shows it now; what only its acceptance told stays known."""
-        return replace(self, raw={**self.raw, **seen.raw})
+    def updated_with(self, newer: "ExportTask") -> "ExportTask":
+        """Return this task with the fields of a newer reply; fields that only this one has stay."""
+        return replace(self, raw={**self.raw, **newer.raw})
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what is known, under the API's names: the usual fields first, null where unknown."""
+        """Return all fields under the API's names: those of SHOWN_FIRST first, None where unknown."""
+        first = {name: self.raw.get(name) for name in SHOWN_FIRST}
+        ids = {"task_id": self.task_id, "dataset_id": self.dataset_id, "project_id": self.project_id}
         state = self.state.label if self.state else "unknown"
-        named = {"task_id": self.task_id, "dataset_id": self.dataset_id, "project_id": self.project_id}
-        usual = {name: self.raw.get(name) for name in SHOWN_FIRST}
-        ours = {"state": state, "reused": self.reused, "skipped": self.skipped}
-        return {**usual, **self.raw, **self._split_error(), **named, **ours, **self.extra}
+        added = {"state": state, "reused": self.reused, "skipped": self.skipped, **self.extra}
+        return {**first, **self.raw, **self._split_error(), **ids, **added}
 
 
 def is_number(value: object) -> TypeGuard[int | float]:
-    """Tell whether this is a number to reckon with: neither NaN nor larger than anything real."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _ABSURD
+    """Tell whether a value is a plausible number: neither a bool nor NaN nor too large."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _TOO_LARGE
 
 
 def _to_seconds(milliseconds: object) -> float | None:

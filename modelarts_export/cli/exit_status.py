@@ -1,4 +1,4 @@
-"""How a command that has looked at tasks ends: a hint for each success, and one error for all the rest."""
+"""The end of a command that polled tasks: a hint for each success, and one error for all the rest."""
 
 from collections.abc import Sequence
 
@@ -12,36 +12,42 @@ Outcomes = Sequence[ModelArtsExportError | None]
 
 
 def raise_for_outcomes(
-    session: CommandContext, seen: Snapshot, wait: PollOptions, settings: Settings
+    session: CommandContext, snapshot: Snapshot, options: PollOptions, settings: Settings
 ) -> None:
-    """Say where the exports are. Raises the error that the tasks stand for together, if they do for one."""
-    from modelarts_export.polling.outcome import outcome_of  # noqa: PLC0415 - with the table of the API's error codes
+    """Show where the exports are. Raises the error that the outcomes of all tasks combine to, if any."""
+    from modelarts_export.polling.outcome import outcome_of  # noqa: PLC0415 - it loads the table of error codes
 
-    session.output.exported([each.task for each in seen if each.task.state is TaskState.SUCCESSED])
-    ends = [outcome_of(each, require_samples=wait.require_samples) for each in seen]
-    _raise_combined(session, seen, ends, settings)
-
-
-def raise_for_status(session: CommandContext, seen: Snapshot, *, exit_status: bool) -> None:
-    """Raise the error that stands for what could not be seen, and with `exit_status` for the states, too."""
-    from modelarts_export.polling.outcome import fetch_error_of, outcome_of  # noqa: PLC0415 - see conclude
-
-    ends = [fetch_error_of(each) or (outcome_of(each) if exit_status else None) for each in seen]
-    _raise_combined(session, seen, ends, session.settings)
+    session.output.exported([each.task for each in snapshot if each.task.state is TaskState.SUCCESSED])
+    outcomes = [outcome_of(each, require_samples=options.require_samples) for each in snapshot]
+    _raise_combined(session, snapshot, outcomes, settings)
 
 
-def _raise_combined(session: CommandContext, seen: Snapshot, ends: Outcomes, settings: Settings) -> None:
-    """Raise the error that these ends make together, if they do; it names the command that waits on."""
-    from modelarts_export.polling.outcome import combine_outcomes  # noqa: PLC0415 - see conclude
+def raise_for_status(session: CommandContext, snapshot: Snapshot, *, exit_status: bool) -> None:
+    """Raise the error for tasks that could not be fetched, with `exit_status` also that of their states."""
+    from modelarts_export.polling.outcome import fetch_error_of, outcome_of  # noqa: PLC0415 - as above
 
-    error = combine_outcomes(ends)
+    outcomes = [fetch_error_of(each) or (outcome_of(each) if exit_status else None) for each in snapshot]
+    _raise_combined(session, snapshot, outcomes, session.settings)
+
+
+def _raise_combined(
+    session: CommandContext, snapshot: Snapshot, outcomes: Outcomes, settings: Settings
+) -> None:
+    """Raise the error that the outcomes combine to, if any, with the command that resumes the wait."""
+    from modelarts_export.polling.outcome import combine_outcomes  # noqa: PLC0415 - as above
+
+    error = combine_outcomes(outcomes)
     if error is None:
         return
-    going_on = [each for each, end in zip(seen, ends, strict=True) if isinstance(end, NotFinishedError)]
-    if going_on:
-        dataset_id, ids = going_on[0].task.dataset_id, [each.task.task_id for each in going_on]
-        expired = not all(each.abandoned for each in going_on)  # what else ends a wait
-        those = "it" if len(ids) == 1 else f"those {len(ids):,}"
-        how = session.wait_command(those, dataset_id, ids, settings, timeout_has_expired=expired)
-        error.hint = "; then ".join(filter(None, [error.hint, how]))
+    unfinished = [
+        each
+        for each, outcome in zip(snapshot, outcomes, strict=True)
+        if isinstance(outcome, NotFinishedError)
+    ]
+    if unfinished:
+        dataset_id, task_ids = unfinished[0].task.dataset_id, [each.task.task_id for each in unfinished]
+        expired = not all(each.abandoned for each in unfinished)  # only the timeout ends a wait otherwise
+        pronoun = "it" if len(task_ids) == 1 else f"those {len(task_ids):,}"
+        command = session.wait_command(pronoun, dataset_id, task_ids, settings, timeout_has_expired=expired)
+        error.hint = "; then ".join(filter(None, [error.hint, command]))
     raise error

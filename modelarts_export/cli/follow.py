@@ -1,4 +1,4 @@
-"""Looking at export tasks for a command: once, or until they have ended, as the user can watch."""
+"""What the commands about tasks do with the API: list, fetch once, or poll with progress."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -13,18 +13,18 @@ from modelarts_export.errors import ModelArtsExportError, TemporaryError
 from modelarts_export.polling.poller import PollOptions, Snapshot, TrackedTask, poll
 
 _ONE_POLL = PollOptions(timeout=0.0, max_outage=0.0)
-_LOOK_UP = 30.0  # seconds
+_DATASET_SEARCH = 30.0  # seconds
 
 
 def make_unseen_tasks(session: CommandContext, dataset_id: str, task_ids: Sequence[str]) -> list[ExportTask]:
-    """Return tasks of which nothing is known but their IDs."""
+    """Return tasks of which only the IDs are known."""
     session.output.keep(dataset_id, *task_ids)
     client = session.client(session.settings)
     return [client.make_unseen_task(dataset_id, task_id) for task_id in task_ids]
 
 
 def fetch_listed(session: CommandContext, dataset_id: str, selection: TaskFilter) -> list[ExportTask]:
-    """Return the tasks of a dataset that are wanted, the newest first; each page of them is retried."""
+    """Return the selected tasks of a dataset, the newest first; each page of the list is retried."""
     session.output.keep(dataset_id)
     client = session.client(session.settings)
     pages = client.iter_task_pages(dataset_id, export_type=selection.export_type, retry=session.retry_policy)
@@ -32,7 +32,7 @@ def fetch_listed(session: CommandContext, dataset_id: str, selection: TaskFilter
 
 
 def fetch_status(session: CommandContext, tasks: Sequence[ExportTask]) -> Snapshot:
-    """Return the tasks of one dataset as they are now; those with a transient error are polled again."""
+    """Return the tasks of one dataset as they are now; a task with a transient error is polled again."""
     client, retries = session.client(session.settings), session.retry_policy.start()
     seen = {each.task.task_id: each for each in next(poll(client, tasks, _ONE_POLL))}
     while True:
@@ -49,63 +49,60 @@ def fetch_status(session: CommandContext, tasks: Sequence[ExportTask]) -> Snapsh
     return tuple(seen[task.task_id] for task in tasks)
 
 
-def poll_until_done(  # noqa: PLR0913 - all of a wait comes together here
+def poll_until_done(  # noqa: PLR0913 - the tasks, the options, and the callbacks of a wait
     session: CommandContext,
     tasks: Sequence[ExportTask],
-    wait: PollOptions,
+    options: PollOptions,
     settings: Settings,
     *,
     show: Callable[[Snapshot], None],
-    first: bool = False,
+    stop_at_first: bool = False,
 ) -> Snapshot:
-    """Return the tasks of one dataset as they are after a wait that is shown.
+    """Return the last snapshot of a wait for tasks of one dataset, and display its progress.
 
-    With `first`, the first that ended ends it. `show` writes the result when a signal does.
+    With `stop_at_first`, the first task that is finished ends the wait. `show` writes the result after a
+    signal.
     """
-    client, seen = session.client(settings), tuple(TrackedTask(task=task) for task in tasks)
-    dataset_id, ids = tasks[0].dataset_id, [task.task_id for task in tasks]
-    session.follow(dataset_id, ids, settings, show=partial(show, seen))
+    client, snapshot = session.client(settings), tuple(TrackedTask(task=task) for task in tasks)
+    dataset_id, task_ids = tasks[0].dataset_id, [task.task_id for task in tasks]
+    session.follow(dataset_id, task_ids, settings, show=partial(show, snapshot))
     session.output.load_renderers()
-    with session.output.display_progress(wait.heartbeat) as watching:
-        for seen in poll(client, tasks, wait, timing=replace(SYSTEM_CLOCK, sleep=session.sleep)):
-            session.follow(dataset_id, ids, settings, show=partial(show, seen))
-            watching.show(seen)
-            if first and any(each.task.is_finished for each in seen):
+    with session.output.display_progress(options.heartbeat) as display:
+        for snapshot in poll(client, tasks, options, timing=replace(SYSTEM_CLOCK, sleep=session.sleep)):
+            session.follow(dataset_id, task_ids, settings, show=partial(show, snapshot))
+            display.show(snapshot)
+            if stop_at_first and any(each.task.is_finished for each in snapshot):
                 break
-    return seen
+    return snapshot
 
 
 def with_new_datasets(
-    session: CommandContext, seen: Snapshot, settings: Settings, *, name: str | None = None
+    session: CommandContext, snapshot: Snapshot, settings: Settings, *, name: str | None = None
 ) -> Snapshot:
-    """Return the tasks, those that made a dataset with its ID, which is None when it is not found.
+    """Return the snapshot with the ID of the new dataset of each task that created one; None if not found.
 
-    `name` is that of the new dataset where the request is known. Nothing is looked up for IDs alone.
+    `name` is that of the new dataset where the request is known. Output of task IDs alone needs no search.
     """
     if session.output.style.output == "id":
-        return seen
-    named = [(each, _new_dataset_of(each.task, name)) for each in seen]
-    ids = {
-        each: _dataset_id_of(session, each, settings) for each in {name: None for _, name in named if name}
-    }
-    return tuple(
-        replace(each, task=replace(each.task, extra={"new_dataset_id": ids[name]})) if name else each
-        for each, name in named
-    )
+        return snapshot
+    ids: dict[str, str | None] = {}
+    tracked: list[TrackedTask] = []
+    for each in snapshot:
+        new = (name or each.task.new_dataset_name) if each.task.state is TaskState.SUCCESSED else None
+        if new and new not in ids:
+            ids[new] = _find_dataset(session, new, settings)
+        extra = {"new_dataset_id": ids[new]} if new else each.task.extra
+        tracked.append(replace(each, task=replace(each.task, extra=extra)))
+    return tuple(tracked)
 
 
-def _new_dataset_of(task: ExportTask, name: str | None) -> str | None:
-    """Return the name of the dataset that a task has made."""
-    return (name or task.new_dataset_name) if task.state is TaskState.SUCCESSED else None
-
-
-def _dataset_id_of(session: CommandContext, name: str, settings: Settings) -> str | None:
-    dataset_id, why = None, "no dataset has its name"
+def _find_dataset(session: CommandContext, name: str, settings: Settings) -> str | None:
+    dataset_id, reason = None, "no dataset has its name"
     try:
         client = session.client(settings)
-        dataset_id = client.find_dataset_by_name(name, timeout=_LOOK_UP, retry=session.retry_policy)
+        dataset_id = client.find_dataset_by_name(name, timeout=_DATASET_SEARCH, retry=session.retry_policy)
     except ModelArtsExportError as error:
-        why = str(error)
+        reason = str(error)
     if dataset_id is None:
-        session.output.warn(f"the ID of the new dataset {name} could not be found: {why}")
+        session.output.warn(f"the ID of the new dataset {name} could not be found: {reason}")
     return dataset_id

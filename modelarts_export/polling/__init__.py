@@ -1,1 +1,1 @@
-"""Follow export tasks to their end, and say what the end means."""
+"""Follow export tasks to their end, and derive the outcome."""

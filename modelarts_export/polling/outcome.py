@@ -1,4 +1,4 @@
-"""What the end of a wait means: for one task, and for several of them together."""
+"""The outcome of a wait, as an error or a success: for one task, and for several together."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -21,94 +21,94 @@ from modelarts_export.sanitize import truncate
 from modelarts_export.transport.api_errors import find_code
 
 Outcome = ModelArtsExportError | None
-"""How something ended; None is a success."""
-_WORDS: dict[type[ModelArtsExportError], str] = {
+"""The outcome of a task or of a wait; None is a success."""
+_LABELS: dict[type[ModelArtsExportError], str] = {
     NotFoundError: "not found",
     FailedTaskError: "failed",
     StoppedTaskError: "stopped",
-    NotFinishedError: "not seen to end",
+    NotFinishedError: "not finished",
     UnknownOutcomeError: "perhaps never created",
 }
 
 
-def outcome_of(followed: TrackedTask, *, require_samples: int = 0) -> Outcome:
-    """Return how a task ended, as it was last seen; a task that is not done has an unseen end.
+def outcome_of(tracked: TrackedTask, *, require_samples: int = 0) -> Outcome:
+    """Return the outcome of a task as it was last seen.
 
-    A task that nobody ever saw, and that cannot be looked at, has the end that its look had.
+    A task that was never seen, and cannot be polled, has the error of its poll as its outcome.
     """
-    task, trouble = followed.task, followed.last_error
+    task, error = tracked.task, tracked.last_error
     if task.state is TaskState.FAILED:
         return _make_failed_error(task)
     if task.state is TaskState.STOPPED:
-        return _stopped(task)
+        return _make_stopped_error(task)
     if task.state is TaskState.SUCCESSED:
         return _check_sample_count(task, require_samples)
-    if trouble and not task.raw and not isinstance(trouble, TemporaryError):
-        return fetch_error_of(followed)
-    return _make_not_finished_error(task, trouble)
+    if error and not task.raw and not isinstance(error, TemporaryError):
+        return fetch_error_of(tracked)
+    return _make_not_finished_error(task, error)
 
 
-def fetch_error_of(followed: TrackedTask) -> Outcome:
-    """Return why a task cannot be looked at; when it alone is unknown, the error names it."""
-    trouble = followed.last_error
-    if not isinstance(trouble, NotFoundError):
-        return trouble
-    return NotFoundError(f"export task {followed.task.task_id}: {trouble}", **_copy_facts(trouble))
+def fetch_error_of(tracked: TrackedTask) -> Outcome:
+    """Return why a task could not be polled; a NotFoundError names the task, which the API's words do not."""
+    error = tracked.last_error
+    if not isinstance(error, NotFoundError):
+        return error
+    return NotFoundError(f"export task {tracked.task.task_id}: {error}", **_copy_facts(error))
 
 
-def combine_outcomes(ends: Sequence[Outcome]) -> Outcome:
-    """Return how several tasks ended as a whole: alike, not to be told, not seen, or in different ways."""
-    found = [end for end in ends if end]
-    if len({(type(end), str(end)) for end in ends}) <= 1 or not found:
-        return found[0] if found else None
-    kind = _combine_kinds({end.exit_code if end else 0: type(end) for end in ends})
-    counts = Counter(_WORDS.get(type(end), "not looked at") for end in found)
-    told = ", ".join(f"{count:,} {words}" for words, count in counts.items())
-    error = kind(f"of {len(ends):,} export tasks: {told}", hint=_find_shared_hint(found))
-    error.problems = tuple(Problem(message=_describe(end, beside=error.hint)) for end in found)
-    return error
+def combine_outcomes(outcomes: Sequence[Outcome]) -> Outcome:
+    """Return the outcome of several tasks together; its `problems` has one entry for each error.
+
+    The same error of all of them is returned as it is. Otherwise the class, and so the exit code, is that of
+    all errors if they agree; UnknownOutcomeError if one of them is; NotFinishedError if the rest succeeded.
+    """
+    errors = [outcome for outcome in outcomes if outcome]
+    if len({(type(outcome), str(outcome)) for outcome in outcomes}) <= 1 or not errors:
+        return errors[0] if errors else None
+    counts = Counter(_LABELS.get(type(error), "not polled") for error in errors)
+    summary = ", ".join(f"{count:,} {label}" for label, count in counts.items())
+    hints = {error.hint for error in errors}
+    combined = _combine_types(outcomes)(
+        f"of {len(outcomes):,} export tasks: {summary}", hint=hints.pop() if len(hints) == 1 else ""
+    )
+    combined.problems = tuple(
+        Problem(message=str(error) if error.hint in ("", combined.hint) else f"{error}; {error.hint}")
+        for error in errors
+    )
+    return combined
 
 
-def _combine_kinds(kinds: dict[int, type[object]]) -> type[ModelArtsExportError]:
-    if UnknownOutcomeError.exit_code in kinds:
+def _combine_types(outcomes: Sequence[Outcome]) -> type[ModelArtsExportError]:
+    types = {outcome.exit_code if outcome else 0: type(outcome) for outcome in outcomes}
+    if UnknownOutcomeError.exit_code in types:
         return UnknownOutcomeError
-    if kinds.keys() == {0, NotFinishedError.exit_code}:
+    if types.keys() == {0, NotFinishedError.exit_code}:
         return NotFinishedError
-    if kinds.keys() == {FailedTaskError.exit_code}:  # of which some may have been stopped
+    if types.keys() == {FailedTaskError.exit_code}:  # some of which may have been stopped
         return FailedTaskError
-    only = next(iter(kinds.values())) if len(kinds) == 1 else MixedOutcomesError
+    only = next(iter(types.values())) if len(types) == 1 else MixedOutcomesError
     return only if issubclass(only, ModelArtsExportError) else MixedOutcomesError
 
 
-def _describe(end: ModelArtsExportError, *, beside: str) -> str:
-    """Return an end in words, with what to do about it where that is not said for all of them."""
-    return str(end) if end.hint in ("", beside) else f"{end}; {end.hint}"
-
-
-def _find_shared_hint(ends: Sequence[ModelArtsExportError]) -> str:
-    hints = list(dict.fromkeys(end.hint for end in ends))
-    return hints[0] if len(hints) == 1 else ""
-
-
 def _make_failed_error(task: ExportTask) -> FailedTaskError:
-    code, words = task.failure
+    code, message = task.failure
     row = find_code(code)
-    said = truncate(": ".join(filter(None, [code, words]))) or "the API gives no reason"
-    meaning = f" ({row.meaning})" if row and not words else ""  # the API's words say the same
-    action = row.action if row else "look at the task and at the directory"
+    reason = truncate(": ".join(filter(None, [code, message]))) or "the API gives no reason"
+    meaning = f" ({row.meaning})" if row and not message else ""  # the API's message says the same
+    action = row.action if row else "check the task and its directory"
     return FailedTaskError(
-        f"export task {task.task_id} failed: {said}{meaning}",
-        hint=action if "submit" in action else f"{action}; then submit it anew",
+        f"export task {task.task_id} failed: {reason}{meaning}",
+        hint=action if "submit" in action else f"{action}; then submit it again",
         error_code=code,
     )
 
 
-def _stopped(task: ExportTask) -> StoppedTaskError:
-    code, words = task.failure
-    said = ": ".join(filter(None, [code, words]))
+def _make_stopped_error(task: ExportTask) -> StoppedTaskError:
+    code, message = task.failure
+    reason = ": ".join(filter(None, [code, message]))
     return StoppedTaskError(
-        f"export task {task.task_id} was stopped" + (f": {said}" if said else " before its end"),
-        hint="what it wrote is not complete; submit it again if the export is still needed",
+        f"export task {task.task_id} was stopped" + (f": {reason}" if reason else " before it was finished"),
+        hint="its files are not complete; submit it again if the export is still needed",
         error_code=code,
     )
 
@@ -123,17 +123,15 @@ def _check_sample_count(task: ExportTask, required: int) -> FailedTaskError | No
     )
 
 
-def _make_not_finished_error(task: ExportTask, trouble: ModelArtsExportError | None) -> NotFinishedError:
-    state = task.state.label if task.state else task.status
-    status = f"it is {state}" if state else "its status is not known"
-    if trouble is None:
-        return NotFinishedError(f"export task {task.task_id} has not ended; {status}, and goes on")
-    return NotFinishedError(
-        f"the end of export task {task.task_id} was not seen; {status}, and a look at it failed: {trouble}",
-        **_copy_facts(trouble),
-    )
+def _make_not_finished_error(task: ExportTask, error: ModelArtsExportError | None) -> NotFinishedError:
+    label = task.state.label if task.state else task.status
+    name = f"export task {task.task_id}"
+    if error is None:
+        return NotFinishedError(f"{name} is not finished: its status is {label or 'unknown'}")
+    last = f"was {label} when it was last seen" if label else "was never seen"
+    return NotFinishedError(f"{name} {last}; polling it failed: {error}", **_copy_facts(error))
 
 
 def _copy_facts(error: ModelArtsExportError) -> dict[str, Any]:
-    """Return what an error knows beside its message."""
+    """Return the fields of an error beside its message, as arguments of another one."""
     return {name: getattr(error, name) for name in ("hint", "error_code", "http_status", "request_id")}

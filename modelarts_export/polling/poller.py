@@ -35,28 +35,31 @@ def _parse_timeout(text: str) -> float | None:
 
 @dataclass(frozen=True, kw_only=True)
 class PollOptions:
-    """How a wait goes. Times are in seconds; `timeout` is None for ever, and 0 for one look."""
+    """How long and how often tasks are polled.
+
+    Times are in seconds; a `timeout` of None is for ever, and one of 0 is one poll.
+    """
 
     timeout: float | None = option(
         _parse_timeout,
-        "How long to wait: 2h unless given, none for ever, 0 for one look",
+        "How long to wait: none for ever, 0 for one poll (default 2h)",
         "DURATION",
         default=7200.0,
     )
     poll_interval: float | None = option(
-        parse_positive_duration, "Time between looks; 0.5s growing to 30s otherwise", "DURATION"
+        parse_positive_duration, "Time between polls (default 0.5s, growing to 30s)", "DURATION"
     )
     max_outage: float = option(
-        parse_duration, "How long looks may fail in a row: 15m unless given", "DURATION", default=900.0
+        parse_duration, "How long polls may fail in a row (default 15m)", "DURATION", default=900.0
     )
     heartbeat: float = option(
         parse_positive_duration,
-        "Off a terminal, time between lines: 60s unless given",
+        "Off a terminal, time between lines (default 60s)",
         "DURATION",
         default=60.0,
     )
     require_samples: int = option(
-        parse_int, "End with 7 when fewer samples were exported, or nobody knows", "N", default=0
+        parse_int, "Exit with 7 when fewer samples were exported, or the number is unknown", "N", default=0
     )
 
 

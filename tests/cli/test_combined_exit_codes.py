@@ -44,7 +44,7 @@ def test_different_ends_are_told_one_by_one(run: Run, quick: Cloud) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "hint"), [("4401", "check permission and space in OBS; then submit it anew"), ("4358", "")]
+    ("code", "hint"), [("4401", "check permission and space in OBS; then submit it again"), ("4358", "")]
 )
 def test_a_hint_is_told_where_it_holds_for_all(run: Run, stub: Stub, code: str, hint: str) -> None:
     """What cures one failure does not cure another."""

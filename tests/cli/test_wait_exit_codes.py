@@ -46,7 +46,7 @@ def test_a_failure(run: Run, quick: Cloud) -> None:
     assert json.loads(outcome.out)[0]["status"] == "FAILED"
     assert error["error"].startswith(f"export task {task_id} failed: ModelArts.4401: ")
     assert error["error_code"] == "ModelArts.4401"
-    assert error["hint"] == "check permission and space in OBS; then submit it anew"
+    assert error["hint"] == "check permission and space in OBS; then submit it again"
     assert "obs://" not in outcome.err
 
 
@@ -55,7 +55,7 @@ def test_a_failure_is_looked_at_no_more(run: Run, stub: Stub) -> None:
     assert outcome.code == 7
     assert len(stub.heard) == 2
     assert "error: export task t1 failed: ModelArts.4358 (the export path is invalid)\n" in outcome.err
-    assert "; then submit it anew\n" in outcome.err
+    assert "; then submit it again\n" in outcome.err
 
 
 def test_stopped_task_ends_the_wait(run: Run, stub: Stub) -> None:
@@ -65,7 +65,7 @@ def test_stopped_task_ends_the_wait(run: Run, stub: Stub) -> None:
     error = json.loads(outcome.err.splitlines()[-1])
     assert outcome.code == error["exit_code"] == 7
     assert len(stub.heard) == 3
-    assert error["error"] == "export task t1 was stopped before its end"
+    assert error["error"] == "export task t1 was stopped before it was finished"
     assert "not documented" not in outcome.err
     assert [task["state"] for task in json.loads(outcome.out)] == ["stopped"]
 
@@ -113,7 +113,7 @@ def test_a_timeout(run: Run, quick: Cloud) -> None:
     error = json.loads(outcome.err.splitlines()[-1])
     assert outcome.code == error["exit_code"] == 8
     assert json.loads(outcome.out)[0]["status"] in ("INIT", "RUNNING")
-    assert re.fullmatch(rf"export task {task_id} has not ended; it is \w+, and goes on", error["error"])
+    assert re.fullmatch(rf"export task {task_id} is not finished: its status is \w+", error["error"])
     assert error["hint"].startswith(f"wait for it with: modelarts-export {line.partition(' --')[0]} ")
 
 
@@ -175,7 +175,7 @@ def test_a_refused_look_at_a_task_that_was_seen(run: Run, stub: Stub) -> None:
     """It ends the wait at once: the task goes on, and may be waited for by somebody who is allowed to."""
     outcome = waited(run, stub, saying("RUNNING"), refusing(403, "ModelArts.0112"))
     assert (outcome.code, len(stub.heard)) == (8, 2)
-    assert "it is running, and a look at it failed: not authorised" in outcome.err
+    assert "was running when it was last seen; polling it failed: not authorised" in outcome.err
     assert f"wait for it with: {RESUME}" in outcome.err
     assert "running (RUNNING)" in outcome.out
 

@@ -117,11 +117,11 @@ def test_samples_are_required_of_a_success_alone() -> None:
 
 # what the API says of a failure, and what must be in the message and in the hint
 FAILURES: list[tuple[dict[str, Any], str, str]] = [
-    ({}, "export task t1 failed: the API gives no reason", "submit it anew"),
-    ({"error_msg": "no space"}, "failed: no space", "submit it anew"),
-    ({"error_code": "X.1", "error_msg": "no space"}, "failed: X.1: no space", "submit it anew"),
-    ({"error_code": 7}, "failed: 7", "submit it anew"),
-    ({"error_code": "", "error_msg": ""}, "the API gives no reason", "submit it anew"),
+    ({}, "export task t1 failed: the API gives no reason", "submit it again"),
+    ({"error_msg": "no space"}, "failed: no space", "submit it again"),
+    ({"error_code": "X.1", "error_msg": "no space"}, "failed: X.1: no space", "submit it again"),
+    ({"error_code": 7}, "failed: 7", "submit it again"),
+    ({"error_code": "", "error_msg": ""}, "the API gives no reason", "submit it again"),
     ({"error_code": "ModelArts.4401", "error_msg": "copy"}, "failed: ModelArts.4401: copy", "submit"),
 ]
 
@@ -159,7 +159,7 @@ def test_hint_follows_from_a_code_with_words() -> None:
     assert end
     assert (end.error_code, end.hint) == (
         "ModelArts.4311",
-        "create the bucket, in the same region; then submit it anew",
+        "create the bucket, in the same region; then submit it again",
     )
 
 
@@ -176,7 +176,7 @@ def test_stopped_task_says_so() -> None:
     """It did not fail: nothing is wrong with the request, and somebody may have stopped it on purpose."""
     end = outcome_of(followed(status="STOPPED", error_code="ModelArts.4393"))
     assert str(end) == "export task t1 was stopped: ModelArts.4393"
-    assert str(outcome_of(followed(status="STOPPED"))) == "export task t1 was stopped before its end"
+    assert str(outcome_of(followed(status="STOPPED"))) == "export task t1 was stopped before it was finished"
     assert end
     assert "submit it again" in end.hint
 
@@ -191,13 +191,15 @@ def test_stopped_and_failed_tasks_are_counted_apart() -> None:
 def test_an_unseen_end_says_what_is_known() -> None:
     """The last status, and the facts of what kept it from being seen."""
     running, paused = outcome_of(followed(status="RUNNING")), outcome_of(followed(status="PAUSED"))
-    assert str(running) == "export task t1 has not ended; it is running, and goes on"
-    assert str(paused) == "export task t1 has not ended; it is PAUSED, and goes on"
-    assert str(outcome_of(followed())) == "export task t1 has not ended; its status is not known, and goes on"
+    assert str(running) == "export task t1 is not finished: its status is running"
+    assert str(paused) == "export task t1 is not finished: its status is PAUSED"
+    assert str(outcome_of(followed())) == "export task t1 is not finished: its status is unknown"
     end = outcome_of(followed(DENIED, status="INIT"))
     assert end
-    assert "was not seen; it is queued, and" in str(end)
-    assert "a look at it failed: access is denied" in str(end)
+    assert str(end) == (
+        "export task t1 was queued when it was last seen; polling it failed: access is denied"
+    )
+    assert str(outcome_of(followed(DOWN))).startswith("export task t1 was never seen; polling it failed: ")
     assert {name: getattr(end, name) for name in FACTS} == FACTS
 
 
@@ -257,7 +259,7 @@ def test_several_ends_are_counted_and_told() -> None:
     failed = [end(7, f"n{number}") for number in range(1200)]
     whole = combine_outcomes([*failed, None, end(8, "slow"), end(4, "x")])
     assert isinstance(whole, MixedOutcomesError)
-    assert str(whole) == "of 1,203 export tasks: 1,200 failed, 1 not seen to end, 1 not looked at"
+    assert str(whole) == "of 1,203 export tasks: 1,200 failed, 1 not finished, 1 not polled"
     assert whole.hint == ""
     assert [str(problem) for problem in whole.problems][-3:] == [
         "task n1199; hint 7",

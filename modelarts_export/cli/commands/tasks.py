@@ -1,4 +1,4 @@
-"""The commands that look at export tasks: `status`, `wait` and `list`."""
+"""The commands about existing export tasks: `status`, `wait` and `list`."""
 
 import math
 from collections.abc import Sequence
@@ -27,17 +27,19 @@ ExitStatus = Annotated[
     bool,
     typer.Option("--exit-status", help="Exit with 0 for succeeded, 7 for failed or stopped, 8 otherwise"),
 ]
-Any_ = Annotated[bool, typer.Option("--any", help="Until the first task has ended; its end is the exit code")]
+Any_ = Annotated[
+    bool, typer.Option("--any", help="Until the first task is finished; its outcome is the exit code")
+]
 
 
 def status(
     dataset: Dataset, tasks: Tasks, session: CommandContext, *, exit_status: ExitStatus = False
 ) -> None:
-    """Show export tasks as the API sees them now."""
-    seen = fetch_status(session, make_unseen_tasks(session, _dataset_id(dataset), _task_ids(tasks)))
-    seen = with_new_datasets(session, seen, session.settings)
-    session.output.tasks([each.task for each in seen if each.task.raw])
-    raise_for_status(session, seen, exit_status=exit_status)
+    """Show the status of export tasks."""
+    unseen = make_unseen_tasks(session, _check_dataset_id(dataset), _read_task_ids(tasks))
+    snapshot = with_new_datasets(session, fetch_status(session, unseen), session.settings)
+    session.output.tasks([each.task for each in snapshot if each.task.raw])
+    raise_for_status(session, snapshot, exit_status=exit_status)
 
 
 def wait(
@@ -48,51 +50,53 @@ def wait(
     *,
     any: Any_ = False,  # noqa: A002 - as the flag is called
 ) -> None:
-    """Follow export tasks to their end."""
-    dataset_id, task_ids = _dataset_id(dataset), _task_ids(tasks)
+    """Wait until export tasks are finished."""
+    dataset_id, task_ids = _check_dataset_id(dataset), _read_task_ids(tasks)
     session.follow(dataset_id, task_ids, session.settings)
-    seen = poll_until_done(
+    snapshot = poll_until_done(
         session,
         make_unseen_tasks(session, dataset_id, task_ids),
         wait,
         session.settings,
-        show=lambda seen: _show(session, seen),
-        first=any,
+        show=lambda snapshot: _show(session, snapshot),
+        stop_at_first=any,
     )
-    seen = with_new_datasets(session, seen, session.settings)
-    first = _first_ended(seen) if any else None
-    _show(session, seen if first is None else (first, *(each for each in seen if each is not first)))
-    raise_for_outcomes(session, (first,) if first else seen, wait, session.settings)
+    snapshot = with_new_datasets(session, snapshot, session.settings)
+    first = _find_first_finished(snapshot) if any else None
+    _show(session, snapshot if first is None else (first, *(each for each in snapshot if each is not first)))
+    raise_for_outcomes(session, (first,) if first else snapshot, wait, session.settings)
 
 
-def _show(session: CommandContext, seen: Snapshot) -> None:
-    session.output.followed([each.task for each in seen if each.may_be_listed])
+def _show(session: CommandContext, snapshot: Snapshot) -> None:
+    session.output.followed([each.task for each in snapshot if each.may_be_listed])
 
 
 def list_tasks(dataset: Dataset, selection: TaskFilter, session: CommandContext) -> None:
     """List the export tasks of a dataset, the newest first."""
-    session.output.task_list(fetch_listed(session, _dataset_id(dataset), selection))
+    session.output.task_list(fetch_listed(session, _check_dataset_id(dataset), selection))
 
 
-def _dataset_id(given: str) -> str:
+def _check_dataset_id(given: str) -> str:
     try:
         return check_identifier(given)
     except ValueError as error:
         raise InvalidInputError(f"DATASET: {error}") from None
 
 
-def _task_ids(given: Sequence[str]) -> list[str]:
+def _read_task_ids(given: Sequence[str]) -> list[str]:
     """Return each ID once, those on stdin in the place of the `-`."""
-    words = [word for each in given for word in (read_text(STDIN, None).split() if each == STDIN else [each])]
-    if not words:
+    task_ids: list[str] = []
+    for each in given:
+        task_ids += read_text(STDIN, None).split() if each == STDIN else [each]
+    if not task_ids:
         raise InvalidInputError("stdin has no task IDs", hint="list DATASET -o id writes them")
     try:
-        return list(dict.fromkeys(map(check_identifier, words)))
+        return list(dict.fromkeys(map(check_identifier, task_ids)))
     except ValueError as error:
         raise InvalidInputError(f"TASK: {error}") from None
 
 
-def _first_ended(seen: Snapshot) -> TrackedTask | None:
-    """Return the one that ended first, by the server's clock."""
-    ended = [each for each in seen if each.task.is_finished]
-    return min(ended, key=lambda each: each.task.updated or math.inf, default=None)
+def _find_first_finished(snapshot: Snapshot) -> TrackedTask | None:
+    """Return the task that was finished first, by the server's clock."""
+    finished = [each for each in snapshot if each.task.is_finished]
+    return min(finished, key=lambda each: each.task.updated or math.inf, default=None)

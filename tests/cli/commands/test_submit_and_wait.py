@@ -53,7 +53,7 @@ def test_stopped_export_exits_with_7(run: Run, quick: Cloud) -> None:
     task, error = json.loads(outcome.out), json.loads(outcome.err.splitlines()[-1])
     assert (outcome.code, error["exit_code"]) == (7, 7)
     assert (task["status"], task["state"]) == ("STOPPED", "stopped")
-    assert error["error"] == f"export task {task['task_id']} was stopped before its end"
+    assert error["error"] == f"export task {task['task_id']} was stopped before it was finished"
 
 
 @pytest.mark.parametrize(("form", "read"), [("json", json.loads), ("yaml", yaml.safe_load)])
