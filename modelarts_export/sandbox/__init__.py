@@ -1,1 +1,1 @@
-"""A ModelArts on this machine: a second reading of the API facts that shares only the signature with ours."""
+"""A local emulator of the API, written from API.md; it shares only the signature with the client."""

@@ -1,4 +1,4 @@
-"""Who may call the sandbox: the credentials it knows and the gateway's refusals of all others."""
+"""Authentication of requests: signatures, tokens and the lockout of an access key."""
 
 import calendar
 import hmac
@@ -16,9 +16,9 @@ from modelarts_export.sandbox.messages import Request
 TOLERANCE = 15 * 60
 """How far X-Sdk-Date may be from the server's clock, in seconds (API.md, section 6.1)."""
 MOST_FAILURES = 5
-"""How often in a row an access key may fail; one failure more locks it (API.md, section 4)."""
+"""Consecutive failures that an access key may have; one more locks it (API.md, section 4)."""
 LOCKED_FOR = 5 * 60
-"""How long it is locked, in seconds."""
+"""Duration of the lock, in seconds."""
 
 _UNAUTHORIZED = 401
 _UNVERIFIED = "verify aksk signature fail"
@@ -30,7 +30,7 @@ _CLAIM = re.compile(
 
 @dataclass(frozen=True, kw_only=True)
 class Credentials:
-    """The key pair and the tokens that are good for one project; `token` is one that never ends."""
+    """The key pair and the tokens of one project; `token` never expires."""
 
     access_key: str
     secret_key: str = field(repr=False)
@@ -39,92 +39,92 @@ class Credentials:
     tokens: Tokens = field(default_factory=Tokens, repr=False)
 
     def check(self, request: Request, *, project_id: str, now: float) -> ApiError | None:
-        """Return why a call to a project is refused at a time, in epoch seconds, or None.
+        """Return the error of a call to a project at `now`, in epoch seconds, or None.
 
         The messages end as those of the gateway (API.md, section 4); a project other than that of the
         credentials, in the URL or in X-Project-Id, is ModelArts.0210 (section 5).
         """
-        trouble = self._trouble(request, now)
-        if trouble:
-            return _unauthenticated(trouble)
-        if {project_id, request.header("X-Project-Id") or project_id} != {self.project_id}:
+        reason = self._find_error(request, now)
+        if reason:
+            return _make_unauthenticated_error(reason)
+        if {project_id, request.get_header("X-Project-Id") or project_id} != {self.project_id}:
             message = "The project is not that of the credentials"
             return ApiError(status=403, code="ModelArts.0210", message=message)
         return None
 
     def claims_access_key(self, request: Request) -> bool:
         """Return whether a request claims to be signed with the access key."""
-        claim = _CLAIM.fullmatch(request.header("Authorization") or "")
+        claim = _CLAIM.fullmatch(request.get_header("Authorization") or "")
         return claim is not None and claim["access_key"] == self.access_key
 
-    def _trouble(self, request: Request, now: float) -> str | None:
-        authorization = request.header("Authorization")
+    def _find_error(self, request: Request, now: float) -> str | None:
+        authorization = request.get_header("Authorization")
         if authorization is not None:
-            return self._signature_trouble(authorization, request, now)
-        token = request.header("X-Auth-Token")
+            return self._check_signature(authorization, request, now)
+        token = request.get_header("X-Auth-Token")
         if token is None:
             return "x-auth-token not found"
-        return None if _same(token, self.token) else self.tokens.trouble(token, now)
+        return None if _is_same(token, self.token) else self.tokens.find_error(token, now)
 
-    def _signature_trouble(self, authorization: str, request: Request, now: float) -> str | None:
+    def _check_signature(self, authorization: str, request: Request, now: float) -> str | None:
         claim = _CLAIM.fullmatch(authorization)
         if claim is None:
             return f"{_UNVERIFIED}, malformed Authorization header"
         if claim["access_key"] != self.access_key:
             return f"ak {claim['access_key']} not exist"
         signed = claim["signed"].split(";")
-        missing = next((name for name in ("x-sdk-date", *signed) if request.header(name) is None), None)
+        missing = next((name for name in ("x-sdk-date", *signed) if request.get_header(name) is None), None)
         if missing or "x-sdk-date" not in signed:
             return f"{_UNVERIFIED}, signed header {missing or 'x-sdk-date'} not found"
-        return _date_trouble(request, now) or self._mismatch(request, signed, claim["signature"])
+        return _check_date(request, now) or self._compare_signature(request, signed, claim["signature"])
 
-    def _mismatch(self, request: Request, signed: list[str], claimed: str) -> str | None:
-        """Compare the signatures; like the gateway, answer a wrong one with the text it should be of."""
+    def _compare_signature(self, request: Request, signed: list[str], claimed: str) -> str | None:
+        """Compare the signatures; as the gateway does, report the canonical request of a wrong one."""
         canonical = signing.make_canonical_request(
             request.method, request.target, request.headers, request.body, signed=signed
         )
-        date = request.header("X-Sdk-Date") or ""
-        if _same(claimed, signing.compute_signature(canonical, secret_key=self.secret_key, date=date)):
+        date = request.get_header("X-Sdk-Date") or ""
+        if _is_same(claimed, signing.compute_signature(canonical, secret_key=self.secret_key, date=date)):
             return None
         echo = canonical.replace("\n", "|")
         return f"{_UNVERIFIED}, canonicalRequest:{echo}"
 
 
 class KeyLockout:
-    """The credentials and the lock of their access key; safe to use from several threads at once."""
+    """Checks credentials and locks the access key after repeated failures; thread-safe."""
 
     def __init__(self, credentials: Credentials) -> None:
-        """Let pass what the credentials let pass, until the access key is locked."""
+        """Begin without failures."""
         self._credentials = credentials
         self._lock = Lock()
         self._failures = 0
         self._locked_until = -math.inf
 
-    def refusal(self, request: Request, *, project_id: str, now: float) -> ApiError | None:
-        """Return why a call is refused, as Credentials.check does, with the failures before it in mind.
+    def check(self, request: Request, *, project_id: str, now: float) -> ApiError | None:
+        """Return the error of a call as Credentials.check does, or that of a locked access key.
 
-        A failure is any 401 of the access key. Which of them count, and whether tries while it is locked
-        do, is not documented; here the latter do not. Tokens have no lock.
+        A failure is any 401 of the access key. Which of them count, and whether calls while it is locked
+        do, is not documented; here the latter do not. Tokens are never locked.
         """
         refusal = self._credentials.check(request, project_id=project_id, now=now)
         if not self._credentials.claims_access_key(request):
             return refusal
         with self._lock:
             if now < self._locked_until:
-                return _unauthenticated("AK access failed to reach the limit, forbidden")
+                return _make_unauthenticated_error("AK access failed to reach the limit, forbidden")
             self._failures = self._failures + 1 if refusal and refusal.status == _UNAUTHORIZED else 0
             if self._failures > MOST_FAILURES:
                 self._failures, self._locked_until = 0, now + LOCKED_FOR
         return refusal
 
 
-def _unauthenticated(trouble: str) -> ApiError:
-    message = f"Incorrect IAM authentication information: {trouble}"
+def _make_unauthenticated_error(reason: str) -> ApiError:
+    message = f"Incorrect IAM authentication information: {reason}"
     return ApiError(status=_UNAUTHORIZED, code="APIGW.0301", message=message)
 
 
-def _date_trouble(request: Request, now: float) -> str | None:
-    date = request.header("X-Sdk-Date") or ""
+def _check_date(request: Request, now: float) -> str | None:
+    date = request.get_header("X-Sdk-Date") or ""
     try:
         signed_at = calendar.timegm(time.strptime(date, signing.DATE_FORMAT))
     except ValueError:
@@ -135,5 +135,5 @@ def _date_trouble(request: Request, now: float) -> str | None:
     return f"signature expired, signature time:{date}, server time:{server_time}"
 
 
-def _same(given: str, expected: str) -> bool:
+def _is_same(given: str, expected: str) -> bool:
     return hmac.compare_digest(given.encode(), expected.encode())

@@ -15,24 +15,24 @@ class Request:
     headers: Mapping[str, str]
     body: bytes = b""
 
-    def header(self, name: str) -> str | None:
-        """Return the value of a header, its name in any letter case, or None."""
+    def get_header(self, name: str) -> str | None:
+        """Return the value of a header or None; the name is case-insensitive."""
         return next((value for key, value in self.headers.items() if key.lower() == name.lower()), None)
 
 
 @dataclass(frozen=True, kw_only=True)
 class HttpReply:
-    """One HTTP reply, complete with every header that it is sent with, and what becomes of it.
+    """One HTTP reply with all of its headers, and how it is delivered.
 
-    It is held back for `delay` seconds. With any other fate than DELIVERED the connection is closed after it,
-    with a reset if so said; of one that is CUT the first `cut_at` bytes of the body arrive. The status is 0
-    where there is no reply that could be lost.
+    It is sent after `delay` seconds. Unless the delivery is DELIVERED, the connection is closed afterwards,
+    by a reset if `reset` is set; of a CUT reply the first `cut_at` bytes of the body are sent. The status is
+    0 where the request was not executed and no reply exists.
     """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
     delay: float = 0.0
-    fate: Delivery = Delivery.DELIVERED
+    delivery: Delivery = Delivery.DELIVERED
     cut_at: int = 0
     reset: bool = False

@@ -1,4 +1,4 @@
-"""HTTP for the sandbox, on 127.0.0.1 and nowhere else."""
+"""HTTP server of the sandbox, on 127.0.0.1 only."""
 
 import contextlib
 import random
@@ -19,7 +19,7 @@ from typing import Self
 from modelarts_export.sandbox.authentication import Credentials
 from modelarts_export.sandbox.cloud.contract import ApiError
 from modelarts_export.sandbox.cloud.datasets import DATASET_ID
-from modelarts_export.sandbox.faults.catalogue import ActiveFaults, Delivery, Faults, refuses
+from modelarts_export.sandbox.faults.catalogue import ActiveFaults, Delivery, Faults, refuses_connection
 from modelarts_export.sandbox.gateway import Gateway
 from modelarts_export.sandbox.iam import Identity
 from modelarts_export.sandbox.messages import HttpReply, Request
@@ -31,46 +31,46 @@ _PROJECT_ID = "5a4d0b0c5a4d0b0c5a4d0b0c5a4d0b0c"
 _CHUNK = 1 << 16  # bytes
 _LINGER = 1.0  # seconds
 CONNECTIONS = 64
-"""Connections that are served at once; further ones wait until one of these is closed."""
+"""Connections that are served at once; others wait until one of these is closed."""
 _IDLE = 75.0  # seconds without a byte, after which a connection is closed
-_MOMENT = 0.05  # seconds
+_SLOT_CHECK = 0.05  # seconds
 
 
 class Sandbox:
-    """A ModelArts on loopback: `with Sandbox() as sandbox:` serves in a thread until the block ends.
+    """An emulator on loopback: `with Sandbox() as sandbox:` serves in a thread until the block ends.
 
-    `url` is its endpoint, and that of IAM; `access_key` with `secret_key`, or `token`, are good for
-    `project_id`, and so are the tokens that IAM gives to `user`. The project has the datasets of
-    `datasets.BUILT_IN`; `dataset_id` is the one of them whose exports just succeed.
+    `url` is the endpoint of ModelArts and of IAM; `access_key` with `secret_key`, `token`, and the tokens
+    that IAM issues to `user` are valid for `project_id`. The project has the datasets of
+    `datasets.BUILT_IN`; `dataset_id` is the one whose exports succeed.
     """
 
-    def __init__(  # noqa: PLR0913 - all of them are named, and most can stay as they are
+    def __init__(  # noqa: PLR0913 - keyword-only, and most have a default
         self,
         *,
         port: int = 0,
         task_duration: float = 3.0,
         clock: Callable[[], float] = time.time,
-        chance: random.Random | None = None,
+        rng: random.Random | None = None,
         observe: Observer | None = None,
         faults: Faults | None = None,
         idle_timeout: float = _IDLE,
     ) -> None:
-        """Make fresh credentials and take a port, any free one for 0; raises OSError if it is taken.
+        """Make new credentials and bind the port, any free one for 0; raises OSError if it is in use.
 
-        `task_duration` is in seconds, and so is `idle_timeout`, after which a silent connection is closed;
-        `clock` gives epoch seconds, `chance` makes IDs. `observe` is called once per exchange, in the thread
-        that serves it, before the reply is held back or written; a request that is refused unread comes
-        without its body.
+        `task_duration` is in seconds, and so is `idle_timeout`, after which an idle connection is closed;
+        `clock` gives epoch seconds, `rng` makes IDs. `observe` is called once per exchange, in the thread
+        that serves it, before the reply is delayed or written; a request that is refused unread has no
+        body.
         """
         alphanumeric = string.ascii_letters + string.digits
-        self.access_key = _secret(string.ascii_uppercase + string.digits, 20)
-        self.secret_key = _secret(alphanumeric, 40)
-        self.token = _secret(alphanumeric, 400)
+        self.access_key = _make_secret(string.ascii_uppercase + string.digits, 20)
+        self.secret_key = _make_secret(alphanumeric, 40)
+        self.token = _make_secret(alphanumeric, 400)
         self.project_id = _PROJECT_ID
         self.dataset_id = DATASET_ID
-        self.user = _make_user(_secret(alphanumeric, 24))
+        self.user = _make_user(_make_secret(alphanumeric, 24))
         self._clock = clock
-        chance = chance or random.SystemRandom()
+        rng = rng or random.SystemRandom()
         credentials = Credentials(
             access_key=self.access_key,
             secret_key=self.secret_key,
@@ -82,7 +82,7 @@ class Sandbox:
             credentials=credentials,
             iam=self.user,
             clock=clock,
-            chance=chance,
+            rng=rng,
             task_duration=task_duration,
             faults=faults,
         )
@@ -93,15 +93,15 @@ class Sandbox:
         self.url = f"http://127.0.0.1:{self._port}"
 
     def expire_tokens(self) -> None:
-        """Let the tokens end that IAM gave out so far, as a new password of the user would."""
+        """Expire the tokens that IAM issued so far, as a change of the password does."""
         self.user.tokens.expire(self._clock())
 
     def __enter__(self) -> Self:
-        """Start to serve; when a block has ended, again, on the same port and with all that it knew.
+        """Start serving; after an earlier block, on the same port and with the same state.
 
-        Raises OSError when somebody else has taken the port in between.
+        Raises OSError when another process has bound the port in between.
         """
-        if self._server.ended.is_set():
+        if self._server.stopped.is_set():
             self._server = _Server(self._port, self.gateway, self._observe, self._idle_timeout)
         self._server.start()
         return self
@@ -110,7 +110,7 @@ class Sandbox:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Stop serving, kept connections included."""
-        self._server.end()
+        self._server.stop()
 
 
 def _make_user(password: str) -> Identity:
@@ -123,7 +123,7 @@ def _make_user(password: str) -> Identity:
     )
 
 
-def _secret(alphabet: str, length: int) -> str:
+def _make_secret(alphabet: str, length: int) -> str:
     return "".join(secrets.choice(alphabet) for _ in range(length))
 
 
@@ -137,16 +137,16 @@ class _Server(ThreadingHTTPServer):
         self._slots = threading.BoundedSemaphore(CONNECTIONS)
         self._ending = threading.Event()
         self.observe = observe
-        self.ended = threading.Event()
+        self.stopped = threading.Event()
         self.connections: set[socket.socket] = set()
         super().__init__(("127.0.0.1", port), _Handler)
-        # Polling is how serve_forever notices that it is to end; its default costs half a second.
+        # serve_forever polls for the shutdown; its default interval is half a second.
         self._thread = threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
-    def end(self) -> None:
+    def stop(self) -> None:
         self._ending.set()
         self.shutdown()
         self._thread.join()
@@ -156,7 +156,7 @@ class _Server(ThreadingHTTPServer):
         self, request: socket.socket | tuple[bytes, socket.socket], client_address: object
     ) -> None:
         """Serve a connection in a thread once there is a slot for it; others queue in the kernel."""
-        while not self._slots.acquire(timeout=_MOMENT):
+        while not self._slots.acquire(timeout=_SLOT_CHECK):
             if self._ending.is_set():
                 self.shutdown_request(request)
                 return
@@ -180,20 +180,20 @@ class _Server(ThreadingHTTPServer):
 
     def server_close(self) -> None:
         super().server_close()
-        self.ended.set()
-        # Kept connections would be served on for as long as their clients like.
+        self.stopped.set()
+        # Otherwise kept connections would be served until their clients close them.
         for connection in tuple(self.connections):
-            _hang_up(connection)
+            _shut_down(connection)
 
     def handle_error(
         self, request: socket.socket | tuple[bytes, socket.socket], client_address: object
     ) -> None:
-        # A client that goes away is its own business; anything else is a bug and shows its traceback.
+        # A client that disconnects is no error; anything else is a bug and shows its traceback.
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
 
 
-def _hang_up(connection: socket.socket) -> None:
+def _shut_down(connection: socket.socket) -> None:
     with contextlib.suppress(OSError):
         connection.shutdown(socket.SHUT_RDWR)
 
@@ -205,21 +205,21 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def __getattr__(self, name: str) -> Callable[[], None]:
-        # http.server looks for do_GET, do_POST …; here the service has a word on every method.
+        # http.server calls do_GET, do_POST …; here the service answers every method.
         if name.startswith("do_"):
-            return self._exchange
+            return self._handle_request
         raise AttributeError(name)
 
     def setup(self) -> None:
         super().setup()
         self.connection.settimeout(self.server.idle_timeout)
         self.server.connections.add(self.connection)
-        if self.server.ended.is_set():  # while the thread of this connection was being started
-            _hang_up(self.connection)
+        if self.server.stopped.is_set():  # while the thread of this connection was being started
+            _shut_down(self.connection)
 
     def finish(self) -> None:
         super().finish()
-        # Closing on bytes nobody read would reset the connection and take the reply with it.
+        # Closing with unread bytes would reset the connection, and the client would lose the reply.
         with contextlib.suppress(OSError):
             self.connection.shutdown(socket.SHUT_WR)
             self.connection.settimeout(_LINGER)
@@ -230,17 +230,17 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
         """Keep stderr quiet; `observe` is the log."""
 
-    def _exchange(self) -> None:
-        strike = self.server.gateway.strike(self.command, self.path)
-        length = 0 if refuses(strike) else self._length()
-        body = b"" if isinstance(length, ApiError) else self._read(length)
+    def _handle_request(self) -> None:
+        active_faults = self.server.gateway.next_faults(self.command, self.path)
+        length = 0 if refuses_connection(active_faults) else self._parse_length()
+        body = b"" if isinstance(length, ApiError) else self._read_body(length)
         request = Request(method=self.command, target=self.path, headers=dict(self.headers), body=body)
-        reply = self._reply(request, length, strike)
+        reply = self._make_reply(request, length, active_faults)
         if self.server.observe:
             self.server.observe(request, reply)
         self._deliver(reply)
 
-    def _length(self) -> int | ApiError:
+    def _parse_length(self) -> int | ApiError:
         """Return the length of the body in bytes, or the refusal of a body whose end is unknown."""
         given = self.headers.get("Content-Length", "" if self.command == "POST" else "0")
         if not given or "Transfer-Encoding" in self.headers:
@@ -249,46 +249,46 @@ class _Handler(BaseHTTPRequestHandler):
             return ApiError(code="APIGW.0201", message="Content-Length is not a number")
         return int(given)
 
-    def _read(self, length: int) -> bytes:
-        """Read the body to its end, for the reply comes after it, but keep no more than is looked at."""
+    def _read_body(self, length: int) -> bytes:
+        """Read the body to its end, as the reply comes after it, but keep no more than the limit."""
         kept = bytearray()
         while length and (chunk := self.rfile.read(min(length, _CHUNK))):
             length -= len(chunk)
             if len(kept) <= BODY_LIMIT:
                 kept += chunk
         if length:
-            raise ConnectionAbortedError("the client went away within its body")
+            raise ConnectionAbortedError("the client disconnected within the body")
         return bytes(kept)
 
-    def _reply(self, request: Request, length: int | ApiError, strike: ActiveFaults) -> HttpReply:
+    def _make_reply(self, request: Request, length: int | ApiError, active_faults: ActiveFaults) -> HttpReply:
         gateway = self.server.gateway
         if isinstance(length, ApiError):
-            self.close_connection = True  # where the next request would begin is unknown
+            self.close_connection = True  # the start of the next request is unknown
             return gateway.refuse(length)
         try:
-            return gateway.answer(request, strike)
+            return gateway.answer(request, active_faults)
         except Exception as error:  # noqa: BLE001 - whatever the bug is, the client gets the API's own 500
             message = f"Internal error: {error!r}"
             return gateway.refuse(ApiError(status=500, code="ModelArts.0010", message=message))
 
     def _deliver(self, reply: HttpReply) -> None:
-        """Let happen to a reply what is to happen to it; the end of the sandbox waits for none."""
-        if reply.delay and self.server.ended.wait(reply.delay):
+        """Send a reply as its delivery says; the end of the sandbox cancels a delayed one."""
+        if reply.delay and self.server.stopped.wait(reply.delay):
             return
-        if reply.fate in {Delivery.DELIVERED, Delivery.CUT}:
-            self._write(reply)
-        if reply.fate is not Delivery.DELIVERED:
+        if reply.delivery in {Delivery.DELIVERED, Delivery.CUT}:
+            self._write_reply(reply)
+        if reply.delivery is not Delivery.DELIVERED:
             self.close_connection = True
         if reply.reset:
             self._reset()
 
     def _reset(self) -> None:
-        # Lingering for no time makes the close a reset; it is closed when the last file on it is.
+        # SO_LINGER 0 makes the close a reset; the socket closes when its last file is closed.
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.rfile.close()
         self.connection.close()
 
-    def _write(self, reply: HttpReply) -> None:
+    def _write_reply(self, reply: HttpReply) -> None:
         self.send_response_only(reply.status)
         for name, value in reply.headers.items():
             self.send_header(name, value)
@@ -296,4 +296,4 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Connection", "close")
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(reply.body[: reply.cut_at] if reply.fate is Delivery.CUT else reply.body)
+            self.wfile.write(reply.body[: reply.cut_at] if reply.delivery is Delivery.CUT else reply.body)

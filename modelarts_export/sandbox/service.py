@@ -1,4 +1,4 @@
-"""One request in, one reply out: the documented calls, and how the gateway and ModelArts word answers."""
+"""The documented calls: routing, execution and the wording of replies."""
 
 import email.utils
 import json
@@ -16,7 +16,7 @@ from modelarts_export.sandbox.cloud.tasks import Cloud
 from modelarts_export.sandbox.messages import HttpReply, Request
 
 BODY_LIMIT = 12 * 1024 * 1024
-"""The largest body that is looked at, in bytes (API.md, section 5: 413, ModelArts.4104)."""
+"""The largest body that is accepted, in bytes (API.md, section 5: 413, ModelArts.4104)."""
 
 _TOO_LARGE = ApiError(status=413, code="ModelArts.4104", message="The request body is larger than 12 MB")
 _EXPORT_TYPES = {"0": 0, "1": 1, "2": 2, "3": 3}
@@ -31,7 +31,7 @@ Action = Callable[[], JsonObject | ApiError]
 
 
 class Service:
-    """The API without sockets, and IAM's call for a token; safe to call from several threads at once."""
+    """The API, and IAM's call for a token, without sockets; thread-safe."""
 
     def __init__(
         self,
@@ -40,27 +40,27 @@ class Service:
         iam: identity.Identity,
         cloud: Cloud,
         clock: Callable[[], float],
-        chance: random.Random,
+        rng: random.Random,
     ) -> None:
-        """Serve one project of a cloud; `clock` gives epoch seconds, `chance` the request IDs."""
-        self._gate = KeyLockout(credentials)
+        """Serve one project of a cloud; `clock` gives epoch seconds, `rng` the request IDs."""
+        self._lockout = KeyLockout(credentials)
         self._iam = iam
         self._cloud = cloud
         self._clock = clock
-        self._chance = chance
+        self._rng = rng
 
     def answer(self, request: Request, *, lag: float = 0.0) -> HttpReply:
-        """Return the reply to a request; whatever the request, this raises nothing but its own bugs.
+        """Execute a request and return the reply; no request makes this raise.
 
         Tasks that are younger than `lag`, in seconds, are not shown.
         """
-        if identity.is_asked(request):
+        if identity.is_token_request(request):
             return self._iam.answer(request, now=self._clock())
-        return self.reply(self._outcome(request, lag))
+        return self.make_reply(self._execute(request, lag))
 
-    def reply(self, outcome: JsonObject | ApiError) -> HttpReply:
-        """Return an outcome as it goes over the wire; the gateway puts the request ID into its body too."""
-        request_id = f"{self._chance.getrandbits(128):032x}"
+    def make_reply(self, outcome: JsonObject | ApiError) -> HttpReply:
+        """Make the HTTP reply of an outcome; errors of the gateway have the request ID in the body too."""
+        request_id = f"{self._rng.getrandbits(128):032x}"
         status, shown = 200, outcome
         if isinstance(outcome, ApiError):
             status, shown = outcome.status, {"error_code": outcome.code, "error_msg": outcome.message}
@@ -75,11 +75,11 @@ class Service:
         }
         return HttpReply(status=status, headers=headers, body=body)
 
-    def _outcome(self, request: Request, lag: float) -> JsonObject | ApiError:
-        # Before the credentials: the gateway, too, measures a body before it looks at who sends it.
+    def _execute(self, request: Request, lag: float) -> JsonObject | ApiError:
+        # Before the credentials: the gateway, too, checks the size of a body first.
         if len(request.body) > BODY_LIMIT:
             return _TOO_LARGE
-        target = _decoded(request.target)
+        target = _split_target(request.target)
         if target is None:
             return ApiError(code="ModelArts.4105", message="The request target is not properly encoded")
         segments, query = target
@@ -88,70 +88,72 @@ class Service:
             return _NO_SUCH_API
         project_id, action = route
         now = self._clock()
-        return self._gate.refusal(request, project_id=project_id, now=now) or action()
+        return self._lockout.check(request, project_id=project_id, now=now) or action()
 
     def _route(
         self, request: Request, segments: Sequence[str], query: dict[str, str], lag: float
     ) -> tuple[str, Action] | None:
-        """Return the project that is called and what is to be done there (API.md, section 1)."""
+        """Return the project of a call and the action to execute there (API.md, section 1)."""
         match request.method, *segments:
             case "GET", "v2", project, "datasets":
-                return project, partial(self._datasets, query)
+                return project, partial(self._list_datasets, query)
             case "GET", "v2", project, "datasets", dataset:
-                return project, partial(self._dataset, dataset)
+                return project, partial(self._show_dataset, dataset)
             case "POST", "v2", project, "datasets", dataset, "export-tasks":
-                return project, partial(self._create, dataset, request.body)
+                return project, partial(self._create_task, dataset, request.body)
             case "GET", "v2", project, "datasets", dataset, "export-tasks":
-                return project, partial(self._tasks, dataset, query, lag)
+                return project, partial(self._list_tasks, dataset, query, lag)
             case "GET", "v2", project, "datasets", dataset, "export-tasks", task:
-                return project, partial(self._task, dataset, task, lag)
+                return project, partial(self._show_task, dataset, task, lag)
         return None
 
-    def _datasets(self, query: dict[str, str]) -> JsonObject | ApiError:
+    def _list_datasets(self, query: dict[str, str]) -> JsonObject | ApiError:
         exportable = query.get("support_export", "false")
         if exportable not in {"true", "false"}:
-            return _bad_argument("support_export", "true or false")
+            return _make_parameter_error("support_export", "true or false")
         shown = [
-            dataset.shown()
-            for dataset in self._cloud.datasets()
-            if dataset.exportable or exportable == "false"
+            dataset.to_dict()
+            for dataset in self._cloud.list_datasets()
+            if dataset.is_exportable or exportable == "false"
         ]
-        return _page(query, shown, total="total_number", name="datasets")
+        return _paginate(query, shown, total="total_number", name="datasets")
 
-    def _dataset(self, dataset_id: str) -> JsonObject | ApiError:
-        dataset = self._cloud.dataset(dataset_id)
-        return dataset if isinstance(dataset, ApiError) else dataset.shown()
+    def _show_dataset(self, dataset_id: str) -> JsonObject | ApiError:
+        dataset = self._cloud.find_dataset(dataset_id)
+        return dataset if isinstance(dataset, ApiError) else dataset.to_dict()
 
-    def _create(self, dataset_id: str, body: bytes) -> JsonObject | ApiError:
-        dataset = self._cloud.dataset(dataset_id)
+    def _create_task(self, dataset_id: str, body: bytes) -> JsonObject | ApiError:
+        dataset = self._cloud.find_dataset(dataset_id)
         if isinstance(dataset, ApiError):
             return dataset
-        # IAM's actions tell looking from exporting (API.md, section 1), before anybody reads the body.
+        # Reading and exporting are separate IAM actions (API.md, section 1), checked before the body.
         accepted = _NO_PERMISSION if dataset.behaviour.denied else contract.parse_body(body)
-        task = accepted if isinstance(accepted, ApiError) else self._cloud.create(dataset, accepted)
+        task = accepted if isinstance(accepted, ApiError) else self._cloud.create_task(dataset, accepted)
         return task if isinstance(task, ApiError) else {"task_id": task.task_id}
 
-    def _tasks(self, dataset_id: str, query: dict[str, str], lag: float) -> JsonObject | ApiError:
-        dataset = self._cloud.dataset(dataset_id)
+    def _list_tasks(self, dataset_id: str, query: dict[str, str], lag: float) -> JsonObject | ApiError:
+        dataset = self._cloud.find_dataset(dataset_id)
         if isinstance(dataset, ApiError):
             return dataset
         now = self._clock()
-        shown = [task.shown(now) for task in self._cloud.tasks(dataset_id, lag=lag)]
+        shown = [task.to_dict(now) for task in self._cloud.list_tasks(dataset_id, lag=lag)]
         if "export_type" in query:
             wanted = _EXPORT_TYPES.get(query["export_type"])
             if wanted is None:
-                return _bad_argument("export_type", "0, 1, 2 or 3")
+                return _make_parameter_error("export_type", "0, 1, 2 or 3")
             shown = [task for task in shown if task.get("export_type") == wanted]
-        return _page(query, shown, total="total_count", name="export_tasks")
+        return _paginate(query, shown, total="total_count", name="export_tasks")
 
-    def _task(self, dataset_id: str, task_id: str, lag: float) -> JsonObject | ApiError:
-        dataset = self._cloud.dataset(dataset_id)
-        task = dataset if isinstance(dataset, ApiError) else self._cloud.task(dataset_id, task_id, lag=lag)
-        return task if isinstance(task, ApiError) else task.shown(self._clock())
+    def _show_task(self, dataset_id: str, task_id: str, lag: float) -> JsonObject | ApiError:
+        dataset = self._cloud.find_dataset(dataset_id)
+        task = (
+            dataset if isinstance(dataset, ApiError) else self._cloud.find_task(dataset_id, task_id, lag=lag)
+        )
+        return task if isinstance(task, ApiError) else task.to_dict(self._clock())
 
 
-def _decoded(target: str) -> tuple[list[str], dict[str, str]] | None:
-    """Return the path's segments and the query, or None for what is not percent-encoded UTF-8."""
+def _split_target(target: str) -> tuple[list[str], dict[str, str]] | None:
+    """Return the path's segments and the query, or None when the target is not percent-encoded UTF-8."""
     if re.search("%(?![0-9A-Fa-f]{2})", target):
         return None
     path, _, query = target.partition("?")
@@ -163,20 +165,22 @@ def _decoded(target: str) -> tuple[list[str], dict[str, str]] | None:
         return None
 
 
-def _page(query: dict[str, str], shown: list[JsonObject], *, total: str, name: str) -> JsonObject | ApiError:
+def _paginate(
+    query: dict[str, str], shown: list[JsonObject], *, total: str, name: str
+) -> JsonObject | ApiError:
     """Return one page; `offset` counts pages, not entries (API.md, section 3)."""
-    limit, offset = _number(query.get("limit", "10")), _number(query.get("offset", "0"))
+    limit, offset = _parse_number(query.get("limit", "10")), _parse_number(query.get("offset", "0"))
     if limit is None or not 1 <= limit <= 100:  # noqa: PLR2004 - the documented range is clearest as it is
-        return _bad_argument("limit", "an integer from 1 to 100")
+        return _make_parameter_error("limit", "an integer from 1 to 100")
     if offset is None:
-        return _bad_argument("offset", "a page number from 0")
+        return _make_parameter_error("offset", "a page number from 0")
     return {total: len(shown), name: shown[offset * limit : (offset + 1) * limit]}
 
 
-def _number(text: str) -> int | None:
-    # Nine digits are plenty, and int() of a very long number raises.
+def _parse_number(text: str) -> int | None:
+    # int() of a very long number raises, so accept at most nine digits.
     return int(text) if re.fullmatch("[0-9]{1,9}", text) else None
 
 
-def _bad_argument(name: str, wanted: str) -> ApiError:
-    return ApiError(code="ModelArts.0104", message=f"Invalid parameter: {name} must be {wanted}")
+def _make_parameter_error(name: str, expected: str) -> ApiError:
+    return ApiError(code="ModelArts.0104", message=f"Invalid parameter: {name} must be {expected}")

@@ -174,7 +174,7 @@ class Hearing:
 def faults(seed: int) -> Faults:
     """Return faults that a creation, and a look, meets with the probability SHARE, an outage and a lag."""
     others = [parse_fault(words, parse_duration) for words in (OUTAGE, LAG)]
-    return Faults([*others, *_each(CREATIONS), *_each(LOOKS)], chance=random.Random(seed))
+    return Faults([*others, *_each(CREATIONS), *_each(LOOKS)], rng=random.Random(seed))
 
 
 def _each(words: Sequence[str]) -> list[Fault]:
@@ -198,11 +198,11 @@ def soak(submissions: int, *, threads: int = 16, seed: int = 1) -> Record:
                 return
             path, dataset_id = json.loads(request.body)["path"], request.target.split("/")[4]
             # One submission at a time writes to a path, so that what is new there came of this one.
-            for task in sandbox.gateway.cloud.tasks(dataset_id):
-                if task.asked["path"] == path:
-                    record.made.setdefault(task.task_id, int(request.header("X-Submission") or ""))
+            for task in sandbox.gateway.cloud.list_tasks(dataset_id):
+                if task.request_fields["path"] == path:
+                    record.made.setdefault(task.task_id, int(request.get_header("X-Submission") or ""))
 
-    sandbox = Sandbox(clock=now.wall, chance=random.Random(seed), faults=faults(seed), observe=observe)
+    sandbox = Sandbox(clock=now.wall, rng=random.Random(seed), faults=faults(seed), observe=observe)
     datasets = _datasets(sandbox)
     sender = Sender(sandbox.token)
     desk = Desk(
@@ -241,7 +241,7 @@ def _datasets(sandbox: Sandbox) -> list[str]:
         }
         body = {"path": "/soak/in/", "export_params": params}
         cloud.add_task(sandbox.dataset_id, body, age=3600, duration=0)
-    return [each.dataset_id for each in cloud.datasets() if each.name.startswith("soak-")]
+    return [each.dataset_id for each in cloud.list_datasets() if each.name.startswith("soak-")]
 
 
 def main() -> None:

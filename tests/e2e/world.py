@@ -25,7 +25,7 @@ from modelarts_export.errors import ModelArtsExportError
 from modelarts_export.request.models import ToObs
 from modelarts_export.sandbox.authentication import Credentials
 from modelarts_export.sandbox.cloud.datasets import DATASET_ID
-from modelarts_export.sandbox.faults.catalogue import Delivery, refuses
+from modelarts_export.sandbox.faults.catalogue import Delivery, refuses_connection
 from modelarts_export.sandbox.faults.parser import parse_fault
 from modelarts_export.sandbox.gateway import Gateway
 from modelarts_export.sandbox.iam import Identity
@@ -99,7 +99,7 @@ class World(HTTPAdapter):
             credentials=Credentials(access_key="", secret_key="", token=_TOKEN, project_id=_PROJECT),
             iam=_IAM,
             clock=lambda: self.server,
-            chance=random.Random(0),  # noqa: S311 - made-up IDs
+            rng=random.Random(0),  # noqa: S311 - made-up IDs
             task_duration=3600,
         )
 
@@ -188,14 +188,14 @@ class World(HTTPAdapter):
     @property
     def tasks(self) -> frozenset[str]:
         """The IDs of all tasks that there are."""
-        return frozenset(task.task_id for task in self._gateway.cloud.tasks(DATASET_ID))
+        return frozenset(task.task_id for task in self._gateway.cloud.list_tasks(DATASET_ID))
 
     def _reply(self, request: requests.PreparedRequest, met: Meeting) -> HttpReply | None:
         """Return what the sandbox says; None when the connection is closed before the request is taken."""
-        strike = {
+        active_faults = {
             fault.aspect: fault for fault in (parse_fault(words, parse_duration) for words in met.words)
         }
-        if refuses(strike):
+        if refuses_connection(active_faults):
             return None
         taken: Any = request.body
         url = urlsplit(str(request.url))
@@ -205,15 +205,15 @@ class World(HTTPAdapter):
             headers={name: str(value) for name, value in request.headers.items()},
             body=taken.read() if taken else b"",
         )
-        return self._gateway.answer(asked, strike)
+        return self._gateway.answer(asked, active_faults)
 
     def _delivered(self, request: requests.PreparedRequest, reply: HttpReply | None) -> requests.Response:
         """Return a reply as requests does, or raise what it raises."""
-        if reply is not None and reply.fate is Delivery.DROPPED and reply.delay:
+        if reply is not None and reply.delivery is Delivery.DROPPED and reply.delay:
             raise requests.ReadTimeout from TimeoutError("timed out")
-        if reply is None or reply.fate is Delivery.DROPPED:
+        if reply is None or reply.delivery is Delivery.DROPPED:
             raise requests.ConnectionError from ConnectionResetError("reset by the server")
-        body = reply.body[: reply.cut_at] if reply.fate is Delivery.CUT else reply.body
+        body = reply.body[: reply.cut_at] if reply.delivery is Delivery.CUT else reply.body
         raw = HTTPResponse(
             io.BytesIO(body), headers=reply.headers, status=reply.status, preload_content=False
         )
@@ -244,6 +244,6 @@ class World(HTTPAdapter):
 
 def _shown(reply: HttpReply) -> frozenset[str] | None:
     """Return the IDs in a list that arrives as a whole."""
-    if reply.status != 200 or reply.fate is not Delivery.DELIVERED:
+    if reply.status != 200 or reply.delivery is not Delivery.DELIVERED:
         return None
     return frozenset(task["task_id"] for task in json.loads(reply.body)["export_tasks"])

@@ -26,11 +26,11 @@ class World:
 
     def __post_init__(self) -> None:
         """Make the sandbox, still to be started."""
-        chance = random.Random(7)  # noqa: S311 - IDs, not secrets
+        rng = random.Random(7)  # noqa: S311 - IDs, not secrets
         self.sandbox = Sandbox(
             task_duration=100.0,
             clock=lambda: self.now,
-            chance=chance,
+            rng=rng,
             observe=lambda request, reply: self.seen.append((request, reply)),
         )
 
@@ -46,7 +46,7 @@ class World:
     @property
     def created(self) -> int:
         """How many tasks there are, whatever is shown of them."""
-        return len(self.sandbox.gateway.cloud.tasks(self.sandbox.dataset_id))
+        return len(self.sandbox.gateway.cloud.list_tasks(self.sandbox.dataset_id))
 
     def connect(self) -> http.client.HTTPConnection:
         """Return a connection that is made with the first request."""

@@ -172,7 +172,7 @@ UNKNOWN_KEY = sent({**HEADERS, "Authorization": signing.format_authorization("AK
 
 def through(gate: KeyLockout, request: Request, now: float = NOW, *, project_id: str = "0123") -> str:
     """Return how a request fares at a gate."""
-    refusal = gate.refusal(request, project_id=project_id, now=now)
+    refusal = gate.check(request, project_id=project_id, now=now)
     if refusal is None:
         return GOOD
     locked = "Incorrect IAM authentication information: AK access failed to reach the limit, forbidden"

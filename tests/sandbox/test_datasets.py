@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from modelarts_export.sandbox.cloud.datasets import BUILT_IN, Behaviour, built_in
+from modelarts_export.sandbox.cloud.datasets import BUILT_IN, Behaviour, make_built_in_datasets
 from tests.sandbox.dataset_world import (
     ACCEPTED,
     BUSY,
@@ -73,8 +73,8 @@ def test_the_server_filters_what_can_be_exported(world: World, query: str, missi
 @pytest.mark.parametrize("dataset_type", [0, 1, 3, 100, 101, 102, 200, 201, 202, 400, 600, 900])
 def test_images_and_free_format_can_be_exported(dataset_type: int) -> None:
     """API.md, section 2, where the documents disagree on free format (900)."""
-    dataset = replace(built_in(START)[0], behaviour=Behaviour(dataset_type=dataset_type))
-    assert dataset.exportable == (dataset_type in {0, 1, 3, 900})
+    dataset = replace(make_built_in_datasets(START)[0], behaviour=Behaviour(dataset_type=dataset_type))
+    assert dataset.is_exportable == (dataset_type in {0, 1, 3, 900})
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from modelarts_export.sandbox.faults.catalogue import (
     Fault,
     Faults,
     classify_call,
-    refuses,
+    refuses_connection,
 )
 from modelarts_export.sandbox.faults.parser import parse_fault
 
@@ -27,8 +27,8 @@ GOOD = [
     (" Drop : Accepted = NO , by=RST", Fault(kind="drop", on=CREATE, reset=True)),
     ("refuse", Fault(kind="refuse", on=CREATE, reset=True)),
     ("refuse:by=fin,on=all", Fault(kind="refuse", on=frozenset({"all"}))),
-    ("stall:for=1.5m", Fault(kind="stall", on=CREATE, accepted=True, lasts=90)),
-    ("stall:for=2,accepted=no", Fault(kind="stall", on=CREATE, lasts=2)),
+    ("stall:for=1.5m", Fault(kind="stall", on=CREATE, accepted=True, duration=90)),
+    ("stall:for=2,accepted=no", Fault(kind="stall", on=CREATE, duration=2)),
     ("cut", Fault(kind="cut", on=CREATE, accepted=True)),
     ("cut:at=0", Fault(kind="cut", on=CREATE, accepted=True, at=0)),
     ("busy:after=2", Fault(kind="busy", on=CREATE, after=2, code="ModelArts.4409")),
@@ -41,9 +41,9 @@ GOOD = [
     ("503:code=none", Fault(kind="503", on=CREATE)),
     ("503", Fault(kind="503", on=CREATE, code="ModelArts.4302")),
     ("504:code=APIGW.0201", Fault(kind="504", on=CREATE, accepted=True, code="APIGW.0201")),
-    ("lag:for=3s", Fault(kind="lag", on=frozenset({"list", "show"}), lasts=3)),
-    ("lag:for=3s,on=show", Fault(kind="lag", on=frozenset({"show"}), lasts=3)),
-    ("late:for=0.2", Fault(kind="late", on=frozenset({"all"}), lasts=0.2)),
+    ("lag:for=3s", Fault(kind="lag", on=frozenset({"list", "show"}), duration=3)),
+    ("lag:for=3s,on=show", Fault(kind="lag", on=frozenset({"show"}), duration=3)),
+    ("late:for=0.2", Fault(kind="late", on=frozenset({"all"}), duration=0.2)),
     ("date:skew=14m", Fault(kind="date", on=frozenset({"all"}), skew=840)),
     ("date:skew=-2s,on=list+Show", Fault(kind="date", on=frozenset({"list", "show"}), skew=-2)),
     ("no-date:on=datasets", Fault(kind="no-date", on=frozenset({"datasets"}))),
@@ -120,7 +120,7 @@ REQUESTS = [
 
 
 def faults(*words: str, seed: int | None = None) -> Faults:
-    return Faults([parse_fault(each, parse_duration) for each in words], chance=random.Random(seed))  # noqa: S311
+    return Faults([parse_fault(each, parse_duration) for each in words], rng=random.Random(seed))  # noqa: S311
 
 
 def met(faults: Faults, *calls: str) -> list[str]:
@@ -142,7 +142,7 @@ def test_bad_words_are_named(words: str, trouble: str) -> None:
 def test_there_are_rows_for_every_kind_and_key() -> None:
     assert {words.strip().lower().partition(":")[0].strip() for words, _ in GOOD} == set(KINDS)
     assert [key for key in KEYS if not any(f"{key}=" in words for words, _ in GOOD)] == []
-    assert {key for kind in KINDS.values() for key in (*kind.keys, *kind.preset)} == set(KEYS)
+    assert {key for kind in KINDS.values() for key in (*kind.keys, *kind.defaults)} == set(KEYS)
 
 
 @pytest.mark.parametrize(("method", "target", "name"), REQUESTS)
@@ -169,7 +169,7 @@ def test_faults_take_turns_in_their_order() -> None:
 def test_times_come_on_top_and_the_first_of_each_aspect_wins() -> None:
     some = faults("no-date:count=1", "date:skew=1s", "lag:for=1s", "lag:for=9s", "late:for=2s", "500:on=list")
     assert met(some, "list", "create") == ["no-date+lag+late+500", "date+late"]
-    assert faults("lag:for=1s", "lag:for=9s").next_faults("show")["lag"].lasts == 1
+    assert faults("lag:for=1s", "lag:for=9s").next_faults("show")["lag"].duration == 1
 
 
 def test_all_is_every_call() -> None:
@@ -215,7 +215,7 @@ def test_a_count_is_exact_although_others_come_while_the_dice_roll() -> None:
             time.sleep(0.001)
             return 0.0
 
-    some = Faults([parse_fault("502:probability=0.5,count=5", parse_duration)], chance=Slow())
+    some = Faults([parse_fault("502:probability=0.5,count=5", parse_duration)], rng=Slow())
     with ThreadPoolExecutor(16) as pool:
         struck = list(pool.map(lambda _: met(some, "create")[0], range(40)))
     assert struck.count("502") == 5
@@ -229,8 +229,10 @@ def test_clocks_add_up_and_meet_no_call() -> None:
 
 def test_only_refuse_is_over_before_the_request_is_read() -> None:
     given = [
-        (name, [f"{key}={'none' if key == 'code' else 1}" for key in KINDS[name].needs]) for name in KINDS
+        (name, [f"{key}={'none' if key == 'code' else 1}" for key in KINDS[name].required]) for name in KINDS
     ]
     words = [f"{name}:{','.join(keys)}".rstrip(":") for name, keys in given]
-    early = [each for each in words if any(refuses(faults(each).next_faults(name)) for name in CALLS)]
+    early = [
+        each for each in words if any(refuses_connection(faults(each).next_faults(name)) for name in CALLS)
+    ]
     assert early == ["refuse"]

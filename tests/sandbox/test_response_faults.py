@@ -172,7 +172,7 @@ def test_a_refused_request_is_not_read(world: World) -> None:
         connection.getresponse()
     connection.close()
     (request, reply), *others = world.seen
-    assert (request.method, request.body, reply.fate, others) == ("POST", b"", Delivery.REFUSED, [])
+    assert (request.method, request.body, reply.delivery, others) == ("POST", b"", Delivery.REFUSED, [])
 
 
 def test_the_observer_sees_what_was_lost(world: World) -> None:
@@ -180,8 +180,8 @@ def test_the_observer_sees_what_was_lost(world: World) -> None:
     with pytest.raises(http.client.RemoteDisconnected):
         world.create()
     (_, reply), *_ = world.seen
-    (task,) = world.sandbox.gateway.cloud.tasks(world.sandbox.dataset_id)
-    assert (reply.fate, json.loads(reply.body)) == (Delivery.DROPPED, {"task_id": task.task_id})
+    (task,) = world.sandbox.gateway.cloud.list_tasks(world.sandbox.dataset_id)
+    assert (reply.delivery, json.loads(reply.body)) == (Delivery.DROPPED, {"task_id": task.task_id})
 
 
 def test_a_kept_connection_is_no_way_around(world: World) -> None:

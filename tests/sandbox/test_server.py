@@ -190,7 +190,7 @@ def test_each_exchange_is_observed_as_it_was_on_the_wire(
     assert (first.method, first.target, first.body) == ("POST", wire.tasks, BODY)
     assert accepted.body == created
     assert (second.method, second.target, second.body) == ("GET", target, b"")
-    assert second.header("x-auth-token") == wire.sandbox.token
+    assert second.get_header("x-auth-token") == wire.sandbox.token
     assert (shown.status, shown.headers["Content-Length"]) == (200, str(len(shown.body)))
 
 

@@ -42,8 +42,8 @@ class World:
 
     def __post_init__(self) -> None:
         """Make the sandbox, still to be started, and connect with the first call."""
-        chance = random.Random(7)  # noqa: S311 - IDs, not secrets
-        self.sandbox = Sandbox(task_duration=100.0, clock=lambda: self.now, chance=chance)
+        rng = random.Random(7)  # noqa: S311 - IDs, not secrets
+        self.sandbox = Sandbox(task_duration=100.0, clock=lambda: self.now, rng=rng)
         self.connection = http.client.HTTPConnection(self.sandbox.url.removeprefix("http://"), timeout=10)
 
     def call(self, method: str, target: str, body: bytes | None = None) -> tuple[int, dict[str, Any]]:

@@ -42,13 +42,13 @@ def clock() -> Clock:
 
 @pytest.fixture
 def cloud(clock: Clock) -> Cloud:
-    return Cloud(clock=clock, chance=random.Random(7), task_duration=100.0)  # noqa: S311 - IDs, not secrets
+    return Cloud(clock=clock, rng=random.Random(7), task_duration=100.0)  # noqa: S311 - IDs, not secrets
 
 
 def created(cloud: Cloud, body: dict[str, Any], dataset_id: str = DATASET_ID) -> SandboxTask:
-    dataset = cloud.dataset(dataset_id)
+    dataset = cloud.find_dataset(dataset_id)
     assert isinstance(dataset, Dataset)
-    task = cloud.create(dataset, body)
+    task = cloud.create_task(dataset, body)
     assert isinstance(task, SandboxTask)
     return task
 
@@ -71,7 +71,7 @@ def created(cloud: Cloud, body: dict[str, Any], dataset_id: str = DATASET_ID) ->
 def test_a_task_moves_with_its_age(
     cloud: Cloud, age: float, status: str, progress: float, finished: int | None
 ) -> None:
-    shown = created(cloud, TO_OBS).shown(START + age)
+    shown = created(cloud, TO_OBS).to_dict(START + age)
     assert (shown["status"], shown["progress"]) == (status, progress)
     assert shown.get("finished_sample_count") == finished
     assert shown.get("total_sample_count") == (None if finished is None else 20)
@@ -83,7 +83,7 @@ def test_a_task_moves_with_its_age(
 def test_times_are_milliseconds_and_the_update_follows_the_clock(
     cloud: Cloud, age: float, updated: int
 ) -> None:
-    shown = created(cloud, TO_OBS).shown(START + age)
+    shown = created(cloud, TO_OBS).to_dict(START + age)
     assert shown["create_time"] == START * 1000
     assert shown["update_time"] == START * 1000 + updated
 
@@ -91,7 +91,7 @@ def test_times_are_milliseconds_and_the_update_follows_the_clock(
 def test_a_task_is_shown_with_the_documented_defaults(cloud: Cloud) -> None:
     """This is the documented example of a running task (API.md, section 11) but for ID, path and times."""
     task = created(cloud, TO_OBS)
-    assert task.shown(START + 10) == {
+    assert task.to_dict(START + 10) == {
         "task_id": task.task_id,
         "path": "/b/out/",
         "export_type": 3,
@@ -122,7 +122,7 @@ def test_what_was_asked_is_shown_and_wins_over_the_defaults(cloud: Cloud) -> Non
         "search_conditions": [{"hard": "1"}],
     }
     body = {"path": "/b/out/", "export_format": 1, "version_format": "CSV", "version_id": "sandbox-v1"}
-    shown = created(cloud, {**body, "export_params": params}).shown(START)
+    shown = created(cloud, {**body, "export_params": params}).to_dict(START)
     assert {name: shown[name] for name in body} == body
     assert shown["export_params"] == {**params, "train_sample_ratio": 0.8}
     assert "export_type" not in shown
@@ -140,7 +140,7 @@ def test_fields_that_the_api_never_returns_are_not_returned(cloud: Cloud) -> Non
         "unknown": 1,
     }
     body = {**TO_OBS, **never, "export_params": {"unknown": 1}}
-    shown = created(cloud, body).shown(START)
+    shown = created(cloud, body).to_dict(START)
     assert never.keys() & shown.keys() == {"status"}
     assert shown["status"] == "INIT"
     assert "unknown" not in shown["export_params"]
@@ -148,14 +148,14 @@ def test_fields_that_the_api_never_returns_are_not_returned(cloud: Cloud) -> Non
 
 def test_chosen_samples_are_counted(cloud: Cloud) -> None:
     body = {**TO_OBS, "export_params": {"samples": ["sample-01", "sample-20", "sample-07", "no-such-sample"]}}
-    shown = created(cloud, body).shown(START + 100)
+    shown = created(cloud, body).to_dict(START + 100)
     assert (shown["total_sample_count"], shown["finished_sample_count"]) == (3, 3)
     assert shown["progress"] == 100.0
 
 
 def test_a_task_may_take_no_time(clock: Clock) -> None:
-    cloud = Cloud(clock=clock, chance=random.Random(7), task_duration=0)  # noqa: S311 - IDs, not secrets
-    shown = created(cloud, TO_OBS).shown(START)
+    cloud = Cloud(clock=clock, rng=random.Random(7), task_duration=0)  # noqa: S311 - IDs, not secrets
+    shown = created(cloud, TO_OBS).to_dict(START)
     assert (shown["status"], shown["progress"], shown["finished_sample_count"]) == ("SUCCESSED", 100.0, 20)
 
 
@@ -164,19 +164,19 @@ def test_task_ids_are_19_alphanumerics_and_follow_from_chance(cloud: Cloud, cloc
     assert len(task_id) == 19
     assert task_id.isascii()
     assert task_id.isalnum()
-    again = Cloud(clock=clock, chance=random.Random(7), task_duration=100.0)  # noqa: S311 - IDs, not secrets
+    again = Cloud(clock=clock, rng=random.Random(7), task_duration=100.0)  # noqa: S311 - IDs, not secrets
     assert created(again, TO_OBS).task_id == task_id
 
 
 def test_the_new_dataset_appears_when_its_export_succeeded(cloud: Cloud, clock: Clock) -> None:
     created(cloud, to_new_dataset("copy"))
     clock.now = START + 99.5
-    assert [dataset.dataset_id for dataset in cloud.datasets()] == list(BUILT_IN)
+    assert [dataset.dataset_id for dataset in cloud.list_datasets()] == list(BUILT_IN)
     clock.now = START + 100
-    new, *others = cloud.datasets()
+    new, *others = cloud.list_datasets()
     assert [dataset.dataset_id for dataset in others] == list(BUILT_IN)
-    assert cloud.dataset(new.dataset_id) == new
-    assert new.shown() == {
+    assert cloud.find_dataset(new.dataset_id) == new
+    assert new.to_dict() == {
         "dataset_id": new.dataset_id,
         "dataset_name": "copy",
         "dataset_type": 1,
@@ -189,25 +189,25 @@ def test_the_new_dataset_appears_when_its_export_succeeded(cloud: Cloud, clock: 
         "create_time": (START + 100) * 1000,
         "update_time": (START + 100) * 1000,
     }
-    assert created(cloud, TO_OBS, new.dataset_id).shown(START)["status"] == "INIT"
+    assert created(cloud, TO_OBS, new.dataset_id).to_dict(START)["status"] == "INIT"
 
 
 @pytest.mark.parametrize("age", [0, 50, 100])
 def test_a_name_is_taken_from_the_start(cloud: Cloud, clock: Clock, age: float) -> None:
     created(cloud, to_new_dataset("copy"))
     clock.now = START + age
-    dataset = cloud.datasets()[-len(BUILT_IN)]
+    dataset = cloud.list_datasets()[-len(BUILT_IN)]
     for name in ("copy", *BUILT_IN):
-        refusal = cloud.create(dataset, to_new_dataset(name))
+        refusal = cloud.create_task(dataset, to_new_dataset(name))
         assert isinstance(refusal, ApiError)
         assert (refusal.status, refusal.code) == (400, "ModelArts.4351")
-    assert len(cloud.tasks(DATASET_ID)) == 1
+    assert len(cloud.list_tasks(DATASET_ID)) == 1
 
 
 def test_the_quota_of_datasets_counts_those_being_made(cloud: Cloud) -> None:
     for number in range(DATASET_QUOTA - len(BUILT_IN)):
         created(cloud, to_new_dataset(f"copy-{number}"))
-    refusal = cloud.create(cloud.datasets()[0], to_new_dataset("one-too-many"))
+    refusal = cloud.create_task(cloud.list_datasets()[0], to_new_dataset("one-too-many"))
     assert isinstance(refusal, ApiError)
     assert (refusal.status, refusal.code) == (500, "ModelArts.4354")
     created(cloud, TO_OBS)
@@ -216,28 +216,28 @@ def test_the_quota_of_datasets_counts_those_being_made(cloud: Cloud) -> None:
 def test_tasks_are_listed_newest_first_and_by_dataset(cloud: Cloud, clock: Clock) -> None:
     old, middle = created(cloud, to_new_dataset("copy")), created(cloud, TO_OBS)
     clock.now = START + 100
-    new_dataset = cloud.datasets()[0].dataset_id
+    new_dataset = cloud.list_datasets()[0].dataset_id
     other = created(cloud, TO_OBS, new_dataset)
-    assert cloud.tasks(DATASET_ID) == [middle, old]
-    assert cloud.tasks(new_dataset) == [other]
-    assert cloud.task(DATASET_ID, old.task_id) == old
+    assert cloud.list_tasks(DATASET_ID) == [middle, old]
+    assert cloud.list_tasks(new_dataset) == [other]
+    assert cloud.find_task(DATASET_ID, old.task_id) == old
 
 
 def test_unknown_ids_are_refused(cloud: Cloud) -> None:
-    dataset = cloud.dataset("nothing")
+    dataset = cloud.find_dataset("nothing")
     assert isinstance(dataset, ApiError)
     assert (dataset.status, dataset.code) == (400, "ModelArts.4352")
-    task = cloud.task(DATASET_ID, "nothing")
+    task = cloud.find_task(DATASET_ID, "nothing")
     assert isinstance(task, ApiError)
     assert (task.status, task.code) == (400, "ModelArts.4359")
 
 
 def test_of_many_threads_one_gets_the_name(cloud: Cloud) -> None:
     outcomes: list[SandboxTask | ApiError] = []
-    dataset = cloud.datasets()[0]
+    dataset = cloud.list_datasets()[0]
 
     def create() -> None:
-        outcomes.append(cloud.create(dataset, to_new_dataset("copy")))
+        outcomes.append(cloud.create_task(dataset, to_new_dataset("copy")))
 
     threads = [threading.Thread(target=create) for _ in range(16)]
     for thread in threads:

@@ -171,16 +171,21 @@ def test_the_gateway_says_without_sockets_what_is_to_happen() -> None:
         credentials=credentials,
         iam=Identity(user_name="u", password="w", domain_name="d", project_id="p", project_name="n"),
         clock=lambda: START,
-        chance=random.Random(7),  # noqa: S311 - IDs, not secrets
+        rng=random.Random(7),  # noqa: S311 - IDs, not secrets
         faults=some,
     )
     target = "/v2/p/datasets/sandbox-images/export-tasks"
     request = Request(method="POST", target=target, headers={"X-Auth-Token": "t"}, body=BODY)
     dropped, cut, stalled = (gateway.answer(request) for _ in range(3))
-    assert (dropped.fate, dropped.reset, dropped.delay, dropped.status) == (Delivery.DROPPED, True, 0, 200)
-    assert (cut.fate, cut.reset, cut.cut_at, cut.delay) == (Delivery.CUT, False, 3, 0)
-    assert (stalled.fate, stalled.delay) == (Delivery.DROPPED, 9)
-    assert len(gateway.cloud.tasks("sandbox-images")) == 3
+    assert (dropped.delivery, dropped.reset, dropped.delay, dropped.status) == (
+        Delivery.DROPPED,
+        True,
+        0,
+        200,
+    )
+    assert (cut.delivery, cut.reset, cut.cut_at, cut.delay) == (Delivery.CUT, False, 3, 0)
+    assert (stalled.delivery, stalled.delay) == (Delivery.DROPPED, 9)
+    assert len(gateway.cloud.list_tasks("sandbox-images")) == 3
     date = email.utils.parsedate(dropped.headers["Date"])
     assert date is not None
     assert calendar.timegm(date) == START

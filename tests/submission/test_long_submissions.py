@@ -78,7 +78,7 @@ class World:
 
 def ids(sandbox: Sandbox) -> list[str]:
     """Return the IDs of the tasks that are there, the oldest first."""
-    return [task.task_id for task in reversed(sandbox.gateway.cloud.tasks(sandbox.dataset_id))]
+    return [task.task_id for task in reversed(sandbox.gateway.cloud.list_tasks(sandbox.dataset_id))]
 
 
 def test_looks_become_rarer() -> None:

@@ -41,7 +41,7 @@ def located(reply: HttpReply, location: str) -> HttpReply:
 
 def located_and_cut(reply: HttpReply, location: str) -> HttpReply:
     """Return the same without its body."""
-    return replace(located(reply, location), fate=Delivery.CUT, cut_at=0)
+    return replace(located(reply, location), delivery=Delivery.CUT, cut_at=0)
 
 
 def failing(reply: HttpReply, _location: str) -> HttpReply:

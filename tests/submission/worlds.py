@@ -145,7 +145,7 @@ class World:
             credentials=_CREDENTIALS,
             iam=_IAM,
             clock=lambda: self.now,
-            chance=random.Random(7),  # noqa: S311 - IDs, not secrets
+            rng=random.Random(7),  # noqa: S311 - IDs, not secrets
             faults=Faults(_fault(words) for words in (*self.faults, *self.clocks.faults)),
         )
 
@@ -181,18 +181,18 @@ class World:
     def ours(self) -> list[Made]:
         """The tasks that our requests have made, in their order."""
         planted = {task.task_id for task in self.planted}
-        made = reversed(self.gateway.cloud.tasks(self.dataset_id))
+        made = reversed(self.gateway.cloud.list_tasks(self.dataset_id))
         return [task for task in made if task.task_id not in planted]
 
-    def strike(self, method: str, target: str) -> ActiveFaults:
+    def next_faults(self, method: str, target: str) -> ActiveFaults:
         """Count a request, and tell what it is going to meet."""
         (self.posts if method == "POST" else self.looks).append(self.now)
-        return self.gateway.strike(method, target)
+        return self.gateway.next_faults(method, target)
 
-    def answer(self, request: Request, strike: ActiveFaults) -> HttpReply:
+    def answer(self, request: Request, active_faults: ActiveFaults) -> HttpReply:
         """Return what the service says, after the way there and the way back."""
         self.let_pass(WAY)
-        reply = self.in_front(request, lambda: self.gateway.answer(request, strike))
+        reply = self.in_front(request, lambda: self.gateway.answer(request, active_faults))
         self.let_pass(WAY)
         if request.method == "POST" and not self._set and not self._missed:
             self.suspend(self.clocks.suspended)

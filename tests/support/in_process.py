@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from requests import PreparedRequest, Response
 from urllib3.exceptions import NewConnectionError
 
-from modelarts_export.sandbox.faults.catalogue import ActiveFaults, Delivery, refuses
+from modelarts_export.sandbox.faults.catalogue import ActiveFaults, Delivery, refuses_connection
 from modelarts_export.sandbox.messages import HttpReply, Request
 from modelarts_export.transport.deadline import DeadlineAdapter
 
@@ -27,10 +27,10 @@ class World(Protocol):
     def let_pass(self, seconds: float) -> None:
         """Let time pass, for everybody."""
 
-    def strike(self, method: str, target: str) -> ActiveFaults:
+    def next_faults(self, method: str, target: str) -> ActiveFaults:
         """Return what a request is going to meet."""
 
-    def answer(self, request: Request, strike: ActiveFaults) -> HttpReply:
+    def answer(self, request: Request, active_faults: ActiveFaults) -> HttpReply:
         """Return the reply to a request that has arrived."""
 
 
@@ -41,11 +41,11 @@ class InProcess(DeadlineAdapter):
         """Take the time from the world."""
         super().__init__(clock=world.clock)
         self._world = world
-        self._strike: ActiveFaults = {}
+        self._active_faults: ActiveFaults = {}
 
     def send(self, request: PreparedRequest, *arguments: Any, **named: Any) -> Response:  # noqa: ANN401 - handed on
         """Send a request as requests does, when it is known what it is going to meet."""
-        self._strike = self._world.strike(str(request.method), request.path_url)
+        self._active_faults = self._world.next_faults(str(request.method), request.path_url)
         return super().send(request, *arguments, **named)
 
     def get_connection_with_tls_context(self, *arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - handed on
@@ -57,18 +57,18 @@ class InProcess(DeadlineAdapter):
         return pool
 
     def _connected(self) -> "_Wire":
-        if refuses(self._strike):
+        if refuses_connection(self._active_faults):
             error = ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
             raise NewConnectionError(None, f"Failed to establish a new connection: {error}") from error  # type: ignore[arg-type]
-        return _Wire(self._world, self._strike)
+        return _Wire(self._world, self._active_faults)
 
 
 class _Wire:
     """What http.client takes for a socket: it takes one request, and gives what comes of it."""
 
-    def __init__(self, world: World, strike: ActiveFaults) -> None:
+    def __init__(self, world: World, active_faults: ActiveFaults) -> None:
         self._world = world
-        self._strike = strike
+        self._active_faults = active_faults
         self._timeout = 0.0
         self._sent = bytearray()
         self._coming: io.BytesIO | None = None
@@ -99,7 +99,7 @@ class _Wire:
         return count
 
     def _arrived(self) -> io.BytesIO:
-        reply = self._world.answer(_request(bytes(self._sent)), self._strike)
+        reply = self._world.answer(_request(bytes(self._sent)), self._active_faults)
         self._world.let_pass(min(reply.delay, self._timeout))
         if reply.delay > self._timeout:
             raise TimeoutError("timed out")
@@ -131,10 +131,10 @@ def _request(sent: bytes) -> Request:
 
 def _on_the_wire(reply: HttpReply) -> bytes:
     """Return as much of a reply as arrives; each is the last one on its connection."""
-    if reply.fate is Delivery.DROPPED:
+    if reply.delivery is Delivery.DROPPED:
         return b""
     headers = {**reply.headers, "Connection": "close"}
     lines = [f"HTTP/1.1 {reply.status} {HTTPStatus(reply.status).phrase}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     head = "\r\n".join((*lines, "", "")).encode("latin-1")
-    return head + (reply.body[: reply.cut_at] if reply.fate is Delivery.CUT else reply.body)
+    return head + (reply.body[: reply.cut_at] if reply.delivery is Delivery.CUT else reply.body)

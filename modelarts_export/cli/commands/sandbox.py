@@ -96,8 +96,8 @@ def _make_faults(words: Sequence[str], latency: str, seed: int | None) -> "Fault
     with _name_option("--fault"):
         faults = [parse_fault(each, parse_duration) for each in words]
     with _name_option("--latency"):
-        late = Fault(kind="late", on=frozenset({ALL}), lasts=parse_duration(latency))
-    return Faults([*faults, late], chance=random.Random(seed))  # noqa: S311 - no secret
+        late = Fault(kind="late", on=frozenset({ALL}), duration=parse_duration(latency))
+    return Faults([*faults, late], rng=random.Random(seed))  # noqa: S311 - no secret
 
 
 @contextlib.contextmanager
@@ -180,8 +180,8 @@ def _find_program_directory() -> Path:
 
 def _run_command(command: list[str], environ: Mapping[str, str], shell: AppContext) -> int:
     """Run the command and return its exit code; signals are the command's to answer."""
-    child = _Child()
-    with shell.interruption.forwarding(child.pass_on):
+    child = _ChildProcess()
+    with shell.interruption.forwarding(child.forward):
         try:
             code = child.run(command, environ)
         except OSError as error:
@@ -190,7 +190,7 @@ def _run_command(command: list[str], environ: Mapping[str, str], shell: AppConte
     return code if code >= 0 else _KILLED - code
 
 
-class _Child:
+class _ChildProcess:
     """A command that gets the SIGTERM that was meant for us, also one that came before it was started."""
 
     def __init__(self) -> None:
@@ -203,7 +203,7 @@ class _Child:
             self._process.terminate()
         return self._process.wait()
 
-    def pass_on(self, number: int) -> None:
+    def forward(self, number: int) -> None:
         """Pass SIGTERM on; Ctrl-C reaches the child anyway, and must not end the sandbox under it."""
         self._must_end |= number == signal.SIGTERM
         if self._must_end and self._process:

@@ -36,9 +36,9 @@ def _format_paragraph(title: str, rows: Iterable[tuple[str, str]], end: str = ""
 def _format_kinds() -> Iterator[tuple[str, str]]:
     """Yield each kind of fault with what it does, the keys that it needs, and those that it has or takes."""
     for name, kind in KINDS.items():
-        needed = [f"{key}={KEYS[key][0]}" for key in kind.needs]
-        preset = {**({"on": kind.on} if kind.when else {}), **kind.preset}
-        taken = [f"[{key}={preset.get(key, KEYS[key][0])}]" for key in (*preset, *kind.also)]
+        needed = [f"{key}={KEYS[key][0]}" for key in kind.required]
+        preset = {**({"on": kind.on} if kind.when else {}), **kind.defaults}
+        taken = [f"[{key}={preset.get(key, KEYS[key][0])}]" for key in (*preset, *kind.optional)]
         yield name, " ".join([kind.description, *needed, *taken])
 
 

@@ -1,16 +1,16 @@
-"""The datasets of the sandbox: which it starts with, what each does when it is exported, how it is shown."""
+"""The built-in datasets and their behaviour."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from modelarts_export.sandbox.cloud.contract import JsonObject
-from modelarts_export.sandbox.cloud.samples import Sample, built_in_samples
+from modelarts_export.sandbox.cloud.samples import Sample, make_built_in_samples
 
 DATASET_ID = "sandbox-images"
 MISSING_BUCKET = "missing-bucket"
 """The one bucket that does not exist: an export to it is refused with 400, ModelArts.4311."""
 RUNNING_LIMIT = 1000
-"""Tasks of one dataset that may run at once, a number of ours: the API's is unpublished (API.md, section 8).
+"""Tasks of one dataset that may run at once; the limit of the API is not published (API.md, section 8).
 
 High enough for any pipeline, and for lists of several full pages.
 """
@@ -21,18 +21,17 @@ _EXPORTABLE_TYPES = (0, 1, 3, 900)
 
 @dataclass(frozen=True, kw_only=True)
 class Behaviour:
-    """What a dataset does when it is exported; the defaults are those of a dataset that an export made.
+    """What an export of a dataset does; the defaults are those of a dataset that an export created.
 
-    `description` is a sentence for people, `end` the last status of its tasks. `slowness` is the duration of
-    a task, `busy` that of a task that runs from the start of the sandbox on, both in task durations of the
-    sandbox.
+    `description` is for the help, `final_status` the last status of its tasks. `slowness` is the duration of
+    a task, `busy` that of a task which runs from the start of the sandbox, both in task durations.
     """
 
     description: str = "Its tasks succeed."
     dataset_type: int = 1
     versions: tuple[str, ...] = ()
     denied: bool = False
-    end: str = "SUCCESSED"
+    final_status: str = "SUCCESSED"
     slowness: float = 1
     busy: float = 0
     running_limit: int = RUNNING_LIMIT
@@ -43,10 +42,10 @@ BUILT_IN: Mapping[str, Behaviour] = {
         description="Its tasks succeed; it has one version, sandbox-v1.", versions=("sandbox-v1",)
     ),
     "sandbox-failing": Behaviour(
-        description="Its tasks end FAILED halfway, with ModelArts.4401.", end="FAILED"
+        description="Its tasks end FAILED halfway, with ModelArts.4401.", final_status="FAILED"
     ),
     "sandbox-stopped": Behaviour(
-        description="Its tasks are stopped halfway: STOPPING, and then STOPPED.", end="STOPPED"
+        description="Its tasks are stopped halfway: STOPPING, and then STOPPED.", final_status="STOPPED"
     ),
     "sandbox-slow": Behaviour(description="Its tasks take 100 times the task duration.", slowness=100),
     "sandbox-denied": Behaviour(
@@ -64,7 +63,7 @@ BUILT_IN: Mapping[str, Behaviour] = {
         running_limit=1,
     ),
 }
-"""The datasets that a sandbox starts with, by their IDs, which are their names as well."""
+"""The built-in datasets by ID, which is the name as well."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,16 +80,16 @@ class Dataset:
 
     @property
     def sample_count(self) -> int:
-        """How many samples there are."""
+        """Number of samples."""
         return len(self.samples)
 
     @property
-    def exportable(self) -> bool:
+    def is_exportable(self) -> bool:
         """Whether datasets of its type can be exported."""
         return self.behaviour.dataset_type in _EXPORTABLE_TYPES
 
-    def shown(self) -> JsonObject:
-        """Return the dataset as the API shows it; status 1 is normal."""
+    def to_dict(self) -> JsonObject:
+        """Return the dataset in the API's form; status 1 is normal."""
         return {
             "dataset_id": self.dataset_id,
             "dataset_name": self.name,
@@ -101,12 +100,12 @@ class Dataset:
             "work_path_type": 0,
             "total_sample_count": self.sample_count,
             "annotated_sample_count": sum(bool(sample.labels) for sample in self.samples),
-            "create_time": milliseconds(self.created),
-            "update_time": milliseconds(self.created),
+            "create_time": to_milliseconds(self.created),
+            "update_time": to_milliseconds(self.created),
         }
 
 
-def built_in(created: float) -> list[Dataset]:
+def make_built_in_datasets(created: float) -> list[Dataset]:
     """Return the datasets of a sandbox that starts at a time, in epoch seconds."""
     return [
         Dataset(
@@ -114,7 +113,9 @@ def built_in(created: float) -> list[Dataset]:
             name=dataset_id,
             data_path=f"/sandbox-bucket/{dataset_id}/input/",
             work_path=f"/sandbox-bucket/{dataset_id}/work/",
-            samples=built_in_samples(f"/sandbox-bucket/{dataset_id}/input/", created, behaviour.dataset_type),
+            samples=make_built_in_samples(
+                f"/sandbox-bucket/{dataset_id}/input/", created, behaviour.dataset_type
+            ),
             created=created,
             behaviour=behaviour,
         )
@@ -122,6 +123,6 @@ def built_in(created: float) -> list[Dataset]:
     ]
 
 
-def milliseconds(seconds: float) -> int:
-    """Return a time as the API writes it (API.md, section 4)."""
+def to_milliseconds(seconds: float) -> int:
+    """Return a time in the API's unit (API.md, section 4)."""
     return round(seconds * 1000)

@@ -1,4 +1,4 @@
-"""The samples of the sandbox's datasets, and which of them an export asks for."""
+"""The samples of the datasets, and which of them an export selects."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ _LABELED, _UNLABELED, _ALL, _SEARCH = 0, 1, 2, 3
 
 @dataclass(frozen=True, kw_only=True)
 class Label:
-    """A label of a sample; `attributes` have a value each."""
+    """A label of a sample; each attribute has one value."""
 
     name: str
     type: int
@@ -25,8 +25,8 @@ class Label:
 class Sample:
     """A sample of a dataset: `created` in epoch seconds, `states` as the API spells them.
 
-    `facts` are fields that a search condition compares as they are; a fact that a sample does not have fits
-    no condition about it.
+    `facts` are fields that a search condition compares for equality; a condition about a missing fact does
+    not match.
     """
 
     sample_id: str
@@ -40,19 +40,19 @@ class Sample:
     facts: Mapping[str, object] = field(default_factory=dict)
 
 
-def built_in_samples(directory: str, created: float, label_type: int) -> tuple[Sample, ...]:
+def make_built_in_samples(directory: str, created: float, label_type: int) -> tuple[Sample, ...]:
     """Return the 20 samples of a dataset that was created at a time, in epoch seconds.
 
     1 to 8 are cats, 9 to 14 dogs, 15 and 16 both, and 17 to 20 have no labels.
     """
-    return tuple(_sample(number, directory, created, label_type) for number in range(1, 21))
+    return tuple(_make_sample(number, directory, created, label_type) for number in range(1, 21))
 
 
 SUMMARY = (
     "Each dataset has 20 samples, sample-01 to sample-20: 10 with the label cat, 8 with dog (2 of them have "
     "both), and 4 without labels; 3 are hard, and each has one value of meta.camera, left or right."
 )
-"""What there is to be filtered, for people."""
+"""Description of the samples for the help."""
 
 _AWAITING, _SAMPLED = "__AUTO_ANNOTATION__", "__WORKFORCE_SAMPLED__"
 # By number; a sample without labels has __NONE__ beside these, and any other __ALL__.
@@ -73,9 +73,11 @@ _SUBDIRECTORY_FROM = 16
 _LAST_CAT, _LAST_DOG, _LAST_LABELED = 8, 14, 16
 
 
-def _sample(number: int, directory: str, created: float, label_type: int) -> Sample:
+def _make_sample(number: int, directory: str, created: float, label_type: int) -> Sample:
     attributes = {"colour": "red" if number % 2 else "blue"}
-    labels = tuple(Label(name=name, type=label_type, attributes=attributes) for name in _label_names(number))
+    labels = tuple(
+        Label(name=name, type=label_type, attributes=attributes) for name in _choose_labels(number)
+    )
     age = 0.5 if number <= 5 else 10 if number <= 12 else 60  # noqa: PLR2004 - days: three ages
     facts: dict[str, object] = {"import_origin": "sandbox"}
     if labels:
@@ -95,7 +97,7 @@ def _sample(number: int, directory: str, created: float, label_type: int) -> Sam
     )
 
 
-def _label_names(number: int) -> tuple[str, ...]:
+def _choose_labels(number: int) -> tuple[str, ...]:
     if number <= _LAST_CAT:
         return ("cat",)
     if number <= _LAST_DOG:
@@ -103,11 +105,11 @@ def _label_names(number: int) -> tuple[str, ...]:
     return ("cat", "dog") if number <= _LAST_LABELED else ()
 
 
-def select(samples: Sequence[Sample], body: JsonObject, now: float) -> tuple[Sample, ...]:
-    """Return the samples that an accepted body asks for at a time, in epoch seconds.
+def select_samples(samples: Sequence[Sample], body: JsonObject, now: float) -> tuple[Sample, ...]:
+    """Return the samples that a valid body selects at a time, in epoch seconds.
 
-    Filters count with the type "by filter" alone, and then all of them have to fit; what is asked for without
-    a type is every sample. The documents do not say either (API.md, sections 1 and 2).
+    Filters apply to export type 3 (search) only, and then all of them must match; without a type every sample
+    is selected. Neither is documented (API.md, sections 1 and 2).
     """
     kind, params = body.get("export_type", _ALL), body.get("export_params", {})
     if kind in (_LABELED, _UNLABELED):
@@ -121,12 +123,12 @@ def select(samples: Sequence[Sample], body: JsonObject, now: float) -> tuple[Sam
         for sample in samples
         if states <= sample.states
         and (not ids or sample.sample_id in ids)
-        and any(fits(sample, condition, now) for condition in conditions)
+        and any(matches(sample, condition, now) for condition in conditions)
     )
 
 
-def fits(sample: Sample, condition: JsonObject, now: float) -> bool:
-    """Tell whether a sample fits all of a search condition; an unknown key filters nothing."""
+def matches(sample: Sample, condition: JsonObject, now: float) -> bool:
+    """Tell whether a sample matches all of a search condition; unknown keys are ignored."""
     facts = (sample.facts.get(name) == condition[name] for name in _FACTS if name in condition)
     checks = (check(sample, condition[name], now) for name, check in _CHECKS.items() if name in condition)
     return all(facts) and all(checks)
@@ -136,20 +138,20 @@ def _combine(operator: str | None) -> Callable[[Iterable[object]], bool]:
     return any if operator == "OR" else all
 
 
-def _fits_labels(sample: Sample, wanted: JsonObject) -> bool:
-    found = [any(_fits_label(label, each) for label in sample.labels) for each in wanted.get("labels", [])]
+def _match_labels(sample: Sample, wanted: JsonObject) -> bool:
+    found = [any(_match_label(label, each) for label in sample.labels) for each in wanted.get("labels", [])]
     return not found or _combine(wanted.get("op"))(found)
 
 
-def _fits_label(label: Label, wanted: JsonObject) -> bool:
+def _match_label(label: Label, wanted: JsonObject) -> bool:
     same = all(getattr(label, name) == wanted[name] for name in ("name", "type") if name in wanted)
-    return same and _fits_attributes(label.attributes, wanted.get("property", {}), wanted.get("op"))
+    return same and _match_attributes(label.attributes, wanted.get("property", {}), wanted.get("op"))
 
 
-def _fits_attributes(
+def _match_attributes(
     attributes: Mapping[str, str], wanted: Mapping[str, list[str] | None], operator: str | None
 ) -> bool:
-    """Compare attributes with the values that each may have; null stands for any value."""
+    """Compare attributes with the allowed values; null allows any value."""
     found = [
         name in attributes and (values is None or attributes[name] in values)
         for name, values in wanted.items()
@@ -157,12 +159,12 @@ def _fits_attributes(
     return not found or _combine(operator)(found)
 
 
-def _normalized(directory: str) -> str:
-    """Return a directory in the form /bucket/directory/, also of one with a scheme."""
+def _normalize_directory(directory: str) -> str:
+    """Return a directory in the form /bucket/directory/, without a scheme."""
     return "/" + directory.removeprefix("obs://").removeprefix("s3://").lstrip("/")
 
 
-def _fits_time(created: float, wanted: str, now: float) -> bool:
+def _match_time(created: float, wanted: str, now: float) -> bool:
     """Tell whether a time is in a span of days, since yesterday ("day") or in the last 30 days ("month").
 
     Days are those of UTC.
@@ -178,14 +180,14 @@ def _fits_time(created: float, wanted: str, now: float) -> bool:
 
 _CHECKS: Mapping[str, Callable[[Sample, Any, float], bool]] = {
     "hard": lambda sample, wanted, _: sample.hard == (wanted == "1"),
-    "label_list": lambda sample, wanted, _: _fits_labels(sample, wanted),
-    "metadata": lambda sample, wanted, _: _fits_attributes(
+    "label_list": lambda sample, wanted, _: _match_labels(sample, wanted),
+    "metadata": lambda sample, wanted, _: _match_attributes(
         sample.metadata, wanted.get("props", {}), wanted.get("op")
     ),
-    "sample_dir": lambda sample, wanted, _: sample.directory == _normalized(wanted),
+    "sample_dir": lambda sample, wanted, _: sample.directory == _normalize_directory(wanted),
     "sample_name": lambda sample, wanted, _: sample.name == wanted,
-    "sample_time": lambda sample, wanted, now: _fits_time(sample.created, wanted, now),
+    "sample_time": lambda sample, wanted, now: _match_time(sample.created, wanted, now),
 }
-# Of a search condition, too, and compared as they are; the second line is about medical images and videos.
+# Fields of a search condition that must be equal; the second line is for medical images and video.
 _FACTS: tuple[str, ...] = ("import_origin", "labeler", "score", "parent_sample_id")
 _FACTS += ("coefficient", "frame_in_video", "kvp", "slice_thickness", "study_date", "time_in_video")

@@ -1,4 +1,4 @@
-"""The words that ask the sandbox for a fault: `KIND[:KEY=VALUE,...]`."""
+"""Parser of faults in the form `KIND[:KEY=VALUE,...]`."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -9,33 +9,33 @@ from modelarts_export.sandbox.faults.catalogue import KEYS, KINDS, RETRY, Fault,
 
 
 def parse_fault(text: str, duration: Callable[[str], float]) -> Fault:
-    """Return the fault that the words ask for; `duration` reads a time in seconds.
+    """Parse a fault; `duration` parses a time into seconds.
 
-    Raises ValueError, which names the part that is wrong and the word that is nearest to it.
+    Raises ValueError, which names the wrong part and the nearest valid word.
     """
     first, colon, rest = text.partition(":")
-    name = _one_of(KINDS, first.strip().lower())
+    name = _require_one_of(KINDS, first.strip().lower())
     try:
-        given = _pairs(rest) if colon else {}
-        return _fault(name, given, duration)
+        given = _split_pairs(rest) if colon else {}
+        return _make_fault(name, given, duration)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
 
 
-def _fault(name: str, given: Mapping[str, str], duration: Callable[[str], float]) -> Fault:
+def _make_fault(name: str, given: Mapping[str, str], duration: Callable[[str], float]) -> Fault:
     kind = KINDS[name]
     for key in given:
-        _one_of(kind.keys, key)
-    for key in kind.needs:
+        _require_one_of(kind.keys, key)
+    for key in kind.required:
         if key not in given:
             raise ValueError(f"{key} is missing; write {name}:{key}={KEYS[key][0]}")
     if given.keys() >= {*RETRY}:
         raise ValueError(f"{' and '.join(RETRY)} are one header; write one of them")
-    words = {"on": kind.on, **kind.preset, **kind.fixed, **given}
-    return Fault(kind=name, **dict(_field(kind, key, word, duration) for key, word in words.items()))
+    words = {"on": kind.on, **kind.defaults, **kind.fixed, **given}
+    return Fault(kind=name, **dict(_parse_field(kind, key, word, duration) for key, word in words.items()))
 
 
-def _pairs(text: str) -> dict[str, str]:
+def _split_pairs(text: str) -> dict[str, str]:
     pairs: dict[str, str] = {}
     for part in text.split(","):
         key, _, value = (word.strip() for word in part.partition("="))
@@ -48,21 +48,24 @@ def _pairs(text: str) -> dict[str, str]:
     return pairs
 
 
-def _field(kind: FaultKind, key: str, word: str, duration: Callable[[str], float]) -> tuple[str, Any]:
-    """Return the name and the value of the field of a fault that a key stands for."""
+def _parse_field(kind: FaultKind, key: str, word: str, duration: Callable[[str], float]) -> tuple[str, Any]:
+    """Return the field of a Fault that a key sets, and its value."""
     fields: Mapping[str, tuple[str, Callable[[str], object]]] = {
-        "for": ("lasts", duration),
+        "for": ("duration", duration),
         "skew": ("skew", lambda text: -duration(text[1:]) if text.startswith("-") else duration(text)),
-        "accepted": ("accepted", lambda text: _one_of(("yes", "no"), text.lower()) == "yes"),
-        "by": ("reset", lambda text: _one_of(("fin", "rst"), text.lower()) == "rst"),
-        "at": ("at", _number),
-        "code": ("code", _code),
+        "accepted": ("accepted", lambda text: _require_one_of(("yes", "no"), text.lower()) == "yes"),
+        "by": ("reset", lambda text: _require_one_of(("fin", "rst"), text.lower()) == "rst"),
+        "at": ("at", _parse_number),
+        "code": ("code", _parse_code),
         "retry-after": ("retry_after", duration),
         "retry-at": ("retry_at", duration),
-        "on": ("on", lambda text: frozenset(_one_of(kind.calls, call) for call in text.lower().split("+"))),
-        "count": ("count", _count),
-        "after": ("after", _number),
-        "probability": ("probability", _probability),
+        "on": (
+            "on",
+            lambda text: frozenset(_require_one_of(kind.calls, call) for call in text.lower().split("+")),
+        ),
+        "count": ("count", _parse_count),
+        "after": ("after", _parse_number),
+        "probability": ("probability", _parse_probability),
     }
     name, value_of = fields[key]
     try:
@@ -71,7 +74,7 @@ def _field(kind: FaultKind, key: str, word: str, duration: Callable[[str], float
         raise ValueError(f"{key}: {error}") from None
 
 
-def _one_of(words: Iterable[str], word: str) -> str:
+def _require_one_of(words: Iterable[str], word: str) -> str:
     known = list(words)
     if word in known:
         return word
@@ -80,25 +83,25 @@ def _one_of(words: Iterable[str], word: str) -> str:
     raise ValueError(f"{word!r} is not one of {', '.join(known)}{hint}")
 
 
-def _number(text: str) -> int:
+def _parse_number(text: str) -> int:
     if not re.fullmatch("[0-9]{1,9}", text):
         raise ValueError(f"{text!r} is not a whole number")
     return int(text)
 
 
-def _count(text: str) -> int:
-    if not _number(text):
+def _parse_count(text: str) -> int:
+    if not _parse_number(text):
         raise ValueError("must be 1 or more")
     return int(text)
 
 
-def _probability(text: str) -> float:
+def _parse_probability(text: str) -> float:
     if not re.fullmatch(r"[01]|[01]?\.[0-9]{1,9}", text) or not 0 < float(text) <= 1:
         raise ValueError(f"{text!r} is not a number above 0 and up to 1, such as 0.2")
     return float(text)
 
 
-def _code(text: str) -> str | None:
+def _parse_code(text: str) -> str | None:
     if text.lower() == "none":
         return None
     if not re.fullmatch(r"[A-Za-z]+\.[0-9]+", text):

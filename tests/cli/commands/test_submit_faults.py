@@ -35,7 +35,7 @@ def break_down(cloud: Cloud, *faults: str) -> None:
 
 def ids(cloud: Cloud) -> list[str]:
     """Return the IDs of the tasks that are there, the newest first."""
-    return [task.task_id for task in cloud.sandbox.gateway.cloud.tasks("sandbox-images")]
+    return [task.task_id for task in cloud.sandbox.gateway.cloud.list_tasks("sandbox-images")]
 
 
 def error_of(outcome: Outcome) -> JsonObject:
@@ -261,7 +261,7 @@ def test_a_duplicate_that_is_listed_during_a_wait(run: Run) -> None:
     faults = Faults([parse_fault(words, parse_duration) for words in ("drop:count=1", "lag:for=1s,on=list")])
     with Sandbox(task_duration=2.0, faults=faults) as sandbox:
         outcome = run(f"{TO_OBS} --wait -q -o id --reconcile-timeout 0", **make_settings(sandbox))
-        second, first = (task.task_id for task in sandbox.gateway.cloud.tasks("sandbox-images"))
+        second, first = (task.task_id for task in sandbox.gateway.cloud.list_tasks("sandbox-images"))
     assert (outcome.code, outcome.out.split()) == (0, [second])
     assert f"warning: export task {first} is a duplicate of {second}" in outcome.err
 

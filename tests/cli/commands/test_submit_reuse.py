@@ -233,6 +233,6 @@ def test_tasks_that_were_there_before_are_never_ours(run: Run, cloud: Cloud, fla
         [parse_fault(each, parse_duration) for each in ("drop:count=1", "no-date")]
     )
     outcome = run(f"{TO_OBS} {flags}", **cloud.variables)
-    ours = cloud.sandbox.gateway.cloud.tasks("sandbox-images")[0].task_id
+    ours = cloud.sandbox.gateway.cloud.list_tasks("sandbox-images")[0].task_id
     assert (outcome.code, json.loads(outcome.out)["task_id"], len(cloud.created)) == (0, ours, 1)
     assert "may be the one" not in outcome.err
