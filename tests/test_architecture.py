@@ -23,15 +23,14 @@ EVERYWHERE = {"__init__", "errors", "sanitize", "secret_search", "quoting", "clo
 MAY_IMPORT = {
     "__main__": "cli",
     "cli": (
-        "cli/commands cli/options cli/output "
+        "cli/commands cli/options cli/output cli/progress "
         "api auth client_factory config polling request spec submission transport"
     ),
     "cli/commands": (
-        "cli cli/options cli/output "
-        "api auth config documents polling request sandbox sandbox/faults spec submission"
+        "cli cli/options api auth config documents polling request sandbox sandbox/faults spec submission"
     ),
     "cli/options": "api config documents request sandbox/cloud sandbox/faults spec",
-    "cli/output": "cli/progress api config request spec transport",
+    "cli/output": "cli/options api request spec transport",
     "cli/progress": "cli/output api polling",
     "submission": "api config request transport",
     "polling": "api config transport",

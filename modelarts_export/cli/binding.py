@@ -16,8 +16,8 @@ from typing import Annotated, Any, get_args, get_origin
 import typer
 
 from modelarts_export.cli.context import AppContext, CommandContext
+from modelarts_export.cli.options.output_style import OutputOptions, resolve_output_options
 from modelarts_export.cli.options.request_input import RequestInput
-from modelarts_export.cli.output.messages import OutputOptions, resolve_output_options
 from modelarts_export.config.settings import (
     Settings,
     flag_name,

@@ -63,11 +63,17 @@ def poll_until_done(  # noqa: PLR0913 - the tasks, the options, and the callback
     With `stop_at_first`, the first task that is finished ends the wait. `show` writes the result after a
     signal.
     """
+    from modelarts_export.cli.progress.display import open_display, tick_in_background  # noqa: PLC0415 - only a wait needs it
+
+    output = session.output
     client, snapshot = session.client(settings), tuple(TrackedTask(task=task) for task in tasks)
     dataset_id, task_ids = tasks[0].dataset_id, [task.task_id for task in tasks]
     session.follow(dataset_id, task_ids, settings, show=partial(show, snapshot))
     session.output.load_renderers()
-    with session.output.display_progress(options.heartbeat) as display:
+    with (
+        open_display(output.console, quiet=output.style.quiet, heartbeat=options.heartbeat) as display,
+        tick_in_background(display),
+    ):
         for snapshot in poll(client, tasks, options, timing=replace(SYSTEM_CLOCK, sleep=session.sleep)):
             session.follow(dataset_id, task_ids, settings, show=partial(show, snapshot))
             display.show(snapshot)

@@ -24,8 +24,9 @@ from modelarts_export.cli.commands.specs import init, schema
 from modelarts_export.cli.commands.tasks import list_tasks, status, wait
 from modelarts_export.cli.commands.validate import validate
 from modelarts_export.cli.context import AppContext
-from modelarts_export.cli.output.console import Screen
-from modelarts_export.cli.output.messages import Messages, OutputOptions, resolve_output_options
+from modelarts_export.cli.options.output_style import OutputOptions, resolve_output_options
+from modelarts_export.cli.output.console import Console
+from modelarts_export.cli.output.messages import Messages
 from modelarts_export.cli.supervision import Interruption
 from modelarts_export.errors import ClosedOutputError, InvalidInputError, ModelArtsExportError
 from modelarts_export.sanitize import Redactor
@@ -75,8 +76,8 @@ def main(
     """
     arguments = [_decode_argument(argument) for argument in sys.argv[1:]] if arguments is None else arguments
     interruption = interruption or Interruption()
-    screen = _screen(environ)
-    output = Messages(screen)
+    console = _make_console(environ)
+    output = Messages(console)
     interruption.conclude_with(lambda number: [partial(_say_that_it_ends, output, number)])
     interruption.check()
     shell = AppContext(
@@ -87,7 +88,7 @@ def main(
         interruption=interruption,
     )
     try:
-        with redirect_stdout(cast("TextIO", _Echo(screen))):  # Typer's own pages are results, too
+        with redirect_stdout(cast("TextIO", _Echo(console))):  # Typer's own pages are results, too
             code = get_command()(arguments, prog_name=NAME, standalone_mode=False, obj=shell)
     except typer.TyperException as error:  # parsing failed, so that no command has set the style
         output.style = _guess_output_options(arguments, environ)
@@ -105,11 +106,11 @@ class _Echo(TextIOBase):
 
     encoding = "utf-8"
 
-    def __init__(self, screen: Screen) -> None:
-        self._screen = screen
+    def __init__(self, console: Console) -> None:
+        self._console = console
 
     def write(self, text: str) -> int:
-        self._screen.write(text)
+        self._console.write(text)
         return len(text)
 
 
@@ -140,9 +141,9 @@ def _decode_argument(argument: str) -> str:
         return argument
 
 
-def _screen(environ: Mapping[str, str]) -> Screen:
-    scrubber = Redactor(credentials.iter_secrets(environ))
-    return Screen(_get_stream("stdout"), _get_stream("stderr"), environ=environ, scrubber=scrubber)
+def _make_console(environ: Mapping[str, str]) -> Console:
+    redactor = Redactor(credentials.iter_secrets(environ))
+    return Console(_get_stream("stdout"), _get_stream("stderr"), environ=environ, redactor=redactor)
 
 
 def _get_stream(name: str) -> TextIO:

@@ -72,10 +72,10 @@ def hidden_values(headers: Mapping[str, str]) -> tuple[str, ...]:
 
 def format_call(call: CallRecord) -> Iterator[str]:
     """Yield a call line by line: > is what was sent, and < what came."""
-    scrubber = Redactor(call.hidden)
+    redactor = Redactor(call.hidden)
     for mark, message in ((">", call.sent), ("<", call.received)):
         for line in _format_message(message) if message else ():
-            yield f"{mark} {scrubber.redact(line)}".rstrip(" ")
+            yield f"{mark} {redactor.redact(line)}".rstrip(" ")
 
 
 def without_secrets(call: CallRecord, line: str) -> str:

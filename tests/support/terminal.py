@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
-from modelarts_export.cli.output.console import Screen
+from modelarts_export.cli.output.console import Console
 from modelarts_export.sanitize import Redactor
 from tests.cli.progress.snapshots import SECRET, say_something, tell
 
@@ -49,7 +49,7 @@ def on_a_terminal(
     columns: int = 84,
     encoding: str = "utf-8",
     pause: float = 0.0,
-    talk: Callable[[Screen], None] = say_something,
+    talk: Callable[[Console], None] = say_something,
     **variables: str,
 ) -> Shown:
     """Show a made-up story on a terminal."""
@@ -62,7 +62,7 @@ def on_a_terminal(
         for name, value in {**_terminal(columns), **variables}.items():
             patch.setenv(name, value)
         with os.fdopen(theirs, "w", encoding=encoding, errors="backslashreplace") as err:
-            stage = Screen(out, err, environ=os.environ, scrubber=Redactor([SECRET]))
+            stage = Console(out, err, environ=os.environ, redactor=Redactor([SECRET]))
             tell(story, stage, pause=pause, talk=talk)
     reader.join()
     os.close(ours)

@@ -18,7 +18,7 @@ from typer.core import TyperCommand
 
 from modelarts_export.auth.credentials import FAMILIES
 from modelarts_export.cli.context import AppContext
-from modelarts_export.cli.output.messages import OutputOptions
+from modelarts_export.cli.options.output_style import OutputOptions
 from modelarts_export.config.settings import PREFIX, Settings, option_fields, parse_duration, variable_name
 from modelarts_export.errors import InvalidInputError, ModelArtsExportError
 

@@ -11,7 +11,8 @@ from modelarts_export.sanitize import Redactor, escape_controls
 
 if TYPE_CHECKING:
     from rich.box import Box
-    from rich.console import Console, RenderableType
+    from rich.console import Console as RichConsole
+    from rich.console import RenderableType
     from rich.live import Live
     from rich.text import Text
 
@@ -24,17 +25,17 @@ _UNBOUNDED = 1_000_000  # columns: off a terminal nothing is cut or wrapped, wha
 _DRAWN = 2  # times a second: a second is seen to pass, and drawing costs next to nothing
 
 
-class Screen:
+class Console:
     """Writes results to one stream and talk to the other; rich is loaded when something has a style."""
 
     def __init__(
-        self, stdout: TextIO, stderr: TextIO, *, environ: Mapping[str, str], scrubber: Redactor
+        self, stdout: TextIO, stderr: TextIO, *, environ: Mapping[str, str], redactor: Redactor
     ) -> None:
         """Write to these streams; `environ` has NO_COLOR and its like."""
         self._stdout = stdout
         self._stderr = stderr
         self._environ = environ
-        self._scrubber = scrubber
+        self._redactor = redactor
         self._live: Live | None = None
         self._said: set[str] = set()
         self._out_lock, self._err_lock = threading.RLock(), threading.RLock()
@@ -47,19 +48,19 @@ class Screen:
 
     def redact(self, data: Any) -> Any:  # noqa: ANN401 - JSON of any shape goes through
         """Return a copy of JSON-like data that can be written."""
-        return self._scrubber.redact_data(data)
+        return self._redactor.redact_data(data)
 
     def contains_secret(self, text: str) -> bool:
         """Tell whether the text holds a secret."""
-        return self._scrubber.contains_secret(text)
+        return self._redactor.contains_secret(text)
 
     def add_secret(self, secret: str) -> None:
         """Know one more secret, which is written nowhere from now on."""
-        self._scrubber.add_secret(secret)
+        self._redactor.add_secret(secret)
 
     def keep(self, *identifiers: str) -> None:
         """Write these IDs as they are, also where a secret is a part of one."""
-        self._scrubber.keep(*identifiers)
+        self._redactor.keep(*identifiers)
 
     def load_console(self) -> None:
         """Load all that a table is written with."""
@@ -108,18 +109,18 @@ class Screen:
 
     def write_rows(self, rows: Sequence[Row]) -> None:
         """Write a table of names and values to stdout: in a box on a terminal, aligned text elsewhere."""
-        from modelarts_export.cli.output.tables import lay_out_facts  # noqa: PLC0415 - see _console
+        from modelarts_export.cli.output.tables import lay_out_facts  # noqa: PLC0415 - see _make_rich_console
 
         facts = {name: self._cell((value, style)) for name, value, style in rows}
         self.write(self._rendered(self._stdout, lay_out_facts(facts, self._box()), soft_wrap=False))
 
     def write_table(self, rows: Sequence[Mapping[str, Cell]]) -> None:
         """Write a row for each mapping, with its keys as heading; a key without any value is left out."""
-        from modelarts_export.cli.output.tables import lay_out_rows  # noqa: PLC0415 - see _console
+        from modelarts_export.cli.output.tables import lay_out_rows  # noqa: PLC0415 - see _make_rich_console
 
         names = [name for name in rows[0] if any(_text_and_style(row[name])[0] for row in rows)]
         cells = [{name.removesuffix("_id").upper(): self._cell(row[name]) for name in names} for row in rows]
-        table = lay_out_rows(cells, self._box(), self._console(self._stdout, StringIO()).width)
+        table = lay_out_rows(cells, self._box(), self._make_rich_console(self._stdout, StringIO()).width)
         self.write(_unpadded(self._rendered(self._stdout, table, soft_wrap=False)))
 
     def print(self, line: str, kind: str = "") -> None:
@@ -142,7 +143,7 @@ class Screen:
 
     def print_excerpt(self, line: str, caret: int, gutter: str) -> None:
         """Write a line of a file, and below it a caret under one of its characters. Never raises."""
-        from rich.cells import cell_len  # noqa: PLC0415 - see _console
+        from rich.cells import cell_len  # noqa: PLC0415 - see _make_rich_console
 
         self.print(gutter + line)
         self.print(" " * (len(gutter) + cell_len(self._clean(line[:caret]))) + "^")
@@ -150,7 +151,7 @@ class Screen:
     def print_raw(self, line: str) -> None:
         """Write a line to stderr that was encoded with care, such as JSON. Never raises."""
         if live := self._live:
-            from rich.segment import Segment, Segments  # noqa: PLC0415 - see _console
+            from rich.segment import Segment, Segments  # noqa: PLC0415 - see _make_rich_console
 
             live.console.print(Segments([Segment(line + "\n")]), crop=False)
         else:
@@ -166,10 +167,10 @@ class Screen:
 
         Never raises for a stderr that is closed or full.
         """
-        from rich.live import Live  # noqa: PLC0415 - see _console
+        from rich.live import Live  # noqa: PLC0415 - see _make_rich_console
 
         voice = LiveStream(self._stderr.encoding or "utf-8", self._tell)
-        console = self._console(self._stderr, cast("IO[str]", voice), live=True)
+        console = self._make_rich_console(self._stderr, cast("IO[str]", voice), live=True)
         self._live = Live(
             picture, console=console, refresh_per_second=_DRAWN, redirect_stdout=False, redirect_stderr=False
         )
@@ -190,25 +191,25 @@ class Screen:
                 _forget_the_rest(self._stderr)
 
     def _cell(self, cell: Cell) -> "Text":
-        from rich.text import Text  # noqa: PLC0415 - see _console
+        from rich.text import Text  # noqa: PLC0415 - see _make_rich_console
 
         text, style = _text_and_style(cell)
         return Text.assemble((self._clean(text), style))  # not the blanks beside it
 
     def _clean(self, text: str) -> str:
         """Secrets first: made visible, a secret with a control character would not be found again."""
-        return escape_controls(self._scrubber.redact(text))
+        return escape_controls(self._redactor.redact(text))
 
     def _rendered(self, stream: TextIO, thing: "RenderableType", *, soft_wrap: bool) -> str:
         page = StringIO()  # never the stream itself: rich would write to it, and find it closed or full
-        self._console(stream, page).print(thing, soft_wrap=soft_wrap)
+        self._make_rich_console(stream, page).print(thing, soft_wrap=soft_wrap)
         return page.getvalue()
 
-    def _console(self, stream: TextIO, page: IO[str], *, live: bool = False) -> "Console":
-        from rich.console import Console  # noqa: PLC0415 - a quiet or a dry run needs no rich
+    def _make_rich_console(self, stream: TextIO, page: IO[str], *, live: bool = False) -> "RichConsole":
+        from rich.console import Console as RichConsole  # noqa: PLC0415 - a quiet or a dry run needs no rich
 
         colour = self._has_colour(stream)
-        return Console(
+        return RichConsole(
             file=page,
             force_terminal=colour or live,
             force_interactive=live or None,
@@ -221,7 +222,7 @@ class Screen:
 
     def _box(self) -> "Box | None":
         """Return the lines of a box on a terminal, of the kind that its encoding has; none elsewhere."""
-        from rich import box  # noqa: PLC0415 - see _console
+        from rich import box  # noqa: PLC0415 - see _make_rich_console
 
         if not self._stdout.isatty():
             return None
@@ -236,7 +237,7 @@ class Screen:
 
 
 class LiveStream:
-    """The stream that rich draws on: the stderr of a screen, which is never closed or full."""
+    """The stream that rich draws on: the stderr of a console, which is never closed or full."""
 
     def __init__(self, encoding: str, tell: Callable[[str], None]) -> None:
         self.encoding = encoding  # by which rich chooses the characters of bars
@@ -251,7 +252,7 @@ def _text_and_style(cell: Cell) -> tuple[str, str]:
 
 
 def _labelled(kind: str, text: str) -> "RenderableType":
-    from rich.text import Text  # noqa: PLC0415 - see Screen._console
+    from rich.text import Text  # noqa: PLC0415 - see Console._make_rich_console
 
     return Text.assemble((f"{kind}:", _STYLES[kind]), " ", text) if kind else Text(text)
 

@@ -2,22 +2,15 @@
 
 import signal
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from modelarts_export.api.task import ExportTask, TaskState
+from modelarts_export.cli.options.output_style import OutputOptions
 from modelarts_export.cli.output import serializers as forms
 from modelarts_export.cli.output import task_view as cells
-from modelarts_export.cli.output.console import Screen
-from modelarts_export.config.settings import (
-    make_environment_layer,
-    make_flag_layer,
-    option,
-    parse_bool,
-    resolve,
-)
+from modelarts_export.cli.output.console import Console
 from modelarts_export.errors import (
     MOST_PROBLEMS,
     CanceledError,
@@ -30,95 +23,67 @@ from modelarts_export.errors import (
     RefusedError,
     TerminatedError,
 )
-from modelarts_export.request.enums import did_you_mean
 from modelarts_export.sanitize import to_json
 from modelarts_export.transport import tracing as trace
 
 if TYPE_CHECKING:
-    from modelarts_export.cli.progress.display import ProgressDisplay
     from modelarts_export.spec.loader import SpecSet
 
 _ANY_ID = "-o json shows an ID of any kind; do not submit it again"
-FORMS = ("table", "json", "yaml", "id")
 _MOST_HINTS = 12  # about exports; a line for each of a thousand would hide what matters
 
 
-def _form(text: str) -> str:
-    if text.lower() not in FORMS:
-        raise ValueError(f"{text!r} is not one of {', '.join(FORMS)}{did_you_mean(text, list(FORMS))}")
-    return text.lower()
-
-
-@dataclass(frozen=True, kw_only=True)
-class OutputOptions:
-    """What the user wants to see; `output` is None when no form was asked for."""
-
-    output: str | None = option(_form, "Form of the result: table, json, yaml or id", "FORM", short="o")
-    quiet: bool = option(parse_bool, "No talk and no table; errors still print", short="q", default=False)
-    verbose: bool = option(parse_bool, "A line on stderr for each HTTP call", short="v", default=False)
-    debug: bool = option(parse_bool, "Headers and bodies of each HTTP call, secrets redacted", default=False)
-
-
-def resolve_output_options(flags: Mapping[str, Any], environ: Mapping[str, str]) -> OutputOptions:
-    """Return what flags and the program's own variables ask for. Raises InvalidInputError."""
-    found = resolve(OutputOptions, make_flag_layer(flags), make_environment_layer(environ))
-    return OutputOptions(**{name: value for name, (value, _) in found.items()})
-
-
 class Messages:
-    """Says things on a screen in the style that the user wants."""
+    """Says things on a console in the style that the user wants."""
 
-    def __init__(self, screen: Screen) -> None:
+    def __init__(self, console: Console) -> None:
         """Write a table, and talk, until `style` is set otherwise."""
         self.style = OutputOptions()
-        self._screen = screen
+        self._console = console
 
     def keep(self, *identifiers: str) -> None:
         """Show these IDs as they are, also where a secret is a part of one: a task without its ID is lost."""
-        self._screen.keep(*identifiers)
+        self._console.keep(*identifiers)
 
     def contains_secret(self, text: str) -> bool:
         """Tell whether the text holds a secret that the process knows."""
-        return self._screen.contains_secret(text)
+        return self._console.contains_secret(text)
 
     def add_secret(self, secret: str) -> None:
         """Know a secret that the environment did not have."""
-        self._screen.add_secret(secret)
+        self._console.add_secret(secret)
 
-    @contextmanager
-    def display_progress(self, heartbeat: float) -> Iterator["ProgressDisplay"]:
-        """Show a wait while it lasts; `heartbeat` is the time between lines off a terminal, in seconds."""
-        from modelarts_export.cli.progress.display import beating, open_display  # noqa: PLC0415 - only a wait needs it
-
-        with open_display(self._screen, quiet=self.style.quiet, heartbeat=heartbeat) as watch, beating(watch):
-            yield watch
+    @property
+    def console(self) -> Console:
+        """The console that the messages are written to."""
+        return self._console
 
     def load_renderers(self) -> None:
         """Load what a task is shown with, before it can be accepted: the last words import nothing."""
         if self._shows_tables:
             from modelarts_export.cli.output import tables  # noqa: F401, PLC0415 - rich is loaded here
 
-            self._screen.load_console()
+            self._console.load_console()
         elif self.style.output == "yaml":
-            forms.to_yaml({}, readable_in=self._screen.can_show)
+            forms.to_yaml({}, readable_in=self._console.can_show)
 
     def interrupted(self, number: int, message: str, hint: str = "", *, always: bool = True) -> None:
         """Write the last words on stderr after a signal: an error object with -o json, otherwise a warning.
 
         Without `always`, quiet leaves the warning out. Nothing else is written to stderr from then on.
         """
-        self._screen.take_stderr()
+        self._console.take_stderr()
         kind = TerminatedError if number == signal.SIGTERM else CanceledError
         if self.style.output == "json":
             self.error(kind(message, hint=hint))
         elif always or not self.style.quiet:
-            self._screen.print(message, "warning")
+            self._console.print(message, "warning")
             if hint:
-                self._screen.print(hint, "hint")
+                self._console.print(hint, "hint")
 
     def rescue(self, show: Callable[[], None]) -> None:
         """Write the result of a command that a signal ends, unless it has written it."""
-        if self._screen.take_stdout():
+        if self._console.take_stdout():
             with suppress(ModelArtsExportError):  # stderr has what to do next
                 show()
 
@@ -163,7 +128,7 @@ class Messages:
     def info(self, line: str, kind: str = "") -> None:
         """Say something that is no result."""
         if not self.style.quiet:
-            self._screen.print(line, kind)
+            self._console.print(line, kind)
 
     def warn(self, line: str) -> None:
         """Say what may be wrong and was done all the same."""
@@ -171,17 +136,17 @@ class Messages:
 
     def warn_always(self, line: str) -> None:
         """Tell of tasks whose IDs nothing else tells, also when quiet."""
-        self._screen.print(line, "warning")
+        self._console.print(line, "warning")
 
     def call(self, line: str) -> None:
         """Tell of an HTTP call, when that is wanted."""
         if self.style.verbose or self.style.debug:
-            self._screen.print(line)
+            self._console.print(line)
 
     def debug(self, lines: Iterable[str]) -> None:
         """Show what was said in an HTTP call, line by line, when that is wanted."""
         for line in lines if self.style.debug else ():
-            self._screen.print(trace.truncate(self._screen.redact(line)))
+            self._console.print(trace.truncate(self._console.redact(line)))
 
     def submitted(self, task: ExportTask) -> None:
         """Show a task that was just created. Raises what task raises."""
@@ -202,7 +167,7 @@ class Messages:
             self._task(task)
         except ClosedOutputError:
             if self.style.quiet:  # its ID was not told yet
-                self._screen.print(f"export task {task.task_id} was accepted")
+                self._console.print(f"export task {task.task_id} was accepted")
             raise
         except NotFinishedError:
             raise
@@ -214,19 +179,19 @@ class Messages:
     def _task(self, task: ExportTask) -> None:
         self._keep_ids_of(task)
         if self.style.output == "id":
-            self._screen.write(forms.ids_of([task]))
+            self._console.write(forms.ids_of([task]))
             if unusable := forms.unusable_ids_of([task]):
                 raise NotFinishedError(f"the task was accepted, but {unusable}", hint=_ANY_ID)
         elif self.style.output in ("json", "yaml"):
             self._data(task.to_dict())
         elif self._shows_tables:
-            self._screen.write_rows(cells.task_facts(task))
+            self._console.write_rows(cells.task_facts(task))
 
     def tasks(self, tasks: Sequence[ExportTask]) -> None:
         """Show tasks that were asked for: an array in JSON and YAML, and as a table one task in full."""
         if len(tasks) == 1 and self._shows_tables:
             self._keep_ids_of(tasks[0])
-            self._screen.write_rows(cells.task_facts(tasks[0]))
+            self._console.write_rows(cells.task_facts(tasks[0]))
         elif tasks:
             self.task_list(tasks)
 
@@ -243,13 +208,13 @@ class Messages:
         for task in tasks:
             self._keep_ids_of(task)
         if self.style.output == "id":
-            self._screen.write(forms.ids_of(tasks))
+            self._console.write(forms.ids_of(tasks))
             if unusable := forms.unusable_ids_of(tasks):
                 raise RefusedError(unusable, hint=_ANY_ID)
         elif self.style.output in ("json", "yaml"):
             self._data([task.to_dict() for task in tasks])
         elif self._shows_tables and tasks:
-            self._screen.write_table(cells.task_rows(tasks))
+            self._console.write_table(cells.task_rows(tasks))
         if not tasks:
             self.info("no export tasks")
 
@@ -258,8 +223,8 @@ class Messages:
         if self.style.output in ("json", "yaml"):
             self._data({"method": "POST", "url": url, "body": body})
         elif self.style.output or self._shows_tables:
-            self._screen.write_line(f"POST {url}")
-            self._screen.write(f"\n{to_json(self._screen.redact(body))}\n")
+            self._console.write_line(f"POST {url}")
+            self._console.write(f"\n{to_json(self._console.redact(body))}\n")
 
     def plan(self, plan: "SpecSet") -> None:
         """Show what specs would export: a row each, and always an array in JSON and YAML."""
@@ -267,9 +232,9 @@ class Messages:
         if self.style.output in ("json", "yaml"):
             self._data(rows)
         elif self.style.output == "id":
-            self._screen.write("".join(f"{row['dataset_id']}\n" for row in rows if row["dataset_id"]))
+            self._console.write("".join(f"{row['dataset_id']}\n" for row in rows if row["dataset_id"]))
         elif self._shows_tables:
-            self._screen.write_table(rows)
+            self._console.write_table(rows)
 
     def facts(self, rows: Sequence[Mapping[str, Any]], lines: Iterable[str]) -> None:
         """Show facts: as an array in JSON and YAML, otherwise as these lines."""
@@ -277,40 +242,42 @@ class Messages:
             self._data(rows)
         elif self.style.output or self._shows_tables:
             for line in lines:
-                self._screen.write_line(line)
+                self._console.write_line(line)
 
     def line(self, line: str) -> None:
         """Write a line of text as the result."""
-        self._screen.write_line(line)
+        self._console.write_line(line)
 
     def error(self, error: ModelArtsExportError) -> None:
         """Show what ended the command; with -o json the last line of stderr is one object."""
         if self.style.output == "json":
-            self._screen.print_raw(to_json(self._screen.redact(forms.error_to_dict(error))))
+            self._console.print_raw(to_json(self._console.redact(forms.error_to_dict(error))))
             return
-        self._screen.print(str(error), "error")
+        self._console.print(str(error), "error")
         for problem in error.problems[:MOST_PROBLEMS]:
             self._problem(problem, told=str(error))
         unshown = error.unshown if isinstance(error, InvalidInputError) else 0
         if unshown:
-            self._screen.print(f"  and {unshown:,} more")
+            self._console.print(f"  and {unshown:,} more")
         elif len(error.problems) > MOST_PROBLEMS:
-            self._screen.print(f"  and {len(error.problems) - MOST_PROBLEMS:,} more; -o json has all of them")
+            self._console.print(
+                f"  and {len(error.problems) - MOST_PROBLEMS:,} more; -o json has all of them"
+            )
         if error.hint:
-            self._screen.print(error.hint, "hint")
+            self._console.print(error.hint, "hint")
 
     def _problem(self, problem: Problem, *, told: str) -> None:
         """Show a problem, unless the error has told its words already, and its line."""
         if str(problem) != told:
-            self._screen.print(f"  {problem}")
+            self._console.print(f"  {problem}")
         if problem.excerpt:
             # the number of the line leads, so that no line of a file can begin a line of ours
-            self._screen.print_excerpt(problem.excerpt, problem.caret, gutter=f"    {problem.line} | ")
+            self._console.print_excerpt(problem.excerpt, problem.caret, gutter=f"    {problem.line} | ")
 
     def bug(self, error: Exception) -> None:
         """Show an error that should not be; its traceback has code in it, and no values."""
         for line in "".join(traceback.format_exception(error)).splitlines():
-            self._screen.print(line)
+            self._console.print(line)
         self.error(
             ModelArtsExportError(
                 f"unexpected {type(error).__name__}",
@@ -326,10 +293,10 @@ class Messages:
         return self.style.output == "table" or not (self.style.output or self.style.quiet)
 
     def _data(self, value: Mapping[str, Any] | Sequence[Any]) -> None:
-        clean = self._screen.redact(value)
+        clean = self._console.redact(value)
         as_json = self.style.output == "json"
-        self._screen.write(
+        self._console.write(
             to_json(clean, indent=2) + "\n"
             if as_json
-            else forms.to_yaml(clean, readable_in=self._screen.can_show)
+            else forms.to_yaml(clean, readable_in=self._console.can_show)
         )

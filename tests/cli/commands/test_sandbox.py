@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from modelarts_export.cli.output.messages import OutputOptions
+from modelarts_export.cli.options.output_style import OutputOptions
 from modelarts_export.config.settings import Settings, option_fields
 from modelarts_export.sandbox.cloud.datasets import BUILT_IN
 from modelarts_export.sandbox.faults.catalogue import CALLS, KEYS, KINDS

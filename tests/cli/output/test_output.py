@@ -11,8 +11,9 @@ import sys
 import pytest
 import yaml
 
-from modelarts_export.cli.output.console import Screen
-from modelarts_export.cli.output.messages import Messages, OutputOptions
+from modelarts_export.cli.options.output_style import OutputOptions
+from modelarts_export.cli.output.console import Console
+from modelarts_export.cli.output.messages import Messages
 from modelarts_export.sanitize import Redactor
 from tests.conftest import Cloud, Run, Stub
 
@@ -213,7 +214,7 @@ def test_insecure_is_warned_of_when_quiet(run: Run, cloud: Cloud) -> None:
 def test_yaml_on_a_stdout_of_another_encoding(encoding: str) -> None:
     """What it cannot write is escaped, so that the values are the same for whoever reads them."""
     with io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="backslashreplace") as out:
-        output = Messages(Screen(out, io.StringIO(), environ={}, scrubber=Redactor()))
+        output = Messages(Console(out, io.StringIO(), environ={}, redactor=Redactor()))
         output.style = OutputOptions(output="yaml")
         output.facts([{"name": "标注 \U0001f600"}], ())
         written = out.buffer.getvalue().decode(encoding)
@@ -226,7 +227,7 @@ def test_box_on_a_terminal_of_another_encoding(encoding: str, corner: str) -> No
     """Its lines are of characters that the terminal has."""
     ours, theirs = pty.openpty()
     with os.fdopen(theirs, "w", encoding=encoding, errors="backslashreplace") as out:
-        Screen(out, io.StringIO(), environ={}, scrubber=Redactor()).write_rows([("Task", "t1", "")])
+        Console(out, io.StringIO(), environ={}, redactor=Redactor()).write_rows([("Task", "t1", "")])
         written = os.read(ours, 4096).decode(encoding)
     os.close(ours)
     assert written.startswith(corner)

@@ -4,10 +4,10 @@ import io
 from typing import TYPE_CHECKING
 
 from rich import box
-from rich.console import Console
+from rich.console import Console as RichConsole
 from rich.text import Text
 
-from modelarts_export.cli.output.console import Screen
+from modelarts_export.cli.output.console import Console
 from modelarts_export.cli.output.tables import lay_out_rows
 from modelarts_export.sanitize import Redactor
 
@@ -24,7 +24,7 @@ ROWS: "list[dict[str, Cell]]" = [
 def written(**environ: str) -> str:
     """Return the table off a terminal."""
     out = io.StringIO()
-    Screen(out, io.StringIO(), environ=environ, scrubber=Redactor()).write_table(ROWS)
+    Console(out, io.StringIO(), environ=environ, redactor=Redactor()).write_table(ROWS)
     return out.getvalue()
 
 
@@ -45,7 +45,7 @@ def wide(columns: int) -> list[str]:
     rows = [Text("rF9NNoB56k5rtYKg2Y7"), Text("/bucket/a/long/path/to/a/directory/")]
     cells = [dict(zip(("TASK", "PATH"), rows, strict=True))]
     page = io.StringIO()
-    Console(file=page, width=columns, color_system=None).print(lay_out_rows(cells, box.ASCII, columns))
+    RichConsole(file=page, width=columns, color_system=None).print(lay_out_rows(cells, box.ASCII, columns))
     return page.getvalue().splitlines()
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from modelarts_export.api.task import ExportTask
-from modelarts_export.cli.output.console import Screen
+from modelarts_export.cli.output.console import Console
 from modelarts_export.cli.progress.display import open_display
 from modelarts_export.clock import Clock
 from modelarts_export.errors import TemporaryError
@@ -123,13 +123,13 @@ STORIES: dict[str, Callable[[], Iterator[Snapshot]]] = {
 }
 
 
-def say_something(screen: Screen) -> None:
+def say_something(console: Console) -> None:
     """Say a line that has nothing to do with the story."""
-    screen.print("said meanwhile")
+    console.print("said meanwhile")
 
 
 def tell(
-    story: str, screen: Screen, *, pause: float = 0.0, talk: Callable[[Screen], None] = say_something
+    story: str, console: Console, *, pause: float = 0.0, talk: Callable[[Console], None] = say_something
 ) -> None:
     """Show a story; a round is a hundred seconds of a made-up clock, or `pause` seconds of the real one."""
     now = [0.0]
@@ -138,17 +138,17 @@ def tell(
         now[0] += seconds
 
     unreal = Clock(monotonic=lambda: now[0], sleep=sleep)
-    timing = Clock(sleep=lambda _: time.sleep(pause)) if pause else unreal
-    with open_display(screen, quiet=False, heartbeat=60.0, timing=timing) as watch:
+    clock = Clock(sleep=lambda _: time.sleep(pause)) if pause else unreal
+    with open_display(console, quiet=False, heartbeat=60.0, clock=clock) as display:
         for snapshot in STORIES[story]():
-            watch.show(snapshot)
-            talk(screen)
-            timing.sleep(100.0)
-            watch.beat()
-    screen.write_line("the result")
+            display.show(snapshot)
+            talk(console)
+            clock.sleep(100.0)
+            display.tick()
+    console.write_line("the result")
 
 
 if __name__ == "__main__":
     err = sys.stderr or Path(os.devnull).open()  # noqa: SIM115 - kept to the end, as main does
-    stage = Screen(sys.stdout, err, environ=os.environ, scrubber=Redactor([SECRET]))
+    stage = Console(sys.stdout, err, environ=os.environ, redactor=Redactor([SECRET]))
     tell(sys.argv[1], stage, pause=float(sys.argv[2]) if sys.argv[2:] else 0.0)

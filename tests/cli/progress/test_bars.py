@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from modelarts_export.cli.output.console import Screen
+from modelarts_export.cli.output.console import Console
 from tests.cli.output.test_hostile_text import obeyed
 from tests.cli.progress.snapshots import SECRET
 from tests.support.terminal import on_a_terminal, process_on_a_terminal, seen
@@ -207,10 +207,10 @@ def test_the_terminal_of_these_tests_sees_what_is_torn() -> None:
 def test_talk_stands_above_the_bars() -> None:
     """Whole, as it was said: a warning that is longer than the terminal is wide, and JSON."""
 
-    def talk(screen: Screen) -> None:
-        screen.print("w" * 60, "warning")
-        screen.print_raw('{"a":"[bold]"}')
-        screen.print_excerpt("key: value", 5, "1 | ")
+    def talk(console: Console) -> None:
+        console.print("w" * 60, "warning")
+        console.print_raw('{"a":"[bold]"}')
+        console.print_excerpt("key: value", 5, "1 | ")
 
     lines = on_a_terminal("lasting", columns=40, talk=talk).lines
     assert lines == [

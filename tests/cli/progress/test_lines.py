@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from modelarts_export.cli.output.console import Screen
-from modelarts_export.cli.progress.display import ProgressDisplay, beating, open_display
+from modelarts_export.cli.output.console import Console
+from modelarts_export.cli.progress.display import ProgressDisplay, open_display, tick_in_background
 from modelarts_export.clock import Clock
 from modelarts_export.errors import TemporaryError
 from modelarts_export.polling.poller import Snapshot
@@ -28,34 +28,34 @@ REFUSED = "no connection to modelarts.example.com: it was refused"
 
 @dataclass(kw_only=True)
 class Stage:
-    """A screen off a terminal, and a clock that moves when somebody sleeps."""
+    """A console off a terminal, and a clock that moves when somebody sleeps."""
 
     err: io.StringIO = field(default_factory=io.StringIO)
     now: float = 0.0
     quiet: bool = False
 
     def __post_init__(self) -> None:
-        """Have one screen, as a process has."""
-        self.screen = Screen(io.StringIO(), self.err, environ={}, scrubber=Redactor([SECRET]))
+        """Have one console, as a process has."""
+        self.console = Console(io.StringIO(), self.err, environ={}, redactor=Redactor([SECRET]))
 
-    def sleep(self, seconds: float, watch: ProgressDisplay) -> None:
+    def sleep(self, seconds: float, display: ProgressDisplay) -> None:
         """Let seconds pass at once, each with its beat."""
         for _ in range(int(seconds)):
             self.now += 1.0
-            watch.beat()
+            display.tick()
 
     @contextmanager
-    def watching(self, heartbeat: float = 60.0) -> Iterator[ProgressDisplay]:
+    def open_display(self, heartbeat: float = 60.0) -> Iterator[ProgressDisplay]:
         """Watch on this stage."""
-        timing = Clock(monotonic=lambda: self.now)
-        with open_display(self.screen, quiet=self.quiet, heartbeat=heartbeat, timing=timing) as watch:
-            yield watch
+        clock = Clock(monotonic=lambda: self.now)
+        with open_display(self.console, quiet=self.quiet, heartbeat=heartbeat, clock=clock) as display:
+            yield display
 
     def shown(self, snapshots: Iterable[Snapshot]) -> list[str]:
         """Return the lines for snapshots that follow each other at once."""
-        with self.watching() as watch:
+        with self.open_display() as display:
             for snapshot in snapshots:
-                watch.show(snapshot)
+                display.show(snapshot)
         return self.said()
 
     def said(self) -> list[str]:
@@ -111,21 +111,21 @@ def test_a_dozen_is_told_one_by_one(count: int, lines: int) -> None:
 def test_an_outage_of_many_tasks_is_one_line() -> None:
     """It begins, goes on with other words, and ends at another time for one of them; then it is given up."""
     stage, tasks = Stage(), many(3)
-    with stage.watching() as watch:
-        watch.show(tasks)
+    with stage.open_display() as display:
+        display.show(tasks)
         stage.said()
-        watch.show(tuple(replace(each, last_error=OUTAGE) for each in tasks))
+        display.show(tuple(replace(each, last_error=OUTAGE) for each in tasks))
         assert stage.said() == [f"3 export tasks: not seen: {REFUSED}"]
-        stage.sleep(50.0, watch)
-        watch.show(tuple(replace(each, last_error=TemporaryError("it timed out")) for each in tasks))
+        stage.sleep(50.0, display)
+        display.show(tuple(replace(each, last_error=TemporaryError("it timed out")) for each in tasks))
         assert stage.said() == []
         lost = (tasks[0], *(replace(each, last_error=OUTAGE, abandoned=True) for each in tasks[1:]))
-        watch.show(lost)
+        display.show(lost)
         assert stage.said() == [
             "export task task-0: seen again after 50s",
             f"2 export tasks: given up: {REFUSED}",
         ]
-        watch.show(lost)
+        display.show(lost)
         assert stage.said() == []
 
 
@@ -133,13 +133,13 @@ def test_the_heartbeat_comes_between_looks_that_are_rare() -> None:
     """Ten minutes have ten."""
     stage = Stage()
     first = task(done=0, total=20)
-    with stage.watching() as watch:
+    with stage.open_display() as display:
         stage.now = 65.0
-        watch.show((first,))
+        display.show((first,))
         stage.said()
         stage.now = 100.0
-        watch.show((seen(first, 100.0, done=7, total=20),))
-        stage.sleep(600.0, watch)
+        display.show((seen(first, 100.0, done=7, total=20),))
+        stage.sleep(600.0, display)
     beats = stage.said()
     assert beats[0] == (f"export task {ID}: running, 35 % (7 of 20 samples), 2m 5s so far, about 2m 40s left")
     assert [beat.split(", ", 2)[2] for beat in beats[1:4]] == [
@@ -153,45 +153,45 @@ def test_the_heartbeat_comes_between_looks_that_are_rare() -> None:
 def test_the_heartbeat_of_several_tasks_is_one_line() -> None:
     """It sums up, and tells that some are not seen."""
     stage, tasks = Stage(), many(3, SUCCESSED=1)
-    with stage.watching() as watch:
-        watch.show((*tasks[:2], replace(tasks[2], last_error=OUTAGE)))
+    with stage.open_display() as display:
+        display.show((*tasks[:2], replace(tasks[2], last_error=OUTAGE)))
         stage.said()
-        stage.sleep(60.0, watch)
+        stage.sleep(60.0, display)
     summary = "1 of 3 export tasks ended, 2 running, 15 of 60 samples"
     assert stage.said() == [f"{summary}, 1 of them not seen for 1m, 1m so far"]
 
 
 def test_the_heartbeat_tells_of_an_outage() -> None:
     stage = Stage()
-    with stage.watching() as watch:
-        watch.show((replace(task(), last_error=OUTAGE),))
+    with stage.open_display() as display:
+        display.show((replace(task(), last_error=OUTAGE),))
         stage.said()
-        stage.sleep(80.0, watch)
+        stage.sleep(80.0, display)
     assert stage.said() == [f"export task {ID}: running, not seen for 1m, 1m so far"]
 
 
 def test_the_heartbeat_is_due_after_slow_looks_too() -> None:
     """Not right after a line, and not before there is anything to tell."""
     stage, first = Stage(), task()
-    with stage.watching() as watch:
-        stage.sleep(70.0, watch)
+    with stage.open_display() as display:
+        stage.sleep(70.0, display)
         assert stage.said() == []
-        watch.show((first,))
+        display.show((first,))
         assert len(stage.said()) == 1
         stage.now += 59.0
-        watch.show((first,))
+        display.show((first,))
         assert stage.said() == []
         stage.now += 1.0
-        watch.show((first,))
+        display.show((first,))
         assert stage.said() == [f"export task {ID}: running, 2m 10s so far"]
 
 
 def test_no_heartbeat_when_all_has_ended() -> None:
     stage = Stage()
-    with stage.watching() as watch:
-        watch.show((task(status="SUCCESSED"),))
+    with stage.open_display() as display:
+        display.show((task(status="SUCCESSED"),))
         stage.said()
-        stage.sleep(600.0, watch)
+        stage.sleep(600.0, display)
     assert stage.said() == []
 
 
@@ -217,8 +217,8 @@ def test_quiet_shows_nothing(story: str) -> None:
     """And has no heartbeat."""
     stage = Stage(quiet=True)
     assert stage.shown(STORIES[story]()) == []
-    with stage.watching() as watch:
-        stage.sleep(600.0, watch)
+    with stage.open_display() as display:
+        stage.sleep(600.0, display)
     assert stage.said() == []
 
 
@@ -289,8 +289,8 @@ def test_numeric_status_warns_once_and_an_absent_one_never() -> None:
 def test_heartbeat_comes_during_a_slow_poll() -> None:
     """The watch is not asked to sleep; a thread of its own has it beat."""
     stage = Stage()
-    with stage.watching() as watch, beating(watch):
-        watch.show((task(),))
+    with stage.open_display() as display, tick_in_background(display):
+        display.show((task(),))
         stage.said()
         stage.now += 61.0
         deadline = time.monotonic() + 10

@@ -1,0 +1,40 @@
+"""The output options: format of the result, quiet, verbose and debug."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from modelarts_export.config.settings import (
+    make_environment_layer,
+    make_flag_layer,
+    option,
+    parse_bool,
+    resolve,
+)
+from modelarts_export.request.enums import did_you_mean
+
+FORMATS = ("table", "json", "yaml", "id")
+
+
+def _parse_format(text: str) -> str:
+    if text.lower() not in FORMATS:
+        raise ValueError(f"{text!r} is not one of {', '.join(FORMATS)}{did_you_mean(text, list(FORMATS))}")
+    return text.lower()
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputOptions:
+    """What a command prints; `output` is None when no format was given."""
+
+    output: str | None = option(
+        _parse_format, "Format of the result: table, json, yaml or id", "FORMAT", short="o"
+    )
+    quiet: bool = option(parse_bool, "No messages and no table; errors still print", short="q", default=False)
+    verbose: bool = option(parse_bool, "A line on stderr for each HTTP call", short="v", default=False)
+    debug: bool = option(parse_bool, "Headers and bodies of each HTTP call, secrets redacted", default=False)
+
+
+def resolve_output_options(flags: Mapping[str, Any], environ: Mapping[str, str]) -> OutputOptions:
+    """Return the options by flags and by the program's own variables. Raises InvalidInputError."""
+    found = resolve(OutputOptions, make_flag_layer(flags), make_environment_layer(environ))
+    return OutputOptions(**{name: value for name, (value, _) in found.items()})

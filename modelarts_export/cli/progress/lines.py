@@ -1,0 +1,118 @@
+"""The display of progress as lines: one for each change, and a heartbeat."""
+
+import threading
+from collections.abc import Iterator
+
+from modelarts_export.cli.output.console import Console
+from modelarts_export.cli.output.task_view import format_state
+from modelarts_export.cli.progress.messages import (
+    GIVEN_UP,
+    MOST_ALONE,
+    UNSUCCESSFUL,
+    WaitTimes,
+    count_states,
+    format_eta,
+    format_outcome,
+    format_progress,
+    group_by_message,
+    seconds_left,
+    sum_samples,
+    task_key,
+    task_label,
+)
+from modelarts_export.clock import Clock
+from modelarts_export.polling.poller import Snapshot, TrackedTask
+
+
+class LineDisplay:
+    """Prints a line for each change, and a heartbeat when nothing was printed for `heartbeat` seconds."""
+
+    def __init__(self, console: Console, heartbeat: float, clock: Clock) -> None:
+        self._console = console
+        self._heartbeat = heartbeat
+        self._clock = clock
+        self._printed_at = clock.monotonic()
+        self._times = WaitTimes(clock.monotonic)
+        self._snapshot: Snapshot = ()
+        self._lock = threading.Lock()
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Print what changed since the snapshot before."""
+        with self._lock:
+            self._show(snapshot)
+
+    def _show(self, snapshot: Snapshot) -> None:
+        before = {task_key(each): each for each in self._snapshot}
+        pairs = [(before.get(task_key(each)), each) for each in snapshot]
+        recovered = [
+            (f"seen again after {self._times.unseen(each)}", each)
+            for old, each in pairs
+            if old and old.last_error and not each.last_error
+        ]
+        self._times.update(snapshot)
+        self._snapshot = snapshot
+        lines = [
+            *group_by_message([*recovered, *_list_new_errors(pairs)]),
+            *self._list_changes([each for old, each in pairs if _is_changed(old, each)]),
+        ]
+        for line in lines:
+            self._print(line)
+        self._print_heartbeat_if_due()
+
+    def tick(self) -> None:
+        """Print a heartbeat if one is due."""
+        with self._lock:
+            self._print_heartbeat_if_due()
+
+    def _list_changes(self, changed: list[TrackedTask]) -> Iterator[str]:
+        many = len(self._snapshot) > MOST_ALONE
+        for each in changed:
+            if not many or each.task.state in UNSUCCESSFUL:
+                yield f"{task_label([each])}: {format_progress(each)}"
+        if many and changed:
+            yield self._summarize()
+
+    def _print_heartbeat_if_due(self) -> None:
+        if self._clock.monotonic() - self._printed_at < self._heartbeat:
+            return
+        waiting = [each for each in self._snapshot if each.is_unfinished]
+        if len(waiting) == 1:
+            self._print(f"{task_label(waiting)}: {format_progress(waiting[0])}{self._format_wait(waiting)}")
+        elif waiting:
+            self._print(f"{self._summarize()}{self._format_wait(waiting)}")
+        self._printed_at = self._clock.monotonic()
+
+    def _summarize(self) -> str:
+        snapshot = self._snapshot
+        finished = f"{format_outcome(snapshot)} of {len(snapshot)} export tasks ended"
+        return ", ".join(filter(None, (finished, count_states(snapshot), sum_samples(snapshot))))
+
+    def _format_wait(self, waiting: list[TrackedTask]) -> str:
+        unseen = [each for each in waiting if each.last_error]
+        of_them = f"{len(unseen)} of them " if len(waiting) > 1 else ""
+        time_left = format_eta(seconds_left(self._snapshot, self._clock.monotonic()))
+        parts = (
+            f"{of_them}not seen for {self._times.unseen(unseen[0])}" if unseen else "",
+            f"{self._times.elapsed()} so far",
+            f"about {time_left}" if time_left else "",
+        )
+        return "".join(f", {part}" for part in parts if part)
+
+    def _print(self, line: str) -> None:
+        self._console.print(line)
+        self._printed_at = self._clock.monotonic()
+
+
+def _list_new_errors(
+    pairs: list[tuple[TrackedTask | None, TrackedTask]],
+) -> Iterator[tuple[str, TrackedTask]]:
+    for old, each in pairs:
+        if each.abandoned and not (old and old.abandoned):
+            yield f"{GIVEN_UP}: {each.last_error}", each
+        elif each.last_error and not (old and old.last_error):
+            yield f"not seen: {each.last_error}", each
+
+
+def _is_changed(old: TrackedTask | None, each: TrackedTask) -> bool:
+    """Return whether the status changed; an unknown one did not."""
+    return each.task.status is not None and (old is None or format_state(old.task) != format_state(each.task))
