@@ -26,9 +26,9 @@ _HOW_TO_GIVE = {
 class Access:
     """How one command reaches the API."""
 
-    def __init__(self, output: Messages, environ: Mapping[str, str], flags: Mapping[str, Any]) -> None:
-        """Take the flags of the connection as they were given; `output` hears of every call."""
-        self._output = output
+    def __init__(self, messages: Messages, environ: Mapping[str, str], flags: Mapping[str, Any]) -> None:
+        """Take the flags of the connection as they were given; `messages` prints every call."""
+        self._messages = messages
         self._environ = environ
         self._flags = flags
         self._clients: dict[str | None, Client] = {}
@@ -56,7 +56,7 @@ class Access:
     def retry_policy(self, settings: Settings) -> RetryPolicy:
         """Return how calls are retried that change nothing."""
         return RetryPolicy(
-            timeout=settings.retry_timeout, max_retries=settings.max_retries, tell=self._output.info
+            timeout=settings.retry_timeout, max_retries=settings.max_retries, tell=self._messages.info
         )
 
     def close(self) -> None:
@@ -69,18 +69,18 @@ class Access:
 
         keys = credentials.load_credentials(self._source, self._environ)
         if settings.insecure and not settings.ca_bundle:
-            self._output.warn_always("TLS certificates are not verified")
+            self._messages.warn("TLS certificates are not verified", always=True)
         try:
             client = make_client(
                 settings,
                 keys,
-                on_call=partial(_tell, self._output),
-                on_token=self._output.add_secret,
+                on_call=partial(_print_call, self._messages),
+                on_token=self._messages.add_secret,
                 retry=self.retry_policy(settings),
             )
         except MissingSettingError as error:
             raise InvalidInputError(str(error), hint=_HOW_TO_GIVE[error.setting]) from None
-        self._output.keep(client.project_id)
+        self._messages.keep(client.project_id)
         return client
 
     @cached_property
@@ -88,9 +88,8 @@ class Access:
         return credentials.first_configured(self._environ)
 
 
-def _tell(output: Messages, call: trace.CallRecord) -> None:
-    """Tell of a call; no method of Access, which would hold its own clients, and their sockets, for long."""
-    output.debug(trace.format_call(call))
+def _print_call(messages: Messages, call: trace.CallRecord) -> None:
+    """Print a call; no method of Access, whose clients and sockets a reference to it would keep open."""
     request = f" request {call.request_id}" if call.request_id else ""
     line = f"{call.method} {call.url} {call.status or 'no reply'} {call.seconds:.2f}s{request}"
-    output.call(trace.without_secrets(call, line))
+    messages.http_call(trace.without_secrets(call, line), trace.format_call(call))

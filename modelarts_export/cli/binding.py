@@ -49,7 +49,7 @@ def as_typer_command(command: Callable[..., None]) -> Callable[..., None]:
 
     def run(context: typer.Context, **values: Any) -> None:  # noqa: ANN401 - each option has its own type
         shell: AppContext = context.obj
-        shell.output.style = resolve_output_options(
+        shell.messages.options = resolve_output_options(
             values, shell.environ
         )  # first: what is refused below has a style, too
         command(**{name: made(context, values) for name, (_, made) in bundles.items()})

@@ -12,6 +12,7 @@ from modelarts_export.api.task import ExportTask
 from modelarts_export.cli.access import Access
 from modelarts_export.cli.options.request_input import RequestInput
 from modelarts_export.cli.output.messages import Messages
+from modelarts_export.cli.output.printer import ResultPrinter
 from modelarts_export.cli.supervision import Interruption, LastWords
 from modelarts_export.clock import SYSTEM_CLOCK
 from modelarts_export.config.settings import (
@@ -52,9 +53,10 @@ _DATASET_VARIABLE = variable_name("dataset_id")
 
 @dataclass(frozen=True, kw_only=True)
 class AppContext:
-    """What the process has: output, environment, arguments, signals, and the instant of its start."""
+    """What the process has: output streams, environment, arguments, signals, and the instant of its start."""
 
-    output: Messages
+    messages: Messages
+    printer: ResultPrinter
     environ: Mapping[str, str]
     now: datetime
     arguments: Sequence[str] = ()
@@ -67,7 +69,7 @@ class AppContext:
         except ValueError as error:
             raise InvalidInputError(f"--var: {error}") from None
         return Interpolator(
-            given, self.environ, now=self.now, contains_secret=self.output.contains_secret
+            given, self.environ, now=self.now, contains_secret=self.messages.contains_secret
         ).interpolate
 
     def read_timeout(self, flags: Mapping[str, Any]) -> float:
@@ -91,7 +93,7 @@ class AppContext:
     def warn(self, warnings: Sequence[Problem]) -> None:
         """Warn of what may be wrong, and say how much more of it there is."""
         for warning in warnings:
-            self.output.warn(str(warning) if warning.message else f"and {warning.count:,} more warnings")
+            self.messages.warn(str(warning) if warning.message else f"and {warning.count:,} more warnings")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,11 +119,12 @@ class CommandContext:
 
     def __init__(self, shell: AppContext, flags: Mapping[str, Any]) -> None:
         """Take the flags of the connection as they were given."""
-        self.output = shell.output
+        self.messages = shell.messages
+        self.printer = shell.printer
         self._shell = shell
         self._interruption = shell.interruption
         self._flags = flags
-        self._access = Access(shell.output, shell.environ, flags)
+        self._access = Access(shell.messages, shell.environ, flags)
         self._submitted: Submission | None = None
 
     def close(self) -> None:
@@ -139,7 +142,7 @@ class CommandContext:
         settings = self._access.with_project_of_a_spec(export.project_id)
         self._warn_of_another_project(export.project_id)
         dataset_id = export.dataset_id or self._get_default_dataset()
-        self.output.keep(dataset_id)
+        self.messages.keep(dataset_id)
         return ResolvedExport(
             dataset_id=dataset_id,
             request=export.request,
@@ -151,7 +154,7 @@ class CommandContext:
         configured = self._access.settings
         if project_id and configured.project_id and project_id != configured.project_id:
             origin = configured.origins["project_id"]
-            self.output.warn(
+            self.messages.warn(
                 f"project_id {project_id} of the spec differs from {configured.project_id} ({origin})"
             )
 
@@ -163,9 +166,9 @@ class CommandContext:
         self._conclude_submission_with(None, order)
         submission = self._submission(order, reuse)
         self._conclude_submission_with(submission, order)
-        self.output.load_renderers()
+        self.printer.load_renderer()
         with self._interruption.sending(
-            is_sending=lambda: submission.is_sending, cancel=submission.cancel, tell=self.output.info
+            is_sending=lambda: submission.is_sending, cancel=submission.cancel, tell=self.messages.info
         ):
             try:
                 return submission.run()
@@ -173,7 +176,7 @@ class CommandContext:
                 error.hint = f"{error.hint}, or let {flag_name('if_path_used')} warn"
                 raise
             except UnknownOutcomeError as error:
-                self.output.keep(*error.task_ids)
+                self.messages.keep(*error.task_ids)
                 error.hint = self._recipe(error, order, reuse)
                 raise
 
@@ -181,7 +184,7 @@ class CommandContext:
         from modelarts_export.submission.submit import Desk, Submission  # noqa: PLC0415 - requests is loaded here
 
         client, timing = self.client(order.settings), replace(SYSTEM_CLOCK, sleep=self._interruption.sleep)
-        listener = _Told(self.output, self.list_command(order))
+        listener = _Told(self.messages, self.list_command(order))
         desk = Desk(client=client, settings=order.settings, listener=listener, timing=timing)
         self._submitted = Submission(desk, order.dataset_id, order.request, reuse=reuse)
         return self._submitted
@@ -199,20 +202,20 @@ class CommandContext:
     ) -> LastWords:
         task = submission.task if submission else None
         if task:
-            show = partial(self.output.task, task)
+            show = partial(self.printer.task, task)
             return self._say_how_to_resume(order.dataset_id, [task.task_id], order.settings, show, number)
         if submission and submission.outcome_unknown:
             hint = f"look before you submit it again: {self.list_command(order)}"
             words = "interrupted; an export task may have been accepted"
-            return [partial(self.output.interrupted, number, words, hint)]
+            return [partial(self.messages.interrupted, number, words, hint)]
         words = "interrupted; nothing was sent, or nothing of it accepted"
-        return [partial(self.output.interrupted, number, words, always=False)]
+        return [partial(self.messages.interrupted, number, words, always=False)]
 
     def fetch_status(self, order: ResolvedExport, task: ExportTask) -> ExportTask:
         """Return a task as one look shows it, if the look works."""
         from modelarts_export.submission.submit import fetch_status  # noqa: PLC0415 - see _submission
 
-        listener = _Told(self.output, self.list_command(order))
+        listener = _Told(self.messages, self.list_command(order))
         return fetch_status(self.client(order.settings), task, listener)
 
     @property
@@ -244,8 +247,8 @@ class CommandContext:
         hint = self.wait_command("it", dataset_id, task_ids, settings)
         words = "interrupted; what was accepted goes on"
         return [
-            partial(self.output.interrupted, number, words, hint),
-            partial(self.output.rescue, show),
+            partial(self.messages.interrupted, number, words, hint),
+            partial(self.printer.print_if_missing, show),
         ]
 
     def wait_command(
@@ -308,7 +311,7 @@ class CommandContext:
 
     def _can_show(self, text: str) -> bool:
         """Tell whether a text is printed as it is, so that a shell reads what was quoted for it."""
-        return escape_controls(text) == text and not self.output.contains_secret(text)
+        return escape_controls(text) == text and not self.messages.contains_secret(text)
 
     def _only_in_spec(self, settings: Settings) -> str | None:
         return None if settings.project_id == self.settings.project_id else settings.project_id
@@ -342,14 +345,14 @@ class CommandContext:
 class _Told:
     """Shows what a submission tells, with the command that the library does not name."""
 
-    def __init__(self, output: Messages, listing: str) -> None:
-        self.accepted, self.found = output.accepted, output.found
-        self.reused, self.skipped = output.reused, output.skipped
+    def __init__(self, messages: Messages, listing: str) -> None:
+        self.accepted, self.found = messages.accepted, messages.found
+        self.reused, self.skipped = messages.reused, messages.skipped
         self.unseen, self.talk, self.warn, self.alarm = (
-            output.unseen,
-            output.info,
-            output.warn,
-            output.warn_always,
+            messages.unseen,
+            messages.info,
+            messages.warn,
+            partial(messages.warn, always=True),
         )
         self._listing = listing
 

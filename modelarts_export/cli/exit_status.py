@@ -17,7 +17,7 @@ def raise_for_outcomes(
     """Show where the exports are. Raises the error that the outcomes of all tasks combine to, if any."""
     from modelarts_export.polling.outcome import outcome_of  # noqa: PLC0415 - it loads the table of error codes
 
-    session.output.exported([each.task for each in snapshot if each.task.state is TaskState.SUCCESSED])
+    session.messages.exported([each.task for each in snapshot if each.task.state is TaskState.SUCCESSED])
     outcomes = [outcome_of(each, require_samples=options.require_samples) for each in snapshot]
     _raise_combined(session, snapshot, outcomes, settings)
 

@@ -18,14 +18,14 @@ _DATASET_SEARCH = 30.0  # seconds
 
 def make_unseen_tasks(session: CommandContext, dataset_id: str, task_ids: Sequence[str]) -> list[ExportTask]:
     """Return tasks of which only the IDs are known."""
-    session.output.keep(dataset_id, *task_ids)
+    session.messages.keep(dataset_id, *task_ids)
     client = session.client(session.settings)
     return [client.make_unseen_task(dataset_id, task_id) for task_id in task_ids]
 
 
 def fetch_listed(session: CommandContext, dataset_id: str, selection: TaskFilter) -> list[ExportTask]:
     """Return the selected tasks of a dataset, the newest first; each page of the list is retried."""
-    session.output.keep(dataset_id)
+    session.messages.keep(dataset_id)
     client = session.client(session.settings)
     pages = client.iter_task_pages(dataset_id, export_type=selection.export_type, retry=session.retry_policy)
     return selection.select(pages)
@@ -65,13 +65,13 @@ def poll_until_done(  # noqa: PLR0913 - the tasks, the options, and the callback
     """
     from modelarts_export.cli.progress.display import open_display, tick_in_background  # noqa: PLC0415 - only a wait needs it
 
-    output = session.output
+    messages = session.messages
     client, snapshot = session.client(settings), tuple(TrackedTask(task=task) for task in tasks)
     dataset_id, task_ids = tasks[0].dataset_id, [task.task_id for task in tasks]
     session.follow(dataset_id, task_ids, settings, show=partial(show, snapshot))
-    session.output.load_renderers()
+    session.printer.load_renderer()
     with (
-        open_display(output.console, quiet=output.style.quiet, heartbeat=options.heartbeat) as display,
+        open_display(messages.console, quiet=messages.options.quiet, heartbeat=options.heartbeat) as display,
         tick_in_background(display),
     ):
         for snapshot in poll(client, tasks, options, timing=replace(SYSTEM_CLOCK, sleep=session.sleep)):
@@ -89,7 +89,7 @@ def with_new_datasets(
 
     `name` is that of the new dataset where the request is known. Output of task IDs alone needs no search.
     """
-    if session.output.style.output == "id":
+    if session.messages.options.output == "id":
         return snapshot
     ids: dict[str, str | None] = {}
     tracked: list[TrackedTask] = []
@@ -110,5 +110,5 @@ def _find_dataset(session: CommandContext, name: str, settings: Settings) -> str
     except ModelArtsExportError as error:
         reason = str(error)
     if dataset_id is None:
-        session.output.warn(f"the ID of the new dataset {name} could not be found: {reason}")
+        session.messages.warn(f"the ID of the new dataset {name} could not be found: {reason}")
     return dataset_id

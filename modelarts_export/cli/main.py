@@ -27,6 +27,7 @@ from modelarts_export.cli.context import AppContext
 from modelarts_export.cli.options.output_style import OutputOptions, resolve_output_options
 from modelarts_export.cli.output.console import Console
 from modelarts_export.cli.output.messages import Messages
+from modelarts_export.cli.output.printer import ResultPrinter
 from modelarts_export.cli.supervision import Interruption
 from modelarts_export.errors import ClosedOutputError, InvalidInputError, ModelArtsExportError
 from modelarts_export.sanitize import Redactor
@@ -60,7 +61,7 @@ def _show_program(
     version: Annotated[bool, typer.Option("--version", help="Show the version and exit")] = False,
 ) -> None:
     if version:
-        context.obj.output.line(f"{NAME} {__version__}")
+        context.obj.printer.line(f"{NAME} {__version__}")
     elif context.invoked_subcommand is None:
         typer.echo(context.get_help())
 
@@ -77,11 +78,12 @@ def main(
     arguments = [_decode_argument(argument) for argument in sys.argv[1:]] if arguments is None else arguments
     interruption = interruption or Interruption()
     console = _make_console(environ)
-    output = Messages(console)
-    interruption.conclude_with(lambda number: [partial(_say_that_it_ends, output, number)])
+    messages = Messages(console)
+    interruption.conclude_with(lambda number: [partial(_say_that_it_ends, messages, number)])
     interruption.check()
     shell = AppContext(
-        output=output,
+        messages=messages,
+        printer=ResultPrinter(console, messages),
         environ=environ,
         now=datetime.now().astimezone(),
         arguments=tuple(arguments),
@@ -91,12 +93,14 @@ def main(
         with redirect_stdout(cast("TextIO", _Echo(console))):  # Typer's own pages are results, too
             code = get_command()(arguments, prog_name=NAME, standalone_mode=False, obj=shell)
     except typer.TyperException as error:  # parsing failed, so that no command has set the style
-        output.style = _guess_output_options(arguments, environ)
-        return _report_error(output, InvalidInputError(error.format_message(), hint=_suggest_help(arguments)))
+        messages.options = _guess_output_options(arguments, environ)
+        return _report_error(
+            messages, InvalidInputError(error.format_message(), hint=_suggest_help(arguments))
+        )
     except ModelArtsExportError as error:
-        return _report_error(output, error)
+        return _report_error(messages, error)
     except Exception as error:  # noqa: BLE001 - the last resort: a bug is reported, not dumped
-        output.bug(error)
+        messages.bug(error)
         return ModelArtsExportError.exit_code
     return code if isinstance(code, int) else 0
 
@@ -114,10 +118,10 @@ class _Echo(TextIOBase):
         return len(text)
 
 
-def _say_that_it_ends(output: Messages, number: int) -> None:
+def _say_that_it_ends(messages: Messages, number: int) -> None:
     """Write the last words of a command that has changed nothing: only a program is told."""
-    if output.style.output == "json":
-        output.interrupted(number, "interrupted")
+    if messages.options.output == "json":
+        messages.interrupted(number, "interrupted")
 
 
 @cache
@@ -154,9 +158,9 @@ def _get_stream(name: str) -> TextIO:
     return stream
 
 
-def _report_error(output: Messages, error: ModelArtsExportError) -> int:
+def _report_error(messages: Messages, error: ModelArtsExportError) -> int:
     if not isinstance(error, ClosedOutputError):
-        output.error(error)
+        messages.error(error)
     return error.exit_code
 
 

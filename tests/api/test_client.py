@@ -140,7 +140,7 @@ def test_look_that_fails(run: Run, fault: str) -> None:
     assert calls == [f"POST {TASKS}", f"GET {TASKS}/t1"]
     created, warning = outcome.err.splitlines()
     assert created == "Created export task t1"
-    assert warning.startswith("warning: the task was accepted, but a look at it failed: ")
+    assert warning.startswith("warning: the task was accepted, but its status check failed: ")
 
 
 def test_look_that_fails_says_why(run: Run) -> None:

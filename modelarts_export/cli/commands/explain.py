@@ -30,10 +30,10 @@ def explain(shell: AppContext, word: Word = None) -> None:
 
     if word is None:
         known = explanations.everything()
-        shell.output.facts([each.as_dict() for each in known], _format_overview(known))
+        shell.printer.facts([each.as_dict() for each in known], _format_overview(known))
     else:
         found = explanations.explain(word)
-        shell.output.facts([each.as_dict() for each in found], _format_explanations(found))
+        shell.printer.facts([each.as_dict() for each in found], _format_explanations(found))
 
 
 def _format_explanations(found: Sequence["Explanation"]) -> Iterator[str]:

@@ -50,29 +50,29 @@ def _export(
 ) -> None:
     order = session.resolve(draft)
     if dry_run:
-        session.output.request(order.url, order.request.to_dict())
+        session.printer.request(order.url, order.request.to_dict())
         return
     task = session.submit(order, reuse)
     if task.skipped:
-        session.output.task(task)
+        session.printer.task(task)
     elif wait:
         _follow(order, task, wait, session)
     else:
-        session.output.submitted(_glance(order, task, session))
+        session.printer.submitted(_glance(order, task, session))
 
 
 def _glance(order: ResolvedExport, task: ExportTask, session: CommandContext) -> ExportTask:
     """Return the task with its status, unless nobody wants to see it."""
-    return task if session.output.style.output == "id" else session.fetch_status(order, task)
+    return task if session.messages.options.output == "id" else session.fetch_status(order, task)
 
 
 def _follow(order: ResolvedExport, task: ExportTask, wait: PollOptions, session: CommandContext) -> None:
     seen = poll_until_done(
-        session, [task], wait, order.settings, show=lambda seen: session.output.task(seen[0].task)
+        session, [task], wait, order.settings, show=lambda seen: session.printer.task(seen[0].task)
     )
     session.check_for_duplicates()
     if isinstance(order.request, ToNewDataset):
         name = order.request.export_params.export_new_dataset_name
         seen = with_new_datasets(session, seen, order.settings, name=name)
-    session.output.task(seen[0].task)
+    session.printer.task(seen[0].task)
     raise_for_outcomes(session, seen, wait, order.settings)

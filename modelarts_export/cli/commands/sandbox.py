@@ -185,7 +185,7 @@ def _run_command(command: list[str], environ: Mapping[str, str], shell: AppConte
         try:
             code = child.run(command, environ)
         except OSError as error:
-            shell.output.error(ModelArtsExportError(f"{command[0]} cannot be run: {error.strerror}"))
+            shell.messages.error(ModelArtsExportError(f"{command[0]} cannot be run: {error.strerror}"))
             return _NOT_FOUND if isinstance(error, FileNotFoundError) else _NOT_EXECUTABLE
     return code if code >= 0 else _KILLED - code
 
@@ -212,9 +212,9 @@ class _ChildProcess:
 
 def _print_settings(box: "Sandbox", shell: AppContext) -> None:
     for name, value in make_settings(box).items():
-        shell.output.line(f"export {name}={shlex.quote(value)}")
+        shell.printer.line(f"export {name}={shlex.quote(value)}")
     for other, variables in (("token", make_token_settings(box)), ("password", make_password_settings(box))):
         pairs = (f"{name}={shlex.quote(value)}" for name, value in variables.items())
-        shell.output.line(f"# or, instead of the first three, a {other}:")
-        shell.output.line(f"# export {' '.join(pairs)}")
-    shell.output.info(f"Serving on {box.url}; Ctrl-C ends it")
+        shell.printer.line(f"# or, instead of the first three, a {other}:")
+        shell.printer.line(f"# export {' '.join(pairs)}")
+    shell.messages.info(f"Serving on {box.url}; Ctrl-C ends it")

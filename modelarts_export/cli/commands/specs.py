@@ -33,7 +33,7 @@ def schema(context: typer.Context) -> None:
     """
     shell: AppContext = context.obj
     for line in to_json(make_spec_schema(), indent=2).splitlines():
-        shell.output.line(line)
+        shell.printer.line(line)
 
 
 def init(context: typer.Context, command: Command) -> None:
@@ -46,4 +46,4 @@ def init(context: typer.Context, command: Command) -> None:
         raise typer.BadParameter(f"{command!r} is not one of {', '.join(_COMMANDS)}{near}")
     shell: AppContext = context.obj
     for line in render_template(_BY_COMMAND[command]):
-        shell.output.line(line)
+        shell.printer.line(line)

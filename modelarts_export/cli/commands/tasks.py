@@ -38,7 +38,7 @@ def status(
     """Show the status of export tasks."""
     unseen = make_unseen_tasks(session, _check_dataset_id(dataset), _read_task_ids(tasks))
     snapshot = with_new_datasets(session, fetch_status(session, unseen), session.settings)
-    session.output.tasks([each.task for each in snapshot if each.task.raw])
+    session.printer.tasks([each.task for each in snapshot if each.task.raw])
     raise_for_status(session, snapshot, exit_status=exit_status)
 
 
@@ -68,12 +68,12 @@ def wait(
 
 
 def _show(session: CommandContext, snapshot: Snapshot) -> None:
-    session.output.followed([each.task for each in snapshot if each.may_be_listed])
+    session.printer.polled([each.task for each in snapshot if each.may_be_listed])
 
 
 def list_tasks(dataset: Dataset, selection: TaskFilter, session: CommandContext) -> None:
     """List the export tasks of a dataset, the newest first."""
-    session.output.task_list(fetch_listed(session, _check_dataset_id(dataset), selection))
+    session.printer.task_list(fetch_listed(session, _check_dataset_id(dataset), selection))
 
 
 def _check_dataset_id(given: str) -> str:

@@ -16,4 +16,4 @@ Assignments = Annotated[
 
 def validate(files: Files, shell: AppContext, *, var: Assignments = None) -> None:
     """Check spec files, all of them and without a network, and show what they would export."""
-    shell.output.plan(shell.load_specs(files, var or ()))
+    shell.printer.specs(shell.load_specs(files, var or ()))

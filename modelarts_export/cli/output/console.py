@@ -7,7 +7,7 @@ from io import StringIO
 from typing import IO, TYPE_CHECKING, Any, TextIO, cast
 
 from modelarts_export.errors import ClosedOutputError, OutputError
-from modelarts_export.sanitize import Redactor, escape_controls
+from modelarts_export.sanitize import Redactor, escape_controls, to_json
 
 if TYPE_CHECKING:
     from rich.box import Box
@@ -62,12 +62,12 @@ class Console:
         """Write these IDs as they are, also where a secret is a part of one."""
         self._redactor.keep(*identifiers)
 
-    def load_console(self) -> None:
+    def load_tables(self) -> None:
         """Load all that a table is written with."""
         self._rendered(self._stdout, "", soft_wrap=False)
         self._box()
 
-    def can_show(self, text: str) -> bool:
+    def can_encode(self, text: str) -> bool:
         """Tell whether the encoding of stdout has every character of the text."""
         try:
             text.encode(self._stdout.encoding or "utf-8")
@@ -106,6 +106,11 @@ class Console:
     def write_line(self, line: str) -> None:
         """Write a line of text to stdout."""
         self.write(self._clean(line) + "\n")
+
+    def write_request(self, url: str, body: Mapping[str, Any]) -> None:
+        """Write the URL of a POST and the bytes of its body to stdout."""
+        self.write_line(f"POST {url}")
+        self.write(f"\n{to_json(self.redact(body))}\n")
 
     def write_rows(self, rows: Sequence[Row]) -> None:
         """Write a table of names and values to stdout: in a box on a terminal, aligned text elsewhere."""
@@ -226,7 +231,7 @@ class Console:
 
         if not self._stdout.isatty():
             return None
-        return box.ROUNDED if self.can_show("\u256d\u2502") else box.ASCII
+        return box.ROUNDED if self.can_encode("\u256d\u2502") else box.ASCII
 
     def _has_colour(self, stream: TextIO) -> bool:
         if self._environ.get("NO_COLOR"):

@@ -1,63 +1,160 @@
-"""Results and errors as data: YAML that can be read, IDs that are plain words, and an error as one object."""
+"""The renderers for programs: JSON, YAML and IDs."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from modelarts_export.api.task import ExportTask
-from modelarts_export.errors import ModelArtsExportError, Problem
-from modelarts_export.sanitize import escape_commands, is_identifier, is_safe_text, truncate
+from modelarts_export.cli.output.console import Console
+from modelarts_export.cli.output.error_view import error_to_dict, print_error
+from modelarts_export.errors import ModelArtsExportError, NotFinishedError, RefusedError
+from modelarts_export.sanitize import escape_commands, is_identifier, is_safe_text, to_json, truncate
 
-_MOST_IDS = 5  # that are named in an error
+_MOST_IDS = 5  # in an error message
+_ID_HINT = "-o json shows an ID of any kind; do not submit it again"
 _YAML_STRING = "tag:yaml.org,2002:str"
 
 
-def to_yaml(value: object, *, readable_in: Callable[[str], bool]) -> str:
-    """Return YAML in which every letter can be read, when all are harmless and can be written."""
-    import yaml  # noqa: PLC0415 - only this form needs it
+class JsonRenderer:
+    """Writes results as JSON to stdout, and an error as one line of JSON to stderr."""
 
-    class Quoting(yaml.SafeDumper):
-        """Puts every string into double quotes, in which anything can be escaped."""
+    def __init__(self, console: Console) -> None:
+        self._console = console
 
-    Quoting.add_representer(str, lambda dumper, text: dumper.represent_scalar(_YAML_STRING, text, style='"'))
+    def load(self) -> None:
+        """Do nothing: JSON is loaded already."""
+
+    def task(self, task: ExportTask) -> None:
+        """Write an object."""
+        self._write(task.to_dict())
+
+    def tasks(self, tasks: Sequence[ExportTask], *, detailed: bool) -> None:  # noqa: ARG002 - an array either way
+        """Write an array of objects."""
+        self._write([task.to_dict() for task in tasks])
+
+    def rows(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Write an array of objects."""
+        self._write(rows)
+
+    def facts(self, rows: Sequence[Mapping[str, Any]], lines: Iterable[str]) -> None:  # noqa: ARG002 - lines are text
+        """Write an array of objects."""
+        self._write(rows)
+
+    def request(self, url: str, body: Mapping[str, Any]) -> None:
+        """Write an object of method, URL and body."""
+        self._write({"method": "POST", "url": url, "body": body})
+
+    def error(self, error: ModelArtsExportError) -> None:
+        """Write an object, the last line of stderr."""
+        self._console.print_raw(to_json(self._console.redact(error_to_dict(error))))
+
+    def _write(self, value: object) -> None:
+        self._console.write(to_json(self._console.redact(value), indent=2) + "\n")
+
+
+class YamlRenderer:
+    """Writes results as YAML to stdout, and errors as text to stderr."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def load(self) -> None:
+        """Import the YAML library."""
+        to_yaml({}, can_encode=self._console.can_encode)
+
+    def task(self, task: ExportTask) -> None:
+        """Write a mapping."""
+        self._write(task.to_dict())
+
+    def tasks(self, tasks: Sequence[ExportTask], *, detailed: bool) -> None:  # noqa: ARG002 - a sequence either way
+        """Write a sequence of mappings."""
+        self._write([task.to_dict() for task in tasks])
+
+    def rows(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Write a sequence of mappings."""
+        self._write(rows)
+
+    def facts(self, rows: Sequence[Mapping[str, Any]], lines: Iterable[str]) -> None:  # noqa: ARG002 - lines are text
+        """Write a sequence of mappings."""
+        self._write(rows)
+
+    def request(self, url: str, body: Mapping[str, Any]) -> None:
+        """Write a mapping of method, URL and body."""
+        self._write({"method": "POST", "url": url, "body": body})
+
+    def error(self, error: ModelArtsExportError) -> None:
+        """Print the error as text."""
+        print_error(self._console, error)
+
+    def _write(self, value: object) -> None:
+        self._console.write(to_yaml(self._console.redact(value), can_encode=self._console.can_encode))
+
+
+class IdRenderer:
+    """Writes IDs to stdout, one on each line, for a shell to read."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def load(self) -> None:
+        """Do nothing: an ID needs no library."""
+
+    def task(self, task: ExportTask) -> None:
+        """Write the ID. Raises NotFinishedError when a shell could read it as an option or a command."""
+        self._write_ids([task])
+        if omitted := _describe_omitted_ids([task]):
+            raise NotFinishedError(f"the task was accepted, but {omitted}", hint=_ID_HINT)
+
+    def tasks(self, tasks: Sequence[ExportTask], *, detailed: bool) -> None:  # noqa: ARG002 - IDs either way
+        """Write the IDs. Raises RefusedError when a shell could read one as an option or a command."""
+        self._write_ids(tasks)
+        if omitted := _describe_omitted_ids(tasks):
+            raise RefusedError(omitted, hint=_ID_HINT)
+
+    def rows(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Write the dataset ID of each row that has one."""
+        self._console.write("".join(f"{row['dataset_id']}\n" for row in rows if row["dataset_id"]))
+
+    def facts(self, rows: Sequence[Mapping[str, Any]], lines: Iterable[str]) -> None:  # noqa: ARG002 - there is no ID
+        """Write the lines: facts have no ID."""
+        for line in lines:
+            self._console.write_line(line)
+
+    def request(self, url: str, body: Mapping[str, Any]) -> None:
+        """Write the URL and the bytes of the body: a request has no ID."""
+        self._console.write_request(url, body)
+
+    def error(self, error: ModelArtsExportError) -> None:
+        """Print the error as text."""
+        print_error(self._console, error)
+
+    def _write_ids(self, tasks: Sequence[ExportTask]) -> None:
+        self._console.write("".join(f"{task.task_id}\n" for task in tasks if is_identifier(task.task_id)))
+
+
+def to_yaml(value: object, *, can_encode: Callable[[str], bool]) -> str:
+    """Return YAML in readable letters when all of it is safe and can be encoded, otherwise with escapes."""
+    import yaml  # noqa: PLC0415 - only this format needs it
+
+    class QuotingDumper(yaml.SafeDumper):
+        """Writes every string in double quotes, in which anything can be escaped."""
+
+    def quote(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+        return dumper.represent_scalar(_YAML_STRING, text, style='"')
+
+    QuotingDumper.add_representer(str, quote)
     readable = yaml.safe_dump(value, allow_unicode=True, sort_keys=False, width=math.inf)
-    if is_safe_text(readable) and readable_in(readable):
+    if is_safe_text(readable) and can_encode(readable):
         return str(readable)
-    quoted: str = yaml.dump(value, Dumper=Quoting, allow_unicode=False, sort_keys=False, width=math.inf)
+    quoted: str = yaml.dump(value, Dumper=QuotingDumper, allow_unicode=False, sort_keys=False, width=math.inf)
     return escape_commands(quoted, "\\x23")
 
 
-def ids_of(tasks: Sequence[ExportTask]) -> str:
-    """Return the IDs, one a line, without those that are no plain words for a script."""
-    return "".join(f"{task.task_id}\n" for task in tasks if is_identifier(task.task_id))
-
-
-def unusable_ids_of(tasks: Sequence[ExportTask]) -> str:
-    """Return in words the IDs that a script could take for an option or a command; nothing without any."""
+def _describe_omitted_ids(tasks: Sequence[ExportTask]) -> str:
+    """Return which IDs were not written because a shell could obey them; nothing without any."""
     ids = [truncate(repr(task.task_id)) for task in tasks if not is_identifier(task.task_id)]
     if not ids:
         return ""
     more = f" and {len(ids) - _MOST_IDS:,} more" if len(ids) > _MOST_IDS else ""
     shown = ", ".join(ids[:_MOST_IDS]) + more
     return f"{'an ID is' if len(ids) == 1 else 'IDs are'} no plain word, and left out: {shown}"
-
-
-def error_to_dict(error: ModelArtsExportError) -> dict[str, Any]:
-    """Return an error as one JSON object."""
-    return {
-        "error": str(error),
-        "hint": error.hint,
-        "error_code": error.error_code,
-        "http_status": error.http_status,
-        "request_id": error.request_id,
-        "exit_code": error.exit_code,
-        "problems": [
-            {"file": p.file, "line": p.line, "column": p.column, "message": _problem_message(p)}
-            for p in error.problems
-        ],
-    }
-
-
-def _problem_message(problem: Problem) -> str:
-    """Name a flag in the message; a file has its own fields."""
-    return problem.message if problem.file else str(problem)

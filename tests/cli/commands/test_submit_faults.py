@@ -54,7 +54,7 @@ class End:
     said: str
 
 
-FOUND = End(code=0, posts=1, tasks=1, said="Found export task {}, which was created")
+FOUND = End(code=0, posts=1, tasks=1, said="Recovered export task {}, which was created although")
 AGAIN = End(code=0, posts=2, tasks=1, said="sending the request again")
 NOT_LISTED = End(code=10, posts=1, tasks=0, said="no such task is listed, but it may be yet")
 TWICE = End(code=10, posts=2, tasks=0, said="no such task is listed, but it may be yet")
@@ -286,4 +286,4 @@ def test_a_wait_goes_on_with_the_task_that_was_found(run: Run) -> None:
         outcome = run(f"{TO_OBS} --wait --poll-interval 0.1s -o json", **make_settings(sandbox))
     task = json.loads(outcome.out)
     assert (outcome.code, task["status"], task["reused"]) == (0, "SUCCESSED", False)
-    assert f"Found export task {task['task_id']}" in outcome.err
+    assert f"Recovered export task {task['task_id']}" in outcome.err

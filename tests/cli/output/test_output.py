@@ -14,6 +14,7 @@ import yaml
 from modelarts_export.cli.options.output_style import OutputOptions
 from modelarts_export.cli.output.console import Console
 from modelarts_export.cli.output.messages import Messages
+from modelarts_export.cli.output.printer import ResultPrinter
 from modelarts_export.sanitize import Redactor
 from tests.conftest import Cloud, Run, Stub
 
@@ -214,9 +215,10 @@ def test_insecure_is_warned_of_when_quiet(run: Run, cloud: Cloud) -> None:
 def test_yaml_on_a_stdout_of_another_encoding(encoding: str) -> None:
     """What it cannot write is escaped, so that the values are the same for whoever reads them."""
     with io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="backslashreplace") as out:
-        output = Messages(Console(out, io.StringIO(), environ={}, redactor=Redactor()))
-        output.style = OutputOptions(output="yaml")
-        output.facts([{"name": "标注 \U0001f600"}], ())
+        console = Console(out, io.StringIO(), environ={}, redactor=Redactor())
+        messages = Messages(console)
+        messages.options = OutputOptions(output="yaml")
+        ResultPrinter(console, messages).facts([{"name": "标注 \U0001f600"}], ())
         written = out.buffer.getvalue().decode(encoding)
     assert yaml.safe_load(written) == [{"name": "标注 \U0001f600"}]
     assert ("标注" in written) is (encoding == "utf-8")

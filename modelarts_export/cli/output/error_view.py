@@ -1,0 +1,45 @@
+"""An error as text for a reader, or as data for a program."""
+
+from typing import Any
+
+from modelarts_export.cli.output.console import Console
+from modelarts_export.errors import MOST_PROBLEMS, InvalidInputError, ModelArtsExportError, Problem
+
+
+def print_error(console: Console, error: ModelArtsExportError) -> None:
+    """Print an error, its problems with their lines, and its hint to stderr."""
+    console.print(str(error), "error")
+    for problem in error.problems[:MOST_PROBLEMS]:
+        if str(problem) != str(error):
+            console.print(f"  {problem}")
+        if problem.excerpt:
+            # the line number comes first, so that no line of a file can begin a line of stderr
+            console.print_excerpt(problem.excerpt, problem.caret, gutter=f"    {problem.line} | ")
+    unshown = error.unshown if isinstance(error, InvalidInputError) else 0
+    if unshown:
+        console.print(f"  and {unshown:,} more")
+    elif len(error.problems) > MOST_PROBLEMS:
+        console.print(f"  and {len(error.problems) - MOST_PROBLEMS:,} more; -o json has all of them")
+    if error.hint:
+        console.print(error.hint, "hint")
+
+
+def error_to_dict(error: ModelArtsExportError) -> dict[str, Any]:
+    """Return an error as JSON-like data."""
+    return {
+        "error": str(error),
+        "hint": error.hint,
+        "error_code": error.error_code,
+        "http_status": error.http_status,
+        "request_id": error.request_id,
+        "exit_code": error.exit_code,
+        "problems": [
+            {"file": p.file, "line": p.line, "column": p.column, "message": _problem_message(p)}
+            for p in error.problems
+        ],
+    }
+
+
+def _problem_message(problem: Problem) -> str:
+    """Return the message, with the name of the flag for a problem that has no file."""
+    return problem.message if problem.file else str(problem)

@@ -1,0 +1,98 @@
+"""The results of commands, written to stdout by the renderer of the output format."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from modelarts_export.api.task import ExportTask, TaskState
+from modelarts_export.cli.output.console import Console
+from modelarts_export.cli.output.messages import Messages
+from modelarts_export.cli.output.task_view import format_failure, spec_rows
+from modelarts_export.errors import ClosedOutputError, ModelArtsExportError, NotFinishedError, OutputError
+
+if TYPE_CHECKING:
+    from modelarts_export.spec.loader import SpecSet
+
+
+class ResultPrinter:
+    """Writes results to stdout; what is remarkable about a result goes to the messages."""
+
+    def __init__(self, console: Console, messages: Messages) -> None:
+        self._console = console
+        self._messages = messages
+
+    def load_renderer(self) -> None:
+        """Import what a task is shown with, so that nothing has to be imported after a signal."""
+        self._messages.renderer.load()
+
+    def print_if_missing(self, print_result: Callable[[], None]) -> None:
+        """Print the result after a signal, unless the command has printed it."""
+        if self._console.take_stdout():
+            with suppress(ModelArtsExportError):  # stderr says what to do next
+                print_result()
+
+    def submitted(self, task: ExportTask) -> None:
+        """Print a task that was just created. Raises what `task` raises."""
+        self.task(task)
+        failure = format_failure(task)
+        if task.state is TaskState.FAILED:
+            self._messages.warn(f"the task has failed already: {failure or 'the API gives no reason'}")
+        elif task.state is TaskState.STOPPED:
+            self._messages.warn(f"the task was stopped already{failure and f': {failure}'}")
+
+    def task(self, task: ExportTask) -> None:
+        """Print one accepted task.
+
+        Raises NotFinishedError when the task cannot be printed, because it must not be submitted again, and
+        ClosedOutputError when the reader has closed stdout.
+        """
+        self._messages.keep_ids_of(task)
+        try:
+            self._messages.renderer.task(task)
+        except ClosedOutputError:
+            if self._messages.options.quiet:  # otherwise a message has named its ID
+                self._messages.warn_about_closed_output(task)
+            raise
+        except NotFinishedError:
+            raise
+        except ModelArtsExportError as error:
+            raise NotFinishedError(
+                f"export task {task.task_id} was accepted, but {error}", hint="do not submit it again"
+            ) from None
+
+    def tasks(self, tasks: Sequence[ExportTask]) -> None:
+        """Print the tasks of a status check: an array for programs, and a single task as a table in full."""
+        if tasks:
+            self._messages.keep_ids_of(*tasks)
+            self._messages.renderer.tasks(tasks, detailed=True)
+
+    def polled(self, tasks: Sequence[ExportTask]) -> None:
+        """Print tasks as `tasks` does. Raises NotFinishedError with their IDs when stdout takes nothing."""
+        try:
+            self.tasks(tasks)
+        except OutputError as error:
+            ids = ", ".join(task.task_id for task in tasks)
+            raise NotFinishedError(f"{error}; it is about {ids}", hint="check their status again") from None
+
+    def task_list(self, tasks: Sequence[ExportTask]) -> None:
+        """Print tasks, a row each. Raises what a renderer raises."""
+        self._messages.keep_ids_of(*tasks)
+        self._messages.renderer.tasks(tasks, detailed=False)
+        if not tasks:
+            self._messages.info("no export tasks")
+
+    def request(self, url: str, body: Mapping[str, Any]) -> None:
+        """Print a request that is not sent; as text it is the URL and the bytes of the body."""
+        self._messages.renderer.request(url, body)
+
+    def specs(self, specs: "SpecSet") -> None:
+        """Print what specs would export: a row each, and always an array for programs."""
+        self._messages.renderer.rows(spec_rows(specs))
+
+    def facts(self, rows: Sequence[Mapping[str, Any]], lines: Iterable[str]) -> None:
+        """Print facts: the rows for a program, the lines for a reader."""
+        self._messages.renderer.facts(rows, lines)
+
+    def line(self, line: str) -> None:
+        """Print a line of text in every format."""
+        self._console.write_line(line)

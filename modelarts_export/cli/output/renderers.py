@@ -1,0 +1,120 @@
+"""The choice of a renderer, one class for each output format, and the renderers for a reader."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+from modelarts_export.api.task import ExportTask
+from modelarts_export.cli.options.output_style import OutputOptions
+from modelarts_export.cli.output.console import Console
+from modelarts_export.cli.output.error_view import print_error
+from modelarts_export.cli.output.serializers import IdRenderer, JsonRenderer, YamlRenderer
+from modelarts_export.cli.output.task_view import task_facts, task_rows
+from modelarts_export.errors import ModelArtsExportError
+
+
+class Renderer(Protocol):
+    """Writes results to stdout and errors to stderr in one format."""
+
+    def load(self) -> None:
+        """Import what the format needs, so that nothing has to be imported after a signal."""
+
+    def task(self, task: ExportTask) -> None:
+        """Write one task."""
+
+    def tasks(self, tasks: Sequence[ExportTask], *, detailed: bool) -> None:
+        """Write several tasks; with `detailed`, a table shows a single one in full."""
+
+    def rows(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Write rows that have the same keys."""
+
+    def facts(self, rows: Sequence[Mapping[str, Any]], lines: Iterable[str]) -> None:
+        """Write facts: the rows for a program, the lines for a reader."""
+
+    def request(self, url: str, body: Mapping[str, Any]) -> None:
+        """Write a request that is not sent."""
+
+    def error(self, error: ModelArtsExportError) -> None:
+        """Write an error."""
+
+
+def make_renderer(options: OutputOptions, console: Console) -> Renderer:
+    """Return the renderer for the format of these options; quiet without a format writes no results."""
+    match options.output:
+        case "json":
+            return JsonRenderer(console)
+        case "yaml":
+            return YamlRenderer(console)
+        case "id":
+            return IdRenderer(console)
+        case None if options.quiet:
+            return NoRenderer(console)
+        case _:
+            return TableRenderer(console)
+
+
+class TableRenderer:
+    """Writes tables and lines of text."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def load(self) -> None:
+        """Import what a table is laid out with."""
+        self._console.load_tables()
+
+    def task(self, task: ExportTask) -> None:
+        """Write the facts of a task, a line each."""
+        self._console.write_rows(task_facts(task))
+
+    def tasks(self, tasks: Sequence[ExportTask], *, detailed: bool) -> None:
+        """Write a row for each task, or the facts of a single one."""
+        if detailed and len(tasks) == 1:
+            self.task(tasks[0])
+        elif tasks:
+            self._console.write_table(task_rows(tasks))
+
+    def rows(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Write a table."""
+        self._console.write_table(rows)
+
+    def facts(self, rows: Sequence[Mapping[str, Any]], lines: Iterable[str]) -> None:  # noqa: ARG002 - rows are data
+        """Write the lines."""
+        for line in lines:
+            self._console.write_line(line)
+
+    def request(self, url: str, body: Mapping[str, Any]) -> None:
+        """Write the URL and the bytes of the body."""
+        self._console.write_request(url, body)
+
+    def error(self, error: ModelArtsExportError) -> None:
+        """Print the error as text."""
+        print_error(self._console, error)
+
+
+class NoRenderer:
+    """Writes errors alone."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def load(self) -> None:
+        """Do nothing."""
+
+    def task(self, task: ExportTask) -> None:
+        """Do nothing."""
+
+    def tasks(self, tasks: Sequence[ExportTask], *, detailed: bool) -> None:
+        """Do nothing."""
+
+    def rows(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Do nothing."""
+
+    def facts(self, rows: Sequence[Mapping[str, Any]], lines: Iterable[str]) -> None:
+        """Do nothing."""
+
+    def request(self, url: str, body: Mapping[str, Any]) -> None:
+        """Do nothing."""
+
+    def error(self, error: ModelArtsExportError) -> None:
+        """Print the error as text."""
+        print_error(self._console, error)
