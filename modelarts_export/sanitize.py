@@ -3,9 +3,11 @@
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from modelarts_export.secret_search import SHORTEST_SECRET, Span, forms_of, occurrences
+if TYPE_CHECKING:
+    from modelarts_export.secret_search import Span
+
 
 # C0, DEL and C1 steer a terminal; bidirectional controls and line separators forge what is read; a lone
 # surrogate cannot be written at all.
@@ -90,7 +92,7 @@ class Redactor:
 
     def add_secret(self, *secrets: str) -> None:
         """Know these secrets too."""
-        self._secrets |= {secret for secret in secrets if len(secret) >= SHORTEST_SECRET}
+        self._secrets |= {secret for secret in secrets if secret}
 
     def keep(self, *identifiers: str) -> None:
         """Leave these IDs as they are wherever they stand as a word, also if a secret is part of one."""
@@ -128,13 +130,17 @@ class Redactor:
         replacements = iter(clean)
         return _changed(value, lambda _: next(replacements))
 
-    def _found(self, text: str) -> Iterator[Span]:
+    def _found(self, text: str) -> "Iterator[Span]":
+        if not self._secrets:
+            return iter(())
+        from modelarts_export.secret_search import forms_of, occurrences  # noqa: PLC0415 - not for a start
+
         of, forms = self._forms
         if of != self._secrets:  # made when they are needed, which a start need not wait for
             self._forms = of, forms = self._secrets, forms_of(self._secrets)
-        return occurrences(forms, text) if forms else iter(())
+        return occurrences(forms, text)
 
-    def _is_kept(self, text: str, span: Span) -> bool:
+    def _is_kept(self, text: str, span: "Span") -> bool:
         """Tell whether a span is the name of a field in JSON, or lies in an ID that is kept."""
         start, end = span
         if (
@@ -157,7 +163,7 @@ def _match(text: str) -> str:
     return found[0] if found else ""
 
 
-def _merged(spans: Iterable[Span]) -> Iterator[Span]:
+def _merged(spans: "Iterable[Span]") -> "Iterator[Span]":
     """Yield spans in their order, those that overlap as one, so that no part of the longer one is left."""
     start = end = 0
     for first, last in sorted(spans):

@@ -31,6 +31,8 @@ def forms_of(secrets: Iterable[str]) -> tuple[str, ...]:
     """Return what to search for, so that no spelling of these secrets is missed."""
     forms = set[str]()
     for secret in secrets:
+        if len(secret) < SHORTEST_SECRET:
+            continue
         forms.update(each for each in _spellings(secret) if _is_long(each))
         for content in _contents(secret):
             forms.update(each for each in _codes(content) if len(each) >= _SHORTEST_CODE)

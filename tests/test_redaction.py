@@ -134,5 +134,5 @@ def test_secrets_are_not_shown() -> None:
     """Nor is what they are made into."""
     redactor = Redactor(["secret"])
     redactor.add_secret("another", "secret")
-    assert repr(redactor) == "<Scrubber of 2 secrets>"
+    assert repr(redactor) == "<Redactor of 2 secrets>"
     assert redactor.redact("another secret") == "*** ***"

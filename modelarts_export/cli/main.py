@@ -3,26 +3,19 @@
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 from datetime import datetime
-from functools import cache, partial
+from functools import partial
 from io import TextIOBase, TextIOWrapper
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, TextIO, cast
+from typing import TextIO, cast
 
 import typer
 
-from modelarts_export import __version__
 from modelarts_export.auth import credentials
-from modelarts_export.cli.binding import as_typer_command
-from modelarts_export.cli.commands.explain import explain
-from modelarts_export.cli.commands.export import to_new_dataset, to_obs
-from modelarts_export.cli.commands.sandbox import SandboxCommand, sandbox
-from modelarts_export.cli.commands.specs import init, schema
-from modelarts_export.cli.commands.tasks import list_tasks, status, wait
-from modelarts_export.cli.commands.validate import validate
+from modelarts_export.cli.app import COMMANDS, NAME, get_program
 from modelarts_export.cli.context import AppContext
 from modelarts_export.cli.options.output_style import OutputOptions, resolve_output_options
 from modelarts_export.cli.output.console import Console
@@ -32,38 +25,7 @@ from modelarts_export.cli.supervision import Interruption
 from modelarts_export.errors import ClosedOutputError, InvalidInputError, ModelArtsExportError
 from modelarts_export.sanitize import Redactor
 
-NAME = "modelarts-export"
 _ASKS_FOR_JSON = re.compile(r"(--output[ =]|-[qv]*o[ =]?)json( .*)?", re.IGNORECASE | re.DOTALL)
-
-app = typer.Typer(
-    name=NAME,
-    help="Create Huawei Cloud ModelArts dataset export tasks.",
-    context_settings={"help_option_names": ["-h", "--help"]},
-    rich_markup_mode=None,  # panels cut long flags and words at 80 columns, and cost 100 ms
-    pretty_exceptions_enable=False,  # they would show local variables, a secret key among them
-)
-app.command("to-obs")(as_typer_command(to_obs))
-app.command("to-new-dataset")(as_typer_command(to_new_dataset))
-app.command("status")(as_typer_command(status))
-app.command("wait")(as_typer_command(wait))
-app.command("list")(as_typer_command(list_tasks))
-app.command("validate")(as_typer_command(validate))
-app.command("init")(init)
-app.command("schema")(schema)
-app.command("explain", context_settings={"ignore_unknown_options": True})(as_typer_command(explain))
-app.command("sandbox", cls=SandboxCommand, context_settings={"allow_interspersed_args": False})(sandbox)
-
-
-@app.callback(invoke_without_command=True)
-def _show_program(
-    context: typer.Context,
-    *,
-    version: Annotated[bool, typer.Option("--version", help="Show the version and exit")] = False,
-) -> None:
-    if version:
-        context.obj.printer.line(f"{NAME} {__version__}")
-    elif context.invoked_subcommand is None:
-        typer.echo(context.get_help())
 
 
 def main(
@@ -91,7 +53,7 @@ def main(
     )
     try:
         with redirect_stdout(cast("TextIO", _Echo(console))):  # Typer's own pages are results, too
-            code = get_command()(arguments, prog_name=NAME, standalone_mode=False, obj=shell)
+            code = get_program()(arguments, prog_name=NAME, standalone_mode=False, obj=shell)
     except typer.TyperException as error:  # parsing failed, so that no command has set the style
         messages.options = _guess_output_options(arguments, environ)
         return _report_error(
@@ -124,15 +86,8 @@ def _say_that_it_ends(messages: Messages, number: int) -> None:
         messages.interrupted(number, "interrupted")
 
 
-@cache
-def get_command() -> Callable[..., Any]:
-    """Return the command that Typer builds of the app; once, since a test suite calls main often."""
-    return typer.main.get_command(app)
-
-
 def _suggest_help(arguments: Sequence[str]) -> str:
-    commands = {command.name for command in app.registered_commands}
-    if arguments and arguments[0] in commands:
+    if arguments and arguments[0] in COMMANDS:
         return f"{NAME} {arguments[0]} --help shows what it takes"
     return f"{NAME} --help shows the commands"
 

@@ -51,7 +51,7 @@ _DEST = "Where the export goes; DIR when not given"
 class RequestModel(BaseModel):
     """A JSON object of the request. A field that is None is not sent."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     if not TYPE_CHECKING:  # a type checker has the fields from pydantic's own constructor
 
