@@ -1,4 +1,4 @@
-"""What each call says of itself; and the look at a new task, which never undoes the success."""
+"""The headers and messages of each call, and the status check after a submission."""
 
 import json
 import re
@@ -15,7 +15,7 @@ TASKS = "/v2/0123/datasets/abc/export-tasks"
 
 
 def test_headers_of_a_signed_request(run: Run, stub: Stub) -> None:
-    """The POST says who sends it, what it is, and that it wants plain JSON."""
+    """The POST has a user agent, a content type, and accepts plain JSON."""
     stub.body = CREATED
     assert run(TO_OBS, **stub.variables).code == 0
     (post, _, sent, body), (get, path, looked, _) = stub.heard
@@ -39,7 +39,7 @@ def test_headers_of_a_signed_request(run: Run, stub: Stub) -> None:
 
 
 def test_headers_of_a_request_with_a_token(run: Run, stub: Stub) -> None:
-    """A token goes as it is, and nothing is signed."""
+    """The token is sent as it is, and nothing is signed."""
     stub.body = CREATED
     settings = {name: value for name, value in stub.variables.items() if "SDK" not in name}
     outcome = run(TO_OBS, **settings, HW_AUTH_TOKEN="TOKEN0123456789", HW_PROJECT_ID="0123")
@@ -50,8 +50,8 @@ def test_headers_of_a_request_with_a_token(run: Run, stub: Stub) -> None:
         assert not {"Authorization", "X-Sdk-Date"} & headers.keys()
 
 
-def test_verbose_tells_of_each_call(run: Run, stub: Stub) -> None:
-    """-v says of each call its method, URL, status, time and request ID."""
+def test_verbose_shows_each_call(run: Run, stub: Stub) -> None:
+    """With method, URL, status, time and request ID."""
     stub.body, stub.headers = CREATED, {"X-Request-Id": "req-7"}
     quiet = run(TO_OBS, **stub.variables)
     assert "HTTP" not in quiet.err
@@ -62,8 +62,7 @@ def test_verbose_tells_of_each_call(run: Run, stub: Stub) -> None:
     assert re.search(rf"^GET {url}/t1 200 [0-9.]+s request req-7$", outcome.err, re.MULTILINE)
 
 
-def test_verbose_tells_of_a_call_without_a_reply(run: Run) -> None:
-    """-v tells of a call that failed too."""
+def test_verbose_shows_a_call_without_a_reply(run: Run) -> None:
     with serving(lambda server, peer: server.read(peer)) as server:
         outcome = run(f"{TO_OBS} -v", **server.variables)
     assert re.search(rf"^POST {re.escape(server.url + TASKS)} no reply [0-9.]+s$", outcome.err, re.MULTILINE)
@@ -74,13 +73,13 @@ def error(status: str, code: str) -> bytes:
     return reply(status, json.dumps({"error_code": code, "error_msg": "as the API puts it"}).encode())
 
 
-def looked(answer: bytes) -> Handler:
+def accept_then(answer: bytes) -> Handler:
     """Return a handler that accepts the POST, and gives this answer to the GET."""
     return turns(reply("200 OK", CREATED), answer)
 
 
-def cut(answer: bytes, *, with_reset: bool = False) -> Handler:
-    """Return a handler that accepts the POST, and ends its connection in the answer to the GET."""
+def accept_then_cut(answer: bytes, *, with_reset: bool = False) -> Handler:
+    """Return a handler that accepts the POST, and closes its connection within the answer to the GET."""
 
     def handle(server: RawServer, peer: socket.socket) -> None:
         server.read(peer)
@@ -95,41 +94,41 @@ def cut(answer: bytes, *, with_reset: bool = False) -> Handler:
 
 # fmt: off
 FAILED_LOOKS: dict[str, Handler] = {
-    "unknown task": looked(error("400 Bad Request", "ModelArts.4359")),
-    "busy": looked(error("400 Bad Request", "ModelArts.4409")),
-    "refused key": looked(error("401 Unauthorized", "APIGW.0301")),
-    "no permission": looked(error("403 Forbidden", "ModelArts.0108")),
-    "not found": looked(reply("404 Not Found")),
-    "timeout": looked(reply("408 Request Timeout")),
-    "throttled": looked(error("429 Too Many Requests", "APIGW.0308")),
-    "internal": looked(error("500 Internal Server Error", "ModelArts.0010")),
-    "page of a proxy": looked(reply("502 Bad Gateway", b"<html>Bad Gateway</html>")),
-    "down": looked(error("503 Service Unavailable", "ModelArts.4302")),
-    "gateway timeout": looked(reply("504 Gateway Timeout")),
-    "redirect": looked(reply("302 Found", b"", "Location: http://127.0.0.1:9/")),
-    "redirect to nowhere": looked(reply("302 Found", b"", "Location: http://[bad")),
-    "unsupported": looked(error("501 Not Implemented", "ModelArts.4383")),
-    "code in a 200": looked(error("200 OK", "ModelArts.4359")),
-    "nothing": looked(reply("200 OK")),
-    "no object": looked(reply("200 OK", b"[]")),
-    "empty object": looked(reply("200 OK", b"{}")),
-    "page": looked(reply("200 OK", b"<html>hello</html>")),
-    "no JSON": looked(reply("200 OK", b'{"task_id": "t1"')),
-    "not UTF-8": looked(reply("200 OK", b'{"task_id": "\xff"}')),
-    "204": looked(b"HTTP/1.1 204 No Content\r\n\r\n"),
-    "FIN": cut(b""),
-    "RST": cut(b"", with_reset=True),
-    "cut status line": cut(b"HTTP/1."),
-    "cut body": cut(reply("200 OK", b'{"task_id": "t1"}')[:-3]),
-    "cut chunk": cut(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n11\r\n{"),
-    "no HTTP": cut(b"220 smtp.example ESMTP\r\n"),
+    "unknown task": accept_then(error("400 Bad Request", "ModelArts.4359")),
+    "busy": accept_then(error("400 Bad Request", "ModelArts.4409")),
+    "refused key": accept_then(error("401 Unauthorized", "APIGW.0301")),
+    "no permission": accept_then(error("403 Forbidden", "ModelArts.0108")),
+    "not found": accept_then(reply("404 Not Found")),
+    "timeout": accept_then(reply("408 Request Timeout")),
+    "throttled": accept_then(error("429 Too Many Requests", "APIGW.0308")),
+    "internal": accept_then(error("500 Internal Server Error", "ModelArts.0010")),
+    "page of a proxy": accept_then(reply("502 Bad Gateway", b"<html>Bad Gateway</html>")),
+    "down": accept_then(error("503 Service Unavailable", "ModelArts.4302")),
+    "gateway timeout": accept_then(reply("504 Gateway Timeout")),
+    "redirect": accept_then(reply("302 Found", b"", "Location: http://127.0.0.1:9/")),
+    "redirect to nowhere": accept_then(reply("302 Found", b"", "Location: http://[bad")),
+    "unsupported": accept_then(error("501 Not Implemented", "ModelArts.4383")),
+    "code in a 200": accept_then(error("200 OK", "ModelArts.4359")),
+    "nothing": accept_then(reply("200 OK")),
+    "no object": accept_then(reply("200 OK", b"[]")),
+    "empty object": accept_then(reply("200 OK", b"{}")),
+    "page": accept_then(reply("200 OK", b"<html>hello</html>")),
+    "no JSON": accept_then(reply("200 OK", b'{"task_id": "t1"')),
+    "not UTF-8": accept_then(reply("200 OK", b'{"task_id": "\xff"}')),
+    "204": accept_then(b"HTTP/1.1 204 No Content\r\n\r\n"),
+    "FIN": accept_then_cut(b""),
+    "RST": accept_then_cut(b"", with_reset=True),
+    "cut status line": accept_then_cut(b"HTTP/1."),
+    "cut body": accept_then_cut(reply("200 OK", b'{"task_id": "t1"}')[:-3]),
+    "cut chunk": accept_then_cut(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n11\r\n{"),
+    "no HTTP": accept_then_cut(b"220 smtp.example ESMTP\r\n"),
 }
 # fmt: on
 
 
 @pytest.mark.parametrize("fault", FAILED_LOOKS)
-def test_look_that_fails(run: Run, fault: str) -> None:
-    """The task is accepted and shown without a status; the failed look is a warning, and is not repeated."""
+def test_failed_status_check_is_a_warning(run: Run, fault: str) -> None:
+    """The task is shown without a status, and the check is not repeated."""
     with serving(FAILED_LOOKS[fault]) as server:
         outcome = run(f"{TO_OBS} -o json", **server.variables)
         calls = [request.split(b" HTTP")[0].decode() for request in server.heard]
@@ -143,8 +142,8 @@ def test_look_that_fails(run: Run, fault: str) -> None:
     assert warning.startswith("warning: the task was accepted, but its status check failed: ")
 
 
-def test_look_that_fails_says_why(run: Run) -> None:
-    """The warning has the API's code and words; as a table the status is unknown."""
+def test_failed_status_check_shows_the_error_of_the_api(run: Run) -> None:
+    """In a table, the status is unknown."""
     with serving(FAILED_LOOKS["no permission"]) as server:
         outcome = run(TO_OBS, **server.variables)
     assert outcome.code == 0
@@ -152,8 +151,7 @@ def test_look_that_fails_says_why(run: Run) -> None:
     assert "unknown" in outcome.out
 
 
-def test_look_that_fails_quietly(run: Run) -> None:
-    """With -q a failed look is not worth a word."""
+def test_failed_status_check_is_silent_when_quiet(run: Run) -> None:
     with serving(FAILED_LOOKS["down"]) as server:
         outcome = run(f"{TO_OBS} -q -o json", **server.variables)
     assert (outcome.code, outcome.err) == (0, "")
@@ -161,10 +159,10 @@ def test_look_that_fails_quietly(run: Run) -> None:
 
 
 @pytest.mark.parametrize("status", ["INIT", "RUNNING", "SUCCESSED", "FAILED", "UNHEARD_OF"])
-def test_look_shows_the_status(run: Run, status: str) -> None:
-    """The status is shown as it is; a task that has failed already warns, and was accepted all the same."""
+def test_status_check_shows_the_status(run: Run, status: str) -> None:
+    """A task that has failed already is a warning; its submission succeeded."""
     shown = {"status": status, "error_code": "ModelArts.4401", "error_msg": "no space"}
-    with serving(looked(reply("200 OK", json.dumps(shown).encode()))) as server:
+    with serving(accept_then(reply("200 OK", json.dumps(shown).encode()))) as server:
         outcome = run(f"{TO_OBS} -o json", **server.variables)
     assert outcome.code == 0
     assert json.loads(outcome.out)["status"] == status
@@ -173,25 +171,24 @@ def test_look_shows_the_status(run: Run, status: str) -> None:
     assert ("no space" in outcome.err) == warned
 
 
-def test_look_on_a_new_connection(run: Run) -> None:
-    """A server that closes after each reply is looked at all the same."""
+def test_status_check_opens_a_new_connection(run: Run) -> None:
+    """The server closes each connection after its reply."""
     with serving(replies("200 OK", b'{"task_id": "t1", "status": "RUNNING"}', "Connection: close")) as server:
         outcome = run(f"{TO_OBS} -o json", **server.variables)
         assert len(server.heard) == 2
     assert (outcome.code, json.loads(outcome.out)["status"]) == (0, "RUNNING")
 
 
-def test_no_look_for_an_id_alone(run: Run) -> None:
-    """Who wants the ID alone waits for no second call."""
-    with serving(looked(reply("500 Internal Server Error"))) as server:
+def test_output_of_the_id_alone_needs_no_status_check(run: Run) -> None:
+    with serving(accept_then(reply("500 Internal Server Error"))) as server:
         outcome = run(f"{TO_OBS} -o id", **server.variables)
         assert len(server.heard) == 1
     assert (outcome.code, outcome.out) == (0, "t1\n")
 
 
 @pytest.mark.parametrize("task_id", ["a/b", "a b", "a?b#c", "ü", "%2e"])
-def test_look_at_an_unusual_id(run: Run, task_id: str) -> None:
-    """Whatever the ID, the look stays below the list of tasks."""
+def test_status_check_quotes_any_id(run: Run, task_id: str) -> None:
+    """The URL stays below the list of tasks."""
     with serving(turns(reply("200 OK", json.dumps({"task_id": task_id}).encode()))) as server:
         outcome = run(f"{TO_OBS} -o json", **server.variables)
         looks = [request for request in server.heard if request.startswith(b"GET")]

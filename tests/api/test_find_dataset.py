@@ -1,4 +1,4 @@
-"""Which dataset has a name, from a list of datasets that comes in pages."""
+"""The search for a dataset by its name in a paged list."""
 
 import json
 from collections.abc import Callable
@@ -13,8 +13,8 @@ from tests.support.raw_server import reply
 from tests.support.simulated import Simulated, answering, client_of, error, targets
 
 
-def datasets(*named: tuple[str, str, object]) -> Callable[[str], bytes]:
-    """Return a list of datasets, ten a page: ID, name and time of creation."""
+def list_datasets(*named: tuple[str, str, object]) -> Callable[[str], bytes]:
+    """Return a server of these datasets, ten a page: ID, name and time of creation."""
 
     def answer(target: str) -> bytes:
         start = 10 * int(parse_qs(urlsplit(target).query)["offset"][0])
@@ -40,14 +40,14 @@ NAMED: list[tuple[list[tuple[str, str, object]], str | None]] = [
 
 
 @pytest.mark.parametrize(("there", "wanted"), NAMED)
-def test_the_dataset_of_a_name(there: list[tuple[str, str, object]], wanted: str | None) -> None:
-    """Exactly this name, the newest of several, on whatever page; None when there is none."""
-    with answering(datasets(*there)) as server:
+def test_newest_dataset_of_a_name_is_found(there: list[tuple[str, str, object]], wanted: str | None) -> None:
+    """On whatever page; None without one."""
+    with answering(list_datasets(*there)) as server:
         assert client_of(server.url).find_dataset_by_name("cats") == wanted
         assert targets(server)[0] == "/v2/0123/datasets?limit=100&offset=0"
 
 
-def test_datasets_that_cannot_be_listed() -> None:
+def test_refused_list_of_datasets_is_raised() -> None:
     with (
         answering(lambda _: error("403 Forbidden", "ModelArts.0112")) as server,
         pytest.raises(AccessError),

@@ -1,4 +1,4 @@
-"""Lists of tasks, read page by page from servers that count, repeat, lie and never end."""
+"""Lists of tasks from servers that count differently, repeat pages, report wrong totals or never end."""
 
 import json
 from collections import Counter
@@ -27,18 +27,18 @@ def entries(number: int, first: int = 0) -> list[dict[str, object]]:
 
 
 def offset_of(target: str) -> int:
-    """Return the offset that was asked for."""
+    """Return the offset of a request."""
     return int(parse_qs(urlsplit(target).query)["offset"][0])
 
 
-def read(answer: Answer, *, export_type: int | None = None) -> tuple[list[TaskPage], list[str]]:
-    """Return the pages of a list whose pages these are, and what was asked for."""
+def read_list(answer: Answer, *, export_type: int | None = None) -> tuple[list[TaskPage], list[str]]:
+    """Return the pages of a list with these answers, and the targets that were requested."""
     with answering(lambda target: answer(offset_of(target))) as server:
         found = list(client_of(server.url).iter_task_pages("abc", export_type=export_type))
         return found, targets(server)
 
 
-def ids(found: list[TaskPage]) -> list[str]:
+def ids_of(found: list[TaskPage]) -> list[str]:
     """Return the IDs of all tasks."""
     return [task.task_id for page in found for task in page.tasks]
 
@@ -48,26 +48,26 @@ def names(number: int) -> list[str]:
     return [str(entry["task_id"]) for entry in entries(number)]
 
 
-def numbering(number: int, total: object = None, size: int = 100) -> Answer:
-    """Answer by page numbers, as the documents have it."""
+def page_server(number: int, total: object = None, size: int = 100) -> Answer:
+    """Answer by page numbers, as the API is documented."""
     return lambda offset: listed(entries(number)[offset * size : (offset + 1) * size], total)
 
 
-def counting(number: int, total: object = None, size: int = 100) -> Answer:
+def entry_server(number: int, total: object = None, size: int = 100) -> Answer:
     """Answer by the number of the first entry, as other lists of the API do."""
     return lambda offset: listed(entries(number)[offset : offset + size], total)
 
 
-def constantly(answer: bytes, _offset: int) -> bytes:
-    """Return the same answer whatever was asked."""
+def always(answer: bytes, _offset: int) -> bytes:
+    """Return the same answer for every offset."""
     return answer
 
 
-def test_what_is_sent() -> None:
-    """A hundred entries a page, which is the most, page numbers from 0, and the filter."""
-    _, asked = read(numbering(250, 250))
+def test_request_has_limit_offset_and_filter() -> None:
+    """A hundred entries a page, the maximum, and page numbers from 0."""
+    _, asked = read_list(page_server(250, 250))
     assert asked == [f"{LIST}?limit=100&offset={offset}" for offset in range(3)]
-    _, asked = read(numbering(150, 150), export_type=3)
+    _, asked = read_list(page_server(150, 150), export_type=3)
     assert asked == [f"{LIST}?export_type=3&limit=100&offset={offset}" for offset in range(2)]
 
 
@@ -95,79 +95,79 @@ LENGTHS = [
 
 
 @pytest.mark.parametrize(("number", "total", "by_page", "by_entry"), LENGTHS)
-def test_every_task_is_found_once_and_in_order(
+def test_each_task_is_yielded_once_and_in_order(
     number: int, total: object, by_page: int, by_entry: int
 ) -> None:
-    """However the server counts, with a total, without one, or with one that is too large or no number."""
-    for answer, calls in ((numbering(number, total), by_page), (counting(number, total), by_entry)):
-        found, asked = read(answer)
-        assert ids(found) == names(number)
+    """However the server counts, without a total, and with one that is too large or no number."""
+    for answer, calls in ((page_server(number, total), by_page), (entry_server(number, total), by_entry)):
+        found, asked = read_list(answer)
+        assert ids_of(found) == names(number)
         assert len(asked) == calls
 
 
-def test_a_server_that_gives_shorter_pages() -> None:
-    """Fewer entries than asked for are no end of the list."""
-    assert ids(read(numbering(35, 35, size=10))[0]) == names(35)
-    assert ids(read(counting(35, 35, size=10))[0]) == names(35)
+def test_short_pages_do_not_end_the_list() -> None:
+    assert ids_of(read_list(page_server(35, 35, size=10))[0]) == names(35)
+    assert ids_of(read_list(entry_server(35, 35, size=10))[0]) == names(35)
 
 
-def test_a_total_that_is_too_small_ends_the_list() -> None:
-    """The total is believed; whoever misses a task asks for it by its ID."""
-    found, asked = read(numbering(250, 150))
-    assert (ids(found), len(asked)) == (names(200), 2)
+def test_total_that_is_too_small_ends_the_list() -> None:
+    """A task that is missing is shown by its ID."""
+    found, asked = read_list(page_server(250, 150))
+    assert (ids_of(found), len(asked)) == (names(200), 2)
 
 
-@pytest.mark.parametrize("server", [numbering, counting])
+@pytest.mark.parametrize("server", [page_server, entry_server])
 @pytest.mark.parametrize(("number", "total"), [(100, 100), (250, 100), (250, 0), (250, 150), (201, 200)])
-def test_a_total_that_lags_ends_no_list_that_is_read_past_it(
+def test_full_page_past_the_total_is_followed_by_the_next(
     server: Callable[[int, int], Answer], number: int, total: int
 ) -> None:
-    """A full page is followed by the next one, where a task that is missed would be made again."""
+    """A task that is missed would be created again."""
     with answering(lambda target: server(number, total)(offset_of(target))) as raw:
         found = list(client_of(raw.url).iter_task_pages("abc", past_total=True))
-    assert ids(found) == names(number)
+    assert ids_of(found) == names(number)
 
 
-def test_the_same_page_again_and_again() -> None:
-    """A server that does not know offsets is asked once more, and twice when its total is not reached."""
+def test_repeated_page_ends_the_list() -> None:
+    """One more page is read, and two while the total is not reached."""
     for reply_of_all, calls in ((listed(entries(100)), 2), (listed(entries(100), 5000), 3)):
-        found, asked = read(partial(constantly, reply_of_all))
-        assert (ids(found), len(asked)) == (names(100), calls)
+        found, asked = read_list(partial(always, reply_of_all))
+        assert (ids_of(found), len(asked)) == (names(100), calls)
 
 
 @pytest.mark.parametrize(("number", "calls"), [(1, 1), (100, 1), (101, 3), (250, 4), (1000, 11)])
-def test_a_server_that_counts_pages_from_one(number: int, calls: int) -> None:
-    """Its page 0 is its first; by its total one knows that there is more than page 1 repeats."""
-    found, asked = read(lambda offset: numbering(number, number)(max(offset - 1, 0)))
-    assert (ids(found), [offset_of(target) for target in asked]) == (names(number), list(range(calls)))
+def test_server_that_counts_pages_from_1_is_read_to_the_end(number: int, calls: int) -> None:
+    """Its page 0 is its first; the total shows that page 1, a repetition, is not the last."""
+    found, asked = read_list(lambda offset: page_server(number, number)(max(offset - 1, 0)))
+    assert (ids_of(found), [offset_of(target) for target in asked]) == (
+        names(number),
+        list(range(calls)),
+    )
 
 
 @pytest.mark.parametrize("growth", [1, 10, 49])
-def test_a_list_that_grows_while_it_is_read(growth: int) -> None:
-    """What has moved to the next page is there once; what is new comes with the next reading."""
+def test_list_that_grows_while_it_is_read(growth: int) -> None:
+    """An entry that has moved to the next page is yielded once; new ones appear in the next reading."""
 
     def answer(offset: int) -> bytes:
         now = [*entries(growth * offset, 1000), *entries(250)]
         return listed(now[100 * offset :][:100], len(now))
 
-    assert ids(read(answer)[0]) == names(250)
+    assert ids_of(read_list(answer)[0]) == names(250)
 
 
-def test_a_list_of_entry_numbers_that_grows_while_it_is_read() -> None:
-    """The overlap is a little less than a page, and no task is lost."""
+def test_growing_list_by_entry_number_loses_no_task() -> None:
     times = count()
 
     def answer(offset: int) -> bytes:
         now = [*entries(3 * next(times), 1000), *entries(250)]
         return listed(now[offset : offset + 100], len(now))
 
-    assert set(ids(read(answer)[0])) >= set(names(250))
+    assert set(ids_of(read_list(answer)[0])) >= set(names(250))
 
 
-def test_a_list_that_shrinks_while_it_is_read() -> None:
-    """What is gone is not missed for ever."""
-    found, _ = read(lambda offset: numbering(250 - 100 * offset, 250 - 100 * offset)(offset))
-    assert ids(found) == names(150)
+def test_list_that_shrinks_while_it_is_read() -> None:
+    found, _ = read_list(lambda offset: page_server(250 - 100 * offset, 250 - 100 * offset)(offset))
+    assert ids_of(found) == names(150)
 
 
 ODD: list[object] = [
@@ -184,52 +184,54 @@ ODD: list[object] = [
 ]
 
 
-def test_entries_that_are_none() -> None:
-    """What is no object or has no ID is passed over; a number is as good an ID as text."""
-    found, asked = read(lambda offset: listed([*ODD, {"task_id": 7}, *entries(2)] if offset == 0 else []))
-    assert ids(found) == ["7", "n0", "n1"]
+def test_invalid_entries_are_skipped() -> None:
+    """They are no objects or have no ID; a number is a valid ID."""
+    found, asked = read_list(
+        lambda offset: listed([*ODD, {"task_id": 7}, *entries(2)] if offset == 0 else [])
+    )
+    assert ids_of(found) == ["7", "n0", "n1"]
     assert len(asked) == 2
 
 
-def test_a_page_of_nothing_but_odd_entries_ends_the_list() -> None:
-    found, asked = read(lambda _: listed(ODD * 10, 5000))
-    assert (ids(found), len(asked)) == ([], 1)
+def test_page_of_invalid_entries_ends_the_list() -> None:
+    found, asked = read_list(lambda _: listed(ODD * 10, 5000))
+    assert (ids_of(found), len(asked)) == ([], 1)
 
 
-def test_a_task_is_there_once_on_one_page_too() -> None:
-    found, _ = read(lambda _: listed([*entries(3), *entries(3)], 3))
-    assert ids(found) == names(3)
+def test_task_twice_on_a_page_is_yielded_once() -> None:
+    found, _ = read_list(lambda _: listed([*entries(3), *entries(3)], 3))
+    assert ids_of(found) == names(3)
 
 
-def test_a_page_has_the_time_of_its_server() -> None:
+def test_page_has_the_date_of_the_server() -> None:
     body = json.dumps({"total_count": 0, "export_tasks": []}).encode()
     for headers, date in (
         (["Date: Sun, 06 Nov 1994 08:49:37 GMT"], 784_111_777.0),
         (["Date: now"], None),
         ([], None),
     ):
-        (page,), _ = read(partial(constantly, reply("200 OK", body, *headers)))
+        (page,), _ = read_list(partial(always, reply("200 OK", body, *headers)))
         assert (page.date, page.tasks) == (date, ())
 
 
 @pytest.mark.parametrize(
     "body", [b'{"total_count": 0}', b'{"export_tasks": []}', b'{"export_tasks": null, "total_count": 4}']
 )
-def test_an_empty_list_needs_not_be_complete(body: bytes) -> None:
-    found, asked = read(lambda _: reply("200 OK", body))
-    assert (ids(found), len(asked)) == ([], 1)
+def test_empty_list_may_lack_total_or_entries(body: bytes) -> None:
+    found, asked = read_list(lambda _: reply("200 OK", body))
+    assert (ids_of(found), len(asked)) == ([], 1)
 
 
 @pytest.mark.parametrize(
     "body", [b'{"hello": 1}', b'{"export_tasks": {}}', b'{"total_count": "0"}', b"[]", b"", b"{}"]
 )
-def test_what_is_no_list_is_trouble(body: bytes) -> None:
-    """It may pass, as a proxy's page does, and is never taken for an empty list."""
+def test_reply_without_a_list_is_a_transient_error(body: bytes) -> None:
+    """It may be the page of a proxy, and is no empty list."""
     with pytest.raises(TemporaryError):
-        read(lambda _: reply("200 OK", body))
+        read_list(lambda _: reply("200 OK", body))
 
 
-def test_trouble_on_a_later_page_keeps_what_was_yielded() -> None:
+def test_error_on_a_later_page_is_raised_after_the_first_pages() -> None:
     found: list[TaskPage] = []
 
     def answer(target: str) -> bytes:
@@ -242,11 +244,11 @@ def test_trouble_on_a_later_page_keeps_what_was_yielded() -> None:
     with answering(answer) as server, pytest.raises(NotFoundError):  # noqa: PT012 - what came before is asserted
         for page in client_of(server.url).iter_task_pages("abc"):
             found.append(page)  # noqa: PERF402 - a list would be lost with the error
-    assert ids(found) == names(100)
+    assert ids_of(found) == names(100)
 
 
-def test_pages_are_read_only_as_they_are_asked_for() -> None:
-    with answering(lambda target: numbering(1000, 1000)(offset_of(target))) as server:
+def test_pages_are_read_lazily() -> None:
+    with answering(lambda target: page_server(1000, 1000)(offset_of(target))) as server:
         reading = client_of(server.url).iter_task_pages("abc")
         assert server.heard == []
         next(reading)
@@ -254,8 +256,8 @@ def test_pages_are_read_only_as_they_are_asked_for() -> None:
         assert len(server.heard) == 2
 
 
-def test_an_endless_list_is_cut() -> None:
-    """A server that makes up new entries for ever does not keep us for ever, and is not believed."""
+def test_endless_list_is_refused() -> None:
+    """A server may make up new entries for ever."""
     read_pages = count()
     with pytest.raises(RefusedError, match="the list does not end: 100,000 entries"):  # noqa: PT012
         for _ in iter_pages(lambda offset: Page(entries=({"task_id": offset},)), "task_id"):
@@ -264,8 +266,8 @@ def test_an_endless_list_is_cut() -> None:
 
 
 @pytest.mark.parametrize(("name", "size"), [("", 400_000), ("long" * 4_000_000, 1)])
-def test_an_endless_list_does_not_take_all_memory(name: str, size: int) -> None:
-    """Large pages end it sooner: what must be remembered of each entry is its ID."""
+def test_endless_list_is_refused_before_memory_is_used_up(name: str, size: int) -> None:
+    """The IDs of all entries are kept."""
     asked: list[int] = []
 
     def fetch(offset: int) -> Page:
@@ -277,8 +279,8 @@ def test_an_endless_list_does_not_take_all_memory(name: str, size: int) -> None:
     assert len(asked) <= 5
 
 
-def test_a_list_has_one_deadline_for_all_of_its_pages() -> None:
-    """Each page takes a second of the clock, and there is always another one."""
+def test_list_has_one_deadline_for_all_pages() -> None:
+    """Each page takes a second, and there is always another one."""
     seconds = count()
     read_pages: list[TaskPage] = []
     with answering(lambda target: listed(entries(1, first=offset_of(target)))) as server:
@@ -290,8 +292,8 @@ def test_a_list_has_one_deadline_for_all_of_its_pages() -> None:
 
 
 @st.composite
-def servers(draw: st.DrawFn) -> list[Page]:
-    """Return what a server says to one call after the other, whatever it was asked for."""
+def draw_pages(draw: st.DrawFn) -> list[Page]:
+    """Return the pages of one call after the other, whatever the offset."""
     entry = st.dictionaries(
         st.sampled_from(["task_id", "x"]),
         st.one_of(st.integers(0, 30), st.none(), st.sampled_from(["", "a", "5"])),
@@ -304,9 +306,9 @@ def servers(draw: st.DrawFn) -> list[Page]:
     return draw(st.lists(page, max_size=12))
 
 
-@given(servers())
-def test_whatever_a_server_says_each_entry_comes_once_and_there_is_an_end(told: list[Page]) -> None:
-    """Offsets only grow, and what was yielded was told."""
+@given(draw_pages())
+def test_any_list_ends_and_yields_each_entry_once(told: list[Page]) -> None:
+    """Offsets only grow, and every entry comes from the server."""
     asked: list[int] = []
 
     def fetch(offset: int) -> Page:
@@ -322,13 +324,13 @@ def test_whatever_a_server_says_each_entry_comes_once_and_there_is_an_end(told: 
 
 
 @given(st.integers(0, 60), st.integers(1, 12), st.booleans(), st.booleans())
-def test_any_length_and_any_page_is_read_to_its_end(
+def test_list_of_any_length_and_page_size_is_read_completely(
     number: int,
     size: int,
     by_page: bool,  # noqa: FBT001 - drawn by hypothesis
     with_total: bool,  # noqa: FBT001
 ) -> None:
-    """Of a server that is honest nothing is missed, however it counts."""
+    """However the server counts."""
     told = tuple(entries(number))
 
     def fetch(offset: int) -> Page:

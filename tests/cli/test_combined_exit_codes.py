@@ -1,4 +1,4 @@
-"""Several tasks at once: what their ends make together, and `--any`."""
+"""Several tasks at once: their combined exit code, and `--any`."""
 
 import json
 import shlex
@@ -20,8 +20,8 @@ ENDS = [
 
 
 @pytest.mark.parametrize(("statuses", "code"), ENDS)
-def test_what_ends_make_together(run: Run, stub: Stub, statuses: list[str], code: int) -> None:
-    """All alike, some unseen, or different; every task is in the result, in the order that was given."""
+def test_outcomes_are_combined(run: Run, stub: Stub, statuses: list[str], code: int) -> None:
+    """Every task is in the result, in the given order."""
     told = {f"t{number}": status for number, status in enumerate(statuses, 1)}
     stub.body = listing(**dict(reversed(told.items()))).body
     outcome = run(f"wait abc {' '.join(told)} --timeout 0 -o json", **stub.variables)
@@ -33,8 +33,8 @@ def test_what_ends_make_together(run: Run, stub: Stub, statuses: list[str], code
         assert len(error["problems"]) == len(statuses) - statuses.count("SUCCESSED")
 
 
-def test_different_ends_are_told_one_by_one(run: Run, quick: Cloud) -> None:
-    """Each with its ID; the ones that were fine are not mentioned."""
+def test_different_outcomes_are_listed(run: Run, quick: Cloud) -> None:
+    """Each with its ID; tasks that succeeded are not mentioned."""
     fine, failing = created(run, quick), created(run, quick, "sandbox-failing")
     outcome = run(f"wait sandbox-failing {failing} {fine} {OFTEN} --max-outage 0s", **quick.variables)
     assert outcome.code == 9
@@ -46,8 +46,7 @@ def test_different_ends_are_told_one_by_one(run: Run, quick: Cloud) -> None:
 @pytest.mark.parametrize(
     ("code", "hint"), [("4401", "check permission and space in OBS; then submit it again"), ("4358", "")]
 )
-def test_a_hint_is_told_where_it_holds_for_all(run: Run, stub: Stub, code: str, hint: str) -> None:
-    """What cures one failure does not cure another."""
+def test_hint_is_shown_where_it_applies_to_all(run: Run, stub: Stub, code: str, hint: str) -> None:
     reasons = {"t1": "4401", "t2": code}
     told = [
         {"task_id": name, "status": "FAILED", "error_code": f"ModelArts.{reason}"}
@@ -59,15 +58,15 @@ def test_a_hint_is_told_where_it_holds_for_all(run: Run, stub: Stub, code: str, 
     assert (outcome.code, error["hint"]) == (7, hint)
 
 
-def test_what_goes_on_is_resumed(run: Run, stub: Stub) -> None:
-    """The task that ended is not waited for again."""
+def test_command_to_resume_has_the_unfinished_tasks(run: Run, stub: Stub) -> None:
+    """A task that is finished is not waited for again."""
     stub.body = listing(t1="SUCCESSED", t2="RUNNING", t3="INIT").body
     outcome = run("wait abc t1 t2 t3 --timeout 0", **stub.variables)
     assert "hint: wait for those 2 with: modelarts-export wait abc t2 t3\n" in outcome.err
 
 
 def test_one_list_call_a_round(run: Run, stub: Stub) -> None:
-    """A hundred tasks do not cost a hundred calls."""
+    """A hundred tasks take one call."""
     running = {f"t{number}": "RUNNING" for number in range(100)}
     stub.first, stub.body = [listing(**running)], listing(**dict.fromkeys(running, "SUCCESSED")).body
     assert run(f"wait abc {' '.join(running)} {OFTEN}", **stub.variables).code == 0
@@ -76,8 +75,8 @@ def test_one_list_call_a_round(run: Run, stub: Stub) -> None:
 
 
 @pytest.mark.parametrize(("end", "code"), [("SUCCESSED", 0), ("FAILED", 7)])
-def test_any_ends_with_the_first(run: Run, stub: Stub, end: str, code: int) -> None:
-    """Its end is the exit code, and it leads the result; nobody waits for the others."""
+def test_any_ends_with_the_first_finished_task(run: Run, stub: Stub, end: str, code: int) -> None:
+    """Its outcome is the exit code, and it comes first in the result."""
     stub.first = [listing(t1="RUNNING", t2="RUNNING")]
     stub.body = listing(t1="RUNNING", t2=end).body
     outcome = run(f"wait abc t1 t2 --any {OFTEN} -o json", **stub.variables)
@@ -86,23 +85,22 @@ def test_any_ends_with_the_first(run: Run, stub: Stub, end: str, code: int) -> N
     assert len(stub.heard) == 2
 
 
-def test_of_two_that_ended_between_looks_the_earlier_decides(run: Run, stub: Stub) -> None:
-    """By the server's clock, whatever the order in which they were given."""
+def test_earlier_of_two_tasks_finished_between_polls_decides(run: Run, stub: Stub) -> None:
+    """By the server's clock, whatever the order of the arguments."""
     stub.body = listing(t2="FAILED", t1="SUCCESSED").body
     outcome = run(f"wait abc t1 t2 --any {OFTEN} -o id", **stub.variables)
     assert (outcome.code, outcome.out) == (7, "t2\nt1\n")
 
 
-def test_any_that_saw_no_end(run: Run, stub: Stub) -> None:
-    """The command to resume waits for any, too."""
+def test_command_to_resume_keeps_any(run: Run, stub: Stub) -> None:
     stub.body = listing(t1="RUNNING", t2="INIT").body
     outcome = run("wait abc t1 t2 --any --timeout 0", **stub.variables)
     assert outcome.code == 8
     assert "modelarts-export wait abc t1 t2 --any\n" in outcome.err
 
 
-def test_the_same_id_twice_is_one_task(run: Run, stub: Stub) -> None:
-    """It is looked at and shown once."""
+def test_id_given_twice_is_one_task(run: Run, stub: Stub) -> None:
+    """It is polled and shown once."""
     stub.body = saying("SUCCESSED").body
     outcome = run("wait abc t1 t1 -o id", **stub.variables)
     assert (outcome.code, outcome.out, len(stub.heard)) == (0, "t1\n", 1)
@@ -110,14 +108,14 @@ def test_the_same_id_twice_is_one_task(run: Run, stub: Stub) -> None:
 
 @pytest.mark.parametrize("words", ["-", "t1 -", "- t3", "- -"])
 def test_ids_from_stdin(run: Run, stub: Stub, words: str) -> None:
-    """They stand where the dash does, one a line or several."""
+    """They take the place of the dash, one a line or several."""
     stub.body = listing(t1="SUCCESSED", t2="SUCCESSED", t3="SUCCESSED").body
     outcome = run(f"wait abc {words} -o id", stdin=b"t1\r\nt2 t3\n\n", **stub.variables)
     assert (outcome.code, outcome.out) == (0, "t1\nt2\nt3\n")
 
 
-def test_a_task_that_does_not_exist_beside_one_that_does(run: Run, cloud: Cloud) -> None:
-    """The one is shown, and the error is about the other."""
+def test_existing_task_is_shown_beside_a_missing_one(run: Run, cloud: Cloud) -> None:
+    """The error is about the missing one."""
     task_id = created(run, cloud)
     outcome = run(f"status sandbox-images {task_id} nope -o json", **cloud.variables)
     error = json.loads(outcome.err.splitlines()[-1])
@@ -128,15 +126,13 @@ def test_a_task_that_does_not_exist_beside_one_that_does(run: Run, cloud: Cloud)
     assert "wait" not in error["hint"]
 
 
-def test_tasks_that_do_not_exist(run: Run, cloud: Cloud) -> None:
-    """All alike: the code is theirs."""
+def test_missing_tasks_have_one_exit_code(run: Run, cloud: Cloud) -> None:
     outcome = run("status sandbox-images nope neither", **cloud.variables)
     assert (outcome.code, outcome.out) == (3, "")
     assert "error: of 2 export tasks: 2 not found\n" in outcome.err
 
 
-def test_a_look_at_several_that_is_refused(run: Run, stub: Stub) -> None:
-    """One reason for all of them is told once."""
+def test_refused_status_of_several_tasks_is_one_error(run: Run, stub: Stub) -> None:
     refused = refusing(403, "ModelArts.0112")
     stub.status, stub.body = refused.status, refused.body
     outcome = run(shlex.split("status abc t1 t2 t3"), **stub.variables)
@@ -149,8 +145,8 @@ STATUSES += [("STOPPING", 8), ("STOPPED", 7)]
 
 
 @pytest.mark.parametrize(("status", "code"), STATUSES)
-def test_exit_status(run: Run, stub: Stub, status: str, code: int) -> None:
-    """The state becomes the exit code only where that is asked for."""
+def test_exit_status_derives_the_code_from_the_state(run: Run, stub: Stub, status: str, code: int) -> None:
+    """Only with the flag."""
     stub.body = saying(status).body
     assert run("status abc t1 --exit-status", **stub.variables).code == code
     assert run("status abc t1", **stub.variables).code == 0
@@ -158,7 +154,7 @@ def test_exit_status(run: Run, stub: Stub, status: str, code: int) -> None:
 
 
 @pytest.mark.parametrize("command", ["status", "wait"])
-def test_the_result_is_always_an_array(run: Run, stub: Stub, command: str) -> None:
+def test_result_is_always_an_array(run: Run, stub: Stub, command: str) -> None:
     """In JSON and YAML, also for one task."""
     stub.body = saying("SUCCESSED").body
     shown = json.loads(run(f"{command} abc t1 -o json", **stub.variables).out)
@@ -168,7 +164,7 @@ def test_the_result_is_always_an_array(run: Run, stub: Stub, command: str) -> No
 
 
 @pytest.mark.parametrize("command", ["status", "wait"])
-def test_quiet_says_nothing_but_errors(run: Run, stub: Stub, command: str) -> None:
+def test_quiet_writes_errors_only(run: Run, stub: Stub, command: str) -> None:
     stub.body = saying("SUCCESSED", finished_sample_count=0).body
     outcome = run(f"{command} abc t1 -q", **stub.variables)
     assert (outcome.code, outcome.out, outcome.err) == (0, "", "")
@@ -178,7 +174,7 @@ def test_quiet_says_nothing_but_errors(run: Run, stub: Stub, command: str) -> No
     assert outcome.err.startswith("error: export task t1 failed")
 
 
-def test_wait_for_two_goes_on_after_the_first_has_ended(run: Run, stub: Stub) -> None:
+def test_wait_for_two_goes_on_after_the_first_is_finished(run: Run, stub: Stub) -> None:
     """Only --any ends with the first."""
     stub.first = [listing(t1="SUCCESSED", t2="RUNNING")]
     stub.body = saying("SUCCESSED", "t2").body

@@ -1,4 +1,4 @@
-"""What the end of a wait for one task is worth: the exit code, the result on stdout, and what to do next."""
+"""The end of a wait for one task: the exit code, the result on stdout, and the hint."""
 
 import json
 import re
@@ -13,15 +13,15 @@ DONE = saying("SUCCESSED", finished_sample_count=20)
 RESUME = "modelarts-export wait abc t1"
 
 
-def waited(run: Run, stub: Stub, *answers: Answer, flags: str = "") -> Outcome:
-    """Wait for the task t1, of which the server says these things, and the last of them ever after."""
+def run_wait(run: Run, stub: Stub, *answers: Answer, flags: str = "") -> Outcome:
+    """Wait for the task t1 with these answers, the last one repeatedly."""
     *stub.first, last = answers
     stub.status, stub.body = last.status, last.body
     return run(f"wait abc t1 {OFTEN} {flags}", **stub.variables)
 
 
-def test_a_success(run: Run, quick: Cloud) -> None:
-    """The task is followed to its end, shown as it is then, and where the export is comes as a hint."""
+def test_success(run: Run, quick: Cloud) -> None:
+    """The task is shown in its final state, and a hint names the directory."""
     task_id = created(run, quick)
     outcome = run(f"wait sandbox-images {task_id} -o json {OFTEN}", **quick.variables)
     assert outcome.code == 0
@@ -31,14 +31,14 @@ def test_a_success(run: Run, quick: Cloud) -> None:
 
 
 @pytest.mark.parametrize("status", ["SUCCESSED", "SUCCEEDED", "SUCCESS", "COMPLETED", "succeeded"])
-def test_every_word_for_success(run: Run, stub: Stub, status: str) -> None:
-    """The documents have one, and sibling calls of the API others."""
-    assert waited(run, stub, saying("RUNNING"), saying(status)).code == 0
+def test_every_status_of_success(run: Run, stub: Stub, status: str) -> None:
+    """One is documented; other calls of the API use the others."""
+    assert run_wait(run, stub, saying("RUNNING"), saying(status)).code == 0
     assert len(stub.heard) == 2
 
 
-def test_a_failure(run: Run, quick: Cloud) -> None:
-    """It ends the wait at once, with what its code means and what to do."""
+def test_failure(run: Run, quick: Cloud) -> None:
+    """It ends the wait at once, with the meaning of its code and a hint."""
     task_id = created(run, quick, "sandbox-failing")
     outcome = run(f"wait sandbox-failing {task_id} -o json {OFTEN}", **quick.variables)
     error = json.loads(outcome.err.splitlines()[-1])
@@ -50,8 +50,8 @@ def test_a_failure(run: Run, quick: Cloud) -> None:
     assert "obs://" not in outcome.err
 
 
-def test_a_failure_is_looked_at_no_more(run: Run, stub: Stub) -> None:
-    outcome = waited(run, stub, saying("RUNNING"), saying("FAILED", error_code="ModelArts.4358"))
+def test_failed_task_is_not_polled_again(run: Run, stub: Stub) -> None:
+    outcome = run_wait(run, stub, saying("RUNNING"), saying("FAILED", error_code="ModelArts.4358"))
     assert outcome.code == 7
     assert len(stub.heard) == 2
     assert "error: export task t1 failed: ModelArts.4358 (the export path is invalid)\n" in outcome.err
@@ -61,7 +61,7 @@ def test_a_failure_is_looked_at_no_more(run: Run, stub: Stub) -> None:
 def test_stopped_task_ends_the_wait(run: Run, stub: Stub) -> None:
     """At once, before the timeout; STOPPING is still under way (API.md, section 1)."""
     answers = saying("RUNNING"), saying("STOPPING"), saying("STOPPED")
-    outcome = waited(run, stub, *answers, flags="--timeout 5s -o json")
+    outcome = run_wait(run, stub, *answers, flags="--timeout 5s -o json")
     error = json.loads(outcome.err.splitlines()[-1])
     assert outcome.code == error["exit_code"] == 7
     assert len(stub.heard) == 3
@@ -70,9 +70,9 @@ def test_stopped_task_ends_the_wait(run: Run, stub: Stub) -> None:
     assert [task["state"] for task in json.loads(outcome.out)] == ["stopped"]
 
 
-def test_a_failure_without_a_reason(run: Run, stub: Stub) -> None:
-    """No document shows what a failed task says."""
-    assert "export task t1 failed: the API gives no reason\n" in waited(run, stub, saying("FAILED")).err
+def test_failure_without_a_reason(run: Run, stub: Stub) -> None:
+    """The fields of a failed task are not documented."""
+    assert "export task t1 failed: the API gives no reason\n" in run_wait(run, stub, saying("FAILED")).err
 
 
 @pytest.mark.parametrize(
@@ -84,9 +84,9 @@ def test_a_failure_without_a_reason(run: Run, stub: Stub) -> None:
     ],
 )
 def test_too_few_samples(run: Run, stub: Stub, finished: int | None, required: int, words: str) -> None:
-    """Fewer than are required, or nobody knows how many, is no success; the task is shown all the same."""
+    """The task is shown all the same."""
     last = saying("SUCCESSED", finished_sample_count=finished)
-    outcome = waited(run, stub, last, flags=f"--require-samples {required}")
+    outcome = run_wait(run, stub, last, flags=f"--require-samples {required}")
     assert outcome.code == 7
     assert f"error: export task t1 {words}\n" in outcome.err
     assert outcome.out
@@ -95,18 +95,17 @@ def test_too_few_samples(run: Run, stub: Stub, finished: int | None, required: i
 @pytest.mark.parametrize(("finished", "required"), [(20, 20), (None, 0)])
 def test_enough_samples(run: Run, stub: Stub, finished: int | None, required: int) -> None:
     last = saying("SUCCESSED", finished_sample_count=finished)
-    assert waited(run, stub, last, flags=f"--require-samples {required}").code == 0
+    assert run_wait(run, stub, last, flags=f"--require-samples {required}").code == 0
 
 
-def test_an_export_without_samples_warns(run: Run, stub: Stub) -> None:
-    outcome = waited(run, stub, saying("SUCCESSED", finished_sample_count=0))
+def test_export_without_samples_warns(run: Run, stub: Stub) -> None:
+    outcome = run_wait(run, stub, saying("SUCCESSED", finished_sample_count=0))
     assert outcome.code == 0
     assert "warning: export task t1 exported no samples; check the request's filters" in outcome.err
-    assert "no samples" not in waited(run, stub, DONE).err
+    assert "no samples" not in run_wait(run, stub, DONE).err
 
 
-def test_a_timeout(run: Run, quick: Cloud) -> None:
-    """The state after the wait is shown, and how to wait on."""
+def test_timeout_shows_state_and_command_to_resume(run: Run, quick: Cloud) -> None:
     task_id = created(run, quick, "sandbox-slow")
     line = f"wait sandbox-slow {task_id} --timeout 0.1s {OFTEN}"
     outcome = run(f"{line} -o json", **quick.variables)
@@ -117,51 +116,50 @@ def test_a_timeout(run: Run, quick: Cloud) -> None:
     assert error["hint"].startswith(f"wait for it with: modelarts-export {line.partition(' --')[0]} ")
 
 
-def test_a_timeout_of_nothing_is_one_look(run: Run, stub: Stub) -> None:
-    assert waited(run, stub, saying("RUNNING"), flags="--timeout 0").code == 8
+def test_timeout_of_0_is_one_poll(run: Run, stub: Stub) -> None:
+    assert run_wait(run, stub, saying("RUNNING"), flags="--timeout 0").code == 8
     assert len(stub.heard) == 1
-    assert waited(run, stub, DONE, flags="--timeout 0").code == 0
+    assert run_wait(run, stub, DONE, flags="--timeout 0").code == 0
 
 
-def test_no_timeout_at_all(run: Run, stub: Stub) -> None:
-    assert waited(run, stub, saying("RUNNING"), DONE, flags="--timeout none").code == 0
+def test_timeout_none_waits_for_the_end(run: Run, stub: Stub) -> None:
+    assert run_wait(run, stub, saying("RUNNING"), DONE, flags="--timeout none").code == 0
 
 
-def test_looks_are_as_frequent_as_was_asked_for(run: Run, stub: Stub) -> None:
-    """Left alone, five pauses would take more than six seconds."""
+def test_poll_interval_sets_the_pauses(run: Run, stub: Stub) -> None:
+    """The default pauses would take more than six seconds."""
     begun = time.monotonic()
-    assert waited(run, stub, *[saying("RUNNING")] * 5, DONE).code == 0
+    assert run_wait(run, stub, *[saying("RUNNING")] * 5, DONE).code == 0
     assert len(stub.heard) == 6
     assert time.monotonic() - begun < 3.0
 
 
-def test_an_outage_that_passes(run: Run, stub: Stub) -> None:
-    """It is told, and forgotten."""
+def test_short_outage_does_not_end_the_wait(run: Run, stub: Stub) -> None:
+    """It is a message."""
     outage = [refusing(503, "ModelArts.4302"), refusing(500, ""), refusing(429, "APIGW.0308")]
-    outcome = waited(run, stub, saying("RUNNING"), *outage, DONE)
+    outcome = run_wait(run, stub, saying("RUNNING"), *outage, DONE)
     assert outcome.code == 0
     assert "export task t1: not seen: " in outcome.err
 
 
-def test_an_outage_that_lasts(run: Run, stub: Stub) -> None:
-    """What was seen last is shown."""
-    outcome = waited(run, stub, saying("RUNNING"), refusing(500, "x"), flags="--max-outage 0.1s")
+def test_outage_beyond_max_outage_shows_the_last_state(run: Run, stub: Stub) -> None:
+    outcome = run_wait(run, stub, saying("RUNNING"), refusing(500, "x"), flags="--max-outage 0.1s")
     assert outcome.code == 8
     assert "running (RUNNING)" in outcome.out
     assert f"; then wait for it with: {RESUME} " in outcome.err
 
 
 @pytest.mark.parametrize("line", ["wait abc t1", "to-obs --path /b/d/ --wait"])
-def test_an_outage_from_the_first_look_on(run: Run, stub: Stub, line: str) -> None:
-    """The task may well exist: nobody is told to submit it again."""
+def test_outage_from_the_first_poll_on(run: Run, stub: Stub, line: str) -> None:
+    """The task may exist: no hint says to submit it again."""
     stub.first, stub.status = [ACCEPTED] if "to-obs" in line else [], 503
     outcome = run(f"{line} {OFTEN} --max-outage 0.05s", **stub.variables)
     assert outcome.code == 8
     assert f"wait for it with: {RESUME} --poll-interval 0.02s --max-outage 0.05s\n" in outcome.err
 
 
-def test_a_server_that_is_not_there(run: Run, stub: Stub) -> None:
-    """Nothing is said of a submission, or of running it again."""
+def test_unreachable_server_is_no_failed_submission(run: Run, stub: Stub) -> None:
+    """The hint does not say to run the command again."""
     variables = {**stub.variables, "MODELARTS_EXPORT_ENDPOINT": DEAD_PROXY}
     outcome = run(f"wait abc t1 {OFTEN} --max-outage 0", **variables)
     assert outcome.code == 8
@@ -171,17 +169,17 @@ def test_a_server_that_is_not_there(run: Run, stub: Stub) -> None:
     )
 
 
-def test_a_refused_look_at_a_task_that_was_seen(run: Run, stub: Stub) -> None:
-    """It ends the wait at once: the task goes on, and may be waited for by somebody who is allowed to."""
-    outcome = waited(run, stub, saying("RUNNING"), refusing(403, "ModelArts.0112"))
+def test_refused_poll_of_a_seen_task(run: Run, stub: Stub) -> None:
+    """It ends the wait at once; the task goes on."""
+    outcome = run_wait(run, stub, saying("RUNNING"), refusing(403, "ModelArts.0112"))
     assert (outcome.code, len(stub.heard)) == (8, 2)
     assert "was running when it was last seen; polling it failed: not authorised" in outcome.err
     assert f"wait for it with: {RESUME}" in outcome.err
     assert "running (RUNNING)" in outcome.out
 
 
-def test_a_refused_look_at_a_task_that_was_just_accepted(run: Run, stub: Stub) -> None:
-    """Who may export may not be allowed to look: the task is there all the same."""
+def test_refused_poll_of_an_accepted_task(run: Run, stub: Stub) -> None:
+    """The permission to export may come without the one to show."""
     stub.first, refused = [ACCEPTED], refusing(403, "ModelArts.0112")
     stub.status, stub.body = refused.status, refused.body
     outcome = run(f"to-obs --path /b/d/ --wait -o json {OFTEN}", **stub.variables)
@@ -199,39 +197,39 @@ def test_a_refused_look_at_a_task_that_was_just_accepted(run: Run, stub: Stub) -
         (refusing(401, "APIGW.0301"), 4),
     ],
 )
-def test_a_task_that_was_never_seen(
+def test_refused_poll_of_a_task_never_seen(
     run: Run, stub: Stub, command: str, refused: Answer, exit_code: int
 ) -> None:
-    """Nothing was accepted that anybody knows of: one look decides, and there is nothing to resume."""
+    """There is nothing to resume."""
     stub.status, stub.body = refused.status, refused.body
     outcome = run(f"{command} abc t1", **stub.variables)
     assert (outcome.code, outcome.out, len(stub.heard)) == (exit_code, "", 1)
     assert "modelarts-export wait" not in outcome.err
 
 
-def test_an_unknown_status_waits_on_and_warns_once(run: Run, stub: Stub) -> None:
+def test_unknown_status_warns_once_and_waits(run: Run, stub: Stub) -> None:
     paused = saying("PAUSED")
-    outcome = waited(run, stub, paused, paused, paused, DONE)
+    outcome = run_wait(run, stub, paused, paused, paused, DONE)
     assert outcome.code == 0
     assert outcome.err.count("PAUSED', which is not documented") == 1
 
 
-def test_progress_that_makes_no_sense(run: Run, stub: Stub) -> None:
-    """Beyond the end, back to the start, and no counts where there were some: the wait goes on."""
+def test_invalid_progress_does_not_end_the_wait(run: Run, stub: Stub) -> None:
+    """Beyond the total, decreasing, or without counts."""
     looks = [
         saying("RUNNING", progress=148),
         saying("RUNNING", progress=0, total_sample_count=20, finished_sample_count=5),
         saying("RUNNING"),
     ]
-    outcome = waited(run, stub, *looks, saying("SUCCESSED"))
+    outcome = run_wait(run, stub, *looks, saying("SUCCESSED"))
     assert outcome.code == 0
     assert "export task t1: running, 100 %\n" in outcome.err
     assert "148" not in outcome.err
 
 
 @pytest.mark.parametrize("variables", [{"GITHUB_ACTIONS": "true"}, {"CI": "true", "TTY_COMPATIBLE": "1"}])
-def test_a_ci_system_sees_plain_lines(run: Run, stub: Stub, variables: dict[str, str]) -> None:
-    """Off a terminal no variable makes bars of them."""
+def test_ci_system_gets_plain_lines(run: Run, stub: Stub, variables: dict[str, str]) -> None:
+    """Off a terminal no variable leads to bars."""
     stub.first, stub.body = [saying("RUNNING", progress=5)], DONE.body
     outcome = run(f"wait abc t1 {OFTEN}", **stub.variables, **variables)
     assert outcome.err.splitlines()[:2] == [
@@ -242,13 +240,11 @@ def test_a_ci_system_sees_plain_lines(run: Run, stub: Stub, variables: dict[str,
     assert "\r" not in outcome.err
 
 
-def test_the_heartbeat(run: Run, stub: Stub) -> None:
-    """Off a terminal, a line says now and then that the wait goes on."""
+def test_heartbeat_writes_lines_off_a_terminal(run: Run, stub: Stub) -> None:
     running = saying("RUNNING")
-    outcome = waited(run, stub, *[running] * 9, DONE, flags="--heartbeat 0.05s")
+    outcome = run_wait(run, stub, *[running] * 9, DONE, flags="--heartbeat 0.05s")
     assert "export task t1: running, 0s so far\n" in outcome.err
 
 
-def test_a_success_of_which_no_path_is_known(run: Run, stub: Stub) -> None:
-    """No place is made up."""
-    assert "obs:" not in waited(run, stub, DONE).err
+def test_success_without_a_path_has_no_hint(run: Run, stub: Stub) -> None:
+    assert "obs:" not in run_wait(run, stub, DONE).err

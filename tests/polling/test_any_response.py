@@ -1,4 +1,4 @@
-"""Whatever a server answers to one look after the other, a wait keeps its promises."""
+"""Properties of a wait that hold whatever a server answers."""
 
 import json
 from collections.abc import Sequence
@@ -52,7 +52,7 @@ ODD_JSON = st.recursive(
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """What a server does with one call: a whole reply, or the tasks as they are; and how long that takes."""
+    """What a server does with one call: a raw reply, or the tasks as they are; and how long that takes."""
 
     whole: bytes | None = None
     ends: frozenset[str] = frozenset()
@@ -78,7 +78,7 @@ STEPS = st.builds(
 
 @dataclass(kw_only=True)
 class Server:
-    """Takes one step for each call, the last again and again; `again` has the calls for what had ended."""
+    """Take one step for each call, the last one repeatedly; `again` has the calls for finished tasks."""
 
     time: Simulated
     steps: Sequence[Step]
@@ -105,8 +105,8 @@ class Server:
         return reply("200 OK", json.dumps(told).encode())
 
 
-def waited(server: Server, **limits: float | None) -> None:
-    """Wait to the end, and look at each snapshot on the way."""
+def check_wait(server: Server, **limits: float | None) -> None:
+    """Wait until the end, and check each snapshot."""
     time, tasks, timeout = server.time, server.tasks, limits["timeout"] or 0.0
     last: list[ExportTask] = []
     over = False
@@ -139,7 +139,7 @@ def waited(server: Server, **limits: float | None) -> None:
 )
 @example([Step(whole=BROKEN[0], seconds=90.0), Step()], 2, True, 300.0, 60.0, 30.0)  # noqa: FBT003
 @example([Step(ends=frozenset(["t0"])), Step()], 3, False, 60.0, 60.0, None)  # noqa: FBT003
-def test_whatever_looks_find_a_wait_keeps_its_promises(  # noqa: PLR0913, PLR0917 - all that can be drawn
+def test_wait_ends_whatever_polls_return(  # noqa: PLR0913, PLR0917 - all that can be drawn
     steps: list[Step],
     number: int,
     new: bool,  # noqa: FBT001
@@ -147,16 +147,16 @@ def test_whatever_looks_find_a_wait_keeps_its_promises(  # noqa: PLR0913, PLR091
     max_outage: float,
     poll_interval: float | None,
 ) -> None:
-    """It never raises, never sleeps past its deadline, never looks again at what has ended, and ends."""
+    """It never raises, sleeps past its deadline or polls a finished task again."""
     make = accepted if new else task
     tasks = [make(f"t{index}") for index in range(number)]
     limits = {"timeout": timeout, "max_outage": max_outage, "poll_interval": poll_interval}
-    waited(Server(time=Simulated(), steps=steps, tasks=tasks), **limits)
+    check_wait(Server(time=Simulated(), steps=steps, tasks=tasks), **limits)
 
 
 @settings(max_examples=50, deadline=None)
 @given(st.lists(STEPS, min_size=1, max_size=8), st.sampled_from(TIMEOUTS))
-def test_whatever_looks_find_in_two_datasets(steps: list[Step], timeout: float) -> None:
-    """Calls of both are answered in turn, so that the trouble of one comes between looks at the other."""
+def test_wait_for_two_datasets_ends_whatever_polls_return(steps: list[Step], timeout: float) -> None:
+    """Calls for both alternate, so that an error of one comes between polls of the other."""
     tasks = [task("t0", "a"), task("t1", "a"), task("t2", "b")]
-    waited(Server(time=Simulated(), steps=steps, tasks=tasks), timeout=timeout)
+    check_wait(Server(time=Simulated(), steps=steps, tasks=tasks), timeout=timeout)

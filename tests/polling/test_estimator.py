@@ -1,4 +1,4 @@
-"""How far a task is and how fast it goes, whatever the API says of it."""
+"""Progress and estimated time left, whatever the API reports."""
 
 from typing import Any
 
@@ -12,8 +12,8 @@ from modelarts_export.polling.estimator import ProgressEstimator
 Look = dict[str, Any]
 
 
-def looked(*looks: Look, every: float = 10.0) -> ProgressEstimator:
-    """Return the pace after these answers, one every so many seconds from 0 on."""
+def estimate(*looks: Look, every: float = 10.0) -> ProgressEstimator:
+    """Return the estimator after these statuses, the first one at 0 s."""
     pace = ProgressEstimator()
     for index, answer in enumerate(looks):
         pace.update(ExportTask(task_id="t", dataset_id="d", project_id="p", raw=answer), index * every)
@@ -21,7 +21,7 @@ def looked(*looks: Look, every: float = 10.0) -> ProgressEstimator:
 
 
 def counts(finished: object = None, total: object = None, **more: object) -> Look:
-    """Return an answer with these samples, of which None is left out."""
+    """Return a status with these counts, without those that are None."""
     told = {"finished_sample_count": finished, "total_sample_count": total, **more}
     return {name: value for name, value in told.items() if value is not None}
 
@@ -67,9 +67,9 @@ PERCENT: list[tuple[list[Look], float | None]] = [
 
 
 @pytest.mark.parametrize(("looks", "percent"), PERCENT)
-def test_percent(looks: list[Look], percent: float | None) -> None:
-    """The share of samples where it is known, else the API's figure; from 0 to 100, and never back."""
-    assert looked(*looks).percent == percent
+def test_percent_is_share_of_samples_or_figure_of_the_api(looks: list[Look], percent: float | None) -> None:
+    """It is from 0 to 100 and never goes back."""
+    assert estimate(*looks).percent == percent
 
 
 COUNTS: list[tuple[list[Look], int | None, int | None]] = [
@@ -87,9 +87,9 @@ COUNTS: list[tuple[list[Look], int | None, int | None]] = [
 
 
 @pytest.mark.parametrize(("looks", "finished", "total"), COUNTS)
-def test_samples(looks: list[Look], finished: int | None, total: int | None) -> None:
-    """Exported samples never become fewer; the total is the last that was told."""
-    pace = looked(*looks)
+def test_finished_samples_never_decrease(looks: list[Look], finished: int | None, total: int | None) -> None:
+    """The total is the last one that was reported."""
+    pace = estimate(*looks)
     assert (pace.finished, pace.total) == (finished, total)
 
 
@@ -117,20 +117,20 @@ LEFT: list[tuple[list[Look], float | None]] = [
 
 
 @pytest.mark.parametrize(("looks", "left"), LEFT)
-def test_seconds_left(looks: list[Look], left: float | None) -> None:
-    """By the samples a second since the first count; None while they do not tell."""
-    found = looked(*looks).eta_seconds((len(looks) - 1) * 10.0)
+def test_eta_follows_from_samples_a_second(looks: list[Look], left: float | None) -> None:
+    """It is None while there is no rate."""
+    found = estimate(*looks).eta_seconds((len(looks) - 1) * 10.0)
     assert found == (None if left is None else pytest.approx(left))
 
 
-def test_the_time_left_runs_down_between_looks() -> None:
-    """But not below nothing."""
-    pace = looked(counts(0, 100), counts(50, 100))
+def test_eta_decreases_between_polls() -> None:
+    """It does not become negative."""
+    pace = estimate(counts(0, 100), counts(50, 100))
     assert [pace.eta_seconds(at) for at in (10.0, 14.0, 20.0, 99.0)] == [10.0, 6.0, 0.0, 0.0]
 
 
-def test_two_looks_at_one_instant_tell_no_rate() -> None:
-    assert looked(counts(0, 100), counts(50, 100), every=0.0).eta_seconds(0.0) is None
+def test_two_polls_at_one_instant_give_no_eta() -> None:
+    assert estimate(counts(0, 100), counts(50, 100), every=0.0).eta_seconds(0.0) is None
 
 
 ANYTHING = st.one_of(
@@ -154,8 +154,8 @@ LOOK = st.fixed_dictionaries(
 
 
 @given(st.lists(LOOK, max_size=8), st.floats(0, 1000))
-def test_whatever_is_said_it_is_a_share_that_grows(looks: list[Look], every: float) -> None:
-    """Neither NaN nor infinity comes out, nor anything that shrinks."""
+def test_percent_never_decreases_whatever_is_reported(looks: list[Look], every: float) -> None:
+    """Neither NaN nor infinity comes out."""
     pace, percent, finished = ProgressEstimator(), 0.0, 0
     for index, answer in enumerate(looks):
         now = index * every

@@ -1,4 +1,4 @@
-"""What a round of looks costs: which calls are made, against the sandbox and against lists of odd lengths."""
+"""Which calls a round of polls makes, against the sandbox and against lists of odd lengths."""
 
 from collections.abc import Iterator
 from itertools import groupby
@@ -30,12 +30,12 @@ class World:
     def _observe(self, request: Request, _: HttpReply) -> None:
         self.calls.append((self.time.passed, request.target))
 
-    def created(self, number: int, dataset_id: str | None = None) -> list[ExportTask]:
+    def create(self, number: int, dataset_id: str | None = None) -> list[ExportTask]:
         """Create so many tasks of a dataset."""
         dataset_id = dataset_id or self.sandbox.dataset_id
         return [self.client.create(dataset_id, TO_OBS) for _ in range(number)]
 
-    def new_datasets(self, number: int) -> list[str]:
+    def create_datasets(self, number: int) -> list[str]:
         """Create so many datasets, by exports that succeed."""
         for index in range(number):
             params = {
@@ -48,8 +48,8 @@ class World:
         found = [self.client.find_dataset_by_name(f"new-{index}") for index in range(number)]
         return [each for each in found if each]
 
-    def rounds(self, since: float) -> list[int]:
-        """Return how many calls each round made since then."""
+    def count_calls(self, since: float) -> list[int]:
+        """Return how many calls each round has made since then."""
         return [
             len(list(calls)) for at, calls in groupby(self.calls, key=lambda call: call[0]) if at >= since
         ]
@@ -63,9 +63,9 @@ def world() -> Iterator[World]:
         yield made
 
 
-def test_one_task_from_its_creation_to_its_end(world: World) -> None:
-    """By the show call; a new task is INIT, then RUNNING with its samples, then SUCCESSED."""
-    (made,) = world.created(1)
+def test_one_task_is_polled_with_the_show_call(world: World) -> None:
+    """A new task is INIT, then RUNNING with its samples, then SUCCESSED."""
+    (made,) = world.create(1)
     seen = [(at, each) for at, (each,) in world.time.waits(world.client, [made])]
     assert [status for status, _ in groupby(each.task.status for _, each in seen)] == [
         "INIT",
@@ -79,13 +79,13 @@ def test_one_task_from_its_creation_to_its_end(world: World) -> None:
     }
 
 
-def test_several_tasks_of_a_dataset_are_one_call(world: World) -> None:
+def test_several_tasks_of_a_dataset_take_one_list_call(world: World) -> None:
     """The snapshot is in the order of the tasks, whatever the order of the list."""
-    made = world.created(30)
+    made = world.create(30)
     world.time.now += 1
     begin = world.time.passed
     snapshots = [snapshot for _, snapshot in world.time.waits(world.client, made)]
-    assert set(world.rounds(begin)) == {1}
+    assert set(world.count_calls(begin)) == {1}
     assert all("?limit=100&offset=0" in target for at, target in world.calls if at >= begin)
     for snapshot in snapshots:
         assert [each.task.task_id for each in snapshot] == [each.task_id for each in made]
@@ -93,14 +93,14 @@ def test_several_tasks_of_a_dataset_are_one_call(world: World) -> None:
     assert snapshots[-1][0].task.raw["path"] == "/b/out/"
 
 
-def test_a_thousand_tasks_of_ten_datasets(world: World) -> None:
-    """A round costs ten calls, and fewer as tasks end; a dataset whose tasks have ended costs none."""
-    datasets = [*world.new_datasets(7), world.sandbox.dataset_id, "sandbox-failing", "sandbox-slow"]
-    made = [each for dataset in datasets for each in world.created(100, dataset)]
+def test_thousand_tasks_of_ten_datasets_take_ten_calls(world: World) -> None:
+    """A dataset whose tasks are finished takes none."""
+    datasets = [*world.create_datasets(7), world.sandbox.dataset_id, "sandbox-failing", "sandbox-slow"]
+    made = [each for dataset in datasets for each in world.create(100, dataset)]
     world.time.now += 1
     begin = world.time.passed
     *_, (at, last) = world.time.waits(world.client, made, timeout=400.0)
-    rounds = world.rounds(begin)
+    rounds = world.count_calls(begin)
     assert len({each.dataset_id for each in made}) == 10
     assert rounds[0] == 10
     *before, last_round = rounds
@@ -115,13 +115,13 @@ def test_a_thousand_tasks_of_ten_datasets(world: World) -> None:
     assert {each.task.status for each in last[:800]} == {"SUCCESSED"}
 
 
-def offset_of(target: str) -> int:
-    """Return the offset that was asked for."""
+def get_offset(target: str) -> int:
+    """Return the offset of a request."""
     return int(parse_qs(urlsplit(target).query)["offset"][0])
 
 
-class Full:
-    """A server of one dataset with a list of tasks, and some that the list does not show."""
+class TaskList:
+    """A server of one dataset with a list of tasks, and some that the list omits."""
 
     def __init__(self, number: int, *, hidden: tuple[str, ...] = ()) -> None:
         """Have tasks from n0 on."""
@@ -138,11 +138,11 @@ class Full:
             asked = target.rpartition("/")[2]
             there = asked in (*self.ids, *self.hidden)
             return reply("200 OK", shown(**self._entry(asked))) if there else GONE
-        begin = 100 * offset_of(target)
+        begin = 100 * get_offset(target)
         return listed([self._entry(each) for each in self.ids[begin : begin + 100]], len(self.ids))
 
 
-def calls(full: Full, *wanted: str, timeout: float = 1.5) -> list[list[str]]:
+def poll_calls(full: TaskList, *wanted: str, timeout: float = 1.5) -> list[list[str]]:
     """Return the calls of each round, shortened: an offset of the list, or an ID."""
     time = Simulated()
     rounds: list[list[str]] = []
@@ -154,16 +154,16 @@ def calls(full: Full, *wanted: str, timeout: float = 1.5) -> list[list[str]]:
 
 
 def test_pages_are_read_only_until_the_last_unfinished_task() -> None:
-    assert calls(Full(1000), "n3", "n7")[:3] == [["0"]] * 3
-    assert calls(Full(1000), "n3", "n150")[:3] == [["0", "1"]] * 3
-    assert calls(Full(1000), "n3", "n99", "n250", "n100")[:3] == [["0", "1", "2"]] * 3
+    assert poll_calls(TaskList(1000), "n3", "n7")[:3] == [["0"]] * 3
+    assert poll_calls(TaskList(1000), "n3", "n150")[:3] == [["0", "1"]] * 3
+    assert poll_calls(TaskList(1000), "n3", "n99", "n250", "n100")[:3] == [["0", "1", "2"]] * 3
 
 
 def test_each_unfinished_task_is_shown_once_at_the_deadline() -> None:
-    """The list may lag behind; what the task itself says is the result."""
-    full = Full(10)
+    """The list may lag behind; the show call decides."""
+    full = TaskList(10)
     full.ended = {"n3"}
-    assert calls(full, "n3", "n4", "n7")[-1] == ["0", "n4", "n7"]
+    assert poll_calls(full, "n3", "n4", "n7")[-1] == ["0", "n4", "n7"]
     time = Simulated()
 
     def lagging(target: str) -> bytes:
@@ -196,28 +196,31 @@ def test_entries_without_a_status_are_shown() -> None:
     assert [each.task.status for each in last] == ["SUCCESSED"] * 2
 
 
-def test_a_few_old_tasks_deep_in_a_long_list_are_shown() -> None:
-    """The list is read once, to find out where they are, and then no more."""
-    assert calls(Full(1000), "n950", "n420") == [[str(page) for page in range(10)], *[["n950", "n420"]] * 3]
+def test_few_tasks_deep_in_a_long_list_are_shown() -> None:
+    """The list is read once, to count its pages."""
+    assert poll_calls(TaskList(1000), "n950", "n420") == [
+        [str(page) for page in range(10)],
+        *[["n950", "n420"]] * 3,
+    ]
 
 
-def test_one_task_is_shown_even_if_it_is_the_last_of_many() -> None:
-    """The list is for several; when all others have ended, their dataset costs one call."""
-    full = Full(10)
+def test_last_unfinished_task_is_shown() -> None:
+    """The list is for several tasks."""
+    full = TaskList(10)
     full.ended = {"n3"}
-    assert calls(full, "n3", "n7") == [["0"], ["n7"], ["n7"], ["n7"]]
-    assert calls(Full(1000), "n7") == [["n7"]] * 4
+    assert poll_calls(full, "n3", "n7") == [["0"], ["n7"], ["n7"], ["n7"]]
+    assert poll_calls(TaskList(1000), "n7") == [["n7"]] * 4
 
 
-def test_tasks_that_the_list_lacks_are_shown_one_by_one() -> None:
-    """It may lag behind, or forget what is old; who is in it is not asked for again."""
-    full = Full(5, hidden=("old", "new"))
-    assert calls(full, "old", "n1", "new")[:3] == [["0", "old", "new"]] * 3
+def test_tasks_missing_in_the_list_are_shown() -> None:
+    """The list may lag behind, or omit old tasks; listed tasks are not shown."""
+    full = TaskList(5, hidden=("old", "new"))
+    assert poll_calls(full, "old", "n1", "new")[:3] == [["0", "old", "new"]] * 3
 
 
-def test_a_task_that_neither_list_nor_show_knows() -> None:
+def test_task_that_is_not_found_is_abandoned() -> None:
     time = Simulated()
-    with answering(Full(5)) as server:
+    with answering(TaskList(5)) as server:
         *_, (_, last) = time.waits(client_of(server.url), [task("typo"), task("n1")], timeout=30.0)
         asked = targets(server)
     assert [(each.abandoned, each.task.status) for each in last] == [(True, None), (False, "RUNNING")]
@@ -225,19 +228,19 @@ def test_a_task_that_neither_list_nor_show_knows() -> None:
     assert asked[-1].endswith("/n1")
 
 
-def test_the_same_task_twice_is_one_task() -> None:
+def test_task_given_twice_is_polled_once() -> None:
     """It is in each snapshot as often as it was given."""
     time = Simulated()
-    with answering(Full(5)) as server:
+    with answering(TaskList(5)) as server:
         for _, snapshot in time.waits(client_of(server.url), [task("n1"), task("n1")], timeout=1.5):
             assert [each.task.status for each in snapshot] == ["RUNNING"] * 2
         assert not any("?" in target for target in targets(server))
 
 
-def test_an_ended_task_is_left_alone() -> None:
-    """Whatever a list says of it later: what has ended has ended."""
+def test_finished_task_is_not_polled_again() -> None:
+    """Its status does not change, whatever a later list shows."""
     time = Simulated()
-    full = Full(5)
+    full = TaskList(5)
     full.ended = {"n1"}
 
     def forget(_: float) -> None:
@@ -250,8 +253,8 @@ def test_an_ended_task_is_left_alone() -> None:
     assert [each.task.status for each in last] == ["SUCCESSED", "SUCCESSED", "RUNNING", "RUNNING"]
 
 
-def test_a_look_adds_to_what_is_known() -> None:
-    """What only the acceptance told stays; of what both told, the look is newer."""
+def test_poll_updates_the_fields_of_a_task() -> None:
+    """Fields of the creation stay unless the poll has newer ones."""
     time = Simulated()
     given = task("n1", path="/b/out/", version_id="v", status="INIT")
     with answering(lambda _: reply("200 OK", shown(task_id="n1", path="/b/other/", extra=1))) as server:

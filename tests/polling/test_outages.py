@@ -1,4 +1,4 @@
-"""What looks that fail do to a wait: how long trouble may last, and what ends a wait at once."""
+"""Failed polls: how long an outage may last, and which errors end a wait at once."""
 
 import json
 from collections.abc import Mapping
@@ -21,11 +21,10 @@ GONE = error("400 Bad Request", "ModelArts.4359")
 RUNNING, SUCCESSED = reply("200 OK", shown()), reply("200 OK", shown("SUCCESSED"))
 
 
-class Course:
-    """A server whose answer follows the time: from each second on, another one; to each its place."""
+class TimedServer:
+    """A server whose answer depends on the time: each one holds from its second on."""
 
     def __init__(self, time: Simulated, answers: Mapping[int, bytes]) -> None:
-        """Answer by these."""
         self._time = time
         self._answers = answers
 
@@ -34,13 +33,13 @@ class Course:
         return [answer for begin, answer in self._answers.items() if begin <= self._time.passed][-1]
 
 
-def followed(
+def poll_one(
     answers: Mapping[int, bytes], given: object = None, **settings: object
 ) -> list[tuple[float, TrackedTask]]:
-    """Return each snapshot of the one task, and when it was made."""
+    """Return each snapshot of the one task, with its time."""
     time = Simulated()
     tasks = [given] if isinstance(given, type(task())) else [task()]
-    with answering(Course(time, answers)) as server:
+    with answering(TimedServer(time, answers)) as server:
         seen = [(at, snapshot[0]) for at, snapshot in time.waits(client_of(server.url), tasks, **settings)]
         assert len(server.heard) == len(seen)
     return seen
@@ -64,10 +63,10 @@ PASSING = {
 
 
 @pytest.mark.parametrize("fault", PASSING)
-def test_an_outage_that_passes_is_waited_out(fault: str) -> None:
-    """The task keeps what was seen of it, and its trouble, until a look succeeds again."""
+def test_short_outage_does_not_end_the_wait(fault: str) -> None:
+    """The task keeps its status, and has the error until a poll succeeds."""
     course = {0: RUNNING, 100: PASSING[fault], 800: RUNNING, 1000: SUCCESSED}
-    seen = followed(course, poll_interval=50.0)
+    seen = poll_one(course, poll_interval=50.0)
     for at, each in seen:
         assert each.task.status == ("SUCCESSED" if at >= 1000 else "RUNNING")
         assert isinstance(each.last_error, TemporaryError) == (100 <= at < 800)
@@ -76,9 +75,9 @@ def test_an_outage_that_passes_is_waited_out(fault: str) -> None:
 
 
 @pytest.mark.parametrize("fault", PASSING)
-def test_an_outage_that_lasts_for_too_long_ends_the_wait(fault: str) -> None:
-    """It began with the first look that failed; the last look is made when it has lasted for the maximum."""
-    seen = followed({0: RUNNING, 100: PASSING[fault]}, poll_interval=80.0, max_outage=300.0)
+def test_outage_beyond_max_outage_ends_the_wait(fault: str) -> None:
+    """It starts with the first failed poll; the last poll is made when the maximum is reached."""
+    seen = poll_one({0: RUNNING, 100: PASSING[fault]}, poll_interval=80.0, max_outage=300.0)
     assert [at for at, _ in seen] == [0.0, 80.0, 160.0, 240.0, 320.0, 400.0, 460.0]
     assert [each.abandoned for _, each in seen] == [False] * 6 + [True]
     _, last = seen[-1]
@@ -87,7 +86,7 @@ def test_an_outage_that_lasts_for_too_long_ends_the_wait(fault: str) -> None:
     assert not last.is_unfinished
 
 
-def test_a_connection_that_is_refused_is_an_outage() -> None:
+def test_refused_connection_is_an_outage() -> None:
     time = Simulated()
     looks = list(time.waits(client_of(DEAD_PROXY), [task()]))
     assert [at for at, _ in looks][-1] == 900.0
@@ -96,33 +95,33 @@ def test_a_connection_that_is_refused_is_an_outage() -> None:
     assert "refused" in str(looks[-1][1][0].last_error)
 
 
-def test_outages_with_a_success_between_do_not_add_up() -> None:
-    """Each may last for as long as one may."""
+def test_successful_poll_ends_an_outage() -> None:
+    """The next outage may last for the maximum again."""
     course = {0: DOWN, 250: RUNNING, 300: DOWN, 550: RUNNING, 600: DOWN, 850: SUCCESSED}
-    seen = followed(course, poll_interval=50.0, max_outage=300.0)
+    seen = poll_one(course, poll_interval=50.0, max_outage=300.0)
     assert seen[-1][0] == 850.0
     assert [at for at, each in seen if not each.last_error] == [250.0, 550.0, 850.0]
 
 
 @pytest.mark.parametrize("outage", [0.1, 0.3, 0.7, 1.1, 299.9, 900.1])
 @pytest.mark.parametrize("start", [0.1, 1e3 / 3, 1e6 / 7, 1_606_103_424.7])
-def test_the_end_of_an_outage_is_met_whatever_is_lost_in_rounding(outage: float, start: float) -> None:
-    """Nobody looks again and again because a sum of seconds is no difference of them."""
+def test_end_of_an_outage_is_reached_despite_rounding(outage: float, start: float) -> None:
+    """A difference of floats must not lead to endless polls without a pause."""
     time = Simulated(now=start)
     waits = time.waits(client_of(DEAD_PROXY), [task()], timeout=None, max_outage=outage)
     assert all(looks < 60 for looks, _ in enumerate(waits))
     assert time.now == pytest.approx(start + outage)
 
 
-def test_without_patience_the_first_failure_is_the_last() -> None:
-    ((at, last),) = followed({0: DOWN}, max_outage=0.0)
+def test_max_outage_of_0_ends_the_wait_at_the_first_error() -> None:
+    ((at, last),) = poll_one({0: DOWN}, max_outage=0.0)
     assert (at, last.abandoned, last.task.status) == (0.0, True, None)
     assert isinstance(last.last_error, TemporaryError)
 
 
 @pytest.mark.parametrize("slow", [0.5, 1000.0])
-def test_whoever_is_shown_a_snapshot_may_take_long(stub: Stub, slow: float) -> None:
-    """A terminal that is stopped in mid-outage must not make us sleep for less than no time."""
+def test_slow_consumer_of_snapshots_causes_no_negative_sleep(stub: Stub, slow: float) -> None:
+    """A terminal may be stopped during an outage."""
     stub.status = 503
     time = Simulated()
     lost = []
@@ -132,8 +131,7 @@ def test_whoever_is_shown_a_snapshot_may_take_long(stub: Stub, slow: float) -> N
     assert lost.index(True) == len(lost) - 1 > 0
 
 
-def test_a_look_that_takes_long_uses_up_the_patience_with_another_dataset() -> None:
-    """While one dataset is slow, the outage of the one before it may have become too long."""
+def test_slow_poll_counts_towards_the_outage_of_another_dataset() -> None:
     time = Simulated()
 
     def answer(target: str) -> bytes:
@@ -158,17 +156,17 @@ FINAL: dict[str, tuple[bytes, type[ModelArtsExportError]]] = {
 
 
 @pytest.mark.parametrize("fault", FINAL)
-def test_a_look_that_is_refused_ends_the_wait_at_once(fault: str) -> None:
-    """No patience helps with what does not pass; above all, a refused key is not tried again."""
+def test_refused_poll_ends_the_wait_at_once(fault: str) -> None:
+    """Above all, a refused key is not used again."""
     answer, kind = FINAL[fault]
-    seen = followed({0: RUNNING, 100: answer}, poll_interval=50.0)
+    seen = poll_one({0: RUNNING, 100: answer}, poll_interval=50.0)
     assert [(at, each.abandoned) for at, each in seen] == [(0.0, False), (50.0, False), (100.0, True)]
     assert type(seen[-1][1].last_error) is kind
     assert seen[-1][1].task.status == "RUNNING"
 
 
-def of_two(target: str, refusal: bytes) -> bytes:
-    """Answer to a list call with the good task alone, and to a look at the bad one with the refusal."""
+def answer_for_two(target: str, refusal: bytes) -> bytes:
+    """Return a list with the good task alone, and the refusal for the bad one."""
     if "?" in target:
         return listed([{"task_id": "good", "status": "RUNNING"}], 1)
     return refusal if target.endswith("/bad") else reply("200 OK", shown(task_id="good"))
@@ -176,12 +174,12 @@ def of_two(target: str, refusal: bytes) -> bytes:
 
 @pytest.mark.parametrize("refusal", [GONE, error("400 Bad Request", "ModelArts.0104")])
 @pytest.mark.parametrize("listed_too", [False, True])
-def test_a_task_that_is_refused_does_not_end_the_wait_for_others(refusal: bytes, listed_too: bool) -> None:  # noqa: FBT001
-    """An ID with a slip in it is the trouble of that task alone."""
+def test_refused_poll_of_one_task_does_not_end_the_wait_for_others(refusal: bytes, listed_too: bool) -> None:  # noqa: FBT001
+    """Its ID may be misspelt."""
     time = Simulated()
     nothing = listed([], 0)
     with answering(
-        lambda target: nothing if "?" in target and not listed_too else of_two(target, refusal)
+        lambda target: nothing if "?" in target and not listed_too else answer_for_two(target, refusal)
     ) as server:
         tasks = [task("bad"), task("good")]
         *_, (at, (bad, good)) = time.waits(client_of(server.url), tasks, timeout=60.0)
@@ -190,11 +188,11 @@ def test_a_task_that_is_refused_does_not_end_the_wait_for_others(refusal: bytes,
 
 
 @pytest.mark.parametrize("status", ["500 Internal Server Error", "503 Service Unavailable"])
-def test_an_outage_of_one_task_is_its_own(status: str) -> None:
-    """The server answers: others are still looked at, and the one is given up when its time is over."""
+def test_outage_of_one_task_does_not_end_the_wait_for_others(status: str) -> None:
+    """The others are still polled."""
     time, nothing = Simulated(), listed([], 0)
     down = error(status, "ModelArts.0010")
-    with answering(lambda target: nothing if "?" in target else of_two(target, down)) as server:
+    with answering(lambda target: nothing if "?" in target else answer_for_two(target, down)) as server:
         tasks = [task("bad"), task("good")]
         looks = [
             (at, bad.abandoned, good.task.status)
@@ -206,8 +204,8 @@ def test_an_outage_of_one_task_is_its_own(status: str) -> None:
 
 
 @pytest.mark.parametrize("fault", [error("429 Too Many Requests", "APIGW.0308"), reply("403 Forbidden"), b""])
-def test_trouble_of_all_ends_the_round(fault: bytes) -> None:
-    """Who is throttled, refused or not answered does not ask for the next task."""
+def test_error_that_concerns_all_tasks_ends_the_round(fault: bytes) -> None:
+    """After throttling, a refusal or no reply the next task is not asked for."""
     time, nothing = Simulated(), listed([], 0)
     with answering(lambda target: nothing if "?" in target else fault) as server:
         _, (bad, good) = next(time.waits(client_of(server.url), [task("bad"), task("good")]))
@@ -215,8 +213,7 @@ def test_trouble_of_all_ends_the_round(fault: bytes) -> None:
     assert bad.last_error is good.last_error is not None
 
 
-def test_a_refused_list_ends_the_wait_for_all_of_its_tasks_and_for_no_others() -> None:
-    """Each dataset has its own trouble."""
+def test_refused_list_ends_the_wait_for_the_tasks_of_its_dataset() -> None:
     time = Simulated()
     denied = error("403 Forbidden", "ModelArts.0112")
     running = listed([{"task_id": name, "status": "RUNNING"} for name in "ab"], 2)
@@ -229,8 +226,8 @@ def test_a_refused_list_ends_the_wait_for_all_of_its_tasks_and_for_no_others() -
     assert len(asked) == 1
 
 
-def test_what_was_seen_before_the_trouble_counts() -> None:
-    """A list that breaks off has shown the tasks of its first page; only the others are in trouble."""
+def test_tasks_listed_before_an_error_are_updated() -> None:
+    """Only the tasks of the later pages have the error."""
     first = [{"task_id": f"n{number}", "status": "SUCCESSED"} for number in range(100)]
     time = Simulated()
     with answering(lambda target: listed(first, 200) if target.endswith("=0") else DOWN) as server:

@@ -1,4 +1,4 @@
-"""How long a wait stays away between looks, and how it keeps to its deadline: HTTP in simulated time."""
+"""Pauses between polls, and the deadline of a wait: HTTP in simulated time."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -30,8 +30,8 @@ def test_pauses_grow_from_half_a_second_to_thirty(stub: Stub, face: float, facto
     assert len(stub.heard) == len(looks) == len(time.naps) + 1
 
 
-def test_jitter_is_chance(stub: Stub) -> None:
-    """Many waits that began together do not look together: a tenth, and all of it is used."""
+def test_jitter_is_random(stub: Stub) -> None:
+    """Waits that began together do not poll together."""
     stub.body = shown()
     time = Simulated(chance=random.Random(1))  # noqa: S311 - spreads load, and keeps no secret
     list(time.waits(client_of(stub.url), [task()], timeout=3600.0, poll_interval=20.0))
@@ -44,10 +44,8 @@ def test_jitter_is_chance(stub: Stub) -> None:
 @pytest.mark.parametrize(
     ("interval", "face", "wanted"), [(7.0, 0.5, 7.0), (7.0, 0.0, 6.3), (120.0, 1.0, 132.0)]
 )
-def test_an_interval_that_was_asked_for_is_fixed(
-    stub: Stub, interval: float, face: float, wanted: float
-) -> None:
-    """Neither growth nor far ends change it; the tenth of jitter stays."""
+def test_given_interval_is_fixed(stub: Stub, interval: float, face: float, wanted: float) -> None:
+    """It neither grows nor depends on the estimate; the tenth of jitter stays."""
     time = Simulated(chance=Dice(face))
     stub.body = shown(total_sample_count=10**6, finished_sample_count=0)
 
@@ -59,8 +57,8 @@ def test_an_interval_that_was_asked_for_is_fixed(
     assert time.naps[:-1] == pytest.approx([wanted] * 10)
 
 
-def asking(passed: Callable[[], float], *headers: str) -> Callable[[str], bytes]:
-    """Return a server that is throttled for the first ten seconds and then runs on."""
+def throttled(passed: Callable[[], float], *headers: str) -> Callable[[str], bytes]:
+    """Return a server that is throttled for the first ten seconds."""
     busy = error("429 Too Many Requests", "APIGW.0308", *headers)
     return lambda _target: busy if passed() < 10 else reply("200 OK", shown())
 
@@ -83,25 +81,25 @@ ASKED = [
 
 
 @pytest.mark.parametrize(("headers", "wanted"), ASKED)
-def test_the_server_may_ask_us_to_stay_away(headers: list[str], wanted: list[float]) -> None:
-    """In seconds, or until a time by its own clock, whatever ours says; only as long as it asks."""
+def test_retry_after_is_honoured(headers: list[str], wanted: list[float]) -> None:
+    """In seconds, or until a time by the server's clock."""
     time = Simulated()
-    with answering(asking(lambda: time.passed, *headers)) as server:
+    with answering(throttled(lambda: time.passed, *headers)) as server:
         list(time.waits(client_of(server.url), [task()], timeout=60.0))
     assert time.naps[:2] == wanted
 
 
 @pytest.mark.parametrize("interval", [None, 2.0])
 @pytest.mark.parametrize("face", [0.0, 1.0])
-def test_jitter_never_comes_before_what_the_server_asked(interval: float | None, face: float) -> None:
+def test_jitter_does_not_shorten_retry_after(interval: float | None, face: float) -> None:
     time = Simulated(chance=Dice(face))
-    with answering(asking(lambda: time.passed, "Retry-After: 2")) as server:
+    with answering(throttled(lambda: time.passed, "Retry-After: 2")) as server:
         list(time.waits(client_of(server.url), [task()], timeout=5.0, poll_interval=interval))
     assert time.naps[0] == (2.2 if interval and face else 2.0)
 
 
-def test_the_server_cannot_ask_beyond_deadline_or_patience() -> None:
-    """There is a last look at the deadline, and one when the outage has lasted for too long."""
+def test_retry_after_does_not_exceed_deadline_or_outage() -> None:
+    """There is a last poll at the deadline, and one at the end of the longest outage."""
     for settings, wanted in [({"timeout": 50.0}, [50.0]), ({"max_outage": 70.0}, [70.0])]:
         time = Simulated()
         with answering(lambda _: error("503 Service Unavailable", "x", "Retry-After: 999999999")) as server:
@@ -110,8 +108,7 @@ def test_the_server_cannot_ask_beyond_deadline_or_patience() -> None:
         assert time.naps == wanted
 
 
-def test_of_several_datasets_the_one_that_asks_for_most_is_heeded() -> None:
-    """The trouble of one dataset has its time, while another runs."""
+def test_longest_retry_after_of_several_datasets_is_honoured() -> None:
     time = Simulated()
     busy = error("429 Too Many Requests", "APIGW.0308", "Retry-After: 40")
     with answering(lambda target: busy if "/busy/" in target else reply("200 OK", shown())) as server:
@@ -120,7 +117,7 @@ def test_of_several_datasets_the_one_that_asks_for_most_is_heeded() -> None:
     assert time.naps == [40.0, 40.0, 20.0]
 
 
-class Exporting:
+class ExportingTasks:
     """A server of tasks, each with samples a second by its ID, or without counts when that is 0."""
 
     def __init__(self, time: Simulated, total: int) -> None:
@@ -141,52 +138,50 @@ class Exporting:
         return {"task_id": rate, "status": ended, **(counts if rate != "0" else {})}
 
 
-def exporting(*rates: str, total: int, timeout: float = 7200.0) -> list[float]:
+def pauses_of(*rates: str, total: int, timeout: float = 7200.0) -> list[float]:
     """Return the pauses of a wait for tasks with these rates."""
     time = Simulated()
-    with answering(Exporting(time, total)) as server:
+    with answering(ExportingTasks(time, total)) as server:
         list(time.waits(client_of(server.url), [task(rate) for rate in rates], timeout=timeout))
     return time.naps
 
 
-def test_pauses_are_stretched_while_the_end_is_far() -> None:
-    """By a tenth of the time that is left, but never beyond thirty seconds."""
-    assert exporting("1", total=100_000, timeout=100.0)[:4] == [0.5, 0.75, 30.0, 30.0]
-    pauses = exporting("1", total=101)
+def test_pauses_grow_with_the_estimated_time_left() -> None:
+    """To a tenth of it, but to thirty seconds at most."""
+    assert pauses_of("1", total=100_000, timeout=100.0)[:4] == [0.5, 0.75, 30.0, 30.0]
+    pauses = pauses_of("1", total=101)
     assert pauses[1] == 0.75
     assert pauses[2] == pytest.approx((101 - 1) / (1 / 1.25) / 10)  # 1 sample in the first 1.25 s
     assert pauses[3] < pauses[2]
 
 
-def test_the_end_is_met_soon_after_it() -> None:
-    """However long a task takes, nobody waits for its end much longer than a tenth of that."""
+def test_end_of_a_task_is_noticed_soon() -> None:
+    """Within little more than a tenth of its duration."""
     for total in (5, 60, 400, 2000):
-        waited = sum(exporting("1", total=total))
+        waited = sum(pauses_of("1", total=total))
         assert total <= waited <= min(1.5 * total, total + 31) + 1
 
 
-def test_pauses_are_those_of_the_task_that_ends_first() -> None:
-    """A task that is nearly done is not kept waiting by others that are not."""
-    assert exporting("1", total=500)[2] == 30.0
-    assert exporting("1", "5", total=500)[2] == pytest.approx((500 - 6) / (6 / 1.25) / 10)
+def test_pauses_follow_the_task_with_the_least_time_left() -> None:
+    assert pauses_of("1", total=500)[2] == 30.0
+    assert pauses_of("1", "5", total=500)[2] == pytest.approx((500 - 6) / (6 / 1.25) / 10)
 
 
-def test_pauses_are_not_stretched_for_a_task_without_counts() -> None:
-    """It may end at any moment, however far the others are."""
-    assert exporting("0", "1", total=10**6, timeout=60.0)[:10] == GROWING
+def test_task_without_an_estimate_keeps_pauses_short() -> None:
+    """It may end at any moment."""
+    assert pauses_of("0", "1", total=10**6, timeout=60.0)[:10] == GROWING
 
 
-def test_stretched_pauses_have_their_jitter_on_top() -> None:
+def test_long_pauses_have_jitter_too() -> None:
     time = Simulated(chance=Dice(1.0))
-    with answering(Exporting(time, 10**6)) as server:
+    with answering(ExportingTasks(time, 10**6)) as server:
         list(time.waits(client_of(server.url), [task("1")], timeout=3600.0))
     assert max(time.naps) == pytest.approx(33.0)
 
 
 @pytest.mark.parametrize("timeout", [0.25, 0.5, 1.0, 1.25, 59.0, 60.0, 3600.0])
 @pytest.mark.parametrize("settings", [{}, {"poll_interval": 60.0}])
-def test_one_last_look_at_the_deadline(stub: Stub, timeout: float, settings: dict[str, float]) -> None:
-    """Nobody sleeps beyond it, and exactly one look is made when it has come."""
+def test_one_last_poll_at_the_deadline(stub: Stub, timeout: float, settings: dict[str, float]) -> None:
     stub.body = shown()
     time = Simulated()
     looks = [at for at, _ in time.waits(client_of(stub.url), [task()], timeout=timeout, **settings)]
@@ -196,8 +191,7 @@ def test_one_last_look_at_the_deadline(stub: Stub, timeout: float, settings: dic
     assert len(stub.heard) == len(looks)
 
 
-def test_an_end_at_the_deadline_is_seen(stub: Stub) -> None:
-    """What has ended between the last pause and the deadline is a success, not a timeout."""
+def test_task_that_ends_at_the_deadline_is_a_success(stub: Stub) -> None:
     stub.body = shown()
     time = Simulated()
 
@@ -209,7 +203,7 @@ def test_an_end_at_the_deadline_is_seen(stub: Stub) -> None:
     assert (at, seen.task.status) == (60.0, "SUCCESSED")
 
 
-def test_no_time_at_all_is_one_look(stub: Stub) -> None:
+def test_timeout_of_0_is_one_poll(stub: Stub) -> None:
     stub.body = shown()
     time = Simulated()
     (look,) = time.waits(client_of(stub.url), [task()], timeout=0.0)
@@ -217,8 +211,7 @@ def test_no_time_at_all_is_one_look(stub: Stub) -> None:
     assert (len(stub.heard), time.naps) == (1, [])
 
 
-def test_without_a_timeout_it_goes_on(stub: Stub) -> None:
-    """For a week, or for as long as it takes."""
+def test_wait_without_a_timeout_lasts_for_a_week(stub: Stub) -> None:
     stub.body = shown()
     time = Simulated()
     week = 7 * 86400
@@ -232,8 +225,7 @@ def test_without_a_timeout_it_goes_on(stub: Stub) -> None:
     assert seen.task.is_finished
 
 
-def test_what_has_ended_is_not_looked_at(stub: Stub) -> None:
-    """A task whose end is known already costs nothing."""
+def test_finished_task_is_not_polled(stub: Stub) -> None:
     time = Simulated()
     ended = [task("a", status="SUCCESSED"), task("b", status="FAILED")]
     (look,) = time.waits(client_of(stub.url), ended)
@@ -242,7 +234,7 @@ def test_what_has_ended_is_not_looked_at(stub: Stub) -> None:
     assert [snapshot for _, snapshot in time.waits(client_of(stub.url), [])] == [()]
 
 
-def leaping(seconds: float) -> Iterator[float]:
+def leap(seconds: float) -> Iterator[float]:
     """Yield times that are far from each other."""
     now = 0.0
     while True:
@@ -262,14 +254,12 @@ BOUNDS = [
 
 
 @pytest.mark.parametrize(("timeout", "bounds"), BOUNDS)
-def test_a_look_is_bounded_by_the_deadline(timeout: float | None, bounds: list[float]) -> None:
-    """It has what is left, and ten seconds when that is less, but never longer than any call.
+def test_poll_has_the_time_until_the_deadline(timeout: float | None, bounds: list[float]) -> None:
+    """It has at least ten seconds and at most the read timeout; a wait of 0 s has the read timeout.
 
-    The one look of a wait of no time has as long as any call.
-
-    The clock of the connection leaps, so that each reply comes too late and its error tells how late.
+    The clock of the connection leaps, so that each reply comes too late and its error names the bound.
     """
-    time, leaps = Simulated(), leaping(10_000.0)
+    time, leaps = Simulated(), leap(10_000.0)
     with answering(lambda _: reply("200 OK", shown())) as server:
         client = client_of(server.url, clock=lambda: next(leaps))
         waits = time.waits(client, [task()], timeout=timeout)
@@ -282,8 +272,8 @@ def test_a_look_is_bounded_by_the_deadline(timeout: float | None, bounds: list[f
 @example("Sun, 06 Nov 0001 08:49:37 +2359", "Sun, 06 Nov 9999 08:49:37 -2359")
 @example("Sun, 99 Nov 2033 08:49:37 GMT", "-")
 @example("1 Jan 99999999999999999999 00:00:00", "0")
-def test_whatever_stands_in_a_header_is_no_crash(date: str, asked: str) -> None:
-    """Headers are text of anybody; what is no time tells nothing, and no pause is negative."""
+def test_headers_with_any_text_are_parsed(date: str, asked: str) -> None:
+    """An invalid time is none, and no pause is negative."""
     headers = CaseInsensitiveDict({"date": date, "retry-after": asked})
     told = Response(url="", status=503, headers=headers, content=b"", changing=False)
     assert told.retry_after is None or told.retry_after >= 0

@@ -1,4 +1,4 @@
-"""`list`: which tasks it shows, in which order, and how a long list is read."""
+"""`list`: which tasks it shows, in which order, and how it reads a long list."""
 
 import json
 import time
@@ -13,14 +13,14 @@ STATUSES = ["INIT", "RUNNING", "FAILED", "SUCCESSED", "PAUSED", "SUCCEEDED", "ST
 STATES = dict(zip("abcdefgh", STATUSES, strict=True))
 
 
-def ids(outcome: Outcome) -> str:
-    """Return what `-o id` wrote, on one line."""
+def get_ids(outcome: Outcome) -> str:
+    """Return the output of `-o id`, on one line."""
     assert outcome.code == 0, outcome.err
     return " ".join(outcome.out.split())
 
 
-def tasks(*, ages: dict[str, float | None], now: float = 0.0) -> bytes:
-    """Return a list of tasks that were created so many seconds ago, or nobody knows when."""
+def list_tasks(*, ages: dict[str, float | None], now: float = 0.0) -> bytes:
+    """Return a list of tasks that were created so many seconds ago, None for an unknown time."""
     told = [
         {"task_id": name, "status": "SUCCESSED"}
         | ({} if age is None else {"create_time": int((now - age) * 1000)})
@@ -52,43 +52,43 @@ def states(stub: Stub) -> Stub:
         ("' running , FAILED '", "b c"),
     ],
 )
-def test_tasks_in_some_states(run: Run, states: Stub, words: str, shown: str) -> None:
-    """As words or as the API says them, several with commas between, in any letter case."""
-    assert ids(run(f"list abc -o id --status {words}", **states.variables)) == shown
+def test_status_filter(run: Run, states: Stub, words: str, shown: str) -> None:
+    """By label or by status of the API, separated by commas, in any letter case."""
+    assert get_ids(run(f"list abc -o id --status {words}", **states.variables)) == shown
 
 
-def test_all_states(run: Run, states: Stub) -> None:
-    """Those that nobody documented, too."""
-    assert ids(run("list abc -o id", **states.variables)) == "a b c d e f g h"
+def test_every_state_is_listed_without_a_filter(run: Run, states: Stub) -> None:
+    """Also undocumented ones."""
+    assert get_ids(run("list abc -o id", **states.variables)) == "a b c d e f g h"
 
 
 def test_state_is_in_the_result(run: Run, states: Stub) -> None:
-    """A word of ours beside the API's own; unknown for one that is not documented."""
+    """Beside the status of the API; unknown for an undocumented one."""
     told = json.loads(run("list abc -o json", **states.variables).out)
     shown = [(task["task_id"], task["state"]) for task in told]
     words = ["queued", "running", "failed", "succeeded", "unknown", "succeeded", "stopping", "stopped"]
     assert sorted(shown) == list(zip("abcdefgh", words, strict=True))
 
 
-def test_the_newest_comes_first(run: Run, stub: Stub) -> None:
-    """No document says in which order the API lists tasks; who has no time comes last."""
-    stub.body = tasks(ages={"old": 3.0, "unknown": None, "new": 1.0, "middle": 2.0}, now=time.time())
-    assert ids(run("list abc -o id", **stub.variables)) == "new middle old unknown"
-    assert ids(run("list abc -o id --limit 2", **stub.variables)) == "new middle"
-    assert ids(run("list abc -o id --limit 9", **stub.variables)) == "new middle old unknown"
+def test_newest_task_comes_first(run: Run, stub: Stub) -> None:
+    """The order of the API is not documented; tasks without a time come last."""
+    stub.body = list_tasks(ages={"old": 3.0, "unknown": None, "new": 1.0, "middle": 2.0}, now=time.time())
+    assert get_ids(run("list abc -o id", **stub.variables)) == "new middle old unknown"
+    assert get_ids(run("list abc -o id --limit 2", **stub.variables)) == "new middle"
+    assert get_ids(run("list abc -o id --limit 9", **stub.variables)) == "new middle old unknown"
 
 
-def test_young_tasks(run: Run, stub: Stub) -> None:
-    """Of a task without a time nobody knows that it is young."""
-    stub.body = tasks(ages={"minute": 60.0, "hour": HOUR, "day": DAY, "unknown": None}, now=time.time())
-    assert ids(run("list abc -o id --since 2m", **stub.variables)) == "minute"
-    assert ids(run("list abc -o id --since 2h", **stub.variables)) == "minute hour"
-    assert ids(run("list abc -o id --since 2d", **stub.variables)) == "minute hour day"
+def test_since_leaves_out_old_tasks(run: Run, stub: Stub) -> None:
+    """And tasks without a time."""
+    stub.body = list_tasks(ages={"minute": 60.0, "hour": HOUR, "day": DAY, "unknown": None}, now=time.time())
+    assert get_ids(run("list abc -o id --since 2m", **stub.variables)) == "minute"
+    assert get_ids(run("list abc -o id --since 2h", **stub.variables)) == "minute hour"
+    assert get_ids(run("list abc -o id --since 2d", **stub.variables)) == "minute hour day"
 
 
 @pytest.mark.parametrize("off", [-30 * DAY, 30 * DAY])
-def test_young_by_the_servers_clock(run: Run, off: float) -> None:
-    """Also when ours is wrong; with a token, since a signature would be refused."""
+def test_since_uses_the_servers_clock(run: Run, off: float) -> None:
+    """Also when the local one is wrong; with a token, because a signature would be refused."""
     now = [time.time() + off]
     with sandboxed(clock=lambda: now[0]) as cloud:
         variables = {name: value for name, value in cloud.variables.items() if "SDK" not in name}
@@ -97,31 +97,31 @@ def test_young_by_the_servers_clock(run: Run, off: float) -> None:
         old = run(line, **variables).out.strip()
         now[0] += HOUR
         new = run(line, **variables).out.strip()
-        assert ids(run("list sandbox-images -o id --since 20m", **variables)) == new
-        assert ids(run("list sandbox-images -o id --since 2h", **variables)) == f"{new} {old}"
+        assert get_ids(run("list sandbox-images -o id --since 20m", **variables)) == new
+        assert get_ids(run("list sandbox-images -o id --since 2h", **variables)) == f"{new} {old}"
 
 
-def test_an_export_type_is_asked_of_the_api(run: Run, cloud: Cloud) -> None:
-    """By word or code; it is the one filter that the API has."""
+def test_export_type_is_a_filter_of_the_api(run: Run, cloud: Cloud) -> None:
+    """By label or code."""
     labeled, search = created(run, cloud, flags="--export-type labeled"), created(run, cloud)
     for word in ("labeled", "0", "LABELED"):
-        assert ids(run(f"list sandbox-images -o id --export-type {word}", **cloud.variables)) == labeled
+        assert get_ids(run(f"list sandbox-images -o id --export-type {word}", **cloud.variables)) == labeled
         assert cloud.exchanges[-1][0].target.endswith("/export-tasks?export_type=0&limit=100&offset=0")
-    assert ids(run("list sandbox-images -o id --export-type search", **cloud.variables)) == search
-    assert ids(run("list sandbox-images -o id", **cloud.variables)) == f"{search} {labeled}"
+    assert get_ids(run("list sandbox-images -o id --export-type search", **cloud.variables)) == search
+    assert get_ids(run("list sandbox-images -o id", **cloud.variables)) == f"{search} {labeled}"
     assert "export_type" not in cloud.exchanges[-1][0].target
 
 
 @pytest.mark.parametrize(("form", "out"), [("json", "[]\n"), ("yaml", "[]\n"), ("id", ""), ("table", "")])
-def test_an_empty_list(run: Run, cloud: Cloud, form: str, out: str) -> None:
-    """It is no error, and a word on stderr says what it is."""
+def test_empty_list_is_no_error(run: Run, cloud: Cloud, form: str, out: str) -> None:
+    """A message on stderr says that it is empty."""
     outcome = run(f"list sandbox-images -o {form}", **cloud.variables)
     assert (outcome.code, outcome.out, outcome.err) == (0, out, "no export tasks\n")
     quiet = run(f"list sandbox-images -q -o {form}", **cloud.variables)
     assert (quiet.code, quiet.out, quiet.err) == (0, out, "")
 
 
-def test_forms(run: Run, cloud: Cloud) -> None:
+def test_output_formats(run: Run, cloud: Cloud) -> None:
     """An array, also of one task; a table with a row for each."""
     task_id = created(run, cloud, "sandbox-slow")
     (shown,) = json.loads(run("list sandbox-slow -o json", **cloud.variables).out)
@@ -132,7 +132,7 @@ def test_forms(run: Run, cloud: Cloud) -> None:
     assert row.split()[:2] == [task_id, "queued"]
 
 
-def test_quiet_without_a_form(run: Run, cloud: Cloud) -> None:
+def test_quiet_without_an_output_format(run: Run, cloud: Cloud) -> None:
     created(run, cloud)
     outcome = run("list sandbox-images -q", **cloud.variables)
     assert (outcome.code, outcome.out, outcome.err) == (0, "", "")
@@ -142,16 +142,15 @@ def test_quiet_without_a_form(run: Run, cloud: Cloud) -> None:
     ("refused", "code"),
     [(refusing(400, "ModelArts.4352"), 3), (refusing(403, "ModelArts.0112"), 4), (Answer(status=503), 5)],
 )
-def test_a_list_that_is_refused(run: Run, stub: Stub, refused: Answer, code: int) -> None:
-    """Nothing is shown of it."""
+def test_refused_list_shows_nothing(run: Run, stub: Stub, refused: Answer, code: int) -> None:
     stub.status, stub.body = refused.status, refused.body
     outcome = run("list abc -o json", **stub.variables)
     assert (outcome.code, outcome.out) == (code, "")
     assert json.loads(outcome.err.splitlines()[-1])["exit_code"] == code
 
 
-def test_a_long_list_is_read_to_its_end(run: Run, cloud: Cloud) -> None:
-    """A hundred tasks a call, and no call too many; the limit is ours, as the API knows no order."""
+def test_long_list_is_read_to_its_end(run: Run, cloud: Cloud) -> None:
+    """A hundred tasks a call; the limit is applied here, because the API has no order."""
     made = [created(run, cloud) for _ in range(250)]
     before = len(cloud.exchanges)
     shown = run("list sandbox-images -o id", **cloud.variables).out.split()

@@ -1,4 +1,4 @@
-"""What looks at tasks bear, and what is shown of them: trouble that passes, failures, and many exports."""
+"""`status` and other polls: retries, what is shown of failures, and many exports."""
 
 import json
 import sys
@@ -11,8 +11,8 @@ from tests.support.tracked import ACCEPTED, OFTEN, listing, refusing, saying
 
 
 @pytest.mark.parametrize(("line", "code"), [("status abc t1", 5), ("list abc", 5)])
-def test_trouble_that_passes_is_borne(run: Run, stub: Stub, line: str, code: int) -> None:
-    """As often as --max-retries says, and told; without, the first trouble is the end."""
+def test_transient_error_is_retried(run: Run, stub: Stub, line: str, code: int) -> None:
+    """As often as --max-retries says, with a message."""
     stub.first, stub.body = [Answer(status=503)], listing(t1="SUCCESSED").body
     if line.startswith("status"):
         stub.body = saying("SUCCESSED").body
@@ -24,7 +24,7 @@ def test_trouble_that_passes_is_borne(run: Run, stub: Stub, line: str, code: int
 
 
 def test_only_the_failed_tasks_are_polled_again(run: Run, stub: Stub) -> None:
-    """What was read stays as it was read, so that each try gets further through many tasks."""
+    """Each try gets further through many tasks."""
     stub.first = [listing(), refusing(503, "ModelArts.4302"), saying("RUNNING", "t2"), saying("FAILED", "t1")]
     stub.body = saying("SUCCESSED", "t2").body
     outcome = run("status abc t1 t2 -o json --max-retries 1", **stub.variables)
@@ -40,32 +40,31 @@ POLLS = [
 
 
 @pytest.mark.parametrize(("line", "first", "code"), POLLS, ids=["wait", "status check", "reconcile"])
-def test_a_poll_makes_one_try(run: Run, stub: Stub, line: str, first: list[Answer], code: int) -> None:
-    """Polls have limits of their own: however often a call may be retried, they are not."""
+def test_poll_makes_one_try(run: Run, stub: Stub, line: str, first: list[Answer], code: int) -> None:
+    """Polls have limits of their own."""
     stub.first, stub.status = [*first], 503
     outcome = run(f"{line} --max-retries 9", **stub.variables)
     assert (outcome.code, len(stub.heard)) == (code, len(first) + 1), outcome.err
 
 
 @pytest.mark.parametrize("line", ["status abc t1", "list abc"])
-def test_who_only_looks_stands_in_no_queue(run: Run, stub: Stub, line: str) -> None:
-    """Its patience is for a place among the exports, and the variable may be set for those."""
+def test_status_and_list_do_not_queue_for_a_busy_dataset(run: Run, stub: Stub, line: str) -> None:
+    """The variable may be set for submissions."""
     busy = refusing(400, "ModelArts.4409")
     stub.status, stub.body = busy.status, busy.body
     outcome = run(line, **stub.variables, MODELARTS_EXPORT_QUEUE_TIMEOUT="6s")
     assert (outcome.code, len(stub.heard)) == (5, 1)
 
 
-def test_a_task_of_which_nothing_was_seen(run: Run, stub: Stub) -> None:
-    """It may exist: a wait shows it, without a status."""
+def test_task_never_seen_is_shown_without_a_status(run: Run, stub: Stub) -> None:
+    """It may exist."""
     stub.status = 503
     outcome = run(f"wait abc t1 --max-outage 0 -o json {OFTEN}", **stub.variables)
     assert outcome.code == 8
     assert [(task["task_id"], task["status"]) for task in json.loads(outcome.out)] == [("t1", None)]
 
 
-def test_an_outage_of_one_task_is_its_own(run: Run, stub: Stub) -> None:
-    """The other is looked at, and shown."""
+def test_outage_of_one_task_does_not_hide_the_other(run: Run, stub: Stub) -> None:
     stub.first = [listing(), refusing(500, "ModelArts.0010"), saying("RUNNING", "t2")]
     outcome = run("status abc t1 t2 -o json", **stub.variables)
     assert outcome.code == 9
@@ -73,8 +72,8 @@ def test_an_outage_of_one_task_is_its_own(run: Run, stub: Stub) -> None:
 
 
 @pytest.mark.parametrize("code", ["APIGW.0301", "ModelArts.0206"])
-def test_a_failure_with_the_code_of_a_refused_key(run: Run, stub: Stub, code: str) -> None:
-    """It is the task that was refused something: our own key is good for the next call."""
+def test_failed_task_with_the_code_of_a_refused_key(run: Run, stub: Stub, code: str) -> None:
+    """Our own key was not refused, and the next call is made."""
     stub.first = [listing(), saying("FAILED", "t1", error_code=code), saying("SUCCESSED", "t2")]
     outcome = run(f"wait abc t1 t2 -o json {OFTEN}", **stub.variables)
     assert (outcome.code, len(stub.heard)) == (9, 3)
@@ -85,8 +84,8 @@ def test_a_failure_with_the_code_of_a_refused_key(run: Run, stub: Stub, code: st
     ("line", "code", "hint"),
     [("wait abc t1", 8, "check their status again"), ("status abc t1", 5, "")],
 )
-def test_a_result_that_cannot_be_written(stub: Stub, line: str, code: int, hint: str) -> None:
-    """The task is as it is: the code is no failure of it, and nobody is told to submit it again."""
+def test_unwritable_result_is_no_failure_of_the_task(stub: Stub, line: str, code: int, hint: str) -> None:
+    """The hint does not say to submit it again."""
     stub.body = saying("SUCCESSED").body
     done = in_bash(f"{sys.executable} -m modelarts_export {line} -q -o json > /dev/full", **stub.variables)
     assert done.returncode == code
@@ -94,8 +93,8 @@ def test_a_result_that_cannot_be_written(stub: Stub, line: str, code: int, hint:
 
 
 @pytest.mark.parametrize(("number", "hints"), [(12, 12), (13, 13), (15, 13), (1500, 13)])
-def test_hints_about_many_exports(run: Run, stub: Stub, number: int, hints: int) -> None:
-    """A dozen, and how many there are besides."""
+def test_hints_are_limited_to_a_dozen(run: Run, stub: Stub, number: int, hints: int) -> None:
+    """The last one counts the rest."""
     names = [f"t{each}" for each in range(number)]
     told = [{"task_id": name, "status": "SUCCESSED", "path": f"/b/{name}/"} for name in names]
     stub.body = json.dumps({"total_count": number, "export_tasks": told}).encode()
@@ -112,7 +111,7 @@ PROGRESS = [(148, "100 %"), (99.99, "99 %"), (-5, "0 %"), (0.4, "0 %"), (35.0, "
 
 @pytest.mark.parametrize(("told", "shown"), PROGRESS)
 def test_progress_in_a_table(run: Run, stub: Stub, told: object, shown: str) -> None:
-    """From 0 to 100, and what is not done is not 100."""
+    """It is from 0 to 100, and rounded down."""
     stub.body = saying(
         "RUNNING", progress=told, finished_sample_count=1234, total_sample_count=1_234_567
     ).body
@@ -124,7 +123,7 @@ def test_progress_in_a_table(run: Run, stub: Stub, told: object, shown: str) -> 
 @pytest.mark.parametrize("line", ["wait abc t1", "status abc t1"])
 @pytest.mark.parametrize("as_text", [False, True])
 def test_new_dataset_id_of_a_task_that_succeeded(run: Run, stub: Stub, line: str, *, as_text: bool) -> None:
-    """It is looked up by the exact name, once; a task that writes to a directory has none."""
+    """One search by the exact name; a task that writes to a directory has none."""
     params = {"export_dest": "NEW_DATASET", "export_new_dataset_name": "cats"}
     done = saying("SUCCESSED", export_params=json.dumps(params) if as_text else params)
     found = {"total_number": 1, "datasets": [{"dataset_id": "d9", "dataset_name": "cats"}]}
