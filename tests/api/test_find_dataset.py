@@ -19,8 +19,8 @@ def list_datasets(*named: tuple[str, str, object]) -> Callable[[str], bytes]:
     def answer(target: str) -> bytes:
         start = 10 * int(parse_qs(urlsplit(target).query)["offset"][0])
         shown = [{"dataset_id": i, "dataset_name": name, "create_time": at} for i, name, at in named]
-        told = {"total_number": len(shown), "datasets": shown[start : start + 10]}
-        return reply("200 OK", json.dumps(told).encode())
+        fields = {"total_number": len(shown), "datasets": shown[start : start + 10]}
+        return reply("200 OK", json.dumps(fields).encode())
 
     return answer
 

@@ -71,7 +71,7 @@ def test_request_has_limit_offset_and_filter() -> None:
     assert asked == [f"{LIST}?export_type=3&limit=100&offset={offset}" for offset in range(2)]
 
 
-# entries, the total that is told, and the calls that a server of page numbers and one of entry numbers cost
+# entries, the total that is pages, and the calls that a server of page numbers and one of entry numbers cost
 LENGTHS = [
     (0, 0, 1, 1),
     (0, None, 1, 1),
@@ -307,18 +307,18 @@ def draw_pages(draw: st.DrawFn) -> list[Page]:
 
 
 @given(draw_pages())
-def test_any_list_ends_and_yields_each_entry_once(told: list[Page]) -> None:
+def test_any_list_ends_and_yields_each_entry_once(pages: list[Page]) -> None:
     """Offsets only grow, and every entry comes from the server."""
     asked: list[int] = []
 
     def fetch(offset: int) -> Page:
         asked.append(offset)
-        return told[len(asked) - 1] if len(asked) <= len(told) else Page(entries=())
+        return pages[len(asked) - 1] if len(asked) <= len(pages) else Page(entries=())
 
     found = [str(entry["task_id"]) for page in iter_pages(fetch, "task_id") for entry in page.entries]
-    assert len(asked) <= len(told) + 1
+    assert len(asked) <= len(pages) + 1
     assert max(Counter(found).values(), default=0) <= 1
-    assert set(found) <= {str(entry.get("task_id")) for page in told for entry in page.entries}
+    assert set(found) <= {str(entry.get("task_id")) for page in pages for entry in page.entries}
     assert asked == sorted(set(asked))
     assert asked[0] == 0
 
@@ -331,11 +331,11 @@ def test_list_of_any_length_and_page_size_is_read_completely(
     with_total: bool,  # noqa: FBT001
 ) -> None:
     """However the server counts."""
-    told = tuple(entries(number))
+    listed_entries = tuple(entries(number))
 
     def fetch(offset: int) -> Page:
         start = offset * size if by_page else offset
-        return Page(entries=told[start : start + size], total=number if with_total else None)
+        return Page(entries=listed_entries[start : start + size], total=number if with_total else None)
 
     found = [str(entry["task_id"]) for page in iter_pages(fetch, "task_id") for entry in page.entries]
     assert found == names(number)

@@ -1,4 +1,4 @@
-"""What it costs to wait: calls a round, CPU seconds an hour, and memory that does not grow.
+"""The cost of a wait: calls a round, CPU seconds an hour, and memory.
 
     python tests/bench/waiting.py
 
@@ -52,13 +52,13 @@ class Tally:
     calls = 0
 
     def add(self, _: object) -> None:
-        """Hear of a call."""
+        """Count a call."""
         self.calls += 1
 
 
 @dataclass(kw_only=True)
 class World:
-    """A client, the calls that it made, and the time by which it and the server live."""
+    """A client, the count of its calls, and the clock of client and server."""
 
     client: Client
     orders: IO[str]
@@ -67,13 +67,13 @@ class World:
     now: float = 0.0
 
     def sleep(self, seconds: float) -> None:
-        """Let time pass, for the server too."""
+        """Advance the clock, that of the server too."""
         self.now += seconds
         print(seconds, file=self.orders, flush=True)
         self.answers.readline()
 
     def datasets(self) -> list[str]:
-        """Return ten datasets: three that a sandbox has, and seven that exports have made."""
+        """Return ten datasets: three of the sandbox, and seven that exports have created."""
         for index in range(7):
             made = {
                 "export_new_dataset_name": f"new-{index}",
@@ -86,7 +86,7 @@ class World:
         return ["sandbox-images", "sandbox-failing", "sandbox-slow", *filter(None, new)]
 
     def wait(self, tasks: list[ExportTask]) -> None:
-        """Wait for ten hours, and print what that costs."""
+        """Wait for ten hours, and print the cost."""
         timing = Clock(monotonic=lambda: self.now, sleep=self.sleep, random=random.Random(1))
         begun, cpu, calls = self.now, time.process_time(), self.tally.calls
         rounds, after_one = 0, 0.0

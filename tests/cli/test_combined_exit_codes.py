@@ -22,11 +22,11 @@ ENDS = [
 @pytest.mark.parametrize(("statuses", "code"), ENDS)
 def test_outcomes_are_combined(run: Run, stub: Stub, statuses: list[str], code: int) -> None:
     """Every task is in the result, in the given order."""
-    told = {f"t{number}": status for number, status in enumerate(statuses, 1)}
-    stub.body = listing(**dict(reversed(told.items()))).body
-    outcome = run(f"wait abc {' '.join(told)} --timeout 0 -o json", **stub.variables)
+    fields = {f"t{number}": status for number, status in enumerate(statuses, 1)}
+    stub.body = listing(**dict(reversed(fields.items()))).body
+    outcome = run(f"wait abc {' '.join(fields)} --timeout 0 -o json", **stub.variables)
     assert outcome.code == code
-    assert [(task["task_id"], task["status"]) for task in json.loads(outcome.out)] == list(told.items())
+    assert [(task["task_id"], task["status"]) for task in json.loads(outcome.out)] == list(fields.items())
     if code:
         error = json.loads(outcome.err.splitlines()[-1])
         assert error["exit_code"] == code
@@ -48,11 +48,11 @@ def test_different_outcomes_are_listed(run: Run, quick: Cloud) -> None:
 )
 def test_hint_is_shown_where_it_applies_to_all(run: Run, stub: Stub, code: str, hint: str) -> None:
     reasons = {"t1": "4401", "t2": code}
-    told = [
+    fields = [
         {"task_id": name, "status": "FAILED", "error_code": f"ModelArts.{reason}"}
         for name, reason in reasons.items()
     ]
-    stub.body = json.dumps({"total_count": 2, "export_tasks": told}).encode()
+    stub.body = json.dumps({"total_count": 2, "export_tasks": fields}).encode()
     outcome = run("wait abc t1 t2 -q -o json", **stub.variables)
     error = json.loads(outcome.err)
     assert (outcome.code, error["hint"]) == (7, hint)

@@ -10,15 +10,15 @@ from tests.conftest import Run, Stub
 from tests.support.tracked import ACCEPTED, saying
 
 
-def resume_command(run: Run, stub: Stub, line: str | list[str], **variables: str) -> str:
+def resume(run: Run, stub: Stub, line: str | list[str], **variables: str) -> str:
     """Let a wait time out, and return the command to resume it."""
     words = shlex.split(line) if isinstance(line, str) else line
     stub.first = [ACCEPTED] if words[0].startswith("to-") else []
     stub.body = saying("RUNNING").body
     outcome = run([*words, "--timeout", "0"], **{**stub.variables, **variables})
     assert outcome.code == 8, outcome
-    (told,) = re.findall(r"wait for it with: (.*)\n", outcome.err)
-    return str(told)
+    (command,) = re.findall(r"wait for it with: (.*)\n", outcome.err)
+    return str(command)
 
 
 FLAGS = [
@@ -35,39 +35,37 @@ FLAGS = [
 @pytest.mark.parametrize("line", ["wait abc t1", "to-obs --path /b/d/ --wait"])
 def test_given_flags_are_repeated(run: Run, stub: Stub, line: str, flags: str) -> None:
     """As they were written, and no others."""
-    told = resume_command(run, stub, f"{line} {flags}")
-    assert told.startswith("modelarts-export wait abc t1 --")
-    words, given = shlex.split(told)[4:], shlex.split(flags)
+    command = resume(run, stub, f"{line} {flags}")
+    assert command.startswith("modelarts-export wait abc t1 --")
+    words, given = shlex.split(command)[4:], shlex.split(flags)
     assert sorted(words) == sorted(given)
 
 
 def test_flags_of_a_submission_are_left_out(run: Run, stub: Stub) -> None:
-    told = resume_command(run, stub, "to-obs --path /b/d/ --wait --queue-timeout 5m --reconcile-timeout 9s")
-    assert told == "modelarts-export wait abc t1"
+    command = resume(run, stub, "to-obs --path /b/d/ --wait --queue-timeout 5m --reconcile-timeout 9s")
+    assert command == "modelarts-export wait abc t1"
 
 
 def test_endpoint_is_repeated(run: Run, stub: Stub) -> None:
     """Without it, the command would call another server."""
     elsewhere = {"MODELARTS_EXPORT_ENDPOINT": "http://127.0.0.1:9"}
-    told = resume_command(run, stub, f"wait abc t1 --endpoint {stub.url}", **elsewhere)
-    assert told == f"modelarts-export wait abc t1 --endpoint {stub.url}"
+    command = resume(run, stub, f"wait abc t1 --endpoint {stub.url}", **elsewhere)
+    assert command == f"modelarts-export wait abc t1 --endpoint {stub.url}"
 
 
 def test_command_works_when_a_shell_runs_it(run: Run, stub: Stub) -> None:
     """It ends with the task."""
-    told = resume_command(
-        run, stub, f"to-obs --path /b/d/ --wait --insecure --endpoint {stub.url} --heartbeat 5m"
-    )
+    command = resume(run, stub, f"to-obs --path /b/d/ --wait --insecure --endpoint {stub.url} --heartbeat 5m")
     stub.body = saying("SUCCESSED").body
-    assert run(shlex.split(told)[1:], **stub.variables).code == 0
+    assert run(shlex.split(command)[1:], **stub.variables).code == 0
 
 
 def test_arguments_are_quoted_for_a_shell(run: Run, stub: Stub, tmp_path: Path) -> None:
     bundle = tmp_path / "authorities; of 'ours' $(date).pem"
     bundle.write_text("nobody reads it: the stub speaks no TLS")
-    told = resume_command(run, stub, ["wait", "abc", "t1", "--ca-bundle", str(bundle)])
-    assert str(bundle) not in told
-    assert shlex.split(told)[4:6] == ["--ca-bundle", str(bundle)]
+    command = resume(run, stub, ["wait", "abc", "t1", "--ca-bundle", str(bundle)])
+    assert str(bundle) not in command
+    assert shlex.split(command)[4:6] == ["--ca-bundle", str(bundle)]
 
 
 @pytest.mark.parametrize(
@@ -77,21 +75,21 @@ def test_project_of_spec_becomes_a_flag(run: Run, stub: Stub, tmp_path: Path, fl
     """The command has no spec; a flag wins, as before."""
     spec = tmp_path / "spec.yaml"
     spec.write_text("project_id: from-spec\ndataset_id: in-spec\npath: /b/d/\n")
-    told = resume_command(run, stub, f"to-obs -f {spec} --wait {flags}")
-    assert told == f"modelarts-export wait in-spec t1{shown}"
+    command = resume(run, stub, f"to-obs -f {spec} --wait {flags}")
+    assert command == f"modelarts-export wait in-spec t1{shown}"
 
 
 def test_project_of_the_environment_is_left_out(run: Run, stub: Stub, tmp_path: Path) -> None:
     spec = tmp_path / "spec.yaml"
     spec.write_text("project_id: '0123'\npath: /b/d/\n")
-    told = resume_command(run, stub, f"to-obs -f {spec} --wait")
-    assert told == "modelarts-export wait abc t1"
+    command = resume(run, stub, f"to-obs -f {spec} --wait")
+    assert command == "modelarts-export wait abc t1"
 
 
 def test_command_has_no_secret(run: Run, stub: Stub) -> None:
     """Secrets stay in the environment."""
     secrets = {"HUAWEICLOUD_SDK_SECURITY_TOKEN": "STEXAMPLETOKEN0123456789"}
-    told = resume_command(run, stub, "wait abc t1 --debug", **secrets)
+    command = resume(run, stub, "wait abc t1 --debug", **secrets)
     hidden = [*secrets.values(), stub.variables["HUAWEICLOUD_SDK_SK"], stub.variables["HUAWEICLOUD_SDK_AK"]]
-    assert [secret for secret in hidden if secret in told] == []
-    assert told == "modelarts-export wait abc t1"
+    assert [secret for secret in hidden if secret in command] == []
+    assert command == "modelarts-export wait abc t1"

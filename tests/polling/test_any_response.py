@@ -101,8 +101,8 @@ class Server:
         there = step.listed if asked.startswith("?") else {asked[1:]}
         tasks = [{"task_id": name, "status": step.word if name in step.ends else RUNNING} for name in there]
         self.ended |= {(dataset, name) for name in step.ends & there}
-        told = {"total_count": len(tasks), "export_tasks": tasks} if asked.startswith("?") else tasks[0]
-        return reply("200 OK", json.dumps(told).encode())
+        fields = {"total_count": len(tasks), "export_tasks": tasks} if asked.startswith("?") else tasks[0]
+        return reply("200 OK", json.dumps(fields).encode())
 
 
 def check_wait(server: Server, **limits: float | None) -> None:

@@ -9,24 +9,24 @@ from hypothesis import strategies as st
 from modelarts_export.api.task import ExportTask
 from modelarts_export.polling.estimator import ProgressEstimator
 
-Look = dict[str, Any]
+Status = dict[str, Any]
 
 
-def estimate(*looks: Look, every: float = 10.0) -> ProgressEstimator:
+def estimate(*statuses: Status, every: float = 10.0) -> ProgressEstimator:
     """Return the estimator after these statuses, the first one at 0 s."""
-    pace = ProgressEstimator()
-    for index, answer in enumerate(looks):
-        pace.update(ExportTask(task_id="t", dataset_id="d", project_id="p", raw=answer), index * every)
-    return pace
+    estimator = ProgressEstimator()
+    for index, answer in enumerate(statuses):
+        estimator.update(ExportTask(task_id="t", dataset_id="d", project_id="p", raw=answer), index * every)
+    return estimator
 
 
-def counts(finished: object = None, total: object = None, **more: object) -> Look:
+def counts(finished: object = None, total: object = None, **more: object) -> Status:
     """Return a status with these counts, without those that are None."""
-    told = {"finished_sample_count": finished, "total_sample_count": total, **more}
-    return {name: value for name, value in told.items() if value is not None}
+    fields = {"finished_sample_count": finished, "total_sample_count": total, **more}
+    return {name: value for name, value in fields.items() if value is not None}
 
 
-PERCENT: list[tuple[list[Look], float | None]] = [
+PERCENT: list[tuple[list[Status], float | None]] = [
     ([], None),
     ([{}], None),
     ([{"status": "RUNNING"}], None),
@@ -66,13 +66,13 @@ PERCENT: list[tuple[list[Look], float | None]] = [
 ]
 
 
-@pytest.mark.parametrize(("looks", "percent"), PERCENT)
-def test_percent_is_share_of_samples_or_figure_of_the_api(looks: list[Look], percent: float | None) -> None:
+@pytest.mark.parametrize(("statuses", "percent"), PERCENT)
+def test_percent_is_share_of_samples_or_progress(statuses: list[Status], percent: float | None) -> None:
     """It is from 0 to 100 and never goes back."""
-    assert estimate(*looks).percent == percent
+    assert estimate(*statuses).percent == percent
 
 
-COUNTS: list[tuple[list[Look], int | None, int | None]] = [
+COUNTS: list[tuple[list[Status], int | None, int | None]] = [
     ([{}], None, None),
     ([counts(5, 20)], 5, 20),
     ([counts(5, 20), {}], 5, 20),
@@ -86,15 +86,15 @@ COUNTS: list[tuple[list[Look], int | None, int | None]] = [
 ]
 
 
-@pytest.mark.parametrize(("looks", "finished", "total"), COUNTS)
-def test_finished_samples_never_decrease(looks: list[Look], finished: int | None, total: int | None) -> None:
+@pytest.mark.parametrize(("statuses", "finished", "total"), COUNTS)
+def test_samples_never_decrease(statuses: list[Status], finished: int | None, total: int | None) -> None:
     """The total is the last one that was reported."""
-    pace = estimate(*looks)
-    assert (pace.finished, pace.total) == (finished, total)
+    estimator = estimate(*statuses)
+    assert (estimator.finished, estimator.total) == (finished, total)
 
 
-# looks ten seconds apart, and the seconds that are left at the last of them
-LEFT: list[tuple[list[Look], float | None]] = [
+# statuses ten seconds apart, and the seconds that are left at the last of them
+LEFT: list[tuple[list[Status], float | None]] = [
     ([], None),
     ([counts(5, 20)], None),
     ([counts(5, 20), counts(5, 20)], None),
@@ -116,17 +116,17 @@ LEFT: list[tuple[list[Look], float | None]] = [
 ]
 
 
-@pytest.mark.parametrize(("looks", "left"), LEFT)
-def test_eta_follows_from_samples_a_second(looks: list[Look], left: float | None) -> None:
+@pytest.mark.parametrize(("statuses", "left"), LEFT)
+def test_eta_follows_from_samples_a_second(statuses: list[Status], left: float | None) -> None:
     """It is None while there is no rate."""
-    found = estimate(*looks).eta_seconds((len(looks) - 1) * 10.0)
+    found = estimate(*statuses).eta_seconds((len(statuses) - 1) * 10.0)
     assert found == (None if left is None else pytest.approx(left))
 
 
 def test_eta_decreases_between_polls() -> None:
     """It does not become negative."""
-    pace = estimate(counts(0, 100), counts(50, 100))
-    assert [pace.eta_seconds(at) for at in (10.0, 14.0, 20.0, 99.0)] == [10.0, 6.0, 0.0, 0.0]
+    estimator = estimate(counts(0, 100), counts(50, 100))
+    assert [estimator.eta_seconds(at) for at in (10.0, 14.0, 20.0, 99.0)] == [10.0, 6.0, 0.0, 0.0]
 
 
 def test_two_polls_at_one_instant_give_no_eta() -> None:
@@ -142,7 +142,7 @@ ANYTHING = st.one_of(
     st.sampled_from(["", "7", [], {}]),
 )
 STATUS = st.one_of(st.none(), st.sampled_from(["INIT", "RUNNING", "SUCCESSED", "FAILED", "PAUSED"]))
-LOOK = st.fixed_dictionaries(
+REPORT = st.fixed_dictionaries(
     {},
     optional={
         "status": STATUS,
@@ -153,15 +153,15 @@ LOOK = st.fixed_dictionaries(
 )
 
 
-@given(st.lists(LOOK, max_size=8), st.floats(0, 1000))
-def test_percent_never_decreases_whatever_is_reported(looks: list[Look], every: float) -> None:
+@given(st.lists(REPORT, max_size=8), st.floats(0, 1000))
+def test_percent_never_decreases_whatever_is_reported(statuses: list[Status], every: float) -> None:
     """Neither NaN nor infinity comes out."""
-    pace, percent, finished = ProgressEstimator(), 0.0, 0
-    for index, answer in enumerate(looks):
+    estimator, percent, finished = ProgressEstimator(), 0.0, 0
+    for index, answer in enumerate(statuses):
         now = index * every
-        pace.update(ExportTask(task_id="t", dataset_id="d", project_id="p", raw=answer), now)
-        assert pace.percent is None or percent <= pace.percent <= 100
-        assert pace.finished is None or finished <= pace.finished
-        percent, finished = pace.percent or 0.0, pace.finished or 0
-        left = pace.eta_seconds(now)
+        estimator.update(ExportTask(task_id="t", dataset_id="d", project_id="p", raw=answer), now)
+        assert estimator.percent is None or percent <= estimator.percent <= 100
+        assert estimator.finished is None or finished <= estimator.finished
+        percent, finished = estimator.percent or 0.0, estimator.finished or 0
+        left = estimator.eta_seconds(now)
         assert left is None or 0 <= left < float("inf")

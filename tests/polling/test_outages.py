@@ -88,11 +88,11 @@ def test_outage_beyond_max_outage_ends_the_wait(fault: str) -> None:
 
 def test_refused_connection_is_an_outage() -> None:
     time = Simulated()
-    looks = list(time.waits(client_of(DEAD_PROXY), [task()]))
-    assert [at for at, _ in looks][-1] == 900.0
-    assert len(looks) > 30
-    assert [snapshot[0].abandoned for _, snapshot in looks] == [False] * (len(looks) - 1) + [True]
-    assert "refused" in str(looks[-1][1][0].last_error)
+    snapshots = list(time.waits(client_of(DEAD_PROXY), [task()]))
+    assert [at for at, _ in snapshots][-1] == 900.0
+    assert len(snapshots) > 30
+    assert [snapshot[0].abandoned for _, snapshot in snapshots] == [False] * (len(snapshots) - 1) + [True]
+    assert "refused" in str(snapshots[-1][1][0].last_error)
 
 
 def test_successful_poll_ends_an_outage() -> None:
@@ -109,7 +109,7 @@ def test_end_of_an_outage_is_reached_despite_rounding(outage: float, start: floa
     """A difference of floats must not lead to endless polls without a pause."""
     time = Simulated(now=start)
     waits = time.waits(client_of(DEAD_PROXY), [task()], timeout=None, max_outage=outage)
-    assert all(looks < 60 for looks, _ in enumerate(waits))
+    assert all(snapshots < 60 for snapshots, _ in enumerate(waits))
     assert time.now == pytest.approx(start + outage)
 
 
@@ -194,13 +194,13 @@ def test_outage_of_one_task_does_not_end_the_wait_for_others(status: str) -> Non
     down = error(status, "ModelArts.0010")
     with answering(lambda target: nothing if "?" in target else answer_for_two(target, down)) as server:
         tasks = [task("bad"), task("good")]
-        looks = [
+        snapshots = [
             (at, bad.abandoned, good.task.status)
             for at, (bad, good) in time.waits(
                 client_of(server.url), tasks, timeout=60.0, max_outage=20.0, poll_interval=10.0
             )
         ]
-    assert looks == [(at, at >= 20.0, "RUNNING") for at in range(0, 61, 10)]
+    assert snapshots == [(at, at >= 20.0, "RUNNING") for at in range(0, 61, 10)]
 
 
 @pytest.mark.parametrize("fault", [error("429 Too Many Requests", "APIGW.0308"), reply("403 Forbidden"), b""])

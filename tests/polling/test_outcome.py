@@ -23,16 +23,16 @@ from modelarts_export.polling.outcome import Outcome, combine_outcomes, fetch_er
 from modelarts_export.polling.poller import TrackedTask
 
 FACTS: dict[str, Any] = {"hint": "do this", "error_code": "E.1", "http_status": 418, "request_id": "r1"}
-DOWN = TemporaryError("the service is in trouble", **FACTS)
+DOWN = TemporaryError("the service is in error", **FACTS)
 DENIED = AccessError("access is denied", **FACTS)
 GONE = NotFoundError("no such task", **FACTS)
 REFUSED = RefusedError("the request is refused", **FACTS)
 
 
-def tracked(trouble: ModelArtsExportError | None = None, **answer: Any) -> TrackedTask:  # noqa: ANN401 - as JSON
+def tracked(error: ModelArtsExportError | None = None, **answer: Any) -> TrackedTask:  # noqa: ANN401 - as JSON
     """Return a task as it was last seen, with the error of its last poll."""
     task = ExportTask(task_id="t1", dataset_id="d", project_id="p", raw=answer)
-    return TrackedTask(task=task, last_error=trouble, abandoned=trouble is not None)
+    return TrackedTask(task=task, last_error=error, abandoned=error is not None)
 
 
 def exit_code(end: Outcome) -> int:
@@ -93,8 +93,8 @@ SAMPLES: list[tuple[object, int, bool]] = [
 
 @pytest.mark.parametrize(("exported", "required", "enough"), SAMPLES)
 def test_too_few_or_unknown_samples_are_a_failure(exported: object, required: int, enough: bool) -> None:  # noqa: FBT001
-    told: dict[str, Any] = {} if exported is None else {"finished_sample_count": exported}
-    end = outcome_of(tracked(status="SUCCESSED", **told), require_samples=required)
+    fields: dict[str, Any] = {} if exported is None else {"finished_sample_count": exported}
+    end = outcome_of(tracked(status="SUCCESSED", **fields), require_samples=required)
     assert exit_code(end) == (0 if enough else 7)
 
 
@@ -142,10 +142,10 @@ SPLIT_ERRORS = [
 @pytest.mark.parametrize(("answer", "shown"), SPLIT_ERRORS)
 def test_code_and_message_are_split(answer: tuple[str, str | None], shown: tuple[str, str | None]) -> None:
     """One field may hold both (API.md, section 4)."""
-    told = {
+    fields = {
         name: said for name, said in zip(("error_code", "error_msg"), answer, strict=True) if said is not None
     }
-    each = TrackedTask(task=ExportTask(task_id="t1", dataset_id="d", project_id="p", raw=told))
+    each = TrackedTask(task=ExportTask(task_id="t1", dataset_id="d", project_id="p", raw=fields))
     result = each.task.to_dict()
     assert (result["error_code"], result.get("error_msg")) == shown
     assert each.task.failure == (shown[0], shown[1] or "")

@@ -22,12 +22,12 @@ def test_pauses_grow_from_half_a_second_to_thirty(stub: Stub, face: float, facto
     """Each is half as long again as the one before, with a tenth of jitter."""
     stub.body = shown()
     time = Simulated(chance=Dice(face))
-    looks = list(time.waits(client_of(stub.url), [task()], timeout=200.0))
+    snapshots = list(time.waits(client_of(stub.url), [task()], timeout=200.0))
     wanted = [pause * factor for pause in [*GROWING, 28.83251953125, *[30.0] * 5]]
     fitting = len(time.naps) - 1  # the last is cut by the deadline
     assert time.naps[:fitting] == pytest.approx(wanted[:fitting])
     assert fitting >= 12
-    assert len(stub.heard) == len(looks) == len(time.naps) + 1
+    assert len(stub.heard) == len(snapshots) == len(time.naps) + 1
 
 
 def test_jitter_is_random(stub: Stub) -> None:
@@ -184,11 +184,11 @@ def test_long_pauses_have_jitter_too() -> None:
 def test_one_last_poll_at_the_deadline(stub: Stub, timeout: float, settings: dict[str, float]) -> None:
     stub.body = shown()
     time = Simulated()
-    looks = [at for at, _ in time.waits(client_of(stub.url), [task()], timeout=timeout, **settings)]
-    assert looks[-1] == timeout
-    assert [at for at in looks if at >= timeout] == [timeout]
-    assert all(later > earlier for earlier, later in pairwise(looks))
-    assert len(stub.heard) == len(looks)
+    snapshots = [at for at, _ in time.waits(client_of(stub.url), [task()], timeout=timeout, **settings)]
+    assert snapshots[-1] == timeout
+    assert [at for at in snapshots if at >= timeout] == [timeout]
+    assert all(later > earlier for earlier, later in pairwise(snapshots))
+    assert len(stub.heard) == len(snapshots)
 
 
 def test_task_that_ends_at_the_deadline_is_a_success(stub: Stub) -> None:
@@ -206,8 +206,8 @@ def test_task_that_ends_at_the_deadline_is_a_success(stub: Stub) -> None:
 def test_timeout_of_0_is_one_poll(stub: Stub) -> None:
     stub.body = shown()
     time = Simulated()
-    (look,) = time.waits(client_of(stub.url), [task()], timeout=0.0)
-    assert (look[0], look[1][0].task.status) == (0.0, "RUNNING")
+    (snapshot,) = time.waits(client_of(stub.url), [task()], timeout=0.0)
+    assert (snapshot[0], snapshot[1][0].task.status) == (0.0, "RUNNING")
     assert (len(stub.heard), time.naps) == (1, [])
 
 
@@ -228,10 +228,10 @@ def test_wait_without_a_timeout_lasts_for_a_week(stub: Stub) -> None:
 def test_finished_task_is_not_polled(stub: Stub) -> None:
     time = Simulated()
     ended = [task("a", status="SUCCESSED"), task("b", status="FAILED")]
-    (look,) = time.waits(client_of(stub.url), ended)
-    assert [each.task for each in look[1]] == ended
+    (snapshot,) = time.waits(client_of(stub.url), ended)
+    assert [each.task for each in snapshot[1]] == ended
     assert (stub.heard, time.naps) == ([], [])
-    assert [snapshot for _, snapshot in time.waits(client_of(stub.url), [])] == [()]
+    assert [each for _, each in time.waits(client_of(stub.url), [])] == [()]
 
 
 def leap(seconds: float) -> Iterator[float]:
@@ -242,7 +242,7 @@ def leap(seconds: float) -> Iterator[float]:
         now += seconds
 
 
-# the timeout of a wait, and the seconds within which each of its first looks has to be answered
+# the timeout of a wait, and the seconds within which each of its first snapshots has to be answered
 BOUNDS = [
     (None, [90.0, 90.0]),
     (7200.0, [90.0, 90.0]),
@@ -263,9 +263,9 @@ def test_poll_has_the_time_until_the_deadline(timeout: float | None, bounds: lis
     with answering(lambda _: reply("200 OK", shown())) as server:
         client = client_of(server.url, clock=lambda: next(leaps))
         waits = time.waits(client, [task()], timeout=timeout)
-        troubles = [str(next(waits)[1][0].last_error) for _ in bounds]
-    told = [float(words.rpartition("after ")[2].removesuffix(" s")) for words in troubles]
-    assert told == pytest.approx(bounds, abs=0.4)
+        errors = [str(next(waits)[1][0].last_error) for _ in bounds]
+    seconds = [float(words.rpartition("after ")[2].removesuffix(" s")) for words in errors]
+    assert seconds == pytest.approx(bounds, abs=0.4)
 
 
 @given(st.text(st.characters(max_codepoint=255)), st.text(st.characters(max_codepoint=255)))
@@ -275,6 +275,6 @@ def test_poll_has_the_time_until_the_deadline(timeout: float | None, bounds: lis
 def test_headers_with_any_text_are_parsed(date: str, asked: str) -> None:
     """An invalid time is none, and no pause is negative."""
     headers = CaseInsensitiveDict({"date": date, "retry-after": asked})
-    told = Response(url="", status=503, headers=headers, content=b"", changing=False)
-    assert told.retry_after is None or told.retry_after >= 0
-    assert told.date is None or isinstance(told.date, float)
+    response = Response(url="", status=503, headers=headers, content=b"", changing=False)
+    assert response.retry_after is None or response.retry_after >= 0
+    assert response.date is None or isinstance(response.date, float)

@@ -1,4 +1,4 @@
-"""Requests carried into a sandbox without sockets and without time: the HTTP libraries are the real ones.
+"""HTTP into a sandbox without sockets and in simulated time, with the real HTTP libraries.
 
 Only the connection is made up, and below urllib3 and http.client, so that what they raise is what they raise
 over a real one (test_what_left.py has those).
@@ -19,37 +19,37 @@ from modelarts_export.transport.deadline import DeadlineAdapter
 
 
 class World(Protocol):
-    """Where requests go to, and how long it takes."""
+    """A simulated network with a server."""
 
     def clock(self) -> float:
-        """Return seconds of the clock of this machine that never goes back."""
+        """Return seconds of the monotonic clock of the client."""
 
     def let_pass(self, seconds: float) -> None:
-        """Let time pass, for everybody."""
+        """Advance all clocks."""
 
     def next_faults(self, method: str, target: str) -> ActiveFaults:
-        """Return what a request is going to meet."""
+        """Return the faults that affect a request."""
 
     def answer(self, request: Request, active_faults: ActiveFaults) -> HttpReply:
         """Return the reply to a request that has arrived."""
 
 
 class InProcess(DeadlineAdapter):
-    """Carries each request into a world, on a connection of its own; for one thread."""
+    """Send each request to a simulated server, on a connection of its own; for one thread."""
 
     def __init__(self, world: World) -> None:
-        """Take the time from the world."""
+        """Use the clock of the simulation."""
         super().__init__(clock=world.clock)
         self._world = world
         self._active_faults: ActiveFaults = {}
 
     def send(self, request: PreparedRequest, *arguments: Any, **named: Any) -> Response:  # noqa: ANN401 - handed on
-        """Send a request as requests does, when it is known what it is going to meet."""
+        """Send a request as requests does, after its faults are determined."""
         self._active_faults = self._world.next_faults(str(request.method), request.path_url)
         return super().send(request, *arguments, **named)
 
     def get_connection_with_tls_context(self, *arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - handed on
-        """Return a pool whose connections end in the world."""
+        """Return a pool whose connections lead to the simulated server."""
         pool = super().get_connection_with_tls_context(*arguments, **named)
         kind = pool.ConnectionCls
         if "_new_conn" not in vars(kind):
@@ -64,7 +64,7 @@ class InProcess(DeadlineAdapter):
 
 
 class _Wire:
-    """What http.client takes for a socket: it takes one request, and gives what comes of it."""
+    """A socket for http.client, which takes one request and returns its reply."""
 
     def __init__(self, world: World, active_faults: ActiveFaults) -> None:
         self._world = world
@@ -87,10 +87,10 @@ class _Wire:
         return io.BufferedReader(_Stream(self))
 
     def close(self) -> None:
-        """Do nothing: nobody else has this connection."""
+        """Do nothing: there is no socket."""
 
     def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - a buffer of any kind
-        """Return how much of the reply was read; the request goes on its way with the first read."""
+        """Return how much of the reply was read; the first read sends the request."""
         if self._coming is None:
             self._coming = self._arrived()
         count = self._coming.readinto(buffer)
@@ -108,7 +108,7 @@ class _Wire:
 
 
 class _Stream(io.RawIOBase):
-    """The file that http.client makes of a socket."""
+    """The file that http.client opens on a socket."""
 
     def __init__(self, wire: _Wire) -> None:
         self._wire = wire

@@ -1,4 +1,4 @@
-"""A server that does with each connection what the test tells it to, however rude, and a way to call it."""
+"""A server on loopback whose handlers control each connection, and a transport to it."""
 
 import re
 import socket
@@ -15,13 +15,13 @@ from modelarts_export.config.settings import Settings
 from modelarts_export.transport.session import Transport
 from tests.conftest import Stub
 
-_PATIENCE = 5.0  # seconds; who has not left by then was to leave long before
+_LONGEST_STALL = 5.0  # seconds; no client may wait for that long
 CREATED = b'{"task_id": "t1"}'
 
 
 @dataclass(kw_only=True)
 class RawServer:
-    """What a server heard; `over` is set at the end of the test, `gave_up` when a client hung until then."""
+    """The received requests; `over` is set at the end of the test, `gave_up` if a client hung until then."""
 
     port: int
     connections: int = 0
@@ -36,11 +36,11 @@ class RawServer:
 
     @property
     def variables(self) -> dict[str, str]:
-        """What points a client at this server."""
+        """The settings of a client for this server."""
         return Stub(url=self.url).variables
 
     def read(self, peer: socket.socket) -> bytes:
-        """Read one request with its body, and remember it; nothing when the peer has left."""
+        """Read and record one request with its body; return nothing at the end of the stream."""
         request = b""
         while not _is_whole(request):
             chunk = peer.recv(65536)
@@ -52,7 +52,7 @@ class RawServer:
 
     def stall(self) -> None:
         """Do nothing until the test is over."""
-        self.gave_up = not self.over.wait(_PATIENCE)
+        self.gave_up = not self.over.wait(_LONGEST_STALL)
 
 
 def _is_whole(request: bytes) -> bool:
@@ -66,7 +66,7 @@ Handler = Callable[[RawServer, socket.socket], object]
 
 @contextmanager
 def serving(handle: Handler, *, receive_buffer: int = 0) -> Iterator[RawServer]:
-    """Give every connection to the handler, one after the other, and close it; no client may hang."""
+    """Call the handler for each connection in turn, and close it; no client may hang."""
     with socket.socket() as listener:
         if receive_buffer:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
@@ -80,7 +80,7 @@ def serving(handle: Handler, *, receive_buffer: int = 0) -> Iterator[RawServer]:
         finally:
             server.over.set()
             listener.shutdown(socket.SHUT_RDWR)  # wakes accept
-            thread.join(_PATIENCE)
+            thread.join(_LONGEST_STALL)
     assert not server.gave_up
 
 
@@ -92,7 +92,7 @@ def _accept(listener: socket.socket, server: RawServer, handle: Handler) -> None
             return
         server.connections += 1
         with peer:
-            peer.settimeout(_PATIENCE)
+            peer.settimeout(_LONGEST_STALL)
             try:
                 handle(server, peer)
             except OSError:
@@ -105,7 +105,7 @@ def replies(status: str, body: bytes = b"", *headers: str) -> Handler:
 
 
 def turns(*answers: bytes) -> Handler:
-    """Return a handler that gives one answer after the other on each connection, the last again and again."""
+    """Return a handler that gives one answer after the other on each connection, the last one repeatedly."""
 
     def handle(server: RawServer, peer: socket.socket) -> None:
         left = list(answers)
@@ -116,7 +116,7 @@ def turns(*answers: bytes) -> Handler:
 
 
 def answering(*answers: bytes) -> Handler:
-    """Return a handler that gives each of these answers once, and closes the connection after the last."""
+    """Return a handler that gives each of these answers once, and then closes the connection."""
     left = list(answers)
 
     def handle(server: RawServer, peer: socket.socket) -> None:
@@ -127,9 +127,9 @@ def answering(*answers: bytes) -> Handler:
 
 
 def in_turn(*answers: bytes) -> Handler:
-    """Return a handler that gives one answer to each connection, the last again and again; empty is none.
+    """Return a handler that gives one answer to each connection, the last one repeatedly, or no answer.
 
-    For clients that outlive the server: it does not wait for them to close what they keep.
+    For clients that outlive the server: it does not wait until they close their connections.
     """
     left = list(answers)
 
@@ -156,6 +156,6 @@ def reset(peer: socket.socket) -> None:
 def transport(
     url: str, clock: Callable[[], float] = time.monotonic, connect: float = 10.0, read: float = 90.0
 ) -> Transport:
-    """Return a transport to this URL with a token that nobody checks; timeouts are in seconds."""
+    """Return a transport to this URL with a token that is not checked; timeouts are in seconds."""
     settings = Settings(connect_timeout=connect, read_timeout=read)
     return Transport(url, TokenAuth(Token(token="any")), settings, clock=clock)

@@ -1,4 +1,4 @@
-"""A wait of hours that takes none: time that passes when somebody sleeps, and real HTTP on this machine."""
+"""Waits in simulated time, over real HTTP on loopback."""
 
 import json
 import random
@@ -24,21 +24,21 @@ PROJECT = "0123"
 
 
 class Dice(random.Random):
-    """Chance that always falls alike: 0 is the least, and 1 the most."""
+    """A random number generator that always returns the same number, from 0 to 1."""
 
     def __init__(self, face: float) -> None:
-        """Take the side on which to fall."""
+        """Return `face` each time."""
         super().__init__()
         self._face = face
 
     def random(self) -> float:
-        """Return that side."""
+        """Return the number."""
         return self._face
 
 
 @dataclass(kw_only=True)
 class Simulated:
-    """Time that passes when somebody sleeps, and what happens meanwhile; `naps` are in seconds."""
+    """A clock that only `sleep` advances; `naps` are the sleeps in seconds."""
 
     now: float = START
     naps: list[float] = field(default_factory=list)
@@ -55,7 +55,7 @@ class Simulated:
         return self.now - START
 
     def sleep(self, seconds: float) -> None:
-        """Let time pass at once, as little as time.sleep would; `meanwhile` hears how much has passed."""
+        """Advance the clock, and call `meanwhile` with the seconds since the start."""
         if seconds < 0:
             raise ValueError("sleep length must be non-negative")
         self.naps.append(seconds)
@@ -93,7 +93,7 @@ def task(task_id: str = "t1", dataset_id: str = "abc", **answer: object) -> Expo
 
 
 def accepted(task_id: str = "t1") -> ExportTask:
-    """Return a task that we have just created, and that nobody has seen yet."""
+    """Return a task that was created and not polled yet."""
     answer = {"task_id": task_id, "path": "/b/out/"}
     return ExportTask(task_id=task_id, dataset_id="abc", project_id=PROJECT, raw=answer)
 
@@ -105,8 +105,8 @@ def shown(status: object = "RUNNING", **answer: object) -> bytes:
 
 def listed(entries: Sequence[object], total: object = None) -> bytes:
     """Return the reply of a list call, without a total when it is None."""
-    told = {} if total is None else {"total_count": total}
-    return reply("200 OK", json.dumps({**told, "export_tasks": entries}).encode())
+    fields = {} if total is None else {"total_count": total}
+    return reply("200 OK", json.dumps({**fields, "export_tasks": entries}).encode())
 
 
 def error(status: str, code: str, *headers: str) -> bytes:
@@ -116,17 +116,17 @@ def error(status: str, code: str, *headers: str) -> bytes:
 
 @contextmanager
 def answering(answer: Callable[[str], bytes]) -> Iterator[RawServer]:
-    """Give each request, on a connection of its own, the whole reply that `answer` makes of its target."""
+    """Serve the raw reply that `answer` returns for the target, each on a connection of its own."""
 
     def handle(server: RawServer, peer: socket) -> None:
         if request := server.read(peer):
-            told = answer(request.split(b" ")[1].decode())
-            peer.sendall(told.replace(b"\r\n", b"\r\nConnection: close\r\n", 1))
+            raw = answer(request.split(b" ")[1].decode())
+            peer.sendall(raw.replace(b"\r\n", b"\r\nConnection: close\r\n", 1))
 
     with serving(handle) as server:
         yield server
 
 
 def targets(server: RawServer) -> list[str]:
-    """Return what was asked for, in its order."""
+    """Return the targets of the requests, in their order."""
     return [request.split(b" ")[1].decode() for request in server.heard]

@@ -1,4 +1,4 @@
-"""A terminal to look at: a program runs on it, and what can be seen in the end is lines of text."""
+"""A pseudo-terminal for a program, and the lines of text that it shows in the end."""
 
 import io
 import os
@@ -25,7 +25,7 @@ _STYLE = re.compile(r"\x1b\[[\d;]*m")
 
 @dataclass(frozen=True, kw_only=True)
 class Shown:
-    """What a program wrote to a terminal, how it ended, and what it wrote to a stdout that is none."""
+    """The output of a program on a terminal, its exit code, and its stdout off the terminal."""
 
     written: str
     columns: int
@@ -34,12 +34,12 @@ class Shown:
 
     @property
     def lines(self) -> list[str]:
-        """What can be seen in the end, without colour."""
+        """The visible lines in the end, without colour."""
         return seen(_STYLE.sub("", self.written), self.columns)
 
     @property
     def has_cursor(self) -> bool:
-        """Whether the cursor can be seen in the end."""
+        """Whether the cursor is visible in the end."""
         return self.written.rfind("\x1b[?25l") <= self.written.rfind("\x1b[?25h")
 
 
@@ -52,7 +52,7 @@ def on_a_terminal(
     talk: Callable[[Console], None] = say_something,
     **variables: str,
 ) -> Shown:
-    """Show a made-up story on a terminal."""
+    """Display a sequence of snapshots on a terminal."""
     ours, theirs = pty.openpty()
     pieces: list[bytes] = []
     reader = threading.Thread(target=lambda: pieces.extend(iter(lambda: _read(ours), b"")))
@@ -70,7 +70,7 @@ def on_a_terminal(
 
 
 def process_on_a_terminal(story: str, *, hangs_up: bool = False) -> Shown:
-    """Show a made-up story in a process of its own, on a terminal that can go away before it begins."""
+    """Display a sequence of snapshots in a process of its own; its terminal may hang up before the start."""
     command = [sys.executable, "-m", "tests.cli.progress.snapshots", story]
     ours, theirs = pty.openpty()
     environ = {**os.environ, **_terminal(84)}
@@ -98,7 +98,7 @@ def _read(terminal: int) -> bytes:
 def seen(written: str, columns: int) -> list[str]:
     """Return the lines of a terminal of so many columns, down to that of the cursor.
 
-    It knows what rich sends, and nothing else.
+    Only the control sequences that rich writes are supported.
     """
     lines, row, column = [""], 0, 0
     for match in _PIECE.finditer(written):

@@ -1,4 +1,4 @@
-"""A connection that is made up lets happen what a real one does, so that what is tested over it holds."""
+"""The simulated connection behaves like a real socket."""
 
 import pytest
 
@@ -20,8 +20,8 @@ ALIKE = {
 
 
 @pytest.mark.parametrize(("fault", "name"), ALIKE.items(), ids=ALIKE)
-def test_like_a_socket(fault: str, name: str) -> None:
-    """What is raised, whether all of the body was taken, and our error are those of the real thing."""
+def test_faults_raise_the_errors_of_a_socket(fault: str, name: str) -> None:
+    """The exception, its cause and the error of the client are the same."""
     row = ROWS[name]
     with pytest.raises((TemporaryError, UnknownOutcomeError)) as caught:
         desk(World(faults=(fault,))).client.create("sandbox-images", EXPORT)
@@ -33,16 +33,16 @@ def test_like_a_socket(fault: str, name: str) -> None:
     ("fault", "seconds"),
     [("refuse", 0), ("drop", 2 * WAY), ("stall:for=7s", 7 + 2 * WAY), ("late:for=99", 20)],
 )
-def test_how_long_it_takes(fault: str, seconds: float) -> None:
-    """No longer than the read timeout, and no time at all for us."""
+def test_faults_take_simulated_time(fault: str, seconds: float) -> None:
+    """At most the read timeout."""
     world = World(faults=(fault,))
     with pytest.raises(ModelArtsExportError):
         desk(world, Settings(read_timeout=20.0)).client.create("sandbox-images", EXPORT)
     assert world.clock() == pytest.approx(seconds, abs=2 * WAY)
 
 
-def test_what_arrives() -> None:
-    """The request as it is, signed, and the reply as it was given."""
+def test_request_and_reply_arrive_unchanged() -> None:
+    """The request is signed."""
     world = World()
     client = desk(world).client
     task = client.create("sandbox-images", EXPORT)

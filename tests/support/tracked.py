@@ -1,4 +1,4 @@
-"""What a server says of export tasks that are followed, and how to make some in a sandbox."""
+"""Replies of the API about export tasks, and a way to create tasks in a sandbox."""
 
 import json
 from typing import Any
@@ -11,12 +11,12 @@ ACCEPTED = Answer(body=b'{"task_id":"t1"}')
 
 
 def saying(status: str | None, task_id: str = "t1", **fields: Any) -> Answer:  # noqa: ANN401 - as JSON
-    """Return what the API shows of one task."""
+    """Return the reply of the show call."""
     return Answer(body=json.dumps({"task_id": task_id, "status": status, **fields}).encode())
 
 
 def listing(**statuses: str) -> Answer:
-    """Return what the API lists: a status for each task."""
+    """Return the reply of the list call, with a status for each task."""
     tasks = [
         {"task_id": name, "status": status, "update_time": 1_606_103_424_000 + place}
         for place, (name, status) in enumerate(statuses.items())
@@ -25,7 +25,7 @@ def listing(**statuses: str) -> Answer:
 
 
 def refusing(status: int, code: str) -> Answer:
-    """Return what the API says when it refuses."""
+    """Return an error of the API."""
     return Answer(body=json.dumps({"error_code": code, "error_msg": "no"}).encode(), status=status)
 
 

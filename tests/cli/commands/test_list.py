@@ -21,19 +21,19 @@ def get_ids(outcome: Outcome) -> str:
 
 def list_tasks(*, ages: dict[str, float | None], now: float = 0.0) -> bytes:
     """Return a list of tasks that were created so many seconds ago, None for an unknown time."""
-    told = [
+    listed = [
         {"task_id": name, "status": "SUCCESSED"}
         | ({} if age is None else {"create_time": int((now - age) * 1000)})
         for name, age in ages.items()
     ]
-    return json.dumps({"total_count": len(told), "export_tasks": told}).encode()
+    return json.dumps({"total_count": len(listed), "export_tasks": listed}).encode()
 
 
 @pytest.fixture
 def states(stub: Stub) -> Stub:
     """Serve a list with a task in each state."""
-    told = [{"task_id": name, "status": status} for name, status in STATES.items()]
-    stub.body = json.dumps({"total_count": len(told), "export_tasks": told}).encode()
+    listed = [{"task_id": name, "status": status} for name, status in STATES.items()]
+    stub.body = json.dumps({"total_count": len(listed), "export_tasks": listed}).encode()
     return stub
 
 
@@ -64,8 +64,8 @@ def test_every_state_is_listed_without_a_filter(run: Run, states: Stub) -> None:
 
 def test_state_is_in_the_result(run: Run, states: Stub) -> None:
     """Beside the status of the API; unknown for an undocumented one."""
-    told = json.loads(run("list abc -o json", **states.variables).out)
-    shown = [(task["task_id"], task["state"]) for task in told]
+    listed = json.loads(run("list abc -o json", **states.variables).out)
+    shown = [(task["task_id"], task["state"]) for task in listed]
     words = ["queued", "running", "failed", "succeeded", "unknown", "succeeded", "stopping", "stopped"]
     assert sorted(shown) == list(zip("abcdefgh", words, strict=True))
 
