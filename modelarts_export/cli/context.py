@@ -1,6 +1,5 @@
-"""What a command needs, built when first asked for: the lazy seam that keeps requests out of a start."""
+"""What a command needs, built on first use so that a start does not load requests."""
 
-import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -13,6 +12,7 @@ from modelarts_export.cli.access import Access
 from modelarts_export.cli.options.request_input import RequestInput
 from modelarts_export.cli.output.messages import Messages
 from modelarts_export.cli.output.printer import ResultPrinter
+from modelarts_export.cli.resume import ResumeCommands
 from modelarts_export.cli.supervision import Interruption, LastWords
 from modelarts_export.clock import SYSTEM_CLOCK
 from modelarts_export.config.settings import (
@@ -20,7 +20,6 @@ from modelarts_export.config.settings import (
     flag_name,
     make_environment_layer,
     make_flag_layer,
-    option_fields,
     value_of,
     variable_name,
 )
@@ -31,10 +30,8 @@ from modelarts_export.errors import (
     Problem,
     UnknownOutcomeError,
 )
-from modelarts_export.polling.poller import PollOptions
 from modelarts_export.request.field_types import check_identifier
 from modelarts_export.request.models import ExportRequest
-from modelarts_export.sanitize import escape_controls, is_identifier
 from modelarts_export.spec.interpolation import Interpolator, parse_assignments
 from modelarts_export.submission.reuse import ReusePolicy
 from modelarts_export.transport.retry import RetryPolicy
@@ -44,16 +41,12 @@ if TYPE_CHECKING:
     from modelarts_export.spec.loader import SpecSet
     from modelarts_export.submission.submit import Submission
 
-# What a command has to be told again to reach the same project, and what one that goes on with a wait has.
-_CONNECTION = tuple(each.name for each in option_fields(Settings) if not each.metadata.get("submits"))
-_RESUMED = (*_CONNECTION, *(each.name for each in option_fields(PollOptions)), "any")
-_LONGEST_COMMAND = 1000  # characters; a command with thousands of sample IDs is not printed again
 _DATASET_VARIABLE = variable_name("dataset_id")
 
 
 @dataclass(frozen=True, kw_only=True)
 class AppContext:
-    """What the process has: output streams, environment, arguments, signals, and the instant of its start."""
+    """The output, environment, arguments, signals and start time of the process."""
 
     messages: Messages
     printer: ResultPrinter
@@ -80,9 +73,9 @@ class AppContext:
         return timeout
 
     def load_specs(self, files: Sequence[str], assignments: Sequence[str]) -> "SpecSet":
-        """Return what spec files ask for, and warn of what may be wrong with it.
+        """Load spec files and print their warnings.
 
-        Raises InvalidInputError for everything that is wrong.
+        Raises InvalidInputError with every problem.
         """
         from modelarts_export.spec.loader import load_specs  # noqa: PLC0415 - yaml is loaded here
 
@@ -91,14 +84,14 @@ class AppContext:
         return plan
 
     def warn(self, warnings: Sequence[Problem]) -> None:
-        """Warn of what may be wrong, and say how much more of it there is."""
+        """Print each warning, and how many more there are."""
         for warning in warnings:
             self.messages.warn(str(warning) if warning.message else f"and {warning.count:,} more warnings")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ResolvedExport:
-    """An export that is right and complete, and the settings by which it is sent."""
+    """A valid, complete export and the settings it is sent with."""
 
     dataset_id: str
     request: ExportRequest
@@ -106,7 +99,7 @@ class ResolvedExport:
 
     @property
     def url(self) -> str:
-        """Where it is sent to; what is not known stands in braces."""
+        """The URL it is sent to, with unknown parts in braces."""
         project_id = self.settings.project_id
         path = tasks_path(project_id or "PROJECT", self.dataset_id)
         if not project_id:
@@ -115,26 +108,27 @@ class ResolvedExport:
 
 
 class CommandContext:
-    """One run of one command: its settings, its credentials and its client."""
+    """The settings, credentials and client of one command."""
 
     def __init__(self, shell: AppContext, flags: Mapping[str, Any]) -> None:
-        """Take the flags of the connection as they were given."""
+        """Keep the connection flags as given."""
         self.messages = shell.messages
         self.printer = shell.printer
         self._shell = shell
         self._interruption = shell.interruption
         self._flags = flags
         self._access = Access(shell.messages, shell.environ, flags)
+        self.resume = ResumeCommands(shell.messages, shell.arguments, flags, lambda: self.settings)
         self._submitted: Submission | None = None
 
     def close(self) -> None:
-        """Hang up, when the command has ended."""
+        """Close the connections."""
         self._access.close()
 
     def resolve(self, draft: RequestInput[Any]) -> ResolvedExport:
-        """Return what is to be sent, and warn of what may be wrong with it.
+        """Return the export to send, and print its warnings.
 
-        Raises InvalidInputError for everything that is wrong.
+        Raises InvalidInputError with every problem.
         """
         timeout = self._shell.read_timeout(self._flags)
         export, warnings = draft.resolve(self._shell.make_interpolator(draft.assignments), timeout)
@@ -150,7 +144,7 @@ class CommandContext:
         )
 
     def _warn_of_another_project(self, project_id: str | None) -> None:
-        """Warn of a spec that names another project than the configured one: it may come from a stranger."""
+        """Warn when a spec, which may be untrusted, names another project than the configured one."""
         configured = self._access.settings
         if project_id and configured.project_id and project_id != configured.project_id:
             origin = configured.origins["project_id"]
@@ -159,9 +153,9 @@ class CommandContext:
             )
 
     def submit(self, order: ResolvedExport, reuse: ReusePolicy) -> ExportTask:
-        """Create the task, or reuse one, or skip. Raises what Submission.run raises, and what a client lacks.
+        """Create the task, reuse one, or skip. Raises what `client` and Submission.run raise.
 
-        A signal waits for a reply on its way; the last words say what may be left behind, and how to find it.
+        A signal waits for the reply of a request in flight, then prints how to find a task that may exist.
         """
         self._conclude_submission_with(None, order)
         submission = self._submission(order, reuse)
@@ -177,20 +171,28 @@ class CommandContext:
                 raise
             except UnknownOutcomeError as error:
                 self.messages.keep(*error.task_ids)
-                error.hint = self._recipe(error, order, reuse)
+                error.hint = self.resume.recovery_hint(
+                    error,
+                    reuse,
+                    dataset_id=order.dataset_id,
+                    path=order.request.path,
+                    settings=order.settings,
+                )
                 raise
 
     def _submission(self, order: ResolvedExport, reuse: ReusePolicy) -> "Submission":
         from modelarts_export.submission.submit import Desk, Submission  # noqa: PLC0415 - requests is loaded here
 
         client, timing = self.client(order.settings), replace(SYSTEM_CLOCK, sleep=self._interruption.sleep)
-        listener = _Told(self.messages, self.list_command(order))
+        listener = _SubmissionMessages(
+            self.messages, self.resume.list_command(order.dataset_id, order.settings)
+        )
         desk = Desk(client=client, settings=order.settings, listener=listener, timing=timing)
         self._submitted = Submission(desk, order.dataset_id, order.request, reuse=reuse)
         return self._submitted
 
     def check_for_duplicates(self) -> None:
-        """Tell of a duplicate of the task that was submitted, when the request was sent twice."""
+        """Report duplicates of the submitted task when the request was sent twice."""
         if self._submitted:
             self._submitted.check_for_duplicates()
 
@@ -205,22 +207,25 @@ class CommandContext:
             show = partial(self.printer.task, task)
             return self._say_how_to_resume(order.dataset_id, [task.task_id], order.settings, show, number)
         if submission and submission.outcome_unknown:
-            hint = f"look before you submit it again: {self.list_command(order)}"
+            command = self.resume.list_command(order.dataset_id, order.settings)
+            hint = f"look before you submit it again: {command}"
             words = "interrupted; an export task may have been accepted"
             return [partial(self.messages.interrupted, number, words, hint)]
         words = "interrupted; nothing was sent, or nothing of it accepted"
         return [partial(self.messages.interrupted, number, words, always=False)]
 
     def fetch_status(self, order: ResolvedExport, task: ExportTask) -> ExportTask:
-        """Return a task as one look shows it, if the look works."""
+        """Return a task with its current status, or unchanged when the status check fails."""
         from modelarts_export.submission.submit import fetch_status  # noqa: PLC0415 - see _submission
 
-        listener = _Told(self.messages, self.list_command(order))
+        listener = _SubmissionMessages(
+            self.messages, self.resume.list_command(order.dataset_id, order.settings)
+        )
         return fetch_status(self.client(order.settings), task, listener)
 
     @property
     def sleep(self) -> Callable[[float], None]:
-        """What lets seconds pass, until a signal arrives."""
+        """Sleep for some seconds, or until a signal arrives."""
         return self._interruption.sleep
 
     def follow(
@@ -231,7 +236,7 @@ class CommandContext:
         *,
         show: Callable[[], None] = lambda: None,
     ) -> None:
-        """Have a signal say from now on how to wait for these tasks, and `show` the result."""
+        """From now on, make a signal print how to wait for these tasks, and call `show`."""
         self._interruption.conclude_with(
             partial(self._say_how_to_resume, dataset_id, task_ids, settings, show)
         )
@@ -244,106 +249,41 @@ class CommandContext:
         show: Callable[[], None],
         number: int,
     ) -> LastWords:
-        hint = self.wait_command("it", dataset_id, task_ids, settings)
+        hint = self.resume.wait_command("it", dataset_id, task_ids, settings)
         words = "interrupted; what was accepted goes on"
         return [
             partial(self.messages.interrupted, number, words, hint),
             partial(self.printer.print_if_missing, show),
         ]
 
-    def wait_command(
-        self,
-        those: str,
-        dataset_id: str,
-        task_ids: Sequence[str],
-        settings: Settings,
-        *,
-        timeout_has_expired: bool = False,
-    ) -> str:
-        """Return how to wait for `those` tasks: the command with the flags that were given.
-
-        There is none for an ID that is no plain word: a shell might obey it, and our own commands refuse it.
-        """
-        if not all(map(is_identifier, task_ids)):
-            return f"no command waits for {those}: an ID is no plain word; -o json shows it"
-        names = [name for name in _RESUMED if not (timeout_has_expired and name == "timeout")]
-        return (
-            f"wait for {those} with: {self._make_command(['wait', dataset_id, *task_ids], settings, names)}"
-        )
-
-    def list_command(self, order: ResolvedExport) -> str:
-        """Return the command that lists the tasks among which that of an order may be."""
-        return self._make_command(["list", order.dataset_id], order.settings, _CONNECTION)
-
-    def _recipe(self, error: UnknownOutcomeError, order: ResolvedExport, reuse: ReusePolicy) -> str:
-        """Return what to do when it is not known whether there is a task: where to look, and how to go on."""
-        since = ""
-        if error.since is not None:
-            since = f" created since {datetime.fromtimestamp(error.since).astimezone():%Y-%m-%d %H:%M:%S %Z}"
-        path = error.path or order.request.path
-        find = f"find out whether there is a task for {path}{since}: {self.list_command(order)}"
-        return f"{find}; a safe way to run it again, which reuses such a task: {self._rerun(reuse)}"
-
-    def _rerun(self, reuse: ReusePolicy) -> str:
-        """Return the command of this process with the flags that reuse a task which is there."""
-        added = [] if reuse.reuse_running else ["--reuse-running"]
-        added += [] if reuse.reuse_within is not None else ["--reuse-within", "1h"]
-        command, *words = self._shell.arguments or ("",)
-        line = shlex.join(["modelarts-export", command, *added, *words])
-        if not command or len(line) > _LONGEST_COMMAND or not self._can_show(line):
-            return f"the same command with {' '.join(added)}" if added else "the same command"
-        return line
-
-    def _make_command(self, words: Sequence[str], settings: Settings, names: Sequence[str]) -> str:
-        """Return a command line with those of the flags of these names that were given."""
-        flags = {**self._flags, "project_id": self._flags.get("project_id") or self._only_in_spec(settings)}
-        given = [(name, flags.get(name)) for name in names]
-        said = [
-            word for name, value in given if value not in (None, False) for word in self._option(name, value)
-        ]
-        return shlex.join(["modelarts-export", *words, *said])
-
-    def _option(self, name: str, value: object) -> list[str]:
-        """Return an option as it was given; a value that cannot be shown as it is has its name instead."""
-        if value is True:
-            return [flag_name(name)]
-        return [flag_name(name), str(value) if self._can_show(str(value)) else name.upper()]
-
-    def _can_show(self, text: str) -> bool:
-        """Tell whether a text is printed as it is, so that a shell reads what was quoted for it."""
-        return escape_controls(text) == text and not self.messages.contains_secret(text)
-
-    def _only_in_spec(self, settings: Settings) -> str | None:
-        return None if settings.project_id == self.settings.project_id else settings.project_id
-
     @property
     def retry_policy(self) -> RetryPolicy:
-        """How calls are retried that change nothing, by the settings in force."""
+        """The retry policy of calls that change nothing."""
         return self._access.retry_policy(self.settings)
 
     def client(self, settings: Settings) -> "Client":
-        """Return the client for these settings. Raises what Access.client raises."""
+        """Return the client for these settings. Raises AccessError or InvalidInputError."""
         return self._access.client(settings)
 
     @property
     def settings(self) -> Settings:
-        """The settings in force where no spec says anything. Raises InvalidInputError."""
+        """The settings when no spec names a project. Raises InvalidInputError."""
         return self._access.settings
 
     def _get_default_dataset(self) -> str:
-        usual = self._shell.environ.get(_DATASET_VARIABLE)
-        if not usual:
+        dataset_id = self._shell.environ.get(_DATASET_VARIABLE)
+        if not dataset_id:
             raise InvalidInputError(
                 "no dataset", hint=f"give DATASET, dataset_id in the spec, or {_DATASET_VARIABLE}"
             )
         try:
-            return check_identifier(usual)
+            return check_identifier(dataset_id)
         except ValueError as error:
             raise InvalidInputError(f"{_DATASET_VARIABLE}: {error}") from None
 
 
-class _Told:
-    """Shows what a submission tells, with the command that the library does not name."""
+class _SubmissionMessages:
+    """Prints the events of a submission, and adds the command to run."""
 
     def __init__(self, messages: Messages, listing: str) -> None:
         self.accepted, self.found = messages.accepted, messages.found

@@ -48,6 +48,8 @@ def _raise_combined(
         dataset_id, task_ids = unfinished[0].task.dataset_id, [each.task.task_id for each in unfinished]
         expired = not all(each.abandoned for each in unfinished)  # only the timeout ends a wait otherwise
         pronoun = "it" if len(task_ids) == 1 else f"those {len(task_ids):,}"
-        command = session.wait_command(pronoun, dataset_id, task_ids, settings, timeout_has_expired=expired)
+        command = session.resume.wait_command(
+            pronoun, dataset_id, task_ids, settings, timeout_has_expired=expired
+        )
         error.hint = "; then ".join(filter(None, [error.hint, command]))
     raise error
