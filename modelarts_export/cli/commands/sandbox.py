@@ -1,4 +1,4 @@
-"""The command `sandbox`: a ModelArts on this machine, around a command or until Ctrl-C."""
+"""The command `sandbox`: serve the emulator for a command, or until Ctrl-C."""
 
 import contextlib
 import os
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from modelarts_export.sandbox.faults.catalogue import Faults
     from modelarts_export.sandbox.server import Sandbox
 
-# Settings of another cloud; those of time and output belong to COMMAND.
-_PLACES = ("region", "project_id", "endpoint", "iam_endpoint", "ca_bundle", "insecure")
-_VARIABLES_OF_SPECS = f"{PREFIX}VAR_"
-# Beside what credential sources read: a command in the sandbox must not meet the real cloud.
+# Settings that point at a cloud are replaced; those of time and output are passed to COMMAND.
+_CLOUD_SETTINGS = ("region", "project_id", "endpoint", "iam_endpoint", "ca_bundle", "insecure")
+_SPEC_VARIABLE_PREFIX = f"{PREFIX}VAR_"
+# Removed from the environment, so that COMMAND cannot reach a real cloud.
 _FOREIGN = (*FAMILIES, PREFIX)
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "ftp_proxy")
-_NOT_FOUND, _NOT_EXECUTABLE, _KILLED = 127, 126, 128  # as a shell answers
+_NOT_FOUND, _NOT_EXECUTABLE, _KILLED = 127, 126, 128  # as in a shell
 
 Command = Annotated[
     list[str] | None,
@@ -51,11 +51,11 @@ FaultSeed = Annotated[
 
 
 class SandboxCommand(TyperCommand):
-    """A command whose help ends with tables that no other command needs."""
+    """A command whose help ends with the tables of datasets and faults."""
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - of the vendored Click
-        """Write the tables."""
-        from modelarts_export.cli.options.fault_help import format_fault_help  # noqa: PLC0415 - only this help has them
+        """Format the tables, which are loaded for this help only."""
+        from modelarts_export.cli.options.fault_help import format_fault_help  # noqa: PLC0415 - loaded for this help only
 
         self.epilog = format_fault_help()
         super().format_epilog(ctx, formatter)
@@ -76,22 +76,20 @@ def sandbox(  # noqa: PLR0913 - Typer reads an option from each
     With COMMAND: run it against the sandbox and exit with its code. Without: print the settings to export,
     and serve until Ctrl-C.
     """
-    shell: AppContext = context.obj
+    app: AppContext = context.obj
     with _name_option("--task-duration"):
         seconds = parse_duration(task_duration)
     faults = _make_faults(fault or [], latency, fault_seed)
-    with _serve(port, seconds, faults) as box:
+    with _serve(port, seconds, faults) as server:
         if command:
-            with tempfile.TemporaryDirectory(prefix="modelarts-export-") as empty:
-                code = _run_command(command, make_environment(box, shell.environ, config_home=empty), shell)
-            raise typer.Exit(code)
-        _print_settings(box, shell)
-        shell.interruption.sleep(None)
+            raise typer.Exit(_run_command(command, server, app))
+        _print_settings(server, app)
+        app.interruption.sleep(None)
 
 
 def _make_faults(words: Sequence[str], latency: str, seed: int | None) -> "Faults":
     from modelarts_export.sandbox.faults.catalogue import ALL, Fault, Faults  # noqa: PLC0415
-    from modelarts_export.sandbox.faults.parser import parse_fault  # noqa: PLC0415 - see _serving
+    from modelarts_export.sandbox.faults.parser import parse_fault  # noqa: PLC0415 - see _serve
 
     with _name_option("--fault"):
         faults = [parse_fault(each, parse_duration) for each in words]
@@ -110,111 +108,117 @@ def _name_option(option: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _serve(port: int, task_duration: float, faults: "Faults") -> Iterator["Sandbox"]:
-    from modelarts_export.sandbox.server import Sandbox  # noqa: PLC0415 - only this command needs a server
+    from modelarts_export.sandbox.server import Sandbox  # noqa: PLC0415 - loaded for this command only
 
     try:
-        box = Sandbox(port=port, task_duration=task_duration, faults=faults)
+        server = Sandbox(port=port, task_duration=task_duration, faults=faults)
     except OSError as error:
         raise InvalidInputError(f"--port: {port} cannot be used: {error.strerror}") from None
-    with box:
-        yield box
+    with server:
+        yield server
 
 
-def make_settings(box: "Sandbox") -> dict[str, str]:
+def make_settings(server: "Sandbox") -> dict[str, str]:
     """Return the variables that point the client at the sandbox."""
     keys = {
-        "HUAWEICLOUD_SDK_AK": box.access_key,
-        "HUAWEICLOUD_SDK_SK": box.secret_key,
-        "HUAWEICLOUD_SDK_PROJECT_ID": box.project_id,
+        "HUAWEICLOUD_SDK_AK": server.access_key,
+        "HUAWEICLOUD_SDK_SK": server.secret_key,
+        "HUAWEICLOUD_SDK_PROJECT_ID": server.project_id,
     }
-    return keys | _make_endpoint_settings(box)
+    return keys | _make_endpoint_settings(server)
 
 
-def make_token_settings(box: "Sandbox") -> dict[str, str]:
-    """Return what can stand in the place of the keys: a token."""
-    return {"HW_AUTH_TOKEN": box.token, "HW_PROJECT_ID": box.project_id}
+def make_token_settings(server: "Sandbox") -> dict[str, str]:
+    """Return the variables of a token, an alternative to the keys."""
+    return {"HW_AUTH_TOKEN": server.token, "HW_PROJECT_ID": server.project_id}
 
 
-def make_password_settings(box: "Sandbox") -> dict[str, str]:
-    """Return what can stand in the place of the keys: a password; the token for it tells the project's ID."""
+def make_password_settings(server: "Sandbox") -> dict[str, str]:
+    """Return the variables of a password, an alternative to the keys; its token has the project's ID."""
     return {
-        "HW_USER_NAME": box.user.user_name,
-        "HW_PASSWORD": box.user.password,
-        "HW_DOMAIN_NAME": box.user.domain_name,
-        "HW_PROJECT_NAME": box.user.project_name,
+        "HW_USER_NAME": server.user.user_name,
+        "HW_PASSWORD": server.user.password,
+        "HW_DOMAIN_NAME": server.user.domain_name,
+        "HW_PROJECT_NAME": server.user.project_name,
     }
 
 
-def _make_endpoint_settings(box: "Sandbox") -> dict[str, str]:
+def _make_endpoint_settings(server: "Sandbox") -> dict[str, str]:
     return {
-        variable_name("endpoint"): box.url,
-        variable_name("iam_endpoint"): box.url,
-        variable_name("dataset_id"): box.dataset_id,
+        variable_name("endpoint"): server.url,
+        variable_name("iam_endpoint"): server.url,
+        variable_name("dataset_id"): server.dataset_id,
     }
 
 
-def make_environment(box: "Sandbox", environ: Mapping[str, str], *, config_home: str) -> dict[str, str]:
-    """Return the environment of COMMAND: the sandbox's settings, and nothing of any real cloud.
+def make_environment(server: "Sandbox", environ: Mapping[str, str], *, config_home: str) -> dict[str, str]:
+    """Return the environment of COMMAND: the sandbox's settings, and none of a real cloud.
 
-    `config_home` is an empty directory that stands in for the user's. The directory of this program leads
-    PATH, so that COMMAND can be modelarts-export wherever it is installed.
+    `config_home` is an empty directory that replaces the user's. The directory of this program comes first
+    in PATH, so that COMMAND can be modelarts-export wherever it is installed.
     """
     kept = {name: value for name, value in environ.items() if not _is_foreign(name)}
     path = os.pathsep.join(filter(None, [str(_find_program_directory()), environ.get("PATH")]))
-    return {**kept, **make_settings(box), "XDG_CONFIG_HOME": config_home, "PATH": path}
+    return {**kept, **make_settings(server), "XDG_CONFIG_HOME": config_home, "PATH": path}
 
 
 def _is_foreign(name: str) -> bool:
     settings = (each.name for kind in (OutputOptions, Settings) for each in option_fields(kind))
-    kept = {variable_name(each) for each in settings if each not in _PLACES}
-    if name in kept or name.startswith(_VARIABLES_OF_SPECS):
+    kept = {variable_name(each) for each in settings if each not in _CLOUD_SETTINGS}
+    if name in kept or name.startswith(_SPEC_VARIABLE_PREFIX):
         return False
     return name.startswith(_FOREIGN) or name.lower() in _PROXIES
 
 
 def _find_program_directory() -> Path:
-    """Return where this program was started from; `python -m` has none, but its interpreter has."""
+    """Return the directory of this program's script, or of the interpreter under `python -m`."""
     started = shutil.which(sys.argv[0]) if Path(sys.argv[0]).suffix != ".py" else None
     return Path(started or sys.executable).absolute().parent
 
 
-def _run_command(command: list[str], environ: Mapping[str, str], shell: AppContext) -> int:
-    """Run the command and return its exit code; signals are the command's to answer."""
+def _run_command(command: list[str], server: "Sandbox", app: AppContext) -> int:
+    """Run COMMAND and return its exit code; it receives the signals."""
     child = _ChildProcess()
-    with shell.interruption.forwarding(child.forward):
+    with (
+        tempfile.TemporaryDirectory(prefix="modelarts-export-") as config_home,
+        app.interruption.forwarding(child.forward),
+    ):
         try:
-            code = child.run(command, environ)
+            code = child.run(command, make_environment(server, app.environ, config_home=config_home))
         except OSError as error:
-            shell.messages.error(ModelArtsExportError(f"{command[0]} cannot be run: {error.strerror}"))
+            app.messages.error(ModelArtsExportError(f"{command[0]} cannot be run: {error.strerror}"))
             return _NOT_FOUND if isinstance(error, FileNotFoundError) else _NOT_EXECUTABLE
     return code if code >= 0 else _KILLED - code
 
 
 class _ChildProcess:
-    """A command that gets the SIGTERM that was meant for us, also one that came before it was started."""
+    """A process that receives the SIGTERM of this one, also if the signal came before it was started."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
-        self._must_end = False
+        self._terminated = False
 
     def run(self, command: list[str], environ: Mapping[str, str]) -> int:
-        self._process = subprocess.Popen(command, env=environ)  # noqa: S603 - what the user asked to be run
-        if self._must_end:
+        self._process = subprocess.Popen(command, env=environ)  # noqa: S603 - the user's command
+        if self._terminated:
             self._process.terminate()
         return self._process.wait()
 
     def forward(self, number: int) -> None:
-        """Pass SIGTERM on; Ctrl-C reaches the child anyway, and must not end the sandbox under it."""
-        self._must_end |= number == signal.SIGTERM
-        if self._must_end and self._process:
+        """Forward SIGTERM; the terminal sends Ctrl-C to the child, and the sandbox serves until the child ends."""
+        self._terminated |= number == signal.SIGTERM
+        if self._terminated and self._process:
             self._process.terminate()
 
 
-def _print_settings(box: "Sandbox", shell: AppContext) -> None:
-    for name, value in make_settings(box).items():
-        shell.printer.line(f"export {name}={shlex.quote(value)}")
-    for other, variables in (("token", make_token_settings(box)), ("password", make_password_settings(box))):
+def _print_settings(server: "Sandbox", app: AppContext) -> None:
+    for name, value in make_settings(server).items():
+        app.printer.line(f"export {name}={shlex.quote(value)}")
+    for other, variables in (
+        ("token", make_token_settings(server)),
+        ("password", make_password_settings(server)),
+    ):
         pairs = (f"{name}={shlex.quote(value)}" for name, value in variables.items())
-        shell.printer.line(f"# or, instead of the first three, a {other}:")
-        shell.printer.line(f"# export {' '.join(pairs)}")
-    shell.messages.info(f"Serving on {box.url}; Ctrl-C ends it")
+        app.printer.line(f"# or, instead of the first three, a {other}:")
+        app.printer.line(f"# export {' '.join(pairs)}")
+    app.messages.info(f"Serving on {server.url}; Ctrl-C ends it")

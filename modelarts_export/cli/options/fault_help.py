@@ -1,4 +1,4 @@
-"""What the help of `sandbox` tells beside the options: the datasets there, and how to ask for a fault."""
+"""The end of the help of `sandbox`: the tables of datasets and faults."""
 
 from collections.abc import Iterable, Iterator
 from textwrap import fill
@@ -9,7 +9,7 @@ from modelarts_export.sandbox.faults.catalogue import KEYS, KINDS
 
 _WIDTH = 78
 
-_TURNS = (
+_ORDER = (
     "A call meets the first fault that is meant for it and still strikes, and those behind it do not count "
     "that call. Faults of time (lag, late, date, no-date and clock) come on top of it."
 )
@@ -34,21 +34,21 @@ def _format_paragraph(title: str, rows: Iterable[tuple[str, str]], end: str = ""
 
 
 def _format_kinds() -> Iterator[tuple[str, str]]:
-    """Yield each kind of fault with what it does, the keys that it needs, and those that it has or takes."""
+    """Yield each kind of fault with its description, its required keys and its optional keys."""
     for name, kind in KINDS.items():
-        needed = [f"{key}={KEYS[key][0]}" for key in kind.required]
-        preset = {**({"on": kind.on} if kind.when else {}), **kind.defaults}
-        taken = [f"[{key}={preset.get(key, KEYS[key][0])}]" for key in (*preset, *kind.optional)]
-        yield name, " ".join([kind.description, *needed, *taken])
+        required = [f"{key}={KEYS[key][0]}" for key in kind.required]
+        defaults = {**({"on": kind.on} if kind.when else {}), **kind.defaults}
+        taken = [f"[{key}={defaults.get(key, KEYS[key][0])}]" for key in (*defaults, *kind.optional)]
+        yield name, " ".join([kind.description, *required, *taken])
 
 
 def format_fault_help() -> str:
-    """Return the end of the help of `sandbox`."""
+    """Return the tables as paragraphs for the end of a help text."""
     datasets = [(name, behaviour.description) for name, behaviour in BUILT_IN.items()]
-    missing = f"A path in the bucket {MISSING_BUCKET} is refused with 400, ModelArts.4311. {SUMMARY}"
+    note = f"A path in the bucket {MISSING_BUCKET} is refused with 400, ModelArts.4311. {SUMMARY}"
     paragraphs = (
-        _format_paragraph("Datasets, by ID:", datasets, missing),
-        _format_paragraph("Kinds of a FAULT, which is KIND[:KEY=VALUE,...]:", _format_kinds(), _TURNS),
+        _format_paragraph("Datasets, by ID:", datasets, note),
+        _format_paragraph("Kinds of a FAULT, which is KIND[:KEY=VALUE,...]:", _format_kinds(), _ORDER),
         _format_paragraph("Keys:", ((f"{key}={form}", meaning) for key, (form, meaning) in KEYS.items())),
         _format_paragraph("Such as:", _EXAMPLES),
     )
