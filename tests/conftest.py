@@ -1,4 +1,4 @@
-"""The ground that tests stand on: no way out of this machine, a sandbox, and command lines."""
+"""Fixtures: a network guard, a clean environment, sandboxes, and command lines."""
 
 import io
 import os
@@ -23,18 +23,18 @@ from modelarts_export.cli.main import main
 from modelarts_export.sandbox.messages import HttpReply, Request
 from modelarts_export.sandbox.server import Sandbox
 
-# A run must not fail by chance and tries the same examples each time; the profile "explore" tries others.
+# Runs are repeatable: the same examples each time; the profile "explore" tries others.
 hypothesis_settings.register_profile("repeatable", derandomize=True, deadline=None)
 hypothesis_settings.register_profile("explore", max_examples=20_000, deadline=None, print_blob=True)
 hypothesis_settings.load_profile("repeatable")
 
 DEAD_PROXY = "http://127.0.0.1:9"
-IMPATIENT = {
+NO_RETRIES = {
     "MODELARTS_EXPORT_MAX_RETRIES": "0",
     "MODELARTS_EXPORT_QUEUE_TIMEOUT": "0",
     "MODELARTS_EXPORT_RECONCILE_TIMEOUT": "0",
 }
-"""Settings for tests that are not about patience: each trouble ends a submission after one look."""
+"""Settings without retries: a submission ends with its first error, after one status check."""
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
 _KEPT = (
     "PATH",
@@ -47,12 +47,12 @@ _KEPT = (
 
 
 class BeyondLoopbackError(AssertionError):
-    """A test tried to leave this machine."""
+    """A test tried to reach another machine."""
 
 
 @pytest.fixture(scope="session", autouse=True)
-def no_way_out() -> Iterator[None]:
-    """Let no socket of this process connect to, send to or ask for anything but this machine."""
+def block_other_hosts() -> Iterator[None]:
+    """Restrict the sockets and name lookups of this process to loopback."""
 
     def guarded(original: Callable[..., Any], host_of: Callable[..., object]) -> Callable[..., Any]:
         def call(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - as the socket module has it
@@ -82,20 +82,20 @@ def _is_here(host: str) -> bool:
 
 @pytest.fixture(autouse=True)
 def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Start each test, and its subprocesses, impatient, with an empty HOME and with dead proxies."""
+    """Start each test without retries, with an empty HOME and with unreachable proxies."""
     for name in set(os.environ) - set(_KEPT):
         if not name.startswith("PYTEST_"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path))
     for name in PROXIES:
         monkeypatch.setenv(name, DEAD_PROXY)
-    for name, value in IMPATIENT.items():
+    for name, value in NO_RETRIES.items():
         monkeypatch.setenv(name, value)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """How a command line ended."""
+    """Exit code and output of a command line."""
 
     code: int
     out: str
@@ -121,14 +121,14 @@ def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> R
 
 @dataclass(frozen=True, kw_only=True)
 class Cloud:
-    """A sandbox in this process, what was said to it, and the variables that point a client at it."""
+    """A sandbox in this process, its exchanges, and the variables that point a client at it."""
 
     sandbox: Sandbox
     exchanges: list[tuple[Request, HttpReply]]
 
     @property
     def variables(self) -> dict[str, str]:
-        """What the command `sandbox` gives to its COMMAND."""
+        """The variables that the command `sandbox` sets."""
         return make_settings(self.sandbox)
 
     @property
@@ -139,7 +139,7 @@ class Cloud:
 
     @property
     def created(self) -> list[bytes]:
-        """The bodies that were posted, in their order."""
+        """The bodies of POST requests, in order."""
         return [request.body for request, _ in self.exchanges if request.method == "POST"]
 
 
@@ -152,14 +152,14 @@ def cloud() -> Iterator[Cloud]:
 
 @pytest.fixture
 def quick() -> Iterator[Cloud]:
-    """Serve a sandbox whose tasks can be waited for."""
+    """Serve a sandbox with short tasks, for waits."""
     with sandboxed(task_duration=0.3) as cloud:
         yield cloud
 
 
 @contextmanager
 def sandboxed(*, task_duration: float = 3.0, clock: Callable[[], float] = time.time) -> Iterator[Cloud]:
-    """Serve a sandbox; its tasks take so many seconds of its clock."""
+    """Serve a sandbox; `task_duration` is in seconds of its clock."""
     exchanges: list[tuple[Request, HttpReply]] = []
     with Sandbox(
         task_duration=task_duration,
@@ -171,7 +171,7 @@ def sandboxed(*, task_duration: float = 3.0, clock: Callable[[], float] = time.t
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What the stub answers to one request, unless it stalls."""
+    """The stub's reply to one request, unless it stalls."""
 
     body: bytes = b"{}"
     status: int = 200
@@ -180,10 +180,10 @@ class Answer:
 
 @dataclass(kw_only=True)
 class Stub:
-    """A server that answers whatever it is told to; `heard` has method, path, headers and body.
+    """A server with configured replies; `heard` has method, path, headers and body of each request.
 
-    Each answer in `first` is given once, and what the other fields say ever after. To the method `slow`, and
-    for an answer that stalls, it does not answer; it sets `stalled`, and goes on when that is cleared.
+    Each answer in `first` is sent once, then the one of the other fields. For the method `slow`, and for an
+    answer that stalls, it sets `stalled` and replies when that is cleared.
     """
 
     url: str = ""
@@ -197,7 +197,7 @@ class Stub:
 
     @property
     def variables(self) -> dict[str, str]:
-        """What points a client at this server, with keys that nobody checks."""
+        """The variables that point a client at this server, with any keys."""
         return {
             "HUAWEICLOUD_SDK_AK": "AKEXAMPLE0000000TEST",
             "HUAWEICLOUD_SDK_SK": "SKexample0123456789abcdefghijklmnopqrstuv",
@@ -209,8 +209,8 @@ class Stub:
 
 @pytest.fixture
 def stub() -> Iterator[Stub]:
-    """Serve one answer to every request."""
-    told = Stub()
+    """Serve the configured replies."""
+    configured = Stub()
 
     class Handler(BaseHTTPRequestHandler):
         disable_nagle_algorithm = True
@@ -218,14 +218,18 @@ def stub() -> Iterator[Stub]:
 
         def answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            told.heard.append((self.command, self.path, dict(self.headers), body))
-            now = told.first.pop(0) if told.first else Answer(body=told.body, status=told.status)
-            if now.stalls or self.command == told.slow:
-                told.stalled.set()
-                while told.stalled.is_set():
+            configured.heard.append((self.command, self.path, dict(self.headers), body))
+            now = (
+                configured.first.pop(0)
+                if configured.first
+                else Answer(body=configured.body, status=configured.status)
+            )
+            if now.stalls or self.command == configured.slow:
+                configured.stalled.set()
+                while configured.stalled.is_set():
                     time.sleep(0.01)
             self.send_response(now.status)
-            for name, value in {"Content-Length": str(len(now.body)), **told.headers}.items():
+            for name, value in {"Content-Length": str(len(now.body)), **configured.headers}.items():
                 self.send_header(name, value)
             self.end_headers()
             with suppress(ConnectionError):
@@ -234,13 +238,13 @@ def stub() -> Iterator[Stub]:
         do_GET = do_POST = answer  # noqa: N815 - the names that http.server looks for
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Keep stderr quiet."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.daemon_threads = True
-        told.url = f"http://127.0.0.1:{server.server_address[1]}"
+        configured.url = f"http://127.0.0.1:{server.server_address[1]}"
         thread = threading.Thread(target=server.serve_forever, args=(0.002,), daemon=True)
         thread.start()
-        yield told
+        yield configured
         server.shutdown()
         thread.join()

@@ -1,4 +1,4 @@
-"""What the project says of itself: its dependencies, and the actions that its workflows run."""
+"""The project's metadata: its dependencies, and the actions of its workflows."""
 
 import ast
 import re
@@ -13,7 +13,7 @@ import yaml
 ROOT = Path(__file__).parent.parent
 DEPENDENCIES = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.y*ml"))
-# Where it is not named as the module is; a release of pydantic asks for exactly one of its core.
+# Distributions with another name than their module; pydantic pins the version of its core.
 DISTRIBUTIONS = {"yaml": "pyyaml", "pydantic_core": "pydantic"}
 
 
@@ -25,18 +25,18 @@ def imported(file: Path) -> set[str]:
     return {name.partition(".")[0] for name in chain(plain, from_)}
 
 
-def test_whatever_is_imported_is_declared() -> None:
-    """A library that another one brings may go with that one's next release."""
+def test_imported_libraries_are_declared() -> None:
+    """A transitive dependency may disappear with a release of the library that requires it."""
     used = set[str]().union(*map(imported, (ROOT / "modelarts_export").rglob("*.py")))
     foreign = used - sys.stdlib_module_names - {"modelarts_export", "None"}
     declared = {re.split(r"[>=<\[ ]", each)[0] for each in DEPENDENCIES}
     assert {DISTRIBUTIONS.get(name, name) for name in foreign} == declared
 
 
-def test_lower_bounds_are_those_that_are_tried() -> None:
-    """CONTRIBUTING's command installs each of them."""
-    told = (ROOT / ".github" / "CONTRIBUTING.md").read_text()
-    tried = re.findall(r"(\w+)==([0-9.]+)", told)
+def test_lower_bounds_are_those_that_contributing_tests() -> None:
+    """CONTRIBUTING's command installs these versions."""
+    text = (ROOT / ".github" / "CONTRIBUTING.md").read_text()
+    tried = re.findall(r"(\w+)==([0-9.]+)", text)
     bounds = [each.split(">=") for each in DEPENDENCIES]
     assert {name: release(version) for name, version in tried} == {
         name: release(version) for name, version in bounds
@@ -44,13 +44,13 @@ def test_lower_bounds_are_those_that_are_tried() -> None:
 
 
 def release(version: str) -> str:
-    """Return a version without the zeros at its end, which mean nothing."""
+    """Return a version without trailing zeros."""
     return re.sub(r"(\.0)+$", "", version)
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda file: file.name)
-def test_actions_are_pinned(workflow: Path) -> None:
-    """By commit, and none of them keeps a token that later steps could read."""
+def test_actions_are_pinned_by_commit(workflow: Path) -> None:
+    """Checkouts keep no token that later steps could read."""
     jobs = yaml.safe_load(workflow.read_text())["jobs"].values()
     steps = [step for job in jobs for step in job["steps"] if "uses" in step]
     assert [step["uses"] for step in steps if not re.search("@[0-9a-f]{40}$", step["uses"])] == []

@@ -1,4 +1,4 @@
-"""The service goes away in the middle of a wait, and comes back or does not."""
+"""Outages of the service during a wait."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ WAIT = "to-obs --path /b/d/ --wait --poll-interval 0.05s -o json"
 
 
 def waiting(box: Sandbox, flags: str) -> "subprocess.Popen[str]":
-    """Start to submit and to wait, in a process of its own."""
+    """Start a process that submits and waits."""
     command = [sys.executable, "-m", "modelarts_export", *f"{WAIT} {flags}".split()]
     return subprocess.Popen(
         command,
@@ -26,7 +26,7 @@ def waiting(box: Sandbox, flags: str) -> "subprocess.Popen[str]":
 
 
 def lines_up_to(process: "subprocess.Popen[str]", word: str) -> Iterator[str]:
-    """Yield what is said until this word is."""
+    """Yield the lines of stderr up to the first with this word."""
     assert process.stderr
     for line in process.stderr:
         yield line
@@ -35,8 +35,8 @@ def lines_up_to(process: "subprocess.Popen[str]", word: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("comes_back", [True, False], ids=["comes back", "stays away"])
-def test_the_sandbox_is_killed_in_mid_wait(*, comes_back: bool) -> None:
-    """Within the budget for outages the wait goes on; beyond it, it ends with 8 and the command to resume."""
+def test_wait_survives_an_outage_within_its_budget(*, comes_back: bool) -> None:
+    """After a longer outage it exits with 8 and shows the command to resume."""
     box = Sandbox(task_duration=1.0)
     with box:
         process = waiting(box, f"--max-outage {30 if comes_back else 0.3}s")

@@ -1,4 +1,4 @@
-"""What the README tells people to type works as it stands."""
+"""The commands and pictures of the README."""
 
 import os
 import re
@@ -20,8 +20,8 @@ SANDBOXED = re.findall(r"^.*(\.venv/bin/modelarts-export sandbox -- .*)$", READM
 
 @pytest.mark.parametrize("line", SANDBOXED)
 @pytest.mark.parametrize("foreign", [{}, FOREIGN], ids=["bare", "foreign"])
-def test_the_commands_against_the_sandbox(line: str, foreign: dict[str, str]) -> None:
-    """In an empty HOME, and on a machine full of other credentials, profiles and proxies."""
+def test_readme_commands_work_against_the_sandbox(line: str, foreign: dict[str, str]) -> None:
+    """With an empty HOME, and with other credentials, profiles and proxies set."""
     command = shlex.split(
         line.replace(".venv/bin/modelarts-export", f"{sys.executable} -m modelarts_export", 1)
     )
@@ -32,19 +32,19 @@ def test_the_commands_against_the_sandbox(line: str, foreign: dict[str, str]) ->
     assert "Status" in done.stdout
 
 
-def test_there_are_the_two_commands() -> None:
+def test_readme_has_both_commands() -> None:
     """One for each kind of export."""
     assert [line.split()[4] for line in SANDBOXED] == ["to-obs", "to-new-dataset"]
 
 
-def test_ci_runs_the_readmes_test_command() -> None:
-    """It is read from the README, so that the two cannot differ."""
+def test_ci_runs_the_test_command_of_the_readme() -> None:
+    """The README is the source of the expected command."""
     found = re.findall(r"^.*pytest -q$", README, re.MULTILINE)
     assert len(found) == 1
     assert "grep -m1 'pytest -q$' README.md" in (ROOT / ".ci" / "run").read_text()
 
 
-def test_every_setting_is_in_the_readme() -> None:
+def test_readme_has_every_setting() -> None:
     """With its flag and its variable."""
     missing = [
         s.name
@@ -54,7 +54,7 @@ def test_every_setting_is_in_the_readme() -> None:
     assert missing == []
 
 
-def test_the_picture_of_a_submission_is_of_a_real_run(tmp_path: Path) -> None:
+def test_picture_of_a_submission_matches_a_real_run(tmp_path: Path) -> None:
     """The script in the repository draws it anew, and the one that is kept shows the same."""
     command = [sys.executable, str(ROOT / ".github" / "picture.py"), str(tmp_path), "submission"]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
@@ -63,7 +63,7 @@ def test_the_picture_of_a_submission_is_of_a_real_run(tmp_path: Path) -> None:
         assert [row for row in SHOWN if f">{row}" not in svg] == []
 
 
-def test_the_picture_of_a_wait_shows_three_tasks() -> None:
+def test_picture_of_a_wait_shows_three_tasks() -> None:
     """One has ended, and the others are on their way, with samples and the time that is left."""
     svg = (ROOT / ".github" / "wait.svg").read_text(encoding="utf-8")
     assert [svg.count(word) for word in ("succeeded", "running", "/20&#160;")] == [1, 2, 3]

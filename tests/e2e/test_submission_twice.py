@@ -1,4 +1,4 @@
-"""Two exports of one dataset to one path in one process: each has a task of its own."""
+"""Two submissions of the same export in one process: each creates its own task."""
 
 from modelarts_export.api.task import ExportTask
 from modelarts_export.config.settings import Settings
@@ -9,8 +9,8 @@ LOST = Meeting(words=("drop:accepted=yes",))
 NEVER_CAME = Meeting(words=("drop:accepted=no",))
 
 
-def test_the_task_of_the_one_before_is_not_ours() -> None:
-    """It is a second old and just what we ask for, but this process knows whose it is."""
+def test_second_submission_ignores_the_task_of_the_first() -> None:
+    """It is recent and matches the request, but the first submission returned it."""
     world = World(posts=[CALM, NEVER_CAME])
     desk = world.desk(Settings())
     first, second = world.submit(desk), world.submit(desk)
@@ -20,8 +20,8 @@ def test_the_task_of_the_one_before_is_not_ours() -> None:
     assert len(world.tasks) == 2
 
 
-def test_nor_is_one_that_it_found_again() -> None:
-    """A task that came of a lost reply is as much its own as one of which it was told."""
+def test_second_submission_ignores_a_recovered_task() -> None:
+    """A task recovered after a lost reply belongs to its submission."""
     world = World(posts=[LOST, LOST])
     desk = world.desk(Settings())
     for _ in range(2):
@@ -30,8 +30,8 @@ def test_nor_is_one_that_it_found_again() -> None:
     assert len(world.tasks) == 2
 
 
-def test_nor_is_its_twin() -> None:
-    """The first export has two tasks, as one was not shown in time; the second has a third."""
+def test_second_submission_ignores_a_duplicate_task() -> None:
+    """The first export has two tasks, as one was not listed in time; the second has a third."""
     hidden = Meeting(words=("lag:for=1h",))
     world = World(posts=[LOST, CALM, NEVER_CAME], looks=[hidden])
     desk = world.desk(Settings(reconcile_timeout=0))
@@ -43,8 +43,8 @@ def test_nor_is_its_twin() -> None:
     assert world.warnings == [f"export task {twin} is a duplicate of {first.task_id}"]
 
 
-def test_nor_is_one_that_it_adopted() -> None:
-    """Whoever made it, it was there before."""
+def test_second_submission_ignores_a_reused_task() -> None:
+    """It existed before both submissions."""
     world = World(posts=[NEVER_CAME])
     there = world.plant("/bucket/out/", age=1)
     desk = world.desk(Settings())

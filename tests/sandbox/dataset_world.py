@@ -1,4 +1,4 @@
-"""A sandbox whose clock is set by hand, and what it answers over HTTP."""
+"""A sandbox with a manual clock, called over HTTP."""
 
 import http.client
 import json
@@ -34,7 +34,7 @@ class World:
     connection: http.client.HTTPConnection = field(init=False)
 
     def __post_init__(self) -> None:
-        """Make the sandbox, still to be started, and connect with the first call."""
+        """Make the sandbox without starting it; the first call connects."""
         rng = random.Random(7)  # noqa: S311 - IDs, not secrets
         self.sandbox = Sandbox(task_duration=self.task_duration, clock=lambda: START + self.age, rng=rng)
         self.connection = http.client.HTTPConnection(self.sandbox.url.removeprefix("http://"), timeout=10)

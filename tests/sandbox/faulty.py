@@ -1,4 +1,4 @@
-"""A sandbox whose clock is set by hand and whose faults are chosen, asked in plain HTTP."""
+"""A sandbox with a manual clock and chosen faults, called over plain HTTP."""
 
 import http.client
 import json
@@ -18,14 +18,14 @@ BODY = b'{"path": "/test-obs/out/"}'
 
 @dataclass(kw_only=True)
 class World:
-    """A sandbox whose clock is `now`, in epoch seconds, and what was said to it."""
+    """A sandbox with the clock `now`, in epoch seconds, and its exchanges."""
 
     now: float = START
     seen: list[tuple[Request, HttpReply]] = field(default_factory=list)
     sandbox: Sandbox = field(init=False)
 
     def __post_init__(self) -> None:
-        """Make the sandbox, still to be started."""
+        """Make the sandbox without starting it."""
         rng = random.Random(7)  # noqa: S311 - IDs, not secrets
         self.sandbox = Sandbox(
             task_duration=100.0,
@@ -34,8 +34,8 @@ class World:
             observe=lambda request, reply: self.seen.append((request, reply)),
         )
 
-    def go_wrong(self, *words: str) -> None:
-        """Let these faults happen from now on, and no others."""
+    def set_faults(self, *words: str) -> None:
+        """Replace the faults of the sandbox."""
         self.sandbox.gateway.faults = Faults(parse_fault(each, parse_duration) for each in words)
 
     @property
@@ -45,7 +45,7 @@ class World:
 
     @property
     def created(self) -> int:
-        """How many tasks there are, whatever is shown of them."""
+        """Number of tasks, hidden ones included."""
         return len(self.sandbox.gateway.cloud.list_tasks(self.sandbox.dataset_id))
 
     def connect(self) -> http.client.HTTPConnection:
@@ -66,9 +66,9 @@ class World:
             connection.close()
 
     def create(self) -> tuple[http.client.HTTPResponse, bytes]:
-        """Ask for a task."""
+        """Create a task."""
         return self.ask("POST", body=BODY)
 
     def shown(self, target: str = "") -> dict[str, Any]:
-        """Return what a look shows."""
+        """Return the parsed reply of a GET."""
         return dict(json.loads(self.ask("GET", target)[1]))

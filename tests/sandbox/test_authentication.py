@@ -1,4 +1,4 @@
-"""The sandbox's gate: which credentials pass, and in which words the others are refused."""
+"""Authentication in the sandbox: accepted credentials, and the errors of others."""
 
 import calendar
 import time
@@ -65,7 +65,7 @@ def passes(request: Request, *, now: float = NOW) -> bool:
     return CREDENTIALS.check(request, project_id="0123", now=now) is None
 
 
-def test_the_vector_of_the_documents_passes() -> None:
+def test_documented_signature_is_accepted() -> None:
     """API.md, section 6.2, vector A, its header written out by hand."""
     claim = f"Access={CREDENTIALS.access_key}, SignedHeaders={';'.join(SIGNED)}, Signature={VECTOR}"
     assert passes(sent({**HEADERS, "authorization": f"SDK-HMAC-SHA256 {claim}"}))
@@ -74,25 +74,25 @@ def test_the_vector_of_the_documents_passes() -> None:
 @pytest.mark.parametrize(
     "target", [TARGET, f"{TARGET}?limit=100&offset=0", f"{TARGET}/a%2Fb", f"{TARGET}?b=2&a=%20x&a="]
 )
-def test_a_signature_passes_whatever_the_target(target: str) -> None:
+def test_signature_of_any_target_is_accepted(target: str) -> None:
     assert passes(signed(target=target))
 
 
-def test_the_date_is_all_that_must_be_signed() -> None:
+def test_signature_of_the_date_alone_is_accepted() -> None:
     assert passes(signed(names=["x-sdk-date"]))
 
 
-def test_a_date_that_is_not_signed_is_refused() -> None:
+def test_unsigned_date_is_refused() -> None:
     assert "x-sdk-date not found" in refused(signed(names=["host"]))
 
 
-def test_a_signed_header_that_was_not_sent_is_refused() -> None:
+def test_missing_signed_header_is_refused() -> None:
     request = signed()
     headers = {name: value for name, value in request.headers.items() if name != "Content-Type"}
     assert "content-type not found" in refused(sent(headers))
 
 
-def test_a_wrong_secret_key_is_answered_with_the_canonical_request() -> None:
+def test_wrong_secret_key_is_refused_with_the_canonical_request() -> None:
     assert refused(signed(secret_key="other")) == (
         "verify aksk signature fail, canonicalRequest:POST|/v2/0123/datasets/abc/export-tasks/||"
         "content-type:application/json|host:modelarts.cn-north-4.myhuaweicloud.com|x-project-id:0123|"
@@ -101,31 +101,31 @@ def test_a_wrong_secret_key_is_answered_with_the_canonical_request() -> None:
     )
 
 
-def test_a_change_on_the_way_is_refused() -> None:
+def test_request_changed_after_signing_is_refused() -> None:
     request = signed()
     assert "canonicalRequest" in refused(sent(dict(request.headers), body=BODY + b" "))
     assert "canonicalRequest" in refused(sent(dict(request.headers), target=f"{TARGET}?limit=1"))
     assert "canonicalRequest" in refused(sent({**request.headers, "Host": "elsewhere"}))
 
 
-def test_an_unknown_access_key_is_refused_by_name() -> None:
+def test_unknown_access_key_is_named_in_the_error() -> None:
     authorization = signing.format_authorization("AKUNKNOWN", SIGNED, VECTOR)
     assert refused(sent({**HEADERS, "Authorization": authorization})) == "ak AKUNKNOWN not exist"
 
 
 @pytest.mark.parametrize("skew", [-900, 900])
-def test_fifteen_minutes_of_skew_pass(skew: int) -> None:
+def test_fifteen_minutes_of_skew_are_accepted(skew: int) -> None:
     assert passes(signed(), now=NOW + skew)
 
 
 @pytest.mark.parametrize(("skew", "server_time"), [(-901, "20260102T024904Z"), (901, "20260102T031906Z")])
-def test_more_skew_is_refused_with_both_times(skew: int, server_time: str) -> None:
+def test_larger_skew_is_refused_with_both_times(skew: int, server_time: str) -> None:
     expected = f"signature expired, signature time:{SIGNED_AT}, server time:{server_time}"
     assert refused(signed(), now=NOW + skew) == expected
 
 
 @pytest.mark.parametrize("date", ["", "2026-01-02T03:04:05Z", "20261302T030405Z"])
-def test_a_malformed_date_is_refused(date: str) -> None:
+def test_malformed_date_is_refused(date: str) -> None:
     assert "malformed X-Sdk-Date" in refused(signed({**HEADERS, "X-Sdk-Date": date}))
 
 
@@ -138,11 +138,11 @@ def test_a_malformed_date_is_refused(date: str) -> None:
         f"V11-HMAC-SHA256 Access=a, SignedHeaders=b, Signature={VECTOR}",
     ],
 )
-def test_a_malformed_authorization_is_refused(authorization: str) -> None:
+def test_malformed_authorization_is_refused(authorization: str) -> None:
     assert "malformed Authorization" in refused(sent({**HEADERS, "Authorization": authorization}))
 
 
-def test_the_token_passes_and_others_do_not() -> None:
+def test_only_the_token_of_the_sandbox_is_accepted() -> None:
     assert passes(sent({"X-Auth-Token": "token"}))
     assert passes(sent({"x-auth-token": "token"}))
     assert refused(sent({"X-Auth-Token": "other"})) == "decrypt token fail"
@@ -153,14 +153,14 @@ def test_the_token_passes_and_others_do_not() -> None:
 @pytest.mark.parametrize(
     ("in_url", "in_header"), [("0124", None), ("0123", "0124"), ("0124", "0124"), ("", None)]
 )
-def test_another_project_is_forbidden(in_url: str, in_header: str | None) -> None:
+def test_other_project_is_forbidden(in_url: str, in_header: str | None) -> None:
     headers = {"X-Auth-Token": "token"} | ({"X-Project-Id": in_header} if in_header else {})
     refusal = CREDENTIALS.check(sent(headers), project_id=in_url, now=NOW)
     assert refusal is not None
     assert (refusal.status, refusal.code) == (403, "ModelArts.0210")
 
 
-def test_secrets_are_not_in_the_repr() -> None:
+def test_repr_of_credentials_has_no_secrets() -> None:
     assert CREDENTIALS.secret_key not in repr(CREDENTIALS)
     assert "token='token'" not in repr(CREDENTIALS)
 
@@ -197,22 +197,22 @@ def through(gate: KeyLockout, request: Request, now: float = NOW, *, project_id:
         ([*5 * [WRONG_KEY], UNKNOWN_KEY, sent({"X-Auth-Token": "token"}), WRONG_KEY], LOCKED),
     ],
 )
-def test_more_than_five_failures_in_a_row_lock_the_access_key(tries: list[Request], then: str) -> None:
-    """API.md, section 4: what others do with other credentials is of no account; each failure tells why."""
+def test_sixth_consecutive_failure_locks_the_access_key(tries: list[Request], then: str) -> None:
+    """API.md, section 4: calls with other credentials do not count; each failure has its reason."""
     gate = KeyLockout(CREDENTIALS)
     assert LOCKED not in [through(gate, request) for request in tries]
     assert through(gate, signed()) == then
 
 
-def test_a_wrong_project_is_no_failure_of_the_access_key() -> None:
-    """It was known for what it is, so the count begins anew."""
+def test_wrong_project_resets_the_failures_of_the_access_key() -> None:
+    """The signature was correct, so the count starts again."""
     gate = KeyLockout(CREDENTIALS)
     for request, project_id in [*5 * [(WRONG_KEY, "0123")], *9 * [(signed(), "0124")], (WRONG_KEY, "0123")]:
         assert through(gate, request, project_id=project_id) == WRONG
     assert through(gate, signed()) == GOOD
 
 
-def test_the_lock_ends_after_five_minutes_and_counts_anew() -> None:
+def test_lock_ends_after_five_minutes_and_resets_the_count() -> None:
     gate = KeyLockout(CREDENTIALS)
     assert {through(gate, WRONG_KEY) for _ in range(6)} == {WRONG}
     for seconds in (0, 299.9):

@@ -1,4 +1,4 @@
-"""What stands in the way of an export in the sandbox: a crowd, a version, a bucket, a name."""
+"""Exports that the sandbox refuses: running limit, version, bucket, name in use."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -28,8 +28,8 @@ def world() -> Iterator[World]:
         world.connection.close()
 
 
-def test_the_busy_dataset_takes_one_task_at_a_time(world: World) -> None:
-    """Who queues gets in; the others of the account do not notice."""
+def test_busy_dataset_runs_one_task_at_a_time(world: World) -> None:
+    """A later call succeeds; other datasets are not affected."""
     _, page = world.call("GET", "/sandbox-busy/export-tasks")
     first = page["export_tasks"][0]
     assert (page["total_count"], first["status"], first["export_type"]) == (1, "INIT", 3)
@@ -40,13 +40,13 @@ def test_the_busy_dataset_takes_one_task_at_a_time(world: World) -> None:
     assert world.task("sandbox-busy", first["task_id"])["status"] == "SUCCESSED"
 
 
-def test_no_other_dataset_has_a_task_at_first(world: World) -> None:
+def test_other_datasets_start_without_tasks(world: World) -> None:
     for name in set(BUILT_IN) - {"sandbox-busy"}:
         assert world.call("GET", f"/{name}/export-tasks")[1] == {"total_count": 0, "export_tasks": []}
 
 
 def test_running_tasks_are_limited_by_dataset(world: World) -> None:
-    """Tasks that ended do not count."""
+    """Finished tasks do not count."""
     assert {world.outcome() for _ in range(RUNNING_LIMIT)} == {ACCEPTED}
     assert world.outcome() == BUSY
     assert world.outcome("sandbox-failing") == ACCEPTED
@@ -64,7 +64,7 @@ def test_running_tasks_are_limited_by_dataset(world: World) -> None:
         ("sandbox-slow", "sandbox-v1", NO_VERSION),
     ],
 )
-def test_a_version_must_be_one_of_the_datasets(
+def test_unknown_version_is_refused(
     world: World, dataset: str, version: str, outcome: tuple[int, str | None]
 ) -> None:
     assert world.outcome(dataset, {**TO_OBS, "version_id": version}) == outcome
@@ -82,12 +82,14 @@ def test_a_version_must_be_one_of_the_datasets(
         (TO_OBS | {"export_params": {"export_new_dataset_work_path": "/missing-bucket/work/"}}, ACCEPTED),
     ],
 )
-def test_a_bucket_must_exist(world: World, body: dict[str, Any], outcome: tuple[int, str | None]) -> None:
+def test_missing_bucket_is_refused(
+    world: World, body: dict[str, Any], outcome: tuple[int, str | None]
+) -> None:
     assert world.outcome(body=body) == outcome
 
 
 @pytest.mark.parametrize("age", [0, 50, 100])
-def test_a_work_path_is_taken_from_the_start(world: World, age: float) -> None:
+def test_work_path_is_reserved_when_its_export_starts(world: World, age: float) -> None:
     world.create(body=to_new_dataset("copy", "/b/work/"))
     world.age = age
     assert world.outcome(body=to_new_dataset("other", "/b/work/")) == WORK_PATH_TAKEN
@@ -96,7 +98,7 @@ def test_a_work_path_is_taken_from_the_start(world: World, age: float) -> None:
 
 
 @pytest.mark.parametrize("dataset", BUILT_IN)
-def test_names_and_work_paths_of_the_first_datasets_are_taken(world: World, dataset: str) -> None:
+def test_names_and_work_paths_of_built_in_datasets_are_reserved(world: World, dataset: str) -> None:
     work_path = world.call("GET", f"/{dataset}")[1]["work_path"]
     assert world.outcome(body=to_new_dataset("copy", work_path)) == WORK_PATH_TAKEN
     assert world.outcome(body=to_new_dataset(dataset)) == NAME_TAKEN
@@ -110,8 +112,8 @@ def test_names_and_work_paths_of_the_first_datasets_are_taken(world: World, data
         (to_new_dataset("sandbox-images"), NAME_TAKEN),
     ],
 )
-def test_nobody_waits_for_what_is_refused_anyway(
+def test_permanent_errors_come_before_the_busy_error(
     world: World, body: dict[str, Any], outcome: tuple[int, str | None]
 ) -> None:
-    """No document tells an order; this one keeps a queueing client from waiting in vain."""
+    """The order is not documented; this one avoids a useless wait for a slot."""
     assert world.outcome("sandbox-busy", TO_OBS | body) == outcome

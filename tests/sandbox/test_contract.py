@@ -174,7 +174,7 @@ def placed(body: dict[str, Any], place: str, value: object) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("body", [TO_OBS, TO_NEW_DATASET])
-def test_the_documented_bodies_are_accepted(body: dict[str, Any]) -> None:
+def test_documented_bodies_are_accepted(body: dict[str, Any]) -> None:
     assert contract.find_error(body) is None
     assert contract.parse_body(json.dumps(body).encode()) == body
 
@@ -185,14 +185,14 @@ def test_documented_values_are_accepted(place: str, value: object) -> None:
 
 
 @pytest.mark.parametrize(("place", "value"), BAD)
-def test_other_values_are_refused_and_the_field_is_named(place: str, value: object) -> None:
+def test_undocumented_value_is_refused_with_the_name_of_the_field(place: str, value: object) -> None:
     refusal = contract.find_error(placed(TO_OBS, place, value))
     assert refusal is not None
     assert (refusal.status, refusal.code) == (400, "ModelArts.4384")
     assert place in refusal.message
 
 
-def test_every_field_of_the_documents_is_in_the_table() -> None:
+def test_table_has_every_documented_field() -> None:
     """The lists are those at the end of API.md, section 11; paths and names have a table of their own."""
     documented = """
         annotation_format dataset_id dataset_type export_format export_params export_type path sample_state
@@ -208,9 +208,7 @@ def test_every_field_of_the_documents_is_in_the_table() -> None:
 
 
 @pytest.mark.parametrize(("place", "value", "code"), RULES)
-def test_directories_names_and_ratios_are_refused_by_their_own_codes(
-    place: str, value: object, code: str
-) -> None:
+def test_invalid_directory_name_or_ratio_has_its_own_code(place: str, value: object, code: str) -> None:
     refusal = contract.find_error(placed(TO_NEW_DATASET, place, value))
     assert refusal is not None
     assert (refusal.status, refusal.code) == (400, f"ModelArts.{code}")
@@ -230,7 +228,7 @@ def test_directories_names_and_ratios_are_refused_by_their_own_codes(
         (NAME, "n" * 100),
     ],
 )
-def test_directories_and_names_at_the_edge_are_accepted(place: str, value: str) -> None:
+def test_longest_and_shortest_directories_and_names_are_accepted(place: str, value: str) -> None:
     assert contract.find_error(placed(TO_NEW_DATASET, place, value)) is None
 
 
@@ -238,14 +236,14 @@ def test_directories_and_names_at_the_edge_are_accepted(place: str, value: str) 
     ("path", "code"),
     [("/test-obs/", None), ("/test-obs", "ModelArts.4358"), ("/", "ModelArts.4358"), ("", "ModelArts.4384")],
 )
-def test_root_of_a_bucket_is_refused_for_a_new_dataset_alone(path: str, code: str | None) -> None:
-    """4205 is about a dataset's directories (API.md, section 2); see RULES for those."""
+def test_root_of_a_bucket_is_refused_only_for_a_new_dataset(path: str, code: str | None) -> None:
+    """4205 concerns the directories of a dataset (API.md, section 2); see RULES for those."""
     refusal = contract.find_error(placed(TO_OBS, "path", path))
     assert (refusal and refusal.code) == code
 
 
 @pytest.mark.parametrize("place", ["path", NAME, WORK_PATH])
-def test_a_new_dataset_needs_path_name_and_work_path(place: str) -> None:
+def test_new_dataset_requires_path_name_and_work_path(place: str) -> None:
     body = copy.deepcopy(TO_NEW_DATASET)
     name = place.rpartition(".")[2]
     del (body if place == name else body["export_params"])[name]
@@ -256,11 +254,11 @@ def test_a_new_dataset_needs_path_name_and_work_path(place: str) -> None:
 
 
 @pytest.mark.parametrize("body", [{"path": "/b/d/"}, {"path": "/b/d/", "export_params": {}}])
-def test_an_export_to_obs_needs_its_path_only(body: dict[str, Any]) -> None:
+def test_export_to_obs_requires_only_the_path(body: dict[str, Any]) -> None:
     assert contract.find_error(body) is None
 
 
-def test_several_labels_need_an_operator() -> None:
+def test_several_labels_require_an_operator() -> None:
     place, labels = f"{CONDITION}.label_list", [{"name": "cat"}, {"name": "dog"}]
     refusal = contract.find_error(placed(TO_OBS, place, {"labels": labels}))
     assert refusal is not None
@@ -293,18 +291,18 @@ def test_unknown_keys_are_ignored(place: str) -> None:
         b'{"x":' * 200_000,
     ],
 )
-def test_what_is_no_json_object_is_refused_as_malformed(body: bytes) -> None:
+def test_malformed_body_is_refused(body: bytes) -> None:
     refusal = contract.parse_body(body)
     assert isinstance(refusal, ApiError)
     assert (refusal.status, refusal.code) == (400, "ModelArts.4105")
 
 
 @pytest.mark.parametrize("body", [b"", b" \r\n"])
-def test_an_empty_body_is_refused_as_empty(body: bytes) -> None:
+def test_empty_body_is_refused(body: bytes) -> None:
     refusal = contract.parse_body(body)
     assert isinstance(refusal, ApiError)
     assert (refusal.status, refusal.code) == (400, "ModelArts.0107")
 
 
-def test_of_duplicate_keys_the_last_one_counts() -> None:
+def test_last_of_duplicate_keys_applies() -> None:
     assert contract.parse_body(b'{"path": 1, "path": "/b/d/"}') == {"path": "/b/d/"}

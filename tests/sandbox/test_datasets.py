@@ -1,4 +1,4 @@
-"""The datasets that a sandbox starts with: what each does, and what is refused, by a clock set by hand."""
+"""The built-in datasets and their behaviour, with a manual clock."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -48,7 +48,7 @@ def test_each_dataset_is_described_in_one_sentence() -> None:
 
 
 def test_each_dataset_is_listed_and_shown(world: World) -> None:
-    """The denied one, too: looking is another action than exporting (API.md, section 1)."""
+    """Also the denied one: reading and exporting are separate actions (API.md, section 1)."""
     _, page = world.call("GET")
     assert [dataset["dataset_id"] for dataset in page["datasets"]] == DATASET_NAMES
     for dataset in page["datasets"]:
@@ -65,8 +65,8 @@ def test_each_dataset_is_listed_and_shown(world: World) -> None:
     ("query", "missing"),
     [("", set()), ("&support_export=false", set()), ("&support_export=true", {"sandbox-text"})],
 )
-def test_the_server_filters_what_can_be_exported(world: World, query: str, missing: set[str]) -> None:
-    """API.md, section 2; the total counts what passed the filter."""
+def test_list_is_filtered_by_exportable_types(world: World, query: str, missing: set[str]) -> None:
+    """API.md, section 2; the total counts the filtered entries."""
     assert world.listed(query) == [name for name in DATASET_NAMES if name not in missing]
 
 
@@ -89,7 +89,7 @@ def test_images_and_free_format_can_be_exported(dataset_type: int) -> None:
         ("sandbox-busy", BUSY),
     ],
 )
-def test_an_export_is_accepted_or_refused_by_the_dataset(
+def test_dataset_decides_about_its_export(
     world: World, dataset: str, outcome: tuple[int, str | None]
 ) -> None:
     before = world.call("GET", f"/{dataset}/export-tasks")[1]["total_count"]
@@ -98,7 +98,7 @@ def test_an_export_is_accepted_or_refused_by_the_dataset(
     assert after - before == (outcome == ACCEPTED)
 
 
-def test_without_permission_the_body_is_not_even_read(world: World) -> None:
+def test_permission_is_checked_before_the_body(world: World) -> None:
     status, error = world.call("POST", "/sandbox-denied/export-tasks", b"{")
     assert (status, error["error_code"]) == DENIED
     assert error["error_msg"].endswith("modelarts:dataset:createExportTask")
@@ -126,7 +126,7 @@ FAILED = {"status": "FAILED", "progress": 40.0, "total_sample_count": 20, "finis
         ("sandbox-slow", 10_000, {"status": "SUCCESSED", "progress": 100.0, "finished_sample_count": 20}),
     ],
 )
-def test_tasks_move_as_their_dataset_has_it(
+def test_states_of_a_task_follow_its_dataset(
     world: World, dataset: str, age: float, shown: dict[str, Any]
 ) -> None:
     _, task_id = world.create(dataset)
@@ -136,8 +136,8 @@ def test_tasks_move_as_their_dataset_has_it(
     assert ("error_code" in task) == ("error_msg" in task) == (task["status"] == "FAILED")
 
 
-def test_a_failed_task_tells_why_and_when(world: World) -> None:
-    """In the task itself, whose reply is a 200 (API.md, section 4)."""
+def test_failed_task_has_its_error_and_time(world: World) -> None:
+    """In the task itself; the reply is a 200 (API.md, section 4)."""
     _, task_id = world.create("sandbox-failing", {**TO_OBS, "export_params": {"samples": ["sample-01"]}})
     world.age = 99
     task = world.task("sandbox-failing", task_id)
@@ -149,7 +149,7 @@ def test_a_failed_task_tells_why_and_when(world: World) -> None:
     assert task["update_time"] - task["create_time"] == 50_000
 
 
-def test_a_failure_may_take_no_time_and_neither_may_being_busy() -> None:
+def test_task_duration_of_zero_also_holds_for_failing_and_busy_datasets() -> None:
     world = World(task_duration=0)
     with world.sandbox:
         _, task_id = world.create("sandbox-failing")
@@ -158,7 +158,7 @@ def test_a_failure_may_take_no_time_and_neither_may_being_busy() -> None:
         world.connection.close()
 
 
-def test_a_failed_export_makes_no_dataset_and_frees_its_name(world: World) -> None:
+def test_failed_export_makes_no_dataset_and_releases_its_name(world: World) -> None:
     assert world.outcome("sandbox-failing", to_new_dataset()) == ACCEPTED
     world.age = 49
     assert world.outcome(body=to_new_dataset()) == NAME_TAKEN
@@ -169,7 +169,7 @@ def test_a_failed_export_makes_no_dataset_and_frees_its_name(world: World) -> No
     assert world.listed() == ["copy", *DATASET_NAMES]
 
 
-def test_stopped_export_makes_no_dataset_and_frees_its_name(world: World) -> None:
+def test_stopped_export_makes_no_dataset_and_releases_its_name(world: World) -> None:
     assert world.outcome("sandbox-stopped", to_new_dataset()) == ACCEPTED
     world.age = 59
     assert world.outcome(body=to_new_dataset()) == NAME_TAKEN
@@ -178,7 +178,7 @@ def test_stopped_export_makes_no_dataset_and_frees_its_name(world: World) -> Non
     assert world.outcome(body=to_new_dataset()) == ACCEPTED
 
 
-def test_what_a_slow_export_makes_comes_late_and_is_as_any(world: World) -> None:
+def test_dataset_of_a_slow_export_appears_late_and_has_default_behaviour(world: World) -> None:
     world.create("sandbox-slow", to_new_dataset())
     world.age = 9999
     assert world.listed() == DATASET_NAMES

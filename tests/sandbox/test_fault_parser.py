@@ -1,4 +1,4 @@
-"""The faults of the sandbox as words, and whose turn it is: no service and no sockets."""
+"""Parsing of faults and their order, without service and sockets."""
 
 import random
 import re
@@ -124,59 +124,59 @@ def faults(*words: str, seed: int | None = None) -> Faults:
 
 
 def met(faults: Faults, *calls: str) -> list[str]:
-    """Return what each of some calls meets."""
+    """Return the faults that apply to each call."""
     return ["+".join(fault.kind for fault in faults.next_faults(each).values()) for each in calls]
 
 
 @pytest.mark.parametrize(("words", "fault"), GOOD, ids=[words for words, _ in GOOD])
-def test_words_ask_for_a_fault(words: str, fault: Fault) -> None:
+def test_fault_is_parsed(words: str, fault: Fault) -> None:
     assert parse_fault(words, parse_duration) == fault
 
 
-@pytest.mark.parametrize(("words", "trouble"), BAD)
-def test_bad_words_are_named(words: str, trouble: str) -> None:
-    with pytest.raises(ValueError, match=re.escape(trouble)):
+@pytest.mark.parametrize(("words", "error"), BAD)
+def test_parse_error_names_the_wrong_part(words: str, error: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(error)):
         parse_fault(words, parse_duration)
 
 
-def test_there_are_rows_for_every_kind_and_key() -> None:
+def test_rows_cover_every_kind_and_key() -> None:
     assert {words.strip().lower().partition(":")[0].strip() for words, _ in GOOD} == set(KINDS)
     assert [key for key in KEYS if not any(f"{key}=" in words for words, _ in GOOD)] == []
     assert {key for kind in KINDS.values() for key in (*kind.keys, *kind.defaults)} == set(KEYS)
 
 
 @pytest.mark.parametrize(("method", "target", "name"), REQUESTS)
-def test_a_request_is_one_of_the_calls(method: str, target: str, name: str) -> None:
+def test_request_is_classified(method: str, target: str, name: str) -> None:
     assert classify_call(method, target) == name
     assert name in CALLS
 
 
-def test_without_a_count_there_is_no_end() -> None:
+def test_fault_without_count_has_no_limit() -> None:
     assert met(faults("drop"), *["create"] * 50) == ["drop"] * 50
 
 
-def test_only_the_calls_it_is_meant_for_are_counted() -> None:
+def test_only_matching_calls_are_counted() -> None:
     some = faults("drop:on=create+show,after=1,count=2")
     calls = ["list", "create", "list", "show", "datasets", "create", "all", "create"]
     assert met(some, *calls) == ["", "", "", "drop", "", "drop", "", ""]
 
 
-def test_faults_take_turns_in_their_order() -> None:
+def test_faults_apply_in_their_order() -> None:
     some = faults("drop:count=1", "502:count=2,after=1", "busy:count=1")
     assert met(some, *["create"] * 6) == ["drop", "busy", "502", "502", "", ""]
 
 
-def test_times_come_on_top_and_the_first_of_each_aspect_wins() -> None:
+def test_first_fault_of_each_aspect_applies() -> None:
     some = faults("no-date:count=1", "date:skew=1s", "lag:for=1s", "lag:for=9s", "late:for=2s", "500:on=list")
     assert met(some, "list", "create") == ["no-date+lag+late+500", "date+late"]
     assert faults("lag:for=1s", "lag:for=9s").next_faults("show")["lag"].duration == 1
 
 
-def test_all_is_every_call() -> None:
+def test_all_matches_every_call() -> None:
     assert met(faults("drop:on=all"), *CALLS) == ["drop"] * len(CALLS)
 
 
-def test_a_probability_follows_from_the_seed() -> None:
+def test_probability_is_repeatable_by_seed() -> None:
     calls = ["create"] * 400
     one, same, other = (faults("502:probability=0.2", seed=seed) for seed in (7, 7, 8))
     struck = met(one, *calls)
@@ -185,7 +185,7 @@ def test_a_probability_follows_from_the_seed() -> None:
     assert 50 < struck.count("502") < 110
 
 
-def test_a_certain_fault_takes_no_chance() -> None:
+def test_fault_with_probability_one_draws_no_number() -> None:
     calls = ["create"] * 50
     assert met(faults("502:probability=0.5", seed=7), *calls) == met(
         faults("drop:count=1,on=list", "late:for=1s,on=list", "502:probability=0.5", seed=7), *calls
@@ -196,7 +196,7 @@ def test_a_certain_fault_takes_no_chance() -> None:
     )
 
 
-def test_a_count_ends_a_probability() -> None:
+def test_count_limits_a_fault_with_probability() -> None:
     assert met(faults("502:probability=0.5,count=3", seed=1), *["create"] * 100).count("502") == 3
 
 
@@ -209,7 +209,7 @@ def test_counts_are_exact_in_many_threads() -> None:
     assert len([each for each in struck if each.endswith("late")]) == 500
 
 
-def test_a_count_is_exact_although_others_come_while_the_dice_roll() -> None:
+def test_count_is_exact_with_concurrent_draws() -> None:
     class Slow(random.Random):
         def random(self) -> float:
             time.sleep(0.001)
@@ -221,13 +221,13 @@ def test_a_count_is_exact_although_others_come_while_the_dice_roll() -> None:
     assert struck.count("502") == 5
 
 
-def test_clocks_add_up_and_meet_no_call() -> None:
+def test_clock_skews_add_up_and_apply_to_no_call() -> None:
     some = faults("clock:skew=14m", "clock:skew=-1m")
     assert some.clock_skew == 780
     assert met(some, "create") == [""]
 
 
-def test_only_refuse_is_over_before_the_request_is_read() -> None:
+def test_only_refuse_closes_before_the_request_is_read() -> None:
     given = [
         (name, [f"{key}={'none' if key == 'code' else 1}" for key in KINDS[name].required]) for name in KINDS
     ]

@@ -1,4 +1,4 @@
-"""The sandbox's IAM: tokens for a password, what they are good for and until when."""
+"""IAM of the sandbox: tokens for a password, their project and expiry."""
 
 import http.client
 import json
@@ -23,7 +23,7 @@ class World:
     sandbox: Sandbox = field(init=False)
 
     def __post_init__(self) -> None:
-        """Make the sandbox, still to be started."""
+        """Make the sandbox without starting it."""
         self.sandbox = Sandbox(clock=lambda: self.now)
 
     def call(
@@ -40,7 +40,7 @@ class World:
         return reply, parsed
 
     def body(self, *, project: object = None, **user: object) -> dict[str, Any]:
-        """Return the body of a good call, and what is to be different in user or project."""
+        """Return the body of a valid call with changes to user or project."""
         mine = self.sandbox.user
         domain = {"name": mine.domain_name}
         known = {"name": mine.user_name, "password": mine.password, "domain": domain, **user}
@@ -53,7 +53,7 @@ class World:
         return str(reply.headers["X-Subject-Token"])
 
     def refused(self, token: str) -> tuple[int, str] | None:
-        """Return status and message when a token is not good for ModelArts."""
+        """Return status and message if ModelArts refuses a token."""
         path = f"/v2/{self.sandbox.project_id}/datasets"
         reply, shown = self.call("GET", path, X_Auth_Token=token)
         return None if reply.status == 200 else (reply.status, shown["error_msg"])
@@ -66,7 +66,7 @@ def world() -> Iterator[World]:
         yield world
 
 
-def test_token_for_a_password(world: World) -> None:
+def test_password_is_exchanged_for_a_token(world: World) -> None:
     """API.md, section 6.4: 201, the token in a header, and the project and the end in the body."""
     mine = world.sandbox.user
     for project in ({"name": mine.project_name}, {"id": mine.project_id}):
@@ -82,8 +82,8 @@ def test_token_for_a_password(world: World) -> None:
         assert mine.password not in json.dumps(shown)
 
 
-def test_each_token_is_another_and_ends_by_itself(world: World) -> None:
-    """A new one does not end an older one; each is good for a day."""
+def test_each_token_has_its_own_expiry(world: World) -> None:
+    """A new token does not expire an older one; each is valid for a day."""
     assert LIFETIME == DAY
     first = world.token()
     world.now += 60
@@ -96,8 +96,8 @@ def test_each_token_is_another_and_ends_by_itself(world: World) -> None:
     assert (world.refused(first), world.refused(second)) == ((401, words), None)
 
 
-def test_tokens_can_be_made_to_end(world: World) -> None:
-    """Those given out so far, not those of later, and not the one that is no user's."""
+def test_issued_tokens_can_be_expired(world: World) -> None:
+    """Not later ones, and not the sandbox's own token."""
     before = world.token()
     world.sandbox.expire_tokens()
     assert "token expires, expires_at:2026-01-02T02:50:45" in str(world.refused(before))
@@ -122,7 +122,9 @@ def test_tokens_can_be_made_to_end(world: World) -> None:
         {"project": {"name": "sandbox-project", "id": "0124"}},
     ],
 )
-def test_what_is_wrong_is_refused_as_keystone_does(world: World, wrong: dict[str, object]) -> None:
+def test_wrong_user_or_project_is_refused_in_the_form_of_keystone(
+    world: World, wrong: dict[str, object]
+) -> None:
     """API.md, section 4: code, message and title within error."""
     reply, shown = world.call("POST", "/v3/auth/tokens", world.body(**wrong))
     assert reply.status == 401
@@ -133,7 +135,7 @@ def test_what_is_wrong_is_refused_as_keystone_does(world: World, wrong: dict[str
 
 
 def malformed(world: World) -> Iterator[object]:
-    """Yield bodies that are none of a token call."""
+    """Yield malformed bodies of a token call."""
     yield from (b"", b"{", b"[]", b"null", b'"\xff"', b"[" * 100_000, {}, {"auth": []})
     good = world.body()["auth"]
     yield {"auth": {**good, "identity": {**good["identity"], "methods": ["token"]}}}
@@ -146,8 +148,8 @@ def malformed(world: World) -> Iterator[object]:
     yield from (world.body(project=wrong) for wrong in projects)
 
 
-def test_malformed_bodies(world: World) -> None:
-    """All of them are a 400 in IAM's shape."""
+def test_malformed_body_is_refused_with_400(world: World) -> None:
+    """The error has IAM's format."""
     bodies = list(malformed(world))
     replies = [world.call("POST", "/v3/auth/tokens", body) for body in bodies]
     assert [reply.status for reply, _ in replies] == [400] * len(bodies)
@@ -158,12 +160,12 @@ def test_malformed_bodies(world: World) -> None:
     ("method", "target"),
     [("GET", "/v3/auth/tokens"), ("POST", "/v3/auth/tokens/"), ("POST", "/v3/auth"), ("GET", "/v3/projects")],
 )
-def test_nothing_else_of_iam_is_there(world: World, method: str, target: str) -> None:
-    """As with any other call that the sandbox does not have."""
+def test_other_calls_of_iam_are_unknown(world: World, method: str, target: str) -> None:
+    """The reply is that of any unknown call."""
     reply, shown = world.call(method, target, world.body())
     assert (reply.status, shown["error_code"]) == (404, "APIGW.0101")
 
 
-def test_the_password_stays_out_of_reprs(world: World) -> None:
-    """A test that fails would show it."""
+def test_repr_of_the_user_has_no_password(world: World) -> None:
+    """The output of a failing test would contain it."""
     assert world.sandbox.user.password not in repr(world.sandbox.user)

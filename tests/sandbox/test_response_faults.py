@@ -1,4 +1,4 @@
-"""The sandbox's faults of the answer as they arrive over sockets."""
+"""Faults that lose, cut or replace a reply, over sockets."""
 
 import http.client
 import json
@@ -35,10 +35,10 @@ LOST = [
 
 
 @pytest.mark.parametrize(("words", "error", "created"), LOST, ids=[words for words, *_ in LOST])
-def test_a_reply_is_lost_once_and_the_next_call_is_well(
+def test_reply_is_lost_once_and_the_next_call_succeeds(
     world: World, words: str, error: type[Exception], created: int
 ) -> None:
-    world.go_wrong(f"{words}{',' if ':' in words else ':'}count=1")
+    world.set_faults(f"{words}{',' if ':' in words else ':'}count=1")
     with pytest.raises(error) as caught:
         world.create()
     # A closed connection is an error of the same family as a reset one.
@@ -53,8 +53,8 @@ def test_a_reply_is_lost_once_and_the_next_call_is_well(
 @pytest.mark.parametrize(
     ("words", "size"), [("cut", 17), ("cut:at=0", 0), ("cut:at=5", 5), ("cut:at=99", 34)]
 )
-def test_a_cut_reply_has_its_head_and_a_part_of_its_body(world: World, words: str, size: int) -> None:
-    world.go_wrong(words)
+def test_cut_reply_has_head_and_part_of_the_body(world: World, words: str, size: int) -> None:
+    world.set_faults(words)
     with socket.create_connection(("127.0.0.1", world.connect().port), timeout=10) as connection:
         head = f"POST {world.tasks} HTTP/1.1\r\nX-Auth-Token: {world.sandbox.token}\r\n"
         connection.sendall(head.encode() + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY)
@@ -90,9 +90,9 @@ ANSWERS = [
 ]
 
 
-def test_fault_words_fit_its_code(world: World) -> None:
-    """The words of the API for this code, not those of the kind's own."""
-    world.go_wrong("busy:code=ModelArts.4370")
+def test_message_of_a_fault_fits_its_code(world: World) -> None:
+    """It is the API's message for this code, not that of the kind."""
+    world.set_faults("busy:code=ModelArts.4370")
     assert json.loads(world.create()[1])["error_msg"] == (
         "Only one dataset version can be published in a minute"
     )
@@ -101,10 +101,10 @@ def test_fault_words_fit_its_code(world: World) -> None:
 @pytest.mark.parametrize(
     ("words", "status", "code", "created"), ANSWERS, ids=[words for words, *_ in ANSWERS]
 )
-def test_another_answer_than_the_services(
+def test_fault_replies_instead_of_the_service(
     world: World, words: str, status: int, code: str | None, created: int
 ) -> None:
-    world.go_wrong(words)
+    world.set_faults(words)
     reply, body = world.create()
     assert (reply.status, world.created) == (status, created)
     assert reply.getheader("Date") == "Mon, 23 Nov 2020 03:50:24 GMT"
@@ -119,8 +119,8 @@ def test_another_answer_than_the_services(
         assert ("request_id" in error) == code.startswith("APIGW.")
 
 
-def test_throttling_is_told_in_the_gateways_words(world: World) -> None:
-    world.go_wrong("429")
+def test_throttling_has_the_message_of_the_gateway(world: World) -> None:
+    world.set_faults("429")
     assert json.loads(world.create()[1])["error_msg"] == TOLD
 
 
@@ -134,19 +134,19 @@ def test_throttling_is_told_in_the_gateways_words(world: World) -> None:
         ("429:retry-at=1m", "Mon, 23 Nov 2020 03:51:24 GMT"),
     ],
 )
-def test_a_reply_says_when_to_come_again(world: World, words: str, header: str) -> None:
-    world.go_wrong(words)
+def test_fault_sets_retry_after(world: World, words: str, header: str) -> None:
+    world.set_faults(words)
     assert world.create()[0].getheader("Retry-After") == header
 
 
-def test_a_date_to_come_again_is_by_the_header_date(world: World) -> None:
-    world.go_wrong("429:retry-at=1m", "date:skew=1h")
+def test_date_in_retry_after_is_relative_to_the_header_date(world: World) -> None:
+    world.set_faults("429:retry-at=1m", "date:skew=1h")
     reply, _ = world.create()
     assert reply.getheader("Date") == "Mon, 23 Nov 2020 04:50:24 GMT"
     assert reply.getheader("Retry-After") == "Mon, 23 Nov 2020 04:51:24 GMT"
 
 
-def test_a_fault_is_for_its_calls_alone(world: World) -> None:
+def test_fault_applies_to_its_calls_only(world: World) -> None:
     task = json.loads(world.create()[1])["task_id"]
     targets = {
         "list": f"{world.tasks}?limit=5",
@@ -154,16 +154,16 @@ def test_a_fault_is_for_its_calls_alone(world: World) -> None:
         "datasets": f"/v2/{world.sandbox.project_id}/datasets",
     }
     for name in targets:
-        world.go_wrong(f"500:on={name}")
+        world.set_faults(f"500:on={name}")
         assert world.create()[0].status == 200
         assert {other: world.ask("GET", targets[other])[0].status for other in targets} == {
             other: 500 if other == name else 200 for other in targets
         }
 
 
-def test_a_refused_request_is_not_read(world: World) -> None:
-    """A body that never comes does not hold it up, and what watches the sandbox sees none."""
-    world.go_wrong("refuse")
+def test_request_on_a_refused_connection_is_not_read(world: World) -> None:
+    """The server does not wait for the body, and the observer receives none."""
+    world.set_faults("refuse")
     connection = world.connect()
     connection.putrequest("POST", world.tasks)
     connection.putheader("Content-Length", "1000000")
@@ -175,8 +175,8 @@ def test_a_refused_request_is_not_read(world: World) -> None:
     assert (request.method, request.body, reply.delivery, others) == ("POST", b"", Delivery.REFUSED, [])
 
 
-def test_the_observer_sees_what_was_lost(world: World) -> None:
-    world.go_wrong("drop")
+def test_observer_receives_lost_replies(world: World) -> None:
+    world.set_faults("drop")
     with pytest.raises(http.client.RemoteDisconnected):
         world.create()
     (_, reply), *_ = world.seen
@@ -184,8 +184,8 @@ def test_the_observer_sees_what_was_lost(world: World) -> None:
     assert (reply.delivery, json.loads(reply.body)) == (Delivery.DROPPED, {"task_id": task.task_id})
 
 
-def test_a_kept_connection_is_no_way_around(world: World) -> None:
-    world.go_wrong("refuse:on=list,after=1,count=1")
+def test_faults_apply_to_kept_connections(world: World) -> None:
+    world.set_faults("refuse:on=list,after=1,count=1")
     connection, headers = world.connect(), {"X-Auth-Token": world.sandbox.token}
     connection.request("GET", world.tasks, headers=headers)
     assert connection.getresponse().read()

@@ -1,4 +1,4 @@
-"""Which samples of the sandbox an export has: by type, filters and IDs, and what becomes of them."""
+"""Samples that an export selects by type, filters and IDs."""
 
 import json
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ def world() -> Iterator[World]:
 
 
 def exported(world: World, export_type: int | None = 3, **params: Any) -> int:  # noqa: ANN401 - as JSON
-    """Return how many samples an export has; everything that is exported is there at once."""
+    """Return the number of samples of an export; the task duration is zero."""
     body: dict[str, Any] = {"path": "/b/out/", "export_params": params}
     body |= {} if export_type is None else {"export_type": export_type}
     assert find_error(body) is None
@@ -39,8 +39,8 @@ def exported(world: World, export_type: int | None = 3, **params: Any) -> int:  
 
 
 @pytest.mark.parametrize(("export_type", "count"), [(0, 16), (1, 4), (2, 20), (3, 20), (None, 20)])
-def test_export_type_decides(world: World, export_type: int | None, count: int) -> None:
-    """Labelled, unlabelled, all, by a filter that there is not, and none given."""
+def test_export_type_selects_samples(world: World, export_type: int | None, count: int) -> None:
+    """Labelled, unlabelled, all, search without a filter, and no type."""
     assert exported(world, export_type) == count
 
 
@@ -53,7 +53,7 @@ def test_sample_state_filters(world: World, state: str, count: int) -> None:
     assert exported(world, sample_state=state) == count
 
 
-# Search conditions, which one fits is enough, and the count.
+# Search conditions, combined by OR, and the count.
 CONDITIONS: list[tuple[list[dict[str, Any]], int]] = [
     ([], 20),
     ([{}], 20),
@@ -95,11 +95,11 @@ CONDITIONS: list[tuple[list[dict[str, Any]], int]] = [
 
 @pytest.mark.parametrize(("conditions", "count"), CONDITIONS)
 def test_search_conditions_filter(world: World, conditions: list[dict[str, Any]], count: int) -> None:
-    """All of a condition has to fit, of one of the conditions."""
+    """All fields of at least one condition must match."""
     assert exported(world, search_conditions=conditions) == count
 
 
-def test_filters_narrow_each_other(world: World) -> None:
+def test_filters_are_combined(world: World) -> None:
     dogs: dict[str, Any] = {"search_conditions": [{"label_list": OF_DOG}]}
     assert exported(world, samples=["sample-01", "sample-09", "no-such-sample"]) == 2
     assert exported(world, samples=["sample-01", "sample-09"], **dogs) == 1
@@ -107,8 +107,8 @@ def test_filters_narrow_each_other(world: World) -> None:
 
 
 @pytest.mark.parametrize(("export_type", "count"), [(0, 16), (2, 20)])
-def test_filters_belong_to_the_search(world: World, export_type: int, count: int) -> None:
-    """The other types name all samples that they mean."""
+def test_filters_apply_to_type_search_only(world: World, export_type: int, count: int) -> None:
+    """The other types select samples by themselves."""
     assert exported(world, export_type, samples=["sample-01"]) == count
 
 
@@ -122,8 +122,8 @@ def test_new_dataset_has_the_samples_that_were_exported(world: World) -> None:
     assert world.task(new["dataset_id"], task_id)["total_sample_count"] == 0
 
 
-def test_export_of_nothing_fails_and_begins_as_any() -> None:
-    """Its progress makes sense in every state."""
+def test_export_without_samples_has_consistent_progress() -> None:
+    """Its progress fits the status in every state."""
     world = World()
     with world.sandbox:
         nothing = {"path": "/b/out/", "export_type": 3, "export_params": {"samples": ["no-such-sample"]}}
@@ -138,8 +138,10 @@ COUNTS = [("--search label=cat", 10), ("--sample sample-07", 1), ("--export-type
 
 
 @pytest.mark.parametrize(("flags", "count"), [*COUNTS, ("--search label=unicorn", 0)])
-def test_command_line_gets_true_counts(run: Run, quick: Cloud, flags: str, count: int) -> None:
-    """A label that does not exist is noticed, as it would be against the real API."""
+def test_command_line_shows_the_counts_of_the_selection(
+    run: Run, quick: Cloud, flags: str, count: int
+) -> None:
+    """An unknown label selects no samples."""
     line = f"to-obs sandbox-images --path /b/d/ {flags} --wait -o json {OFTEN}"
     outcome = run(line, **quick.variables)
     assert (outcome.code, json.loads(outcome.out)["total_sample_count"]) == (0, count)

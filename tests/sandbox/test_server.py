@@ -1,4 +1,4 @@
-"""The sandbox's sockets: connections kept, cut, refused and abused, and nothing on stderr."""
+"""Sockets of the sandbox: kept, incomplete and malformed connections, without output on stderr."""
 
 import contextlib
 import http.client
@@ -94,7 +94,7 @@ def wire(seen: list[tuple[Request, HttpReply]]) -> Iterator[Wire]:
         (["Content-Length: " + "9" * 5000], 400),
     ],
 )
-def test_a_body_without_a_known_end_is_refused_and_the_connection_closed(
+def test_body_of_unknown_length_is_refused_and_the_connection_closed(
     wire: Wire, headers: list[str], status: int
 ) -> None:
     # More than the sockets hold, so that a server that closes without reading resets the connection.
@@ -105,7 +105,7 @@ def test_a_body_without_a_known_end_is_refused_and_the_connection_closed(
     assert b"APIGW.0201" in reply
 
 
-def test_a_body_that_is_too_large_is_read_and_the_connection_kept(wire: Wire) -> None:
+def test_too_large_body_is_read_and_the_connection_kept(wire: Wire) -> None:
     status, error = wire.call("POST", wire.tasks, b" " * (BODY_LIMIT + 200_000))
     assert (status, json.loads(error)["error_code"]) == (413, "ModelArts.4104")
     kept = wire.connection.sock
@@ -113,12 +113,12 @@ def test_a_body_that_is_too_large_is_read_and_the_connection_kept(wire: Wire) ->
     assert wire.connection.sock is kept
 
 
-def test_a_body_that_was_cut_off_is_not_acted_upon(wire: Wire, seen: list[tuple[Request, HttpReply]]) -> None:
+def test_incomplete_body_is_not_executed(wire: Wire, seen: list[tuple[Request, HttpReply]]) -> None:
     assert wire.raw(wire.head("Content-Length: 9999") + BODY) == b""
     assert seen == []
 
 
-def test_a_client_that_asks_first_is_told_to_continue(wire: Wire) -> None:
+def test_expect_header_gets_100_continue(wire: Wire) -> None:
     head = wire.head(f"Content-Length: {len(BODY)}", "Expect: 100-continue", "Connection: close")
     reply = wire.raw(head + BODY)
     assert reply.startswith(b"HTTP/1.1 100 ")
@@ -142,16 +142,14 @@ def test_a_client_that_asks_first_is_told_to_continue(wire: Wire) -> None:
         b"POST / HTTP/1.1\r\nContent-Length: 100\r\n\r\nhalf",
     ],
 )
-def test_garbage_is_answered_or_dropped_without_a_traceback(
-    garbage: bytes, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_malformed_request_causes_no_traceback(garbage: bytes, capfd: pytest.CaptureFixture[str]) -> None:
     with Sandbox() as sandbox:
         Wire(sandbox=sandbox).raw(garbage)
     join_threads()
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_client_that_leaves_before_the_reply_causes_no_traceback(capfd: pytest.CaptureFixture[str]) -> None:
+def test_disconnect_before_the_reply_causes_no_traceback(capfd: pytest.CaptureFixture[str]) -> None:
     with Sandbox() as sandbox:
         wire = Wire(sandbox=sandbox)
         for _ in range(5):
@@ -163,12 +161,12 @@ def test_a_client_that_leaves_before_the_reply_causes_no_traceback(capfd: pytest
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_reply_to_head_has_no_body(wire: Wire) -> None:
+def test_reply_to_head_has_no_body(wire: Wire) -> None:
     assert wire.call("HEAD", wire.tasks) == (404, b"")
     assert wire.count() == 0
 
 
-def test_a_kept_connection_does_not_wait_for_acknowledgements(wire: Wire) -> None:
+def test_kept_connection_does_not_wait_for_acknowledgements(wire: Wire) -> None:
     """Without disable_nagle_algorithm every second call takes 40 ms."""
 
     def seconds() -> float:
@@ -180,9 +178,7 @@ def test_a_kept_connection_does_not_wait_for_acknowledgements(wire: Wire) -> Non
     assert statistics.mean(sorted(seconds() for _ in range(20))[:15]) < 0.01
 
 
-def test_each_exchange_is_observed_as_it_was_on_the_wire(
-    wire: Wire, seen: list[tuple[Request, HttpReply]]
-) -> None:
+def test_observer_receives_each_exchange_as_sent(wire: Wire, seen: list[tuple[Request, HttpReply]]) -> None:
     _, created = wire.call("POST", wire.tasks, BODY)
     target = f"{wire.tasks}?x=%20"
     wire.call("GET", target)
@@ -194,7 +190,7 @@ def test_each_exchange_is_observed_as_it_was_on_the_wire(
     assert (shown.status, shown.headers["Content-Length"]) == (200, str(len(shown.body)))
 
 
-def test_a_bug_in_the_service_is_the_documented_500(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_exception_in_the_service_is_the_documented_500(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(_: Service, __: Request, **___: object) -> HttpReply:
         raise ZeroDivisionError("a bug")
 
@@ -204,7 +200,7 @@ def test_a_bug_in_the_service_is_the_documented_500(wire: Wire, monkeypatch: pyt
     assert b"a bug" in error
 
 
-def test_a_bug_in_the_observer_shows_its_traceback(capfd: pytest.CaptureFixture[str]) -> None:
+def test_exception_in_the_observer_shows_its_traceback(capfd: pytest.CaptureFixture[str]) -> None:
     def broken(_: Request, __: HttpReply) -> NoReturn:
         raise ZeroDivisionError("a bug")
 
@@ -214,7 +210,7 @@ def test_a_bug_in_the_observer_shows_its_traceback(capfd: pytest.CaptureFixture[
     assert "a bug" in capfd.readouterr().err
 
 
-def test_each_sandbox_has_its_own_credentials_of_the_usual_shape() -> None:
+def test_each_sandbox_has_its_own_credentials() -> None:
     with Sandbox() as one, Sandbox() as other:
         assert (len(one.access_key), len(one.secret_key)) == (20, 40)
         assert one.access_key == one.access_key.upper()
@@ -267,6 +263,6 @@ def test_sandbox_ends_while_a_connection_waits() -> None:
             kept.enter_context(Wire(sandbox=sandbox).open())
 
 
-def test_a_taken_port_is_an_error() -> None:
+def test_port_in_use_is_an_error() -> None:
     with Sandbox() as sandbox, pytest.raises(OSError, match="in use"):
         Sandbox(port=int(sandbox.url.rpartition(":")[2]))

@@ -1,4 +1,4 @@
-"""The sandbox over HTTP: the documented calls as a client on loopback sees them."""
+"""The documented calls over HTTP on loopback."""
 
 import http.client
 import json
@@ -41,7 +41,7 @@ class World:
     connection: http.client.HTTPConnection = field(init=False)
 
     def __post_init__(self) -> None:
-        """Make the sandbox, still to be started, and connect with the first call."""
+        """Make the sandbox without starting it; the first call connects."""
         rng = random.Random(7)  # noqa: S311 - IDs, not secrets
         self.sandbox = Sandbox(task_duration=100.0, clock=lambda: self.now, rng=rng)
         self.connection = http.client.HTTPConnection(self.sandbox.url.removeprefix("http://"), timeout=10)
@@ -79,7 +79,7 @@ def world() -> Iterator[World]:
 
 
 @pytest.mark.parametrize("body", [TO_OBS, TO_NEW_DATASET])
-def test_the_documented_bodies_make_tasks_that_succeed(world: World, body: dict[str, Any]) -> None:
+def test_tasks_of_documented_bodies_succeed(world: World, body: dict[str, Any]) -> None:
     task_id = world.create(body)
     for age, expected in [(0, "INIT"), (50, "RUNNING"), (100, "SUCCESSED")]:
         world.now = START + age
@@ -88,7 +88,7 @@ def test_the_documented_bodies_make_tasks_that_succeed(world: World, body: dict[
         assert task["export_params"].items() >= body["export_params"].items()
 
 
-def test_a_new_dataset_is_found_by_list_and_show(world: World) -> None:
+def test_new_dataset_is_listed_and_shown(world: World) -> None:
     world.create(TO_NEW_DATASET)
     assert world.call("GET", world.datasets)[1]["total_number"] == len(BUILT_IN)
     world.now = START + 100
@@ -100,19 +100,19 @@ def test_a_new_dataset_is_found_by_list_and_show(world: World) -> None:
     assert world.call("GET", f"{world.datasets}/{new['dataset_id']}") == (200, new)
 
 
-def test_a_taken_name_is_refused(world: World) -> None:
+def test_name_in_use_is_refused(world: World) -> None:
     world.create(TO_NEW_DATASET)
     status, error = world.call("POST", world.tasks, json.dumps(TO_NEW_DATASET).encode())
     assert (status, error["error_code"]) == (400, "ModelArts.4351")
 
 
-def test_the_first_dataset_is_shown(world: World) -> None:
+def test_built_in_dataset_is_shown(world: World) -> None:
     status, dataset = world.call("GET", f"{world.datasets}/sandbox-images")
     assert (status, dataset["dataset_id"], dataset["status"]) == (200, "sandbox-images", 1)
     assert dataset["total_sample_count"] == 20
 
 
-def test_every_reply_has_its_headers(world: World) -> None:
+def test_every_reply_has_the_documented_headers(world: World) -> None:
     for target in (world.datasets, "/nowhere"):
         world.connection.request("GET", target, headers={"X-Auth-Token": world.sandbox.token})
         reply = world.connection.getresponse()
@@ -123,7 +123,7 @@ def test_every_reply_has_its_headers(world: World) -> None:
         assert len(reply.getheader("X-Request-Id", "")) == 32
 
 
-def test_a_signed_request_passes_on_the_wire(world: World) -> None:
+def test_signed_request_is_accepted(world: World) -> None:
     date = time.strftime(signing.DATE_FORMAT, time.gmtime(START))
     host = world.sandbox.url.removeprefix("http://")
     headers = {"Host": host, "X-Sdk-Date": date, "X-Project-Id": world.sandbox.project_id}
@@ -137,7 +137,7 @@ def test_a_signed_request_passes_on_the_wire(world: World) -> None:
     assert (reply.status, json.loads(reply.read())) == (200, {"total_count": 0, "export_tasks": []})
 
 
-def test_six_failures_lock_the_access_key_for_five_minutes_on_the_wire(world: World) -> None:
+def test_six_failures_lock_the_access_key_for_five_minutes(world: World) -> None:
     claim = signing.format_authorization(world.sandbox.access_key, ["x-sdk-date"], "0")
     ends = []
     for now in [*7 * [START], START + 299, START + 300]:
@@ -150,7 +150,7 @@ def test_six_failures_lock_the_access_key_for_five_minutes_on_the_wire(world: Wo
     assert world.call("GET", world.tasks)[0] == 200
 
 
-def test_the_gateway_refuses_with_the_request_id_in_the_body(world: World) -> None:
+def test_error_of_the_gateway_has_the_request_id_in_the_body(world: World) -> None:
     world.connection.request("GET", world.datasets)
     reply = world.connection.getresponse()
     error = json.loads(reply.read())
@@ -158,7 +158,7 @@ def test_the_gateway_refuses_with_the_request_id_in_the_body(world: World) -> No
     assert error["request_id"] == reply.getheader("X-Request-Id")
 
 
-def test_modelarts_refuses_without_it(world: World) -> None:
+def test_error_of_modelarts_has_no_request_id_in_the_body(world: World) -> None:
     status, error = world.call("GET", f"{world.datasets}/nothing")
     assert (status, error) == (
         400,
@@ -199,7 +199,7 @@ def test_modelarts_refuses_without_it(world: World) -> None:
         ("GET", "/v2/{project}/datasets?support_export=", 400, "ModelArts.0104"),
     ],
 )
-def test_what_is_not_there_is_refused(world: World, method: str, target: str, status: int, code: str) -> None:
+def test_unknown_target_is_refused(world: World, method: str, target: str, status: int, code: str) -> None:
     target = target.format(project=world.sandbox.project_id, tasks=world.tasks)
     refused, error = world.call(method, target, body=b"{}" if method == "POST" else None)
     assert (refused, error["error_code"]) == (status, code)
@@ -217,7 +217,7 @@ def test_what_is_not_there_is_refused(world: World, method: str, target: str, st
         (b'{"path": "/bucket"}', 400, "ModelArts.4358"),
     ],
 )
-def test_bad_bodies_are_refused_and_the_connection_is_kept(
+def test_invalid_body_is_refused_and_the_connection_kept(
     world: World, body: bytes, status: int, code: str
 ) -> None:
     refused, error = world.call("POST", world.tasks, body)
@@ -228,13 +228,13 @@ def test_bad_bodies_are_refused_and_the_connection_is_kept(
     assert world.connection.sock is kept
 
 
-def test_an_export_of_an_unknown_dataset_is_refused(world: World) -> None:
+def test_export_of_an_unknown_dataset_is_refused(world: World) -> None:
     target = f"{world.datasets}/nothing/export-tasks"
     status, error = world.call("POST", target, json.dumps(TO_OBS).encode())
     assert (status, error["error_code"]) == (400, "ModelArts.4352")
 
 
-def test_the_list_is_paged_by_page_number(world: World) -> None:
+def test_list_of_tasks_is_paged_by_page_number(world: World) -> None:
     """`offset` is the page (API.md, section 3), the newest task comes first, ten are a page by default."""
     created = [world.create(TO_OBS) for _ in range(12)][::-1]
 
@@ -251,7 +251,7 @@ def test_the_list_is_paged_by_page_number(world: World) -> None:
     assert listed("offset=999999999") == []
 
 
-def test_the_list_is_filtered_by_export_type(world: World) -> None:
+def test_list_of_tasks_is_filtered_by_export_type(world: World) -> None:
     wanted = world.create({"path": "/b/out/", "export_type": 1})
     world.create({"path": "/b/out/", "export_type": 3})
     world.create({"path": "/b/out/"})
@@ -260,14 +260,14 @@ def test_the_list_is_filtered_by_export_type(world: World) -> None:
     assert page["export_tasks"] == [world.call("GET", f"{world.tasks}/{wanted}")[1]]
 
 
-def test_datasets_are_paged_too(world: World) -> None:
+def test_list_of_datasets_is_paged(world: World) -> None:
     _, page = world.call("GET", f"{world.datasets}?limit=2&offset=1")
     assert page["total_number"] == len(BUILT_IN)
     assert [dataset["dataset_id"] for dataset in page["datasets"]] == list(BUILT_IN)[2:4]
     assert world.call("GET", f"{world.datasets}?limit=10&offset=1")[1]["datasets"] == []
 
 
-def test_deep_but_legal_conditions_come_back(world: World) -> None:
+def test_deeply_nested_condition_is_returned(world: World) -> None:
     nested: dict[str, Any] = {}
     for _ in range(50):
         nested = {"unknown": nested}

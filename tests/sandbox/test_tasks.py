@@ -1,4 +1,4 @@
-"""The sandbox's state: what datasets and tasks look like at given ages of a task, by a clock set by hand."""
+"""Datasets and tasks at given ages of a task, with a manual clock."""
 
 import random
 import threading
@@ -26,7 +26,7 @@ def to_new_dataset(name: str) -> dict[str, Any]:
 
 @dataclass
 class Clock:
-    """A clock that stands until it is set."""
+    """A clock that is set by the test."""
 
     now: float = START
 
@@ -68,7 +68,7 @@ def created(cloud: Cloud, body: dict[str, Any], dataset_id: str = DATASET_ID) ->
         (1e6, "SUCCESSED", 100.0, 20),
     ],
 )
-def test_a_task_moves_with_its_age(
+def test_state_of_a_task_follows_its_age(
     cloud: Cloud, age: float, status: str, progress: float, finished: int | None
 ) -> None:
     shown = created(cloud, TO_OBS).to_dict(START + age)
@@ -80,15 +80,13 @@ def test_a_task_moves_with_its_age(
 @pytest.mark.parametrize(
     ("age", "updated"), [(-50, 0), (0, 0), (55.25, 55_250), (100, 100_000), (1e6, 100_000)]
 )
-def test_times_are_milliseconds_and_the_update_follows_the_clock(
-    cloud: Cloud, age: float, updated: int
-) -> None:
+def test_times_are_in_milliseconds(cloud: Cloud, age: float, updated: int) -> None:
     shown = created(cloud, TO_OBS).to_dict(START + age)
     assert shown["create_time"] == START * 1000
     assert shown["update_time"] == START * 1000 + updated
 
 
-def test_a_task_is_shown_with_the_documented_defaults(cloud: Cloud) -> None:
+def test_task_has_the_documented_defaults(cloud: Cloud) -> None:
     """This is the documented example of a running task (API.md, section 11) but for ID, path and times."""
     task = created(cloud, TO_OBS)
     assert task.to_dict(START + 10) == {
@@ -111,7 +109,7 @@ def test_a_task_is_shown_with_the_documented_defaults(cloud: Cloud) -> None:
     }
 
 
-def test_what_was_asked_is_shown_and_wins_over_the_defaults(cloud: Cloud) -> None:
+def test_fields_of_the_request_replace_the_defaults(cloud: Cloud) -> None:
     params = {
         "export_dest": "DIR",
         "clear_hard_property": False,
@@ -128,7 +126,7 @@ def test_what_was_asked_is_shown_and_wins_over_the_defaults(cloud: Cloud) -> Non
     assert "export_type" not in shown
 
 
-def test_fields_that_the_api_never_returns_are_not_returned(cloud: Cloud) -> None:
+def test_fields_without_documented_reply_are_not_returned(cloud: Cloud) -> None:
     never = {
         "annotation_format": "VOC",
         "source_type_header": "s3://",
@@ -146,20 +144,20 @@ def test_fields_that_the_api_never_returns_are_not_returned(cloud: Cloud) -> Non
     assert "unknown" not in shown["export_params"]
 
 
-def test_chosen_samples_are_counted(cloud: Cloud) -> None:
+def test_selected_samples_are_counted(cloud: Cloud) -> None:
     body = {**TO_OBS, "export_params": {"samples": ["sample-01", "sample-20", "sample-07", "no-such-sample"]}}
     shown = created(cloud, body).to_dict(START + 100)
     assert (shown["total_sample_count"], shown["finished_sample_count"]) == (3, 3)
     assert shown["progress"] == 100.0
 
 
-def test_a_task_may_take_no_time(clock: Clock) -> None:
+def test_task_duration_may_be_zero(clock: Clock) -> None:
     cloud = Cloud(clock=clock, rng=random.Random(7), task_duration=0)  # noqa: S311 - IDs, not secrets
     shown = created(cloud, TO_OBS).to_dict(START)
     assert (shown["status"], shown["progress"], shown["finished_sample_count"]) == ("SUCCESSED", 100.0, 20)
 
 
-def test_task_ids_are_19_alphanumerics_and_follow_from_chance(cloud: Cloud, clock: Clock) -> None:
+def test_task_ids_are_19_alphanumerics_repeatable_by_seed(cloud: Cloud, clock: Clock) -> None:
     task_id = created(cloud, TO_OBS).task_id
     assert len(task_id) == 19
     assert task_id.isascii()
@@ -168,7 +166,7 @@ def test_task_ids_are_19_alphanumerics_and_follow_from_chance(cloud: Cloud, cloc
     assert created(again, TO_OBS).task_id == task_id
 
 
-def test_the_new_dataset_appears_when_its_export_succeeded(cloud: Cloud, clock: Clock) -> None:
+def test_new_dataset_appears_when_its_export_has_succeeded(cloud: Cloud, clock: Clock) -> None:
     created(cloud, to_new_dataset("copy"))
     clock.now = START + 99.5
     assert [dataset.dataset_id for dataset in cloud.list_datasets()] == list(BUILT_IN)
@@ -193,7 +191,7 @@ def test_the_new_dataset_appears_when_its_export_succeeded(cloud: Cloud, clock: 
 
 
 @pytest.mark.parametrize("age", [0, 50, 100])
-def test_a_name_is_taken_from_the_start(cloud: Cloud, clock: Clock, age: float) -> None:
+def test_name_is_reserved_when_its_export_starts(cloud: Cloud, clock: Clock, age: float) -> None:
     created(cloud, to_new_dataset("copy"))
     clock.now = START + age
     dataset = cloud.list_datasets()[-len(BUILT_IN)]
@@ -204,7 +202,7 @@ def test_a_name_is_taken_from_the_start(cloud: Cloud, clock: Clock, age: float) 
     assert len(cloud.list_tasks(DATASET_ID)) == 1
 
 
-def test_the_quota_of_datasets_counts_those_being_made(cloud: Cloud) -> None:
+def test_quota_of_datasets_counts_unfinished_exports(cloud: Cloud) -> None:
     for number in range(DATASET_QUOTA - len(BUILT_IN)):
         created(cloud, to_new_dataset(f"copy-{number}"))
     refusal = cloud.create_task(cloud.list_datasets()[0], to_new_dataset("one-too-many"))
@@ -213,7 +211,7 @@ def test_the_quota_of_datasets_counts_those_being_made(cloud: Cloud) -> None:
     created(cloud, TO_OBS)
 
 
-def test_tasks_are_listed_newest_first_and_by_dataset(cloud: Cloud, clock: Clock) -> None:
+def test_tasks_of_a_dataset_are_listed_newest_first(cloud: Cloud, clock: Clock) -> None:
     old, middle = created(cloud, to_new_dataset("copy")), created(cloud, TO_OBS)
     clock.now = START + 100
     new_dataset = cloud.list_datasets()[0].dataset_id
@@ -232,7 +230,7 @@ def test_unknown_ids_are_refused(cloud: Cloud) -> None:
     assert (task.status, task.code) == (400, "ModelArts.4359")
 
 
-def test_of_many_threads_one_gets_the_name(cloud: Cloud) -> None:
+def test_one_of_many_threads_gets_the_name(cloud: Cloud) -> None:
     outcomes: list[SandboxTask | ApiError] = []
     dataset = cloud.list_datasets()[0]
 

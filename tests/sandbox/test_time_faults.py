@@ -1,4 +1,4 @@
-"""The sandbox's faults of time: lags, wrong clocks and late replies; a restart, and tasks of any age."""
+"""Faults of time: lags, clock skew and late replies; also restarts, and tasks of any age."""
 
 import calendar
 import email.utils
@@ -30,9 +30,9 @@ def world() -> Iterator[World]:
         yield world
 
 
-def test_a_lag_hides_a_new_task(world: World) -> None:
+def test_lag_hides_a_new_task(world: World) -> None:
     old = world.sandbox.gateway.cloud.add_task(world.sandbox.dataset_id, json.loads(BODY), age=60)
-    world.go_wrong("lag:for=3s")
+    world.set_faults("lag:for=3s")
     task = json.loads(world.create()[1])["task_id"]
     world.now = START + 2.9
     assert [each["task_id"] for each in world.shown()["export_tasks"]] == [old.task_id]
@@ -45,8 +45,8 @@ def test_a_lag_hides_a_new_task(world: World) -> None:
     assert world.shown(f"{world.tasks}/{task}")["status"] == "INIT"
 
 
-def test_a_lag_of_the_list_alone_for_so_many_looks(world: World) -> None:
-    world.go_wrong("lag:for=1d,on=list,count=2")
+def test_lag_can_be_limited_to_the_list_and_a_count(world: World) -> None:
+    world.set_faults("lag:for=1d,on=list,count=2")
     task = json.loads(world.create()[1])["task_id"]
     assert [world.shown()["total_count"] for _ in range(4)] == [0, 0, 1, 1]
     assert world.shown(f"{world.tasks}/{task}")["task_id"] == task
@@ -62,8 +62,8 @@ def test_a_lag_of_the_list_alone_for_so_many_looks(world: World) -> None:
         (["clock:skew=14m", "date:skew=-14m"], "Mon, 23 Nov 2020 03:36:24 GMT"),
     ],
 )
-def test_the_date_is_the_gateways_own(world: World, words: list[str], date: str | None) -> None:
-    world.go_wrong(*words)
+def test_date_header_has_the_time_of_the_gateway(world: World, words: list[str], date: str | None) -> None:
+    world.set_faults(*words)
     for reply in (world.create()[0], world.ask("GET")[0], world.ask("GET", "/nowhere")[0]):
         assert reply.getheader("Date") == date
     created = world.shown()["export_tasks"][0]["create_time"]
@@ -75,10 +75,10 @@ def test_the_date_is_the_gateways_own(world: World, words: list[str], date: str 
     ("skew", "signed", "status"),
     [("14m", 0, 200), ("-14m", 0, 200), ("16m", 0, 401), ("-16m", 0, 401), ("16m", 960, 200)],
 )
-def test_signatures_are_checked_by_the_services_clock(
+def test_signatures_are_checked_by_the_clock_of_the_service(
     world: World, skew: str, signed: float, status: int
 ) -> None:
-    world.go_wrong(f"clock:skew={skew}", "date:skew=5h")
+    world.set_faults(f"clock:skew={skew}", "date:skew=5h")
     date = time.strftime(signing.DATE_FORMAT, time.gmtime(START + signed))
     headers = {"X-Sdk-Date": date}
     canonical = signing.make_canonical_request("GET", world.tasks, headers, b"", signed=["x-sdk-date"])
@@ -92,8 +92,8 @@ def test_signatures_are_checked_by_the_services_clock(
     connection.close()
 
 
-def test_a_late_reply_is_whole_and_its_request_done_at_once(world: World) -> None:
-    world.go_wrong("late:for=0.1,on=create")
+def test_late_reply_is_complete_and_its_request_executed_at_once(world: World) -> None:
+    world.set_faults("late:for=0.1,on=create")
     begin = time.monotonic()
     reply, body = world.create()
     assert time.monotonic() - begin >= 0.1
@@ -103,8 +103,8 @@ def test_a_late_reply_is_whole_and_its_request_done_at_once(world: World) -> Non
     assert time.monotonic() - begin < 0.1
 
 
-def test_the_end_of_the_sandbox_does_not_wait_for_a_stalled_reply(world: World) -> None:
-    world.go_wrong("stall:for=1h")
+def test_stopping_the_sandbox_cancels_a_stalled_reply(world: World) -> None:
+    world.set_faults("stall:for=1h")
     errors: list[Exception] = []
 
     def create() -> None:
@@ -126,10 +126,10 @@ def test_the_end_of_the_sandbox_does_not_wait_for_a_stalled_reply(world: World) 
     world.sandbox.__enter__()
 
 
-def test_a_sandbox_goes_on_where_it_was(world: World) -> None:
-    """The block may end and begin again: tasks, credentials and address stay, connections do not."""
+def test_restarted_sandbox_keeps_its_state(world: World) -> None:
+    """Tasks, credentials and address are kept, connections are closed."""
     task = json.loads(world.create()[1])["task_id"]
-    world.go_wrong("500:count=2")
+    world.set_faults("500:count=2")
     assert world.create()[0].status == 500
     before, kept = world.sandbox.url, world.connect()
     kept.request("GET", "/")
@@ -148,7 +148,7 @@ def test_a_sandbox_goes_on_where_it_was(world: World) -> None:
     assert [world.create()[0].status for _ in range(2)] == [500, 200]
 
 
-def test_a_task_of_any_age_can_be_planted(world: World) -> None:
+def test_task_of_any_age_can_be_added(world: World) -> None:
     cloud = world.sandbox.gateway.cloud
     young = json.loads(world.create()[1])["task_id"]
     body = {"path": "/test-obs/out/", "export_type": 3, "export_params": {"sample_state": ""}}
@@ -160,8 +160,8 @@ def test_a_task_of_any_age_can_be_planted(world: World) -> None:
     assert [each["create_time"] for each in listed] == [(START - age) * 1000 for age in (0, 3600, 90_000)]
 
 
-def test_the_gateway_says_without_sockets_what_is_to_happen() -> None:
-    """What carries requests by itself can do to each reply what the server does."""
+def test_gateway_returns_the_delivery_without_sockets() -> None:
+    """A caller without sockets can deliver each reply as the server does."""
     credentials = Credentials(access_key="a", secret_key="s", token="t", project_id="p")
     some = Faults(
         parse_fault(each, parse_duration)

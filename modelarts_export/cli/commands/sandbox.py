@@ -205,7 +205,7 @@ class _ChildProcess:
         return self._process.wait()
 
     def forward(self, number: int) -> None:
-        """Forward SIGTERM; the terminal sends Ctrl-C to the child, and the sandbox serves until the child ends."""
+        """Forward SIGTERM; the terminal sends Ctrl-C to the child, whose end stops the sandbox."""
         self._terminated |= number == signal.SIGTERM
         if self._terminated and self._process:
             self._process.terminate()

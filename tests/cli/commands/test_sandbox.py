@@ -1,4 +1,4 @@
-"""The command `sandbox`: a ModelArts around a command, or until Ctrl-C."""
+"""The command `sandbox`: serve for a command, or until Ctrl-C."""
 
 import json
 import os
@@ -14,13 +14,13 @@ from modelarts_export.cli.options.output_style import OutputOptions
 from modelarts_export.config.settings import Settings, option_fields
 from modelarts_export.sandbox.cloud.datasets import BUILT_IN
 from modelarts_export.sandbox.faults.catalogue import CALLS, KEYS, KINDS
-from tests.conftest import DEAD_PROXY, IMPATIENT
+from tests.conftest import DEAD_PROXY, NO_RETRIES
 
 PROGRAM = [sys.executable, "-m", "modelarts_export"]
 SAMPLES = Path(__file__).parents[3] / "sample-configs"
 PRINTED = 10  # lines: the settings, and two alternatives with a line of explanation each
 
-# Everything that some source of credentials or a proxy setting reads, pointing away from the sandbox.
+# Every variable of credential sources and proxies, with values that do not lead to the sandbox.
 FOREIGN = {
     "HUAWEICLOUD_SDK_AK": "AKOFSOMEBODYELSE",
     "HUAWEICLOUD_SDK_SK": "secret-of-somebody-else",
@@ -72,8 +72,8 @@ FOREIGN = {
     "CURL_CA_BUNDLE": "/nonexistent/ca.pem",
 }
 
-# Four create calls of somebody without credentials, each by a connection of its own.
-STRANGERS = """
+# Four create calls without credentials, each on its own connection.
+UNAUTHENTICATED_CALLS = """
 import http.client, os
 for _ in range(4):
     connection = http.client.HTTPConnection(os.environ["MODELARTS_EXPORT_ENDPOINT"].removeprefix("http://"))
@@ -94,8 +94,8 @@ def sandbox(*arguments: str, **variables: str) -> subprocess.CompletedProcess[st
 
 @pytest.mark.parametrize("command", ["to-obs", "to-new-dataset"])
 @pytest.mark.parametrize("foreign", [{}, FOREIGN], ids=["bare", "foreign"])
-def test_the_main_job_whatever_the_environment_is_full_of(command: str, foreign: dict[str, str]) -> None:
-    """The sample spec makes a task in the sandbox; no other credential, profile or proxy gets in its way."""
+def test_sample_spec_is_submitted_in_any_environment(command: str, foreign: dict[str, str]) -> None:
+    """Other credentials, profiles and proxies have no effect."""
     done = sandbox(*PROGRAM, command, "-f", str(SAMPLES / f"{command}.yaml"), "-o", "json", **foreign)
     assert done.returncode == 0, done.stderr
     task = json.loads(done.stdout)
@@ -103,9 +103,9 @@ def test_the_main_job_whatever_the_environment_is_full_of(command: str, foreign:
     assert task["status"] in ("INIT", "RUNNING")
 
 
-def test_nothing_foreign_reaches_the_command() -> None:
-    """Every variable is the sandbox's own, or gone; only how things are shown, and how patiently, is kept."""
-    shown = {"MODELARTS_EXPORT_OUTPUT": "json", "MODELARTS_EXPORT_QUIET": "1", **IMPATIENT}
+def test_environment_of_the_command_has_no_other_cloud() -> None:
+    """Variables of clouds are replaced or removed; settings of output and time are kept."""
+    shown = {"MODELARTS_EXPORT_OUTPUT": "json", "MODELARTS_EXPORT_QUIET": "1", **NO_RETRIES}
     dump = "import json, os; print(json.dumps(dict(os.environ)))"
     done = sandbox(sys.executable, "-c", dump, **FOREIGN, **shown)
     seen = json.loads(done.stdout)
@@ -117,8 +117,8 @@ def test_nothing_foreign_reaches_the_command() -> None:
     assert not Path(seen["XDG_CONFIG_HOME"]).exists()
 
 
-def test_settings_of_time_and_output_belong_to_the_command() -> None:
-    """All that there are, and the variables of specs."""
+def test_settings_of_time_and_output_are_passed_to_the_command() -> None:
+    """Every such setting, and the variables of specs."""
     names = [each.name for kind in (Settings, OutputOptions) for each in option_fields(kind)]
     wanted = {
         "output",
@@ -133,8 +133,8 @@ def test_settings_of_time_and_output_belong_to_the_command() -> None:
     assert given.items() <= json.loads(done.stdout).items()
 
 
-def test_a_program_of_its_own_directory_is_found() -> None:
-    """COMMAND can be modelarts-export although no environment is activated."""
+def test_command_is_found_beside_the_program() -> None:
+    """COMMAND can be modelarts-export without an activated environment."""
     done = sandbox("modelarts-export", "--version", PATH="/usr/bin:/bin")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("modelarts-export ")
@@ -144,20 +144,19 @@ def test_a_program_of_its_own_directory_is_found() -> None:
     ("command", "code"),
     [(["true"], 0), (["sh", "-c", "exit 7"], 7), (["sh", "-c", "kill -9 $$"], 137), (["/etc/passwd"], 126)],
 )
-def test_the_exit_code_is_the_commands(command: list[str], code: int) -> None:
-    """As a shell has it."""
+def test_exit_code_is_that_of_the_command(command: list[str], code: int) -> None:
     assert sandbox(*command).returncode == code
 
 
-def test_a_command_that_is_not_there() -> None:
-    """The answer of a shell, and a word about it."""
+def test_missing_command_exits_with_127() -> None:
+    """The message names the command."""
     done = sandbox("no-such-command")
     assert done.returncode == 127
     assert "no-such-command" in done.stderr
 
 
-def test_help_lists_the_datasets_and_the_faults() -> None:
-    """With what each of them is good for, and every word that a fault can be asked for with."""
+def test_help_lists_datasets_and_faults() -> None:
+    """Every dataset, kind, key and call is listed."""
     done = subprocess.run([*PROGRAM, "sandbox", "--help"], capture_output=True, text=True, check=True)
     rows = [line.strip() for line in done.stdout.splitlines()]
     starts = [
@@ -179,21 +178,20 @@ def test_help_lists_the_datasets_and_the_faults() -> None:
         ("--fault 502:probability=0.5 --fault-seed 2", "401 401 502 502"),
     ],
 )
-def test_faults_meet_the_command(options: str, statuses: str) -> None:
-    """A pipeline can be tried on a bad day, and on the same bad day again."""
-    assert strangers(*options.split()) == statuses.split()
+def test_faults_apply_to_calls_of_the_command(options: str, statuses: str) -> None:
+    """The same seed gives the same faults."""
+    assert call_unauthenticated(*options.split()) == statuses.split()
 
 
-def test_latency_makes_every_reply_late() -> None:
-    """It is the time of each reply."""
+def test_latency_delays_every_reply() -> None:
     begin = time.monotonic()
-    assert strangers("--latency", "0.3") == ["401"] * 4
+    assert call_unauthenticated("--latency", "0.3") == ["401"] * 4
     assert time.monotonic() - begin >= 1.2
 
 
-def strangers(*options: str) -> list[str]:
-    """Return what becomes of four create calls that show no credentials, in a sandbox with these options."""
-    command = [*PROGRAM, "sandbox", *options, "--", sys.executable, "-c", STRANGERS]
+def call_unauthenticated(*options: str) -> list[str]:
+    """Return the results of four create calls without credentials, in a sandbox with these options."""
+    command = [*PROGRAM, "sandbox", *options, "--", sys.executable, "-c", UNAUTHENTICATED_CALLS]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
 
 
@@ -201,8 +199,7 @@ def strangers(*options: str) -> list[str]:
     ("dataset", "code"),
     [("images", 0), ("failing", 0), ("slow", 0), ("denied", 4), ("text", 6), ("busy", 5), ("none", 3)],
 )
-def test_what_each_dataset_answers(dataset: str, code: int) -> None:
-    """A pipeline can be tried on each of them."""
+def test_exit_code_of_an_export_by_dataset(dataset: str, code: int) -> None:
     done = sandbox("modelarts-export", "to-obs", f"sandbox-{dataset}", "--path", "/b/d/", "-q")
     assert done.returncode == code, done.stderr
 
@@ -221,8 +218,8 @@ def test_what_each_dataset_answers(dataset: str, code: int) -> None:
         ("--fault lag:for=long", "--fault: lag: for: 'long' is not a duration"),
     ],
 )
-def test_bad_options(line: str, word: str) -> None:
-    """Exit 2, and the option is named."""
+def test_invalid_option_is_named(line: str, word: str) -> None:
+    """It exits with 2."""
     command = [*PROGRAM, "sandbox", *line.split()]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
@@ -230,8 +227,8 @@ def test_bad_options(line: str, word: str) -> None:
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_without_a_command_it_serves_until_a_signal(number: signal.Signals, code: int) -> None:
-    """What it prints can be given to a shell, and points the program at it."""
+def test_sandbox_without_a_command_serves_until_a_signal(number: signal.Signals, code: int) -> None:
+    """A shell can read the printed settings, and the program uses them."""
     with subprocess.Popen([*PROGRAM, "sandbox"], stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout
         lines = [server.stdout.readline() for _ in range(PRINTED)]
@@ -244,8 +241,8 @@ def test_without_a_command_it_serves_until_a_signal(number: signal.Signals, code
 
 
 @pytest.mark.parametrize("variable", ["HW_AUTH_TOKEN", "HW_PASSWORD"])
-def test_the_printed_alternatives_are_good(tmp_path: Path, variable: str) -> None:
-    """A token or a password, and what else it takes, instead of the keys and their project."""
+def test_printed_alternative_credentials_work(tmp_path: Path, variable: str) -> None:
+    """They replace the keys and the project ID."""
     with subprocess.Popen([*PROGRAM, "sandbox"], stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout
         lines = [server.stdout.readline() for _ in range(PRINTED)]
@@ -258,8 +255,8 @@ def test_the_printed_alternatives_are_good(tmp_path: Path, variable: str) -> Non
     assert done.returncode == 0, done.stderr
 
 
-def test_signals_are_the_commands_to_answer() -> None:
-    """Ctrl-C reaches both; the sandbox lives until the command has ended, SIGTERM is passed on."""
+def test_signals_are_handled_by_the_command() -> None:
+    """SIGINT does not end the sandbox before the command; SIGTERM is forwarded."""
     script = (
         "import signal, time, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit(9));"
         "print('up', flush=True); time.sleep(30)"
