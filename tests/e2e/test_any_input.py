@@ -1,4 +1,4 @@
-"""Whatever stands in a spec or in the environment: exit 0 or 2, and never a traceback."""
+"""Any spec and any environment: exit 0 or 2, without a traceback."""
 
 import io
 import json
@@ -48,7 +48,7 @@ VALUES = st.text(st.characters(exclude_characters="\0"), max_size=60)
 
 
 def ends_well(line: list[str], stdin: bytes, environ: dict[str, str]) -> None:
-    """Check that a command line ends with 0 or 2, and that an error is in words."""
+    """Check that a command line exits with 0 or 2, and without a traceback."""
     out, err = io.StringIO(), io.StringIO()
     with (
         redirect_stdout(out),
@@ -63,22 +63,20 @@ def ends_well(line: list[str], stdin: bytes, environ: dict[str, str]) -> None:
 
 @ANY
 @given(st.one_of(st.text(), st.text("{}[]:,-&*!|>'\"%@`#?~ \n\tab0", max_size=60)))
-def test_any_text_as_a_spec(text: str) -> None:
-    """YAML or not."""
+def test_any_text_as_spec_is_handled(text: str) -> None:
     ends_well(["validate", "-"], text.encode(errors="surrogatepass"), {})
 
 
 @ANY
 @given(st.binary(max_size=200))
-def test_any_bytes_as_a_spec(content: bytes) -> None:
-    """Text or not."""
+def test_any_bytes_as_spec_are_handled(content: bytes) -> None:
     ends_well(["validate", "-"], content, {})
 
 
 @ANY
 @given(MAPPINGS, st.sampled_from(["to-obs", "to-new-dataset"]))
-def test_any_mapping_as_a_spec(mapping: dict[str, object], command: str) -> None:
-    """In YAML, and, where it can be written so, in JSON."""
+def test_any_mapping_as_spec_is_handled(mapping: dict[str, object], command: str) -> None:
+    """In YAML and, if possible, in JSON."""
     ends_well(
         [command, "abc", "-f", "-", "--dry-run"],
         yaml.safe_dump(mapping, allow_unicode=True).encode("utf-8", "surrogatepass"),
@@ -116,7 +114,7 @@ VARIABLES = st.one_of(
 
 @ANY
 @given(st.dictionaries(VARIABLES, VALUES, max_size=8))
-def test_any_environment(environ: dict[str, str]) -> None:
+def test_any_environment_is_handled(environ: dict[str, str]) -> None:
     """A variable that is wrong is named; one that is none of ours is let be."""
     ends_well(["to-obs", "abc", "--path", "/b/c/", "--dry-run"], b"", environ)
 

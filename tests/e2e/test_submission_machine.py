@@ -1,6 +1,6 @@
-"""The promise of a submission, whatever its calls meet: never a second task that the list could have shown.
+"""Submissions with random faults: no second task is created when the list shows the first.
 
-Hypothesis draws what each creation and each look meets, and how long it takes; the time is made up.
+Hypothesis draws the faults and the duration of each create call and each poll; the time is simulated.
 """
 
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ from modelarts_export.errors import ModelArtsExportError, UnknownOutcomeError
 from modelarts_export.submission.reuse import ReusePolicy
 from tests.e2e.world import CALM, REQUEST, Call, Meeting, World
 
-# What a creation meets, by what it proves of the task: that there is none, or nothing. Of the latter, some
-# tell that the server is done with it.
+# Faults of create calls, by what they prove: that no task was created, or nothing. After some of the latter
+# the server has finished the request.
 REFUSED = ("busy:code=ModelArts.4351", "busy:code=ModelArts.4352", "busy:code=ModelArts.0104")
 BUSY = ("busy", "busy:code=ModelArts.4343", "busy:code=ModelArts.4356")
 TOO_LONG = "429:retry-after=10m"
@@ -56,7 +56,7 @@ HALTS = st.sampled_from([False] * 9 + [True])
 def meetings(
     groups: list[tuple[str, ...]], events: st.SearchStrategy[dict[str, float]]
 ) -> st.SearchStrategy[Meeting]:
-    """Draw what a call meets: a word of one of these groups, each as likely as another, or nothing."""
+    """Draw the faults of a call: one of one of these groups, all equally likely, or none."""
     words = st.one_of(st.just(()), *(st.tuples(st.sampled_from(group)) for group in groups))
     return st.builds(
         lambda words, takes, foreign, halt, event: Meeting(
@@ -67,8 +67,8 @@ def meetings(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Night:
-    """A whole course of events, and with which patience it is met."""
+class Scenario:
+    """The faults of all calls, and the settings of the client."""
 
     posts: list[Meeting]
     looks: list[Meeting]
@@ -78,14 +78,14 @@ class Night:
 
 
 @st.composite
-def nights(draw: st.DrawFn) -> Night:
-    """Draw a night. One with a machine that sleeps and whose clock is set is beyond any promise."""
+def scenarios(draw: st.DrawFn) -> Scenario:
+    """Draw a scenario; suspending the machine and setting its clock are not combined."""
     clock = st.sampled_from([700.0, -700.0])  # once is near enough for a Date to be usable, and twice is not
     jump = draw(st.sampled_from(["suspended", "set_by"]))
     often = st.sampled_from(
         [{}, {}, {}, {}, {jump: abs(draw(clock)) if jump == "suspended" else draw(clock)}]
     )
-    return Night(
+    return Scenario(
         posts=draw(
             st.lists(meetings([REFUSED, BUSY, NOT_ACCEPTED, GIVEN_UP, GIVEN_UP, PENDING], often), max_size=7)
         ),
@@ -101,12 +101,12 @@ def nights(draw: st.DrawFn) -> Night:
     )
 
 
-def night_of(*posts: Meeting, looks: tuple[Meeting, ...] = (), reuse: bool = False) -> Night:
-    """Return one of the nights that chance seldom finds."""
-    return Night(posts=[*posts], looks=[*looks], patience=Settings(), reuse=reuse, older=[])
+def scenario_of(*posts: Meeting, looks: tuple[Meeting, ...] = (), reuse: bool = False) -> Scenario:
+    """Return a scenario that is rarely drawn."""
+    return Scenario(posts=[*posts], looks=[*looks], patience=Settings(), reuse=reuse, older=[])
 
 
-ACCEPTED_UNHEARD = Meeting(words=("drop:accepted=yes",))
+ACCEPTED_WITHOUT_REPLY = Meeting(words=("drop:accepted=yes",))
 UNDATED = Meeting(words=("no-date:on=list",))
 # The first of these polls leaves it open whether a task is older than the send; later ones do not show it.
 HIDDEN_AGAIN = (
@@ -118,60 +118,60 @@ HIDDEN_AGAIN = (
 
 
 @settings(max_examples=max(500, settings().max_examples), deadline=None)
-@given(nights())
-@example(night_of(NEVER_CAME, Meeting(words=("busy",))))
-@example(night_of(NEVER_CAME, looks=(UNDATED,) * 20))
-@example(night_of(NEVER_CAME, Meeting(words=("refuse",), halt=True)))
-@example(night_of(NEVER_CAME, Meeting(halt=True)))
-@example(night_of(NEVER_CAME, looks=(CALM, *(UNDATED,) * 20), reuse=True))
-@example(night_of(ACCEPTED_UNHEARD, looks=HIDDEN_AGAIN))
-@example(night_of(ACCEPTED_UNHEARD, looks=HIDDEN_AGAIN[:3]))
-def test_the_promise_holds_on_any_night(night: Night) -> None:
-    """Of one submission; what each creation proves is told by the words that it met."""
-    world = World(posts=night.posts, looks=night.looks)
-    for age in night.older:
+@given(scenarios())
+@example(scenario_of(NEVER_CAME, Meeting(words=("busy",))))
+@example(scenario_of(NEVER_CAME, looks=(UNDATED,) * 20))
+@example(scenario_of(NEVER_CAME, Meeting(words=("refuse",), halt=True)))
+@example(scenario_of(NEVER_CAME, Meeting(halt=True)))
+@example(scenario_of(NEVER_CAME, looks=(CALM, *(UNDATED,) * 20), reuse=True))
+@example(scenario_of(ACCEPTED_WITHOUT_REPLY, looks=HIDDEN_AGAIN))
+@example(scenario_of(ACCEPTED_WITHOUT_REPLY, looks=HIDDEN_AGAIN[:3]))
+def test_submission_creates_no_duplicate_in_any_scenario(scenario: Scenario) -> None:
+    """The fault of each create call says what it proves."""
+    world = World(posts=scenario.posts, looks=scenario.looks)
+    for age in scenario.older:
         world.plant(REQUEST.path, age=age)
-    end = world.submit(world.desk(night.patience), reuse=ReusePolicy(reuse_running=night.reuse))
+    end = world.submit(world.desk(scenario.patience), reuse=ReusePolicy(reuse_running=scenario.reuse))
     posts = [call for call in world.calls if call.method == "POST"]
     if isinstance(end, ExportTask) and end.reused:
-        assert night.reuse
+        assert scenario.reuse
         assert end.task_id in world.foreign
         assert all(map(proves_nothing_came, posts))
         return
-    sent_only_with_reason(world, posts, night)
-    slept_within_budgets(world, posts, night.patience)
+    sent_only_with_reason(world, posts, scenario)
+    slept_within_budgets(world, posts, scenario.patience)
     if end is None:
         assert world.under_way
         assert world.under_way.outcome_unknown == (world.under_way.task is None and any(map(doubtful, posts)))
     else:
-        ended_in_a_way_that_tells(world, posts, end, night)
-        lost_nothing(world, posts, end, night)
+        ended_in_a_way_that_tells(world, posts, end, scenario)
+        lost_nothing(world, posts, end, scenario)
 
 
-def is_usable(call: Call, night: Night) -> bool:
-    """Tell whether a call brought a list in which new tasks can be told from older ones."""
-    return call.shown is not None and (call.dated or night.reuse)  # who may reuse has read it before
+def is_usable(call: Call, scenario: Scenario) -> bool:
+    """Tell whether a call returned a list that separates new tasks from older ones."""
+    return call.shown is not None and (call.dated or scenario.reuse)  # who may reuse has read it before
 
 
 def doubtful(post: Call) -> bool:
-    """Tell whether nobody knows what came of a creation."""
+    """Tell whether the outcome of a create call is unknown."""
     return any(words in DOUBTFUL for words in post.met.words)
 
 
 def proves_nothing_came(post: Call) -> bool:
-    """Tell whether a creation was provably not accepted."""
+    """Tell whether a create call was provably not accepted."""
     return any(words in PROOF for words in post.met.words)
 
 
-def sent_only_with_reason(world: World, posts: list[Call], night: Night) -> None:
-    """Check every second send: what was known of those before, and what the list showed."""
-    patience = night.patience
+def sent_only_with_reason(world: World, posts: list[Call], scenario: Scenario) -> None:
+    """Check each send after the first against the outcomes and polls before it."""
+    patience = scenario.patience
     assert sum(not proves_nothing_came(post) for post in posts) <= 2
     refused = sum(any(words in NOT_ACCEPTED for words in post.met.words) for post in posts)
     assert patience.max_retries is None or refused <= patience.max_retries + 1
     for number, (before, post) in enumerate(pairwise(posts), start=1):
         met = {*before.met.words}
-        assert met, "a task was told, and yet another one was sent for"
+        assert met, "a task was created, and another one was requested"
         assert not met & {*REFUSED, *PENDING, TOO_LONG}
         is_doubtful = any(map(doubtful, posts[:number]))
         assert not met & {*BUSY} or not is_doubtful, "busy, perhaps with our own task"
@@ -179,7 +179,7 @@ def sent_only_with_reason(world: World, posts: list[Call], night: Night) -> None
         if is_doubtful:
             assert patience.on_lost_reply == "resend"
             assert before_post[-1].method == "GET", "sent again without a poll"
-            assert is_usable(before_post[-1], night), "sent again without knowing what there is"
+            assert is_usable(before_post[-1], scenario), "sent again without a usable list"
             assert post.began - before_post[-1].ended <= 1.0, "sent again long after the poll"
         if doubtful(before):
             assert_polled_to_the_end(world, before, post.began, patience)
@@ -188,11 +188,11 @@ def sent_only_with_reason(world: World, posts: list[Call], night: Night) -> None
         seen = [call.shown for call in before_post if call.shown]
         assert not any(shown & mine for shown in seen), "sent again although the list showed its task"
     if any(map(doubtful, posts)) and not posts[-1].met.words and not was_halted(world):
-        assert world.calls[-1].method == "GET", "nobody looked for a duplicate"
+        assert world.calls[-1].method == "GET", "the list was not polled for a duplicate"
 
 
 def was_halted(world: World) -> bool:
-    """Tell whether the submission was interrupted: nothing new begins then, not even the check."""
+    """Tell whether the submission was interrupted; it then makes no further call."""
     return any(call.met.halt for call in world.calls)
 
 
@@ -205,7 +205,7 @@ def assert_polled_to_the_end(world: World, post: Call, end: float, patience: Set
 
 
 def slept_within_budgets(world: World, posts: list[Call], patience: Settings) -> None:
-    """Check that the pauses of retries, of the queue and of the looks were as long as they may be, in all."""
+    """Check the total pauses of retries, queue and polls against their limits."""
     searches = sum(map(doubtful, posts)) + 1 + len(posts)  # and one before each send, at most
     looking = [seconds for began, seconds in world.slept if is_looking(world, began)]
     assert sum(looking) <= searches * patience.reconcile_timeout + 90.0 + 1e-6  # that is a Retry-After
@@ -219,17 +219,17 @@ def slept_within_budgets(world: World, posts: list[Call], patience: Settings) ->
 
 
 def is_looking(world: World, when: float) -> bool:
-    """Tell whether the last call before was a look for what came of a creation."""
+    """Tell whether the last call before was a poll that reconciles a create call."""
     calls = [call for call in world.calls if call.ended <= when]
     doubted = any(call.method == "POST" and doubtful(call) for call in calls)
     return doubted and calls[-1].method == "GET"
 
 
 def ended_in_a_way_that_tells(
-    world: World, posts: list[Call], end: ExportTask | ModelArtsExportError, night: Night
+    world: World, posts: list[Call], end: ExportTask | ModelArtsExportError, scenario: Scenario
 ) -> None:
-    """Check the end against all that was sent."""
-    patience = night.patience
+    """Check the result against the calls."""
+    patience = scenario.patience
     if isinstance(end, ExportTask):
         assert world.told == [end.task_id]
         assert end.task_id in world.tasks
@@ -246,19 +246,19 @@ def ended_in_a_way_that_tells(
             assert looks[-1].ended - posts[-1].ended <= (2 * longest + 90 if is_asked else longest)
         gone = {*posts[-1].met.words} <= {*GIVEN_UP} and sum(map(doubtful, posts)) == 1
         gone = gone and patience.on_lost_reply == "resend"
-        assert not gone or not is_usable(looks[-1], night), "nobody sent it once more"
+        assert not gone or not is_usable(looks[-1], scenario), "the request was not sent again"
     else:
         assert end.exit_code in (3, 5, 6)
         assert not any(post.created for post in posts)
 
 
 def lost_nothing(
-    world: World, posts: list[Call], end: ExportTask | ModelArtsExportError, night: Night
+    world: World, posts: list[Call], end: ExportTask | ModelArtsExportError, scenario: Scenario
 ) -> None:
-    """Check that each task of ours that a look showed was told of, and that no other was taken for it."""
+    """Check that each listed task of the submission was reported, and no other task returned."""
     ours = {post.created for post in posts if post.created}
     shown = {
-        task_id for call in world.calls if is_usable(call, night) and call.shown for task_id in call.shown
+        task_id for call in world.calls if is_usable(call, scenario) and call.shown for task_id in call.shown
     }
     known = " ".join([*world.told, *world.warnings])
     assert all(task_id in known for task_id in shown & ours)

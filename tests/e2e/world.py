@@ -1,6 +1,6 @@
-"""A world without sockets: one sandbox, three clocks, and calls that meet what they are told to.
+"""A simulation without sockets: one sandbox, three clocks, and chosen faults for each call.
 
-Time passes only when a call takes some, somebody sleeps or a clock is set.
+Time passes only during calls and sleeps, or when a clock is set.
 """
 
 import io
@@ -35,8 +35,8 @@ from modelarts_export.submission.submit import Desk, Submission
 from modelarts_export.transport.session import Transport
 
 REQUEST = ToObs(path="/bucket/out/")
-_FAR = 1200.0  # seconds; a Date that is off by more tells nothing
-_OLD = 60.0  # seconds; nobody takes a task of this age for a new one
+_FAR = 1200.0  # seconds; a Date with a larger offset is unusable
+_OLD = 60.0  # seconds; a task of this age is not taken for a new one
 _PROJECT = "0123"
 _TOKEN = "any"
 _IAM = Identity(user_name="", password="", domain_name="", project_id=_PROJECT, project_name="")
@@ -44,11 +44,11 @@ _IAM = Identity(user_name="", password="", domain_name="", project_id=_PROJECT, 
 
 @dataclass(frozen=True, kw_only=True)
 class Meeting:
-    """What one call meets: faults, in the sandbox's words, and what happens just before it.
+    """The faults of one call, in the form of the option --fault, and the events just before it.
 
-    `takes` is in seconds, half of it on the way there. `foreign` is the path of a task that another host
-    creates. `suspended` is for how long this machine slept, and `set_by` by how much its wall clock is put
-    forward; with `halt` nothing new is to begin.
+    `takes` is in seconds, half of it before the server. `foreign` is the path of a task that another host
+    creates. `suspended` is how long this machine slept, and `set_by` how far its wall clock was moved
+    forward; `halt` interrupts the submission.
     """
 
     words: tuple[str, ...] = ()
@@ -64,10 +64,10 @@ CALM = Meeting()
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """A call that was made: when, what it met, and what came of it.
+    """A call with its times, faults and result.
 
-    `created` is the task that it made, and `shown` has the IDs that it brought; None when it brought no whole
-    list. `dated` tells whether it came with a time that is not far from that of this machine.
+    `created` is the task that it created; `shown` has the IDs that it listed, or is None without a complete
+    list. `dated` tells whether its Date header was near the time of this machine.
     """
 
     method: str
@@ -80,12 +80,12 @@ class Call:
 
 
 class World(HTTPAdapter):
-    """Everything outside a submission; it is the listener as well."""
+    """The environment of a submission, and its listener."""
 
     def __init__(self, posts: Sequence[Meeting] = (), looks: Sequence[Meeting] = ()) -> None:
-        """Let the calls meet these, one after the other, and be calm afterwards."""
+        """Set the faults of successive calls; later calls have none."""
         super().__init__()
-        self.mono, self.wall, self.server = 1000.0, 1.8e9, 1.8e9 + 0.7  # nobody's clocks agree
+        self.mono, self.wall, self.server = 1000.0, 1.8e9, 1.8e9 + 0.7  # three clocks that differ
         self._left = {"POST": list(posts), "GET": list(looks)}
         self.calls: list[Call] = []
         self.slept: list[tuple[float, float]] = []  # when, and for how long
@@ -129,7 +129,7 @@ class World(HTTPAdapter):
             return None
 
     def plant(self, path: str, *, age: float = 0.0) -> str:
-        """Let another host have created a task so long ago, in seconds, and return its ID."""
+        """Add a task that another host created `age` seconds ago, and return its ID."""
         body = {**REQUEST.to_dict(), "path": path}
         task_id = self._gateway.cloud.add_task(DATASET_ID, body, age=age).task_id
         self.foreign.append(task_id)
@@ -138,20 +138,20 @@ class World(HTTPAdapter):
 
     @property
     def has_alike(self) -> bool:
-        """Whether another host made such an export in these seconds, or a clock makes an old one look so."""
+        """Whether another host's recent task matches the request, also by a wrong clock."""
         return self._has_alike or self.wall > self.server
 
     def pass_time(self, seconds: float) -> None:
-        """Let time pass for all clocks."""
+        """Advance all clocks."""
         self.mono, self.wall, self.server = (each + seconds for each in (self.mono, self.wall, self.server))
 
     def sleep(self, seconds: float) -> None:
-        """Let time pass, and remember for how long."""
+        """Advance all clocks and record the sleep."""
         self.slept.append((self.mono, seconds))
         self.pass_time(seconds)
 
     def send(self, request: requests.PreparedRequest, *_: Any, **named: Any) -> requests.Response:  # noqa: ANN401 - as HTTPAdapter has it
-        """Let a call meet what is next for it, for as long as it may take."""
+        """Execute a call with the next faults, within its timeout."""
         left = self._left[str(request.method)]
         met = left.pop(0) if left else CALM
         self._happens_before(met)
@@ -187,11 +187,11 @@ class World(HTTPAdapter):
 
     @property
     def tasks(self) -> frozenset[str]:
-        """The IDs of all tasks that there are."""
+        """The IDs of all tasks."""
         return frozenset(task.task_id for task in self._gateway.cloud.list_tasks(DATASET_ID))
 
     def _reply(self, request: requests.PreparedRequest, met: Meeting) -> HttpReply | None:
-        """Return what the sandbox says; None when the connection is closed before the request is taken."""
+        """Return the sandbox's reply; None when the connection is refused."""
         active_faults = {
             fault.aspect: fault for fault in (parse_fault(words, parse_duration) for words in met.words)
         }
@@ -230,10 +230,10 @@ class World(HTTPAdapter):
         self.resends.append(task.task_id)
 
     def unseen(self, error: ModelArtsExportError) -> None:
-        """Nobody looks here."""
+        """Ignore the error."""
 
     def talk(self, line: str) -> None:
-        """Nobody listens here."""
+        """Ignore the line."""
 
     def warn(self, line: str) -> None:
         """Keep the line."""
@@ -243,7 +243,7 @@ class World(HTTPAdapter):
 
 
 def _shown(reply: HttpReply) -> frozenset[str] | None:
-    """Return the IDs in a list that arrives as a whole."""
+    """Return the IDs of a complete list reply."""
     if reply.status != 200 or reply.delivery is not Delivery.DELIVERED:
         return None
     return frozenset(task["task_id"] for task in json.loads(reply.body)["export_tasks"])
