@@ -1,4 +1,4 @@
-"""The errors that a user meets. Each class owns its exit code.
+"""The errors that a user meets. Each class owns its exit code, its meaning and what to do next.
 
 ModelArtsExportError          1   a bug of ours, unless it is one of these
 ├── InvalidInputError         2   the command line or a spec is wrong; nothing was sent
@@ -69,6 +69,8 @@ class ModelArtsExportError(Exception):
     """Whatever ends a command; what happened, and in `hint` what to do next."""
 
     exit_code: ClassVar[int] = 1
+    meaning: ClassVar[str] = "a bug in this program"
+    action: ClassVar[str] = "report it"
     problems: tuple[Problem, ...] = ()
     retry_after: float | None = None
     """How long the server asked us to stay away, in seconds."""
@@ -94,6 +96,8 @@ class InvalidInputError(ModelArtsExportError):
     """The command line, a variable or a spec is wrong; nothing was sent."""
 
     exit_code = 2
+    meaning = "command line or spec wrong; nothing was sent"
+    action = "fix it"
 
     def __init__(
         self, message: str, *, hint: str = "", problems: Sequence[Problem] = (), unshown: int = 0
@@ -138,18 +142,24 @@ class NotFoundError(ModelArtsExportError):
     """The dataset, version, task, bucket or path does not exist."""
 
     exit_code = 3
+    meaning = "dataset, version, task, bucket or path not found"
+    action = "fix it"
 
 
 class AccessError(ModelArtsExportError):
     """Credentials are missing or refused, or they lack a permission."""
 
     exit_code = 4
+    meaning = "credentials missing or refused, or no permission"
+    action = "fix it"
 
 
 class TemporaryError(ModelArtsExportError):
     """The network or the API is in trouble for now, and nothing was accepted."""
 
     exit_code = 5
+    meaning = "temporary trouble outlasted the patience, and nothing was accepted"
+    action = "run again"
 
 
 class BusyError(TemporaryError):
@@ -168,12 +178,16 @@ class RefusedError(ModelArtsExportError):
     """The API refuses the request as it is."""
 
     exit_code = 6
+    meaning = "the API refused the request"
+    action = "fix it"
 
 
 class FailedTaskError(ModelArtsExportError):
     """The export task ended, and not with what was asked for."""
 
     exit_code = 7
+    meaning = "the export task ended FAILED or STOPPED, or with too few samples"
+    action = "inspect the task, resubmit"
 
 
 class StoppedTaskError(FailedTaskError):
@@ -184,12 +198,16 @@ class NotFinishedError(ModelArtsExportError):
     """The task was accepted, but what became of it cannot be told."""
 
     exit_code = 8
+    meaning = "accepted, but its end was not seen"
+    action = "wait again, do not submit again"
 
 
 class MixedOutcomesError(ModelArtsExportError):
     """Several tasks ended in different ways."""
 
     exit_code = 9
+    meaning = "several tasks, different ends"
+    action = "look at the report"
 
 
 class UnknownOutcomeError(ModelArtsExportError):
@@ -201,6 +219,8 @@ class UnknownOutcomeError(ModelArtsExportError):
     """
 
     exit_code = 10
+    meaning = "sent, but whether it was accepted could not be found out"
+    action = "list, then decide"
 
     def __init__(  # noqa: PLR0913 - each is a fact of its own
         self,
@@ -235,15 +255,21 @@ class CanceledError(ModelArtsExportError):
     """SIGINT has ended the command."""
 
     exit_code = 130
+    meaning = "Ctrl-C; tasks go on, and the command to resume was printed"
+    action = "wait"
 
 
 class TerminatedError(ModelArtsExportError):
     """SIGTERM has ended the command."""
 
     exit_code = 143
+    meaning = "SIGTERM; tasks go on, and the command to resume was printed"
+    action = "wait"
 
 
 class ClosedOutputError(ModelArtsExportError):
     """Whoever read our output has left, as `| head` does."""
 
     exit_code = 141
+    meaning = "nobody reads the output any more, as with | head"
+    action = "nothing"

@@ -8,7 +8,7 @@ from typing import Any
 
 from modelarts_export.api.endpoints import tasks_path
 from modelarts_export.api.task import TaskState
-from modelarts_export.errors import InvalidInputError
+from modelarts_export.errors import InvalidInputError, ModelArtsExportError
 from modelarts_export.request.enums import WireEnum
 from modelarts_export.request.fields import RequestField, iter_all_fields
 from modelarts_export.request.models import SpecMetadata, ToNewDataset, ToObs
@@ -18,23 +18,7 @@ from modelarts_export.transport.error_codes import ROWS
 from modelarts_export.transport.response import Response, error_from_response
 
 FIELD, VALUE, EXIT_CODE, STATUS, API_ERROR = "field", "value", "exit code", "task status", "API error"
-# What each exit code means, and what a script should do; the README has those that a command ends with.
-EXIT_CODES = {
-    0: ("accepted; or, when waiting, succeeded; or whatever else was asked for is done", "go on"),
-    1: ("a bug in this program", "report it"),
-    2: ("command line or spec wrong; nothing was sent", "fix it"),
-    3: ("dataset, version, task, bucket or path not found", "fix it"),
-    4: ("credentials missing or refused, or no permission", "fix it"),
-    5: ("temporary trouble outlasted the patience, and nothing was accepted", "run again"),
-    6: ("the API refused the request", "fix it"),
-    7: ("the export task ended FAILED or STOPPED, or with too few samples", "inspect the task, resubmit"),
-    8: ("accepted, but its end was not seen", "wait again, do not submit again"),
-    9: ("several tasks, different ends", "look at the report"),
-    10: ("sent, but whether it was accepted could not be found out", "list, then decide"),
-    130: ("Ctrl-C; tasks go on, and the command to resume was printed", "wait"),
-    141: ("nobody reads the output any more, as with | head", "nothing"),
-    143: ("SIGTERM; tasks go on, and the command to resume was printed", "wait"),
-}
+_SUCCESS = ("accepted; or, when waiting, succeeded; or whatever else was asked for is done", "go on")
 _STATES = {
     TaskState.INIT: ("the task was accepted and has not begun", "wait"),
     TaskState.RUNNING: ("the task is writing", "wait"),
@@ -51,6 +35,17 @@ _STATES = {
 }
 _INDEX = re.compile(r"\[\d*\]")
 _CLOSEST = 3
+
+
+def collect_exit_codes() -> dict[int, tuple[str, str]]:
+    """Return what each exit code means and what a script should do, from the error tree, in order."""
+    kinds = [ModelArtsExportError]
+    for kind in kinds:  # it grows while it is read
+        kinds += kind.__subclasses__()
+    codes = {
+        kind.exit_code: (kind.meaning, kind.action) for kind in reversed(kinds) if "meaning" in vars(kind)
+    }
+    return dict(sorted({0: _SUCCESS, **codes}.items()))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,7 +176,7 @@ def _commands_of(member: WireEnum) -> list[str]:
 
 
 def _of_exit_codes() -> Iterator[Explanation]:
-    for code, (meaning, action) in EXIT_CODES.items():
+    for code, (meaning, action) in collect_exit_codes().items():
         yield Explanation(kind=EXIT_CODE, name=str(code), meaning=meaning, facts={"action": action})
 
 
