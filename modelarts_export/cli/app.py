@@ -41,7 +41,7 @@ COMMANDS: Mapping[str, CommandEntry] = {
         target="tasks:list_tasks", help="List the export tasks of a dataset, the newest first."
     ),
     "validate": CommandEntry(
-        target="validate:validate",
+        target="specs:validate",
         help="Check spec files, all of them and without a network, and show what they would export.",
     ),
     "init": CommandEntry(target="specs:init", help="Print a commented spec to fill in.", is_bound=False),

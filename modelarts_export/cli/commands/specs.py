@@ -1,17 +1,16 @@
-"""The commands that help to write a spec."""
+"""The commands that check specs and help to write them: `validate`, `init` and `schema`."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from modelarts_export.cli.binding import VAR_HELP
+from modelarts_export.cli.context import AppContext
 from modelarts_export.request.enums import did_you_mean
 from modelarts_export.request.validation import KINDS
 from modelarts_export.sanitize import to_json
 from modelarts_export.spec.json_schema import make_spec_schema
 from modelarts_export.spec.template import render_template
-
-if TYPE_CHECKING:
-    from modelarts_export.cli.context import AppContext
 
 _BY_COMMAND = {kind.command: kind for kind in KINDS.values()}
 _COMMANDS = list(_BY_COMMAND)
@@ -24,6 +23,16 @@ Command = Annotated[
         autocompletion=lambda: _COMMANDS,
     ),
 ]
+Files = Annotated[list[str], typer.Argument(metavar="FILE...", help="Spec files; - is stdin")]
+Assignments = Annotated[
+    list[str] | None,
+    typer.Option("--var", metavar="NAME[=VALUE]", help=VAR_HELP),
+]
+
+
+def validate(files: Files, shell: AppContext, *, var: Assignments = None) -> None:
+    """Check spec files, all of them and without a network, and show what they would export."""
+    shell.printer.specs(shell.load_specs(files, var or ()))
 
 
 def schema(context: typer.Context) -> None:
