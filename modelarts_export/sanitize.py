@@ -1,4 +1,4 @@
-"""Text on its way out: made harmless, freed of secrets, or written as JSON."""
+"""Escaping and redaction of text that the program writes, and JSON in printable ASCII."""
 
 import json
 import re
@@ -8,163 +8,162 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from modelarts_export.secret_search import Span
 
-
-# C0, DEL and C1 steer a terminal; bidirectional controls and line separators forge what is read; a lone
-# surrogate cannot be written at all.
-_HARMFUL = re.compile(
+# C0, DEL and C1 control a terminal; bidirectional controls and line separators change what a reader sees; a
+# lone surrogate cannot be encoded.
+_CONTROLS = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 _ESCAPE = re.compile(r'\\(?:u([0-9A-Fa-f]{4})|(["\\/bfnrt]))')
 _ESCAPED = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 REDACTED = "***"
-_MOST_SHOWN = 500  # characters of a text from outside in one sentence
-# Not between two printable ASCII characters: half a secret would not be found by what replaces secrets.
-_BEGINNING = re.compile(rf"(?s).{{0,{_MOST_SHOWN}}}(?:(?![!-~])|(?<![!-~]))")
+_MAX_LENGTH = 500  # characters of foreign text in a message
+# Never cut between two printable ASCII characters: the redactor does not find half a secret.
+_BEGINNING = re.compile(rf"(?s).{{0,{_MAX_LENGTH}}}(?:(?![!-~])|(?<![!-~]))")
 _CUT = "..."
 
-# A CI system obeys ##[command], ##vso[...] and ##teamcity[...] anywhere in a line, and a line that begins
-# with ::, after blanks too. Blanks of one line only: many empty lines would be read again from each of them.
+# CI systems run ##[command], ##vso[...] and ##teamcity[...] anywhere in a line, and a line that begins with
+# ::, also after blanks. The blanks exclude line feeds, so that the time is linear in many empty lines.
 _SERVICE_MESSAGE = re.compile(r"#(?=#[A-Za-z]{0,32}\[)")
 _COMMAND = re.compile(rf"^([^\S\n]*):(?=:)|{_SERVICE_MESSAGE.pattern}", re.MULTILINE)
 
 _LONGEST_ID = 64  # characters
 IDENTIFIER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 _WORD = re.compile(r"[A-Za-z0-9_.-]*")
-_IDENTIFIED = ("task_id", "dataset_id", "project_id", "new_dataset_id")
-_NAME = re.compile("[a-z]+(?:_[a-z]+)*")  # of a field; all of ours and of the API are so
+_ID_FIELDS = ("task_id", "dataset_id", "project_id", "new_dataset_id")
+_FIELD_NAME = re.compile("[a-z]+(?:_[a-z]+)*")  # ours and those of the API
 
 
 def escape_controls(text: str) -> str:
-    """Return the text as one line in which everything that would act instead of show is visible."""
-    shown = _HARMFUL.sub(lambda match: match[0].encode("unicode_escape", "surrogatepass").decode(), text)
-    return _COMMAND.sub(lambda match: "\\x23" if match[0] == "#" else f"{match[1]}\\x3a", shown)
+    """Return the text as one line, with control characters and CI commands escaped."""
+    escaped = _CONTROLS.sub(lambda match: match[0].encode("unicode_escape", "surrogatepass").decode(), text)
+    return _COMMAND.sub(lambda match: "\\x23" if match[0] == "#" else f"{match[1]}\\x3a", escaped)
 
 
 def truncate(text: str) -> str:
-    """Return the text, or the beginning of a long one."""
-    if len(text) <= _MOST_SHOWN:
+    """Return the text, cut at 500 characters."""
+    if len(text) <= _MAX_LENGTH:
         return text
     found = _BEGINNING.match(text)
     return (found[0] if found else "") + _CUT
 
 
 def is_safe_text(text: str) -> bool:
-    """Tell whether the text can be written as it is; line feeds count as harmless here."""
-    return not _HARMFUL.search(text.replace("\n", "")) and not _COMMAND.search(text)
+    """Return whether the text needs no escapes; line feeds are allowed."""
+    return not _CONTROLS.search(text.replace("\n", "")) and not _COMMAND.search(text)
 
 
 def is_identifier(text: str) -> bool:
-    """Tell whether this is an ID as commands take it: a plain word, for a shell and as an argument too."""
+    """Return whether commands accept this as an ID: a shell and an option parser take it for a word."""
     return IDENTIFIER.fullmatch(text) is not None
 
 
 def to_json(value: object, *, indent: int | None = None) -> str:
     """Return JSON in printable ASCII, without spaces unless indented."""
     separators = (",", ":") if indent is None else None
-    # json leaves DEL as it is; it can only stand inside a string, where the escape means the same
+    # json does not escape DEL, which occurs in strings only
     text = json.dumps(value, indent=indent, separators=separators).replace("\x7f", "\\u007f")
     return escape_commands(text, "\\u0023")
 
 
 def escape_commands(quoted: str, escape: str) -> str:
-    """Return JSON or YAML with this escape in every command for a CI system that a quoted string has."""
+    """Return JSON or YAML whose quoted strings have this escape in place of the # of a CI command."""
     return _SERVICE_MESSAGE.sub(lambda _: escape, quoted)
 
 
 def unescape_json(text: str) -> str:
-    """Return text as it was before JSON quoted it."""
+    """Return text with the escapes of JSON undone."""
     return _ESCAPE.sub(lambda m: chr(int(m[1], 16)) if m[1] else _ESCAPED.get(m[2], m[2]), text)
 
 
 class Redactor:
-    """Replaces every secret it knows, in text and in data, also where it is escaped or encoded."""
+    """Replaces secrets in text and in data, also where they are escaped or encoded."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        """Know these secrets; more can be learned."""
         self._secrets: frozenset[str] = frozenset()
         self._kept: frozenset[str] = frozenset()
         self._forms: tuple[frozenset[str], tuple[str, ...]] = (frozenset(), ())
         self.add_secret(*secrets)
 
     def __repr__(self) -> str:
-        """Say how many, never which."""
+        """Return the number of secrets, never a secret."""
         return f"<{type(self).__name__} of {len(self._secrets)} secrets>"
 
     def add_secret(self, *secrets: str) -> None:
-        """Know these secrets too."""
+        """Redact these secrets too; those with fewer than 6 characters are ignored."""
         self._secrets |= {secret for secret in secrets if secret}
 
     def keep(self, *identifiers: str) -> None:
-        """Leave these IDs as they are wherever they stand as a word, also if a secret is part of one."""
+        """Never redact these IDs where they are a whole word, even if one contains a secret."""
         self._kept |= set(filter(is_identifier, identifiers))
 
     def contains_secret(self, text: str) -> bool:
-        """Tell whether the text holds a secret, plain or encoded."""
-        return any(True for _ in self._found(text))
+        """Return whether the text contains a secret, plain or encoded."""
+        return any(True for _ in self._find(text))
 
     def redact(self, text: str) -> str:
-        """Return the text without secrets; only the characters that spell one are replaced."""
+        """Return the text with `***` in place of each secret."""
         pieces, end = list[str](), 0
-        for start, stop in _merged(span for span in self._found(text) if not self._is_kept(text, span)):
+        for start, stop in _merge_spans(span for span in self._find(text) if not self._is_kept(text, span)):
             pieces += text[end:start], REDACTED
             end = stop
         return "".join([*pieces, text[end:]])
 
     def redact_data(self, value: Any) -> Any:  # noqa: ANN401 - JSON of any shape goes through
-        """Return a copy of JSON-like data whose strings have no secrets.
+        """Return a copy of JSON-like data with its strings redacted.
 
-        Keys that are names of fields stay, and so do IDs under theirs.
+        Keys that are field names are kept, and so are the IDs under the keys of IDs.
         """
         strings = list[str]()
 
-        def collected(text: str) -> str:
+        def collect(text: str) -> str:
             strings.append(text)
             return text
 
-        _changed(value, collected)
-        # searched as one text, since there may be very many, and nearly none has anything
+        _map_strings(value, collect)
+        # one search in all strings together: there can be very many, and nearly none has a secret
         whole = "\0".join(strings)
         clean = self.redact(whole).split("\0")
-        if len(clean) != len(strings):  # one has a NUL of its own
+        if len(clean) != len(strings):  # a string contains a NUL itself
             clean = [self.redact(text) for text in strings]
         replacements = iter(clean)
-        return _changed(value, lambda _: next(replacements))
+        return _map_strings(value, lambda _: next(replacements))
 
-    def _found(self, text: str) -> "Iterator[Span]":
+    def _find(self, text: str) -> "Iterator[Span]":
         if not self._secrets:
             return iter(())
-        from modelarts_export.secret_search import forms_of, occurrences  # noqa: PLC0415 - not for a start
+        from modelarts_export.secret_search import find_forms, make_search_forms  # noqa: PLC0415 - not for a start
 
-        of, forms = self._forms
-        if of != self._secrets:  # made when they are needed, which a start need not wait for
-            self._forms = of, forms = self._secrets, forms_of(self._secrets)
-        return occurrences(forms, text)
+        secrets, forms = self._forms
+        if secrets != self._secrets:  # made at the first search, which keeps the start fast
+            forms = make_search_forms(self._secrets)
+            self._forms = self._secrets, forms
+        return find_forms(forms, text) if forms else iter(())
 
     def _is_kept(self, text: str, span: "Span") -> bool:
-        """Tell whether a span is the name of a field in JSON, or lies in an ID that is kept."""
+        """Return whether a span is a field name in JSON, or part of a kept ID."""
         start, end = span
         if (
             text[start - 1 : start] == '"'
             and text.startswith('":', end)
-            and _NAME.fullmatch(text, start, end)
+            and _FIELD_NAME.fullmatch(text, start, end)
         ):
             return True
         if not self._kept:
             return False
-        before = _match(text[max(start - _LONGEST_ID, 0) : start][::-1])
-        after = _match(text[end : end + _LONGEST_ID])
+        before = _leading_word(text[max(start - _LONGEST_ID, 0) : start][::-1])
+        after = _leading_word(text[end : end + _LONGEST_ID])
         word = text[start - len(before) : end + len(after)]
         return word in self._kept or word.rstrip(".") in self._kept
 
 
-def _match(text: str) -> str:
-    """Return the characters of a word with which a text begins."""
+def _leading_word(text: str) -> str:
+    """Return the word characters at the beginning of a text."""
     found = _WORD.match(text)
     return found[0] if found else ""
 
 
-def _merged(spans: "Iterable[Span]") -> "Iterator[Span]":
-    """Yield spans in their order, those that overlap as one, so that no part of the longer one is left."""
+def _merge_spans(spans: "Iterable[Span]") -> "Iterator[Span]":
+    """Yield spans in order, overlapping ones as one."""
     start = end = 0
     for first, last in sorted(spans):
         if first >= end:
@@ -176,21 +175,21 @@ def _merged(spans: "Iterable[Span]") -> "Iterator[Span]":
         yield start, end
 
 
-def _changed(value: Any, change: Callable[[str], str]) -> Any:  # noqa: ANN401 - JSON of any shape
-    """Return a copy of data in which each string was changed, save names of fields and IDs under theirs."""
+def _map_strings(value: Any, change: Callable[[str], str]) -> Any:  # noqa: ANN401 - JSON of any shape
+    """Return a copy of data with each string changed, except field names, and IDs under the keys of IDs."""
     if isinstance(value, str):
         return change(value)
     if isinstance(value, Mapping):
         return {
-            _changed_key(str(key), change): inner if _is_id(key, inner) else _changed(inner, change)
+            _map_key(str(key), change): inner if _is_id(key, inner) else _map_strings(inner, change)
             for key, inner in value.items()
         }
-    return [_changed(inner, change) for inner in value] if isinstance(value, list | tuple) else value
+    return [_map_strings(inner, change) for inner in value] if isinstance(value, list | tuple) else value
 
 
-def _changed_key(key: str, change: Callable[[str], str]) -> str:
-    return key if _NAME.fullmatch(key) else change(key)
+def _map_key(key: str, change: Callable[[str], str]) -> str:
+    return key if _FIELD_NAME.fullmatch(key) else change(key)
 
 
 def _is_id(key: object, value: object) -> bool:
-    return key in _IDENTIFIED and isinstance(value, str) and is_identifier(value)
+    return key in _ID_FIELDS and isinstance(value, str) and is_identifier(value)

@@ -1,4 +1,4 @@
-"""No secret is left in a text, in whatever form it stands there, and nothing else of the text changes."""
+"""Redaction: secrets are removed from text in every form, and nothing else changes."""
 
 import html
 import json
@@ -41,8 +41,8 @@ ORDINARY = st.text(st.sampled_from("abcxyz 019-_.,:/{}[]()<>?!"), max_size=11)  
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("around", [name for name in FORMS if name.startswith(("JSON", "percent", "HTML"))])
-def test_form_that_is_escaped(form: str, around: str) -> None:
-    """A secret is found in each form when that stands in JSON, in a URL or in HTML."""
+def test_escaped_form_is_redacted(form: str, around: str) -> None:
+    """Each form of a secret is found inside JSON, a URL or HTML."""
     spelled = FORMS[around](FORMS[form](SECRET))
     clean = Redactor([SECRET]).redact(f"before {spelled} after")
     assert "***" in clean
@@ -53,8 +53,8 @@ def test_form_that_is_escaped(form: str, around: str) -> None:
 @example(secret="&amp;%41 \\u0041 and\\", form="JSON", before="", after="")
 @example(secret="0" * 12, form="percent, all of it", before="%", after="")
 @example(secret="a b c d e f g", form="form", before="", after="")
-def test_no_form_survives(secret: str, form: str, before: str, after: str) -> None:
-    """Whatever the secret and its form are, the form is gone, and all around it stays."""
+def test_every_form_is_redacted(secret: str, form: str, before: str, after: str) -> None:
+    """The form of any secret is removed, and the text around it is kept."""
     spelled = FORMS[form](secret)
     redactor = Redactor([secret])
     clean = redactor.redact(f"{before}*{spelled}*{after}")
@@ -68,37 +68,37 @@ def test_no_form_survives(secret: str, form: str, before: str, after: str) -> No
 
 @given(secret=SECRETS, text=st.text())
 @example(secret="another-secret", text='{"a": "\\u0027; x %41 &lt; \\\\"}')
-def test_text_without_a_secret_stays(secret: str, text: str) -> None:
-    """No escape is undone, no character lost."""
+def test_text_without_secret_is_unchanged(secret: str, text: str) -> None:
+    """No escape is undone and no character is lost."""
     redactor = Redactor([secret])
     if not redactor.contains_secret(text):
         assert redactor.redact(text) == text
         assert redactor.redact_data([text, {text: text}]) == [text, {text: text}]
 
 
-def test_only_the_secret_is_replaced() -> None:
-    """Escapes beside it, which may keep a quoted word together in a shell, stay escaped."""
+def test_escapes_beside_a_secret_are_kept() -> None:
+    """An escape can keep a quoted word together in a shell."""
     redactor = Redactor(["se/cret-token"])
     quoted = r"'\u0027; touch X; echo \u0027 se\/cret-token \\u0041 %27'"
     assert redactor.redact(quoted) == r"'\u0027; touch X; echo \u0027 *** \\u0041 %27'"
 
 
-def test_lengths() -> None:
-    """Six characters are a secret, five are not; what is base64 of fewer than nine may stand by chance."""
+def test_shortest_secret_has_six_characters() -> None:
+    """Base64 is redacted from nine characters on: shorter codes occur by chance."""
     assert Redactor(["abcde", "abcdef"]).redact("abcde abcdef") == "abcde ***"
     short = b64encode(b"secret").decode()
     assert Redactor(["secret"]).redact(short) == short
 
 
 @pytest.mark.parametrize("secrets", [["abcdef", "abcdef-and-more"], ["abcdef-and-more", "abcdef"]])
-def test_longest_secret_is_redacted_whole(secrets: list[str]) -> None:
-    """Nothing of it is left where another is a part of it, or overlaps it."""
+def test_overlapping_secrets_are_redacted_whole(secrets: list[str]) -> None:
+    """Nothing is left of a secret that contains or overlaps another."""
     assert Redactor(secrets).redact("x abcdef-and-more y abcdef") == "x *** y ***"
     assert Redactor(["abcdefgh", "ghijklmnopq"]).redact("abcdefghijklmnopq") == "***"
 
 
-def test_secret_that_is_no_utf8() -> None:
-    """The environment has its bytes as lone surrogates; a server may echo them in any way."""
+def test_secret_that_is_not_utf8_is_redacted() -> None:
+    """Its bytes are lone surrogates in the environment, and a server can echo them in any encoding."""
     secret = b"\xff\xfesecret-key\x80".decode(errors="surrogateescape")
     redactor = Redactor([secret])
     for spelled in (secret, json.dumps(secret), "%FF%FEsecret-key%80", b"\xff\xfesecret-key\x80".hex()):
@@ -107,16 +107,16 @@ def test_secret_that_is_no_utf8() -> None:
     assert Redactor(["\ud800" * 6]).redact("plain") == "plain"
 
 
-def test_names_of_fields_stay() -> None:
-    """A secret that is a word hides values, in data and in JSON that is text, and never what they are."""
+def test_field_names_are_kept() -> None:
+    """A secret that equals a field name is redacted in values only, in data and in JSON text."""
     redactor = Redactor(["status"])
     assert redactor.redact_data({"status": "status"}) == {"status": "***"}
     assert redactor.redact('{"status":"status"}') == '{"status":"***"}'
     assert Redactor(["not-A-name"]).redact_data({"not-A-name": 1}) == {"***": 1}
 
 
-def test_ids_stay() -> None:
-    """In data under their names, in text where they are known; part of another word is none."""
+def test_ids_are_kept() -> None:
+    """IDs are kept in data under the keys of IDs, and in text as whole words after `keep`."""
     redactor = Redactor(["sandbox"])
     task = {"task_id": "sandbox-7", "dataset_id": "sandbox", "project_id": "sandbox", "path": "/sandbox/"}
     assert redactor.redact_data([task]) == [{**task, "path": "/***/"}]
@@ -125,13 +125,13 @@ def test_ids_stay() -> None:
     assert redactor.redact_data({"task_id": "sandbox; rm"}) == {"task_id": "***; rm"}
 
 
-def test_strings_with_nul() -> None:
-    """Strings are searched together, and come apart as they were."""
+def test_strings_with_nul_are_redacted_apart() -> None:
+    """Strings are joined by NUL for one search, which must not merge them."""
     assert Redactor(["secret"]).redact_data(["a\0b", "secret", "\0"]) == ["a\0b", "***", "\0"]
 
 
-def test_secrets_are_not_shown() -> None:
-    """Nor is what they are made into."""
+def test_repr_shows_no_secret() -> None:
+    """It shows the number of different secrets."""
     redactor = Redactor(["secret"])
     redactor.add_secret("another", "secret")
     assert repr(redactor) == "<Redactor of 2 secrets>"

@@ -1,4 +1,4 @@
-"""A command that is printed can be pasted into a shell: it does what it says, and nothing else."""
+"""Commands in hints: a shell runs them as printed, and nothing else."""
 
 import re
 
@@ -20,8 +20,8 @@ INJECTIONS = [
 
 @pytest.mark.parametrize("task_id", INJECTIONS)
 @pytest.mark.parametrize("line", ["to-obs --path /b/d/ --wait --timeout 0", "to-obs --path /b/d/ --wait -q"])
-def test_no_command_with_an_id_that_is_no_plain_word(run: Run, stub: Stub, line: str, task_id: str) -> None:
-    """Its task is told of, and that no command is."""
+def test_unsafe_task_id_is_in_no_command(run: Run, stub: Stub, line: str, task_id: str) -> None:
+    """The hint says that no command waits for the task."""
     stub.first = [Answer(body=saying("INIT", task_id=task_id).body)]
     stub.body = saying("RUNNING", task_id=task_id).body
     outcome = run(f"{line} --timeout 0", **{**stub.variables, "HUAWEICLOUD_SDK_SK": SECRET})
@@ -31,8 +31,8 @@ def test_no_command_with_an_id_that_is_no_plain_word(run: Run, stub: Stub, line:
     assert SECRET not in outcome.err
 
 
-def test_option_that_holds_a_secret(run: Run, stub: Stub) -> None:
-    """A name stands for it: three stars would be a pattern for a shell."""
+def test_secret_in_an_option_is_replaced_by_a_name(run: Run, stub: Stub) -> None:
+    """`***` would be a pattern for a shell."""
     stub.body = saying("RUNNING").body
     secrets = {"HUAWEICLOUD_SDK_SECURITY_TOKEN": "certificates"}
     line = f"wait abc t1 --timeout 0 --ca-bundle /dev/certificates/x --endpoint {stub.url}"
@@ -45,13 +45,13 @@ def test_option_that_holds_a_secret(run: Run, stub: Stub) -> None:
         assert "***" not in command
 
 
-def test_id_that_has_a_secret_in_it(run: Run, stub: Stub) -> None:
-    """A task without its ID is lost: IDs stay whole wherever they are shown, and nothing else does."""
+def test_id_that_contains_a_secret_is_kept(run: Run, stub: Stub) -> None:
+    """A task without its ID is lost: the ID is kept everywhere, and other text is redacted."""
     stub.first = [Answer(body=saying("INIT", task_id="abc-example-1", path="/b/example/").body)]
     stub.body = saying("RUNNING", task_id="abc-example-1", path="/b/example/").body
-    for form, path in (("table", "/b/***/"), ("json", '"/b/***/"')):
+    for output, path in (("table", "/b/***/"), ("json", '"/b/***/"')):
         variables = {**stub.variables, "HW_PASSWORD": "example"}
-        outcome = run(f"wait abc abc-example-1 --timeout 0 -o {form}", **variables)
+        outcome = run(f"wait abc abc-example-1 --timeout 0 -o {output}", **variables)
         assert outcome.code == 8
         assert "modelarts-export wait abc abc-example-1" in outcome.err
         assert "abc-example-1" in outcome.out

@@ -1,4 +1,4 @@
-"""How facts are laid out: beside their names, or in a row for each of several things, as far as that fits."""
+"""The layout of tables: facts beside their names, and rows as wide as the terminal."""
 
 from collections.abc import Mapping, Sequence
 from itertools import chain
@@ -10,13 +10,13 @@ from rich.table import Table
 from rich.text import Text
 
 Rows = Sequence[Mapping[str, Text]]
-_NARROWEST = 16  # cells: a column that is folded into fewer cannot be read
-_OF_ANY_LENGTH = ("PATH", "ERROR", "NAME", "SPEC")
+_NARROWEST = 16  # cells of a folded column
+_FREE_TEXT = ("PATH", "ERROR", "NAME", "SPEC")
 _BETWEEN = 3  # cells of a box between two columns
 
 
 def lay_out_facts(facts: Mapping[str, Text], box: Box | None) -> RenderableType:
-    """Return each fact beside its name: in a box, or aligned."""
+    """Return each fact beside its name, in a box or aligned."""
     if box is None:
         width = max(map(len, facts))
         lines = (Text.assemble(name.ljust(width + 2), fact) for name, fact in facts.items())
@@ -30,16 +30,16 @@ def lay_out_facts(facts: Mapping[str, Text], box: Box | None) -> RenderableType:
 
 
 def lay_out_rows(rows: Rows, box: Box | None, width: int) -> RenderableType:
-    """Return a line for each row under the keys of the first; in a box that is too wide, a box for each row.
+    """Return a table of rows under the keys of the first; a box for each row if one box is too wide.
 
-    One column may be folded, the widest of those with text of any length: an ID must stay whole.
+    Only the widest column of free text is folded, because an ID must stay whole.
     """
     sizes = {name: max(map(cell_len, chain([name], (row[name].plain for row in rows)))) for name in rows[0]}
-    widest = max(sizes, key=lambda name: (name in _OF_ANY_LENGTH, sizes[name]))
+    widest = max(sizes, key=lambda name: (name in _FREE_TEXT, sizes[name]))
     others = sum(sizes.values()) - sizes[widest] + _BETWEEN * len(sizes) + 1
     if box and others + min(sizes[widest], _NARROWEST) > width:
-        told = ({name: fact for name, fact in row.items() if fact.plain} for row in rows)
-        return Group(*(lay_out_facts(facts, box) for facts in told if facts))
+        present = ({name: fact for name, fact in row.items() if fact.plain} for row in rows)
+        return Group(*(lay_out_facts(facts, box) for facts in present if facts))
     table = Table(box=box, pad_edge=box is not None, header_style="bold")
     for name in sizes:
         table.add_column(name, overflow="fold", no_wrap=box is None or name != widest)

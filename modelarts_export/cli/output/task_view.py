@@ -1,4 +1,4 @@
-"""The rows of a table: which facts of a task are shown, in words and local time."""
+"""The facts of a task that a table shows, as text and in local time."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -24,30 +24,30 @@ _STATUS_STYLES = {
 
 
 def task_facts(task: ExportTask) -> list[Row]:
-    """Return the rows of one task; what is not known has none."""
-    answer, params = task.raw, _params(task)
+    """Return the rows of one task; an unknown fact has none."""
+    raw, params = task.raw, _export_params(task)
     rows = (
         ("Task", task.task_id, "bold"),
-        ("Status", _status(task), get_style(task)),
-        ("Progress", _progress(answer.get("progress")), ""),
-        ("Samples", _samples(answer), ""),
+        ("Status", _format_status(task), get_style(task)),
+        ("Progress", _format_percent(raw.get("progress")), ""),
+        ("Samples", _format_samples(raw), ""),
         ("Error", format_failure(task), "red"),
-        ("Path", _text(answer.get("path")), ""),
-        ("New dataset", _text(params.get("export_new_dataset_name")), ""),
-        ("New dataset ID", _text(task.extra.get("new_dataset_id")), ""),
-        ("Export type", _choice(ExportType, answer.get("export_type")), ""),
-        ("Export format", _choice(ExportFormat, answer.get("export_format")), ""),
-        ("Version", _text(answer.get("version_id")), ""),
+        ("Path", _format_text(raw.get("path")), ""),
+        ("New dataset", _format_text(params.get("export_new_dataset_name")), ""),
+        ("New dataset ID", _format_text(task.extra.get("new_dataset_id")), ""),
+        ("Export type", _format_enum(ExportType, raw.get("export_type")), ""),
+        ("Export format", _format_enum(ExportFormat, raw.get("export_format")), ""),
+        ("Version", _format_text(raw.get("version_id")), ""),
         ("Dataset", task.dataset_id, ""),
         ("Project", task.project_id, ""),
-        ("Created", _time(answer.get("create_time")), ""),
-        ("Updated", _time(answer.get("update_time")), ""),
+        ("Created", _format_time(raw.get("create_time")), ""),
+        ("Updated", _format_time(raw.get("update_time")), ""),
     )
     return [row for row in rows if row[1]]
 
 
-def spec_rows(plan: "SpecSet") -> list[dict[str, str | None]]:
-    """Return what each spec would export, under the names of its fields."""
+def spec_rows(specs: "SpecSet") -> list[dict[str, str | None]]:
+    """Return a row for each export that specs ask for, under the names of its fields."""
     return [
         {
             "spec": planned.spec.place,
@@ -57,20 +57,20 @@ def spec_rows(plan: "SpecSet") -> list[dict[str, str | None]]:
             "project_id": planned.export.project_id,
             "path": planned.export.request.path,
         }
-        for planned in plan.exports
+        for planned in specs.exports
     ]
 
 
 def task_rows(tasks: Sequence[ExportTask]) -> list[dict[str, Cell]]:
-    """Return a row for each task; what no task has is left out by the table."""
+    """Return a row for each task; the table omits columns without values."""
     return [
         {
             "task_id": task.task_id,
             "status": (format_state(task), get_style(task)),
-            "progress": _progress(task.raw.get("progress")),
-            "samples": _samples(task.raw),
-            "path": _text(task.raw.get("path")),
-            "created": _time(task.raw.get("create_time")),
+            "progress": _format_percent(task.raw.get("progress")),
+            "samples": _format_samples(task.raw),
+            "path": _format_text(task.raw.get("path")),
+            "created": _format_time(task.raw.get("create_time")),
             "error": format_failure(task),
         }
         for task in tasks
@@ -78,26 +78,28 @@ def task_rows(tasks: Sequence[ExportTask]) -> list[dict[str, Cell]]:
 
 
 def export_location(task: ExportTask) -> str:
-    """Return where the export is that a task has made; nothing when its path is not known."""
-    params, path = _params(task), _text(task.raw.get("path"))
+    """Return where a task has written its export; nothing when its path is unknown."""
+    params, path = _export_params(task), _format_text(task.raw.get("path"))
     name, dataset_id = params.get("export_new_dataset_name"), task.extra.get("new_dataset_id")
     if name:
-        return f"the new dataset is {_text(name)}" + (f", with the ID {dataset_id}" if dataset_id else "")
+        return f"the new dataset is {_format_text(name)}" + (
+            f", with the ID {dataset_id}" if dataset_id else ""
+        )
     return path and f"the export is in obs:/{path}"
 
 
 def format_failure(task: ExportTask) -> str:
-    """Return the API's code and words for a task that failed, or nothing."""
+    """Return the API's error code and message of a failed task, or nothing."""
     return ": ".join(filter(None, task.failure))
 
 
-def _params(task: ExportTask) -> Mapping[str, Any]:
+def _export_params(task: ExportTask) -> Mapping[str, Any]:
     params = task.raw.get("export_params")
     return params if isinstance(params, Mapping) else {}
 
 
 def format_state(task: ExportTask) -> str:
-    """Return the status as a word for people, or as the API says it when it is not documented."""
+    """Return the label of the status, or the API's value when it is undocumented."""
     return task.state.label if task.state else task.status or UNKNOWN
 
 
@@ -106,42 +108,42 @@ def get_style(task: ExportTask) -> str:
     return _STATUS_STYLES[task.state] if task.state else ""
 
 
-def _status(task: ExportTask) -> str:
+def _format_status(task: ExportTask) -> str:
     if task.status is None:
         return "unknown"
     return f"{task.state.label} ({task.status})" if task.state else task.status
 
 
-def _text(value: object) -> str:
+def _format_text(value: object) -> str:
     return "" if value is None else str(value)
 
 
-def _progress(value: object) -> str:
-    """Return per cent, rounded down: what is not done is not 100 %."""
-    return f"{int(min(max(value, 0), _WHOLE))} %" if is_number(value) else _text(value)
+def _format_percent(value: object) -> str:
+    """Return per cent, rounded down: an unfinished task is never at 100 %."""
+    return f"{int(min(max(value, 0), _WHOLE))} %" if is_number(value) else _format_text(value)
 
 
-def _samples(answer: Mapping[str, Any]) -> str:
-    done, total = map(_counted, (answer.get("finished_sample_count"), answer.get("total_sample_count")))
+def _format_samples(raw: Mapping[str, Any]) -> str:
+    done, total = map(_format_count, (raw.get("finished_sample_count"), raw.get("total_sample_count")))
     return f"{done or '?'} of {total or '?'}" if done or total else ""
 
 
-def _counted(value: object) -> str:
-    return f"{value:,}" if is_number(value) else _text(value)
+def _format_count(value: object) -> str:
+    return f"{value:,}" if is_number(value) else _format_text(value)
 
 
-def _choice(kind: type[WireEnum], value: object) -> str:
+def _format_enum(kind: type[WireEnum], value: object) -> str:
     try:
         return f"{kind.parse(value).label} ({value})"
     except ValueError:
-        return _text(value)
+        return _format_text(value)
 
 
-def _time(value: object) -> str:
-    """Return milliseconds since 1970 as local time; anything else as it is."""
+def _format_time(value: object) -> str:
+    """Return milliseconds since 1970 as local time, and any other value unchanged."""
     if not is_number(value):
-        return _text(value)
+        return _format_text(value)
     try:
         return datetime.fromtimestamp(value / 1000).astimezone().strftime("%Y-%m-%d %H:%M:%S")
     except (OverflowError, OSError, ValueError):
-        return _text(value)
+        return _format_text(value)

@@ -14,11 +14,11 @@ from modelarts_export.cli.output.console import Console
 from modelarts_export.cli.output.task_view import format_state, get_style
 from modelarts_export.cli.progress.messages import (
     GIVEN_UP,
-    MOST_ALONE,
+    MAX_SINGLE_TASKS,
     WaitTimes,
+    count_finished,
     count_states,
     format_eta,
-    format_outcome,
     format_percent,
     group_by_message,
     seconds_left,
@@ -74,7 +74,7 @@ class BarDisplay:
 
     def __rich_console__(self, console: RichConsole, options: ConsoleOptions) -> RenderResult:
         """Draw the snapshot at the present width of the terminal."""
-        snapshot, is_summary = self._snapshot, len(self._snapshot) > MOST_ALONE
+        snapshot, is_summary = self._snapshot, len(self._snapshot) > MAX_SINGLE_TASKS
         rows = (
             [self._make_summary_row(snapshot)] if is_summary else [self._make_row(each) for each in snapshot]
         )
@@ -82,16 +82,16 @@ class BarDisplay:
         if is_summary:
             yield Text(count_states(snapshot), "dim")
         for note in self._format_notes(snapshot)[:_MOST_NOTES]:
-            text = Text(self._console.shown(note), "yellow")
+            text = Text(self._console.format_for_stderr(note), "yellow")
             text.truncate(_LONGEST_NOTE * options.max_width - options.max_width // 2)
             yield text
 
     def _make_row(self, each: TrackedTask) -> _Row:
         estimator, style = each.estimator, _BAR_STYLES.get(each.task.state, _UNFINISHED)
-        status = Text(self._console.shown(format_state(each.task)), get_style(each.task))
+        status = Text(self._console.format_for_stderr(format_state(each.task)), get_style(each.task))
         seconds = estimator.eta_seconds(self._times.now()) if each.is_unfinished else None
         return {
-            "name": Text(self._console.shown(each.task.task_id), "bold"),
+            "name": Text(self._console.format_for_stderr(each.task.task_id), "bold"),
             "status": Text(GIVEN_UP, "red") if each.abandoned else status,
             "bar": self._make_bar(estimator.percent, style, pulses=each.is_unfinished),
             "percent": Text(format_percent(estimator)),
@@ -101,10 +101,10 @@ class BarDisplay:
         }
 
     def _make_summary_row(self, snapshot: Snapshot) -> _Row:
-        share = format_outcome(snapshot) / len(snapshot) * _WHOLE
+        share = count_finished(snapshot) / len(snapshot) * _WHOLE
         return {
             "name": Text("export tasks", "bold"),
-            "status": Text(f"{format_outcome(snapshot)} of {len(snapshot)} ended"),
+            "status": Text(f"{count_finished(snapshot)} of {len(snapshot)} ended"),
             "bar": self._make_bar(
                 share, _BAR_STYLES[TaskState.SUCCESSED] if share == _WHOLE else _UNFINISHED
             ),
@@ -127,7 +127,7 @@ class BarDisplay:
     def _format_notes(self, snapshot: Snapshot) -> list[str]:
         lost = ((f"{GIVEN_UP}: {each.last_error}", each) for each in snapshot if each.abandoned)
         unseen = (
-            (f"not seen for {self._times.unseen(each)}: {each.last_error}", each)
+            (f"not seen for {self._times.outage(each)}: {each.last_error}", each)
             for each in snapshot
             if each.last_error and not each.abandoned
         )

@@ -7,12 +7,12 @@ from modelarts_export.cli.output.console import Console
 from modelarts_export.cli.output.task_view import format_state
 from modelarts_export.cli.progress.messages import (
     GIVEN_UP,
-    MOST_ALONE,
+    MAX_SINGLE_TASKS,
     UNSUCCESSFUL,
     WaitTimes,
+    count_finished,
     count_states,
     format_eta,
-    format_outcome,
     format_progress,
     group_by_message,
     seconds_left,
@@ -45,7 +45,7 @@ class LineDisplay:
         before = {task_key(each): each for each in self._snapshot}
         pairs = [(before.get(task_key(each)), each) for each in snapshot]
         recovered = [
-            (f"seen again after {self._times.unseen(each)}", each)
+            (f"seen again after {self._times.outage(each)}", each)
             for old, each in pairs
             if old and old.last_error and not each.last_error
         ]
@@ -65,7 +65,7 @@ class LineDisplay:
             self._print_heartbeat_if_due()
 
     def _list_changes(self, changed: list[TrackedTask]) -> Iterator[str]:
-        many = len(self._snapshot) > MOST_ALONE
+        many = len(self._snapshot) > MAX_SINGLE_TASKS
         for each in changed:
             if not many or each.task.state in UNSUCCESSFUL:
                 yield f"{task_label([each])}: {format_progress(each)}"
@@ -84,7 +84,7 @@ class LineDisplay:
 
     def _summarize(self) -> str:
         snapshot = self._snapshot
-        finished = f"{format_outcome(snapshot)} of {len(snapshot)} export tasks ended"
+        finished = f"{count_finished(snapshot)} of {len(snapshot)} export tasks ended"
         return ", ".join(filter(None, (finished, count_states(snapshot), sum_samples(snapshot))))
 
     def _format_wait(self, waiting: list[TrackedTask]) -> str:
@@ -92,7 +92,7 @@ class LineDisplay:
         of_them = f"{len(unseen)} of them " if len(waiting) > 1 else ""
         time_left = format_eta(seconds_left(self._snapshot, self._clock.monotonic()))
         parts = (
-            f"{of_them}not seen for {self._times.unseen(unseen[0])}" if unseen else "",
+            f"{of_them}not seen for {self._times.outage(unseen[0])}" if unseen else "",
             f"{self._times.elapsed()} so far",
             f"about {time_left}" if time_left else "",
         )

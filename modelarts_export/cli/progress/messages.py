@@ -1,4 +1,4 @@
-"""How far export tasks are, in words; what snapshots say together that no single one does."""
+"""Progress, durations and counts of export tasks as text."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -9,10 +9,10 @@ from modelarts_export.polling.estimator import ProgressEstimator
 from modelarts_export.polling.poller import Snapshot, TrackedTask
 
 UNSUCCESSFUL = (TaskState.FAILED, TaskState.STOPPED)
-MOST_ALONE = 12  # tasks that are shown one by one; more are summed up
+MAX_SINGLE_TASKS = 12  # that are shown one by one; more are summarized
 _UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
-_YEAR = 365 * 86_400.0  # seconds; an estimate beyond it tells nothing
-GIVEN_UP = "given up"  # in place of the status of a task that is not looked at any more
+_YEAR = 365 * 86_400.0  # seconds; a longer estimate is meaningless
+GIVEN_UP = "given up"  # the status of a task that is not polled any more
 
 
 def format_duration(seconds: float) -> str:
@@ -25,106 +25,106 @@ def format_duration(seconds: float) -> str:
     return " ".join(f"{count}{letter}" for count, letter in counts[first : first + 2] if count) or "0s"
 
 
-def format_percent(pace: ProgressEstimator) -> str:
-    """Return the progress, rounded down: what is not done is not 100 %."""
-    return "" if pace.percent is None else f"{int(pace.percent)} %"
+def format_percent(estimator: ProgressEstimator) -> str:
+    """Return the progress, rounded down: an unfinished task is never at 100 %."""
+    return "" if estimator.percent is None else f"{int(estimator.percent)} %"
 
 
 def format_samples(done: int | None, total: int | None) -> str:
-    """Return how many samples are done of how many, as far as that is known; never more than all."""
+    """Return the samples done of all, as far as known; never more than all."""
     if total is None:
         return "" if done is None else f"{done:,} samples"
     return f"{'?' if done is None else f'{min(done, total):,}'} of {total:,} samples"
 
 
 def format_eta(seconds: float | None) -> str:
-    """Return how long it will take yet; nothing when one cannot tell, or when it should be done."""
+    """Return the time left; nothing when it is unknown or below a second."""
     return "" if seconds is None or not 1 <= seconds <= _YEAR else f"{format_duration(seconds)} left"
 
 
 def format_progress(each: TrackedTask) -> str:
-    """Return status, progress and counts of a task, and why it failed."""
+    """Return status, progress and samples of a task, and its error."""
     done, failure = format_samples(each.estimator.finished, each.estimator.total), format_failure(each.task)
     share = "" if each.task.state is TaskState.SUCCESSED else format_percent(each.estimator)
     words = ", ".join(filter(None, (format_state(each.task), share))) + (f" ({done})" if done else "")
     return f"{words}: {failure}" if failure and each.task.state in UNSUCCESSFUL else words
 
 
-def task_label(those: Sequence[TrackedTask]) -> str:
-    """Return what to call one or several tasks."""
-    return f"export task {those[0].task.task_id}" if len(those) == 1 else f"{len(those)} export tasks"
+def task_label(tasks: Sequence[TrackedTask]) -> str:
+    """Return the ID of one task, or the number of several."""
+    return f"export task {tasks[0].task.task_id}" if len(tasks) == 1 else f"{len(tasks)} export tasks"
 
 
-def group_by_message(told: Iterable[tuple[str, TrackedTask]]) -> list[str]:
-    """Return a line for each thing that is told, once for all the tasks that it is told of."""
+def group_by_message(messages: Iterable[tuple[str, TrackedTask]]) -> list[str]:
+    """Return a line for each message, with the tasks that share it."""
     groups: dict[str, list[TrackedTask]] = {}
-    for words, each in told:
-        groups.setdefault(words, []).append(each)
-    return [f"{task_label(those)}: {words}" for words, those in groups.items()]
+    for message, each in messages:
+        groups.setdefault(message, []).append(each)
+    return [f"{task_label(tasks)}: {message}" for message, tasks in groups.items()]
 
 
-def format_outcome(snapshot: Snapshot) -> int:
-    """Return how many tasks have ended."""
+def count_finished(snapshot: Snapshot) -> int:
+    """Return how many tasks are finished."""
     return sum(each.task.is_finished for each in snapshot)
 
 
 def count_states(snapshot: Snapshot) -> str:
-    """Return how many tasks are in which state; those that succeeded go without saying."""
-    found = Counter(_kind(each) for each in snapshot)
+    """Return the number of tasks in each state except succeeded."""
+    found = Counter(_state_label(each) for each in snapshot)
     order = ("failed", "stopped", GIVEN_UP, "running", "stopping", "queued", UNKNOWN)
     return ", ".join(f"{found[word]} {word}" for word in order if found[word])
 
 
 def sum_samples(snapshot: Snapshot) -> str:
-    """Return the samples of all tasks that told how many they have."""
+    """Return the samples of all tasks whose total is known."""
     known = [each.estimator for each in snapshot if each.estimator.total is not None]
-    done = sum(min(pace.finished or 0, pace.total or 0) for pace in known)
-    return format_samples(done, sum(pace.total or 0 for pace in known)) if known else ""
+    done = sum(min(each.finished or 0, each.total or 0) for each in known)
+    return format_samples(done, sum(each.total or 0 for each in known)) if known else ""
 
 
 def seconds_left(snapshot: Snapshot, now: float) -> float | None:
-    """Return when the last task will be done; None when that cannot be told of each."""
+    """Return the seconds until the last task is done; None unless known for each."""
     each_left = [each.estimator.eta_seconds(now) for each in snapshot if each.is_unfinished]
     known = [seconds for seconds in each_left if seconds is not None]
     return max(known) if known and len(known) == len(each_left) else None
 
 
-def _kind(each: TrackedTask) -> str:
+def _state_label(each: TrackedTask) -> str:
     if each.abandoned:
         return GIVEN_UP
     return each.task.state.label if each.task.state else UNKNOWN
 
 
 class WaitTimes:
-    """Since when the tasks are followed, since when each is not seen, and when its wait was over."""
+    """The start of a wait, the start of each task's outage, and the end of its wait."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
-        """Begin now; `clock` tells seconds of a clock that never goes back."""
+        """Start now; `clock` returns the seconds of a monotonic clock."""
         self.now = clock
-        self._began = clock()
-        self._unseen: dict[tuple[str, str], float] = {}
-        self._over: dict[tuple[str, str], float] = {}
+        self._start = clock()
+        self._outages: dict[tuple[str, str], float] = {}
+        self._ends: dict[tuple[str, str], float] = {}
 
     def update(self, snapshot: Snapshot) -> None:
-        """Take in a snapshot that was taken just now."""
+        """Record a snapshot of this instant."""
         for each in snapshot:
             if each.last_error:
-                self._unseen.setdefault(task_key(each), self.now())
+                self._outages.setdefault(task_key(each), self.now())
             else:
-                self._unseen.pop(task_key(each), None)
+                self._outages.pop(task_key(each), None)
             if not each.is_unfinished:
-                self._over.setdefault(task_key(each), self.now())
+                self._ends.setdefault(task_key(each), self.now())
 
     def elapsed(self, each: TrackedTask | None = None) -> str:
-        """Return how long the wait is going on, or went on for a task."""
-        over = self._over.get(task_key(each)) if each else None
-        return format_duration((self.now() if over is None else over) - self._began)
+        """Return the duration of the wait, or of the wait for a finished task."""
+        end = self._ends.get(task_key(each)) if each else None
+        return format_duration((self.now() if end is None else end) - self._start)
 
-    def unseen(self, each: TrackedTask) -> str:
-        """Return how long a task has not been seen."""
-        return format_duration(self.now() - self._unseen.get(task_key(each), self.now()))
+    def outage(self, each: TrackedTask) -> str:
+        """Return the duration of a task's outage."""
+        return format_duration(self.now() - self._outages.get(task_key(each), self.now()))
 
 
 def task_key(each: TrackedTask) -> tuple[str, str]:
-    """Return what tells a task from all others."""
+    """Return dataset and task ID, which identify a task."""
     return each.task.dataset_id, each.task.task_id

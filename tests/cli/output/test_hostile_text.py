@@ -1,4 +1,4 @@
-"""Text from outside is shown as text, and no secret leaves, in every form and on both streams."""
+"""Foreign text is escaped and secrets are redacted, in every format and on both streams."""
 
 import json
 import re
@@ -10,7 +10,7 @@ import yaml
 
 from tests.conftest import Run, Stub
 
-# What would act on a terminal, a log or a CI system, and how it must be shown off JSON.
+# Text that a terminal, a log or a CI system would interpret, and how it is escaped outside JSON.
 HOSTILE = [
     ("\x1b[2J\x1b]0;owned\x07", r"\x1b[2J\x1b]0;owned\x07"),
     ("a\rb\nc\td", r"a\rb\nc\td"),
@@ -31,61 +31,63 @@ HOSTILE = [
 HARMFUL = re.compile(
     "[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
-OBEYED = re.compile(r"^\s*::|##[A-Za-z]*\[")
+COMMAND = re.compile(r"^\s*::|##[A-Za-z]*\[")
 SECRETS = {
     "HUAWEICLOUD_SDK_SK": "SKexample0123456789abcdefghijklmnopqrstuv",
     "HUAWEICLOUD_SDK_SECURITY_TOKEN": 'token"with\\quotes/+==',
     "HW_SECRET_KEY": "another-secret-that-did-not-win",
     "HW_AUTH_TOKEN": "MIIsomething-long-and-secret",
 }
-FORMS = ["table", "json", "yaml"]
+FORMATS = ["table", "json", "yaml"]
 
 
 @pytest.mark.parametrize(("text", "shown"), HOSTILE)
-@pytest.mark.parametrize("form", FORMS)
-def test_a_task_with_hostile_text(run: Run, stub: Stub, form: str, text: str, shown: str) -> None:
-    """Neither stream has a character that acts; data says the same as before."""
+@pytest.mark.parametrize("output", FORMATS)
+def test_hostile_text_of_a_task_is_escaped(run: Run, stub: Stub, output: str, text: str, shown: str) -> None:
+    """Neither stream has a control character or a command, and JSON and YAML parse to the same text."""
     task = {"task_id": "t1", "status": text, "path": text, "error_msg": text, text: text}
     stub.body = json.dumps(task).encode()
-    outcome = run(f"to-obs --path /b/d/ -o {form}", **stub.variables)
+    outcome = run(f"to-obs --path /b/d/ -o {output}", **stub.variables)
     assert outcome.code == 0
     assert not HARMFUL.search(outcome.out + outcome.err)
-    assert obeyed(outcome.out + outcome.err) == []
-    if form == "table":
+    assert find_ci_commands(outcome.out + outcome.err) == []
+    if output == "table":
         assert f"Path     {shown}\n" in outcome.out
     else:
-        parsed = (json.loads if form == "json" else yaml.safe_load)(outcome.out)
+        parsed = (json.loads if output == "json" else yaml.safe_load)(outcome.out)
         assert parsed["path"] == parsed[text] == text
 
 
 @pytest.mark.parametrize(("text", "shown"), HOSTILE)
-@pytest.mark.parametrize("form", FORMS)
-def test_an_error_with_hostile_text(run: Run, stub: Stub, form: str, text: str, shown: str) -> None:
-    """The API's words are quoted, not obeyed; with -o json the error stays one line."""
+@pytest.mark.parametrize("output", FORMATS)
+def test_hostile_text_of_an_error_is_escaped(
+    run: Run, stub: Stub, output: str, text: str, shown: str
+) -> None:
+    """The error is one line with -o json."""
     stub.status, stub.body = 400, json.dumps({"error_code": text, "error_msg": text}).encode()
     stub.headers = {"X-Request-Id": "r1"}
-    outcome = run(f"to-obs --path /b/d/ -o {form}", **stub.variables)
+    outcome = run(f"to-obs --path /b/d/ -o {output}", **stub.variables)
     assert outcome.code == 6
     assert not HARMFUL.search(outcome.out + outcome.err)
-    assert obeyed(outcome.out + outcome.err) == []
-    if form == "json":
+    assert find_ci_commands(outcome.out + outcome.err) == []
+    if output == "json":
         assert json.loads(outcome.err)["error_code"] == text
     else:
         assert is_shown(text, shown, outcome.err)
 
 
 def is_shown(text: str, shown: str, written: str) -> bool:
-    """Tell whether it can be read; what acts at the start of a line alone may stand as it is further on."""
+    """Return whether the text is shown; `::` is escaped only where it begins a line."""
     return shown in written or (text.lstrip().startswith("::") and text in written)
 
 
-def obeyed(written: str) -> list[str]:
-    """Return the lines that a CI system would take for commands."""
-    return [line for line in written.splitlines() if OBEYED.search(line)]
+def find_ci_commands(written: str) -> list[str]:
+    """Return the lines that a CI system would run as commands."""
+    return [line for line in written.splitlines() if COMMAND.search(line)]
 
 
-def test_a_spec_with_commands_for_a_ci_system(run: Run, tmp_path: Path) -> None:
-    """Its lines are quoted, its values and its name are shown; none of them begins a line of ours."""
+def test_ci_commands_in_a_spec_are_escaped(run: Run, tmp_path: Path) -> None:
+    """No command is run from an excerpt, a value or a file name, on either stream of `validate`."""
     (tmp_path / "::error::f.yaml").write_text("path: /b/d/\n::error title=x::y: 1\n'##[add-mask]b': 2\n")
     (tmp_path / "good.yaml").write_text('path: /b/c/\nname: "a\\n::add-mask::b ##[c]"\n')
     (tmp_path / "##vso[task.f].yaml").write_text("path: /b/c/\nname: '##vso[task.x]y ##teamcity[z]'\n")
@@ -96,14 +98,26 @@ def test_a_spec_with_commands_for_a_ci_system(run: Run, tmp_path: Path) -> None:
             "validate good.yaml",
             "validate '##vso[task.f].yaml'",
         ):
-            for form in FORMS:
-                outcome = run(f"{line} -o {form}")
-                assert obeyed(outcome.out + outcome.err) == []
+            for output in FORMATS:
+                outcome = run(f"{line} -o {output}")
+                assert find_ci_commands(outcome.out) == find_ci_commands(outcome.err) == []
+                assert any(word in outcome.out + outcome.err for word in ("error", "add-mask", "teamcity"))
+
+
+@pytest.mark.parametrize("command", ["::error::x", "##vso[task.x]y", "##teamcity[z]"])
+@pytest.mark.parametrize("output", [*FORMATS, "id"])
+def test_ci_commands_in_debug_output_are_escaped(run: Run, stub: Stub, output: str, command: str) -> None:
+    """Headers and bodies of a server are printed to stderr, here with a line feed before the command."""
+    stub.headers = {"X-Request-Id": command}
+    stub.body = json.dumps({"task_id": "t1", "status": f"a\n{command}"}).encode() + b"\n" + command.encode()
+    outcome = run(f"to-obs --path /b/d/ --debug -o {output}", **stub.variables)
+    assert command.strip("#:")[:5] in outcome.err
+    assert find_ci_commands(outcome.out) == find_ci_commands(outcome.err) == []
 
 
 @pytest.mark.parametrize(("text", "shown"), HOSTILE)
-def test_a_task_id_with_hostile_text(run: Run, stub: Stub, text: str, shown: str) -> None:
-    """It is told at once, harmlessly, and percent-encoded when it is looked at."""
+def test_hostile_task_id_is_escaped(run: Run, stub: Stub, text: str, shown: str) -> None:
+    """It is escaped in the messages, and percent-encoded in the path of a status check."""
     stub.body = json.dumps({"task_id": text}).encode()
     outcome = run("to-obs --path /b/d/", **stub.variables)
     assert outcome.code == 0
@@ -112,38 +126,40 @@ def test_a_task_id_with_hostile_text(run: Run, stub: Stub, text: str, shown: str
 
 
 @pytest.mark.parametrize("name", SECRETS)
-@pytest.mark.parametrize("form", [*FORMS, "id"])
+@pytest.mark.parametrize("output", [*FORMATS, "id"])
 @pytest.mark.parametrize("status", [200, 400, 401, 502])
-def test_secrets_that_the_server_echoes(run: Run, stub: Stub, name: str, form: str, status: int) -> None:
-    """As the gateway's 0301 does, which quotes the signed headers; also in -v, and in a broken page."""
+def test_secret_that_a_server_echoes_is_redacted(
+    run: Run, stub: Stub, name: str, output: str, status: int
+) -> None:
+    """The gateway's error 0301 quotes the signed headers; -v and an HTML page are redacted too."""
     secret = SECRETS[name]
     said = f"verify aksk signature fail, canonicalRequest:GET|/|x-security-token:{secret}|"
     answer = {"task_id": "t1", "status": said, "error_code": "APIGW.0301", "error_msg": said, secret: [said]}
     stub.status = status
     page = f"<html><title>{said}</title></html>"
     stub.body = (page if status == 502 else json.dumps(answer)).encode()
-    outcome = run(f"to-obs --path /b/d/ -v -o {form}", **{**SECRETS, **stub.variables})
+    outcome = run(f"to-obs --path /b/d/ -v -o {output}", **{**SECRETS, **stub.variables})
     written = outcome.out + outcome.err
     assert secret not in written
     assert json.dumps(secret)[1:-1] not in written
-    if form != "id" or status != 200:
+    if output != "id" or status != 200:
         assert "***" in written
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_a_secret_in_the_escapes_of_json(run: Run, stub: Stub, form: str) -> None:
-    """As a gateway quotes a request in its words: the spelling is another, the secret the same."""
+@pytest.mark.parametrize("output", FORMATS)
+def test_secret_in_json_escapes_is_redacted(run: Run, stub: Stub, output: str) -> None:
+    """A gateway quotes a request inside its JSON message."""
     secret = SECRETS["HUAWEICLOUD_SDK_SECURITY_TOKEN"]
     spelled = "".join(f"\\u{ord(c):04x}" if c in '"\\/+=' else c for c in secret)
     stub.status, stub.body = 400, json.dumps({"error_code": "x", "error_msg": f"got {spelled}"}).encode()
-    outcome = run(f"to-obs --path /b/d/ -o {form}", **{**SECRETS, **stub.variables})
+    outcome = run(f"to-obs --path /b/d/ -o {output}", **{**SECRETS, **stub.variables})
     assert outcome.code == 6
     assert spelled not in outcome.err
     assert "***" in outcome.err
 
 
-def test_secrets_in_what_the_user_wrote(run: Run) -> None:
-    """A key pasted into the wrong place is not printed back."""
+def test_secret_in_an_argument_is_redacted(run: Run) -> None:
+    """A key that was pasted into the wrong option is not printed."""
     secret = SECRETS["HW_SECRET_KEY"]
     outcome = run(["to-obs", "abc", "--path", secret, f"--{secret}"], **SECRETS)
     assert outcome.code == 2
@@ -152,17 +168,18 @@ def test_secrets_in_what_the_user_wrote(run: Run) -> None:
     assert secret not in outcome.out + outcome.err
 
 
-def test_a_dry_run_does_not_show_a_secret_in_the_body(run: Run) -> None:
-    """A sample named like a key is more likely a mistake than a sample."""
+def test_secret_in_the_body_of_a_dry_run_is_redacted(run: Run) -> None:
+    """A sample ID that equals a key is redacted too."""
     secret = SECRETS["HW_SECRET_KEY"]
-    for form in ("table", "json", "yaml"):
+    for output in ("table", "json", "yaml"):
         assert (
-            secret not in run(f"to-obs abc --path /b/d/ --sample {secret} --dry-run -o {form}", **SECRETS).out
+            secret
+            not in run(f"to-obs abc --path /b/d/ --sample {secret} --dry-run -o {output}", **SECRETS).out
         )
 
 
-def test_a_bug_is_reported_without_secrets(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The traceback goes to stderr as text, and the exit code is 1."""
+def test_secret_in_a_traceback_is_redacted(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An unexpected error exits with 1 and prints its traceback to stderr."""
     secret = SECRETS["HW_SECRET_KEY"]
 
     def broken(*_: object, **__: object) -> None:

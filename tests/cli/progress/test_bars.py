@@ -5,7 +5,7 @@ import re
 import pytest
 
 from modelarts_export.cli.output.console import Console
-from tests.cli.output.test_hostile_text import obeyed
+from tests.cli.output.test_hostile_text import find_ci_commands
 from tests.cli.progress.snapshots import SECRET
 from tests.support.terminal import on_a_terminal, process_on_a_terminal, seen
 
@@ -184,7 +184,7 @@ def test_hostile_text_is_shown(columns: int) -> None:
     shown = on_a_terminal("hostile", columns=columns)
     assert shown.lines[shown.lines.index("said meanwhile") + 1 : -1] == HOSTILE[columns]
     assert SECRET not in shown.written
-    assert obeyed("\n".join(shown.lines)) == []
+    assert find_ci_commands("\n".join(shown.lines)) == []
 
 
 def test_a_terminal_that_goes_away_loses_no_result() -> None:

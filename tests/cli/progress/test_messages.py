@@ -100,7 +100,7 @@ def test_what_many_tasks_have_together() -> None:
     """Counts by state, and the samples of those that have a total."""
     states = {"INIT": 3, "FAILED": 1, "SUCCESSED": 1, "PAUSED": 1, "STOPPED": 1, "STOPPING": 1}
     snapshot = (*many(10, **states), task(done=3))
-    assert progress.format_outcome(snapshot) == 3
+    assert progress.count_finished(snapshot) == 3
     assert (
         progress.count_states(snapshot) == "1 failed, 1 stopped, 3 running, 1 stopping, 3 queued, 1 unknown"
     )
@@ -120,20 +120,20 @@ def test_the_time_left_is_that_of_the_last() -> None:
     assert progress.seconds_left((over,), 10.0) is None
 
 
-def test_a_journal_remembers_when() -> None:
+def test_a_times_remembers_when() -> None:
     """The time of a task stands still at its end; each outage begins anew."""
     now = 0.0
-    journal = progress.WaitTimes(lambda: now)
+    times = progress.WaitTimes(lambda: now)
     unseen, over = replace(task("a"), last_error=OUTAGE), task("b", "SUCCESSED")
     now = 10.0
-    journal.update((unseen, over))
+    times.update((unseen, over))
     now = 20.0
-    journal.update((unseen, over))
+    times.update((unseen, over))
     now = 25.0
-    assert (journal.unseen(unseen), journal.elapsed(over), journal.elapsed(unseen)) == ("15s", "10s", "25s")
-    assert journal.elapsed() == "25s"
-    journal.update((task("a"), over))
+    assert (times.outage(unseen), times.elapsed(over), times.elapsed(unseen)) == ("15s", "10s", "25s")
+    assert times.elapsed() == "25s"
+    times.update((task("a"), over))
     now = 30.0
-    journal.update((unseen, over))
+    times.update((unseen, over))
     now = 33.0
-    assert journal.unseen(unseen) == "3s"
+    assert times.outage(unseen) == "3s"
