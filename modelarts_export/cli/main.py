@@ -76,7 +76,8 @@ class _Echo(TextIOBase):
         self._console = console
 
     def write(self, text: str) -> int:
-        self._console.write(text)
+        if text != "":
+            self._console.write(text)
         return len(text)
 
 

@@ -145,6 +145,12 @@ def test_stdout_that_takes_nothing_is_one_line_and_a_known_code(
     assert "Traceback" not in done.stderr
 
 
+def test_help_on_an_unbuffered_stdout_that_is_full_exits_with_5() -> None:
+    line = f"PYTHONUNBUFFERED=1 {sys.executable} -m modelarts_export --help > /dev/full"
+    done = in_bash(line)
+    assert (done.returncode, done.stderr.count("cannot be written")) == (5, 1)
+
+
 @pytest.mark.parametrize("line", ["--help", "--version", "to-obs --help", "status abc t1", "wait abc t1"])
 def test_a_closed_pipe_is_141_for_every_command(stub: Stub, line: str) -> None:
     stub.body = b'{"task_id": "t1", "status": "SUCCESSED"}'
