@@ -38,7 +38,7 @@ class ValidatedExport:
 
 @dataclass(frozen=True, kw_only=True)
 class ValidationResult:
-    """What became of a mapping: an export, or the problems that keep it from being one; and warnings."""
+    """The result of a validation: an export with warnings, or the problems that keep it from being one."""
 
     export: ValidatedExport | None
     problems: list[Problem]
@@ -65,12 +65,10 @@ def validate(
         ),
         most,
     )
-    warnings = list(rules.find_warnings(body))
     if problems or not heading or not request:
-        return ValidationResult(export=None, problems=problems, warnings=warnings)
-    return ValidationResult(
-        export=ValidatedExport(request=request, **dict(heading)), problems=[], warnings=warnings
-    )
+        return ValidationResult(export=None, problems=problems, warnings=[])
+    export = ValidatedExport(request=request, **dict(heading))
+    return ValidationResult(export=export, problems=[], warnings=list(rules.find_warnings(body)))
 
 
 def find_kind(given: Mapping[str, Any]) -> type[ExportRequest]:
