@@ -11,7 +11,7 @@ from modelarts_export.api.task import ExportTask, is_number
 from modelarts_export.errors import RefusedError, TemporaryError
 from modelarts_export.request.models import ExportRequest
 from modelarts_export.sanitize import truncate
-from modelarts_export.transport.response import Response, error_from_response, is_identifier
+from modelarts_export.transport.response import Response, error_from_response, is_text_or_number
 from modelarts_export.transport.retry import ONE_TRY, Retries, RetryPolicy
 from modelarts_export.transport.session import Transport
 
@@ -65,7 +65,7 @@ class Client:
         """
         reply = self._transport.post(tasks_path(self._project_id, dataset_id), request.to_bytes())
         task_id = reply.fields.get("task_id")
-        if not is_identifier(task_id):
+        if not is_text_or_number(task_id):
             raise error_from_response(reply)
         return self._make_task(dataset_id, str(task_id), {"path": request.path, **reply.fields})
 
@@ -86,7 +86,7 @@ class Client:
     def _check_task_id(self, task_id: str, reply: Response) -> None:
         """Raise TemporaryError for a reply about another task, such as the late reply to an earlier call."""
         received = reply.fields.get("task_id")
-        if is_identifier(received) and str(received) != task_id:
+        if is_text_or_number(received) and str(received) != task_id:
             self._transport.close()  # the next reply on this connection may be to an earlier call, too
             raise TemporaryError(
                 f"the reply is about export task {truncate(str(received))}, not about {task_id}",

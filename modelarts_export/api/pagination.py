@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from modelarts_export.errors import RefusedError
-from modelarts_export.transport.response import Response, error_from_response, is_identifier
+from modelarts_export.transport.response import Response, error_from_response, is_text_or_number
 
 LIMIT = 100
 """Entries of one page, the most that the API allows."""
@@ -53,7 +53,9 @@ def iter_pages(fetch: Callable[[int], Page], id_field: str, *, past_total: bool 
     offset, step, characters = 0, 1, 0
     for _ in range(_MOST_PAGES):
         page = fetch(offset)
-        by_id = {str(entry[id_field]): entry for entry in page.entries if is_identifier(entry.get(id_field))}
+        by_id = {
+            str(entry[id_field]): entry for entry in page.entries if is_text_or_number(entry.get(id_field))
+        }
         repeated = len(by_id.keys() & known)
         counts_entries = offset == 1 and len(by_id) / 2 < repeated < len(by_id)
         yield Page(

@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from modelarts_export import __version__
 
 NAME = "modelarts-export"
+_HELP_FLAGS = {"help_option_names": ["-h", "--help"]}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,14 +107,9 @@ def build_command(name: str) -> Any:  # noqa: ANN401 - a command of the vendored
         from modelarts_export.cli.binding import as_typer_command  # noqa: PLC0415 - for bound ones alone
 
         function = as_typer_command(function)
-    single = typer.Typer(
-        add_completion=False,
-        rich_markup_mode=None,
-        pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
-    )
+    single = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     cls = getattr(module, entry.cls) if entry.cls else None
-    settings = {"help_option_names": ["-h", "--help"], **entry.context_settings}
+    settings = {**_HELP_FLAGS, **entry.context_settings}
     single.command(name, cls=cls, context_settings=settings)(function)
     return typer.main.get_command(single)
 
@@ -122,7 +118,7 @@ app = typer.Typer(
     name=NAME,
     cls=LazyGroup,
     help="Create Huawei Cloud ModelArts dataset export tasks.",
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=_HELP_FLAGS,
     rich_markup_mode=None,  # panels cut long flags and words at 80 columns, and cost 100 ms
     pretty_exceptions_enable=False,  # they would show local variables, a secret key among them
 )

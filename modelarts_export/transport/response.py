@@ -117,7 +117,7 @@ class Response:
     def request_id(self) -> str | None:
         """What support asks for."""
         found = find_request_id(self.headers) or self.fields.get("request_id")
-        return truncate(self.redactor.redact(str(found))) if is_identifier(found) else None
+        return truncate(self.redactor.redact(str(found))) if is_text_or_number(found) else None
 
 
 def find_request_id(headers: Mapping[str, str]) -> str | None:
@@ -242,8 +242,8 @@ def _iter_errors(fields: Mapping[str, Any]) -> Iterator[tuple[str | None, str]]:
     """Yield code and message of every shape that is there, the outermost first."""
     for code_key, words_key in _PAIRS:
         code, words = fields.get(code_key), fields.get(words_key)
-        if is_identifier(code) or isinstance(words, str):
-            yield truncate(str(code)) if is_identifier(code) else None, _to_text(words)
+        if is_text_or_number(code) or isinstance(words, str):
+            yield truncate(str(code)) if is_text_or_number(code) else None, _to_text(words)
     for inner in fields.values():
         if isinstance(inner, dict):
             yield from _iter_errors(inner)
@@ -253,6 +253,6 @@ def _to_text(value: object) -> str:
     return value if isinstance(value, str) else "" if value is None else to_json(value)
 
 
-def is_identifier(value: object) -> bool:
+def is_text_or_number(value: object) -> bool:
     """Tell whether this can be shown as a code or an ID: text, or a number that an API wrote instead."""
     return isinstance(value, str | int) and not isinstance(value, bool) and value != ""
