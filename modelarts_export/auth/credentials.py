@@ -91,11 +91,6 @@ _OPENSTACK_SECRETS = ("OS_SECRET_KEY", "OS_SECURITY_TOKEN", "OS_TOKEN", "OS_PASS
 FAMILIES = ("HUAWEICLOUD_", "HW_", "OS_", "HC_CONTAINER_")
 
 
-def is_credential_variable(variable: str) -> bool:
-    """Tell whether a variable belongs to a family of tools that keeps credentials in variables."""
-    return variable.startswith(FAMILIES)
-
-
 def first_configured(environ: Mapping[str, str]) -> EnvironmentProvider | None:
     """Return the first source that has any part of a secret, complete or not."""
     return next((s for s in SOURCES if any(_get_value(environ, name) for name in s.marker_variables)), None)
