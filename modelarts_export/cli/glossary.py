@@ -13,8 +13,7 @@ from modelarts_export.request.enums import WireEnum
 from modelarts_export.request.fields import RequestField, iter_all_fields
 from modelarts_export.request.models import SpecMetadata, ToNewDataset, ToObs
 from modelarts_export.sanitize import to_json
-from modelarts_export.transport.api_errors import ErrorCode
-from modelarts_export.transport.error_codes import ROWS
+from modelarts_export.transport.error_codes import ROWS, ErrorCode
 from modelarts_export.transport.response import Response, error_from_response
 
 FIELD, VALUE, EXIT_CODE, STATUS, API_ERROR = "field", "value", "exit code", "task status", "API error"

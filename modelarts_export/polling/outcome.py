@@ -18,7 +18,7 @@ from modelarts_export.errors import (
 )
 from modelarts_export.polling.poller import TrackedTask
 from modelarts_export.sanitize import truncate
-from modelarts_export.transport.api_errors import find_code
+from modelarts_export.transport.error_codes import find_code
 
 Outcome = ModelArtsExportError | None
 """The outcome of a task or of a wait; None is a success."""

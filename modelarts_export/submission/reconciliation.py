@@ -10,7 +10,7 @@ from modelarts_export.api.task import ExportTask
 from modelarts_export.clock import Clock
 from modelarts_export.errors import ModelArtsExportError, TemporaryError
 from modelarts_export.submission.matching import is_compatible
-from modelarts_export.transport.api_errors import ErrorKind, classify
+from modelarts_export.transport.error_codes import ErrorKind, classify
 
 if TYPE_CHECKING:
     from modelarts_export.api.client import Client, TaskPage

@@ -1,20 +1,25 @@
-"""The error codes of the API, one row for each pair of HTTP status and code (.github/API.md, section 5)."""
+"""The error codes of the API, a row for each pair of HTTP status and code, and how a response is classified.
+
+The API reuses codes with other meanings under other statuses, so a row is found by both (.github/API.md,
+section 5). A pair without a row is classified by its status alone.
+"""
 
 from dataclasses import dataclass
 from enum import Enum, auto
+from http import HTTPStatus
 
 
 class ErrorKind(Enum):
-    """What an answer says about the request, above all whether it may have been carried out."""
+    """What an error response says about the request, above all whether it may have been carried out."""
 
     NOT_FOUND = auto()
-    CREDENTIALS = auto()  # refused; the gateway locks a key after five, so never again with this one
+    CREDENTIALS = auto()  # rejected; the gateway locks a key after five, so it is not used again
     PERMISSION = auto()
     BUSY = auto()  # the dataset is at work; not accepted, and waiting helps
     THROTTLED = auto()  # too many requests; not accepted, and waiting helps
-    UNAVAILABLE = auto()  # the service itself says that it is down; not accepted
+    UNAVAILABLE = auto()  # the service reports that it is down; not accepted
     REFUSED = auto()
-    UNKNOWN = auto()  # says nothing: a request that changes something may have been carried out
+    UNKNOWN = auto()  # says nothing: a request that creates something may have been carried out
 
 
 @dataclass(frozen=True)
@@ -27,8 +32,71 @@ class ErrorCode:
     meaning: str
     action: str
     pause: float = 0.0
-    """The least time before it is sent again, in seconds, where waiting helps."""
+    """The shortest time before a retry, in seconds, where waiting helps."""
 
+
+def classify(status: int, code: str | None) -> ErrorCode:
+    """Return the row of an error response.
+
+    A 2xx with a code instead of a task is classified by the code, if all rows of the code are of one kind.
+    """
+    code = _normalize_gateway_code(code or "")
+    return _BY_PAIR.get((status, code)) or _find_by_code(status, code) or _classify_status(status, code)
+
+
+def find_code(code: str | None) -> ErrorCode | None:
+    """Return the row of a code that came without an HTTP status, if all its rows are of one kind."""
+    return _find_by_code(0, _normalize_gateway_code(code or ""))
+
+
+def find_hint(row: ErrorCode, message: str) -> str:
+    """Return what to do about an error: what the gateway's message gives away, or what the row says."""
+    hints = (hint for part, hint in _CREDENTIAL_HINTS.items() if part in message)
+    return next(hints, row.action) if row.kind is ErrorKind.CREDENTIALS else row.action
+
+
+def _normalize_gateway_code(code: str) -> str:
+    """Replace the prefix APIG of older gateways by APIGW; the numbers are the same."""
+    return code.replace("APIG.", "APIGW.", 1)
+
+
+def _find_by_code(status: int, code: str) -> ErrorCode | None:
+    rows = [row for row in ROWS if row.code == code]
+    is_unambiguous = len({row.kind for row in rows}) == 1
+    return rows[0] if status < HTTPStatus.MULTIPLE_CHOICES and is_unambiguous else None
+
+
+def _classify_status(status: int, code: str) -> ErrorCode:
+    if status in _BY_STATUS:
+        return ErrorCode(status, code, *_BY_STATUS[status])
+    server_error = (ErrorKind.UNKNOWN, "the service failed", "try again later")
+    return ErrorCode(status, code, *_BY_STATUS_CLASS.get(status // 100, server_error))
+
+
+_BY_STATUS = {
+    401: (ErrorKind.PERMISSION, "the credentials are not accepted", "check the credentials"),
+    403: (ErrorKind.PERMISSION, "access is denied", "check the permissions of the user"),
+    404: (ErrorKind.NOT_FOUND, "not found", "check the IDs, the region and the endpoint"),
+    408: (ErrorKind.UNKNOWN, "the service did not answer in time", "try again later"),
+    429: (ErrorKind.THROTTLED, "too many requests", "try again later"),
+}
+_BY_STATUS_CLASS = {
+    2: (ErrorKind.UNKNOWN, "the response is not one of the API", "check the endpoint"),
+    3: (ErrorKind.REFUSED, "the endpoint redirects", "check the endpoint"),
+    4: (ErrorKind.REFUSED, "the request is refused", "fix the request"),
+}
+
+# What the gateway's messages about rejected credentials mean; .github/API.md, section 4.
+_CREDENTIAL_HINTS = {
+    "AK access failed to reach the limit": "the key is locked for five minutes; correct the secret key first",
+    "signature expired": "set the clock of this machine; a signature is valid for 15 minutes",
+    "not exist": "the access key is wrong, was deleted or belongs to another cloud",
+    "Get secretKey failed": "the access key is wrong, was deleted or belongs to another cloud",
+    "verify aksk signature fail": "check the secret key; or a proxy has changed the request",
+    "token expires": "the token has expired; get a new one",
+    "x-auth-token not found": "the token did not arrive; get a new one, and check the proxies",
+    "decrypt token fail": "the token is broken or belongs to another cloud; get a new one",
+}
 
 _PATH = "fix the path"
 _PERMIT = "ask for the actions modelarts:dataset:createExportTask and modelarts:dataset:getDataset"
@@ -39,7 +107,7 @@ _KEYS = "check the access key and the secret key, and that they belong to this c
 _TOKEN = "get a new token, scoped to the project"  # noqa: S105 - advice, not a token
 _WAIT = "wait for the running task of the dataset to end, then submit again"
 _LATER = "try again later"
-_SUPPORT = "look at the request ID with support"
+_SUPPORT = "contact support with the request ID"
 _BILLING = "settle the account's bills, then submit again"
 _REQUEST = "fix the request"
 
@@ -53,8 +121,8 @@ _GROUPS = (
     (400, "ModelArts", "4401", ErrorKind.REFUSED, "a file could not be copied", "check permission and space in OBS"),
     (400, "ModelArts", "4409", ErrorKind.BUSY, "too many tasks of the dataset are running", _WAIT),
     (400, "ModelArts", "4710", ErrorKind.REFUSED, "the export failed", "review the parameters"),
-    (400, "ModelArts", "4711 4342", ErrorKind.REFUSED, "the samples cannot be split so", "leave the ratio out, or label more"),
-    (400, "ModelArts", "4712", ErrorKind.REFUSED, "the version could not be published", "try again by hand, later"),
+    (400, "ModelArts", "4711 4342", ErrorKind.REFUSED, "the samples cannot be split by this ratio", "leave the ratio out, or label more samples"),
+    (400, "ModelArts", "4712", ErrorKind.REFUSED, "the version could not be published", "try again later"),
     (400, "ModelArts", "4338", ErrorKind.NOT_FOUND, "no such dataset or labelling task", _IDS),
     (400, "ModelArts", "4352", ErrorKind.NOT_FOUND, "no such dataset", _IDS),
     (400, "ModelArts", "4353", ErrorKind.NOT_FOUND, "no such dataset version", "check the version ID"),
@@ -82,30 +150,30 @@ _GROUPS = (
     (400, "ModelArts", "4410 4430", ErrorKind.REFUSED, "no such label, or no such attribute of one", "check the labels of the filters"),
     (400, "ModelArts", "4365", ErrorKind.REFUSED, "the dataset has no labels", "define labels, or export without a filter by label"),
     (400, "ModelArts", "4344", ErrorKind.REFUSED, "the dataset is being deleted", "choose another dataset"),
-    (400, "ModelArts", "4392", ErrorKind.REFUSED, "the task failed", "look at the task"),
-    (400, "ModelArts", "4393", ErrorKind.REFUSED, "the task was stopped", "look at the task"),
+    (400, "ModelArts", "4392", ErrorKind.REFUSED, "the task failed", "check the task"),
+    (400, "ModelArts", "4393", ErrorKind.REFUSED, "the task was stopped", "check the task"),
     (400, "ModelArts", "4700", ErrorKind.NOT_FOUND, "no such task", "check the task ID"),
     (400, "ModelArts", "0101 0104 4200 4202 4396", ErrorKind.REFUSED, "an argument is invalid", _REQUEST),
     (400, "ModelArts", "0107", ErrorKind.REFUSED, "the body is invalid or empty", _REQUEST),
     (400, "ModelArts", "0102", ErrorKind.REFUSED, "no such workspace", "check the workspace of the project"),
-    (400, "ModelArts", "0118 0116", ErrorKind.REFUSED, "a quota is used up", "free some of it, or have it raised"),
+    (400, "ModelArts", "0118 0116", ErrorKind.REFUSED, "a quota is used up", "free some of it, or request a higher quota"),
     (400, "ModelArts", "0204", ErrorKind.PERMISSION, "the token has no project", _PROJECT),
     (400, "ModelArts", "0210", ErrorKind.PERMISSION, "the project ID is invalid", _PROJECT),
     (400, "ModelArts", "1003", ErrorKind.PERMISSION, "the account is frozen or may not use OBS", _BILLING),
     (400, "ModelArts", "4106", ErrorKind.PERMISSION, "the account is frozen or may not use OBS", _AGENCY),
-    (400, "ModelArts", "4105", ErrorKind.REFUSED, "the body is no JSON", "report it: this is a bug of modelarts-export"),
+    (400, "ModelArts", "4105", ErrorKind.REFUSED, "the body is not JSON", "report it: this is a bug of modelarts-export"),
     (400, "ModelArts", "4111", ErrorKind.REFUSED, "the region header is invalid", "check the region and the endpoint"),
-    (400, "ModelArts", "4126", ErrorKind.CREDENTIALS, "the account is locked", "wait until it is unlocked, or have it unlocked"),
+    (400, "ModelArts", "4126", ErrorKind.CREDENTIALS, "the account is locked", "wait until it is unlocked, or ask an administrator to unlock it"),
     (400, "ModelArts", "4204", ErrorKind.PERMISSION, "no permission for this API", _PERMIT),
     (400, "ModelArts", "4301", ErrorKind.NOT_FOUND, "no such labelling job", _IDS),
     (401, "ModelArts", "0201", ErrorKind.CREDENTIALS, "the token is missing", _TOKEN),
     (401, "ModelArts", "0202", ErrorKind.CREDENTIALS, "the token has expired", _TOKEN),
     (401, "ModelArts", "0203", ErrorKind.CREDENTIALS, "the token is invalid", _TOKEN),
     (401, "ModelArts", "0204 0212", ErrorKind.CREDENTIALS, "the token has no project", _TOKEN),
-    (401, "ModelArts", "0205 0208 0209 0210", ErrorKind.CREDENTIALS, "the gateway wants other headers", "check endpoint and credentials"),
-    (401, "ModelArts", "0206", ErrorKind.CREDENTIALS, "the keys are refused", _KEYS),
-    (401, "ModelArts", "0207", ErrorKind.CREDENTIALS, "wrong region, or the clock is off", "check the region and the clock"),
-    (401, "ModelArts", "4119 4127 4201 4504", ErrorKind.CREDENTIALS, "IAM does not know the token", _TOKEN),
+    (401, "ModelArts", "0205 0208 0209 0210", ErrorKind.CREDENTIALS, "the gateway requires other headers", "check endpoint and credentials"),
+    (401, "ModelArts", "0206", ErrorKind.CREDENTIALS, "the keys are rejected", _KEYS),
+    (401, "ModelArts", "0207", ErrorKind.CREDENTIALS, "the region is wrong, or the clock of this machine", "check the region and the clock"),
+    (401, "ModelArts", "4119 4127 4201 4504", ErrorKind.CREDENTIALS, "IAM does not recognize the token", _TOKEN),
     (401, "ModelArts", "0112 4203", ErrorKind.PERMISSION, "a role or policy denies it", _PERMIT),
     (401, "ModelArts", "4117", ErrorKind.PERMISSION, "the user is not verified", "complete the real-name verification"),
     (401, "ModelArts", "0428", ErrorKind.PERMISSION, "ModelArts is not authorised for this user", _AGENCY),
@@ -129,13 +197,13 @@ _GROUPS = (
     (500, "ModelArts", "0010", ErrorKind.UNKNOWN, "an internal error", _SUPPORT),
     (500, "ModelArts", "0012", ErrorKind.UNKNOWN, "an internal timeout", _SUPPORT),
     (500, "ModelArts", "0013", ErrorKind.UNKNOWN, "an internal connection failed", _SUPPORT),
-    (500, "ModelArts", "4105", ErrorKind.UNKNOWN, "no temporary keys could be had", _SUPPORT),
+    (500, "ModelArts", "4105", ErrorKind.UNKNOWN, "no temporary keys were available", _SUPPORT),
     (500, "ModelArts", "4106", ErrorKind.UNKNOWN, "ModelArts may not use OBS", _AGENCY),
     (500, "ModelArts", "0109", ErrorKind.PERMISSION, "the account is not authorised", _PERMIT),
-    (500, "ModelArts", "4302", ErrorKind.UNKNOWN, "the service behind the gateway rejected the call", _LATER),
-    (500, "ModelArts", "4301", ErrorKind.UNKNOWN, "no token could be had", _SUPPORT),
-    (500, "ModelArts", "4503 4505", ErrorKind.UNKNOWN, "the service behind failed", _SUPPORT),
-    (500, "ModelArts", "4354", ErrorKind.REFUSED, "the quota of datasets is used up", "delete one, or have it raised"),
+    (500, "ModelArts", "4302", ErrorKind.UNKNOWN, "the backend service rejected the call", _LATER),
+    (500, "ModelArts", "4301", ErrorKind.UNKNOWN, "no token was available", _SUPPORT),
+    (500, "ModelArts", "4503 4505", ErrorKind.UNKNOWN, "the backend service failed", _SUPPORT),
+    (500, "ModelArts", "4354", ErrorKind.REFUSED, "the quota of datasets is used up", "delete a dataset, or request a higher quota"),
     (500, "ModelArts", "4360", ErrorKind.UNKNOWN, "the dataset could not be synchronised", _SUPPORT),
     (500, "ModelArts", "4367", ErrorKind.UNKNOWN, "the dataset's state could not be changed", _SUPPORT),
     (501, "ModelArts", "4383", ErrorKind.REFUSED, "datasets of this type cannot be exported", "choose another dataset"),
@@ -144,7 +212,7 @@ _GROUPS = (
     (503, "ModelArts", "4700", ErrorKind.UNAVAILABLE, "the gateway is being upgraded", _LATER),
     (504, "ModelArts", "4503", ErrorKind.UNKNOWN, "the service did not answer in time", _LATER),
     (404, "APIGW", "0101", ErrorKind.REFUSED, "the API does not exist there", "check the endpoint"),
-    (404, "APIGW", "0103 0104 0105", ErrorKind.REFUSED, "the gateway has nothing behind this API", "check the endpoint"),
+    (404, "APIGW", "0103 0104 0105", ErrorKind.REFUSED, "the gateway has no backend for this API", "check the endpoint"),
     (400, "APIGW", "0106", ErrorKind.REFUSED, "the gateway cannot route the request", "check the endpoint"),
     (400, "APIGW", "0201 0602", ErrorKind.REFUSED, "the gateway cannot read the request", _REQUEST),
     (413, "APIGW", "0201", ErrorKind.REFUSED, "the body is larger than 12 MB", "name fewer samples in one export"),
@@ -153,28 +221,28 @@ _GROUPS = (
     (500, "APIGW", "0201 0601 0605 0606 0608 0609 0611 0612", ErrorKind.UNKNOWN, "the gateway failed", _SUPPORT),
     (502, "APIGW", "0201 0610", ErrorKind.UNKNOWN, "the gateway did not reach the service", _LATER),
     (504, "APIGW", "0201 0203", ErrorKind.UNKNOWN, "the service did not answer in time", _LATER),
-    (401, "APIGW", "0301 0305", ErrorKind.CREDENTIALS, "the credentials are refused", _KEYS),
+    (401, "APIGW", "0301 0305", ErrorKind.CREDENTIALS, "the credentials are rejected", _KEYS),
     (403, "APIGW", "0302", ErrorKind.PERMISSION, "the user may not call this API", _PERMIT),
-    (401, "APIGW", "0303", ErrorKind.CREDENTIALS, "the app signature is refused", "use keys of IAM, not of an app"),
+    (401, "APIGW", "0303", ErrorKind.CREDENTIALS, "the app signature is rejected", "use keys of IAM, not of an app"),
     (403, "APIGW", "0304", ErrorKind.PERMISSION, "the app may not call this API", "use keys of IAM, not of an app"),
     (403, "APIGW", "0306", ErrorKind.PERMISSION, "access to the API is denied", _PERMIT),
     (401, "APIGW", "0307", ErrorKind.CREDENTIALS, "the token must be renewed", _TOKEN),
     (429, "APIGW", "0308", ErrorKind.THROTTLED, "too many requests", _LATER),
     (403, "APIGW", "0310", ErrorKind.PERMISSION, "the project is not available", _PROJECT),
-    (403, "APIGW", "0401 0402 0404", ErrorKind.PERMISSION, "this IP address is denied", "call from an address that is allowed"),
-    (405, "APIGW", "0501", ErrorKind.REFUSED, "the quota of the API is used up", "have the quota raised"),
+    (403, "APIGW", "0401 0402 0404", ErrorKind.PERMISSION, "this IP address is denied", "call from an allowed address"),
+    (405, "APIGW", "0501", ErrorKind.REFUSED, "the quota of the API is used up", "request a higher quota"),
     (405, "APIGW", "0502", ErrorKind.REFUSED, "the app is frozen", "use keys of IAM, not of an app"),
     (503, "APIGW", "0613", ErrorKind.UNAVAILABLE, "IAM is down", _LATER),
     (403, "APIGW", "0802", ErrorKind.PERMISSION, "the user is forbidden in this region", "check the region"),
-    (401, "IAM", "0001", ErrorKind.CREDENTIALS, "IAM refuses the credentials", _KEYS),
+    (401, "IAM", "0001", ErrorKind.CREDENTIALS, "IAM rejects the credentials", _KEYS),
     (401, "IAM", "0061", ErrorKind.CREDENTIALS, "the user is locked", "wait until it is unlocked"),
     (401, "IAM", "0062", ErrorKind.CREDENTIALS, "the password is wrong", "check the password"),
     (401, "IAM", "0066", ErrorKind.CREDENTIALS, "the token has expired", _TOKEN),
     (401, "IAM", "0067", ErrorKind.CREDENTIALS, "the token is invalid", _TOKEN),
-    (401, "IAM", "0080 0081 0082", ErrorKind.CREDENTIALS, "the user or its key is disabled", "have it enabled"),
-    (401, "IAM", "0083", ErrorKind.CREDENTIALS, "the user may use the console only", "use another user"),
+    (401, "IAM", "0080 0081 0082", ErrorKind.CREDENTIALS, "the user or its key is disabled", "enable it"),
+    (401, "IAM", "0083", ErrorKind.CREDENTIALS, "the user may only use the console", "use another user"),
     (403, "IAM", "0002 0003", ErrorKind.PERMISSION, "IAM does not permit it", "ask for the permission"),
-    (404, "IAM", "0004", ErrorKind.NOT_FOUND, "IAM does not know this", "check the IDs and names"),
+    (404, "IAM", "0004", ErrorKind.NOT_FOUND, "IAM does not find this", "check the IDs and names"),
     (429, "IAM", "0012", ErrorKind.THROTTLED, "too many requests to IAM", _LATER),
     (500, "IAM", "0006", ErrorKind.UNKNOWN, "IAM failed", _LATER),
 )
@@ -188,3 +256,5 @@ ROWS = tuple(
     for status, family, numbers, kind, meaning, action in _GROUPS
     for number in numbers.split()
 )
+
+_BY_PAIR = {(row.status, row.code): row for row in ROWS}

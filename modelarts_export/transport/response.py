@@ -27,7 +27,7 @@ from modelarts_export.errors import (
     UnknownOutcomeError,
 )
 from modelarts_export.sanitize import Redactor, to_json, truncate, unescape_json
-from modelarts_export.transport.api_errors import ErrorCode, ErrorKind, classify, find_hint
+from modelarts_export.transport.error_codes import ErrorCode, ErrorKind, classify, find_hint
 
 LOOK_FIRST = "look before you submit it again: modelarts-export list DATASET"
 """What to do when a task may have been created; whoever knows the flags that were given says it with them."""

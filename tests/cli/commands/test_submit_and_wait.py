@@ -142,7 +142,7 @@ def test_the_name_must_be_the_very_name(run: Run, stub: Stub) -> None:
         (named(("d2", "cats-2", 9)), "no dataset has its name"),
         (named(), "no dataset has its name"),
         (refusing(403, "ModelArts.0112"), "not authorised: no (ModelArts.0112, HTTP 403)"),
-        (Answer(status=503), "the service is in trouble"),
+        (Answer(status=503), "the service failed"),
         (Answer(body=b"nonsense"), "nonsense"),
     ],
 )
