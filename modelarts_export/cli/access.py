@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from modelarts_export.auth import credentials
 from modelarts_export.cli.output.messages import Messages
-from modelarts_export.config.settings import Settings, SettingsLayer, make_environment_layer, make_flag_layer
+from modelarts_export.config.environment import make_environment_layer, make_flag_layer
+from modelarts_export.config.options import SettingsLayer
+from modelarts_export.config.settings import Settings
 from modelarts_export.config.settings import load_settings as in_force
 from modelarts_export.errors import InvalidInputError, MissingSettingError
 from modelarts_export.transport import tracing as trace

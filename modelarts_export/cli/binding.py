@@ -18,14 +18,9 @@ import typer
 from modelarts_export.cli.context import AppContext, CommandContext
 from modelarts_export.cli.options.output_style import OutputOptions, resolve_output_options
 from modelarts_export.cli.options.request_input import RequestInput
-from modelarts_export.config.settings import (
-    Settings,
-    flag_name,
-    make_flag_layer,
-    option_fields,
-    resolve,
-    variable_name,
-)
+from modelarts_export.config.environment import flag_name, make_flag_layer, variable_name
+from modelarts_export.config.options import option_fields, resolve_options
+from modelarts_export.config.settings import Settings
 from modelarts_export.errors import InvalidInputError, Location
 from modelarts_export.polling.poller import PollOptions
 from modelarts_export.request.fields import RequestField, iter_flag_fields
@@ -96,7 +91,7 @@ def _make_command_context(context: typer.Context, values: Values) -> CommandCont
 
 
 def _resolve_options(group: type[Any], _context: typer.Context, values: Values) -> Any:  # noqa: ANN401 - of that type
-    found = resolve(group, make_flag_layer(values))
+    found = resolve_options(group, make_flag_layer(values))
     return group(**{name: value for name, (value, _) in found.items()})
 
 

@@ -15,14 +15,14 @@ from modelarts_export.cli.output.printer import ResultPrinter
 from modelarts_export.cli.resume import ResumeCommands
 from modelarts_export.cli.supervision import Interruption, LastWords
 from modelarts_export.clock import SYSTEM_CLOCK
-from modelarts_export.config.settings import (
-    Settings,
+from modelarts_export.config.environment import (
     flag_name,
     make_environment_layer,
     make_flag_layer,
-    value_of,
     variable_name,
 )
+from modelarts_export.config.options import resolve_option
+from modelarts_export.config.settings import Settings
 from modelarts_export.errors import (
     InvalidInputError,
     ModelArtsExportError,
@@ -67,7 +67,7 @@ class AppContext:
 
     def read_timeout(self, flags: Mapping[str, Any]) -> float:
         """Return how long the reading of a file or of stdin may take, in seconds."""
-        timeout: float = value_of(
+        timeout: float = resolve_option(
             Settings, "read_timeout", make_flag_layer(flags), make_environment_layer(self.environ)
         )
         return timeout

@@ -6,7 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from modelarts_export.cli.output.messages import Messages
-from modelarts_export.config.settings import Settings, flag_name, option_fields
+from modelarts_export.config.environment import flag_name
+from modelarts_export.config.options import option_fields
+from modelarts_export.config.settings import Settings
 from modelarts_export.errors import UnknownOutcomeError
 from modelarts_export.polling.poller import PollOptions
 from modelarts_export.sanitize import escape_controls, is_identifier

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from modelarts_export.api.task import ExportTask
 from modelarts_export.clock import SYSTEM_CLOCK, Clock
-from modelarts_export.config.settings import option, parse_duration, parse_int, parse_positive_duration
+from modelarts_export.config.options import option
+from modelarts_export.config.parsers import parse_duration, parse_int, parse_positive_duration
 from modelarts_export.errors import ModelArtsExportError, NotFoundError, TemporaryError
 from modelarts_export.polling.estimator import ProgressEstimator
 from modelarts_export.polling.fetch import TaskFetcher

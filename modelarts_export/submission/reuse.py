@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from modelarts_export.api.task import ExportTask, TaskState
-from modelarts_export.config.settings import option, parse_bool, parse_positive_duration
+from modelarts_export.config.options import option
+from modelarts_export.config.parsers import parse_bool, parse_positive_duration
 from modelarts_export.request.enums import did_you_mean
 from modelarts_export.submission.matching import directories, directory, is_equivalent, unverifiable
 

@@ -15,7 +15,8 @@ from urllib3.exceptions import HTTPError, InsecureRequestWarning
 
 from modelarts_export import __version__
 from modelarts_export.auth.request_auth import RequestAuth
-from modelarts_export.config.settings import Settings, is_loopback
+from modelarts_export.config.parsers import is_loopback
+from modelarts_export.config.settings import Settings
 from modelarts_export.transport.attempt import Attempt
 from modelarts_export.transport.deadline import DeadlineAdapter, content_of_refusal, read_body
 from modelarts_export.transport.error_codes import ErrorKind

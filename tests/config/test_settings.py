@@ -7,8 +7,10 @@ import pytest
 
 from modelarts_export.auth import credentials
 from modelarts_export.auth.credentials import AccessKey, Password, Token
-from modelarts_export.config import settings as config
-from modelarts_export.config.settings import Settings, is_loopback, parse_base_url, parse_duration
+from modelarts_export.config.environment import flag_name, make_environment_layer, make_flag_layer
+from modelarts_export.config.options import SettingsLayer
+from modelarts_export.config.parsers import is_loopback, parse_base_url, parse_duration
+from modelarts_export.config.settings import Settings, load_settings
 from modelarts_export.errors import AccessError, InvalidInputError
 
 SDK = {"HUAWEICLOUD_SDK_AK": "AK1", "HUAWEICLOUD_SDK_SK": "secret-1"}
@@ -129,10 +131,10 @@ def test_a_setting_comes_from_the_first_that_has_it(
 ) -> None:
     """Flag, own variable, then what the winning credential source says; and its origin is known."""
     source = credentials.first_configured({**environ, **HW})
-    found = config.load_settings(
-        config.make_flag_layer(flags),
-        config.make_environment_layer(environ),
-        config.SettingsLayer(
+    found = load_settings(
+        make_flag_layer(flags),
+        make_environment_layer(environ),
+        SettingsLayer(
             values=credentials.get_region_and_project(source, environ),
             origin=lambda name: credentials.get_variable(source, name),
         ),
@@ -150,13 +152,11 @@ def test_a_setting_comes_from_the_first_that_has_it(
 )
 def test_the_endpoints_follow_from_the_region(region: str, host: str) -> None:
     """API.md, section 7; one that is given wins, and the other still follows."""
-    found = config.load_settings(config.make_flag_layer({"region": region}))
+    found = load_settings(make_flag_layer({"region": region}))
     assert (found.base_url, found.iam_url) == (f"https://modelarts.{host}", f"https://iam.{host}")
-    found = config.load_settings(config.make_flag_layer({"region": region, "endpoint": "https://own.test/"}))
+    found = load_settings(make_flag_layer({"region": region, "endpoint": "https://own.test/"}))
     assert (found.base_url, found.iam_url) == ("https://own.test", f"https://iam.{host}")
-    found = config.load_settings(
-        config.make_flag_layer({"region": region, "iam_endpoint": "https://own.test/"})
-    )
+    found = load_settings(make_flag_layer({"region": region, "iam_endpoint": "https://own.test/"}))
     assert (found.base_url, found.iam_url) == (f"https://modelarts.{host}", "https://own.test")
 
 
@@ -168,9 +168,9 @@ def test_without_a_region_there_is_no_endpoint() -> None:
 @pytest.mark.parametrize("url", ["https://own.test/v3", "https://own.test/v3/", "https://own.test"])
 def test_the_endpoint_of_iam_as_other_tools_have_it(url: str) -> None:
     """They put the version of the API behind it; and the variable is read like the flag."""
-    assert config.load_settings(config.make_flag_layer({"iam_endpoint": url})).iam_url == "https://own.test"
-    variables = config.make_environment_layer({"MODELARTS_EXPORT_IAM_ENDPOINT": url})
-    assert config.load_settings(variables).iam_url == "https://own.test"
+    assert load_settings(make_flag_layer({"iam_endpoint": url})).iam_url == "https://own.test"
+    variables = make_environment_layer({"MODELARTS_EXPORT_IAM_ENDPOINT": url})
+    assert load_settings(variables).iam_url == "https://own.test"
 
 
 @pytest.mark.parametrize(
@@ -232,8 +232,8 @@ def test_endpoints_that_are_good(url: str) -> None:
 def test_endpoints_that_are_refused(url: str) -> None:
     """Credentials are not sent in the open, nor to a host that only looks right."""
     for name in ("endpoint", "iam_endpoint"):
-        with pytest.raises(InvalidInputError, match=f"{config.flag_name(name)}: "):
-            config.load_settings(config.make_flag_layer({name: url}))
+        with pytest.raises(InvalidInputError, match=f"{flag_name(name)}: "):
+            load_settings(make_flag_layer({name: url}))
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.255.255.254", "::1"])
@@ -261,9 +261,9 @@ def test_a_credential_that_is_not_utf8(name: str) -> None:
 @pytest.mark.parametrize("text", ["366d", "8784h", "31622400"])
 def test_the_longest_duration(text: str) -> None:
     """A leap year and not a second more."""
-    assert config.parse_duration(text) == 31_622_400.0
+    assert parse_duration(text) == 31_622_400.0
     with pytest.raises(ValueError, match="longer than a year"):
-        config.parse_duration("31622400.1s")
+        parse_duration("31622400.1s")
 
 
 @pytest.mark.parametrize(
@@ -271,5 +271,5 @@ def test_the_longest_duration(text: str) -> None:
 )
 def test_an_empty_flag_is_a_mistake(name: str) -> None:
     """As of a variable that was not set in a script; another source must not step in for it."""
-    with pytest.raises(InvalidInputError, match=config.flag_name(name)):
-        config.load_settings(config.make_flag_layer({name: ""}))
+    with pytest.raises(InvalidInputError, match=flag_name(name)):
+        load_settings(make_flag_layer({name: ""}))

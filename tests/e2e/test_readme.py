@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from modelarts_export.config.settings import Settings, flag_name, option_fields, variable_name
+from modelarts_export.config.environment import flag_name, variable_name
+from modelarts_export.config.options import option_fields
+from modelarts_export.config.settings import Settings
 from tests.cli.commands.test_sandbox import FOREIGN
 
 ROOT = Path(__file__).parent.parent.parent

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from modelarts_export.config.settings import parse_duration
+from modelarts_export.config.parsers import parse_duration
 from modelarts_export.sandbox.faults.catalogue import (
     CALLS,
     KEYS,

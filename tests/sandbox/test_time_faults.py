@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import pytest
 
 from modelarts_export.auth import signing
-from modelarts_export.config.settings import parse_duration
+from modelarts_export.config.parsers import parse_duration
 from modelarts_export.sandbox.authentication import Credentials
 from modelarts_export.sandbox.faults.catalogue import Delivery, Faults
 from modelarts_export.sandbox.faults.parser import parse_fault

@@ -11,7 +11,8 @@ from modelarts_export.api.task import ExportTask
 from modelarts_export.auth.credentials import AccessKey, Token
 from modelarts_export.auth.request_auth import make_auth
 from modelarts_export.clock import Clock
-from modelarts_export.config.settings import Settings, parse_duration
+from modelarts_export.config.parsers import parse_duration
+from modelarts_export.config.settings import Settings
 from modelarts_export.errors import ModelArtsExportError
 from modelarts_export.request.models import ExportRequest, ToObs
 from modelarts_export.sandbox.authentication import Credentials

@@ -19,7 +19,10 @@ from typer.core import TyperCommand
 from modelarts_export.auth.credentials import FAMILIES
 from modelarts_export.cli.context import AppContext
 from modelarts_export.cli.options.output_style import OutputOptions
-from modelarts_export.config.settings import PREFIX, Settings, option_fields, parse_duration, variable_name
+from modelarts_export.config.environment import PREFIX, variable_name
+from modelarts_export.config.options import option_fields
+from modelarts_export.config.parsers import parse_duration
+from modelarts_export.config.settings import Settings
 from modelarts_export.errors import InvalidInputError, ModelArtsExportError
 
 if TYPE_CHECKING:

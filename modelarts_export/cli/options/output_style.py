@@ -4,13 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from modelarts_export.config.settings import (
-    make_environment_layer,
-    make_flag_layer,
-    option,
-    parse_bool,
-    resolve,
-)
+from modelarts_export.config.environment import make_environment_layer, make_flag_layer
+from modelarts_export.config.options import option, resolve_options
+from modelarts_export.config.parsers import parse_bool
 from modelarts_export.request.enums import did_you_mean
 
 FORMATS = ("table", "json", "yaml", "id")
@@ -36,5 +32,5 @@ class OutputOptions:
 
 def resolve_output_options(flags: Mapping[str, Any], environ: Mapping[str, str]) -> OutputOptions:
     """Return the options by flags and by the program's own variables. Raises InvalidInputError."""
-    found = resolve(OutputOptions, make_flag_layer(flags), make_environment_layer(environ))
+    found = resolve_options(OutputOptions, make_flag_layer(flags), make_environment_layer(environ))
     return OutputOptions(**{name: value for name, (value, _) in found.items()})

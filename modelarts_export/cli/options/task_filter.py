@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from modelarts_export.api.task import ExportTask, TaskState
-from modelarts_export.config.settings import option, parse_duration, parse_int
+from modelarts_export.config.options import option
+from modelarts_export.config.parsers import parse_duration, parse_int
 from modelarts_export.request.enums import ExportType, did_you_mean
 
 if TYPE_CHECKING:

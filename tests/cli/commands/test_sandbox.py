@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from modelarts_export.cli.options.output_style import OutputOptions
-from modelarts_export.config.settings import Settings, option_fields
+from modelarts_export.config.options import option_fields
+from modelarts_export.config.settings import Settings
 from modelarts_export.sandbox.cloud.datasets import BUILT_IN
 from modelarts_export.sandbox.faults.catalogue import CALLS, KEYS, KINDS
 from tests.conftest import DEAD_PROXY, NO_RETRIES

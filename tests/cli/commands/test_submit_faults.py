@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from modelarts_export.cli.commands.sandbox import make_settings
-from modelarts_export.config.settings import parse_duration
+from modelarts_export.config.parsers import parse_duration
 from modelarts_export.sandbox.cloud.contract import JsonObject
 from modelarts_export.sandbox.faults.catalogue import Faults
 from modelarts_export.sandbox.faults.parser import parse_fault

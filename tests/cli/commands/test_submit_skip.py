@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from modelarts_export.config.settings import parse_duration
+from modelarts_export.config.parsers import parse_duration
 from modelarts_export.sandbox.faults.catalogue import Faults
 from modelarts_export.sandbox.faults.parser import parse_fault
 from tests.conftest import Cloud, Outcome, Run

@@ -175,8 +175,8 @@ SETTINGS = [
         ("http://example.com", "plain http:// is for this machine only, not for example.com; use https://"),
         ("http://127.0.0.1.example.com", "plain http:// is for this machine only"),
         ("http://169.254.169.254", "plain http:// is for this machine only"),
-        ("http://u:p@127.0.0.1", "an endpoint has no user or password in it"),
-        ("https://user:secret@example.com", "an endpoint has no user or password in it"),
+        ("http://u:p@127.0.0.1", "an endpoint must not contain a user or a password"),
+        ("https://user:secret@example.com", "an endpoint must not contain a user or a password"),
         ("'https://example.com?a=b'", "'https://example.com?a=b' has a query or a fragment"),
         ("'https://example.com#a'", "has a query or a fragment"),
         ("'https://example.com?'", "has a query or a fragment"),
@@ -193,8 +193,8 @@ SETTINGS = [
       for flag in ("--read-timeout", "--connect-timeout")
       for value, words in (
         ("abc", "'abc' is not a duration, such as 90s, 20m or 2h"),
-        ("0", "must be more than no time at all"),
-        ("0s", "must be more than no time at all"),
+        ("0", "must be longer than zero"),
+        ("0s", "must be longer than zero"),
         ("-1", "'-1' is not a duration"),
         ("nan", "'nan' is not a duration"),
         ("inf", "'inf' is not a duration"),
@@ -202,8 +202,8 @@ SETTINGS = [
         (400 * "9", ""),
         ("99999999999d", ""),
     )),
-    BadLine(f"{OBS} --ca-bundle /nowhere/ca.pem", "--ca-bundle: '/nowhere/ca.pem' is no file"),
-    BadLine(f"{OBS} --ca-bundle /", "--ca-bundle: '/' is no file"),
+    BadLine(f"{OBS} --ca-bundle /nowhere/ca.pem", "--ca-bundle: '/nowhere/ca.pem' is not a file"),
+    BadLine(f"{OBS} --ca-bundle /", "--ca-bundle: '/' is not a file"),
     BadLine(f"{OBS} -o xml", "--output: 'xml' is not one of table, json, yaml, id"),
     BadLine(f"{OBS} -o jsn", "did you mean json?"),
     *(BadLine(OBS, f"MODELARTS_EXPORT_{name}: ", f"MODELARTS_EXPORT_{name}={value}") for name, value in (

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from modelarts_export.config.settings import flag_name, option_fields
+from modelarts_export.config.environment import flag_name
+from modelarts_export.config.options import option_fields
 from modelarts_export.polling.poller import PollOptions
 from tests.conftest import Run, Stub
 
@@ -18,10 +19,10 @@ BAD_LINES = [
     ("wait abc t1 --timeout -1", "--timeout: '-1' is not a duration"),
     ("wait abc t1 --timeout ''", "--timeout: '' is not a duration"),
     ("wait abc t1 --timeout 367d", "--timeout: '367d' is longer than a year"),
-    ("wait abc t1 --poll-interval 0", "--poll-interval: must be more than no time at all"),
+    ("wait abc t1 --poll-interval 0", "--poll-interval: must be longer than zero"),
     ("wait abc t1 --poll-interval none", "--poll-interval: 'none' is not a duration"),
     ("wait abc t1 --max-outage 5x", "--max-outage: '5x' is not a duration"),
-    ("wait abc t1 --heartbeat 0s", "--heartbeat: must be more than no time at all"),
+    ("wait abc t1 --heartbeat 0s", "--heartbeat: must be longer than zero"),
     ("wait abc t1 --require-samples -1", "--require-samples: '-1' is not a whole number"),
     ("wait abc t1 --require-samples 1.5", "--require-samples: '1.5' is not a whole number"),
     (f"{OBS} --wait --timeout soon", "--timeout: 'soon' is not a duration"),

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from modelarts_export.cli.commands.sandbox import make_settings
-from modelarts_export.config.settings import parse_duration
+from modelarts_export.config.parsers import parse_duration
 from modelarts_export.sandbox.faults.catalogue import Faults
 from modelarts_export.sandbox.faults.parser import parse_fault
 from modelarts_export.sandbox.messages import HttpReply, Request

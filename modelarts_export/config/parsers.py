@@ -1,0 +1,103 @@
+"""Parsers of setting values: each takes text and returns a value, or raises ValueError."""
+
+import re
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import urlsplit
+
+_SECONDS_PER_UNIT = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_LONGEST_DURATION = 366 * 86400.0  # seconds; no socket can wait for much longer
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smhd]?)")
+_MOST_DIGITS = 9
+_REGION = re.compile(r"[a-z0-9-]{1,64}")
+_BOOLEANS = {
+    "1": True,
+    "true": True,
+    "yes": True,
+    "on": True,
+    "0": False,
+    "false": False,
+    "no": False,
+    "off": False,
+}
+
+
+def parse_duration(text: str) -> float:
+    """Return seconds: `90s`, `20m`, `2h`, `1d`, or a bare number; up to a year."""
+    match = _DURATION.fullmatch(text.strip().lower())
+    if not match:
+        raise ValueError(f"{text!r} is not a duration, such as 90s, 20m or 2h")
+    seconds = float(match[1]) * _SECONDS_PER_UNIT[match[2]]
+    if seconds > _LONGEST_DURATION:
+        raise ValueError(f"{text!r} is longer than a year")
+    return seconds
+
+
+def parse_positive_duration(text: str) -> float:
+    """Return seconds, refusing a duration of zero."""
+    seconds = parse_duration(text)
+    if not seconds:
+        raise ValueError("must be longer than zero")
+    return seconds
+
+
+def parse_int(text: str) -> int:
+    """Return a whole number of at most nine digits, without a sign."""
+    if not text.isdecimal() or not text.isascii() or len(text) > _MOST_DIGITS:
+        raise ValueError(f"{text!r} is not a whole number")
+    return int(text)
+
+
+def parse_bool(text: str) -> bool:
+    """Return the value of a switch, in any letter case: 1, true, yes, on, 0, false, no, off."""
+    if text.lower() not in _BOOLEANS:
+        raise ValueError(f"{text!r} is neither true nor false")
+    return _BOOLEANS[text.lower()]
+
+
+def parse_region(text: str) -> str:
+    """Return the name of a region, which becomes a part of host names."""
+    if not _REGION.fullmatch(text):
+        raise ValueError(f"{text!r} is not a region, such as cn-north-4 or eu-de")
+    return text
+
+
+def parse_file(text: str) -> str:
+    """Return the path of an existing file."""
+    if not Path(text).is_file():
+        raise ValueError(f"{text!r} is not a file")
+    return text
+
+
+def parse_base_url(text: str) -> str:
+    """Return an endpoint without its trailing slash.
+
+    Only https is valid, and plain http to this machine; a user, a query or a fragment is refused.
+    """
+    try:
+        url = urlsplit(text)
+        host, is_plain, _ = url.hostname or "", url.scheme == "http", url.port
+    except ValueError:
+        raise ValueError(f"{text!r} is not a URL") from None
+    if url.scheme not in ("http", "https") or not host or re.search(r"[\s\\\x00-\x20\x7f]", text):
+        raise ValueError(f"{text!r} is not a URL that begins with https://")
+    if "@" in url.netloc:
+        raise ValueError("an endpoint must not contain a user or a password")
+    if "?" in text or "#" in text:
+        raise ValueError(f"{text!r} has a query or a fragment; leave it out")
+    if is_plain and not is_loopback(host):
+        raise ValueError(f"plain http:// is for this machine only, not for {host}; use https://")
+    return text.rstrip("/")
+
+
+def parse_iam_url(text: str) -> str:
+    """Return the endpoint of IAM without the API version that other tools append."""
+    return parse_base_url(text).removesuffix("/v3")
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host name or an address is this machine's own."""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
