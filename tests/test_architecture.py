@@ -24,10 +24,11 @@ MAY_IMPORT = {
     "__main__": "cli",
     "cli": (
         "cli/options cli/output cli/progress "
-        "api auth client_factory config polling request spec submission transport"
+        "api client_factory config polling providers request spec submission transport"
     ),
     "cli/commands": (
-        "cli cli/options api auth config documents polling request sandbox sandbox/faults spec submission"
+        "cli cli/options "
+        "api config documents polling providers request sandbox sandbox/faults spec submission"
     ),
     "cli/options": "api config documents request sandbox/cloud sandbox/faults spec",
     "cli/output": "cli/options api request spec transport",

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
-from modelarts_export.auth import credentials
 from modelarts_export.cli.output.messages import Messages
 from modelarts_export.config.environment import make_environment_layer, make_flag_layer
 from modelarts_export.config.options import SettingsLayer
 from modelarts_export.config.settings import Settings
 from modelarts_export.config.settings import load_settings as in_force
 from modelarts_export.errors import InvalidInputError, MissingSettingError
+from modelarts_export.providers import environment
 from modelarts_export.transport import tracing as trace
 from modelarts_export.transport.retry import RetryPolicy
 
@@ -44,8 +44,8 @@ class Access:
         """Return the settings in force for a spec that names a project, or none. Raises InvalidInputError."""
         spec = SettingsLayer(values={"project_id": project_id}, origin=lambda name: f"{name} of the spec")
         source = SettingsLayer(
-            values=credentials.get_region_and_project(self._source, self._environ),
-            origin=lambda name: credentials.get_variable(self._source, name),
+            values=environment.get_region_and_project(self._source, self._environ),
+            origin=lambda name: environment.get_variable(self._source, name),
         )
         return in_force(make_flag_layer(self._flags), spec, make_environment_layer(self._environ), source)
 
@@ -69,7 +69,7 @@ class Access:
     def _new_client(self, settings: Settings) -> "Client":
         from modelarts_export.client_factory import make_client  # noqa: PLC0415 - it loads requests
 
-        keys = credentials.load_credentials(self._source, self._environ)
+        keys = environment.load_credentials(self._source, self._environ)
         if settings.insecure and not settings.ca_bundle:
             self._messages.warn("TLS certificates are not verified", always=True)
         try:
@@ -86,8 +86,8 @@ class Access:
         return client
 
     @cached_property
-    def _source(self) -> credentials.EnvironmentProvider | None:
-        return credentials.first_configured(self._environ)
+    def _source(self) -> environment.EnvironmentProvider | None:
+        return environment.first_configured(self._environ)
 
 
 def _print_call(messages: Messages, call: trace.CallRecord) -> None:

@@ -14,7 +14,6 @@ from typing import TextIO, cast
 
 import typer
 
-from modelarts_export.auth import credentials
 from modelarts_export.cli.app import COMMANDS, NAME, get_program
 from modelarts_export.cli.context import AppContext
 from modelarts_export.cli.options.output_style import OutputOptions, resolve_output_options
@@ -23,6 +22,7 @@ from modelarts_export.cli.output.messages import Messages
 from modelarts_export.cli.output.printer import ResultPrinter
 from modelarts_export.cli.supervision import Interruption
 from modelarts_export.errors import ClosedOutputError, InvalidInputError, ModelArtsExportError
+from modelarts_export.providers.environment import iter_secrets
 from modelarts_export.sanitize import Redactor
 
 _ASKS_FOR_JSON = re.compile(r"(--output[ =]|-[qv]*o[ =]?)json( .*)?", re.IGNORECASE | re.DOTALL)
@@ -102,7 +102,7 @@ def _decode_argument(argument: str) -> str:
 
 
 def _make_console(environ: Mapping[str, str]) -> Console:
-    redactor = Redactor(credentials.iter_secrets(environ))
+    redactor = Redactor(iter_secrets(environ))
     return Console(_get_stream("stdout"), _get_stream("stderr"), environ=environ, redactor=redactor)
 
 

@@ -33,9 +33,9 @@ class Settings:
     region: str | None = option(parse_region, "Region of the project, such as cn-north-4", "REGION")
     project_id: str | None = option(check_identifier, "ID of the project", "ID")
     endpoint: str | None = option(
-        parse_base_url, "URL of ModelArts; follows from the region otherwise", "URL"
+        parse_base_url, "URL of ModelArts (default: follows from the region)", "URL"
     )
-    iam_endpoint: str | None = option(parse_iam_url, "URL of IAM; follows from the region otherwise", "URL")
+    iam_endpoint: str | None = option(parse_iam_url, "URL of IAM (default: follows from the region)", "URL")
     connect_timeout: float = option(
         parse_positive_duration, "How long a connection may take", "DURATION", default=10.0
     )
@@ -44,23 +44,23 @@ class Settings:
     )
     retry_timeout: float = option(
         parse_duration,
-        "How long a call that did nothing is retried after a transient error: default 2m, 0 for no retry",
+        "How long a call that did nothing is retried after a transient error (default 2m, 0 for no retry)",
         "DURATION",
         default=120.0,
     )
     max_retries: int | None = option(
-        parse_int, "How often it is retried at most: by default as often as the time allows", "N"
+        parse_int, "How often it is retried at most (default: as often as the time allows)", "N"
     )
     reconcile_timeout: float = option(
         parse_duration,
-        "How long to look for the task of a lost reply: 60s unless given",
+        "How long to reconcile a lost reply (default 60s)",
         "DURATION",
         default=60.0,
         submits=True,
     )
     on_lost_reply: str = option(
         _parse_on_lost_reply,
-        "What to do when the reply is lost and no task is listed: resend unless given, or stop",
+        "What to do when the reply is lost and no task is listed: resend (default) or stop",
         "VALUE",
         default="resend",
         words=_ON_LOST_REPLY,
@@ -68,7 +68,7 @@ class Settings:
     )
     queue_timeout: float = option(
         parse_duration,
-        "How long to wait for a busy dataset: 30m unless given, or 0",
+        "How long to wait for a busy dataset (default 30m, 0 not at all)",
         "DURATION",
         default=1800.0,
         submits=True,

@@ -1,1 +1,1 @@
-"""Where credentials come from, and the token that a password buys."""
+"""Where credentials come from, and the token for a password."""

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from modelarts_export.auth.credentials import FAMILIES
 from modelarts_export.cli.context import AppContext
 from modelarts_export.cli.options.output_style import OutputOptions
 from modelarts_export.config.environment import PREFIX, variable_name
@@ -24,6 +23,7 @@ from modelarts_export.config.options import option_fields
 from modelarts_export.config.parsers import parse_duration
 from modelarts_export.config.settings import Settings
 from modelarts_export.errors import InvalidInputError, ModelArtsExportError
+from modelarts_export.providers.environment import FAMILIES
 
 if TYPE_CHECKING:
     from modelarts_export.sandbox.faults.catalogue import Faults
