@@ -36,7 +36,10 @@ LOOK_FIRST = "look before you submit it again: modelarts-export list DATASET"
 _MOST_READ = 4096
 _DEEPEST = 32  # levels of JSON; the API's own answers have four
 _CUT = "..."
-_HTML = re.compile(r"\s*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
+# HTML begins after blanks, an XML declaration and comments; possessive, so that a long text is read once.
+_HTML = re.compile(
+    r"(?:\s|<\?[^>]*+>|<!--.*?-->)*+<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL
+)
 _TITLE = re.compile(r"<title\b[^>]*>([^<]*)<", re.IGNORECASE)
 _SECONDS = re.compile(r"[0-9]+")
 _LONGEST_PAUSE = 366 * 86400.0  # seconds; a Retry-After in the year 9999 means no more
@@ -211,23 +214,28 @@ def _find_code_and_message(reply: Response) -> tuple[str | None, str]:
     target = _find_host(reply.headers.get("Location", ""))
     if HTTPStatus.MULTIPLE_CHOICES <= reply.status < HTTPStatus.BAD_REQUEST and target:
         return None, f"redirected to {reply.redactor.redact(target)}, which is not followed"
-    said = next(_iter_errors(reply.fields), None)
-    return said or (None, _truncate(reply.redactor.redact(_page(reply.content))))
+    found = next(_iter_errors(reply.fields), None)
+    code, message = found or (None, _unescape_if_json(reply.redactor.redact(_read_beginning(reply.content))))
+    return code, _get_title(message) if _HTML.match(message) else message
 
 
-def _page(content: bytes) -> str:
-    """Return the part of a page that is read, up to the end of a word: half a secret would not be found."""
-    page = content[: 2 * _MOST_READ].decode("utf-8-sig", errors="replace").strip()
-    return page if len(content) <= 2 * _MOST_READ else page.rpartition(" ")[0]
+def _read_beginning(content: bytes) -> str:
+    """Return the beginning of a body, cut at a space: a secret that is cut in two would not be redacted."""
+    text = content[: 2 * _MOST_READ].decode("utf-8-sig", errors="replace").strip()
+    return text if len(content) <= 2 * _MOST_READ else text.rpartition(" ")[0]
 
 
-def _truncate(text: str) -> str:
-    """Return the title of an HTML page, or the first words of other text, without the escapes of JSON."""
-    if _HTML.match(text):
-        title = _TITLE.search(text)
-        return truncate(" ".join(unescape(title[1]).split())) if title else ""
-    text = text[:_MOST_READ]
-    return truncate(unescape_json(text) if text.startswith(("{", "[", '"')) else text)
+def _unescape_if_json(text: str) -> str:
+    """Return the beginning of a text, without the escapes of JSON that was cut or has no message."""
+    if text.startswith(("{", "[", '"')):
+        return unescape_json(text[:_MOST_READ])
+    return text
+
+
+def _get_title(page: str) -> str:
+    """Return the title of an HTML page, or nothing; the page itself is a matter of traces."""
+    title = _TITLE.search(page)
+    return " ".join(unescape(title[1]).split()) if title else ""
 
 
 def _find_host(url: str) -> str:

@@ -287,3 +287,30 @@ def test_html_page_shows_its_title_alone(run: Run, stub: Stub, page: str, words:
     outcome = run("list abc", **stub.variables)
     assert f"not found{': ' * bool(words)}{words} (HTTP 404)" in outcome.err
     assert "body" not in outcome.err
+
+
+XML = (
+    '<?xml version="1.0"?>\n<!-- a proxy -->\n<html><title>Bad Gateway</title><body>inner-body</body></html>'
+)
+
+
+@pytest.mark.parametrize("content", [XML, json.dumps({"error_msg": XML})], ids=["page", "in JSON"])
+def test_html_behind_a_prolog_or_in_json_shows_its_title_alone(run: Run, stub: Stub, content: str) -> None:
+    stub.status, stub.body = 404, content.encode()
+    outcome = run("list abc", **stub.variables)
+    assert "not found: Bad Gateway (HTTP 404)" in outcome.err
+    assert "inner-body" not in outcome.err
+
+
+def test_debug_shows_the_whole_html_page(run: Run, stub: Stub) -> None:
+    stub.status, stub.body = 404, XML.encode()
+    assert "inner-body" in run("list abc --debug", **stub.variables).err
+
+
+def test_title_does_not_reveal_an_escaped_secret() -> None:
+    escaped = "".join(f"&#{ord(character)};" for character in "made-up-signature")
+    page = f"<html><title>refused {escaped}</title></html>".encode()
+    found = Response(
+        url="u", status=404, headers={}, content=page, changing=False, secrets=("made-up-signature",)
+    )
+    assert str(error_from_response(found)) == "not found: refused *** (HTTP 404)"
