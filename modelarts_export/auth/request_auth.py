@@ -1,4 +1,4 @@
-"""How a prepared request shows who sends it: signed with a key, or with a token of IAM."""
+"""Authentication of a prepared request: signed with an access key, or with an IAM token."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ from modelarts_export.errors import AccessError
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _TOKEN = "X-Auth-Token"  # noqa: S105 - the name of a header
-# Enough to be safe and few enough that a proxy's changes do no harm; only x-sdk-date must be signed
+# Few enough that the changes of a proxy do not break the signature; only x-sdk-date must be signed
 # (.github/API.md, section 6.1).
 _SIGNED = ("content-type", "host", "x-project-id", "x-sdk-date", "x-security-token")
 
@@ -31,29 +31,29 @@ def _utc_now() -> datetime:
 def make_auth(
     credentials: AccessKey | Token, project_id: str, *, now: Callable[[], datetime] = _utc_now
 ) -> "RequestAuth":
-    """Return what signs, or marks with a token, every request to this project."""
+    """Return the authentication of all requests to this project."""
     if isinstance(credentials, Token):
         return TokenAuth(credentials)
     return AccessKeyAuth(credentials, project_id, now=now)
 
 
 class RequestAuth(AuthBase):
-    """Shows nothing; what the others are kinds of."""
+    """No authentication, and the base of the others."""
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
-        """Leave the request as it is."""
+        """Return the request unchanged."""
         return request
 
     def refresh(self, _refused: PreparedRequest) -> bool:
-        """Tell whether the same request would show something else now than this one, which was refused."""
+        """Renew the credentials of a rejected request if possible, and tell whether they have changed."""
         return False
 
 
 class AccessKeyAuth(RequestAuth):
-    """Signs a request with SDK-HMAC-SHA256, over the very bytes that are sent."""
+    """Signs a request with SDK-HMAC-SHA256 over the bytes that are sent."""
 
     def __init__(self, keys: AccessKey, project_id: str, *, now: Callable[[], datetime] = _utc_now) -> None:
-        """`now` tells the time in UTC; the API refuses a signature that is 15 minutes off."""
+        """`now` returns the time in UTC; the API rejects a signature that is off by 15 minutes."""
         self._keys = keys
         self._project_id = project_id
         self._now = now
@@ -69,42 +69,41 @@ class AccessKeyAuth(RequestAuth):
         canonical = make_canonical_request(
             str(request.method), str(request.url), request.headers, _get_body(request), signed=signed
         )
-        proof = compute_signature(
+        signature = compute_signature(
             canonical, secret_key=_check_header_value(self._keys.secret_key, "secret key"), date=date
         )
         request.headers["Authorization"] = format_authorization(
-            _check_header_value(self._keys.access_key, "access key"), signed, proof
+            _check_header_value(self._keys.access_key, "access key"), signed, signature
         )
         return request
 
 
 class TokenAuth(RequestAuth):
-    """Sends the token along."""
+    """Sends a token in a header."""
 
     def __init__(self, token: Token) -> None:
-        """Keep the token."""
         self._token = token.token
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
-        """Add the header."""
+        """Add the token's header."""
         request.headers[_TOKEN] = _check_header_value(self._token, "token")
         return request
 
 
 class RenewableTokenAuth(TokenAuth):
-    """Sends a token along that a password can renew; several threads may share it."""
+    """Sends a token that can be renewed; safe to share between threads."""
 
     def __init__(self, token: Token, renewed: Callable[[], Token]) -> None:
-        """Begin with this token; `renewed` gets another one."""
+        """Start with this token; `renewed` returns a new one."""
         super().__init__(token)
         self._renewed = renewed
         self._refusal: AccessError | None = None
         self._lock = Lock()
 
     def refresh(self, refused: PreparedRequest) -> bool:
-        """Get a new token, unless the refused one was replaced already.
+        """Get a new token, unless the rejected one was replaced already.
 
-        Raises what `renewed` raises, and an AccessError again without another try: IAM locks a user.
+        Raises what `renewed` raises. An AccessError is raised again without a new call: IAM locks a user.
         """
         with self._lock:
             if self._refusal:
@@ -119,7 +118,7 @@ class RenewableTokenAuth(TokenAuth):
 
 
 def _get_body(request: PreparedRequest) -> bytes:
-    """Return the body as bytes; a body that counts what was taken of it has them in `content`."""
+    """Return the body as bytes, which a TrackedBody has in `content`."""
     body = getattr(request.body, "content", request.body) or b""
     return body.encode() if isinstance(body, str) else body
 
@@ -133,7 +132,7 @@ def _get_host(url: str) -> str:
 
 
 def _check_header_value(value: str, what: str) -> str:
-    """Return a value for a header or a signature; a pasted line feed or a non-ASCII letter is none."""
+    """Return a value if it fits a header; raise AccessError for a control or a non-ASCII character."""
     if not value.isascii() or not value.isprintable():
-        raise AccessError(f"the {what} has a character that no {what} has", hint="copy it once more")
+        raise AccessError(f"the {what} contains an invalid character", hint="copy it again")
     return value

@@ -1,6 +1,6 @@
 """SDK-HMAC-SHA256, the request signature of Huawei Cloud, as pure functions over text and bytes.
 
-The rules are those of .github/API.md, section 6.1; its section 6.2 has the vectors the tests hold this to.
+The rules are in .github/API.md, section 6.1, and the test vectors in section 6.2.
 """
 
 import hashlib
@@ -50,13 +50,13 @@ def format_authorization(access_key: str, signed: Iterable[str], hex_signature: 
 
 
 def _canonicalize_path(path: str) -> str:
-    """Encode each segment anew and end with a slash, which the URL that is sent does not get."""
+    """Encode each segment and add a trailing slash, which the sent URL does not have."""
     encoded = "/".join(quote(segment, safe=_UNRESERVED) for segment in unquote(path).split("/"))
     return encoded if encoded.endswith("/") else encoded + "/"
 
 
 def _canonicalize_query(query: str) -> str:
-    """Sort by the raw names and values, not by their encoded form, and encode both alike."""
+    """Sort by the raw names and values, then encode both."""
     pairs = sorted(parse_qsl(query, keep_blank_values=True))
     return "&".join(
         f"{quote(name, safe=_UNRESERVED)}={quote(value, safe=_UNRESERVED)}" for name, value in pairs

@@ -1,4 +1,4 @@
-"""What IAM answers: a token for a password (.github/API.md, section 6.4)."""
+"""Tokens of IAM for a password (.github/API.md, section 6.4)."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -18,7 +18,7 @@ _TOKENS = "/v3/auth/tokens?nocatalog=true"
 
 @dataclass(frozen=True, kw_only=True)
 class ProjectToken:
-    """A token and the ID of the project that it is good for, None where IAM does not say."""
+    """A token and the ID of its project, None if IAM does not return it."""
 
     token: Token
     project_id: str | None
@@ -32,11 +32,11 @@ def authenticate(
     on_token: Callable[[str], object] = lambda _token: None,
     retry: RetryPolicy = ONE_TRY,
 ) -> tuple[RenewableTokenAuth, str | None]:
-    """Get a token; return what sends it along and renews it, and the project's ID as far as it is known.
+    """Get a token; return the authentication that sends and renews it, and the project ID if known.
 
-    `on_call` gets every call to IAM, and `on_token` every token, which is a secret. `retry` is for the first
-    token; renewing is a part of another call, which has its own retries. Raises MissingSettingError when
-    the endpoint of IAM or the project is not known, and what `request_token` raises.
+    `on_call` receives every call to IAM and `on_token` every token, a secret. `retry` is for the first token; a
+    renewal is a part of another call, which has its own retries. Raises MissingSettingError if the endpoint of
+    IAM or the project is unknown, and what request_token raises.
     """
     if not settings.iam_url:
         raise MissingSettingError("no endpoint of IAM", setting="iam_endpoint")
@@ -51,12 +51,12 @@ def authenticate(
     try:
         first = retry.call(renewed)
     finally:
-        iam.close()  # it is good for a day
+        iam.close()  # the token is valid for a day
     return RenewableTokenAuth(first.token, lambda: renewed().token), settings.project_id or first.project_id
 
 
 def request_token(iam: Transport, password: Password, project: Mapping[str, str]) -> ProjectToken:
-    """Return a new token for a project, which is named by `id` or `name`.
+    """Return a new token for a project, given by `id` or `name`.
 
     Raises what Transport.post raises, and TemporaryError for a success without a token.
     """
@@ -73,7 +73,7 @@ def request_token(iam: Transport, password: Password, project: Mapping[str, str]
 
 
 def _choose_project(password: Password, settings: Settings) -> dict[str, str]:
-    """Return the project to ask for; a region has one that is named as it is (.github/API.md, section 7)."""
+    """Return the project of the token; each region has one of its name (.github/API.md, section 7)."""
     if settings.project_id:
         return {"id": settings.project_id}
     name = password.project_name or settings.region
@@ -93,7 +93,7 @@ def _make_token_request(password: Password, project: Mapping[str, str]) -> bytes
 
 
 def _get_project_id(fields: Mapping[str, object]) -> str | None:
-    """Return the project's ID, where the reply has one that can stand in a URL."""
+    """Return the project ID of the response if it is a valid identifier."""
     found: object = fields
     for name in ("token", "project", "id"):
         found = found.get(name) if isinstance(found, Mapping) else None

@@ -1,4 +1,4 @@
-"""A call on its way: its body, which counts what was taken of it, and what has become of it so far."""
+"""One attempt of an HTTP call: its body, which records how much was sent, and its outcome so far."""
 
 from dataclasses import dataclass, field
 
@@ -11,42 +11,40 @@ from modelarts_export.transport.tracing import CallRecord, HttpMessage, hidden_v
 
 
 class TrackedBody:
-    """A request body that counts what was taken of it.
+    """A request body that counts the bytes read from it.
 
-    The exceptions of requests do not tell whether a request left this machine; a body of which not all was
-    taken provably did not.
+    The exceptions of requests do not show whether a request was sent; one whose body was not read to its end
+    was not.
     """
 
     def __init__(self, content: bytes) -> None:
-        """Hold the bytes to send."""
+        """Start with no bytes read."""
         self.content = content
-        self._taken = 0
+        self._position = 0
 
     def __len__(self) -> int:
         """Return the length of the whole body, in bytes."""
         return len(self.content)
 
     def read(self, size: int = -1) -> bytes:
-        """Hand over the next bytes."""
-        end = len(self.content) if size < 0 else self._taken + size
-        chunk = self.content[self._taken : end]
-        self._taken += len(chunk)
+        """Return the next bytes."""
+        end = len(self.content) if size < 0 else self._position + size
+        chunk = self.content[self._position : end]
+        self._position += len(chunk)
         return chunk
 
     @property
     def fully_sent(self) -> bool:
-        """Whether all of the body was handed over, so that the request may have arrived."""
-        return self._taken >= len(self.content)
+        """Whether the body was read to its end, so that the request may have arrived."""
+        return self._position >= len(self.content)
 
 
 @dataclass(kw_only=True, repr=False)
 class Attempt:
-    """A call, and what has become of it so far; `content` is None until the reply was read as a whole.
+    """An HTTP call and its outcome so far; a copy made by `replace` was not sent yet.
 
-    `received` has what was read of its body, also when the rest never came.
-
-    It is `changing` when something may be another way afterwards, and `secret` when its bodies are; a copy
-    made by `replace` was not sent yet.
+    `content` is None until the response was read to its end; `received` has what was read of it until then.
+    `is_create` marks a request that may create something, `secret` one whose bodies are redacted in traces.
     """
 
     method: str
@@ -62,17 +60,17 @@ class Attempt:
     received: bytearray = field(default_factory=bytearray, init=False)
 
     def __post_init__(self) -> None:
-        """Make a body of which nothing was taken yet."""
+        """Make a body that was not sent yet."""
         self.body = None if self.data is None else TrackedBody(self.data)
 
     @property
     def may_have_arrived(self) -> bool:
-        """Whether a change may have been made: the body has left, or a reply that is no error has begun."""
+        """Whether something may have been created: the body was sent, or a successful response has begun."""
         begun = self.response is not None and self.response.ok
         return self.is_create and self.body is not None and (self.body.fully_sent or begun)
 
     def to_record(self, seconds: float) -> CallRecord:
-        """Return what may be told of it."""
+        """Return the record of the call, without secrets."""
         headers = {} if self.request is None else self.request.headers
         sent = HttpMessage(
             start=f"{self.method} {self.url}",

@@ -1,4 +1,4 @@
-"""How a reply is read from its connection: in so much time, of such a size, and unpacked."""
+"""Responses read within a deadline and a size limit, and decompressed."""
 
 import re
 import time
@@ -19,48 +19,48 @@ from urllib3.exceptions import DecodeError, HTTPError, ResponseError
 
 LARGEST = 64 * 1024 * 1024  # bytes of a reply, unpacked
 MOST_VALUES = 1_000_000  # JSON values of a reply; each takes a hundred times the memory of its text
-_MOST_OF_A_REFUSAL = 64 * 1024  # bytes of a body that did not come as a whole; they only add words
-_MOST_INFORMATIONAL = 20  # replies before the reply
+_MOST_OF_AN_ERROR = 64 * 1024  # bytes of an incomplete body, which only adds text
+_MOST_INFORMATIONAL = 20  # responses before the response
 _CHUNK = 64 * 1024
 _JSON = re.compile(rb"(?:\xef\xbb\xbf)?\s*+[\[{]")
-# What a value has before or after it, beside strings, in which such characters mean nothing.
+# What comes before or after a value, beside strings, in which these characters have no meaning.
 _TOKEN = re.compile(rb'(?s)"(?:[^"\\]|\\.)*+"?|,|[\[{](?!\s*+[\]}])')
 _TOKENS_OF_A_VALUE = 3  # at most: a key, a string and a comma
-_GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS  # zlib finds out by itself which of the two it is
+_GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS  # zlib detects which of the two it is
 
 
 class DeadlineAdapter(HTTPAdapter):
-    """Connections on which a timeout bounds a reply as a whole, from its status line to its last byte.
+    """Connections on which a timeout limits a whole response, from its status line to its last byte.
 
-    By itself it bounds each read, so that a byte now and then would keep a caller waiting for ever.
+    By default it limits each read, so that a server that sends single bytes could delay a caller for ever.
     """
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
-        """Retry nothing; `clock` tells seconds."""
+        """Disable the retries of urllib3; `clock` returns seconds."""
         super().__init__(max_retries=0)
         self._response = partial(_TimedResponse, clock=clock)
 
     def close(self) -> None:
-        """Close what nobody uses now; urllib3 leaves that to the garbage collector, which may come late."""
+        """Close the idle connections, which urllib3 leaves to the garbage collector."""
         for manager in (self.poolmanager, *self.proxy_manager.values()):
-            for key in manager.pools.keys():  # noqa: SIM118 - the container refuses to be iterated
+            for key in manager.pools.keys():  # noqa: SIM118 - the container cannot be iterated
                 manager.pools[key].close()
         super().close()
 
     def get_connection_with_tls_context(
         self,
         request: PreparedRequest,
-        verify: bool | str | None,  # noqa: FBT001 - as the class above has it
+        verify: bool | str | None,  # noqa: FBT001 - the signature of the base class
         proxies: Mapping[str, str] | None = None,
         cert: str | tuple[str, str] | None = None,
     ) -> Any:  # noqa: ANN401 - a pool, whose class of connections has no type
-        """Return the pool for a request, direct or through a proxy, its connections made such.
+        """Return the pool for a request, direct or through a proxy, with responses that have a deadline.
 
-        Raises InvalidProxyURL, which quotes nothing, when the proxy cannot be used.
+        Raises InvalidProxyURL without a quote of the URL when the proxy cannot be used.
         """
         try:
             pool: Any = super().get_connection_with_tls_context(request, verify, proxies, cert)
-        except (TypeError, ValueError, HTTPError):  # requests stumbles, or quotes the URL with its password
+        except (TypeError, ValueError, HTTPError):  # requests fails, or quotes the URL with its password
             if select_proxy(str(request.url), proxies):
                 raise InvalidProxyURL from None
             raise
@@ -72,14 +72,14 @@ class DeadlineAdapter(HTTPAdapter):
 
 
 class _TimedResponse(HTTPResponse):
-    """A reply that must come before the timeout of its socket is over, counted from now."""
+    """A response that must be complete within the timeout of its socket, counted from now."""
 
-    def __init__(self, sock: socket, *, clock: Callable[[], float], **named: Any) -> None:  # noqa: ANN401 - handed on
+    def __init__(self, sock: socket, *, clock: Callable[[], float], **named: Any) -> None:  # noqa: ANN401 - passed on
         super().__init__(sock, **named)
         self.fp = BufferedReader(_TimedReader(self.fp.detach(), sock, clock))
 
     def _read_status(self) -> tuple[str, int, str]:
-        """Skip informational replies, of which http.client takes all but a 100 for the reply."""
+        """Skip informational responses; http.client skips a 100 only."""
         for _ in range(_MOST_INFORMATIONAL + 1):
             version, status, reason = super()._read_status()  # type: ignore[misc]  # it has no type
             if status == HTTPStatus.SWITCHING_PROTOCOLS:
@@ -91,7 +91,7 @@ class _TimedResponse(HTTPResponse):
 
 
 class _TimedReader(RawIOBase):
-    """Reads a socket until its timeout is over, however many reads that takes."""
+    """Reads a socket with one timeout for all reads."""
 
     def __init__(self, stream: RawIOBase, sock: socket, clock: Callable[[], float]) -> None:
         self._stream = stream
@@ -107,7 +107,7 @@ class _TimedReader(RawIOBase):
         left = self._end - self._clock()
         if left <= 0:
             raise TimeoutError(f"the reply was not complete after {self._seconds:g} s")
-        self._socket.settimeout(left)  # urllib3 sets it anew for the next request
+        self._socket.settimeout(left)  # urllib3 sets it again for the next request
         return self._stream.readinto(buffer)
 
     def close(self) -> None:
@@ -116,24 +116,24 @@ class _TimedReader(RawIOBase):
 
 
 def read_body(response: Response, received: bytearray) -> bytes:
-    """Return the body of a streamed reply; `received` keeps what comes of it, also when not all does.
+    """Return the body of a streamed response; `received` keeps what was read, also of an incomplete body.
 
-    Raises HTTPError, OSError or what requests raises when it does not come as a whole, when it is larger than
-    LARGEST or has more than MOST_VALUES, and when it is packed in a way that cannot be undone.
+    Raises HTTPError, OSError or what requests raises for a body that is incomplete, larger than LARGEST, has
+    more than MOST_VALUES or cannot be decompressed.
     """
     return _read_into(received, response)
 
 
-def content_of_refusal(response: Response, received: bytearray) -> bytes:
-    """Return as much of a streamed body as can be read: the status line has said what counts."""
+def read_error_body(response: Response, received: bytearray) -> bytes:
+    """Return as much of the body as can be read: the status line alone is conclusive."""
     try:
         return _read_into(received, response)
     except (HTTPError, OSError):
-        return b"" if _encoding(response) else bytes(received[:_MOST_OF_A_REFUSAL])
+        return b"" if _encoding(response) else bytes(received[:_MOST_OF_AN_ERROR])
 
 
 def _read_into(body: bytearray, response: Response) -> bytes:
-    for piece in _pieces(response.raw):
+    for piece in _iter_chunks(response.raw):
         body += piece
         _check_size(body)
     encoding = _encoding(response)
@@ -142,8 +142,8 @@ def _read_into(body: bytearray, response: Response) -> bytes:
     return whole
 
 
-def _pieces(raw: Any) -> Iterator[bytes]:  # noqa: ANN401 - urllib3's response, which requests gives no type
-    """Yield a body as it arrives; stream() keeps a piece back until it is full, and drops it on an error."""
+def _iter_chunks(raw: Any) -> Iterator[bytes]:  # noqa: ANN401 - urllib3's response, which requests gives no type
+    """Yield a body as it arrives; stream() withholds a chunk until it is full, and drops it on an error."""
     if raw.chunked:
         yield from raw.stream(_CHUNK, decode_content=False)
         return
@@ -157,7 +157,7 @@ def _encoding(response: Response) -> str:
 
 
 def _decompress(packed: bytes, encoding: str) -> bytes:
-    """Undo what a proxy may do although nobody asked for it; a little may hide a lot, so it is bounded."""
+    """Decompress a body that a proxy compressed unasked, up to the size limit."""
     if encoding not in ("gzip", "x-gzip", "deflate"):
         raise DecodeError(f"the reply is encoded as {encoding}, which was not asked for")
     unpacker = zlib.decompressobj(_GZIP_OR_ZLIB)
@@ -177,9 +177,9 @@ def _check_size(body: bytes | bytearray) -> None:
 
 
 def _check_values(body: bytes) -> None:
-    """Raise ResponseError for JSON of too many values, before any of them is made.
+    """Raise ResponseError for JSON of too many values, before it is parsed.
 
-    Commas and brackets are counted first, those in strings included; only many of them are counted exactly.
+    Commas and brackets, also in strings, are counted first; the exact count is made only above the limit.
     """
     if not _JSON.match(body) or sum(map(body.count, (b",", b"[", b"{"))) < MOST_VALUES:
         return

@@ -1,4 +1,4 @@
-"""What it means that no usable reply came: the only translation of the exceptions of HTTP libraries."""
+"""Errors without a usable response: the only translation of the HTTP libraries' exceptions."""
 
 import re
 import ssl
@@ -22,20 +22,18 @@ from modelarts_export.transport.tracing import hidden_values
 _REFUSED_TUNNEL = re.compile(r"Tunnel connection failed: ([0-9]{3})\b")
 
 
-def error_from_exception(error: Exception, exchange: Attempt) -> ModelArtsExportError:
-    """Return what it means that an exchange ended with this: whether anything can have come of it."""
-    sent = {} if exchange.request is None else exchange.request.headers
-    reason = truncate(
-        Redactor(hidden_values(sent)).redact(_describe(error))
-    )  # it may quote what the server said
-    if exchange.may_have_arrived:
+def error_from_exception(error: Exception, attempt: Attempt) -> ModelArtsExportError:
+    """Return our error for an exception, by whether the request may have arrived."""
+    sent = {} if attempt.request is None else attempt.request.headers
+    reason = truncate(Redactor(hidden_values(sent)).redact(_describe(error)))  # it may quote the server
+    if attempt.may_have_arrived:
         return UnknownOutcomeError(
             f"the request was sent, but no usable reply came: {reason}",
             hint=LOOK_FIRST,
-            given_up=exchange.response is None and _is_closed_by_peer(error),
-            task_ids=_named_in(exchange),
+            given_up=attempt.response is None and _is_closed_by_peer(error),
+            task_ids=_find_task_ids(attempt),
         )
-    host = urlsplit(exchange.url).netloc
+    host = urlsplit(attempt.url).netloc
     if isinstance(error, requests.exceptions.InvalidProxyURL):
         return InvalidInputError(
             "the proxy in the environment cannot be used",
@@ -43,7 +41,7 @@ def error_from_exception(error: Exception, exchange: Attempt) -> ModelArtsExport
         )
     if isinstance(error, requests.exceptions.InvalidURL | LocationParseError):
         return InvalidInputError(
-            f"{host} is not the name of a host", hint="correct the endpoint or the region"
+            f"{host} is not a valid host name", hint="correct the endpoint or the region"
         )
     if _is_bad_bundle(error):
         return InvalidInputError(
@@ -51,13 +49,11 @@ def error_from_exception(error: Exception, exchange: Attempt) -> ModelArtsExport
             hint="correct the CA bundle: the one that was given, or that of REQUESTS_CA_BUNDLE",
         )
     kind = CertificateError if _has_cause(error, ssl.SSLCertVerificationError) else TemporaryError
-    return kind(
-        f"no usable answer from {host}: {reason}", hint=_find_hint(error, changing=exchange.is_create)
-    )
+    return kind(f"no usable answer from {host}: {reason}", hint=_find_hint(error, changing=attempt.is_create))
 
 
 def _is_bad_bundle(error: BaseException | None) -> bool:
-    """Tell whether a file of certificates is none, or is not there: then requests raises a bare OSError."""
+    """Tell whether the certificate file is invalid or missing, for which requests raises a bare OSError."""
     while error is not None:
         if type(error) is OSError and error.errno is None and "certificate" in str(error):
             return True
@@ -68,29 +64,29 @@ def _is_bad_bundle(error: BaseException | None) -> bool:
 
 
 def _is_closed_by_peer(error: BaseException) -> bool:
-    """Tell whether the other side has hung up, so that it is not at it any more."""
+    """Tell whether the server closed the connection, so that it is not processing the request any more."""
     return _has_cause(error, ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
 
 
 def _has_cause(error: BaseException | None, *kinds: type[BaseException]) -> bool:
-    """Tell whether an error is of one of these kinds, or came from one that is."""
+    """Tell whether an error, or a cause of it, is of one of these kinds."""
     return error is not None and (
         isinstance(error, kinds) or _has_cause(error.__cause__ or error.__context__, *kinds)
     )
 
 
-def _named_in(exchange: Attempt) -> tuple[str, ...]:
-    """Return the task IDs that a success has named before it broke."""
-    response = exchange.response
+def _find_task_ids(attempt: Attempt) -> tuple[str, ...]:
+    """Return the task IDs in a successful response that broke off."""
+    response = attempt.response
     if response is None or not response.ok:
         return ()
-    return task_ids_in(response.headers, bytes(exchange.received))
+    return task_ids_in(response.headers, bytes(attempt.received))
 
 
 def _describe(error: BaseException) -> str:
-    """Return the innermost cause in words; the outer ones repeat addresses and names of classes.
+    """Return the text of the innermost cause; the outer ones repeat addresses and class names.
 
-    A proxy's own words are left out: they may quote the password that it refused.
+    A proxy's own text is left out: it may quote the rejected password.
     """
     inner = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     if inner:
@@ -106,5 +102,5 @@ def _find_hint(error: Exception, *, changing: bool) -> str:
     if isinstance(error, requests.exceptions.ProxyError):
         return "check the proxy in HTTPS_PROXY, and NO_PROXY"
     check = "check the endpoint, the region and the network"
-    # a look may be one at a task that was accepted: who ran its command again would submit another
+    # a status check may be about an accepted task: to run its command again could create another one
     return f"{check}, then run it again; nothing was accepted" if changing else check

@@ -1,4 +1,4 @@
-"""What a reply says: the JSON of a success, or a typed error from any of the shapes that errors have.
+"""Responses: the JSON of a success, or a typed error from any shape of error body.
 
 Source of the shapes: .github/API.md, section 4, "Error bodies".
 """
@@ -29,12 +29,12 @@ from modelarts_export.errors import (
 from modelarts_export.sanitize import Redactor, to_json, truncate, unescape_json
 from modelarts_export.transport.error_codes import ErrorCode, ErrorKind, classify, find_hint
 
-LOOK_FIRST = "look before you submit it again: modelarts-export list DATASET"
-"""What to do when a task may have been created; whoever knows the flags that were given says it with them."""
-# Characters of an error that is no JSON, such as a proxy's page; more than are shown are left of them when
-# each escape of six was undone.
+LOOK_FIRST = "check whether the dataset has a task of this export before submitting it again"
+"""What to do when a task may have been created."""
+# Characters of an error that is not JSON, such as a proxy's page; enough to show when each is an escape of
+# six characters.
 _MOST_READ = 4096
-_DEEPEST = 32  # levels of JSON; the API's own answers have four
+_DEEPEST = 32  # levels of JSON; the API's own responses have four
 _CUT = "..."
 # HTML begins after blanks, an XML declaration and comments; possessive, so that a long text is read once.
 _HTML = re.compile(
@@ -42,13 +42,13 @@ _HTML = re.compile(
 )
 _TITLE = re.compile(r"<title\b[^>]*>([^<]*)<", re.IGNORECASE)
 _SECONDS = re.compile(r"[0-9]+")
-_LONGEST_PAUSE = 366 * 86400.0  # seconds; a Retry-After in the year 9999 means no more
-# The ID of a task in a body that need not be whole, its closing quote included, and in a URL.
+_LONGEST_PAUSE = 366 * 86400.0  # seconds; a later Retry-After is cut to this
+# The ID of a task in a possibly incomplete body, with its closing quote, and in a URL.
 _NAMED = re.compile(rb'"task_id"\s*:\s*"([A-Za-z0-9_][A-Za-z0-9_.-]{0,63})"')
 _LOCATED = re.compile(r"/export-tasks/([A-Za-z0-9_][A-Za-z0-9_.-]{0,63})/?$")
 _MOST_NAMED = 2
 _PAIRS = (("error_code", "error_msg"), ("errorCode", "errorMsg"), ("code", "message"))
-# Unlike a 408 or a 504, these say that nobody is at it any more.
+# Unlike a 408 or a 504, these say that the server has stopped processing the request.
 _GIVEN_UP = (500, 502, 503)
 # policy user over ratelimit,limit:5,time:1 minute (.github/API.md, section 5, code 0308)
 _LIMIT = re.compile(r"limit:\d+,time:(?P<count>\d{1,6}) (?P<unit>second|minute|hour|day)")
@@ -67,9 +67,9 @@ _ERRORS: Mapping[ErrorKind, type[ModelArtsExportError]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Response:
-    """A reply as it came, to a call that was `changing` something or not; `headers` ignore letter case.
+    """A response as received; `changing`: the request may have created something.
 
-    `secrets` are those of the request, which the server may quote; what is read here has none of them.
+    `headers` ignore letter case. `secrets` are the request's, which the server may quote; they are redacted.
     """
 
     url: str
@@ -81,14 +81,14 @@ class Response:
 
     @property
     def succeeded(self) -> bool:
-        """Whether the status is any 2xx; sibling calls of the API answer 201."""
+        """Whether the status is a 2xx; other calls of the API return 201."""
         return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
 
     @cached_property
     def fields(self) -> dict[str, Any]:
-        """The JSON object of the reply, empty where it is none; bounded in depth, its numbers finite.
+        """The JSON object of the response, or an empty one; limited in depth, without NaN and infinity.
 
-        An error in another charset than UTF-8 still has its code; an ID in one would be another ID.
+        An error need not be UTF-8 for its code to be read; a success must be, for its ID to be right.
         """
         try:
             text = self.content.decode("utf-8-sig", errors="strict" if self.succeeded else "replace")
@@ -99,17 +99,17 @@ class Response:
 
     @cached_property
     def redactor(self) -> Redactor:
-        """What replaces the secrets of the request."""
+        """The redactor of the request's secrets."""
         return Redactor(self.secrets)
 
     @property
     def date(self) -> float | None:
-        """The time at which the server says it answered, in epoch seconds; None where it says none."""
+        """The Date header in epoch seconds, or None."""
         return _parse_date(self.headers.get("Date", ""))
 
     @property
     def retry_after(self) -> float | None:
-        """How long the server asks us to stay away, in seconds; a date counts from the server's own."""
+        """The Retry-After header in seconds; a date is relative to the Date header."""
         told = self.headers.get("Retry-After", "").strip()
         if _SECONDS.fullmatch(told):
             return min(float(told), _LONGEST_PAUSE)
@@ -118,13 +118,13 @@ class Response:
 
     @property
     def request_id(self) -> str | None:
-        """What support asks for."""
+        """The ID by which support finds the request."""
         found = find_request_id(self.headers) or self.fields.get("request_id")
         return truncate(self.redactor.redact(str(found))) if is_text_or_number(found) else None
 
 
 def find_request_id(headers: Mapping[str, str]) -> str | None:
-    """Return the request ID that the headers of a reply have, ModelArts' own or IAM's."""
+    """Return the request ID in the headers, of ModelArts or of IAM."""
     return next(filter(None, (headers.get(name) for name in _REQUEST_ID_HEADERS)), None)
 
 
@@ -137,7 +137,7 @@ def _parse_date(text: str) -> float | None:
 
 
 def _limit_depth(value: Any, levels: int) -> Any:  # noqa: ANN401 - JSON of any shape comes in
-    """Return what every form of output can write: no NaN, and nothing below so many levels."""
+    """Return JSON without NaN and infinity, and without what is nested deeper than so many levels."""
     if isinstance(value, dict | list) and not levels:
         return _CUT
     if isinstance(value, dict):
@@ -148,7 +148,7 @@ def _limit_depth(value: Any, levels: int) -> Any:  # noqa: ANN401 - JSON of any 
 
 
 def error_from_response(reply: Response) -> ModelArtsExportError:
-    """Return the error that a reply stands for, also for a 2xx that has a code instead of a task."""
+    """Return the error of a response, also of a 2xx with a code instead of a task."""
     code, words = _find_code_and_message(reply)
     row = classify(reply.status, code)
     kind = _choose_error(row.kind, changing=reply.changing)
@@ -168,33 +168,33 @@ def error_from_response(reply: Response) -> ModelArtsExportError:
 
 
 def task_ids_in(headers: Mapping[str, str], content: bytes) -> tuple[str, ...]:
-    """Return the task IDs that a reply names which is broken otherwise: in its body, or in its Location."""
+    """Return the task IDs in the body or the Location of a response that is not valid otherwise."""
     named = [match[1].decode() for match in _NAMED.finditer(content[:_MOST_READ])]
     located = _LOCATED.search(headers.get("Location", ""))
     return tuple(dict.fromkeys([*([located[1]] if located else []), *named]))[:_MOST_NAMED]
 
 
 def _parse_throttle_window(words: str) -> float | None:
-    """Return after how many seconds the gateway counts anew, which the words of its 429 tell."""
+    """Return the length of the gateway's throttle window in seconds, from the message of its 429."""
     told = _LIMIT.search(words)
     return min(float(told["count"]) * _UNITS[told["unit"]], _LONGEST_PAUSE) if told else None
 
 
 def rejects_credentials(reply: Response) -> bool:
-    """Tell whether the credentials were refused, so that the call did nothing and others may be accepted.
+    """Tell whether the credentials were rejected, so that the call did nothing and a new token may help.
 
-    A 401 may also be about permissions, for which no other token helps (.github/API.md, section 5).
+    A 401 may also be about permissions, for which a new token does not help (.github/API.md, section 5).
     """
     return reply.status == HTTPStatus.UNAUTHORIZED and error_kind_of(reply) is ErrorKind.CREDENTIALS
 
 
 def is_refused_by(status: int) -> bool:
-    """Tell whether a status line alone says that nothing was done; the body then only adds words."""
+    """Tell whether the status alone says that nothing was accepted, so that the body only adds text."""
     return classify(status, None).kind is not ErrorKind.UNKNOWN
 
 
 def error_kind_of(reply: Response) -> ErrorKind:
-    """Return what kind of a failure a reply is."""
+    """Return the kind of an error response."""
     return classify(reply.status, _find_code_and_message(reply)[0]).kind
 
 
@@ -239,7 +239,7 @@ def _get_title(page: str) -> str:
 
 
 def _find_host(url: str) -> str:
-    """Return the host of a URL without a user, or nothing when it is no URL."""
+    """Return the host of a URL without its user, or nothing for an invalid URL."""
     try:
         return urlsplit(url).netloc.rpartition("@")[2]
     except ValueError:
@@ -247,7 +247,7 @@ def _find_host(url: str) -> str:
 
 
 def _iter_errors(fields: Mapping[str, Any]) -> Iterator[tuple[str | None, str]]:
-    """Yield code and message of every shape that is there, the outermost first."""
+    """Yield code and message of every error shape in the body, the outermost first."""
     for code_key, words_key in _PAIRS:
         code, words = fields.get(code_key), fields.get(words_key)
         if is_text_or_number(code) or isinstance(words, str):
@@ -262,5 +262,5 @@ def _to_text(value: object) -> str:
 
 
 def is_text_or_number(value: object) -> bool:
-    """Tell whether this can be shown as a code or an ID: text, or a number that an API wrote instead."""
+    """Tell whether a JSON value is a code or an ID: text, or a number in its place."""
     return isinstance(value, str | int) and not isinstance(value, bool) and value != ""

@@ -1,4 +1,4 @@
-"""When a call that met a transient error is made again: backoff, budget and Retry-After."""
+"""The retry policy for transient errors: backoff, time budget and Retry-After."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, kw_only=True)
 class RetryPolicy:
-    """For how long, in seconds, and how often a call is retried; None is no limit but the time.
+    """For how long, in seconds, and how often a call is retried; `max_retries` of None is no limit.
 
-    `tell` gets a line before each pause.
+    `tell` receives a line before each pause.
     """
 
     timeout: float
@@ -27,11 +27,11 @@ class RetryPolicy:
     tell: Callable[[str], None] = lambda _line: None
 
     def start(self) -> "Retries":
-        """Return the retries of one call, of which none was made yet."""
+        """Return the state of one call's retries."""
         return Retries(self)
 
     def call(self, attempt: Callable[[], Result]) -> Result:
-        """Return what an attempt returns. Raises the last TemporaryError, and at once any other error."""
+        """Return the result of an attempt. Raises the last TemporaryError, and any other error at once."""
         retries = self.start()
         while True:
             try:
@@ -41,31 +41,29 @@ class RetryPolicy:
 
 
 ONE_TRY = RetryPolicy(timeout=0.0, max_retries=0)
-"""No retry at all."""
 
 
 class Retries:
-    """The retries of one call; their time runs from its first error."""
+    """The retries of one call; the time budget starts at its first error."""
 
     def __init__(self, policy: RetryPolicy) -> None:
-        """Have made none yet."""
         self._policy = policy
         self._made = 0
         self._ends: float | None = None
 
     def wait_or_raise(self, error: TemporaryError) -> None:
-        """Sleep before the next attempt. Raises the error when there is to be none."""
+        """Sleep before the next attempt. Raises the error when the limit is reached."""
         pause = self.pause_or_raise(error)
         self._policy.tell(announce(error, pause))
         self._policy.timing.sleep(pause)
 
     def pause_or_raise(self, error: TemporaryError) -> float:
-        """Return how many seconds to wait before the next attempt. Raises the error when there is to be none.
+        """Return the pause before the next attempt in seconds. Raises the error at the limit.
 
-        A pause is cut to the time left, after which there is one last attempt; a Retry-After is never cut.
+        A pause is cut to the remaining time, and then one last attempt is made; a Retry-After is not cut.
         """
         if isinstance(error, BusyError | CertificateError):
-            raise error  # a busy dataset has a queue, and no time mends a certificate
+            raise error  # a busy dataset has its own queue, and waiting does not repair a certificate
         asked, left = error.retry_after or 0.0, self._left()
         limit = self._policy.max_retries
         if left <= 0 or asked > left or (limit is not None and self._made >= limit):
@@ -75,7 +73,7 @@ class Retries:
         return min(max(self._policy.timing.random.uniform(0, longest), asked), left)
 
     def extend(self, seconds: float) -> None:
-        """Do not count a time in which something else was waited for."""
+        """Add seconds to the budget that were spent on another wait."""
         if self._ends is not None:
             self._ends += seconds
 
@@ -87,12 +85,12 @@ class Retries:
 
 
 def announce(error: TemporaryError, pause: float) -> str:
-    """Return the line that says why, and in how many seconds, the next attempt is made."""
+    """Return the message with the reason and the pause of the next attempt."""
     return f"{error}; trying again in {ceil(pause)} s"
 
 
 def when_to_come_back(error: TemporaryError, timing: Clock) -> TemporaryError:
-    """Return the error, with the time in its hint when the server has named one."""
+    """Return the error, with the server's Retry-After as a time in its hint."""
     if error.retry_after:
         when = datetime.fromtimestamp(timing.time() + error.retry_after).astimezone()
         error.hint = f"run it again after {when:%Y-%m-%d %H:%M:%S}"

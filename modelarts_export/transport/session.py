@@ -1,4 +1,4 @@
-"""One HTTP session to one base URL, and the only translation of HTTP trouble into our errors."""
+"""One HTTP session to one base URL; every failure is raised as an error of this package."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ from modelarts_export.auth.request_auth import RequestAuth
 from modelarts_export.config.parsers import is_loopback
 from modelarts_export.config.settings import Settings
 from modelarts_export.transport.attempt import Attempt
-from modelarts_export.transport.deadline import DeadlineAdapter, content_of_refusal, read_body
+from modelarts_export.transport.deadline import DeadlineAdapter, read_body, read_error_body
 from modelarts_export.transport.error_codes import ErrorKind
 from modelarts_export.transport.failures import error_from_exception
 from modelarts_export.transport.response import (
@@ -35,16 +35,15 @@ _HEADERS = {
     "Accept": "application/json",
     "Accept-Encoding": "identity",
 }
-_SENT_WITH_A_BODY = {"Content-Type": "application/json"}
-_SENT_WITHOUT = {"Cache-Control": "no-cache"}  # a cache on the way would hide the newest tasks
-_FRESH = 5.0  # seconds; a connection that nobody used for longer may have been closed by the other side
+_BODY_HEADERS = {"Content-Type": "application/json"}
+_NO_BODY_HEADERS = {"Cache-Control": "no-cache"}  # a cache would hide the newest tasks
+_MAX_IDLE = 5.0  # seconds; the server may have closed a connection that was idle for longer
 
 
 class Transport:
-    """Speaks HTTP to one base URL, and follows no redirect.
+    """An HTTP session to one base URL that follows no redirect.
 
-    Nothing is sent twice, save when the credentials were refused, so that nothing was accepted, and could be
-    renewed: then once more.
+    A request is sent once, and once more after its credentials were rejected and could be renewed.
     """
 
     def __init__(
@@ -56,7 +55,7 @@ class Transport:
         on_call: Callable[[CallRecord], None] = lambda _call: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Take timeouts and trust from the settings; `on_call` hears of every call; `clock` tells seconds."""
+        """Use the timeouts and certificates of the settings; `on_call` receives every call."""
         self._base_url = base_url
         self._timeout = Timeout(connect=settings.connect_timeout, read=settings.read_timeout)
         self._settings = settings
@@ -68,7 +67,7 @@ class Transport:
         self._refused: Response | None = None
         self._session = _make_session(self._base_url, DeadlineAdapter(clock=clock))
         if not self._verify:
-            disable_warnings(InsecureRequestWarning)  # who asked for it was told once, by the command
+            disable_warnings(InsecureRequestWarning)  # the command has warned once
 
     @property
     def clock(self) -> Callable[[], float]:
@@ -81,37 +80,37 @@ class Transport:
         return self._settings.read_timeout
 
     def close(self) -> None:
-        """Close the connections that nobody uses now; a call opens them anew."""
+        """Close the idle connections; the next call opens a new one."""
         self._session.close()
 
     def mount(self, adapter: HTTPAdapter) -> None:
-        """Speak through this adapter from now on."""
+        """Use this adapter for all further calls."""
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, adapter)
 
     def get(self, path: str, *, timeout: float | None = None) -> Response:
-        """Return the reply for this path, a 2xx with something in its JSON object.
+        """Return the response for this path, a 2xx with a non-empty JSON object.
 
-        `timeout` in seconds bounds the whole of each send. Raises what error_from_response makes of any other
-        reply, TemporaryError when there is none, and what the renewal of credentials raises.
+        `timeout` in seconds limits each send as a whole. Raises what error_from_response returns for any
+        other response, TemporaryError without one, and what the renewal of credentials raises.
         """
         within = self._make_timeout(timeout) if timeout else self._timeout
         return self._send_with_refresh(Attempt(method="GET", url=self._base_url + path, timeout=within))
 
     def _make_timeout(self, seconds: float) -> Timeout:
-        """Return a bound for a whole send; a connection and a reply may take no longer than ever."""
+        """Return a timeout for a whole send, within the configured connect and read timeouts."""
         longest = self._settings.connect_timeout, self._settings.read_timeout
         connect, read = (min(seconds, each) for each in longest)
         return Timeout(connect=connect, read=read, total=seconds)
 
     def post(self, path: str, body: bytes, *, changing: bool = True, secret: bool = False) -> Response:
-        """Send JSON and return the reply, a 2xx with something in its JSON object.
+        """Send JSON and return the response, a 2xx with a non-empty JSON object.
 
-        Raises what error_from_response makes of any other reply, and what the renewal of credentials raises.
-        Without a reply: TemporaryError when the request provably did not arrive, or is not `changing`
-        anything; UnknownOutcomeError when it may have. The bodies of a `secret` call are told to nobody.
+        Raises what error_from_response returns for any other response, and what the renewal of credentials
+        raises. Without a response: TemporaryError if the request did not arrive or is not `changing` anything,
+        UnknownOutcomeError if it may have arrived. The bodies of a `secret` call are redacted in traces.
         """
-        exchange = Attempt(
+        attempt = Attempt(
             method="POST",
             url=self._base_url + path,
             timeout=self._timeout,
@@ -119,74 +118,74 @@ class Transport:
             is_create=changing,
             secret=secret,
         )
-        if self._clock() - self._last_use > _FRESH:
-            self.close()  # what is sent on a dead connection may have arrived, for all we know
-        return self._send_with_refresh(exchange)
+        if self._clock() - self._last_use > _MAX_IDLE:
+            self.close()  # a request that is lost on a dead connection would have an unknown outcome
+        return self._send_with_refresh(attempt)
 
-    def _send_with_refresh(self, exchange: Attempt) -> Response:
+    def _send_with_refresh(self, attempt: Attempt) -> Response:
         if self._refused:
             raise error_from_response(self._refused)
-        reply = self._send(exchange)
-        if rejects_credentials(reply) and exchange.request and self._auth.refresh(exchange.request):
-            reply = self._send(replace(exchange))
+        reply = self._send(attempt)
+        if rejects_credentials(reply) and attempt.request and self._auth.refresh(attempt.request):
+            reply = self._send(replace(attempt))
         if not reply.succeeded and error_kind_of(reply) is ErrorKind.CREDENTIALS:
-            self._refused = reply  # the gateway locks a key that is refused again and again
+            self._refused = reply  # the gateway locks a key after repeated rejections
         if reply.succeeded and reply.fields:
             return reply
         raise error_from_response(reply)
 
-    def _send(self, exchange: Attempt) -> Response:
-        with self._report_call(exchange):
+    def _send(self, attempt: Attempt) -> Response:
+        with self._report_call(attempt):
             try:
-                return self._perform(exchange)
+                return self._perform(attempt)
             except (requests.RequestException, HTTPError, OSError) as error:
-                raise error_from_exception(error, exchange) from error
+                raise error_from_exception(error, attempt) from error
 
-    def _perform(self, exchange: Attempt) -> Response:
-        """Send the request and read the reply; what has come of it is in the exchange, however it ends."""
-        exchange.request = self._session.prepare_request(
+    def _perform(self, attempt: Attempt) -> Response:
+        """Send the request and read the response; the attempt records the outcome, also of a failure."""
+        attempt.request = self._session.prepare_request(
             requests.Request(
-                exchange.method,
-                exchange.url,
-                data=exchange.body,
-                headers=_SENT_WITH_A_BODY if exchange.body else _SENT_WITHOUT,
+                attempt.method,
+                attempt.url,
+                data=attempt.body,
+                headers=_BODY_HEADERS if attempt.body else _NO_BODY_HEADERS,
                 auth=self._auth,
             )
         )
-        # trust goes with the request: an environment variable would override the session's
+        # `verify` belongs to the request: an environment variable would override the session's
         environment = self._session.merge_environment_settings(
-            url=exchange.url, proxies={}, stream=True, verify=self._verify, cert=None
+            url=attempt.url, proxies={}, stream=True, verify=self._verify, cert=None
         )
-        options: dict[str, Any] = {**environment, "timeout": exchange.timeout, "allow_redirects": False}
-        with self._session.send(exchange.request, **options) as response:
-            exchange.response = response
-            read = content_of_refusal if is_refused_by(response.status_code) else read_body
-            exchange.content = read(response, exchange.received)
+        options: dict[str, Any] = {**environment, "timeout": attempt.timeout, "allow_redirects": False}
+        with self._session.send(attempt.request, **options) as response:
+            attempt.response = response
+            read = read_error_body if is_refused_by(response.status_code) else read_body
+            attempt.content = read(response, attempt.received)
         return Response(
-            url=exchange.url,
+            url=attempt.url,
             status=response.status_code,
             headers=response.headers,
-            content=exchange.content,
-            changing=exchange.is_create,
-            secrets=hidden_values(exchange.request.headers),
+            content=attempt.content,
+            changing=attempt.is_create,
+            secrets=hidden_values(attempt.request.headers),
         )
 
     @contextmanager
-    def _report_call(self, exchange: Attempt) -> Iterator[None]:
-        """Tell of the call however it ends."""
+    def _report_call(self, attempt: Attempt) -> Iterator[None]:
+        """Report the call, also after a failure."""
         begun = self._clock()
         try:
             yield
         finally:
             self._last_use = self._clock()
-            self._on_call(exchange.to_record(self._last_use - begun))
+            self._on_call(attempt.to_record(self._last_use - begun))
 
 
 class _Session(requests.Session):
-    """A session that never looks where a redirect points; requests parses it even when told not to follow."""
+    """A session that does not parse redirects, which requests does even if it does not follow them."""
 
     def get_redirect_target(self, _response: requests.Response) -> None:
-        """Return nowhere."""
+        """Return no target."""
 
 
 def _make_session(base_url: str, adapter: DeadlineAdapter) -> requests.Session:
@@ -194,7 +193,7 @@ def _make_session(base_url: str, adapter: DeadlineAdapter) -> requests.Session:
     session.headers.clear()
     session.headers.update(_HEADERS)
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    # to this machine nothing goes through a proxy, which would be handed the credentials in plain text
+    # calls to this machine bypass proxies, which would receive the credentials in plain text
     session.trust_env = not is_loopback(urlsplit(base_url).hostname or "")
     for scheme in ("http://", "https://"):
         session.mount(scheme, adapter)

@@ -1,4 +1,4 @@
-"""What may be told of an HTTP call: never the value of a header that is not known to be harmless."""
+"""Records of HTTP calls for traces; header values are redacted unless known to be safe."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -33,9 +33,9 @@ _SIGNED = re.compile(r"(SDK-HMAC-SHA256 Access=[^\s,]+, SignedHeaders=[a-z0-9;-]
 
 @dataclass(frozen=True, kw_only=True)
 class HttpMessage:
-    """A request or a reply; `headers` have no value that may not be shown.
+    """A request or a response; secret values of `headers` are redacted.
 
-    `body` is None when it did not come as a whole: its end may be half a secret, which nobody would find.
+    `body` is None when it is incomplete: a secret that is cut in two would not be redacted.
     """
 
     start: str
@@ -45,9 +45,9 @@ class HttpMessage:
 
 @dataclass(frozen=True, kw_only=True)
 class CallRecord:
-    """One HTTP call that was made; `status` and `received` are None when no reply came.
+    """One HTTP call; `status` and `received` are None without a response.
 
-    `seconds` is how long it took, and `hidden` has what the headers of the request do not show.
+    `seconds` is its duration, and `hidden` has the redacted values of its headers.
     """
 
     method: str
@@ -61,17 +61,17 @@ class CallRecord:
 
 
 def redact_headers(headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    """Return every header, but only the values that are known to be harmless."""
+    """Return every header, redacting values that are not known to be safe."""
     return tuple((name, _split_header(name, value)[0]) for name, value in headers.items())
 
 
 def hidden_values(headers: Mapping[str, str]) -> tuple[str, ...]:
-    """Return what `shown` leaves out; a server may quote it."""
+    """Return the values that redact_headers redacts; a server may quote them."""
     return tuple(filter(None, (_split_header(name, value)[1] for name, value in headers.items())))
 
 
 def format_call(call: CallRecord) -> Iterator[str]:
-    """Yield a call line by line: > is what was sent, and < what came."""
+    """Yield a call line by line: > for what was sent, < for what was received."""
     redactor = Redactor(call.hidden)
     for mark, message in ((">", call.sent), ("<", call.received)):
         for line in _format_message(message) if message else ():
@@ -79,28 +79,28 @@ def format_call(call: CallRecord) -> Iterator[str]:
 
 
 def without_secrets(call: CallRecord, line: str) -> str:
-    """Return a line about a call without what its headers hide."""
+    """Return a line about a call without the redacted values of its headers."""
     return Redactor(call.hidden).redact(line)
 
 
 def truncate(line: str) -> str:
-    """Return as much of a line as anyone reads. To be called last: half a secret would not be found."""
+    """Return the beginning of a long line. Redact first: a secret that is cut in two would not be found."""
     if len(line) <= _LONGEST_LINE:
         return line
     return f"{line[:_LONGEST_LINE]}... (cut; {len(line)} characters in all)"
 
 
 def _split_header(name: str, value: str) -> tuple[str, str]:
-    known, signed = name.lower(), _SIGNED.fullmatch(value)
-    if known == "authorization" and signed:
+    lower_name, signed = name.lower(), _SIGNED.fullmatch(value)
+    if lower_name == "authorization" and signed:
         return signed[1] + REDACTED, signed[2]
-    if known == "location":
+    if lower_name == "location":
         return _redact_url(value), ""
-    return (value, "") if known in _SHOWN else (REDACTED, value)
+    return (value, "") if lower_name in _SHOWN else (REDACTED, value)
 
 
 def _redact_url(url: str) -> str:
-    """Return a URL without a user; what stands in a query may be a signature."""
+    """Return a URL without its user and its query, which may be a signature."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -113,6 +113,6 @@ def _format_message(message: HttpMessage) -> Iterator[str]:
     yield message.start
     yield from (f"{name}: {value}" for name, value in message.headers)
     if message.body is None:
-        yield from ("", "(the body did not come as a whole)")
+        yield from ("", "(the body is incomplete)")
     elif message.body:
         yield from ("", message.body.decode("utf-8", errors="replace"))

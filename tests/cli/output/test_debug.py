@@ -113,7 +113,7 @@ def test_a_body_that_does_not_come_as_a_whole(run: Run) -> None:
     with serving(answers_then(cut, close)) as server:
         outcome = run(SUBMIT, **with_token(server.url))
     assert outcome.code == 10
-    assert "< X-Request-Id: req-7\n<\n< (the body did not come as a whole)\n" in outcome.err
+    assert "< X-Request-Id: req-7\n<\n< (the body is incomplete)\n" in outcome.err
     assert TOKEN[:8] not in outcome.err
 
 
