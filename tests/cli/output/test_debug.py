@@ -1,4 +1,4 @@
-"""--debug shows what HTTP said, and never a secret: not in a header, not echoed, not in disguise, not cut."""
+"""`--debug` prints requests and responses without secrets."""
 
 import json
 import re
@@ -38,8 +38,8 @@ def known(server: RawServer) -> dict[str, str]:
     return {**server.variables, "HUAWEICLOUD_SDK_SK": TOKEN}
 
 
-def test_what_was_sent_and_what_came(run: Run, stub: Stub) -> None:
-    """Both messages of a call stand in their order, and the line of -v comes after them."""
+def test_debug_prints_request_and_response(run: Run, stub: Stub) -> None:
+    """The line of -v follows them."""
     stub.body, stub.headers = CREATED, {"X-Request-Id": "req-7"}
     outcome = run(SUBMIT, **stub.variables)
     assert (outcome.code, outcome.out) == (0, "t1\n")
@@ -58,8 +58,8 @@ def test_what_was_sent_and_what_came(run: Run, stub: Stub) -> None:
     assert told[-1] == "Created export task t1"
 
 
-def test_each_call_is_shown(run: Run, cloud: Cloud) -> None:
-    """The look has no body, and is shown as well."""
+def test_debug_prints_every_call(run: Run, cloud: Cloud) -> None:
+    """The status check has no body."""
     outcome = run("to-obs --path /b/d/ --debug", **cloud.variables)
     assert [line[:6] for line in outcome.err.splitlines() if line.startswith("> ") and "http" in line] == [
         "> POST",
@@ -80,25 +80,23 @@ def test_each_call_is_shown(run: Run, cloud: Cloud) -> None:
         ("", {"MODELARTS_EXPORT_DEBUG": "0"}, False),
     ],
 )
-def test_only_when_asked_for(
+def test_debug_is_printed_only_on_request(
     run: Run, cloud: Cloud, flags: str, variables: dict[str, str], *, shown: bool
 ) -> None:
-    """-q silences the talk, and not what was asked for by name."""
+    """-q does not disable it."""
     outcome = run(f"to-obs --path /b/d/ {flags}", **cloud.variables, **variables)
     assert outcome.code == 0
     assert ("\n< HTTP 200" in outcome.err) is shown
     assert ("Created export task" in outcome.err) is ("-q" not in flags)
 
 
-def test_json_error_is_still_the_last_line(run: Run, stub: Stub) -> None:
-    """Whoever reads the error as JSON finds it where it always is."""
+def test_json_error_is_the_last_line(run: Run, stub: Stub) -> None:
     stub.status, stub.body = 400, b'{"error_code": "ModelArts.4352"}'
     outcome = run("to-obs --path /b/d/ -o json --debug", **stub.variables)
     assert json.loads(outcome.err.splitlines()[-1])["error_code"] == "ModelArts.4352"
 
 
-def test_no_reply(run: Run) -> None:
-    """What was sent is shown, and that nothing came."""
+def test_debug_prints_a_request_without_reply(run: Run) -> None:
     with serving(lambda server, peer: server.read(peer)) as server:
         outcome = run(SUBMIT, **server.variables)
     assert outcome.code == 10
@@ -107,8 +105,8 @@ def test_no_reply(run: Run) -> None:
     assert " no reply " in outcome.err
 
 
-def test_a_body_that_does_not_come_as_a_whole(run: Run) -> None:
-    """Its end may be half a secret, so that it is not shown; status and headers are."""
+def test_incomplete_body_is_not_printed(run: Run) -> None:
+    """It can end in half a secret; status and headers are printed."""
     cut = reply("200 OK", f'{{"token": "{TOKEN}"}}'.encode(), "X-Request-Id: req-7")[:-10]
     with serving(answers_then(cut, close)) as server:
         outcome = run(SUBMIT, **with_token(server.url))
@@ -137,8 +135,7 @@ HIDDEN = {
 }
 
 
-def test_only_headers_known_to_be_harmless_are_shown(run: Run) -> None:
-    """Of every other header there is the name."""
+def test_values_of_unknown_headers_are_hidden(run: Run) -> None:
     headers = [f"{name}: {value}" for name, value in {**SHOWN, **HIDDEN}.items()]
     outcome = answered(run, b"", *headers, status="403 Forbidden")
     assert outcome.code == 4
@@ -160,16 +157,16 @@ def test_only_headers_known_to_be_harmless_are_shown(run: Run) -> None:
         ("http://user:abcdefgh@[bad", "***"),
     ],
 )
-def test_location(run: Run, location: str, shown: str) -> None:
-    """Where a redirect points is shown without a user, and without its query, which may be signed."""
+def test_location_is_printed_without_user_and_query(run: Run, location: str, shown: str) -> None:
+    """The query can be signed."""
     outcome = answered(run, b"", f"Location: {location}", status="302 Found")
     assert outcome.code == 6
     assert f"< Location: {shown}\n" in outcome.err
     assert "abcdefgh" not in outcome.err
 
 
-def test_signature_is_never_shown(run: Run) -> None:
-    """Not where it was sent, and not where the server quotes it; who signed what can be seen."""
+def test_signature_is_hidden(run: Run) -> None:
+    """In the request and in an echo of the server; the access key stays visible."""
     signatures: list[str] = []
 
     def quote(server: RawServer, peer: socket.socket) -> None:
@@ -191,7 +188,7 @@ def test_signature_is_never_shown(run: Run) -> None:
 
 
 def assert_unseen(secret: str, written: str) -> None:
-    """No six characters of the secret in a row are there, also when escapes are undone."""
+    """Assert that no six characters of the secret in a row are left, also with escapes undone."""
     pieces = {secret[start : start + 6] for start in range(len(secret) - 5)}
     for _ in range(4):
         assert [piece for piece in pieces if piece in written] == []

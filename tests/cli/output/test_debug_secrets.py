@@ -1,4 +1,4 @@
-"""What --debug hides."""
+"""Secrets that `--debug` redacts."""
 
 import re
 import socket
@@ -41,8 +41,8 @@ from tests.transport.fault_rows import answers_then, close
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
 @pytest.mark.parametrize("secret", SECRETS)
-def test_secret_that_is_echoed(run: Run, secret: str, spelling: str) -> None:
-    """In a reply's body and headers no spelling of JSON hides a secret."""
+def test_echoed_secret_is_redacted(run: Run, secret: str, spelling: str) -> None:
+    """In every JSON spelling, in bodies and headers."""
     echo = SPELLINGS[spelling](TOKEN)
     bodies = (f'{{"task_id": "t1", "heard": [{echo}]}}', f'{{"task_id": "t1", {echo}: ""}}', f"<p>{echo}</p>")
     for body in bodies:
@@ -57,8 +57,8 @@ def test_secret_that_is_echoed(run: Run, secret: str, spelling: str) -> None:
 
 
 @pytest.mark.parametrize("spelling", ["JSON", "Gson", "numbers"])
-def test_secret_in_an_error_that_is_cut(run: Run, spelling: str) -> None:
-    """What is left of JSON is shown as words, so that a secret in it is found."""
+def test_secret_in_a_cut_error_is_redacted(run: Run, spelling: str) -> None:
+    """A cut JSON text is searched as text."""
     page = f'{{"error_msg": {SPELLINGS[spelling](TOKEN)}, "error_co'
     outcome = answered(run, page.encode(), status="502 Bad Gateway")
     assert outcome.code == 10
@@ -66,8 +66,8 @@ def test_secret_in_an_error_that_is_cut(run: Run, spelling: str) -> None:
     assert "***" in outcome.err.partition("\nerror: ")[2]
 
 
-def test_secret_that_only_a_header_had() -> None:
-    """What a request's headers hide is hidden in the reply too, however it is spelled there."""
+def test_secret_of_a_request_header_is_redacted_in_the_response() -> None:
+    """In every spelling."""
     body = f'{{"heard": {as_gson(TOKEN)}}}'.encode()
     call = CallRecord(
         method="GET",
@@ -82,8 +82,7 @@ def test_secret_that_only_a_header_had() -> None:
     assert TOKEN not in repr(call)
 
 
-def test_library_is_told_no_secret(stub: Stub) -> None:
-    """Whoever listens to a transport, and writes down what it hears, gives nothing away."""
+def test_transport_callback_gets_no_secret(stub: Stub) -> None:
     calls = list[CallRecord]()
     keys = AccessKey(access_key="ak", secret_key="sk", security_token="short")
     for credentials in (keys, Token(token="short")):
@@ -97,15 +96,15 @@ def test_library_is_told_no_secret(stub: Stub) -> None:
     assert not {"short", signature} & set(re.findall("[a-z0-9]+", repr(calls)))
 
 
-def test_reply_without_a_secret_is_shown_as_it_came(run: Run) -> None:
-    """Escapes are undone only where they hid something."""
+def test_response_without_secret_is_unchanged(run: Run) -> None:
+    """Escapes are undone only to redact."""
     body = r'{"task_id": "t1", "words": "\u4e2d\/\"\\ \ud83d"}'
     assert f"\n< {body}\n" in answered(run, body.encode()).err
 
 
 @pytest.mark.parametrize("before", [0, 1, 5, 6, 10, len(TOKEN) - 1, len(TOKEN)])
-def test_secret_where_a_body_is_cut(run: Run, before: int) -> None:
-    """Half a secret is as bad as a whole one: what is cut has no secret in it any more."""
+def test_secret_at_the_cut_of_a_body_is_redacted(run: Run, before: int) -> None:
+    """No half of a secret is left."""
     body = "x" * (LONGEST - len("< ") - before) + TOKEN + "y" * 5000
     with serving(replies("200 OK", body.encode())) as server:
         outcome = run(SUBMIT, **known(server))
@@ -118,8 +117,8 @@ def test_secret_where_a_body_is_cut(run: Run, before: int) -> None:
 
 @pytest.mark.parametrize("before", [0, 1, 5, 6, 10, len(TOKEN) - 1, len(TOKEN)])
 @pytest.mark.parametrize("begin", ["", "{"])
-def test_secret_where_the_words_of_an_error_are_cut(run: Run, before: int, begin: str) -> None:
-    """An error shows the beginning of a page, up to the end of a word; with -o json as well."""
+def test_secret_at_the_cut_of_an_error_is_redacted(run: Run, before: int, begin: str) -> None:
+    """An error shows the beginning of a page, to the end of a word, also with -o json."""
     page = begin + "x" * (499 - before - len(begin)) + f" {as_gson(TOKEN) if begin else TOKEN} " + "y " * 50
     outcome = answered(run, page.encode(), status="502 Bad Gateway")
     assert outcome.code == 10
@@ -127,14 +126,14 @@ def test_secret_where_the_words_of_an_error_are_cut(run: Run, before: int, begin
     assert "x" * 400 in outcome.err.partition("\nerror: ")[2]
 
 
-def test_page_without_a_space(run: Run) -> None:
-    """Where no word ends, nothing is shown of it."""
+def test_page_without_a_space_is_hidden(run: Run) -> None:
+    """There is no end of a word to cut at."""
     outcome = answered(run, b"x" * 501, status="502 Bad Gateway")
     assert "x" * 9 not in outcome.err.partition("\nerror: ")[2]
 
 
-def test_hostile_text_in_a_reply(run: Run) -> None:
-    """Whatever stands in status line, headers and body is shown as text, each on a line of its own."""
+def test_hostile_text_in_a_response_is_escaped(run: Run) -> None:
+    """In the status line, headers and body, with a line each."""
     hostile = "\x1b[2J\x9b31m\x85\t\x7f[bold]"
     headers = [f"Server: {hostile}", "Date: a\r\n ::error::b", f"{hostile}: c", "X-Request-Id: \x9b"]
     body = f"{hostile}\r\n::error::b\u202e\u2028".encode()
@@ -146,8 +145,7 @@ def test_hostile_text_in_a_reply(run: Run) -> None:
 
 
 @pytest.mark.parametrize("body", [b"\xff\xfe\x00", "{}".encode("utf-16"), bytes(range(256))])
-def test_body_that_is_no_text(run: Run, body: bytes) -> None:
-    """It is shown as far as it can be."""
+def test_binary_body_is_printed_as_far_as_possible(run: Run, body: bytes) -> None:
     outcome = answered(run, body)
     assert outcome.code == 10
     assert "\n<\n< " in outcome.err
@@ -155,8 +153,8 @@ def test_body_that_is_no_text(run: Run, body: bytes) -> None:
 
 
 @pytest.mark.parametrize("form", ["", "--debug", "-o json"])
-def test_proxy_that_quotes_its_password(run: Run, monkeypatch: pytest.MonkeyPatch, form: str) -> None:
-    """In whatever spelling: of the words of a proxy that refuses, nothing is shown but the status."""
+def test_proxy_refusal_shows_only_its_status(run: Run, monkeypatch: pytest.MonkeyPatch, form: str) -> None:
+    """A proxy can quote its password."""
     spelled = b64encode(f"user:{PASSWORD}".encode()).decode()
     with serving(replies(f"407 no to user:{PASSWORD} {PASSWORD[::-1]} {spelled}")) as server:
         for name in ("HTTPS_PROXY", "https_proxy"):
@@ -182,8 +180,8 @@ ECHOES: dict[str, Callable[[bytes], str]] = {
 @pytest.mark.parametrize(
     "page", ['{"task_id": "t1", "error_code": "APIGW.0301", "error_msg": "%s"}', "<p>%s"]
 )
-def test_signature_that_is_echoed(run: Run, flags: str, echo: str, page: str) -> None:
-    """In no form, and in nothing that is written: not in an error, not in -v, and not in --debug."""
+def test_echoed_signature_is_redacted(run: Run, flags: str, echo: str, page: str) -> None:
+    """In errors, with -v and with --debug."""
     echoed: list[str] = []
     signatures: list[str] = []
 
@@ -201,8 +199,7 @@ def test_signature_that_is_echoed(run: Run, flags: str, echo: str, page: str) ->
     assert not [form for form in (*echoed, *signatures) if form in outcome.err]
 
 
-def test_signature_under_another_header() -> None:
-    """Only Authorization is ours; whoever copies it into another header says nothing that may be shown."""
+def test_signature_in_another_header_is_redacted() -> None:
     signed = f"SDK-HMAC-SHA256 Access=ak, SignedHeaders=host, Signature={'0' * 64}"
     assert redact_headers({"X-Forwarded-Authorization": signed}) == (("X-Forwarded-Authorization", "***"),)
     assert hidden_values({"X-Forwarded-Authorization": signed}) == (signed,)
@@ -210,8 +207,8 @@ def test_signature_under_another_header() -> None:
 
 
 @pytest.mark.parametrize("line", ["407 bad {}", "200 OK\r\nServer: {}"])
-def test_password_of_a_proxy_that_a_server_echoes(run: Run, line: str) -> None:
-    """Whoever knows it, and however: as it is in the URL, and as the credentials made of it."""
+def test_echoed_proxy_password_is_redacted(run: Run, line: str) -> None:
+    """As in the URL, and as Basic credentials."""
     proxy = "http://user:p%40ss-word@127.0.0.1:9"
     for form in ("p%40ss-word", "p@ss-word", b64encode(b"user:p@ss-word").decode()):
         with serving(
@@ -223,8 +220,10 @@ def test_password_of_a_proxy_that_a_server_echoes(run: Run, line: str) -> None:
 
 
 @pytest.mark.parametrize(("proxy", "expected"), PROXIES)
-def test_password_of_a_proxy(run: Run, monkeypatch: pytest.MonkeyPatch, proxy: str, expected: int) -> None:
-    """It is never shown, also when the proxy refuses it or its URL is none; nothing was sent."""
+def test_proxy_password_is_redacted(
+    run: Run, monkeypatch: pytest.MonkeyPatch, proxy: str, expected: int
+) -> None:
+    """Also when the proxy refuses it or its URL is invalid."""
     with serving(replies("407 Proxy Authentication Required")) as server:
         for name in ("HTTPS_PROXY", "https_proxy"):
             monkeypatch.setenv(name, proxy.format(password=PASSWORD, port=server.port))

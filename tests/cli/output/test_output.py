@@ -1,4 +1,4 @@
-"""What a user sees: forms of the result, streams, quietness, colour and width."""
+"""The output of commands: formats, streams, quiet, colour and width."""
 
 import io
 import json
@@ -49,8 +49,8 @@ def _read(terminal: int) -> bytes:
         return b""
 
 
-def test_json_has_the_apis_names_and_values(run: Run, cloud: Cloud) -> None:
-    """An object: the usual fields, whatever else the API returned, and whether the task was adopted."""
+def test_json_has_the_names_and_values_of_the_api(run: Run, cloud: Cloud) -> None:
+    """An object: the usual fields, whatever else the API returned, and whether the task was reused."""
     outcome = run(f"{SUBMIT} -o json", **cloud.variables)
     task = json.loads(outcome.out)
     answer = json.loads(cloud.exchanges[1][1].body)
@@ -62,24 +62,23 @@ def test_json_has_the_apis_names_and_values(run: Run, cloud: Cloud) -> None:
     assert task["total_sample_count"] is None
 
 
-def test_yaml_has_the_same(run: Run, cloud: Cloud) -> None:
-    """YAML and JSON say the same of a task."""
+def test_yaml_equals_json(run: Run, cloud: Cloud) -> None:
     task = yaml.safe_load(run(f"{SUBMIT} -o yaml", **cloud.variables).out)
     assert task["path"] == "/test-obs/daoChu/"
     assert task["status"] == "INIT"
     assert list(task)[:4] == ["task_id", "dataset_id", "project_id", "status"]
 
 
-def test_id_is_the_id_and_nothing_is_looked_at(run: Run, cloud: Cloud) -> None:
-    """For a script: one line, and one call."""
+def test_id_format_makes_one_call(run: Run, cloud: Cloud) -> None:
+    """One line, and no status check."""
     outcome = run(f"{SUBMIT} -o id", **cloud.variables)
     assert [request.method for request, _ in cloud.exchanges] == ["POST"]
     assert outcome.out == json.loads(cloud.exchanges[0][1].body)["task_id"] + "\n"
     assert outcome.err == f"Created export task {outcome.out}"
 
 
-def test_a_table_off_a_terminal_is_plain_and_whole(run: Run, stub: Stub) -> None:
-    """Nothing is cut or wrapped, whatever COLUMNS says; no box, no colour."""
+def test_table_in_a_pipe_is_plain_and_whole(run: Run, stub: Stub) -> None:
+    """Nothing is cut or wrapped, whatever COLUMNS is; no box and no colour."""
     path = "/b/" + "long/" * 80
     stub.body = json.dumps({"task_id": "t1", "status": "RUNNING", "progress": 45.0, "path": path}).encode()
     outcome = run("to-obs --path /b/d/", COLUMNS="40", **stub.variables)
@@ -100,17 +99,17 @@ COLOUR = [
 
 
 @pytest.mark.parametrize(("variables", "coloured"), COLOUR)
-def test_colour_in_a_pipe_only_when_forced(
+def test_pipe_has_colour_only_with_force_color(
     run: Run, cloud: Cloud, variables: dict[str, str], *, coloured: bool
 ) -> None:
-    """NO_COLOR wins over FORCE_COLOR; a CI system is no terminal."""
+    """NO_COLOR takes precedence over FORCE_COLOR."""
     outcome = run(SUBMIT, **cloud.variables, **variables)
     assert bool(ANSI.search(outcome.out)) is coloured
 
 
 @pytest.mark.parametrize("columns", [40, 80, 200])
-def test_a_box_on_a_terminal_of_any_width(cloud: Cloud, columns: int) -> None:
-    """Every line fits, and every value can be read whole."""
+def test_box_fits_a_terminal_of_any_width(cloud: Cloud, columns: int) -> None:
+    """Every value is whole."""
     written = ANSI.sub("", on_a_terminal(SUBMIT, columns=columns, **cloud.variables))
     box = [line for line in written.splitlines() if line[:1] in "╭│╰"]
     assert box
@@ -120,36 +119,33 @@ def test_a_box_on_a_terminal_of_any_width(cloud: Cloud, columns: int) -> None:
     assert "/test-obs/daoChu/" in values
 
 
-def test_colour_on_a_terminal(cloud: Cloud) -> None:
-    """Unless NO_COLOR or a dumb terminal says otherwise."""
+def test_terminal_has_colour(cloud: Cloud) -> None:
+    """Except with NO_COLOR or TERM=dumb."""
     assert ANSI.search(on_a_terminal(SUBMIT, columns=80, **cloud.variables))
     assert not ANSI.search(on_a_terminal(SUBMIT, columns=80, NO_COLOR="1", **cloud.variables))
     assert not ANSI.search(on_a_terminal(SUBMIT, columns=80, **{**cloud.variables, "TERM": "dumb"}))
 
 
-def test_quiet_says_nothing(run: Run, cloud: Cloud) -> None:
-    """No talk and no table."""
+def test_quiet_prints_no_messages_and_no_table(run: Run, cloud: Cloud) -> None:
     outcome = run(f"{SUBMIT} -q", **cloud.variables)
     assert (outcome.code, outcome.out, outcome.err) == (0, "", "")
 
 
-def test_quiet_still_gives_what_was_asked_for(run: Run, cloud: Cloud) -> None:
-    """A form that was named is written."""
+def test_quiet_prints_a_requested_format(run: Run, cloud: Cloud) -> None:
     outcome = run(f"{SUBMIT} -q -o id", **cloud.variables)
     assert outcome.out.strip().isalnum()
     assert outcome.err == ""
 
 
-def test_quiet_errors_still_print(run: Run, cloud: Cloud) -> None:
-    """A cron job is silent only while all is well."""
+def test_quiet_prints_errors(run: Run, cloud: Cloud) -> None:
     outcome = run("to-obs nope --path /b/d/ -q", **cloud.variables)
     assert (outcome.code, outcome.out) == (3, "")
     assert "ModelArts.4352" in outcome.err
 
 
 @pytest.mark.parametrize("value", ["json", "JSON"])
-def test_every_output_option_has_a_variable(run: Run, cloud: Cloud, value: str) -> None:
-    """A flag wins over its variable."""
+def test_output_options_have_variables(run: Run, cloud: Cloud, value: str) -> None:
+    """A flag takes precedence over its variable."""
     variables = {**cloud.variables, "MODELARTS_EXPORT_OUTPUT": value, "MODELARTS_EXPORT_QUIET": "true"}
     outcome = run(SUBMIT, **variables)
     assert json.loads(outcome.out)
@@ -157,8 +153,8 @@ def test_every_output_option_has_a_variable(run: Run, cloud: Cloud, value: str) 
     assert run(f"{SUBMIT} -o id", **variables).out.strip().isalnum()
 
 
-def test_verbose_tells_of_each_call(run: Run, cloud: Cloud) -> None:
-    """One line each, with the request ID and the time it took."""
+def test_verbose_prints_each_call(run: Run, cloud: Cloud) -> None:
+    """One line each, with the request ID and the duration."""
     outcome = run(f"{SUBMIT} -v", **cloud.variables)
     calls = re.findall(
         r"^(POST|GET) http://127\.0\.0\.1:\d+/v2/\S+ 200 \d+\.\d\ds request \w+$", outcome.err, re.MULTILINE
@@ -166,8 +162,8 @@ def test_verbose_tells_of_each_call(run: Run, cloud: Cloud) -> None:
     assert calls == ["POST", "GET"]
 
 
-def test_a_task_that_has_failed_already_warns(run: Run, stub: Stub) -> None:
-    """The submission succeeded; what became of it is said."""
+def test_failed_task_warns_at_the_status_check(run: Run, stub: Stub) -> None:
+    """The submission succeeded all the same."""
     stub.body = b'{"task_id":"t1","status":"FAILED","error_code":"ModelArts.4401","error_msg":"no space"}'
     outcome = run("to-obs --path /b/d/", **stub.variables)
     assert outcome.code == 0
@@ -183,8 +179,8 @@ def test_stopped_task_warns_at_the_status_check(run: Run, stub: Stub) -> None:
     assert "stopped (STOPPED)" in outcome.out
 
 
-def test_an_id_that_is_no_plain_word_is_not_given_to_a_script(run: Run, stub: Stub) -> None:
-    """It could be an option or a command of the next program; the task was accepted all the same."""
+def test_unsafe_id_is_not_printed_by_the_id_format(run: Run, stub: Stub) -> None:
+    """A shell could read it as an option or a command; the task was accepted."""
     stub.body = b'{"task_id":"t1; rm -rf /"}'
     outcome = run("to-obs --path /b/d/ -o id", **stub.variables)
     assert (outcome.code, outcome.out) == (8, "")
@@ -193,8 +189,8 @@ def test_an_id_that_is_no_plain_word_is_not_given_to_a_script(run: Run, stub: St
 
 
 @pytest.mark.parametrize("task_id", ["--insecure", "-x", ".", "..", "a/b", "x" * 65, "a\nb"])
-def test_id_of_another_form_than_a_user_may_give(run: Run, stub: Stub, task_id: str) -> None:
-    """It is left out of the list for a script, which has the others; JSON has it."""
+def test_unsafe_id_is_omitted_from_a_list(run: Run, stub: Stub, task_id: str) -> None:
+    """The ID format has the other tasks, and JSON has all."""
     tasks = [{"task_id": each} for each in ("t1", task_id, "_t.2-x")]
     stub.body = json.dumps({"total_count": 3, "export_tasks": tasks}).encode()
     outcome = run("list abc -o id", **stub.variables)
@@ -204,16 +200,15 @@ def test_id_of_another_form_than_a_user_may_give(run: Run, stub: Stub, task_id: 
     assert [task["task_id"] for task in shown] == ["t1", task_id, "_t.2-x"]
 
 
-def test_insecure_is_warned_of_when_quiet(run: Run, cloud: Cloud) -> None:
-    """A warning that protects somebody is no talk."""
+def test_insecure_warns_when_quiet(run: Run, cloud: Cloud) -> None:
     outcome = run(f"{SUBMIT} -q --insecure", **cloud.variables)
     assert (outcome.code, outcome.out) == (0, "")
     assert outcome.err == "warning: TLS certificates are not verified\n"
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
-def test_yaml_on_a_stdout_of_another_encoding(encoding: str) -> None:
-    """What it cannot write is escaped, so that the values are the same for whoever reads them."""
+def test_yaml_in_any_encoding(encoding: str) -> None:
+    """Characters that stdout cannot encode are escaped."""
     with io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="backslashreplace") as out:
         console = Console(out, io.StringIO(), environ={}, redactor=Redactor())
         messages = Messages(console)
@@ -225,8 +220,7 @@ def test_yaml_on_a_stdout_of_another_encoding(encoding: str) -> None:
 
 
 @pytest.mark.parametrize(("encoding", "corner"), [("ascii", "+"), ("latin-1", "+"), ("utf-8", "╭")])
-def test_box_on_a_terminal_of_another_encoding(encoding: str, corner: str) -> None:
-    """Its lines are of characters that the terminal has."""
+def test_box_in_any_encoding(encoding: str, corner: str) -> None:
     ours, theirs = pty.openpty()
     with os.fdopen(theirs, "w", encoding=encoding, errors="backslashreplace") as out:
         Console(out, io.StringIO(), environ={}, redactor=Redactor()).write_rows([("Task", "t1", "")])
@@ -235,16 +229,16 @@ def test_box_on_a_terminal_of_another_encoding(encoding: str, corner: str) -> No
     assert written.startswith(corner)
 
 
-def test_yaml_of_many_lines(run: Run, stub: Stub) -> None:
-    """A hundred thousand line feeds are read once each."""
+def test_yaml_of_many_lines_takes_linear_time(run: Run, stub: Stub) -> None:
+    """A hundred thousand line feeds."""
     stub.body = json.dumps({"task_id": "t1", "status": "FAILED", "error_msg": "\n" * 100_000}).encode()
     outcome = run("to-obs --path /b/d/ -o yaml", **stub.variables)
     assert yaml.safe_load(outcome.out)["error_msg"] == "\n" * 100_000
 
 
 @pytest.mark.parametrize("form", ["table", "id"])
-def test_words_of_a_server_are_cut(run: Run, stub: Stub, form: str) -> None:
-    """Ten megabytes of them are in JSON only."""
+def test_long_server_text_is_cut(run: Run, stub: Stub, form: str) -> None:
+    """JSON has all ten megabytes of it."""
     stub.body = json.dumps({"task_id": "t1", "status": "FAILED", "error_msg": "no space " * 10**6}).encode()
     outcome = run(f"wait abc t1 -o {form}", **stub.variables)
     assert outcome.code == 7
@@ -253,8 +247,8 @@ def test_words_of_a_server_are_cut(run: Run, stub: Stub, form: str) -> None:
 
 
 @pytest.mark.parametrize("form", ["table", "json", "yaml", "id"])
-def test_a_dry_run_needs_nothing(run: Run, form: str) -> None:
-    """No credentials, no endpoint, no project: what is not known stands in braces."""
+def test_dry_run_needs_no_settings(run: Run, form: str) -> None:
+    """Unknown parts of the URL are in braces."""
     outcome = run(f"to-obs abc --path /b/d/ --dry-run -o {form}")
     assert (outcome.code, outcome.err) == (0, "")
     assert "{endpoint}/v2/{project_id}/datasets/abc/export-tasks" in outcome.out

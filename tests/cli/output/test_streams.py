@@ -12,8 +12,8 @@ from tests.cli.output.test_output import SUBMIT, in_bash
 from tests.conftest import Cloud, Run, Stub
 
 
-def test_a_dry_run_shows_the_bytes_that_would_be_sent(run: Run, cloud: Cloud) -> None:
-    """Letter for letter, Chinese included; nothing is sent meanwhile."""
+def test_dry_run_shows_the_bytes_to_send(run: Run, cloud: Cloud) -> None:
+    """Nothing is sent, and Chinese text is included."""
     line = "to-obs sandbox-images --path /桶/导出/ --sample a1 --search label=猫"
     shown = run(f"{line} --dry-run", **cloud.variables).out
     assert cloud.exchanges == []
@@ -22,12 +22,11 @@ def test_a_dry_run_shows_the_bytes_that_would_be_sent(run: Run, cloud: Cloud) ->
     assert [shown.splitlines()[2].encode()] == cloud.created
 
 
-def test_half_a_key_does_not_disturb_a_dry_run(run: Run) -> None:
-    """It needs no credentials, so it does not judge them."""
+def test_dry_run_ignores_incomplete_credentials(run: Run) -> None:
     assert run("to-obs abc --path /b/d/ --dry-run", HW_SECRET_KEY="half-a-key").code == 0
 
 
-def test_a_closed_pipe_ends_quietly() -> None:
+def test_closed_pipe_prints_no_error() -> None:
     """`| head` is no error."""
     line = f"{sys.executable} -m modelarts_export to-obs a --path /b/d/ --dry-run; echo $? >&2"
     done = subprocess.run(["/bin/bash", "-c", f"(sleep 0.3; {line}) | true"], capture_output=True, check=True)
@@ -36,10 +35,8 @@ def test_a_closed_pipe_ends_quietly() -> None:
 
 @pytest.mark.parametrize("redirection", ["> /dev/full", ">&-"])
 @pytest.mark.parametrize("form", ["", "-q -o id", "-q -o json"])
-def test_a_result_that_cannot_be_written_does_not_lose_the_id(
-    cloud: Cloud, form: str, redirection: str
-) -> None:
-    """The task was accepted, and must not be submitted again; its ID is in the error, however quiet."""
+def test_full_stdout_names_the_accepted_task(cloud: Cloud, form: str, redirection: str) -> None:
+    """Also when quiet, because the task must not be submitted again."""
     command = f"{sys.executable} -m modelarts_export {SUBMIT} {form} {redirection}"
     done = in_bash(command, **cloud.variables)
     task_id = json.loads(cloud.exchanges[0][1].body)["task_id"]
@@ -51,14 +48,12 @@ def test_a_result_that_cannot_be_written_does_not_lose_the_id(
 @pytest.mark.parametrize(
     ("line", "code"), [("to-obs --pth", 2), ("to-obs nope --path /b/d/", 3), (SUBMIT, 0)]
 )
-def test_a_full_stderr_does_not_change_the_exit_code(cloud: Cloud, line: str, code: int) -> None:
-    """Talk that cannot be written is talk that nobody reads."""
+def test_full_stderr_keeps_the_exit_code(cloud: Cloud, line: str, code: int) -> None:
     command = f"{sys.executable} -m modelarts_export {line} 2> /dev/full"
     assert in_bash(command, **cloud.variables).returncode == code
 
 
-def test_a_closed_stderr_does_not_hide_the_result(cloud: Cloud) -> None:
-    """The task was accepted; whether anybody listens to talk does not matter."""
+def test_closed_stderr_keeps_the_result(cloud: Cloud) -> None:
     command = f"exec 2>&-; {sys.executable} -m modelarts_export {SUBMIT} -o id"
     done = subprocess.run(
         ["/bin/bash", "-c", command], capture_output=True, check=True, env={**os.environ, **cloud.variables}
@@ -66,8 +61,8 @@ def test_a_closed_stderr_does_not_hide_the_result(cloud: Cloud) -> None:
     assert done.stdout.strip().isalnum()
 
 
-def test_version_and_bare_call(run: Run) -> None:
-    """The version on one line; without a command, the help."""
+def test_version_and_help_without_command(run: Run) -> None:
+    """The version is one line."""
     assert re.fullmatch(r"modelarts-export \d+\.\d+\.\d+\n", run("--version").out)
     bare = run("")
     assert bare.code == 0
@@ -75,8 +70,8 @@ def test_version_and_bare_call(run: Run) -> None:
 
 
 @pytest.mark.parametrize("command", ["to-obs", "to-new-dataset"])
-def test_help_shows_every_word_of_every_enumeration(run: Run, command: str) -> None:
-    """Whole, so that they can be searched for and copied."""
+def test_help_shows_every_enumeration_value(run: Run, command: str) -> None:
+    """The values are whole, so that they can be searched for and copied."""
     words = (
         "unlabeled search tree flat VOC COCO image-classification named-entity-recognition obs:// CarbonData"
     )
@@ -85,8 +80,7 @@ def test_help_shows_every_word_of_every_enumeration(run: Run, command: str) -> N
     assert [word for word in f"{words} {states}".split() if word not in shown] == []
 
 
-def test_completion_knows_the_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a real bash, the word that was begun is completed."""
+def test_completion_in_bash(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("_MODELARTS_EXPORT_COMPLETE", "complete_bash")
     monkeypatch.setenv("COMP_WORDS", "modelarts-export to-obs --sample-state sampled-a")
     monkeypatch.setenv("COMP_CWORD", "3")
@@ -98,13 +92,12 @@ def test_completion_knows_the_words(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     "asked", ["-o json", "-ojson", "-qo json", "-o JSON", "--output=json", "--output json"]
 )
-def test_an_error_of_parsing_in_json(run: Run, asked: str) -> None:
-    """For whoever asked for it, however that was spelled."""
+def test_parsing_error_in_json(run: Run, asked: str) -> None:
+    """For every spelling of the option."""
     assert json.loads(run(f"to-obs --nope {asked}").err)["exit_code"] == 2
 
 
-def test_a_progress_that_no_float_can_hold(run: Run, stub: Stub) -> None:
-    """It is shown as it is."""
+def test_huge_progress_is_printed_unchanged(run: Run, stub: Stub) -> None:
     stub.body = b'{"task_id":"t1","status":"RUNNING","progress":' + b"9" * 400 + b"}"
     outcome = run("to-obs --path /b/d/", **stub.variables)
     assert outcome.code == 0
@@ -130,10 +123,8 @@ REDIRECTIONS = ["> /dev/full", ">&-"]
         ("to-obs --path /b/d/ -q -o id", 8),
     ],
 )
-def test_stdout_that_takes_nothing_is_one_line_and_a_known_code(
-    stub: Stub, line: str, code: int, redirection: str
-) -> None:
-    """Never 1 and never a traceback; a task that was accepted or waited for is named."""
+def test_full_stdout_is_a_one_line_error(stub: Stub, line: str, code: int, redirection: str) -> None:
+    """The exit code is documented, and an accepted task is named."""
     stub.body = json.dumps(
         {"task_id": "t1", "status": "SUCCESSED", "export_tasks": [{"task_id": "t1"}], "total_count": 1}
     ).encode()
@@ -152,7 +143,7 @@ def test_help_on_an_unbuffered_stdout_that_is_full_exits_with_5() -> None:
 
 
 @pytest.mark.parametrize("line", ["--help", "--version", "to-obs --help", "status abc t1", "wait abc t1"])
-def test_a_closed_pipe_is_141_for_every_command(stub: Stub, line: str) -> None:
+def test_closed_pipe_exits_with_141(stub: Stub, line: str) -> None:
     stub.body = b'{"task_id": "t1", "status": "SUCCESSED"}'
     command = f"(sleep 0.3; {sys.executable} -m modelarts_export {line}; echo $? >&2) | true"
     done = in_bash(command, **stub.variables)

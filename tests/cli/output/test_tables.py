@@ -1,4 +1,4 @@
-"""Tables with a row for each of several things."""
+"""Tables with several rows."""
 
 import io
 from typing import TYPE_CHECKING
@@ -28,8 +28,8 @@ def written(**environ: str) -> str:
     return out.getvalue()
 
 
-def test_cells_have_styles_where_there_is_colour() -> None:
-    """A heading is the name of its key without _id; a column without any text is left out, styled or not."""
+def test_cells_have_styles_with_colour() -> None:
+    """A heading is its key without _id; a column without text is omitted."""
     assert written().splitlines() == [
         "TASK    STATUS",
         "t1      running",
@@ -49,8 +49,8 @@ def wide(columns: int) -> list[str]:
     return page.getvalue().splitlines()
 
 
-def test_a_table_that_is_too_wide() -> None:
-    """The widest column is folded, and where that is not enough, each row has a box of its own."""
+def test_wide_table_is_folded() -> None:
+    """The widest column is folded; if that is not enough, each row has a box of its own."""
     assert "rF9NNoB56k5rtYKg2Y7 | /bucket/a/long/path/to/a/directory/ |" in "\n".join(wide(80))
     assert [line.count("rF9NNoB56k5rtYKg2Y7") for line in wide(60) if "TASK" not in line].count(1) == 1
     assert any(line.startswith("| TASK | rF9NNoB56k5rtYKg2Y7") for line in wide(40))

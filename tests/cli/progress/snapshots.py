@@ -1,8 +1,8 @@
-"""Waits that nobody has waited: snapshots made by hand, shown by the real display.
+"""Snapshots of made-up waits, shown by the real display.
 
     python -m tests.cli.progress.snapshots STORY
 
-shows a story on the stderr of this process, and writes "the result" to stdout.
+shows a story on stderr, and writes "the result" to stdout.
 """
 
 import os
@@ -28,7 +28,7 @@ OUTAGE = TemporaryError("no connection to modelarts.example.com: it was refused"
 
 
 def task(name: str = "rF9NNoB56k5rtYKg2Y7", status: str | None = "RUNNING", **answer: Any) -> TrackedTask:  # noqa: ANN401 - as JSON
-    """Return a task that was looked at once, at the second 0."""
+    """Return a task that was polled once, at second 0."""
     return seen(
         TrackedTask(task=ExportTask(task_id=name, dataset_id="d", project_id="p", raw={})),
         0.0,
@@ -38,23 +38,23 @@ def task(name: str = "rF9NNoB56k5rtYKg2Y7", status: str | None = "RUNNING", **an
 
 
 def seen(before: TrackedTask, now: float, status: str | None = "RUNNING", **answer: Any) -> TrackedTask:  # noqa: ANN401
-    """Return the task as a look shows it at this second; `done` and `total` are its samples."""
+    """Return the task after a poll at this second; `done` and `total` are its samples."""
     names = {"done": "finished_sample_count", "total": "total_sample_count"}
     said = {"status": status, **{names.get(name, name): value for name, value in answer.items()}}
-    looked_at = replace(before.task, raw=said)
-    before.estimator.update(looked_at, now)
-    return replace(before, task=looked_at, last_error=None)
+    polled = replace(before.task, raw=said)
+    before.estimator.update(polled, now)
+    return replace(before, task=polled, last_error=None)
 
 
 def many(count: int, **states: int) -> Snapshot:
-    """Return so many tasks, of which so many are in a state, and the others run."""
+    """Return `count` tasks: so many in each of these states, and the others running."""
     statuses = [status for status, number in states.items() for _ in range(number)]
     statuses += ["RUNNING"] * (count - len(statuses))
     return tuple(task(f"task-{number}", status, done=5, total=20) for number, status in enumerate(statuses))
 
 
 def one() -> Iterator[Snapshot]:
-    """Follow a task on its way from the queue to its end."""
+    """Yield a task from queued to succeeded."""
     first = task(status="INIT")
     yield (first,)
     first = seen(first, 0.0, progress=5.0, done=0, total=20)
@@ -66,7 +66,7 @@ def one() -> Iterator[Snapshot]:
 
 
 def every_kind() -> Iterator[Snapshot]:
-    """Show a task of every kind, next to each other."""
+    """Yield tasks of every kind at once."""
     yield (
         task("queued-1", "INIT"),
         seen(task("running-1", done=2, total=20_000), 100.0, done=7_100, total=20_000),
@@ -80,13 +80,13 @@ def every_kind() -> Iterator[Snapshot]:
 
 
 def crowd() -> Iterator[Snapshot]:
-    """Follow more tasks than have a bar each."""
+    """Yield more tasks than have a bar each."""
     yield many(40, INIT=25)
     yield many(40, INIT=12, SUCCESSED=9, FAILED=1)
 
 
 def hostile() -> Iterator[Snapshot]:
-    """Show names and statuses that would act instead of show."""
+    """Yield names and statuses with control characters, markup, commands and a secret."""
     yield (
         task("\x1b[2J[bold]a\r\nb", "\x1b]0;owned\x07[red]x", progress=10.0),
         task("::error::猫\u202e" + "long" * 40, "STATUS" * 40),
@@ -95,25 +95,25 @@ def hostile() -> Iterator[Snapshot]:
 
 
 def wordy() -> Iterator[Snapshot]:
-    """Show tasks that are not seen, each for a long reason of its own."""
+    """Yield tasks whose status checks fail with long errors."""
     yield tuple(
         replace(task(name), last_error=TemporaryError(name + " long" * 99)) for name in ("a", "b", "c", "d")
     )
 
 
 def lasting() -> Iterator[Snapshot]:
-    """Follow a task that runs on."""
+    """Yield a task that keeps running."""
     yield (task(progress=35.0),)
 
 
 def interrupted() -> Iterator[Snapshot]:
-    """Press Ctrl-C while bars are drawn."""
+    """Raise SIGINT while bars are drawn."""
     yield (task(progress=35.0),)
     signal.raise_signal(signal.SIGINT)
 
 
 def broken() -> Iterator[Snapshot]:
-    """Break while bars are drawn."""
+    """Raise an error while bars are drawn."""
     yield (task(progress=35.0),)
     raise RuntimeError("broken")
 
@@ -124,7 +124,7 @@ STORIES: dict[str, Callable[[], Iterator[Snapshot]]] = {
 
 
 def say_something(console: Console) -> None:
-    """Say a line that has nothing to do with the story."""
+    """Print a message during the wait."""
     console.print("said meanwhile")
 
 

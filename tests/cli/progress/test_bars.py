@@ -1,4 +1,4 @@
-"""What a terminal shows while tasks are followed: bars, at any width, below all that is said."""
+"""The bars of a wait: at any width, below the messages."""
 
 import re
 
@@ -15,8 +15,8 @@ for_any_width = pytest.mark.parametrize("columns", [40, 84, 200])
 
 
 @for_any_width
-def test_a_task_to_its_end(columns: int) -> None:
-    """Its bar stays where it ended, below what was said, and the result is alone on stdout."""
+def test_bar_stays_below_messages_after_the_wait(columns: int) -> None:
+    """The result is alone on stdout."""
     shown = on_a_terminal("one", columns=columns)
     bar = {
         40: f"{ID} succeeded 100 %",
@@ -29,16 +29,16 @@ def test_a_task_to_its_end(columns: int) -> None:
     assert COLOUR.search(shown.written)
 
 
-def test_the_states_on_the_way() -> None:
-    """Each round is drawn: queued, running with an estimate, and an outage with its reason."""
+def test_every_snapshot_is_drawn() -> None:
+    """Queued, running with an estimate, and an outage with its error."""
     written = COLOUR.sub("", on_a_terminal("one", columns=200).written)
     assert f"{ID} queued " in written
     assert f"{ID} running   {'━' * 14}╺{'━' * 25}  35 %  7/20  3m 20s 1m 25s left" in written
     assert f"export task {ID}: not seen for 0s: no connection to" in written
 
 
-def test_columns_stand_still_on_the_way() -> None:
-    """Samples are as wide as they will be, and the time left keeps its place while it is not known."""
+def test_columns_keep_their_place() -> None:
+    """Samples have their final width, and the time left keeps its column while it is unknown."""
     written = COLOUR.sub("", on_a_terminal("one", columns=76).written)
     drawn = [line for line in re.split(r"[\r\n]+", written) if line.startswith(f"{ID} running ")]
     assert len({line.index("/20 ") for line in drawn}) == 1
@@ -80,20 +80,20 @@ EVERY_KIND = {
 
 
 @pytest.mark.parametrize("columns", EVERY_KIND)
-def test_tasks_of_every_kind(columns: int) -> None:
-    """In columns that never wrap; the narrower the terminal, the fewer."""
+def test_narrow_terminal_has_fewer_columns(columns: int) -> None:
+    """No line wraps."""
     lines = on_a_terminal("every_kind", columns=columns).lines
     assert lines[lines.index("said meanwhile") + 1 : -1] == EVERY_KIND[columns]
 
 
-def test_a_wide_terminal_has_room() -> None:
+def test_wide_terminal_has_all_columns() -> None:
     lines = on_a_terminal("every_kind", columns=200).lines
     assert f"paused-1    PAUSED    {'━' * 40}" + " " * 22 + "1m 40s" in lines
 
 
 @for_any_width
-def test_many_tasks_have_one_bar(columns: int) -> None:
-    """It counts the ends, and below it stands what became of the others."""
+def test_many_tasks_share_one_bar(columns: int) -> None:
+    """The bar counts finished tasks, and a line below it counts the other states."""
     lines = on_a_terminal("crowd", columns=columns).lines
     bar = {
         40: "export tasks 10 of 40 ended ━╸━━━━  25 %",
@@ -104,8 +104,8 @@ def test_many_tasks_have_one_bar(columns: int) -> None:
 
 
 @pytest.mark.parametrize("story", ["interrupted", "broken"])
-def test_the_cursor_comes_back(story: str) -> None:
-    """However the wait ends, and the bar stays as it was."""
+def test_cursor_is_shown_again_after_an_error(story: str) -> None:
+    """The bar stays on the terminal."""
     shown = process_on_a_terminal(story)
     assert shown.code != 0
     assert "\x1b[?25l" in shown.written
@@ -113,14 +113,12 @@ def test_the_cursor_comes_back(story: str) -> None:
     assert any(line.startswith(f"{ID} running   ━━━") for line in shown.lines)
 
 
-def test_time_passes_between_looks() -> None:
-    """The bar is drawn anew while nobody looks."""
+def test_bar_is_redrawn_between_polls() -> None:
     written = COLOUR.sub("", on_a_terminal("lasting", pause=2.2, columns=200).written)
     assert "1s" in re.findall(r"35 % +(\d+s)", written)
 
 
-def test_no_colour() -> None:
-    """The bars stay, and the last of them does not look as if it moved."""
+def test_no_color_keeps_static_bars() -> None:
     shown = on_a_terminal("every_kind", NO_COLOR="1")
     assert not COLOUR.search(shown.written)
     lines = shown.lines[shown.lines.index("said meanwhile") + 1 :]
@@ -129,22 +127,22 @@ def test_no_colour() -> None:
     assert "\x1b[?25l" in shown.written
 
 
-def test_no_variable_makes_a_terminal_a_pipe() -> None:
-    """What rich reads from the environment is not asked."""
+def test_rich_variables_do_not_disable_bars() -> None:
+    """TTY_INTERACTIVE and TTY_COMPATIBLE are variables of rich."""
     shown = on_a_terminal("one", TTY_INTERACTIVE="0", TTY_COMPATIBLE="0", FORCE_COLOR="")
     assert f"{ID} queued " in COLOUR.sub("", shown.written)
 
 
-def test_a_dumb_terminal_gets_lines() -> None:
-    """It cannot draw over what it shows."""
+def test_dumb_terminal_gets_lines() -> None:
+    """It has no cursor control."""
     shown = on_a_terminal("one", TERM="dumb", FORCE_COLOR="1")
     assert f"export task {ID}: queued" in COLOUR.sub("", shown.written).splitlines()
     assert not re.search(r"\x1b\[[^m]*[A-Za-ln-z]", shown.written)
 
 
 @pytest.mark.parametrize(("columns", "rows"), [(40, 5), (84, 4)])
-def test_a_terminal_without_unicode(columns: int, rows: int) -> None:
-    """Bars of hyphens, no ellipsis; a letter that it lacks is counted as it is written."""
+def test_bars_in_ascii(columns: int, rows: int) -> None:
+    """Bars are hyphens, and an escaped character counts with its escape."""
     shown = on_a_terminal("hostile", columns=columns, encoding="ascii")
     assert shown.written.isascii()
     assert r"\u2026" not in shown.written
@@ -153,8 +151,8 @@ def test_a_terminal_without_unicode(columns: int, rows: int) -> None:
     assert "failed-1    failed    ------- -------------  35 %  7/20              0s" in lines
 
 
-def test_notes_are_no_flood() -> None:
-    """The first three, and three lines of each."""
+def test_notes_are_limited() -> None:
+    """Three notes of three lines each are shown."""
     lines = on_a_terminal("wordy", columns=84).lines
     notes = lines[lines.index("said meanwhile") + 5 : -1]
     assert len(notes) == 9
@@ -179,23 +177,22 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("columns", HOSTILE)
-def test_hostile_text_is_shown(columns: int) -> None:
-    """As text, cut to its column, without markup, commands or secrets."""
+def test_hostile_text_is_escaped(columns: int) -> None:
+    """Text is cut at its column, and markup and commands are not interpreted."""
     shown = on_a_terminal("hostile", columns=columns)
     assert shown.lines[shown.lines.index("said meanwhile") + 1 : -1] == HOSTILE[columns]
     assert SECRET not in shown.written
     assert find_ci_commands("\n".join(shown.lines)) == []
 
 
-def test_a_terminal_that_goes_away_loses_no_result() -> None:
-    """Bars that nobody sees are drawn nowhere."""
+def test_closed_terminal_keeps_the_result() -> None:
     for story in ("one", "crowd"):
         shown = process_on_a_terminal(story, hangs_up=True)
         assert (shown.code, shown.out) == (0, "the result\n")
 
 
-def test_the_terminal_of_these_tests_sees_what_is_torn() -> None:
-    """A line that was drawn over, or is too long, shows."""
+def test_emulated_terminal_detects_overwritten_text() -> None:
+    """It also detects lines that are too long."""
     assert seen("ab\r\ncd\r\x1b[2K\x1b[1A\x1b[2Kef", 80) == ["ef"]
     assert seen("abcdef", 4) == ["abcd", "ef"]
     with pytest.raises(AssertionError, match="below"):
@@ -204,8 +201,8 @@ def test_the_terminal_of_these_tests_sees_what_is_torn() -> None:
         seen("abc\rd", 80)
 
 
-def test_talk_stands_above_the_bars() -> None:
-    """Whole, as it was said: a warning that is longer than the terminal is wide, and JSON."""
+def test_messages_are_whole_above_bars() -> None:
+    """A warning longer than the terminal is wide, JSON, and an excerpt."""
 
     def talk(console: Console) -> None:
         console.print("w" * 60, "warning")
@@ -224,8 +221,8 @@ def test_talk_stands_above_the_bars() -> None:
     ]
 
 
-def test_a_full_bar_is_green_only_at_the_end() -> None:
-    """A task that says 148 and runs on has not succeeded; one that failed is red."""
+def test_full_bar_is_green_only_after_success() -> None:
+    """A progress of 148 is no success."""
     written = on_a_terminal("every_kind").written
     colours = dict(re.findall(r"m(\w+-\d) *\x1b\[0m \S+ *\x1b\[0m \x1b\[([\d;]+)m━", written))
     green, red, pink = "38;5;70", "31", "38;5;197"
@@ -237,8 +234,8 @@ def test_a_full_bar_is_green_only_at_the_end() -> None:
     }
 
 
-def test_a_note_is_whole_each_time_that_it_is_drawn() -> None:
-    """Also when it is drawn because something was said above it."""
+def test_note_is_redrawn_whole() -> None:
+    """A message above the bars redraws them too."""
     written = COLOUR.sub("", on_a_terminal("every_kind").written)
     assert written.count("it was refused\r\n") + written.count("s refused\r") >= 2
     assert "it wa\r" not in written

@@ -1,4 +1,4 @@
-"""What is said off a terminal while tasks are followed: a line for each change, and a heartbeat."""
+"""The lines of a wait off a terminal: one for each change, and a heartbeat."""
 
 import io
 import os
@@ -28,47 +28,47 @@ REFUSED = "no connection to modelarts.example.com: it was refused"
 
 @dataclass(kw_only=True)
 class Stage:
-    """A console off a terminal, and a clock that moves when somebody sleeps."""
+    """A console off a terminal, and a clock that is set by hand."""
 
     err: io.StringIO = field(default_factory=io.StringIO)
     now: float = 0.0
     quiet: bool = False
 
     def __post_init__(self) -> None:
-        """Have one console, as a process has."""
+        """Make the one console of a process."""
         self.console = Console(io.StringIO(), self.err, environ={}, redactor=Redactor([SECRET]))
 
     def sleep(self, seconds: float, display: ProgressDisplay) -> None:
-        """Let seconds pass at once, each with its beat."""
+        """Move the clock on, with a tick for each second."""
         for _ in range(int(seconds)):
             self.now += 1.0
             display.tick()
 
     @contextmanager
     def open_display(self, heartbeat: float = 60.0) -> Iterator[ProgressDisplay]:
-        """Watch on this stage."""
+        """Open a display with this console and clock."""
         clock = Clock(monotonic=lambda: self.now)
         with open_display(self.console, quiet=self.quiet, heartbeat=heartbeat, clock=clock) as display:
             yield display
 
-    def shown(self, snapshots: Iterable[Snapshot]) -> list[str]:
-        """Return the lines for snapshots that follow each other at once."""
+    def show_all(self, snapshots: Iterable[Snapshot]) -> list[str]:
+        """Return the lines for snapshots at one instant."""
         with self.open_display() as display:
             for snapshot in snapshots:
                 display.show(snapshot)
-        return self.said()
+        return self.read_lines()
 
-    def said(self) -> list[str]:
-        """Return what was said since this was asked last."""
+    def read_lines(self) -> list[str]:
+        """Return the lines that were printed since the last call."""
         lines = self.err.getvalue().splitlines()
         self.err.seek(0)
         self.err.truncate()
         return lines
 
 
-def test_a_line_for_each_change() -> None:
-    """The first sight, the status, an outage and its end; progress alone is no change."""
-    assert Stage().shown(one()) == [
+def test_each_change_is_one_line() -> None:
+    """First snapshot, status, outage and recovery; a progress alone prints nothing."""
+    assert Stage().show_all(one()) == [
         f"export task {ID}: queued",
         f"export task {ID}: running, 0 % (0 of 20 samples)",
         f"export task {ID}: not seen: {REFUSED}",
@@ -77,9 +77,9 @@ def test_a_line_for_each_change() -> None:
     ]
 
 
-def test_tasks_of_every_kind() -> None:
-    """A task that was never seen has no status to tell."""
-    assert Stage().shown(every_kind()) == [
+def test_lines_of_every_kind_of_task() -> None:
+    """A task without any status has no line of its own."""
+    assert Stage().show_all(every_kind()) == [
         "warning: export task paused-1 has the status 'PAUSED', which is not documented; waiting on",
         f"export task unseen-1: not seen: {REFUSED}",
         f"export task lost-1: given up: {REFUSED}",
@@ -93,10 +93,10 @@ def test_tasks_of_every_kind() -> None:
     ]
 
 
-def test_many_tasks_are_no_flood() -> None:
-    """One line a round that changed something, and one for each that failed."""
+def test_many_tasks_are_summarized() -> None:
+    """Each round with a change prints one line, and each failed task its own."""
     rounds = list(crowd())
-    assert Stage().shown([*rounds, rounds[-1]]) == [
+    assert Stage().show_all([*rounds, rounds[-1]]) == [
         "0 of 40 export tasks ended, 15 running, 25 queued, 200 of 800 samples",
         "export task task-21: failed, 25 % (5 of 20 samples)",
         "10 of 40 export tasks ended, 1 failed, 18 running, 12 queued, 200 of 800 samples",
@@ -104,43 +104,43 @@ def test_many_tasks_are_no_flood() -> None:
 
 
 @pytest.mark.parametrize(("count", "lines"), [(12, 12), (13, 1)])
-def test_a_dozen_is_told_one_by_one(count: int, lines: int) -> None:
-    assert len(Stage().shown([many(count)])) == lines
+def test_twelve_tasks_have_lines_of_their_own(count: int, lines: int) -> None:
+    assert len(Stage().show_all([many(count)])) == lines
 
 
-def test_an_outage_of_many_tasks_is_one_line() -> None:
-    """It begins, goes on with other words, and ends at another time for one of them; then it is given up."""
+def test_outage_of_several_tasks_is_one_line() -> None:
+    """The outage changes its error, ends earlier for one task, and is given up for the others."""
     stage, tasks = Stage(), many(3)
     with stage.open_display() as display:
         display.show(tasks)
-        stage.said()
+        stage.read_lines()
         display.show(tuple(replace(each, last_error=OUTAGE) for each in tasks))
-        assert stage.said() == [f"3 export tasks: not seen: {REFUSED}"]
+        assert stage.read_lines() == [f"3 export tasks: not seen: {REFUSED}"]
         stage.sleep(50.0, display)
         display.show(tuple(replace(each, last_error=TemporaryError("it timed out")) for each in tasks))
-        assert stage.said() == []
+        assert stage.read_lines() == []
         lost = (tasks[0], *(replace(each, last_error=OUTAGE, abandoned=True) for each in tasks[1:]))
         display.show(lost)
-        assert stage.said() == [
+        assert stage.read_lines() == [
             "export task task-0: seen again after 50s",
             f"2 export tasks: given up: {REFUSED}",
         ]
         display.show(lost)
-        assert stage.said() == []
+        assert stage.read_lines() == []
 
 
-def test_the_heartbeat_comes_between_looks_that_are_rare() -> None:
-    """Ten minutes have ten."""
+def test_heartbeat_between_rare_polls() -> None:
+    """Ten minutes have ten heartbeats."""
     stage = Stage()
     first = task(done=0, total=20)
     with stage.open_display() as display:
         stage.now = 65.0
         display.show((first,))
-        stage.said()
+        stage.read_lines()
         stage.now = 100.0
         display.show((seen(first, 100.0, done=7, total=20),))
         stage.sleep(600.0, display)
-    beats = stage.said()
+    beats = stage.read_lines()
     assert beats[0] == (f"export task {ID}: running, 35 % (7 of 20 samples), 2m 5s so far, about 2m 40s left")
     assert [beat.split(", ", 2)[2] for beat in beats[1:4]] == [
         "3m 5s so far, about 1m 40s left",
@@ -150,83 +150,82 @@ def test_the_heartbeat_comes_between_looks_that_are_rare() -> None:
     assert len(beats) == 10
 
 
-def test_the_heartbeat_of_several_tasks_is_one_line() -> None:
-    """It sums up, and tells that some are not seen."""
+def test_heartbeat_of_several_tasks_is_one_line() -> None:
+    """It counts the tasks with a failing status check."""
     stage, tasks = Stage(), many(3, SUCCESSED=1)
     with stage.open_display() as display:
         display.show((*tasks[:2], replace(tasks[2], last_error=OUTAGE)))
-        stage.said()
+        stage.read_lines()
         stage.sleep(60.0, display)
     summary = "1 of 3 export tasks ended, 2 running, 15 of 60 samples"
-    assert stage.said() == [f"{summary}, 1 of them not seen for 1m, 1m so far"]
+    assert stage.read_lines() == [f"{summary}, 1 of them not seen for 1m, 1m so far"]
 
 
-def test_the_heartbeat_tells_of_an_outage() -> None:
+def test_heartbeat_shows_an_outage() -> None:
     stage = Stage()
     with stage.open_display() as display:
         display.show((replace(task(), last_error=OUTAGE),))
-        stage.said()
+        stage.read_lines()
         stage.sleep(80.0, display)
-    assert stage.said() == [f"export task {ID}: running, not seen for 1m, 1m so far"]
+    assert stage.read_lines() == [f"export task {ID}: running, not seen for 1m, 1m so far"]
 
 
-def test_the_heartbeat_is_due_after_slow_looks_too() -> None:
-    """Not right after a line, and not before there is anything to tell."""
+def test_heartbeat_after_a_slow_poll() -> None:
+    """There is none right after a line, and none before the first snapshot."""
     stage, first = Stage(), task()
     with stage.open_display() as display:
         stage.sleep(70.0, display)
-        assert stage.said() == []
+        assert stage.read_lines() == []
         display.show((first,))
-        assert len(stage.said()) == 1
+        assert len(stage.read_lines()) == 1
         stage.now += 59.0
         display.show((first,))
-        assert stage.said() == []
+        assert stage.read_lines() == []
         stage.now += 1.0
         display.show((first,))
-        assert stage.said() == [f"export task {ID}: running, 2m 10s so far"]
+        assert stage.read_lines() == [f"export task {ID}: running, 2m 10s so far"]
 
 
-def test_no_heartbeat_when_all_has_ended() -> None:
+def test_finished_tasks_have_no_heartbeat() -> None:
     stage = Stage()
     with stage.open_display() as display:
         display.show((task(status="SUCCESSED"),))
-        stage.said()
+        stage.read_lines()
         stage.sleep(600.0, display)
-    assert stage.said() == []
+    assert stage.read_lines() == []
 
 
-def test_an_unknown_status_warns_once_for_each_word() -> None:
-    """However many tasks have it, and however many waits a run has; not for one that is documented."""
+def test_undocumented_status_warns_once() -> None:
+    """Once for each status, over all tasks and waits."""
     stage = Stage()
-    stage.shown([(task("a", "PAUSED"), task("b", "PAUSED"), task("c", None))])
-    lines = stage.shown([(task("d", "PAUSED"), task("e", "Frozen"), task("f", "Success"), task("g", ""))])
+    stage.show_all([(task("a", "PAUSED"), task("b", "PAUSED"), task("c", None))])
+    lines = stage.show_all([(task("d", "PAUSED"), task("e", "Frozen"), task("f", "Success"), task("g", ""))])
     assert [line for line in lines if "warning" in line] == [
         "warning: export task e has the status 'Frozen', which is not documented; waiting on",
         "warning: export task g has the status '', which is not documented; waiting on",
     ]
 
 
-def test_a_task_that_is_given_up_is_not_waited_on() -> None:
-    """Whatever status it had."""
-    lines = Stage().shown([(replace(task(status="PAUSED"), last_error=OUTAGE, abandoned=True),)])
+def test_abandoned_task_has_no_status_warning() -> None:
+    lines = Stage().show_all([(replace(task(status="PAUSED"), last_error=OUTAGE, abandoned=True),)])
     assert not any("waiting on" in line for line in lines)
 
 
 @pytest.mark.parametrize("story", ["one", "every_kind", "crowd", "hostile"])
-def test_quiet_shows_nothing(story: str) -> None:
-    """And has no heartbeat."""
+def test_quiet_prints_nothing(story: str) -> None:
+    """No lines and no heartbeat."""
     stage = Stage(quiet=True)
-    assert stage.shown(STORIES[story]()) == []
+    assert stage.show_all(STORIES[story]()) == []
     with stage.open_display() as display:
         stage.sleep(600.0, display)
-    assert stage.said() == []
+    assert stage.read_lines() == []
 
 
 @pytest.mark.parametrize(("text", "shown"), HOSTILE)
-def test_hostile_text_is_shown(text: str, shown: str) -> None:
-    """As the ID, the status, the reason of a failure and of an outage."""
+def test_hostile_text_is_escaped(text: str, shown: str) -> None:
+    """In the ID, the status, the error of a task and the error of a status check."""
     stage = Stage()
-    lines = stage.shown(
+    lines = stage.show_all(
         [
             (
                 task(text, text),
@@ -241,8 +240,8 @@ def test_hostile_text_is_shown(text: str, shown: str) -> None:
     assert all(is_shown(text, shown, line) for line in lines[:4])
 
 
-def test_secrets_are_not_shown() -> None:
-    lines = Stage().shown([(replace(task(SECRET, f'"{SECRET}"'), last_error=TemporaryError(SECRET)),)])
+def test_secrets_are_redacted() -> None:
+    lines = Stage().show_all([(replace(task(SECRET, f'"{SECRET}"'), last_error=TemporaryError(SECRET)),)])
     assert len(lines) == 3
     assert SECRET not in "".join(lines)
 
@@ -260,8 +259,8 @@ FORCED = {"GITHUB_ACTIONS": "true", "TTY_COMPATIBLE": "1", "TTY_INTERACTIVE": "1
 
 
 @pytest.mark.parametrize("variables", [FORCED, {**FORCED, "FORCE_COLOR": "1"}])
-def test_no_variable_makes_a_pipe_a_terminal(variables: dict[str, str]) -> None:
-    """Lines and never a bar; FORCE_COLOR colours, and does no more than that."""
+def test_variables_do_not_enable_bars(variables: dict[str, str]) -> None:
+    """FORCE_COLOR adds colour and no bars."""
     done = off_a_terminal("every_kind", **variables)
     assert (done.returncode, done.stdout) == (0, "the result\n")
     assert "export task queued-1: queued" in done.stderr
@@ -271,29 +270,28 @@ def test_no_variable_makes_a_pipe_a_terminal(variables: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("redirection", ["2> /dev/full", "2>&-"])
-def test_lines_that_nobody_can_read_lose_no_result(redirection: str) -> None:
+def test_closed_stderr_keeps_the_result(redirection: str) -> None:
     done = off_a_terminal("one", redirection)
     assert (done.returncode, done.stdout, done.stderr) == (0, "the result\n", "")
 
 
-def test_numeric_status_warns_once_and_an_absent_one_never() -> None:
-    """It is no status that the API has; one that is not told is nothing to warn of."""
+def test_numeric_status_warns_and_a_missing_one_does_not() -> None:
     numbered = task("a")
     numbered = replace(numbered, task=replace(numbered.task, raw={"status": 3}))
-    lines = Stage().shown([(numbered, task("b", None))] * 2)
+    lines = Stage().show_all([(numbered, task("b", None))] * 2)
     assert [line for line in lines if "warning" in line] == [
         "warning: export task a has the status '3', which is not documented; waiting on"
     ]
 
 
-def test_heartbeat_comes_during_a_slow_poll() -> None:
-    """The watch is not asked to sleep; a thread of its own has it beat."""
+def test_heartbeat_during_a_slow_poll() -> None:
+    """A thread of its own ticks."""
     stage = Stage()
     with stage.open_display() as display, tick_in_background(display):
         display.show((task(),))
-        stage.said()
+        stage.read_lines()
         stage.now += 61.0
         deadline = time.monotonic() + 10
         while "so far" not in stage.err.getvalue() and time.monotonic() < deadline:
             time.sleep(0.01)
-    assert "running, 1m 1s so far" in stage.said()[0]
+    assert "running, 1m 1s so far" in stage.read_lines()[0]

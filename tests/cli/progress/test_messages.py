@@ -1,4 +1,4 @@
-"""How far tasks are, in words: durations, counts and sums."""
+"""Durations, counts and sums as text."""
 
 from dataclasses import replace
 
@@ -26,8 +26,8 @@ DURATIONS = [
 
 
 @pytest.mark.parametrize(("seconds", "words"), DURATIONS)
-def test_a_duration_has_two_units_at_most(seconds: float, words: str) -> None:
-    """Rounded down, so that nothing lasts longer than it does."""
+def test_duration_has_at_most_two_units(seconds: float, words: str) -> None:
+    """It is rounded down."""
     assert progress.format_duration(seconds) == words
 
 
@@ -44,8 +44,7 @@ def test_a_duration_has_two_units_at_most(seconds: float, words: str) -> None:
         (1e300, ""),
     ],
 )
-def test_the_time_left_is_told_while_it_means_something(seconds: float | None, words: str) -> None:
-    """Neither no time at all for what is not done, nor centuries."""
+def test_eta_is_omitted_below_a_second_and_above_a_year(seconds: float | None, words: str) -> None:
     assert progress.format_eta(seconds) == words
 
 
@@ -60,12 +59,11 @@ SAMPLES = [
 
 
 @pytest.mark.parametrize(("done", "total", "words"), SAMPLES)
-def test_samples_as_far_as_they_are_known(done: int | None, total: int | None, words: str) -> None:
-    """Never more than all of them."""
+def test_samples_are_never_more_than_all(done: int | None, total: int | None, words: str) -> None:
     assert progress.format_samples(done, total) == words
 
 
-FAR = [
+PROGRESS = [
     (task(status="INIT"), "queued"),
     (task(status=None), "unknown"),
     (task(progress=99.99), "running, 99 %"),
@@ -82,13 +80,13 @@ FAR = [
 ]
 
 
-@pytest.mark.parametrize(("each", "words"), FAR)
-def test_how_far_a_task_is(each: TrackedTask, words: str) -> None:
+@pytest.mark.parametrize(("each", "words"), PROGRESS)
+def test_progress_of_a_task(each: TrackedTask, words: str) -> None:
     assert progress.format_progress(each) == words
 
 
-def test_a_progress_that_runs_back_and_gets_lost() -> None:
-    """148, then 0, then nothing: it stays where it was."""
+def test_progress_never_decreases() -> None:
+    """The API reports 148, then 0, then nothing."""
     each = task(progress=148.0)
     assert progress.format_progress(each) == "running, 100 %"
     each = seen(each, 1.0, progress=0.0)
@@ -96,8 +94,8 @@ def test_a_progress_that_runs_back_and_gets_lost() -> None:
     assert progress.format_progress(seen(each, 2.0)) == "running, 100 %"
 
 
-def test_what_many_tasks_have_together() -> None:
-    """Counts by state, and the samples of those that have a total."""
+def test_sums_of_several_tasks() -> None:
+    """Counts by state, and the samples of tasks with a known total."""
     states = {"INIT": 3, "FAILED": 1, "SUCCESSED": 1, "PAUSED": 1, "STOPPED": 1, "STOPPING": 1}
     snapshot = (*many(10, **states), task(done=3))
     assert progress.count_finished(snapshot) == 3
@@ -110,8 +108,8 @@ def test_what_many_tasks_have_together() -> None:
     assert progress.count_states((lost, task())) == "1 given up, 1 running"
 
 
-def test_the_time_left_is_that_of_the_last() -> None:
-    """It is not known while it is not known of each."""
+def test_eta_of_several_tasks_is_the_longest() -> None:
+    """It is unknown while it is unknown for one task."""
     slow = seen(task("slow", done=0, total=100), 10.0, done=10, total=100)
     fast = seen(task("fast", done=0, total=100), 10.0, done=50, total=100)
     over = task("over", "SUCCESSED")
@@ -120,8 +118,8 @@ def test_the_time_left_is_that_of_the_last() -> None:
     assert progress.seconds_left((over,), 10.0) is None
 
 
-def test_a_times_remembers_when() -> None:
-    """The time of a task stands still at its end; each outage begins anew."""
+def test_wait_times() -> None:
+    """The time of a finished task stops, and each outage starts at zero."""
     now = 0.0
     times = progress.WaitTimes(lambda: now)
     unseen, over = replace(task("a"), last_error=OUTAGE), task("b", "SUCCESSED")
