@@ -36,15 +36,17 @@ class Places:
         """Begin with none."""
         self.count = 0  # and so the number that the next value will have
         self._numbers = array("I")
+        self._extend = self._numbers.extend
         self._children = array("I")
         self._names: dict[int, dict[str, int]] = {}
 
     def add(self, event: Any) -> int:  # noqa: ANN401 - an event of YAML, whose marks are always there
         """Keep the place of a value and return its number."""
         start = event.start_mark
-        self._numbers.extend((start.index, start.line, start.column, event.end_mark.index, 0, 0))
-        self.count += 1
-        return self.count - 1
+        self._extend((start.index, start.line, start.column, event.end_mark.index, 0, 0))
+        number = self.count
+        self.count = number + 1
+        return number
 
     def enclose(self, number: int, children: Sequence[int]) -> None:
         """Keep the children of a list or a mapping."""

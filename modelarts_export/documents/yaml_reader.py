@@ -7,6 +7,7 @@ while they are parsed, aliases included, before anything is built of them.
 
 import json
 import re
+from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -176,28 +177,35 @@ class _Parser:
         if type(event) is yaml.ScalarEvent:
             return self._scalar(event)
         number = self._places.add(event)
-        self._count(event, 1, 0)
-        self._enter(event, 1)
+        self._values += 1
+        self._depth += 1
+        self._deepest = max(self._deepest, self._depth)
+        if self._values > MOST_VALUES or self._depth > _DEEPEST:
+            self._check_limits(event)
         value = self._mapping(number) if type(event) is yaml.MappingStartEvent else self._list(number)
         self._depth -= 1
         return value
 
     def _list(self, number: int) -> list[Any]:
-        items, numbers, places, get_event = list[Any](), list[int](), self._places, self._next
-        while (kind := type(event := get_event())) is not yaml.SequenceEndEvent:
+        """Return the items of a list. Of a plain scalar, nothing but its value and its place is kept."""
+        items: list[Any] = []
+        numbers, places, next_event = array("I"), self._places, self._next
+        while (kind := type(event := next_event())) is not yaml.SequenceEndEvent:
             numbers.append(places.count)
             is_plain = kind is yaml.ScalarEvent and event.anchor is None and event.tag is None
             items.append(self._scalar(event) if is_plain else self._value(event))  # mostly plain, by far
-        places.enclose(number, numbers)
+        if items:
+            places.enclose(number, numbers)
         return items
 
     def _mapping(self, number: int) -> dict[str, Any]:
         value: dict[str, Any] = {}
-        numbers, places, get_event = list[int](), self._places, self._next
-        while type(event := get_event()) is not yaml.MappingEndEvent:
+        numbers: list[int] = []
+        places, next_event = self._places, self._next
+        while type(event := next_event()) is not yaml.MappingEndEvent:
             at = places.count
             key = self._key(event, value, numbers)
-            inner = get_event()
+            inner = next_event()
             if key is None:
                 self._muted += 1
                 self._value(inner)
@@ -206,7 +214,8 @@ class _Parser:
                 numbers.append(at)
                 is_plain = type(inner) is yaml.ScalarEvent and inner.anchor is None and inner.tag is None
                 value[key] = self._scalar(inner) if is_plain else self._value(inner)
-        places.enclose(number, numbers)
+        if numbers:
+            places.enclose(number, numbers)
         return value
 
     def _key(self, event: Any, earlier: dict[str, Any], numbers: list[int]) -> str | None:  # noqa: ANN401 - see _value
@@ -226,7 +235,10 @@ class _Parser:
                     f"; the first is in line {self._places.mark(numbers[list(earlier).index(key)]).line}"
                 )
         self._places.add(event)
-        self._count(event, 1, len(key))
+        self._values += 1
+        self._characters += len(key)
+        if self._values > MOST_VALUES or self._characters > MOST_CHARACTERS:
+            self._check_limits(event)
         if event.anchor is not None:
             self._anchors[event.anchor] = _Anchored(value=key, number=self._places.count - 1, values=1)
         if refusal:
@@ -237,7 +249,7 @@ class _Parser:
         self._places.add(event)
         self._values += 1
         if self._values > MOST_VALUES:
-            self._count(event, 0, 0)
+            self._check_limits(event)
         text: str = event.value
         value = read_plain(text) if event.implicit[0] else text
         if not isinstance(value, str):
@@ -246,7 +258,7 @@ class _Parser:
             value = self._expanded(event, value)
         self._characters += len(value)
         if self._characters > MOST_CHARACTERS:
-            self._count(event, 0, 0)
+            self._check_limits(event)
         return value
 
     def _expanded(self, event: yaml.ScalarEvent, text: str) -> str:
@@ -256,7 +268,7 @@ class _Parser:
         except ValueError as error:
             self._refuse(event, str(error))
             return text
-        return value if value == text else Expanded(value, text)
+        return text if value == text else Expanded(value, text)
 
     def _anchored(self, event: Any) -> Any:  # noqa: ANN401 - see _value
         """Return a value that has an anchor, and keep it and its size for its aliases."""
@@ -285,25 +297,25 @@ class _Parser:
             reason = "the alias stands for something that contains it"
             raise UnreadableError(reason, mark, in_mapping=self.is_in_mapping)
         self._places.repeat(self._places.add(event), meant.number)
+        self._depth += meant.height
+        self._deepest = max(self._deepest, self._depth)
         self._count(event, meant.values, meant.characters)
-        self._enter(event, meant.height)
         self._depth -= meant.height
         return meant.value
-
-    def _enter(self, event: yaml.Event, levels: int) -> None:
-        self._depth += levels
-        self._deepest = max(self._deepest, self._depth)
-        if self._depth > _DEEPEST:
-            raise self._too_much(f"nested more than {_DEEPEST} deep", event)
 
     def _count(self, event: yaml.Event, values: int, characters: int) -> None:
         self._values += values
         self._characters += characters
+        self._check_limits(event)
+
+    def _check_limits(self, event: yaml.Event) -> None:
         if self._values > MOST_VALUES:
             raise self._too_much(f"more than {MOST_VALUES:,} values, aliases followed", event)
         if self._characters > MOST_CHARACTERS:
             size = f"{MOST_CHARACTERS // 2**20} MiB"
             raise self._too_much(f"more than {size} of characters, aliases and variables followed", event)
+        if self._depth > _DEEPEST:
+            raise self._too_much(f"nested more than {_DEEPEST} deep", event)
 
     def _too_much(self, message: str, event: yaml.Event) -> UnreadableError:
         return UnreadableError(message, counted_from_one(event.start_mark), in_mapping=self.is_in_mapping)

@@ -11,6 +11,7 @@ from modelarts_export.sanitize import to_json
 
 REST = "rest"  # the type of an error that stands for `count` more
 _PORTION = 1_000  # items that are validated at a time
+_SHORT = 2**20  # characters of all strings of a portion, which are then written together
 _COLLECTIONS = {list, dict}  # whose errors may stand for others in turn
 Item = TypeVar("Item")
 
@@ -79,10 +80,16 @@ def json_size(value: Any) -> int:  # noqa: ANN401 - JSON of any shape
 
     def measured(inner: Any) -> int:  # noqa: ANN401 - as above
         if isinstance(inner, list):
-            return 1 + max(1, sum(map(size, inner)) + len(inner))
+            portions = (inner[first : first + _PORTION] for first in range(0, len(inner), _PORTION))
+            return 1 + max(1, sum(map(items_size, portions)))
         if isinstance(inner, dict):
             return 1 + max(1, sum(map(size, inner.values())) + sum(len(to_json(key)) + 2 for key in inner))
-        return json_length(inner) if isinstance(inner, str) else len(to_json(inner))
+        return len(to_json(inner))
+
+    def items_size(items: list[Any]) -> int:
+        """Return the length of some items of a list, each with a comma."""
+        are_short = set(map(type, items)) == {str} and sum(map(len, items)) <= _SHORT
+        return len(to_json(items)) - 1 if are_short else sum(map(size, items)) + len(items)
 
     return size(value)
 
