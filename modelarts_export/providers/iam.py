@@ -34,9 +34,9 @@ def authenticate(
 ) -> tuple[RenewableTokenAuth, str | None]:
     """Get a token; return the authentication that sends and renews it, and the project ID if known.
 
-    `on_call` receives every call to IAM and `on_token` every token, a secret. `retry` is for the first token; a
-    renewal is a part of another call, which has its own retries. Raises MissingSettingError if the endpoint of
-    IAM or the project is unknown, and what request_token raises.
+    `on_call` receives every call to IAM and `on_token` every token, a secret. `retry` is for the first token;
+    a renewal is a part of another call, which has its own retries. Raises MissingSettingError if the endpoint
+    of IAM or the project is unknown, and what request_token raises.
     """
     if not settings.iam_url:
         raise MissingSettingError("no endpoint of IAM", setting="iam_endpoint")

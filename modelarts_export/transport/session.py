@@ -107,8 +107,8 @@ class Transport:
         """Send JSON and return the response, a 2xx with a non-empty JSON object.
 
         Raises what error_from_response returns for any other response, and what the renewal of credentials
-        raises. Without a response: TemporaryError if the request did not arrive or is not `changing` anything,
-        UnknownOutcomeError if it may have arrived. The bodies of a `secret` call are redacted in traces.
+        raises. Without a response: TemporaryError if the request did not arrive or is not `changing`
+        anything, UnknownOutcomeError if it may have arrived. The bodies of a `secret` call are redacted in traces.
         """
         attempt = Attempt(
             method="POST",

@@ -184,10 +184,10 @@ API_ERRORS = [
 def test_an_api_error_has_each_status_with_its_exit_code(
     run: Run, code: str, ends: list[tuple[int, int]]
 ) -> None:
-    """Under a 500 or 504 nobody knows whether the task was created, and so it says to look first."""
+    """Under a 500 or 504 the task may exist, and the action says to check that first."""
     told = json.loads(run(f"explain {code} -o json").out)
     assert [(each["http_status"], each["exit_code"]) for each in told] == ends
-    assert all(("look before you submit" in each["action"]) is (each["exit_code"] == 10) for each in told)
+    assert all(("before submitting it again" in each["action"]) is (each["exit_code"] == 10) for each in told)
 
 
 @pytest.mark.parametrize(("status", "code"), [(400, "4352"), (401, "0206"), (403, "0112"), (400, "4358")])
