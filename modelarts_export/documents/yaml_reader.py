@@ -25,6 +25,7 @@ MOST_VALUES = 1_000_000  # after aliases, or a page of text stands for billions 
 MOST_CHARACTERS = 64 * 2**20  # after aliases and variables
 _MOST_DOCUMENTS = 20_000  # more take longer to check than anybody waits
 _DEEPEST = 200
+_MOST_KNOWN_KEYS = 1_000
 _MOST_ANCHORS = 10_000
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TAG = "tag:yaml.org,2002:"
@@ -135,6 +136,7 @@ class _Parser:
         self._text = text
         self._expand = expand
         self._values = self._characters = self._worded = 0
+        self._known_keys: set[str] = set()  # accepted without quotes, in any document
 
     def documents(self) -> Iterator[Document]:
         self._next: Callable[[], Any] = _LOADER(self._text).get_event
@@ -220,7 +222,7 @@ class _Parser:
 
     def _key(self, event: Any, earlier: dict[str, Any], numbers: list[int]) -> str | None:  # noqa: ANN401 - see _value
         """Return a key, or None for one that is refused."""
-        refusal = _refusal_of_key(event)
+        refusal = "" if self._is_known_key(event) else _refusal_of_key(event)
         if type(event) is not yaml.ScalarEvent:
             self._refuse(event, refusal)
             self._muted += 1
@@ -243,7 +245,14 @@ class _Parser:
             self._anchors[event.anchor] = _Anchored(value=key, number=self._places.count - 1, values=1)
         if refusal:
             self._refuse(event, refusal)
-        return None if refusal else key
+            return None
+        if event.implicit[0] and len(self._known_keys) < _MOST_KNOWN_KEYS:
+            self._known_keys.add(key)
+        return key
+
+    def _is_known_key(self, event: Any) -> bool:  # noqa: ANN401 - see _value
+        """Tell whether an equal key was accepted before: many documents have the same keys."""
+        return type(event) is yaml.ScalarEvent and event.tag is None and event.value in self._known_keys
 
     def _scalar(self, event: yaml.ScalarEvent) -> Scalar:
         self._places.add(event)

@@ -19,7 +19,6 @@ _CONSTANTS: dict[str, bool | None] = {
 _OF_CONSTANTS = frozenset(spelling[:1] for spelling in _CONSTANTS)
 _OF_NUMBERS = frozenset("-+.0123456789")
 _MOST_DIGITS = 18
-_USUAL = re.compile(rf"-?[1-9][0-9]{{0,{_MOST_DIGITS - 1}}}|0")
 _SIXTIES = "(?::(?:[0-5][0-9]|[0-9]))++"  # 12:30:45 is a number of base 60
 _NUMBER_OR_DATE = re.compile(
     rf"""[-+]?(?:0b[01_]++|0[0-7_]++|0|[1-9][0-9_]*+|0x[0-9a-fA-F_]++|[1-9][0-9_]*+{_SIXTIES})
@@ -50,10 +49,11 @@ def read_plain(text: str) -> Scalar:
     """Return the value of a scalar without quotes: an int only where it is written in the usual way."""
     first = text[:1]
     if first in _OF_NUMBERS:
-        if first > "0" and text.isdigit() and text.isascii() and len(text) <= _MOST_DIGITS:
-            return int(text)  # as the next line would, in half the time
-        if _USUAL.fullmatch(text):
+        digits = text[1:] if first == "-" else text
+        if digits[:1] > "0" and len(digits) <= _MOST_DIGITS and digits.isascii() and digits.isdigit():
             return int(text)
+        if text == "0":
+            return 0
         return SourceDate(text) if _NUMBER_OR_DATE.fullmatch(text) else text
     if first in _OF_CONSTANTS and text in _CONSTANTS:
         return _CONSTANTS[text]

@@ -55,7 +55,8 @@ def validate(
     wrong_kind = list(_check_kind(kind, given))
     if wrong_kind:  # judged as the other kind, every further problem would mislead
         return ValidationResult(export=None, problems=wrong_kind, warnings=[])
-    beside = {key: value for key, value in given.items() if key in SpecMetadata.model_fields}
+    metadata = SpecMetadata.model_fields
+    beside = {key: given[key] for key in metadata if key in given}
     body = {key: value for key, value in given.items() if key not in beside}
     heading, problems = _validate_model(SpecMetadata, beside, most)
     request, problems_of_body = _validate_model(kind, body, most)

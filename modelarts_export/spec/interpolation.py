@@ -37,6 +37,7 @@ class Interpolator:
         self._environ = environ
         self._now = now
         self._contains_secret = contains_secret
+        self._times: dict[str, str] = {}  # by their format; a spec repeats one, and it costs
 
     def interpolate(self, text: str) -> str:
         """Return the text with every `${…}` replaced once, and `$$` as a dollar.
@@ -90,11 +91,13 @@ class Interpolator:
         return f"give --var {name}=VALUE, set {_HANDED_OVER}{name}, or write ${{{name}:-default}}"
 
     def _format_time(self, form: str) -> str:
+        if form in self._times:
+            return self._times[form]
         reason = f"{cut(form)!r} is no form of a time; write ${{now:%Y-%m-%d}}"
         if len(form) > _LONGEST_TIME:
             raise ValueError(reason)
         try:
-            return self._now.strftime(form)
+            return self._times.setdefault(form, self._now.strftime(form))
         except ValueError:
             raise ValueError(reason) from None
 

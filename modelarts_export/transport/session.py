@@ -108,7 +108,8 @@ class Transport:
 
         Raises what error_from_response returns for any other response, and what the renewal of credentials
         raises. Without a response: TemporaryError if the request did not arrive or is not `changing`
-        anything, UnknownOutcomeError if it may have arrived. The bodies of a `secret` call are redacted in traces.
+        anything, UnknownOutcomeError if it may have arrived. The bodies of a `secret` call are
+        redacted in traces.
         """
         attempt = Attempt(
             method="POST",

@@ -4,11 +4,11 @@
 
 Pass the folder of another checkout to measure the same pairs against it (`python tests/bench/specs.py DIR`):
 documents and sample IDs there and here, in turn. Then each hostile spec of hostile_rows.py is
-validated once, with its seconds and MiB; those over 3 s or 400 MiB are marked.
+validated once, with its CPU seconds and MiB; those over 3 s or 400 MiB are marked.
 
-Each figure is the median of runs of the real program in processes of their own, in pairs taken in turn: a run
-and a bare `--version` (what a start costs is taken off), or a run and one of twice the size (a ratio of 2 is
-linear growth). Nothing is asserted, as machines are noisy.
+Each figure is the median of runs of the real program in processes of their own, in CPU seconds, in pairs
+taken in turn: a run and a bare `--version` (what a start costs is taken off), or a run and one of twice the size (a
+ratio of 2 is linear growth). Nothing is asserted, as machines are noisy.
 """
 
 import os
@@ -16,7 +16,6 @@ import random
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -56,8 +55,7 @@ SECONDS, MEBIBYTES = 3, 400  # that any spec may cost
 
 
 def measured(*arguments: str, of: Path = HERE, codes: tuple[int, ...] = (0,)) -> tuple[float, float]:
-    """Return seconds and MiB of one run of the program in a folder."""
-    begin = time.perf_counter()
+    """Return CPU seconds and MiB of one run of the program in a folder."""
     command = [sys.executable, "-m", "modelarts_export", *arguments]
     variables = {**os.environ, "PYTHONPATH": str(of)}
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=variables)
@@ -65,7 +63,7 @@ def measured(*arguments: str, of: Path = HERE, codes: tuple[int, ...] = (0,)) ->
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode not in codes:
         raise SystemExit(f"{arguments} ended with {process.returncode}")
-    return time.perf_counter() - begin, usage.ru_maxrss / 1024
+    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
 def net_of_start(*arguments: str) -> tuple[float, float]:
