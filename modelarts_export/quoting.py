@@ -18,6 +18,13 @@ class Expanded(str):
         return text
 
 
+class SourceNumber:
+    """A number that remembers how it was written, so that 0.80 can be sent as "0.80"."""
+
+    __slots__ = ()
+    source: str
+
+
 def cut(text: str) -> str:
     """Return the beginning of a long text."""
     return text if len(text) <= LONGEST else text[:LONGEST] + "…"

@@ -5,6 +5,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from modelarts_export.identifiers import is_identifier
+
 if TYPE_CHECKING:
     from modelarts_export.secret_search import Span
 
@@ -27,7 +29,6 @@ _SERVICE_MESSAGE = re.compile(r"#(?=#[A-Za-z]{0,32}\[)")
 _COMMAND = re.compile(rf"^([^\S\n]*):(?=:)|{_SERVICE_MESSAGE.pattern}", re.MULTILINE)
 
 _LONGEST_ID = 64  # characters
-IDENTIFIER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 _WORD = re.compile(r"[A-Za-z0-9_.-]*")
 _ID_FIELDS = ("task_id", "dataset_id", "project_id", "new_dataset_id")
 _FIELD_NAME = re.compile("[a-z]+(?:_[a-z]+)*")  # ours and those of the API
@@ -50,11 +51,6 @@ def truncate(text: str) -> str:
 def is_safe_text(text: str) -> bool:
     """Return whether the text needs no escapes; line feeds are allowed."""
     return not _CONTROLS.search(text.replace("\n", "")) and not _COMMAND.search(text)
-
-
-def is_identifier(text: str) -> bool:
-    """Return whether commands accept this as an ID: a shell and an option parser take it for a word."""
-    return IDENTIFIER.fullmatch(text) is not None
 
 
 def to_json(value: object, *, indent: int | None = None) -> str:

@@ -30,7 +30,7 @@ from modelarts_export.errors import (
     Problem,
     UnknownOutcomeError,
 )
-from modelarts_export.request.field_types import check_identifier
+from modelarts_export.identifiers import check_identifier
 from modelarts_export.request.models import ExportRequest
 from modelarts_export.spec.interpolation import Interpolator, parse_assignments
 from modelarts_export.submission.reuse import ReusePolicy

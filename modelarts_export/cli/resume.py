@@ -10,8 +10,9 @@ from modelarts_export.config.environment import flag_name
 from modelarts_export.config.options import option_fields
 from modelarts_export.config.settings import Settings
 from modelarts_export.errors import UnknownOutcomeError
+from modelarts_export.identifiers import is_identifier
 from modelarts_export.polling.poller import PollOptions
-from modelarts_export.sanitize import escape_controls, is_identifier
+from modelarts_export.sanitize import escape_controls
 from modelarts_export.submission.reuse import ReusePolicy
 
 _CONNECTION = tuple(each.name for each in option_fields(Settings) if not each.metadata.get("submits"))

@@ -14,7 +14,7 @@ from modelarts_export.config.parsers import (
     parse_positive_duration,
     parse_region,
 )
-from modelarts_export.request.field_types import check_identifier
+from modelarts_export.identifiers import check_identifier
 
 _ON_LOST_REPLY = ["resend", "stop"]
 _HOSTS = {"eu-de": "eu-de.otc.t-systems.com"}  # .github/API.md, section 7; others follow the rule

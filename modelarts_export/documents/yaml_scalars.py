@@ -6,7 +6,7 @@ take time and memory that no file should have.
 
 import re
 
-from modelarts_export.request.field_types import SourceNumber
+from modelarts_export.quoting import SourceNumber
 
 Scalar = str | bool | int | SourceNumber | None
 

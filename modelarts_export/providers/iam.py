@@ -8,7 +8,7 @@ from modelarts_export.auth.credentials import Password, Token
 from modelarts_export.auth.request_auth import RenewableTokenAuth, RequestAuth
 from modelarts_export.config.settings import Settings
 from modelarts_export.errors import MissingSettingError, TemporaryError
-from modelarts_export.request.field_types import check_identifier
+from modelarts_export.identifiers import check_identifier
 from modelarts_export.transport.retry import ONE_TRY, RetryPolicy
 from modelarts_export.transport.session import Transport
 from modelarts_export.transport.tracing import CallRecord

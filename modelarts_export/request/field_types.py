@@ -20,8 +20,8 @@ from pydantic import (
     WrapValidator,
 )
 
-from modelarts_export.quoting import Expanded, cut, quote
-from modelarts_export.sanitize import IDENTIFIER, is_identifier
+from modelarts_export.identifiers import IDENTIFIER, check_identifier
+from modelarts_export.quoting import Expanded, SourceNumber, cut, quote
 
 _SCHEMES = ("obs://", "s3://")
 _PATH_LENGTH = range(3, 701)
@@ -55,13 +55,6 @@ class InSchema:
     def __get_pydantic_json_schema__(self, _schema: object, _handler: object) -> dict[str, Any]:
         """Hand it to whoever makes a schema."""
         return dict(self.schema)
-
-
-class SourceNumber:
-    """A number that remembers how it was written, so that 0.80 can be sent as "0.80"."""
-
-    __slots__ = ()
-    source: str
 
 
 def normalize_directory(value: str) -> str:
@@ -123,17 +116,6 @@ def find_undocumented_characters(path: str) -> list[str]:
 def _is_letter(character: str) -> bool:
     category = unicodedata.category(character)[0]
     return category in _LETTERS_AND_DIGITS and not _VARIATION_SELECTORS.match(character)
-
-
-def check_identifier(value: str) -> str:
-    """Return a project, dataset, task or version ID. Raises ValueError for anything else."""
-    if not value and isinstance(value, Expanded):
-        raise ValueError(f"{quote(value)} is empty, and an ID is required")
-    if not is_identifier(value):
-        raise ValueError(
-            f"{quote(value)} is not an ID: 1 to 64 letters, digits, _, . and -, the first no . or -"
-        )
-    return value
 
 
 def _check_dataset_name(value: str) -> str:

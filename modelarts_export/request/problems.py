@@ -9,10 +9,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from modelarts_export.errors import MISSING, MOST_PROBLEMS, Location, Problem, format_location
-from modelarts_export.quoting import cut
+from modelarts_export.quoting import SourceNumber, cut
 from modelarts_export.request.enums import did_you_mean
 from modelarts_export.request.error_limits import details_of, rest_of
-from modelarts_export.request.field_types import SourceNumber
 from modelarts_export.request.fields import RequestField, iter_all_fields
 
 _MESSAGES = {

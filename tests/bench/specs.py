@@ -7,8 +7,8 @@ documents and sample IDs there and here, in turn. Then each hostile spec of host
 validated once, with its CPU seconds and MiB; those over 3 s or 400 MiB are marked.
 
 Each figure is the median of runs of the real program in processes of their own, in CPU seconds, in pairs
-taken in turn: a run and a bare `--version` (what a start costs is taken off), or a run and one of twice the size (a
-ratio of 2 is linear growth). Nothing is asserted, as machines are noisy.
+taken in turn: a run and a bare `--version` (what a start costs is taken off), or a run and one of twice the
+size (a ratio of 2 is linear growth). Nothing is asserted, as machines are noisy.
 """
 
 import os

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelarts_export.documents.yaml_reader import Document, UnreadableError, load_documents
-from modelarts_export.request.field_types import SourceNumber
+from modelarts_export.quoting import SourceNumber
 
 ANY = settings(deadline=None, max_examples=150, derandomize=True)
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from modelarts_export.documents.yaml_scalars import Scalar, read_plain
+from modelarts_export.identifiers import check_identifier
 from modelarts_export.request.field_types import (
     DatasetName,
     DirectoryInBucket,
@@ -23,7 +24,6 @@ from modelarts_export.request.field_types import (
     SampleId,
     SampleTime,
     Truth,
-    check_identifier,
     find_undocumented_characters,
     normalize_directory,
 )

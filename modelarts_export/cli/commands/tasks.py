@@ -18,8 +18,8 @@ from modelarts_export.cli.follow import (
 from modelarts_export.cli.options.task_filter import TaskFilter
 from modelarts_export.documents.files import STDIN, read_text
 from modelarts_export.errors import InvalidInputError
+from modelarts_export.identifiers import check_identifier
 from modelarts_export.polling.poller import PollOptions, Snapshot, TrackedTask
-from modelarts_export.request.field_types import check_identifier
 
 Dataset = Annotated[str, typer.Argument(metavar="DATASET", help="ID of the dataset")]
 Tasks = Annotated[list[str], typer.Argument(metavar="TASK...", help="IDs of tasks; - reads them from stdin")]

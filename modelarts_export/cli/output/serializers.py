@@ -8,7 +8,8 @@ from modelarts_export.api.task import ExportTask
 from modelarts_export.cli.output.console import Console
 from modelarts_export.cli.output.error_view import error_to_dict, print_error
 from modelarts_export.errors import ModelArtsExportError, NotFinishedError, RefusedError
-from modelarts_export.sanitize import escape_commands, is_identifier, is_safe_text, to_json, truncate
+from modelarts_export.identifiers import is_identifier
+from modelarts_export.sanitize import escape_commands, is_safe_text, to_json, truncate
 
 _MOST_IDS = 5  # in an error message
 _ID_HINT = "-o json shows an ID of any kind; do not submit it again"
