@@ -142,7 +142,7 @@ def _make_request_options(kind: type[ExportRequest]) -> tuple[list[inspect.Param
     """Return DATASET, -f, --samples-file and the options of the fields, and what makes a Draft of them."""
     fields = list(iter_flag_fields(kind))
     locations: list[Location] = [_DATASET, *(field.location for field in fields)]
-    names = dict(zip(locations, ["DATASET", *(f"--{field.flag}" for field in fields)], strict=True))
+    flag_names = dict(zip(locations, ["DATASET", *(f"--{field.flag}" for field in fields)], strict=True))
     parameters = dict(zip(locations, ["dataset", *map(_parameter_name, fields)], strict=True))
 
     def draft(_context: typer.Context, values: Values) -> RequestInput[Any]:
@@ -152,7 +152,7 @@ def _make_request_options(kind: type[ExportRequest]) -> tuple[list[inspect.Param
             files=values["file"] or (),
             samples_file=values["samples_file"],
             flags={location: value for location, value in given.items() if value is not None},
-            names=names,
+            flag_names=flag_names,
             assignments=values["var"] or (),
         )
 

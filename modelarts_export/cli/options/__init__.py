@@ -1,1 +1,1 @@
-"""What the user gave, as values."""
+"""The values of options that need more than a parser."""

@@ -1,4 +1,4 @@
-"""The end of the help of `sandbox`: the tables of datasets and faults."""
+"""The tables of datasets and faults at the end of the help of `sandbox`."""
 
 from collections.abc import Iterable, Iterator
 from textwrap import fill
@@ -10,46 +10,46 @@ from modelarts_export.sandbox.faults.catalogue import KEYS, KINDS
 _WIDTH = 78
 
 _ORDER = (
-    "A call meets the first fault that is meant for it and still strikes, and those behind it do not count "
-    "that call. Faults of time (lag, late, date, no-date and clock) come on top of it."
+    "The first fault that matches a call and is not used up applies; the faults after it do not count that "
+    "call. The faults lag, late, date, no-date and clock apply in addition."
 )
 _EXAMPLES = (
     ("drop:count=1", "the first create call is executed, and its reply is lost"),
-    ("429:retry-after=3s,count=2", "the first two create calls are refused"),
-    ("500:on=list+show,probability=0.2", "one look in five fails"),
+    ("429:retry-after=3s,count=2", "the first two create calls get 429"),
+    ("500:on=list+show,probability=0.2", "one status check in five fails"),
     ("lag:for=3s", "a task is neither listed nor shown in its first 3 seconds"),
     ("date:skew=-14m", "the header Date is 14 minutes behind"),
 )
 
 
-def _format_paragraph(title: str, rows: Iterable[tuple[str, str]], end: str = "") -> str:
-    """Return rows in two columns; Typer leaves a paragraph that begins with a backspace as it is."""
+def _format_paragraph(title: str, rows: Iterable[tuple[str, str]], note: str = "") -> str:
+    """Return rows in two columns; Typer does not rewrap a paragraph that begins with a backspace."""
     rows = list(rows)
     column = max(len(name) for name, _ in rows) + 2
     wrapped = (
         fill(f"{name:{column}}{meaning}", _WIDTH, subsequent_indent=" " * column, break_on_hyphens=False)
         for name, meaning in rows
     )
-    return "\n".join(["\b", title, *wrapped, *([fill(end, _WIDTH)] if end else [])])
+    return "\n".join(["\b", title, *wrapped, *([fill(note, _WIDTH)] if note else [])])
 
 
 def _format_kinds() -> Iterator[tuple[str, str]]:
-    """Yield each kind of fault with its description, its required keys and its optional keys."""
+    """Yield the name of each kind of fault, and its description with required and [optional] keys."""
     for name, kind in KINDS.items():
         required = [f"{key}={KEYS[key][0]}" for key in kind.required]
         defaults = {**({"on": kind.on} if kind.when else {}), **kind.defaults}
-        taken = [f"[{key}={defaults.get(key, KEYS[key][0])}]" for key in (*defaults, *kind.optional)]
-        yield name, " ".join([kind.description, *required, *taken])
+        optional = [f"[{key}={defaults.get(key, KEYS[key][0])}]" for key in (*defaults, *kind.optional)]
+        yield name, " ".join([kind.description, *required, *optional])
 
 
 def format_fault_help() -> str:
-    """Return the tables as paragraphs for the end of a help text."""
+    """Return the tables as paragraphs, separated by blank lines."""
     datasets = [(name, behaviour.description) for name, behaviour in BUILT_IN.items()]
     note = f"A path in the bucket {MISSING_BUCKET} is refused with 400, ModelArts.4311. {SUMMARY}"
     paragraphs = (
         _format_paragraph("Datasets, by ID:", datasets, note),
         _format_paragraph("Kinds of a FAULT, which is KIND[:KEY=VALUE,...]:", _format_kinds(), _ORDER),
         _format_paragraph("Keys:", ((f"{key}={form}", meaning) for key, (form, meaning) in KEYS.items())),
-        _format_paragraph("Such as:", _EXAMPLES),
+        _format_paragraph("Examples:", _EXAMPLES),
     )
     return "\n\n".join(paragraphs)

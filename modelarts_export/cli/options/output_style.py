@@ -1,4 +1,4 @@
-"""The output options: format of the result, quiet, verbose and debug."""
+"""The output options: result format, quiet, verbose and debug."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,17 +20,15 @@ def _parse_format(text: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class OutputOptions:
-    """What a command prints; `output` is None when no format was given."""
+    """The output options of a command; `output` is None without -o."""
 
-    output: str | None = option(
-        _parse_format, "Format of the result: table, json, yaml or id", "FORMAT", short="o"
-    )
+    output: str | None = option(_parse_format, "Result format: table, json, yaml or id", "FORMAT", short="o")
     quiet: bool = option(parse_bool, "No messages and no table; errors still print", short="q", default=False)
-    verbose: bool = option(parse_bool, "A line on stderr for each HTTP call", short="v", default=False)
+    verbose: bool = option(parse_bool, "One line on stderr for each HTTP call", short="v", default=False)
     debug: bool = option(parse_bool, "Headers and bodies of each HTTP call, secrets redacted", default=False)
 
 
 def resolve_output_options(flags: Mapping[str, Any], environ: Mapping[str, str]) -> OutputOptions:
-    """Return the options by flags and by the program's own variables. Raises InvalidInputError."""
-    found = resolve_options(OutputOptions, make_flag_layer(flags), make_environment_layer(environ))
-    return OutputOptions(**{name: value for name, (value, _) in found.items()})
+    """Return the options from flags, then from variables. Raises InvalidInputError."""
+    resolved = resolve_options(OutputOptions, make_flag_layer(flags), make_environment_layer(environ))
+    return OutputOptions(**{name: value for name, (value, _) in resolved.items()})

@@ -1,4 +1,4 @@
-"""What the user asks for: flags laid over a spec, and each problem named where it was made."""
+"""The request that a command gets: flags merged over a spec, and each problem with its flag or position."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,86 +21,85 @@ if TYPE_CHECKING:
     from modelarts_export.spec.document import Spec
 
 _SAMPLES: Location = ("export_params", "samples")
-_MOST_LINES = 1_000_000  # of sample IDs; far more than a body can hold
+_MAX_LINES = 1_000_000  # of sample IDs; far more than a request body can hold
 _CONDITIONS: Location = ("export_params", "search_conditions")
 
-
-Kind = TypeVar("Kind", bound=ExportRequest)
+RequestT = TypeVar("RequestT", bound=ExportRequest)
 
 
 @dataclass(frozen=True, kw_only=True)
-class RequestInput(Generic[Kind]):
-    """A request as it was written, not yet judged.
+class RequestInput(Generic[RequestT]):
+    """A request as flags and files give it, before validation.
 
-    `flags` has what flags gave, by the location of the field; `names` has the flag of every field;
-    `assignments` are the texts of --var.
+    `flags` are the values of flags by the location of their field; `flag_names` has the flag of every field;
+    `assignments` are the values of --var.
     """
 
-    kind: type[Kind]
+    kind: type[RequestT]
     files: Sequence[str]
     samples_file: str | None
     flags: Mapping[Location, Any]
-    names: Mapping[Location, str]
+    flag_names: Mapping[Location, str]
     assignments: Sequence[str] = ()
 
-    def resolve(self, expand: Callable[[str], str], timeout: float) -> tuple[ValidatedExport, list[Problem]]:
-        """Return the export and the warnings; `expand` is for the strings of the spec.
+    def resolve(
+        self, interpolate: Callable[[str], str], timeout: float
+    ) -> tuple[ValidatedExport, list[Problem]]:
+        """Return the export and its warnings; `interpolate` is applied to each string of the spec.
 
         Each file is read within `timeout` seconds.
-        Raises InvalidInputError with every problem there is.
+        Raises InvalidInputError with all problems.
         """
         if len(self.files) > 1:
-            raise InvalidInputError("-f was given twice; these commands take one spec")
+            raise InvalidInputError("-f was given twice; this command takes one spec")
         if self.samples_file == STDIN and STDIN in self.files:
             raise InvalidInputError("stdin cannot be both the spec (-f -) and the samples (--samples-file -)")
-        spec = _load_one_spec(self.files[0], expand, timeout) if self.files else None
-        given, unread = self._collect_values(timeout)
-        verdict = validate(self.kind, _merge_values(self._get_base(spec), given))
-        problems = [self._locate(problem, given, spec) for problem in (*unread, *verdict.problems)]
+        spec = _load_one_spec(self.files[0], interpolate, timeout) if self.files else None
+        # Without a spec, the command decides the destination of the export.
+        base = spec.values if spec else {"export_params": {"export_dest": self.kind.dest}}
+        values, unreadable = self._collect_values(timeout)
+        result = validate(self.kind, _merge_values(base, values))
+        problems = [self._locate(problem, values, spec) for problem in (*unreadable, *result.problems)]
         problems = spec.merge_problems(problems) if spec else problems
-        if problems or verdict.export is None:
+        if problems or result.export is None:
             raise make_invalid_input_error(problems)
-        return verdict.export, [self._locate(problem, given, spec) for problem in verdict.warnings]
+        return result.export, [self._locate(problem, values, spec) for problem in result.warnings]
 
     def _collect_values(self, timeout: float) -> tuple[dict[Location, Any], list[Problem]]:
-        """Return the values of the flags as a spec would have them, and what could not be read."""
-        given, problems = dict(self.flags), list[Problem]()
+        """Return the values of the flags in the form that a spec has, and the problems of unreadable ones."""
+        values, problems = dict(self.flags), list[Problem]()
         if self.samples_file is not None:
             try:
-                given[_SAMPLES] = [*given.get(_SAMPLES, []), *_read_sample_ids(self.samples_file, timeout)]
+                values[_SAMPLES] = [*values.get(_SAMPLES, []), *_read_sample_ids(self.samples_file, timeout)]
             except InvalidInputError as error:
                 problems += error.problems or [Problem(message=str(error))]
                 problems += [Problem(message="", count=error.unshown)] if error.unshown else []
-        if _SAMPLES in given:
-            given[_SAMPLES] = list(dict.fromkeys(given[_SAMPLES]))
-        if _CONDITIONS in given:
-            given[_CONDITIONS] = [
-                _parse_condition(text, i, problems) for i, text in enumerate(given[_CONDITIONS])
+        if _SAMPLES in values:
+            values[_SAMPLES] = list(dict.fromkeys(values[_SAMPLES]))
+        if _CONDITIONS in values:
+            values[_CONDITIONS] = [
+                _parse_condition(text, i, problems) for i, text in enumerate(values[_CONDITIONS])
             ]
-        return given, problems
+        return values, problems
 
-    def _get_base(self, spec: "Spec | None") -> Mapping[str, Any]:
-        """Return what the flags are laid over; without a spec the command says where the export goes."""
-        return spec.values if spec else {"export_params": {"export_dest": self.kind.dest}}
-
-    def _locate(self, problem: Problem, given: Mapping[Location, Any], spec: "Spec | None") -> Problem:
-        """Name the flag that gave the value, else the place in the spec, else the flag that is missing."""
+    def _locate(self, problem: Problem, values: Mapping[Location, Any], spec: "Spec | None") -> Problem:
+        """Add the flag that gave the value, else the position in the spec, else the missing flag."""
         if problem.place or not problem.location or not problem.message:
             return problem
-        flag = next((at for at in given if problem.location[: len(at)] == at), None)
+        flag = next((each for each in values if problem.location[: len(each)] == each), None)
         if flag is None and spec:
             return spec.locate(problem)
         flag = flag or problem.location
         name = (
             "--samples-file"
             if flag == _SAMPLES and self.samples_file
-            else self.names.get(flag, format_location(flag))
+            else self.flag_names.get(flag, format_location(flag))
         )
         return replace(problem, place=name, message=_qualify_message(flag, problem))
 
 
 def _qualify_message(flag: Location, problem: Problem) -> str:
-    """Return the message with what of the flag's value it speaks of: the second --search, say."""
+    """Return the message with the part of the flag's value that it is about, such as the second --search."""
     rest = problem.location[len(flag) :]
     if not rest:
         return problem.message
@@ -108,62 +107,61 @@ def _qualify_message(flag: Location, problem: Problem) -> str:
     return ": ".join(filter(None, [count, format_location(rest[1:] if count else rest), problem.message]))
 
 
-def _load_one_spec(file: str, expand: Callable[[str], str], timeout: float) -> "Spec":
+def _load_one_spec(file: str, interpolate: Callable[[str], str], timeout: float) -> "Spec":
     from modelarts_export.spec.document import parse_specs  # noqa: PLC0415 - yaml is loaded only for a spec
 
-    specs, problems = parse_specs(file, expand, timeout)
+    specs, problems = parse_specs(file, interpolate, timeout)
     if problems:
         raise make_invalid_input_error(problems)
     if len(specs) > 1:
-        raise InvalidInputError(f"{display_name(file)} holds {len(specs)} documents; this command takes one")
+        raise InvalidInputError(f"{display_name(file)} has {len(specs)} documents; this command takes one")
     return specs[0]
 
 
-def _merge_values(base: Mapping[str, Any], given: Mapping[Location, Any]) -> dict[str, Any]:
-    """Return the base with the given values in it; a value of a wrong type is left to the validation."""
+def _merge_values(base: Mapping[str, Any], values: Mapping[Location, Any]) -> dict[str, Any]:
+    """Return the base with the values set in it; the validation reports a parent that is no mapping."""
     body: dict[Any, Any] = dict(base)
-    for location, value in given.items():
-        *way, key = location
+    for location, value in values.items():
+        *parents, key = location
         target = body
-        for step in way:
-            inner = {} if target.get(step) is None else target[step]
-            target[step] = dict(inner) if isinstance(inner, Mapping) else inner
-            target = target[step]
+        for name in parents:
+            inner = {} if target.get(name) is None else target[name]
+            target[name] = dict(inner) if isinstance(inner, Mapping) else inner
+            target = target[name]
         if isinstance(target, dict):
             target[key] = value
     return body
 
 
 def _read_sample_ids(file: str, timeout: float) -> list[str]:
-    """Return the IDs of a file, one a line. Raises InvalidInputError when it has none, or something else."""
+    """Return the IDs of a file with one ID a line. Raises InvalidInputError for no ID or an invalid one."""
     text = read_text(file, timeout)
-    if text.count("\n") > _MOST_LINES:
-        raise InvalidInputError(f"--samples-file: {display_name(file)} has more than {_MOST_LINES:,} lines")
+    if text.count("\n") > _MAX_LINES:
+        raise InvalidInputError(f"--samples-file: {display_name(file)} has more than {_MAX_LINES:,} lines")
     lines = list(map(str.strip, text.split("\n")))
     ids = list(filter(None, lines))
     if not ids:
         raise InvalidInputError(
             f"--samples-file: {display_name(file)} has no sample ID; it would export every sample"
         )
-    problems = bounded(
-        problem for i, line in enumerate(lines) for problem in _check_sample_line(file, i + 1, line)
-    )
+    problems = bounded(_find_invalid_ids(display_name(file), lines))
     if problems:
         raise make_invalid_input_error(problems)
     return ids
 
 
-def _check_sample_line(file: str, number: int, line: str) -> Iterator[Problem]:
-    try:
-        if line:
-            check_sample_id(line)
-    except ValueError as error:
-        place = f"--samples-file: {display_name(file)}:{number}"
-        yield Problem(message=str(error), place=place, file=display_name(file), line=number, column=1)
+def _find_invalid_ids(file_name: str, lines: Sequence[str]) -> Iterator[Problem]:
+    for number, line in enumerate(lines, start=1):
+        try:
+            if line:
+                check_sample_id(line)
+        except ValueError as error:
+            place = f"--samples-file: {file_name}:{number}"
+            yield Problem(message=str(error), place=place, file=file_name, line=number, column=1)
 
 
-def _parse_condition(text: str, index: int, problems: list[Problem]) -> Any:  # noqa: ANN401 - see read_condition
-    from modelarts_export.cli.options.search_condition import parse_condition  # noqa: PLC0415 - it may be YAML
+def _parse_condition(text: str, index: int, problems: list[Problem]) -> Any:  # noqa: ANN401 - see _parse_yaml
+    from modelarts_export.cli.options.search_condition import parse_condition  # noqa: PLC0415 - it loads yaml
 
     try:
         return parse_condition(text)

@@ -1,4 +1,4 @@
-"""Which tasks of a dataset `list` shows, and in which order."""
+"""The filter and the order of the tasks that `list` shows."""
 
 import math
 import time
@@ -14,7 +14,7 @@ from modelarts_export.request.enums import ExportType, did_you_mean
 if TYPE_CHECKING:
     from modelarts_export.api.client import TaskPage
 
-_WORDS = [state.label for state in TaskState]
+_STATE_LABELS = [state.label for state in TaskState]
 
 
 def _parse_states(text: str) -> tuple[TaskState, ...]:
@@ -22,10 +22,11 @@ def _parse_states(text: str) -> tuple[TaskState, ...]:
 
 
 def _parse_state(text: str) -> TaskState:
-    word = text.strip().lower()
-    state = TaskState.parse(word) or next((each for each in TaskState if each.label == word), None)
+    label = text.strip().lower()
+    state = TaskState.parse(label) or next((each for each in TaskState if each.label == label), None)
     if state is None:
-        raise ValueError(f"{text!r} is not one of {', '.join(_WORDS)}{did_you_mean(text, _WORDS)}")
+        choices = ", ".join(_STATE_LABELS)
+        raise ValueError(f"{text!r} is not one of {choices}{did_you_mean(text, _STATE_LABELS)}")
     return state
 
 
@@ -34,43 +35,45 @@ def _parse_export_type(text: str) -> int:
 
 
 def _parse_limit(text: str) -> int:
-    if not parse_int(text):
+    limit = parse_int(text)
+    if not limit:
         raise ValueError("must be 1 or more")
-    return parse_int(text)
+    return limit
 
 
 @dataclass(frozen=True, kw_only=True)
 class TaskFilter:
-    """The tasks that are wanted; `since` is their greatest age in seconds."""
+    """The conditions that a listed task meets; `since` is its greatest age in seconds."""
 
     export_type: int | None = option(
         _parse_export_type,
-        f"Tasks of this type alone: {', '.join(ExportType.labels())}",
-        "WORD",
+        f"Only tasks of this type: {', '.join(ExportType.labels())}",
+        "VALUE",
         words=ExportType.labels(),
     )
     status: tuple[TaskState, ...] = option(
         _parse_states,
-        f"Tasks in this state alone, or in one of several with commas between: {', '.join(_WORDS)}",
-        "WORD",
-        words=_WORDS,
+        f"Only tasks in this state, or in one of several, separated by commas: {', '.join(_STATE_LABELS)}",
+        "VALUE",
+        words=_STATE_LABELS,
         default=(),
     )
     since: float = option(
         parse_duration,
-        "Tasks created no longer ago than this, such as 20m, 2h, 1d",
+        "Only tasks that are not older than this, such as 20m, 2h, 1d",
         "DURATION",
         default=math.inf,
     )
-    limit: int | None = option(_parse_limit, "No more than so many tasks", "N")
+    limit: int | None = option(_parse_limit, "At most N tasks", "N")
 
     def select(self, pages: Iterable["TaskPage"]) -> list[ExportTask]:
-        """Return them newest first, as no document says in which order the API lists them."""
-        wanted = [task for task in self._young(pages) if not self.status or task.state in self.status]
-        return sorted(wanted, key=lambda task: task.created or 0.0, reverse=True)[: self.limit]
+        """Return the matching tasks, newest first; the API documents no order of its list."""
+        recent = self._iter_recent(pages)
+        matching = [task for task in recent if not self.status or task.state in self.status]
+        return sorted(matching, key=lambda task: task.created or 0.0, reverse=True)[: self.limit]
 
-    def _young(self, pages: Iterable["TaskPage"]) -> Iterator[ExportTask]:
-        """Yield what is not too old by the server's clock, or by ours where that is not told."""
+    def _iter_recent(self, pages: Iterable["TaskPage"]) -> Iterator[ExportTask]:
+        """Yield the tasks of at most the age `since`, by the server's clock where known."""
         for page in pages:
             oldest = (time.time() if page.date is None else page.date) - self.since
             yield from (task for task in page.tasks if (task.created or 0.0) >= oldest)

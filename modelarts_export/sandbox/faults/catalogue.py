@@ -81,13 +81,13 @@ KINDS: Mapping[str, FaultKind] = {
         delivery=Delivery.DROPPED,
     ),
     "stall": FaultKind(
-        description="Nothing comes for so long, and then the connection is closed.",
+        description="No reply comes for this long, then the connection is closed.",
         required=("for",),
         defaults={"accepted": "yes", "by": "fin"},
         delivery=Delivery.DROPPED,
     ),
     "cut": FaultKind(
-        description="It is executed, and the reply ends after N bytes of its body, or half of it.",
+        description="The request is executed, and the reply ends after N bytes of its body, or half of it.",
         defaults={"by": "fin"},
         fixed={"accepted": "yes"},
         optional=("at",),
@@ -125,7 +125,7 @@ KINDS: Mapping[str, FaultKind] = {
         message="Internal error",
     ),
     "502": FaultKind(
-        description="A gateway that lost the service.",
+        description="A gateway that lost its connection to the service.",
         defaults={"accepted": "yes", "code": "none"},
         status=502,
         message="The backend is unavailable",
@@ -138,13 +138,13 @@ KINDS: Mapping[str, FaultKind] = {
         message="The service is unavailable",
     ),
     "504": FaultKind(
-        description="A gateway that waited in vain.",
+        description="A gateway that timed out.",
         defaults={"accepted": "yes", "code": "none"},
         status=504,
         message="The backend timed out",
     ),
     "lag": FaultKind(
-        description="A task that is younger than this is not shown.",
+        description="A task that is younger than this is neither listed nor shown.",
         on="list+show",
         required=("for",),
         calls=("list", "show"),
@@ -181,16 +181,16 @@ MESSAGES: Mapping[tuple[int, str], str] = {
 KEYS: Mapping[str, tuple[str, str]] = {
     "for": ("DURATION", "how long"),
     "skew": ("[-]DURATION", "how far ahead, or with a minus how far behind"),
-    "accepted": ("yes|no", "whether the request is executed all the same"),
+    "accepted": ("yes|no", "whether the request is executed"),
     "by": ("fin|rst", "how the connection is closed"),
     "at": ("N", "how many bytes of the body arrive"),
     "code": ("CODE|none", "the API's error code; for none the reply is an HTML page"),
     "retry-after": ("DURATION", "the header Retry-After, in seconds"),
     "retry-at": ("DURATION", "the header Retry-After, as a date that far ahead"),
-    "on": ("CALL[+CALL...]", f"the calls that it is meant for: {', '.join(CALLS[:-1])} or {ALL}"),
-    "count": ("N", "how often it strikes; without it there is no end"),
-    "after": ("N", "how many calls it lets pass first"),
-    "probability": ("P", "how likely it strikes, above 0 and up to 1"),
+    "on": ("CALL[+CALL...]", f"the calls that it applies to: {', '.join(CALLS[:-1])} or {ALL}"),
+    "count": ("N", "to how many calls it applies; no limit by default"),
+    "after": ("N", "how many calls it skips first"),
+    "probability": ("P", "how likely it applies to a call, above 0 and up to 1"),
 }
 """The keys of a fault: the form of the value, and its meaning."""
 

@@ -1,13 +1,13 @@
-"""Command lines that are refused, each with words of the one message; and ones that only warn."""
+"""Invalid command lines with their error messages, and valid ones with and without warnings."""
 
 from typing import NamedTuple
 
 
 class BadLine(NamedTuple):
-    """A command line, words of its message (… for any others), variables as NAME=VALUE, and what stdin has."""
+    """A command line, a part of its message (… is any text), variables as NAME=VALUE, and stdin."""
 
     line: str
-    words: str
+    message: str
     variables: str = ""
     stdin: bytes = b""
 
@@ -130,22 +130,22 @@ SEARCHES = [
         ("label=a,b+c", "label=a,b+c mixes , and +"),
         ("label=a,,b", "label=a,,b has an empty label"),
         ("label=a+", "label=a+ has an empty label"),
-        ("'label=a label=b'", "the key 'label' stands in the condition a second time"),
-        ("'hard=1 hard=0'", "the key 'hard' stands in the condition a second time"),
-        ("'meta.a=1 meta.a=2'", "the key 'meta.a' stands in the condition a second time"),
-        ('"label=\'cat"', "has a quote or a backslash without its end"),
-        ("'label=cat\\'", "has a quote or a backslash without its end"),
+        ("'label=a label=b'", "duplicate key 'label'"),
+        ("'hard=1 hard=0'", "duplicate key 'hard'"),
+        ("'meta.a=1 meta.a=2'", "duplicate key 'meta.a'"),
+        ('"label=\'cat"', "has an unclosed quote or ends in a backslash"),
+        ("'label=cat\\'", "has an unclosed quote or ends in a backslash"),
         ("label=\udcff", "bytes that are not UTF-8"),
         ("meta.\udcff=a", "bytes that are not UTF-8"),
         ("'{hard: 2026-01-02}'", "hard: '2026-01-02' is not true, false, 0 or 1"),
-        ("label_list=cat", "label_list has parts; write label="),
-        ("metadata=cat", "metadata has parts; write meta.KEY="),
+        ("label_list=cat", "label_list is a mapping; write label="),
+        ("metadata=cat", "metadata is a mapping; write meta.KEY="),
         ("'{label: cat}'", "label: unknown key; did you mean"),
-        ("'{hard: 1'", "is no YAML at column"),
+        ("'{hard: 1'", "is not valid YAML at column"),
         ("'{hard: 1, hard: 0}'", "duplicate key 'hard'"),
         ("'{<<: {hard: 1}}'", "merge keys (<<) are refused"),
         ("'{hard: !!str 1}'", "explicit tags are refused"),
-        ("'{hard: *x}'", "is no YAML at column 8"),
+        ("'{hard: *x}'", "is not valid YAML at column 8"),
         ("'{hard: 2}'", "hard: 2 is not true, false, 0 or 1"),
         ("hard=2", "hard: '2' is not true, false, 0 or 1"),
         ("hard=yes", "hard: 'yes' is not true, false, 0 or 1"),
@@ -245,7 +245,7 @@ FILES = [
     BadLine(f"{OBS} -f -", "<stdin>:1:1: the file is empty"),
     BadLine(f"{OBS} -f -", "<stdin>: not UTF-8 at byte 8", "", b"path: /\xff/d/"),
     BadLine(f"{OBS} -f -", "<stdin>: not UTF-8 at byte", "", "path: /b/d/".encode("utf-16")),
-    BadLine(f"{OBS} -f -", "<stdin> holds 2 documents; this command takes one", "", b"name: a\n---\nname: b\n"),
+    BadLine(f"{OBS} -f -", "<stdin> has 2 documents; this command takes one", "", b"name: a\n---\nname: b\n"),
     BadLine(f"{OBS} -f -", "to-new-dataset", "", b"export_params: {export_dest: NEW_DATASET}"),
     BadLine(f"{OBS} -f -", "run to-new-dataset", "", b"export_params: {export_dest: new_dataset}"),
     BadLine(f"{NEW} {NAME} {WORK} -f -", "run to-obs", "", b"export_params: {export_dest: DIR}"),
@@ -261,7 +261,7 @@ FILES = [
     BadLine(f"{OBS} --samples-file -", "must be an ID, without spaces and control characters", "", b"a\nb\0c\n"),
     BadLine(f"{OBS} --samples-file -", "--samples-file", "", b"a\nb c\n"),
 ]
-# What only warns, as the documents disagree on it or leave it open; the spec is on stdin where there is one.
+# Valid where the documents disagree or are silent; the spec, if any, is on stdin.
 WARNINGS = [
     *(BadLine(f"to-obs --path {path}", "is the root of a bucket") for path in ("/b", "/b/", "obs://b", "S3://b/")),
     BadLine(f"{OBS} --project-id p1 -f -", "project_id p2 of the spec differs from p1 (--project-id)", "", b"project_id: p2"),

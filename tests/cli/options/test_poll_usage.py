@@ -1,4 +1,4 @@
-"""Command lines about following tasks that are refused before anything is sent."""
+"""Invalid command lines of wait, status, list and --wait: exit code 2, and no request."""
 
 import json
 
@@ -57,12 +57,11 @@ BAD_LINES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("line", "words"), BAD_LINES)
-def test_what_is_refused(run: Run, stub: Stub, line: str, words: str) -> None:
-    """One clear message, and not a byte is sent."""
+@pytest.mark.parametrize(("line", "message"), BAD_LINES)
+def test_invalid_command_line_is_refused(run: Run, stub: Stub, line: str, message: str) -> None:
     outcome = run(line, **stub.variables)
     assert (outcome.code, outcome.out, stub.heard) == (2, "", [])
-    assert words in outcome.err
+    assert message in outcome.err
 
 
 @pytest.mark.parametrize(
@@ -74,15 +73,13 @@ def test_what_is_refused(run: Run, stub: Stub, line: str, words: str) -> None:
         ("--nope wait", "modelarts-export --help shows the commands"),
     ],
 )
-def test_the_help_that_is_hinted_at(run: Run, line: str, hint: str) -> None:
-    """That of the command, when it is known."""
+def test_usage_error_hints_at_the_help_of_the_command(run: Run, line: str, hint: str) -> None:
     assert json.loads(run(f"{line} -o json").err)["hint"] == hint
 
 
 @pytest.mark.parametrize("command", [OBS, NEW])
 @pytest.mark.parametrize("setting", [each.name for each in option_fields(PollOptions)])
-def test_waiting_is_asked_for(run: Run, stub: Stub, command: str, setting: str) -> None:
-    """A flag about waiting is a mistake where nobody waits, also beside --no-wait."""
+def test_poll_option_without_wait_is_refused(run: Run, stub: Stub, command: str, setting: str) -> None:
     for line in (f"{command} {flag_name(setting)} 1", f"{command} {flag_name(setting)} 1 --no-wait"):
         outcome = run(f"{line} -o json", **stub.variables)
         error = json.loads(outcome.err)
@@ -92,7 +89,7 @@ def test_waiting_is_asked_for(run: Run, stub: Stub, command: str, setting: str) 
 
 
 @pytest.mark.parametrize(
-    ("stdin", "words"),
+    ("stdin", "message"),
     [
         (b"", "stdin has no task IDs"),
         (b" \n\n", "stdin has no task IDs"),
@@ -102,38 +99,39 @@ def test_waiting_is_asked_for(run: Run, stub: Stub, command: str, setting: str) 
     ],
 )
 @pytest.mark.parametrize("command", ["wait", "status"])
-def test_ids_from_stdin(run: Run, stub: Stub, command: str, stdin: bytes, words: str) -> None:
-    """An empty list is no reason to wait for nothing, and to call that a success."""
+def test_invalid_ids_on_stdin_are_refused(
+    run: Run, stub: Stub, command: str, stdin: bytes, message: str
+) -> None:
     outcome = run(f"{command} abc -", stdin=stdin, **stub.variables)
     assert (outcome.code, outcome.out, stub.heard) == (2, "", [])
-    assert words in outcome.err
+    assert message in outcome.err
 
 
 @pytest.mark.parametrize("line", ["wait abc t1", "status abc t1", "list abc"])
 @pytest.mark.parametrize(
-    ("lost", "code", "words"),
+    ("missing", "code", "message"),
     [
         ("HUAWEICLOUD_SDK_SK", 4, "HUAWEICLOUD_SDK_SK"),
         ("HUAWEICLOUD_SDK_PROJECT_ID", 2, "no project ID"),
         ("MODELARTS_EXPORT_ENDPOINT", 2, "no endpoint"),
     ],
 )
-def test_what_is_missing(run: Run, stub: Stub, line: str, lost: str, code: int, words: str) -> None:  # noqa: PLR0913, PLR0917
-    variables = {name: value for name, value in stub.variables.items() if name != lost}
+def test_missing_setting_is_named(  # noqa: PLR0913, PLR0917
+    run: Run, stub: Stub, line: str, missing: str, code: int, message: str
+) -> None:
+    variables = {name: value for name, value in stub.variables.items() if name != missing}
     outcome = run(line, **variables)
     assert (outcome.code, outcome.out, stub.heard) == (code, "", [])
-    assert words in outcome.err
+    assert message in outcome.err
 
 
-def test_the_dataset_is_required(run: Run, stub: Stub) -> None:
-    """Its variable is for what is created; a task belongs to the dataset that is named beside it."""
+def test_status_does_not_read_the_dataset_from_its_variable(run: Run, stub: Stub) -> None:
     assert "MODELARTS_EXPORT_DATASET_ID" in stub.variables
     assert run("status t1", **stub.variables).code == 2
     assert stub.heard == []
 
 
-def test_a_dry_run_does_not_wait(run: Run, stub: Stub) -> None:
-    """It shows the request, and sends nothing."""
+def test_dry_run_with_wait_sends_nothing(run: Run, stub: Stub) -> None:
     outcome = run(f"{OBS} --dry-run --wait --timeout 1h -o json", **stub.variables)
     assert outcome.code == 0
     assert json.loads(outcome.out)["method"] == "POST"
