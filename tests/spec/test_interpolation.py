@@ -49,6 +49,7 @@ VARIABLES = variables(GIVEN, ENVIRON)
         ("a$", "a$"),
         ("5$ {PLAIN}", "5$ {PLAIN}"),
         ("${TWICE}", "${PLAIN} $$"),
+        (f"{SECRET}$", f"{SECRET}$"),  # the spec itself says it
     ],
 )
 def test_what_it_stands_for(text: str, expanded: str) -> None:

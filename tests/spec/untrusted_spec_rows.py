@@ -17,7 +17,7 @@ FIELDS = [
 ]
 TWO_FIELDS = [
     "path: ${X}.x/\nexport_params: {export_dataset_version_name: '${X} '}",
-    "path: ${X}/a/\nexport_params: {export_dest: NEW_DATASET, export_new_dataset_name: n, export_new_dataset_work_path: '${X}/a/b/'}",
+    "path: ${X}/a\nexport_params: {export_dest: NEW_DATASET, export_new_dataset_name: n, export_new_dataset_work_path: '${X}/a/b/'}",
     "path: ${X}/a/\n---\npath: ${X}/a",
     "path: ${X}/\nexport_params: {export_dest: NEW_DATASET, export_new_dataset_name: 9, export_new_dataset_work_path: '${X}'}",
 ]
