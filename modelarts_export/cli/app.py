@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from modelarts_export import __version__
 
@@ -79,6 +79,10 @@ class LazyGroup(TyperGroup):
         super().__init__(**attributes)
         self.commands = LazyCommands(dict.fromkeys(COMMANDS))
 
+    def get_help_option(self, context: Any) -> Any:  # noqa: ANN401 - of the vendored Click
+        """Return the option --help."""
+        return default_to_false(super().get_help_option(context))
+
     def list_commands(self, _context: Any) -> list[str]:  # noqa: ANN401 - of the vendored Click
         """Return the names in the order of the table."""
         return list(COMMANDS)
@@ -97,6 +101,21 @@ class LazyGroup(TyperGroup):
         return [*items, *super(TyperGroup, self).shell_complete(context, incomplete)]
 
 
+class Command(TyperCommand):
+    """A command."""
+
+    def get_help_option(self, context: Any) -> Any:  # noqa: ANN401 - of the vendored Click
+        """Return the option --help."""
+        return default_to_false(super().get_help_option(context))
+
+
+def default_to_false(switch: Any) -> Any:  # noqa: ANN401 - an option of the vendored Click, or None
+    """Return a switch that is False, not None, when it is not given: for None, Typer loads pydantic."""
+    if switch is not None:
+        switch.default = False
+    return switch
+
+
 def build_command(name: str) -> Any:  # noqa: ANN401 - a command of the vendored Click
     """Return the command that Typer builds of an entry of the table."""
     entry = COMMANDS[name]
@@ -108,7 +127,7 @@ def build_command(name: str) -> Any:  # noqa: ANN401 - a command of the vendored
 
         function = as_typer_command(function)
     single = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-    cls = getattr(module, entry.cls) if entry.cls else None
+    cls = getattr(module, entry.cls) if entry.cls else Command
     settings = {**_HELP_FLAGS, **entry.context_settings}
     single.command(name, cls=cls, context_settings=settings)(function)
     return typer.main.get_command(single)
@@ -139,4 +158,7 @@ def _show_program(
 @cache
 def get_program() -> Callable[..., Any]:
     """Return the program that Typer builds; once, since a test suite calls main often."""
-    return typer.main.get_command(app)
+    program = typer.main.get_command(app)
+    for switch in program.params:
+        default_to_false(switch)
+    return program

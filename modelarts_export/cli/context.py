@@ -7,9 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from modelarts_export.api.endpoints import tasks_path
-from modelarts_export.api.task import ExportTask
 from modelarts_export.cli.access import Access
-from modelarts_export.cli.options.request_input import RequestInput
 from modelarts_export.cli.output.messages import Messages
 from modelarts_export.cli.output.printer import ResultPrinter
 from modelarts_export.cli.resume import ResumeCommands
@@ -31,15 +29,17 @@ from modelarts_export.errors import (
     UnknownOutcomeError,
 )
 from modelarts_export.identifiers import check_identifier
-from modelarts_export.request.models import ExportRequest
 from modelarts_export.spec.interpolation import Interpolator, parse_assignments
-from modelarts_export.submission.reuse import ReusePolicy
-from modelarts_export.transport.retry import RetryPolicy
 
 if TYPE_CHECKING:
     from modelarts_export.api.client import Client
+    from modelarts_export.api.task import ExportTask
+    from modelarts_export.cli.options.request_input import RequestInput
+    from modelarts_export.request.models import ExportRequest
     from modelarts_export.spec.loader import SpecSet
+    from modelarts_export.submission.reuse import ReusePolicy
     from modelarts_export.submission.submit import Submission
+    from modelarts_export.transport.retry import RetryPolicy
 
 _DATASET_VARIABLE = variable_name("dataset_id")
 
@@ -94,7 +94,7 @@ class ResolvedExport:
     """A valid, complete export and the settings it is sent with."""
 
     dataset_id: str
-    request: ExportRequest
+    request: "ExportRequest"
     settings: Settings
 
     @property
@@ -125,7 +125,7 @@ class CommandContext:
         """Close the connections."""
         self._access.close()
 
-    def resolve(self, draft: RequestInput[Any]) -> ResolvedExport:
+    def resolve(self, draft: "RequestInput[Any]") -> ResolvedExport:
         """Return the export to send, and print its warnings.
 
         Raises InvalidInputError with every problem.
@@ -152,7 +152,7 @@ class CommandContext:
                 f"project_id {project_id} of the spec differs from {configured.project_id} ({origin})"
             )
 
-    def submit(self, order: ResolvedExport, reuse: ReusePolicy) -> ExportTask:
+    def submit(self, order: ResolvedExport, reuse: "ReusePolicy") -> "ExportTask":
         """Create the task, reuse one, or skip. Raises what `client` and Submission.run raise.
 
         A signal waits for the reply of a request in flight, then prints how to find a task that may exist.
@@ -180,7 +180,7 @@ class CommandContext:
                 )
                 raise
 
-    def _submission(self, order: ResolvedExport, reuse: ReusePolicy) -> "Submission":
+    def _submission(self, order: ResolvedExport, reuse: "ReusePolicy") -> "Submission":
         from modelarts_export.submission.submit import Desk, Submission  # noqa: PLC0415 - requests is loaded here
 
         client, timing = self.client(order.settings), replace(SYSTEM_CLOCK, sleep=self._interruption.sleep)
@@ -214,7 +214,7 @@ class CommandContext:
         words = "interrupted; nothing was sent, or nothing of it accepted"
         return [partial(self.messages.interrupted, number, words, always=False)]
 
-    def fetch_status(self, order: ResolvedExport, task: ExportTask) -> ExportTask:
+    def fetch_status(self, order: ResolvedExport, task: "ExportTask") -> "ExportTask":
         """Return a task with its current status, or unchanged when the status check fails."""
         from modelarts_export.submission.submit import fetch_status  # noqa: PLC0415 - see _submission
 
@@ -257,7 +257,7 @@ class CommandContext:
         ]
 
     @property
-    def retry_policy(self) -> RetryPolicy:
+    def retry_policy(self) -> "RetryPolicy":
         """The retry policy of calls that change nothing."""
         return self._access.retry_policy(self.settings)
 
@@ -296,7 +296,7 @@ class _SubmissionMessages:
         )
         self._listing = listing
 
-    def resent(self, _task: ExportTask, error: ModelArtsExportError) -> None:
+    def resent(self, _task: "ExportTask", error: ModelArtsExportError) -> None:
         """Warn of a possible duplicate task, also when quiet."""
         why = f"the outcome of the first send is unknown ({error})"
         self.alarm(

@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from modelarts_export.cli.output.messages import Messages
 from modelarts_export.config.environment import flag_name
@@ -11,12 +11,12 @@ from modelarts_export.config.options import option_fields
 from modelarts_export.config.settings import Settings
 from modelarts_export.errors import UnknownOutcomeError
 from modelarts_export.identifiers import is_identifier
-from modelarts_export.polling.poller import PollOptions
 from modelarts_export.sanitize import escape_controls
-from modelarts_export.submission.reuse import ReusePolicy
+
+if TYPE_CHECKING:
+    from modelarts_export.submission.reuse import ReusePolicy
 
 _CONNECTION = tuple(each.name for each in option_fields(Settings) if not each.metadata.get("submits"))
-_WAIT = (*_CONNECTION, *(each.name for each in option_fields(PollOptions)), "any")
 _LONGEST_COMMAND = 1000  # characters; a command with thousands of sample IDs is not printed again
 
 
@@ -51,7 +51,11 @@ class ResumeCommands:
         """
         if not all(map(is_identifier, task_ids)):
             return f"no command waits for {those}: an ID is no plain word; -o json shows it"
-        names = [name for name in _WAIT if not (timeout_has_expired and name == "timeout")]
+        from modelarts_export.polling.poller import PollOptions  # noqa: PLC0415 - for this hint alone
+
+        names = [*_CONNECTION, *(each.name for each in option_fields(PollOptions)), "any"]
+        if timeout_has_expired:
+            names.remove("timeout")
         command = self._format_command(["wait", dataset_id, *task_ids], settings, names)
         return f"wait for {those} with: {command}"
 
@@ -62,7 +66,7 @@ class ResumeCommands:
     def recovery_hint(
         self,
         error: UnknownOutcomeError,
-        reuse: ReusePolicy,
+        reuse: "ReusePolicy",
         *,
         dataset_id: str,
         path: str,
@@ -78,7 +82,7 @@ class ResumeCommands:
         )
         return f"{find}; a safe way to run it again, which reuses such a task: {self._rerun_command(reuse)}"
 
-    def _rerun_command(self, reuse: ReusePolicy) -> str:
+    def _rerun_command(self, reuse: "ReusePolicy") -> str:
         """Return the current command with the flags that reuse an existing task."""
         added = [] if reuse.reuse_running else ["--reuse-running"]
         added += [] if reuse.reuse_within is not None else ["--reuse-within", "1h"]

@@ -3,15 +3,15 @@
 Source: .github/API.md, section 1, "Enumerations".
 """
 
-from difflib import get_close_matches
 from enum import Enum
 from functools import cache
-from typing import Any, Self
-
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
-from pydantic_core import CoreSchema, core_schema
+from typing import TYPE_CHECKING, Any, Self
 
 from modelarts_export.quoting import LONGEST, Expanded, quote
+
+if TYPE_CHECKING:  # commands without a request load no pydantic
+    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+    from pydantic_core import CoreSchema
 
 
 class WireEnum(Enum):
@@ -63,15 +63,17 @@ class WireEnum(Enum):
         return f"{quote(value)} is not one of {', '.join(cls.labels())}{near}"
 
     @classmethod
-    def __get_pydantic_core_schema__(cls, _source: type, _handler: GetCoreSchemaHandler) -> CoreSchema:
-        """Let a model field be any spelling of the value and be written as its code."""
+    def __get_pydantic_core_schema__(cls, _source: type, _handler: "GetCoreSchemaHandler") -> "CoreSchema":
+        """Accept any spelling of a member, and serialize it as its code."""
+        from pydantic_core import core_schema  # noqa: PLC0415 - see above
+
         return core_schema.no_info_plain_validator_function(
             cls.parse, serialization=core_schema.plain_serializer_function_ser_schema(_serialize)
         )
 
     @classmethod
     def __get_pydantic_json_schema__(
-        cls, _schema: CoreSchema, _handler: GetJsonSchemaHandler
+        cls, _schema: "CoreSchema", _handler: "GetJsonSchemaHandler"
     ) -> dict[str, Any]:
         """Let a JSON Schema know words and codes; a code that is a number also as its digits."""
         spellings = [*(member.label for member in cls), *(member.wire_value for member in cls)]
@@ -80,6 +82,8 @@ class WireEnum(Enum):
 
 def did_you_mean(word: str, known: list[str]) -> str:
     """Return "; did you mean X?" for the known word most like this one, or nothing."""
+    from difflib import get_close_matches  # noqa: PLC0415 - for an error alone
+
     by_lower = {candidate.lower(): candidate for candidate in known}
     close = get_close_matches(word.lower(), by_lower, n=1) if len(word) <= LONGEST else []
     return f"; did you mean {by_lower[close[0]]}?" if close else ""
