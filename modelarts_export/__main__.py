@@ -1,6 +1,7 @@
 """`python -m modelarts_export`, and the console script."""
 
 import gc
+import os
 import sys
 
 from modelarts_export.cli.supervision import Interruption, supervise
@@ -12,6 +13,8 @@ _RARELY = (100_000, 100, 100)
 def run() -> None:
     """Run the command line of this process."""
     gc.set_threshold(*_RARELY)
+    # Plug-ins of other packages would see every request, and looking for them takes longer than validation.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     sys.exit(supervise(_run_command_line))
 
 

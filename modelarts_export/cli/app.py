@@ -130,7 +130,22 @@ def build_command(name: str) -> Any:  # noqa: ANN401 - a command of the vendored
     cls = getattr(module, entry.cls) if entry.cls else Command
     settings = {**_HELP_FLAGS, **entry.context_settings}
     single.command(name, cls=cls, context_settings=settings)(function)
-    return typer.main.get_command(single)
+    command = typer.main.get_command(single)
+    if entry.is_bound:
+        for parameter in command.params:
+            vars(parameter)["_runtime_param"] = _AsParsed()  # without it Typer is right, but slow
+    return command
+
+
+class _AsParsed:
+    """Leaves values as the parser read them, text, switches and lists of text, which our own types judge.
+
+    It stands in the place of an adapter of pydantic, which Typer would build for each of fifty options.
+    """
+
+    def coerce(self, value: Any, **_context: object) -> Any:  # noqa: ANN401 - of any option
+        """Return the value."""
+        return list(value) if isinstance(value, tuple) else value
 
 
 app = typer.Typer(

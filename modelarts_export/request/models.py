@@ -264,7 +264,7 @@ class ToObs(ExportRequest):
 
     command: ClassVar[str] = "to-obs"
     dest: ClassVar[ExportDest] = ExportDest.DIR
-    export_params: ObsParams | None = Field(default=ObsParams.model_validate({}), description=_PARAMS)
+    export_params: ObsParams | None = Field(default=ObsParams.model_construct(), description=_PARAMS)
 
 
 class ToNewDataset(ExportRequest):
