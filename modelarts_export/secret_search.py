@@ -28,7 +28,7 @@ _SURROGATES = 12  # characters of a surrogate pair in \u escapes
 
 
 def make_search_forms(secrets: Iterable[str]) -> tuple[str, ...]:
-    """Return every spelling and encoding of these secrets, the longest first."""
+    """Return every spelling and encoding of these secrets."""
     forms = set[str]()
     for secret in secrets:
         if len(secret) < SHORTEST_SECRET:
@@ -36,7 +36,7 @@ def make_search_forms(secrets: Iterable[str]) -> tuple[str, ...]:
         forms.update(each for each in _iter_spellings(secret) if _is_long(each))
         for content in _iter_contents(secret):
             forms.update(each for each in _iter_codes(content) if len(each) >= _SHORTEST_CODE)
-    return tuple(sorted((form for form in forms if "\0" not in form), key=len, reverse=True))
+    return tuple(form for form in forms if "\0" not in form)
 
 
 def find_forms(forms: Iterable[str], text: str) -> Iterator[Span]:

@@ -95,6 +95,7 @@ def test_overlapping_secrets_are_redacted_whole(secrets: list[str]) -> None:
     """Nothing is left of a secret that contains or overlaps another."""
     assert Redactor(secrets).redact("x abcdef-and-more y abcdef") == "x *** y ***"
     assert Redactor(["abcdefgh", "ghijklmnopq"]).redact("abcdefghijklmnopq") == "***"
+    assert Redactor(["more-abcdef-and-more", "abcdef"]).redact("more-abcdef-and-more") == "***"
 
 
 def test_secret_that_is_not_utf8_is_redacted() -> None:

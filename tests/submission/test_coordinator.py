@@ -154,10 +154,10 @@ def test_a_gate_is_not_opened_early_by_a_second_answer() -> None:
 
 def test_a_gate_holds_for_its_last_second() -> None:
     """However little is left, nobody passes before the time is over."""
-    traffic, time = SubmissionCoordinator(), FakeTime(short_by=0.5)
+    traffic, time = SubmissionCoordinator(), FakeTime(short_by=2**-20)
     traffic.throttle(10, time.timing)
     traffic.wait_until_open(time.timing)
-    assert (time.slept, time.now) == ((10, 0.5), 10)
+    assert (time.slept, time.now) == ((10, 2**-20), 10)
 
 
 def test_a_gate_that_closes_again_meanwhile_holds_on() -> None:

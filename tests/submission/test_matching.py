@@ -107,6 +107,16 @@ PAIRS: list[tuple[dict[str, Any], dict[str, Any], bool]] = [
     (sent({"search_conditions": [{"hard": "1"}]}), sent({"search_conditions": [{"hard": 1}]}), True),
     (sent({"search_conditions": [{"hard": "1"}]}), sent({"search_conditions": [{"hard": "0"}]}), False),
     (sent({"search_conditions": [{"a": 1}, {"b": 2}]}), sent({"search_conditions": [{"a": 1}]}), False),
+    (
+        sent({"search_conditions": [{"a": ["x", "x", "y"]}]}),
+        sent({"search_conditions": [{"a": ["y", "x", "x"]}]}),
+        True,
+    ),
+    (
+        sent({"search_conditions": [{"a": ["x", "x", "y"]}]}),
+        sent({"search_conditions": [{"a": ["x", "y", "y"]}]}),
+        False,
+    ),
     (sent(annotation_format="VOC"), sent(), True),
     (sent(version_id="v1"), sent(version_id="v2"), False),
     (sent(task_id="mine", status=0), sent(task_id="t1", status="RUNNING"), True),
