@@ -26,11 +26,11 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import ClassVar
 
-from modelarts_export.quoting import cut
+from modelarts_export.quoting import shorten
 
 Location = tuple[str | int, ...]
 MISSING = "is required"
-MOST_PROBLEMS = 100  # that are worded; a wrong list of samples has one for each, and the rest is counted
+MAX_PROBLEMS = 100  # that are worded; a wrong list of samples has one for each, and the rest is counted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +61,7 @@ class Problem:
 
 def format_location(location: Location) -> str:
     """Return a location as people write it: export_params.samples[3]."""
-    steps = (f"[{step}]" if isinstance(step, int) else f".{cut(step)}" for step in location)
+    steps = (f"[{step}]" if isinstance(step, int) else f".{shorten(step)}" for step in location)
     return "".join(steps).removeprefix(".")
 
 
@@ -100,12 +100,12 @@ class InvalidInputError(ModelArtsExportError):
     action = "fix it"
 
     def __init__(
-        self, message: str, *, hint: str = "", problems: Sequence[Problem] = (), unshown: int = 0
+        self, message: str, *, hint: str = "", problems: Sequence[Problem] = (), omitted: int = 0
     ) -> None:
         """Keep the problems, so that all can be shown at once, and how many more there are."""
         super().__init__(message, hint=hint)
         self.problems = tuple(problems)
-        self.unshown = unshown
+        self.omitted = omitted
 
 
 class PathUsedError(InvalidInputError):
@@ -124,13 +124,13 @@ def make_invalid_input_error(problems: Sequence[Problem]) -> InvalidInputError:
     """Return the error for some problems, file by file, in the order in which they stand there."""
     named = [problem for problem in problems if problem.message]
     files = {problem.file: i for i, problem in reversed(list(enumerate(named)))}
-    ordered = sorted(named, key=lambda p: (files[p.file], p.line or 0, p.column or 0))[:MOST_PROBLEMS]
+    ordered = sorted(named, key=lambda p: (files[p.file], p.line or 0, p.column or 0))[:MAX_PROBLEMS]
     total = sum(problem.count for problem in problems)
     message = str(ordered[0]) if total == 1 else f"{total} problems; nothing was sent"
-    return InvalidInputError(message, problems=ordered, unshown=total - len(ordered))
+    return InvalidInputError(message, problems=ordered, omitted=total - len(ordered))
 
 
-def bounded(problems: Iterable[Problem], most: int = MOST_PROBLEMS) -> list[Problem]:
+def truncate_problems(problems: Iterable[Problem], most: int = MAX_PROBLEMS) -> list[Problem]:
     """Return the first problems, and one for all others."""
     rest = iter(problems)
     named = list(islice(rest, max(most, 0)))

@@ -2,7 +2,7 @@
 
 import re
 
-from modelarts_export.quoting import Expanded, quote
+from modelarts_export.quoting import InterpolatedString, quote
 
 IDENTIFIER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 
@@ -14,7 +14,7 @@ def is_identifier(text: str) -> bool:
 
 def check_identifier(value: str) -> str:
     """Return a project, dataset, task or version ID. Raises ValueError for anything else."""
-    if not value and isinstance(value, Expanded):
+    if not value and isinstance(value, InterpolatedString):
         raise ValueError(f"{quote(value)} is empty, and an ID is required")
     if not is_identifier(value):
         raise ValueError(

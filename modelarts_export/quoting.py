@@ -2,19 +2,19 @@
 
 from typing import Self
 
-LONGEST = 60  # characters of a value, or of a key, that a message shows
+MAX_LENGTH = 60  # characters of a value, or of a key, that a message shows
 
 
-class Expanded(str):
+class InterpolatedString(str):
     """A string that `${…}` made; a message shows how it is written, not what the variable holds."""
 
-    __slots__ = ("written",)
-    written: str
+    __slots__ = ("source",)
+    source: str
 
     def __new__(cls, value: str, written: str) -> Self:
         """Keep both."""
         text = super().__new__(cls, value)
-        text.written = written
+        text.source = written
         return text
 
 
@@ -25,17 +25,17 @@ class SourceNumber:
     source: str
 
 
-def cut(text: str) -> str:
+def shorten(text: str) -> str:
     """Return the beginning of a long text."""
-    return text if len(text) <= LONGEST else text[:LONGEST] + "…"
+    return text if len(text) <= MAX_LENGTH else text[:MAX_LENGTH] + "…"
 
 
 def quote(value: object) -> str:
     """Return a value as a message shows it."""
-    if isinstance(value, Expanded):
-        return cut(value.written)
+    if isinstance(value, InterpolatedString):
+        return shorten(value.source)
     if isinstance(value, str):
-        return repr(cut(value))
+        return repr(shorten(value))
     if isinstance(value, dict | list):
         return "a list" if isinstance(value, list) else "a mapping"
-    return cut(repr(value))
+    return shorten(repr(value))

@@ -18,7 +18,7 @@ import typer
 from modelarts_export.cli.context import AppContext, CommandContext
 from modelarts_export.cli.options.output_style import OutputOptions, resolve_output_options
 from modelarts_export.cli.options.request_input import RequestInput
-from modelarts_export.config.environment import flag_name, make_flag_layer, variable_name
+from modelarts_export.config.environment import format_flag, format_variable, make_flag_layer
 from modelarts_export.config.options import option_fields, resolve_options
 from modelarts_export.config.settings import Settings
 from modelarts_export.errors import InvalidInputError, Location
@@ -99,7 +99,7 @@ def _resolve_poll_options(context: typer.Context, values: Values) -> PollOptions
     if values["wait"]:
         wanted: PollOptions = _resolve_options(PollOptions, context, values)
         return wanted
-    given = [flag_name(each.name) for each in option_fields(PollOptions) if values[each.name] is not None]
+    given = [format_flag(each.name) for each in option_fields(PollOptions) if values[each.name] is not None]
     if given:
         raise InvalidInputError(f"{given[0]} is about waiting", hint="add --wait, or leave it out")
     return None
@@ -115,8 +115,8 @@ def _make_setting_option(setting: Field[Any], *, has_variable: bool) -> inspect.
     return _make_option(
         setting.name,
         bool if setting.default is False else str,
-        [flag_name(setting.name), *([f"-{told['short']}"] if "short" in told else [])],
-        help=f"{told['help']} ({variable_name(setting.name)})" if has_variable else told["help"],
+        [format_flag(setting.name), *([f"-{told['short']}"] if "short" in told else [])],
+        help=f"{told['help']} ({format_variable(setting.name)})" if has_variable else told["help"],
         metavar=told["metavar"],
         autocompletion=_complete_from(told["words"]) if "words" in told else None,
     )

@@ -14,10 +14,10 @@ from modelarts_export.cli.resume import ResumeCommands
 from modelarts_export.cli.supervision import Interruption, LastWords
 from modelarts_export.clock import SYSTEM_CLOCK
 from modelarts_export.config.environment import (
-    flag_name,
+    format_flag,
+    format_variable,
     make_environment_layer,
     make_flag_layer,
-    variable_name,
 )
 from modelarts_export.config.options import resolve_option
 from modelarts_export.config.settings import Settings
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from modelarts_export.submission.submit import Submission
     from modelarts_export.transport.retry import RetryPolicy
 
-_DATASET_VARIABLE = variable_name("dataset_id")
+_DATASET_VARIABLE = format_variable("dataset_id")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,7 +167,7 @@ class CommandContext:
             try:
                 return submission.run()
             except PathUsedError as error:
-                error.hint = f"{error.hint}, or let {flag_name('if_path_used')} warn"
+                error.hint = f"{error.hint}, or let {format_flag('if_path_used')} warn"
                 raise
             except UnknownOutcomeError as error:
                 self.messages.keep(*error.task_ids)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from modelarts_export.cli.output.messages import Messages
-from modelarts_export.config.environment import flag_name
+from modelarts_export.config.environment import format_flag
 from modelarts_export.config.options import option_fields
 from modelarts_export.config.settings import Settings
 from modelarts_export.errors import UnknownOutcomeError
@@ -105,8 +105,8 @@ class ResumeCommands:
     def _format_option(self, name: str, value: object) -> list[str]:
         """Return an option as given, with its name in capitals for a value that cannot be printed."""
         if value is True:
-            return [flag_name(name)]
-        return [flag_name(name), str(value) if self._can_show(str(value)) else name.upper()]
+            return [format_flag(name)]
+        return [format_flag(name), str(value) if self._can_show(str(value)) else name.upper()]
 
     def _can_show(self, text: str) -> bool:
         """Return whether a text is printed unchanged, so that a shell reads what was quoted for it."""

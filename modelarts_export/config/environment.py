@@ -13,19 +13,19 @@ def make_environment_layer(environ: Mapping[str, str]) -> SettingsLayer:
     values = {
         name.removeprefix(PREFIX).lower(): value for name, value in environ.items() if name.startswith(PREFIX)
     }
-    return SettingsLayer(values=values, origin=variable_name)
+    return SettingsLayer(values=values, origin=format_variable)
 
 
 def make_flag_layer(flags: Mapping[str, Any]) -> SettingsLayer:
     """Return the layer of the command line."""
-    return SettingsLayer(values=flags, origin=flag_name, empty=(None, False))
+    return SettingsLayer(values=flags, origin=format_flag, empty=(None, False))
 
 
-def variable_name(name: str) -> str:
+def format_variable(name: str) -> str:
     """Return the variable of an option."""
     return PREFIX + name.upper()
 
 
-def flag_name(name: str) -> str:
+def format_flag(name: str) -> str:
     """Return the flag of an option."""
     return "--" + name.replace("_", "-")

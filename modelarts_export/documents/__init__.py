@@ -1,1 +1,1 @@
-"""Reading files and YAML strictly, with positions, for specs."""
+"""Strict readers of files and YAML, which report the position of each problem."""

@@ -1,7 +1,7 @@
-"""What YAML 1.1 makes of text without quotes: truth values, null, numbers and dates, or a string.
+"""Values of YAML 1.1 scalars without quotes: booleans, null, numbers, dates and strings.
 
-The rules are those of PyYAML's resolver, in expressions that never go back over what they have read: its own
-take time and memory that no file should have.
+The rules are those of PyYAML's resolver. Its expressions backtrack, and so take too much time on long text;
+these do not.
 """
 
 import re
@@ -32,21 +32,21 @@ _NUMBER_OR_DATE = re.compile(
 
 
 class SourceDate(SourceNumber):
-    """What YAML reads as a number or a date, of which only the spelling is of use."""
+    """A number or a date of YAML, kept as it is written."""
 
     __slots__ = ("source",)
 
-    def __init__(self, spelling: str) -> None:
-        """Keep the text."""
-        self.source = spelling
+    def __init__(self, source: str) -> None:
+        """Keep the text of the value."""
+        self.source = source
 
     def __repr__(self) -> str:
-        """Show it as the text that it looks like."""
+        """Return the text in quotes, as that of a string."""
         return repr(self.source)
 
 
 def read_plain(text: str) -> Scalar:
-    """Return the value of a scalar without quotes: an int only where it is written in the usual way."""
+    """Return the value of a scalar without quotes; an integer in an unusual notation is a SourceDate."""
     first = text[:1]
     if first in _OF_NUMBERS:
         digits = text[1:] if first == "-" else text

@@ -7,7 +7,7 @@ from enum import Enum
 from functools import cache
 from typing import TYPE_CHECKING, Any, Self
 
-from modelarts_export.quoting import LONGEST, Expanded, quote
+from modelarts_export.quoting import MAX_LENGTH, InterpolatedString, quote
 
 if TYPE_CHECKING:  # commands without a request load no pydantic
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -59,7 +59,11 @@ class WireEnum(Enum):
 
     @classmethod
     def _explain_invalid(cls, value: object) -> str:
-        near = "" if isinstance(value, Expanded) else did_you_mean(_normalize(value) or "", cls.labels())
+        near = (
+            ""
+            if isinstance(value, InterpolatedString)
+            else did_you_mean(_normalize(value) or "", cls.labels())
+        )
         return f"{quote(value)} is not one of {', '.join(cls.labels())}{near}"
 
     @classmethod
@@ -85,7 +89,7 @@ def did_you_mean(word: str, known: list[str]) -> str:
     from difflib import get_close_matches  # noqa: PLC0415 - for an error alone
 
     by_lower = {candidate.lower(): candidate for candidate in known}
-    close = get_close_matches(word.lower(), by_lower, n=1) if len(word) <= LONGEST else []
+    close = get_close_matches(word.lower(), by_lower, n=1) if len(word) <= MAX_LENGTH else []
     return f"; did you mean {by_lower[close[0]]}?" if close else ""
 
 
@@ -210,7 +214,7 @@ class SampleState(WireEnum):
     def _explain_invalid(cls, value: object) -> str:
         """Explain the two words that mean the opposite of what they seem to say."""
         meant = {"all": cls.LABELED, "none": cls.UNLABELED}.get(_normalize(value) or "")
-        if meant is None or isinstance(value, Expanded):
+        if meant is None or isinstance(value, InterpolatedString):
             return super()._explain_invalid(value)
         return (
             f"{value!r} is ambiguous: {meant.wire_value} means {meant.label} samples only; "

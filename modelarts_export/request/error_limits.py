@@ -6,22 +6,22 @@ from typing import Annotated, Any, TypeVar
 from pydantic import ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
-from modelarts_export.errors import MOST_PROBLEMS
+from modelarts_export.errors import MAX_PROBLEMS
 from modelarts_export.sanitize import to_json
 
-REST = "rest"  # the type of an error that stands for `count` more
+OMITTED = "rest"  # the type of an error that stands for `count` more
 _PORTION = 1_000  # items that are validated at a time
 _SHORT = 2**20  # characters of all strings of a portion, which are then written together
 _COLLECTIONS = {list, dict}  # whose errors may stand for others in turn
 Item = TypeVar("Item")
 
 
-def rest_of(detail: ErrorDetails) -> int:
+def count_omitted(detail: ErrorDetails) -> int:
     """Return how many errors a detail stands for without naming them."""
-    return int(detail["ctx"]["count"]) if detail["type"] == REST else 0
+    return int(detail["ctx"]["count"]) if detail["type"] == OMITTED else 0
 
 
-def details_of(
+def list_details(
     error: ValidationError,
     given: object,
     validate: Callable[[Any], object],
@@ -38,14 +38,14 @@ def details_of(
             validate(_shortened(given, known))
         except ValidationError as shorter:
             details = shorter.errors(include_url=False)
-    named = [detail for detail in details if not rest_of(detail)]
-    count += sum(rest_of(detail) - 1 for detail in details if rest_of(detail))
-    rest = count - len(named[:MOST_PROBLEMS])
-    return [*named[:MOST_PROBLEMS], *([_rest(rest)] if rest > 0 else [])]
+    named = [detail for detail in details if not count_omitted(detail)]
+    count += sum(count_omitted(detail) - 1 for detail in details if count_omitted(detail))
+    rest = count - len(named[:MAX_PROBLEMS])
+    return [*named[:MAX_PROBLEMS], *([_rest(rest)] if rest > 0 else [])]
 
 
 def _rest(count: int) -> ErrorDetails:
-    return {"type": REST, "loc": (), "msg": "", "input": None, "ctx": {"count": count}}
+    return {"type": OMITTED, "loc": (), "msg": "", "input": None, "ctx": {"count": count}}
 
 
 def _shortened(value: Any, known: Collection[str]) -> Any:  # noqa: ANN401 - JSON of any shape
@@ -53,22 +53,22 @@ def _shortened(value: Any, known: Collection[str]) -> Any:  # noqa: ANN401 - JSO
         return [_shortened(item, ()) for item in value]
     if not isinstance(value, dict):
         return value
-    others = [key for key in value if key not in known][:MOST_PROBLEMS]
+    others = [key for key in value if key not in known][:MAX_PROBLEMS]
     kept = {*others, *(key for key in known if key in value)}
     return {key: _shortened(inner, known) for key, inner in value.items() if key in kept}
 
 
-def characters_in(value: Any) -> int:  # noqa: ANN401 - JSON of any shape
+def count_characters(value: Any) -> int:  # noqa: ANN401 - JSON of any shape
     """Return the characters of all strings: no fewer bytes does it have as JSON."""
     if isinstance(value, list):
         only_text = set(map(type, value)) <= {str}
-        return sum(map(len, value)) if only_text else sum(map(characters_in, value))
+        return sum(map(len, value)) if only_text else sum(map(count_characters, value))
     if isinstance(value, dict):
-        return sum(map(len, value)) + sum(map(characters_in, value.values()))
+        return sum(map(len, value)) + sum(map(count_characters, value.values()))
     return len(value) if isinstance(value, str) else 0
 
 
-def json_size(value: Any) -> int:  # noqa: ANN401 - JSON of any shape
+def measure_json(value: Any) -> int:  # noqa: ANN401 - JSON of any shape
     """Return the length of the value as JSON without making all of it."""
     sizes: dict[int, int] = {}  # of what aliases repeat, by its identity
 
@@ -94,7 +94,7 @@ def json_size(value: Any) -> int:  # noqa: ANN401 - JSON of any shape
     return size(value)
 
 
-def json_length(text: str) -> int:
+def measure_json_string(text: str) -> int:
     """Return the length of a text as JSON; what needs no escape is not written."""
     is_plain = (
         text.isascii() and text.isprintable() and '"' not in text and "\\" not in text and "#" not in text
@@ -113,10 +113,10 @@ def _in_portions(given: object, validate: ValidatorFunctionWrapHandler) -> Any: 
         try:
             valid += validate(portion)
         except ValidationError as error:
-            if len(wrong) > MOST_PROBLEMS and not _COLLECTIONS & set(map(type, portion)):
+            if len(wrong) > MAX_PROBLEMS and not _COLLECTIONS & set(map(type, portion)):
                 wrong = list(_merged([*wrong, _rest(error.error_count())]))  # counted, not described
             else:
-                wrong = list(_merged([*wrong, *_moved(details_of(error, portion, validate), first)]))
+                wrong = list(_merged([*wrong, *_moved(list_details(error, portion, validate), first)]))
     if not wrong:
         return valid
     raise ValidationError.from_exception_data("list", [_again(detail) for detail in wrong])
@@ -125,14 +125,14 @@ def _in_portions(given: object, validate: ValidatorFunctionWrapHandler) -> Any: 
 def _moved(details: list[ErrorDetails], by: int) -> Iterator[ErrorDetails]:
     for detail in details:
         index, *inner = detail["loc"] or (0,)
-        yield detail if rest_of(detail) else {**detail, "loc": (int(index) + by, *inner)}
+        yield detail if count_omitted(detail) else {**detail, "loc": (int(index) + by, *inner)}
 
 
 def _merged(details: list[ErrorDetails]) -> Iterator[ErrorDetails]:
     """Yield the first errors, and one for all others."""
-    named = [detail for detail in details if not rest_of(detail)]
-    yield from named[:MOST_PROBLEMS]
-    rest = len(named[MOST_PROBLEMS:]) + sum(map(rest_of, details))
+    named = [detail for detail in details if not count_omitted(detail)]
+    yield from named[:MAX_PROBLEMS]
+    rest = len(named[MAX_PROBLEMS:]) + sum(map(count_omitted, details))
     if rest:
         yield _rest(rest)
 
@@ -140,8 +140,8 @@ def _merged(details: list[ErrorDetails]) -> Iterator[ErrorDetails]:
 def _again(detail: ErrorDetails) -> InitErrorDetails:
     """Return an error as it was, to be raised once more."""
     context = detail.get("ctx", {})
-    kind = PydanticCustomError(REST, "more errors", context) if rest_of(detail) else detail["type"]
+    kind = PydanticCustomError(OMITTED, "more errors", context) if count_omitted(detail) else detail["type"]
     return {"type": kind, "loc": detail["loc"], "input": detail["input"], "ctx": context}
 
 
-Many = Annotated[list[Item], WrapValidator(_in_portions)]
+BoundedList = Annotated[list[Item], WrapValidator(_in_portions)]

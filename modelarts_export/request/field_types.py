@@ -21,7 +21,7 @@ from pydantic import (
 )
 
 from modelarts_export.identifiers import IDENTIFIER, check_identifier
-from modelarts_export.quoting import Expanded, SourceNumber, cut, quote
+from modelarts_export.quoting import InterpolatedString, SourceNumber, quote, shorten
 
 _SCHEMES = ("obs://", "s3://")
 _PATH_LENGTH = range(3, 701)
@@ -47,7 +47,7 @@ class Metavar:
 
 
 @dataclass(frozen=True, eq=False)
-class InSchema:
+class JsonSchema:
     """What a JSON Schema says of the type; pydantic's own marker would load its generator at every start."""
 
     schema: dict[str, Any]
@@ -74,7 +74,7 @@ def normalize_directory(value: str) -> str:
 
 
 def _check_path(path: str, value: str) -> None:
-    shown = quote(value if isinstance(value, Expanded) else path)
+    shown = quote(value if isinstance(value, InterpolatedString) else path)
     if "//" in path:
         raise ValueError(f"{shown} has an empty directory name (//); the API refuses it (ModelArts.4315)")
     if not _IN_A_BUCKET.match(path):
@@ -84,20 +84,20 @@ def _check_path(path: str, value: str) -> None:
     doubtful = find_undocumented_characters(path)
     bad = [c for c in _UNDOCUMENTED_IN_PATHS.findall(path) if c not in doubtful]
     if bad:
-        what = "a character that is not allowed" if isinstance(value, Expanded) else repr(bad[0])
+        what = "a character that is not allowed" if isinstance(value, InterpolatedString) else repr(bad[0])
         raise ValueError(f"{shown} has {what}; use letters, digits, -, _ and / (ModelArts.4313)")
 
 
-def directory_in_bucket(value: str) -> str:
+def normalize_directory_in_bucket(value: str) -> str:
     """Return an OBS directory that is not the root of a bucket (API.md, section 5, 4205)."""
     path = normalize_directory(value)
-    if is_root_of_a_bucket(path):
-        shown = quote(value if isinstance(value, Expanded) else path)
+    if is_bucket_root(path):
+        shown = quote(value if isinstance(value, InterpolatedString) else path)
         raise ValueError(f"{shown} names no directory in the bucket; write /bucket/dir/ (ModelArts.4205)")
     return path
 
 
-def is_root_of_a_bucket(value: str) -> bool:
+def is_bucket_root(value: str) -> bool:
     """Tell whether an OBS directory is a bucket's root, in any of its spellings."""
     path = value.lower()
     for scheme in _SCHEMES:
@@ -159,7 +159,7 @@ def _check_sample_time(value: str) -> str:
 
 def _check_sample_dir(value: str) -> str:
     if not value.endswith("/"):
-        example = "" if isinstance(value, Expanded) else f": {cut(value)}/"
+        example = "" if isinstance(value, InterpolatedString) else f": {shorten(value)}/"
         raise ValueError(f"{quote(value)} must end with a slash{example}")
     return value
 
@@ -202,14 +202,14 @@ def _checked(rule: Callable[[str], str]) -> WrapValidator:
 
     def check(value: object, read: ValidatorFunctionWrapHandler) -> str:
         text: str = read(value)
-        return str(rule(value if isinstance(value, Expanded) else text))
+        return str(rule(value if isinstance(value, InterpolatedString) else text))
 
     return WrapValidator(check)
 
 
-def _string_schema(pattern: str) -> InSchema:
+def _string_schema(pattern: str) -> JsonSchema:
     """Show the type in a JSON Schema as a string of this form; the rest of the rule is the validator's."""
-    return InSchema({"type": "string", "pattern": f"^({pattern})$"})
+    return JsonSchema({"type": "string", "pattern": f"^({pattern})$"})
 
 
 ObsDirectory = Annotated[
@@ -220,7 +220,7 @@ ObsDirectory = Annotated[
 ]
 DirectoryInBucket = Annotated[
     StrictStr,
-    _checked(directory_in_bucket),
+    _checked(normalize_directory_in_bucket),
     Metavar("DIR"),
     _string_schema("(/|[oO][bB][sS]://|[sS]3://)[^/]+(/[^/]+)+/?"),
 ]
@@ -238,12 +238,16 @@ Ratio = Annotated[
     _checked(_check_ratio),
     BeforeValidator(_to_source_text),
     Metavar("RATIO"),
-    InSchema({"type": ["number", "string"], "minimum": 0, "maximum": 1, "pattern": f"^{_DECIMAL.pattern}$"}),
+    JsonSchema(
+        {"type": ["number", "string"], "minimum": 0, "maximum": 1, "pattern": f"^{_DECIMAL.pattern}$"}
+    ),
 ]
 SampleTime = Annotated[StrictStr, _checked(_check_sample_time), _string_schema(f"month|day|{_SPAN.pattern}")]
 SampleDir = Annotated[StrictStr, _checked(_check_sample_dir), _string_schema(".*/")]
-HardFlag = Annotated[StrictStr, BeforeValidator(_parse_hard), InSchema({"enum": [True, False, 1, 0, *_HARD]})]
+HardFlag = Annotated[
+    StrictStr, BeforeValidator(_parse_hard), JsonSchema({"enum": [True, False, 1, 0, *_HARD]})
+]
 Integer = Annotated[StrictInt, BeforeValidator(_parse_integer)]
-Truth = Annotated[StrictBool, BeforeValidator(_parse_boolean)]
+Boolean = Annotated[StrictBool, BeforeValidator(_parse_boolean)]
 Text = Annotated[StrictStr, _checked(_check_unicode)]
 SampleId = Annotated[StrictStr, AfterValidator(check_sample_id), Metavar("ID"), _string_schema(r"\S+")]

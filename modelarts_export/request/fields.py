@@ -107,18 +107,18 @@ def iter_all_fields(part: type[BaseModel], within: tuple[str, ...] = ()) -> Iter
             yield from iter_all_fields(declared.model, declared.location)
 
 
-def leaves_of(part: type[BaseModel], within: tuple[str, ...] = ()) -> Iterator[RequestField]:
+def iter_leaf_fields(part: type[BaseModel], within: tuple[str, ...] = ()) -> Iterator[RequestField]:
     """Yield the fields that have a value of their own; what a list holds is a part of its value."""
     for declared in iter_fields(part, within):
         if declared.model and not declared.is_list:
-            yield from leaves_of(declared.model, declared.location)
+            yield from iter_leaf_fields(declared.model, declared.location)
         else:
             yield declared
 
 
 def iter_flag_fields(part: type[BaseModel], within: tuple[str, ...] = ()) -> Iterator[RequestField]:
     """Yield the fields that a flag gives: no list's inner ones, for a flag has no place for them."""
-    return (declared for declared in leaves_of(part, within) if declared.flag)
+    return (declared for declared in iter_leaf_fields(part, within) if declared.flag)
 
 
 def _iter_annotation(annotation: Any) -> Iterator[Any]:  # noqa: ANN401 - annotations have no type

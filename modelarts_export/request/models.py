@@ -22,8 +22,9 @@ from modelarts_export.request.enums import (
     SourceTypeHeader,
     VersionFormat,
 )
-from modelarts_export.request.error_limits import Many
+from modelarts_export.request.error_limits import BoundedList
 from modelarts_export.request.field_types import (
+    Boolean,
     DatasetName,
     DirectoryInBucket,
     HardFlag,
@@ -36,9 +37,8 @@ from modelarts_export.request.field_types import (
     SampleId,
     SampleTime,
     Text,
-    Truth,
 )
-from modelarts_export.request.problems import name_field, to_problems
+from modelarts_export.request.problems import add_field_name, to_problems
 from modelarts_export.request.rules import find_errors, is_search
 from modelarts_export.sanitize import to_json
 
@@ -61,7 +61,7 @@ class RequestModel(BaseModel):
                 super().__init__(**fields)
             except ValidationError as error:
                 problems = to_problems(type(self), error, fields)
-                raise make_invalid_input_error([name_field(each) for each in problems]) from None
+                raise make_invalid_input_error([add_field_name(each) for each in problems]) from None
             self._check()
 
         __init__.__pydantic_base_init__ = True  # so that model_validate does not call it
@@ -75,7 +75,7 @@ class SearchLabel(RequestModel):
 
     name: Text | None = declare_optional("Name of the label", "cat")
     op: Operator | None = declare_optional("Whether all of the attributes must fit, or any")
-    property: dict[Text, Many[Text] | None] | None = declare_optional(
+    property: dict[Text, BoundedList[Text] | None] | None = declare_optional(
         "Attributes of the label, each with the values it may have; null for any value", {"colour": ["red"]}
     )
     type: LabelType | None = declare_optional("What the label is for")
@@ -84,7 +84,7 @@ class SearchLabel(RequestModel):
 class SearchLabels(RequestModel):
     """Labels, and whether a sample must have all of them (AND) or any (OR)."""
 
-    labels: Many[SearchLabel] | None = declare_optional("Labels that a sample must have")
+    labels: BoundedList[SearchLabel] | None = declare_optional("Labels that a sample must have")
     op: Operator | None = declare_optional("Whether all of the labels must fit, or any; needed with several")
 
 
@@ -92,7 +92,7 @@ class SearchProp(RequestModel):
     """Metadata that a sample must have."""
 
     op: Operator | None = declare_optional("Whether all of the properties must fit, or any")
-    props: dict[Text, Many[Text]] | None = declare_optional(
+    props: dict[Text, BoundedList[Text]] | None = declare_optional(
         "Properties, each with the values it may have", {"camera": ["left", "right"]}
     )
 
@@ -131,20 +131,20 @@ class ExportParams(RequestModel):
     sample_state: Annotated[SampleState | None, _NARROWS] = declare_optional("Only samples in this state")
     export_dest: Annotated[ExportDest | None, SPEC_ONLY, Comparison(default="DIR")] = None
     samples: Annotated[
-        Many[SampleId] | None, CliFlag("sample", help="Only this sample; may be given again"), _NARROWS
+        BoundedList[SampleId] | None, CliFlag("sample", help="Only this sample; may be given again"), _NARROWS
     ] = declare_optional("Only the samples with these IDs", ["sample-1", "sample-2"])
     search_conditions: Annotated[
-        Many[SearchCondition] | None,
+        BoundedList[SearchCondition] | None,
         CliFlag("search", help='Only samples that fit, such as "label=cat,dog hard=true"; again for "or"'),
         _NARROWS,
     ] = declare_optional("Only samples that fit any of these conditions, and all that one condition says")
     train_sample_ratio: Annotated[Ratio | None, Comparison(default="1.00")] = declare_optional(
         "Share of the samples that is for training, 0 to 1", 0.8
     )
-    clear_hard_property: Annotated[Truth | None, Comparison(default=True)] = declare_optional(
+    clear_hard_property: Annotated[Boolean | None, Comparison(default=True)] = declare_optional(
         "Forget which samples are hard"
     )
-    ratio_sample_usage: Annotated[Truth | None, Comparison(default=False)] = declare_optional(
+    ratio_sample_usage: Annotated[Boolean | None, Comparison(default=False)] = declare_optional(
         "Divide the samples into training and validation by the ratio"
     )
     export_dataset_version_name: Annotated[
@@ -214,7 +214,7 @@ class ExportRequest(RequestModel):
     version_format: Annotated[VersionFormat | None, Comparison(default="Default")] = declare_optional(
         "Format of that version"
     )
-    with_column_header: Annotated[Truth | None, Comparison(default=True)] = declare_optional(
+    with_column_header: Annotated[Boolean | None, Comparison(default=True)] = declare_optional(
         "Whether a table's first row has the names of its columns"
     )
     sample_state: Annotated[SampleState | None, SPEC_ONLY, _NARROWS] = declare_optional(
@@ -243,7 +243,7 @@ class ExportRequest(RequestModel):
     def _check(self) -> None:
         problems = list(find_errors(self.to_dict()))
         if problems:
-            raise make_invalid_input_error([name_field(each) for each in problems])
+            raise make_invalid_input_error([add_field_name(each) for each in problems])
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object to send."""

@@ -8,10 +8,10 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from modelarts_export.errors import MISSING, MOST_PROBLEMS, Location, Problem, format_location
-from modelarts_export.quoting import SourceNumber, cut
+from modelarts_export.errors import MAX_PROBLEMS, MISSING, Location, Problem, format_location
+from modelarts_export.quoting import SourceNumber, shorten
 from modelarts_export.request.enums import did_you_mean
-from modelarts_export.request.error_limits import details_of, rest_of
+from modelarts_export.request.error_limits import count_omitted, list_details
 from modelarts_export.request.fields import RequestField, iter_all_fields
 
 _MESSAGES = {
@@ -30,7 +30,7 @@ def to_problems(
     model: type[BaseModel],
     error: ValidationError,
     given: Mapping[str, Any],
-    most: int = MOST_PROBLEMS,
+    most: int = MAX_PROBLEMS,
     *,
     beside: Collection[str] = (),
 ) -> list[Problem]:
@@ -38,9 +38,9 @@ def to_problems(
 
     `beside` names keys that are known although the model has no such field.
     """
-    details = details_of(error, given, model.model_validate, {*_names_of(model), *beside})
-    named = [detail for detail in details if not rest_of(detail)]
-    unnamed = len(named[most:]) + sum(map(rest_of, details))
+    details = list_details(error, given, model.model_validate, {*_names_of(model), *beside})
+    named = [detail for detail in details if not count_omitted(detail)]
+    unnamed = len(named[most:]) + sum(map(count_omitted, details))
     problems = [_to_problem(model, detail, beside) for detail in named[:most]]
     return [*problems, *([Problem(message="", count=unnamed)] if unnamed else [])]
 
@@ -50,7 +50,7 @@ def _names_of(model: type[BaseModel]) -> frozenset[str]:
     return frozenset(field.name for field in iter_all_fields(model))
 
 
-def name_field(problem: Problem) -> Problem:
+def add_field_name(problem: Problem) -> Problem:
     """Return the problem with the name of its field in its message."""
     name = format_location(problem.location)
     separator = " " if problem.message == MISSING else ": "
@@ -71,7 +71,7 @@ def _to_problem(model: type[BaseModel], detail: ErrorDetails, beside: Collection
         and isinstance(given, SourceNumber | int)
         and not isinstance(given, bool)
     ):
-        written = cut(given.source if isinstance(given, SourceNumber) else str(given))
+        written = shorten(given.source if isinstance(given, SourceNumber) else str(given))
         return Problem(location=location, message=f'YAML does not read {written} as text; write "{written}"')
     kind = "missing" if detail["input"] is None else detail["type"]
     return Problem(location=location, message=_MESSAGES.get(kind, detail["msg"]))

@@ -10,11 +10,11 @@ from itertools import chain
 from typing import Any
 
 from modelarts_export.errors import Location, Problem
-from modelarts_export.quoting import Expanded, quote
+from modelarts_export.quoting import InterpolatedString, quote
 from modelarts_export.request.enums import DatasetType, ExportDest, ExportType
 from modelarts_export.request.field_types import (
     find_undocumented_characters,
-    is_root_of_a_bucket,
+    is_bucket_root,
     normalize_directory,
 )
 
@@ -58,8 +58,8 @@ def _check_work_path(body: Body) -> Iterator[Problem]:
     path, work_path = parse_directory(body.get("path")), parse_directory(_get_params(body).get(_NEW_PATH))
     if path and work_path and work_path.startswith(path):
         given, given_path = _get_params(body)[_NEW_PATH], body["path"]
-        shown = quote(given if isinstance(given, Expanded) else work_path)
-        of = quote(given_path if isinstance(given_path, Expanded) else path)
+        shown = quote(given if isinstance(given, InterpolatedString) else work_path)
+        of = quote(given_path if isinstance(given_path, InterpolatedString) else path)
         relation = "is the same as" if work_path == path else "lies inside"
         yield Problem(
             location=("export_params", _NEW_PATH),
@@ -104,7 +104,7 @@ def _check_label_operator(body: Body) -> Iterator[Problem]:
 
 def _warn_of_undocumented_characters(body: Body) -> Iterator[Problem]:
     for location, value in _paths(body):
-        if is_root_of_a_bucket(value) and not _is_new_dataset(body):
+        if is_bucket_root(value) and not _is_new_dataset(body):
             message = f"{quote(value)} is the root of a bucket; files would be mixed with what is there"
             yield Problem(location=location, message=message)
         odd = find_undocumented_characters(value)
@@ -115,7 +115,7 @@ def _warn_of_undocumented_characters(body: Body) -> Iterator[Problem]:
 
 
 def _shown_of(value: str, character: str) -> str:
-    return f"a character of {quote(value)}" if isinstance(value, Expanded) else repr(character)
+    return f"a character of {quote(value)}" if isinstance(value, InterpolatedString) else repr(character)
 
 
 def _ratio_without_usage(body: Body) -> Iterator[Problem]:

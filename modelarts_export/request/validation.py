@@ -7,10 +7,10 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from modelarts_export.errors import MOST_PROBLEMS, Problem, bounded
+from modelarts_export.errors import MAX_PROBLEMS, Problem, truncate_problems
 from modelarts_export.request import rules
 from modelarts_export.request.enums import ExportDest
-from modelarts_export.request.error_limits import characters_in, json_length, json_size
+from modelarts_export.request.error_limits import count_characters, measure_json, measure_json_string
 from modelarts_export.request.models import (
     ExportRequest,
     RequestModel,
@@ -21,7 +21,7 @@ from modelarts_export.request.models import (
 from modelarts_export.request.problems import to_problems
 from modelarts_export.sanitize import to_json
 
-LARGEST_BODY = 12 * 2**20  # bytes
+MAX_BODY_BYTES = 12 * 2**20  # bytes
 Model = TypeVar("Model", bound=RequestModel)
 KINDS: Mapping[ExportDest, type[ExportRequest]] = {kind.dest: kind for kind in (ToObs, ToNewDataset)}
 
@@ -46,7 +46,7 @@ class ValidationResult:
 
 
 def validate(
-    kind: type[ExportRequest], given: Mapping[str, Any], most: int = MOST_PROBLEMS
+    kind: type[ExportRequest], given: Mapping[str, Any], most: int = MAX_PROBLEMS
 ) -> ValidationResult:
     """Judge a request body with `dataset_id`, `project_id` and `name` beside it, as a spec has them.
 
@@ -60,7 +60,7 @@ def validate(
     body = {key: value for key, value in given.items() if key not in beside}
     heading, problems = _validate_model(SpecMetadata, beside, most)
     request, problems_of_body = _validate_model(kind, body, most)
-    problems = bounded(
+    problems = truncate_problems(
         chain(
             problems, problems_of_body, rules.find_errors(body), _check_body_size(request) if request else ()
         ),
@@ -103,20 +103,20 @@ def _validate_model(
 def _check_body_size(request: ExportRequest) -> Iterator[Problem]:
     """API.md, section 5, 4104: 12 MB is the limit; read as MiB, as the gateway refuses the rest itself."""
     size = _size(request) if request.may_be_large else 0
-    if size > LARGEST_BODY:
+    if size > MAX_BODY_BYTES:
         samples = request.samples
-        fitting = _count_fitting_samples(samples, LARGEST_BODY - size) if samples else 0
+        fitting = _count_fitting_samples(samples, MAX_BODY_BYTES - size) if samples else 0
         advice = f"; the first {fitting:,} of the {len(samples):,} samples fit" if fitting else ""
         yield Problem(
             location=("export_params", "samples") if samples else (),
-            message=f"the body would have {size:,} bytes and the API takes {LARGEST_BODY:,}{advice}",
+            message=f"the body would have {size:,} bytes and the API takes {MAX_BODY_BYTES:,}{advice}",
         )
 
 
 def _size(request: ExportRequest) -> int:
     """Return the bytes of a body without building one that is too large: aliases can make it huge."""
     body = request.to_dict()
-    return json_size(body) if characters_in(body) > LARGEST_BODY else len(to_json(body))
+    return measure_json(body) if count_characters(body) > MAX_BODY_BYTES else len(to_json(body))
 
 
 def _count_fitting_samples(samples: Sequence[str], room: int) -> int:
@@ -124,5 +124,5 @@ def _count_fitting_samples(samples: Sequence[str], room: int) -> int:
     left = len(samples)
     while left and room < 0:
         left -= 1
-        room += json_length(samples[left]) + len(",")
+        room += measure_json_string(samples[left]) + len(",")
     return left

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from modelarts_export.documents.files import display_name, read_text
+from modelarts_export.documents.files import format_name, read_text
 from modelarts_export.documents.yaml_reader import START, Document, Mark, UnreadableError, load_documents
-from modelarts_export.errors import MISSING, Problem, bounded, format_location
-from modelarts_export.quoting import cut
+from modelarts_export.errors import MISSING, Problem, format_location, truncate_problems
+from modelarts_export.quoting import shorten
 
 _AS_STRING = "must be text"
 _BEFORE, _AFTER = 60, 40  # characters of a long line that are shown around its mistake
@@ -60,8 +60,8 @@ class Spec:
     def merge_problems(self, problems: Iterable[Problem]) -> list[Problem]:
         """Return what the reading refused, duplicate keys and the like, and the problems at other places."""
         told = [self.source.locate(Problem(message=f.message), f.mark) for f in self.document.problems]
-        if self.document.unshown:
-            told.append(Problem(message="", count=self.document.unshown))
+        if self.document.omitted_problems:
+            told.append(Problem(message="", count=self.document.omitted_problems))
         places = {problem.place for problem in told}
         return [*told, *(p for p in problems if p.place not in places or p.message.endswith(MISSING))]
 
@@ -73,7 +73,7 @@ class Spec:
         plain = self.document.get_plain_scalar(problem.location)
         if problem.message == _AS_STRING and plain:
             problem = replace(
-                problem, message=f'YAML does not read {cut(plain)} as text; write "{cut(plain)}"'
+                problem, message=f'YAML does not read {shorten(plain)} as text; write "{shorten(plain)}"'
             )
         named = (
             f"{format_location(problem.location)}: {problem.message}" if problem.location else problem.message
@@ -87,7 +87,7 @@ def parse_specs(name: str, expand: Callable[[str], str], timeout: float) -> tupl
     `expand` is applied to every string. Raises InvalidInputError for a file that cannot be read
     within `timeout` seconds.
     """
-    source = SourceFile(name=display_name(name), text=read_text(name, timeout))
+    source = SourceFile(name=format_name(name), text=read_text(name, timeout))
     specs: list[Spec] = []
     problems: list[Problem] = []
     try:
@@ -100,7 +100,7 @@ def parse_specs(name: str, expand: Callable[[str], str], timeout: float) -> tupl
         problems.append(source.locate(Problem(message=str(error)), error.mark, is_shown=error.in_mapping))
     if not specs and not problems:
         problems.append(source.locate(Problem(message="the file is empty"), START))
-    return specs, bounded(problems)
+    return specs, truncate_problems(problems)
 
 
 def _check_mapping(spec: Spec) -> Iterator[Problem]:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
-from modelarts_export.quoting import cut
+from modelarts_export.quoting import shorten
 
 _MARKED = re.compile(r"\$\$|\$\{([^}]*)(\}?)")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -50,13 +50,13 @@ class Interpolator:
             value = self._replace(marked)
             size += len(value)
             if size > _LONGEST:
-                raise ValueError(f"{cut(marked[0])} makes the value longer than {_LONGEST // 2**20} MiB")
+                raise ValueError(f"{shorten(marked[0])} makes the value longer than {_LONGEST // 2**20} MiB")
             parts += text[end : marked.start()], value
             end = marked.end()
         expanded = "".join((*parts, text[end:]))
         if expanded != text and self._contains_secret(expanded):
             names = list(dict.fromkeys(marked[0] for marked in _MARKED.finditer(text) if marked[1]))
-            raise ValueError(f"{cut(', '.join(names))} would put a secret into the request")
+            raise ValueError(f"{shorten(', '.join(names))} would put a secret into the request")
         return expanded
 
     def _replace(self, marked: re.Match[str]) -> str:
@@ -64,7 +64,7 @@ class Interpolator:
             return "$"
         inner, end = marked[1], marked[2]
         if not end:
-            raise ValueError(f"{cut(marked[0])!r} has no }} at its end; write $$ for a dollar sign")
+            raise ValueError(f"{shorten(marked[0])!r} has no }} at its end; write $$ for a dollar sign")
         return (
             self._format_time(inner.removeprefix(_TIME))
             if inner.startswith(_TIME)
@@ -73,7 +73,7 @@ class Interpolator:
 
     def _resolve_variable(self, inner: str) -> str:
         name, otherwise, default = inner.partition(":-")
-        shown = cut(inner)
+        shown = shorten(inner)
         if not _NAME.fullmatch(name):
             raise ValueError(f"${{{shown}}} is none of ${{NAME}}, ${{NAME:-default}} and ${{now:%Y-%m-%d}}")
         if "${" in default:
@@ -82,7 +82,7 @@ class Interpolator:
         if otherwise and not value:
             return default
         if value is None:
-            raise ValueError(f"${{{cut(name)}}} is not defined; {self._remedy(cut(name))}")
+            raise ValueError(f"${{{shorten(name)}}} is not defined; {self._remedy(shorten(name))}")
         return value
 
     def _remedy(self, name: str) -> str:
@@ -93,7 +93,7 @@ class Interpolator:
     def _format_time(self, form: str) -> str:
         if form in self._times:
             return self._times[form]
-        reason = f"{cut(form)!r} is no form of a time; write ${{now:%Y-%m-%d}}"
+        reason = f"{shorten(form)!r} is no form of a time; write ${{now:%Y-%m-%d}}"
         if len(form) > _LONGEST_TIME:
             raise ValueError(reason)
         try:
@@ -111,7 +111,7 @@ def parse_assignments(texts: Iterable[str], environ: Mapping[str, str]) -> dict[
     for text in texts:
         name, equals, value = text.partition("=")
         if not _NAME.fullmatch(name):
-            raise ValueError(f"{cut(name)!r} is not NAME=VALUE or NAME")
+            raise ValueError(f"{shorten(name)!r} is not NAME=VALUE or NAME")
         if equals:
             pairs[name] = value
         elif name in environ:

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 from modelarts_export.documents.files import STDIN
 from modelarts_export.errors import (
-    MOST_PROBLEMS,
+    MAX_PROBLEMS,
     InvalidInputError,
     Problem,
-    bounded,
     make_invalid_input_error,
+    truncate_problems,
 )
-from modelarts_export.quoting import Expanded, cut, quote
+from modelarts_export.quoting import InterpolatedString, quote, shorten
 from modelarts_export.request.rules import parse_directory
 from modelarts_export.request.validation import ValidatedExport, ValidationResult, find_kind, validate
 from modelarts_export.spec.document import Spec, parse_specs
@@ -45,13 +45,17 @@ def load_specs(files: Sequence[str], expand: Callable[[str], str], timeout: floa
     warnings: list[Problem] = []
     named = 0
     for spec in specs:
-        verdict = _validate_spec(spec, MOST_PROBLEMS - named)
+        verdict = _validate_spec(spec, MAX_PROBLEMS - named)
         found = spec.merge_problems(spec.locate(problem) for problem in verdict.problems)
         named += sum(bool(problem.message) for problem in found)
         problems += found
         exports += [LoadedExport(spec=spec, export=verdict.export)] if verdict.export else []
-        warnings = bounded([*warnings, *map(spec.locate, verdict.warnings)]) if verdict.warnings else warnings
-    problems += bounded(_check_shared_paths(specs))
+        warnings = (
+            truncate_problems([*warnings, *map(spec.locate, verdict.warnings)])
+            if verdict.warnings
+            else warnings
+        )
+    problems += truncate_problems(_check_shared_paths(specs))
     if problems:
         raise make_invalid_input_error(problems)
     return SpecSet(exports=exports, warnings=warnings)
@@ -89,7 +93,7 @@ def _check_shared_paths(specs: Sequence[Spec]) -> Iterator[Problem]:
         path = parse_directory(spec.values.get("path"))
         if path in first:
             given = spec.values["path"]
-            shown = quote(given) if isinstance(given, Expanded) else cut(path)
+            shown = quote(given) if isinstance(given, InterpolatedString) else shorten(path)
             message = f"{first[path].place} writes to {shown} too; give each export a directory of its own"
             yield spec.locate(Problem(location=_PATH, message=message))
         elif path:

@@ -15,7 +15,7 @@ from urllib.parse import unquote
 from modelarts_export.api.task import ExportTask
 from modelarts_export.errors import Location, format_location
 from modelarts_export.request.declarations import Comparison
-from modelarts_export.request.fields import RequestField, iter_all_fields, leaves_of
+from modelarts_export.request.fields import RequestField, iter_all_fields, iter_leaf_fields
 from modelarts_export.request.models import ToNewDataset, ToObs
 
 _PARAMS = "export_params"
@@ -93,7 +93,7 @@ def directories(answer: Mapping[str, Any]) -> list[str]:
 @cache
 def _declared() -> Mapping[Location, RequestField]:
     """Return the fields of a request, by their place."""
-    return {each.location: each for kind in (ToObs, ToNewDataset) for each in leaves_of(kind)}
+    return {each.location: each for kind in (ToObs, ToNewDataset) for each in iter_leaf_fields(kind)}
 
 
 @cache

@@ -2,7 +2,7 @@
 
 import pytest
 
-from modelarts_export.config.environment import flag_name, make_environment_layer, make_flag_layer
+from modelarts_export.config.environment import format_flag, make_environment_layer, make_flag_layer
 from modelarts_export.config.options import SettingsLayer
 from modelarts_export.config.parsers import is_loopback, parse_base_url, parse_duration
 from modelarts_export.config.settings import Settings, load_settings
@@ -125,7 +125,7 @@ def test_parse_base_url_accepts_https_and_plain_http_to_this_machine(url: str) -
 def test_endpoint_is_refused(url: str) -> None:
     """Credentials are not sent in plain text, nor to a host with a misleading name."""
     for name in ("endpoint", "iam_endpoint"):
-        with pytest.raises(InvalidInputError, match=f"{flag_name(name)}: "):
+        with pytest.raises(InvalidInputError, match=f"{format_flag(name)}: "):
             load_settings(make_flag_layer({name: url}))
 
 
@@ -146,5 +146,5 @@ def test_longest_duration_is_a_leap_year(text: str) -> None:
 )
 def test_empty_flag_is_an_error(name: str) -> None:
     """It may come from an unset variable of a script; no other layer is used instead."""
-    with pytest.raises(InvalidInputError, match=flag_name(name)):
+    with pytest.raises(InvalidInputError, match=format_flag(name)):
         load_settings(make_flag_layer({name: ""}))

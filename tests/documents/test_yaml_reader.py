@@ -1,4 +1,4 @@
-"""YAML as plain values that remember their place; what YAML would read by surprise is refused."""
+"""The strict reader of YAML: values, their positions, and what it refuses."""
 
 import json
 from typing import Any
@@ -14,18 +14,18 @@ from modelarts_export.quoting import SourceNumber
 ANY = settings(deadline=None, max_examples=150, derandomize=True)
 
 
-def one(text: str) -> Document:
+def load_one(text: str) -> Document:
     """Return the only document of a text."""
     (document,) = load_documents(text)
     return document
 
 
-def plain(value: Any) -> Any:  # noqa: ANN401 - see Document.value
-    """Return a value with the spelling in the place of each number and date."""
+def with_sources(value: Any) -> Any:  # noqa: ANN401 - see Document.value
+    """Return a value with each number and date replaced by its source text, such as <0.80>."""
     if isinstance(value, dict):
-        return {key: plain(inner) for key, inner in value.items()}
+        return {key: with_sources(inner) for key, inner in value.items()}
     if isinstance(value, list):
-        return [plain(inner) for inner in value]
+        return [with_sources(inner) for inner in value]
     if isinstance(value, int) and not isinstance(value, bool):
         return f"<{value}>"
     return f"<{value.source}>" if isinstance(value, SourceNumber) else value
@@ -65,9 +65,9 @@ VALUES: list[tuple[str, object]] = [
     ("%YAML 1.1\n---\na: b\n...\n", {"a": "b"}),
     ("a: b # c\r\nd: e\r\n", {"a": "b", "d": "e"}),
 ]
-FAULTS = [
-    ("a: 1\nb: 2\na: 3", "duplicate key 'a'; the first is in line 1", (3, 1), {"a": "<1>", "b": "<2>"}),
-    ("a: {b: 1, b: 2}", "duplicate key 'b'; the first is in line 1", (1, 11), {"a": {"b": "<1>"}}),
+PROBLEMS = [
+    ("a: 1\nb: 2\na: 3", "duplicate key 'a' (first at line 1)", (3, 1), {"a": "<1>", "b": "<2>"}),
+    ("a: {b: 1, b: 2}", "duplicate key 'b' (first at line 1)", (1, 11), {"a": {"b": "<1>"}}),
     ("x: &x {a: 1}\ny:\n  <<: *x\n", "merge keys (<<) are refused", (3, 3), {"x": {"a": "<1>"}, "y": {}}),
     ("a: !!str 1", "explicit tags are refused; remove !!str", (1, 4), {"a": "1"}),
     ("a: &x # c\n  !!str 1", "explicit tags are refused", (1, 4), {"a": "1"}),
@@ -92,8 +92,8 @@ UNREADABLE = [
     ("a: *b", "undefined alias", (1, 4)),
     ("a: @b", "cannot start any token", (1, 4)),
     ("a: b\n  c: d", "mapping values are not allowed", (2, 4)),
-    ("a: &a [*a]", "contains it", (1, 4)),
-    ("a: &a {b: {c: *a}}", "contains it", (1, 4)),
+    ("a: &a [*a]", "refers to its own parent", (1, 4)),
+    ("a: &a {b: {c: *a}}", "refers to its own parent", (1, 4)),
     ("a: b\0", "the character U+0000 is not allowed", (1, 5)),
     ("a: 桶\nb: 桶\0", "the character U+0000 is not allowed", (2, 5)),
     ("a: \x1b", "the character U+001B is not allowed", (1, 4)),
@@ -107,48 +107,50 @@ UNREADABLE = [
 
 
 @pytest.mark.parametrize(("text", "value"), VALUES, ids=lambda value: str(value)[:40])
-def test_values(text: str, value: object) -> None:
-    document = one(text)
-    assert plain(document.value) == value
+def test_text_is_read_as_values(text: str, value: object) -> None:
+    document = load_one(text)
+    assert with_sources(document.value) == value
     assert document.problems == []
 
 
-@pytest.mark.parametrize(("text", "message", "place", "value"), FAULTS)
-def test_faults(text: str, message: str, place: tuple[int, int], value: object) -> None:
-    """Each is told once, with its place; the rest of the document is read all the same."""
-    document = one(text)
-    assert [(fault.mark.line, fault.mark.column) for fault in document.problems] == [place]
+@pytest.mark.parametrize(("text", "message", "position", "value"), PROBLEMS)
+def test_refused_part_is_one_problem(
+    text: str, message: str, position: tuple[int, int], value: object
+) -> None:
+    """The rest of the document is read."""
+    document = load_one(text)
+    assert [(problem.mark.line, problem.mark.column) for problem in document.problems] == [position]
     assert message in document.problems[0].message
-    assert plain(document.value) == value
+    assert with_sources(document.value) == value
 
 
-@pytest.mark.parametrize(("text", "message", "place"), UNREADABLE, ids=lambda value: str(value)[:40])
-def test_unreadable_texts(text: str, message: str, place: tuple[int, int]) -> None:
+@pytest.mark.parametrize(("text", "message", "position"), UNREADABLE, ids=lambda value: str(value)[:40])
+def test_unreadable_text_raises_an_error(text: str, message: str, position: tuple[int, int]) -> None:
     with pytest.raises(UnreadableError, match=message.replace("+", r"\+")) as caught:
         list(load_documents(text))
-    assert (caught.value.mark.line, caught.value.mark.column) == place
+    assert (caught.value.mark.line, caught.value.mark.column) == position
 
 
-def test_every_fault_is_told() -> None:
-    faults = one("a: !!str 1\na: 2\n3: {b: 1, b: 2, <<: {}}\nc: {d: 1, d: 2, <<: {}}").problems
-    assert [fault.mark.line for fault in faults] == [1, 2, 3, 4, 4]
+def test_several_problems_are_all_reported() -> None:
+    problems = load_one("a: !!str 1\na: 2\n3: {b: 1, b: 2, <<: {}}\nc: {d: 1, d: 2, <<: {}}").problems
+    assert [problem.mark.line for problem in problems] == [1, 2, 3, 4, 4]
 
 
 @pytest.mark.parametrize(("text", "count"), [("", 0), ("# a\n", 0), ("---\n", 1), ("a\n---\nb\n---\n", 3)])
-def test_documents_are_counted(text: str, count: int) -> None:
+def test_every_document_is_read(text: str, count: int) -> None:
     assert len(list(load_documents(text))) == count
 
 
-def test_nesting_is_bounded_and_deep_enough() -> None:
-    assert one(200 * "[" + 200 * "]").value
-    assert one("[" + 500 * "[]," + "]").value
+def test_nesting_is_limited_to_200() -> None:
+    assert load_one(200 * "[" + 200 * "]").value
+    assert load_one("[" + 500 * "[]," + "]").value
     for text in ("[" * 100_000, "{a: " * 100_000, "- " * 100_000, "? " * 100_000):
         with pytest.raises(UnreadableError, match="nested more than 200 deep"):
             list(load_documents(text))
 
 
 SPEC = "path: /b/d/\nexport_params:\n  samples: [a, 0123]\n  'search_conditions':\n  - hard: yes\n"
-PLACES: list[tuple[tuple[str | int, ...], bool, tuple[int, int], str | None]] = [
+POSITIONS: list[tuple[tuple[str | int, ...], bool, tuple[int, int], str | None]] = [
     ((), False, (1, 1), None),
     (("path",), False, (1, 7), "/b/d/"),
     (("path",), True, (1, 1), "/b/d/"),
@@ -167,34 +169,39 @@ PLACES: list[tuple[tuple[str | int, ...], bool, tuple[int, int], str | None]] = 
 ]
 
 
-@pytest.mark.parametrize(("location", "key", "place", "text"), PLACES)
-def test_places(location: tuple[str | int, ...], key: bool, place: tuple[int, int], text: str | None) -> None:  # noqa: FBT001 - a column of the table
-    """A place that does not exist is that of the innermost value around it."""
-    document = one(SPEC)
+@pytest.mark.parametrize(("location", "key", "position", "text"), POSITIONS)
+def test_position_of_a_location(
+    location: tuple[str | int, ...],
+    key: bool,  # noqa: FBT001 - a column of the table
+    position: tuple[int, int],
+    text: str | None,
+) -> None:
+    """A location that does not exist has the position of its nearest parent."""
+    document = load_one(SPEC)
     mark = document.find_mark(location, key=key)
-    assert (mark.line, mark.column) == place
+    assert (mark.line, mark.column) == position
     assert SPEC[: mark.index].count("\n") + 1 == mark.line
     assert document.get_plain_scalar(location) == text
 
 
 def test_quoted_text_is_not_plain() -> None:
-    document = one("a: 'b'\nc: \"d\"\ne: |\n  f\ng: h")
+    document = load_one("a: 'b'\nc: \"d\"\ne: |\n  f\ng: h")
     assert [document.get_plain_scalar((key,)) for key in "aceg"] == [None, None, None, "h"]
 
 
-SIGNS = st.text("{}[]:,- \n\t\"'&*!|>?#%@`<=~\\ab01\x00\x85é😀\ufeff\u2028\ud800", max_size=40)
+SYNTAX = st.text("{}[]:,- \n\t\"'&*!|>?#%@`<=~\\ab01\x00\x85é😀\ufeff\u2028\ud800", max_size=40)
 
 
-@given(text=st.one_of(st.text(), SIGNS))
+@given(text=st.one_of(st.text(), SYNTAX))
 @ANY
 def test_any_text_is_read_or_unreadable(text: str) -> None:
-    """Whatever stands in a file, nothing else is raised, and every place lies in the text."""
+    """No other exception is raised."""
     try:
         documents = list(load_documents(text))
     except UnreadableError as error:
         marks = [error.mark]
     else:
-        marks = [fault.mark for document in documents for fault in document.problems]
+        marks = [problem.mark for document in documents for problem in document.problems]
     assert all(mark.line >= 1 and mark.column >= 1 for mark in marks)
 
 
@@ -208,15 +215,15 @@ JSON = st.recursive(
 @given(value=JSON, indent=st.sampled_from([None, 1, "\t"]), ascii_only=st.booleans())
 @ANY
 def test_json_is_read_as_json(value: object, indent: str | None, ascii_only: bool) -> None:  # noqa: FBT001 - drawn
-    """Every JSON text means what JSON says, however it is spaced and escaped."""
+    """Indentation and escapes make no difference."""
     text = json.dumps(value, indent=indent, ensure_ascii=ascii_only)
     if ascii_only or all(c.isprintable() or c in "\n\t" for c in text):
-        document = one(text)
+        document = load_one(text)
         assert (document.value, document.problems) == (value, [])
 
 
 @given(value=JSON)
 @ANY
-def test_what_pyyaml_writes_is_read_as_it_was(value: object) -> None:
-    document = one(yaml.safe_dump(value))
+def test_output_of_pyyaml_is_read_as_the_same_value(value: object) -> None:
+    document = load_one(yaml.safe_dump(value))
     assert (document.value, document.problems) == (value, [])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from modelarts_export.config.environment import flag_name, variable_name
+from modelarts_export.config.environment import format_flag, format_variable
 from modelarts_export.config.options import option_fields
 from modelarts_export.config.settings import Settings
 from tests.cli.commands.test_sandbox import FOREIGN
@@ -51,7 +51,7 @@ def test_readme_has_every_setting() -> None:
     missing = [
         s.name
         for s in option_fields(Settings)
-        if not {f"`{flag_name(s.name)}`", f"`{variable_name(s.name)}`"} <= set(README.split())
+        if not {f"`{format_flag(s.name)}`", f"`{format_variable(s.name)}`"} <= set(README.split())
     ]
     assert missing == []
 

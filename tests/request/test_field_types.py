@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from modelarts_export.documents.yaml_scalars import Scalar, read_plain
 from modelarts_export.identifiers import check_identifier
 from modelarts_export.request.field_types import (
+    Boolean,
     DatasetName,
     DirectoryInBucket,
     HardFlag,
@@ -23,7 +24,6 @@ from modelarts_export.request.field_types import (
     SampleDir,
     SampleId,
     SampleTime,
-    Truth,
     find_undocumented_characters,
     normalize_directory,
 )
@@ -61,8 +61,8 @@ GOOD: list[tuple[Any, object, object]] = [
     (HardFlag, "True", "1"),
     (Integer, "-7", -7),
     (Integer, 10**20, 10**20),
-    (Truth, "TRUE", True),
-    (Truth, False, False),
+    (Boolean, "TRUE", True),
+    (Boolean, False, False),
     (SampleId, "0a1b-样本", "0a1b-样本"),
 ]
 BAD: list[tuple[Any, object]] = [
@@ -79,7 +79,7 @@ BAD: list[tuple[Any, object]] = [
     *((SampleDir, value) for value in ("", "a", "a/b", 3, None)),
     *((HardFlag, value) for value in ("yes", "2", "", 2, 1.0, None, ["1"])),
     *((Integer, value) for value in ("1.0", "", "a", " 1", "٣", "+1", 1.0, True, None, [1])),
-    *((Truth, value) for value in ("yes", "1", "", 1, 0, None, [True])),
+    *((Boolean, value) for value in ("yes", "1", "", 1, 0, None, [True])),
     *((SampleId, value) for value in ("", "a b", "a\n", "\t", "a\x00", "a\u202e", "a\u2028", 3, None)),
 ]
 DIRECTORIES = [

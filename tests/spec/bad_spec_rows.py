@@ -38,7 +38,7 @@ KEYS = [
     BadSpec(C + "label_list: {labels: [{name: a, nam: b}]}\n", "4:37", "labels[0].nam: unknown key; did you mean name?"),
     BadSpec(C + "metadata: {prop: {}}\n", "4:16", "did you mean props?"),
     BadSpec('{"path": "/b/d/",\n\t"nmae": "x"}', "2:2", "did you mean name?"),
-    BadSpec(P + "path: /b/e/\n", "2:1", "duplicate key 'path'; the first is in line 1"),
+    BadSpec(P + "path: /b/e/\n", "2:1", "duplicate key 'path' (first at line 1)"),
     BadSpec(X + "samples: [a]\n  clear_hard_property: true\n  samples: [b]\n", "5:3", "duplicate key"),
     BadSpec(C + "{hard: 1, hard: 0}\n", "4:15", "duplicate key"),
     BadSpec(C + "label_list: {labels: [{name: a, name: b}]}\n", "4:37", "duplicate key"),
@@ -232,9 +232,9 @@ UNREADABLE = [
     BadSpec("path: [a, b\n", "2:1", "expected"),
     BadSpec('path: "/b/d/\n', "2:1", "end of stream"),
     BadSpec('{"path": "/b/d/",\n "name" "x"}', "2:9", "expected"),
-    BadSpec(P + "name: *nobody\n", "2:7", "undefined alias"),
-    BadSpec("path: &a [*a]\n", "1:7", "contains it"),
-    BadSpec(P + "a: &a\n  b: {c: [x, *a]}\n", "2:4", "contains it"),
+    BadSpec(P + "name: *other\n", "2:7", "undefined alias *other"),
+    BadSpec("path: &a [*a]\n", "1:7", "refers to its own parent"),
+    BadSpec(P + "a: &a\n  b: {c: [x, *a]}\n", "2:4", "refers to its own parent"),
     BadSpec(P + "name: @home\n", "2:7", "cannot start any token"),
 ]
 # fmt: on

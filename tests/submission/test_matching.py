@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelarts_export.api.task import ExportTask
-from modelarts_export.request.fields import leaves_of
+from modelarts_export.request.fields import iter_leaf_fields
 from modelarts_export.request.models import ToNewDataset, ToObs
 from modelarts_export.submission.matching import directory, is_compatible, is_equivalent, unverifiable
 
@@ -218,7 +218,9 @@ def test_what_forbids_reuse_without_being_another_value(
     assert is_compatible(asked, shown(task))
 
 
-LEAVES = [*{each.location: each for kind in (ToObs, ToNewDataset) for each in leaves_of(kind)}.values()]
+LEAVES = [
+    *{each.location: each for kind in (ToObs, ToNewDataset) for each in iter_leaf_fields(kind)}.values()
+]
 # .github/API.md, section 1: what takes samples away or makes another dataset, and the documented defaults.
 INNER = "export_params"
 NARROWING = {

@@ -18,7 +18,7 @@ from typer.core import TyperCommand
 
 from modelarts_export.cli.context import AppContext
 from modelarts_export.cli.options.output_style import OutputOptions
-from modelarts_export.config.environment import PREFIX, variable_name
+from modelarts_export.config.environment import PREFIX, format_variable
 from modelarts_export.config.options import option_fields
 from modelarts_export.config.parsers import parse_duration
 from modelarts_export.config.settings import Settings
@@ -148,9 +148,9 @@ def make_password_settings(server: "Sandbox") -> dict[str, str]:
 
 def _make_endpoint_settings(server: "Sandbox") -> dict[str, str]:
     return {
-        variable_name("endpoint"): server.url,
-        variable_name("iam_endpoint"): server.url,
-        variable_name("dataset_id"): server.dataset_id,
+        format_variable("endpoint"): server.url,
+        format_variable("iam_endpoint"): server.url,
+        format_variable("dataset_id"): server.dataset_id,
     }
 
 
@@ -167,7 +167,7 @@ def make_environment(server: "Sandbox", environ: Mapping[str, str], *, config_ho
 
 def _is_foreign(name: str) -> bool:
     settings = (each.name for kind in (OutputOptions, Settings) for each in option_fields(kind))
-    kept = {variable_name(each) for each in settings if each not in _CLOUD_SETTINGS}
+    kept = {format_variable(each) for each in settings if each not in _CLOUD_SETTINGS}
     if name in kept or name.startswith(_SPEC_VARIABLE_PREFIX):
         return False
     return name.startswith(_FOREIGN) or name.lower() in _PROXIES

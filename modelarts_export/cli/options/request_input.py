@@ -4,14 +4,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from modelarts_export.documents.files import STDIN, display_name, read_text
+from modelarts_export.documents.files import STDIN, format_name, read_text
 from modelarts_export.errors import (
     InvalidInputError,
     Location,
     Problem,
-    bounded,
     format_location,
     make_invalid_input_error,
+    truncate_problems,
 )
 from modelarts_export.request.field_types import check_sample_id
 from modelarts_export.request.models import ExportRequest
@@ -73,7 +73,7 @@ class RequestInput(Generic[RequestT]):
                 values[_SAMPLES] = [*values.get(_SAMPLES, []), *_read_sample_ids(self.samples_file, timeout)]
             except InvalidInputError as error:
                 problems += error.problems or [Problem(message=str(error))]
-                problems += [Problem(message="", count=error.unshown)] if error.unshown else []
+                problems += [Problem(message="", count=error.omitted)] if error.omitted else []
         if _SAMPLES in values:
             values[_SAMPLES] = list(dict.fromkeys(values[_SAMPLES]))
         if _CONDITIONS in values:
@@ -114,7 +114,7 @@ def _load_one_spec(file: str, interpolate: Callable[[str], str], timeout: float)
     if problems:
         raise make_invalid_input_error(problems)
     if len(specs) > 1:
-        raise InvalidInputError(f"{display_name(file)} has {len(specs)} documents; this command takes one")
+        raise InvalidInputError(f"{format_name(file)} has {len(specs)} documents; this command takes one")
     return specs[0]
 
 
@@ -137,14 +137,14 @@ def _read_sample_ids(file: str, timeout: float) -> list[str]:
     """Return the IDs of a file with one ID a line. Raises InvalidInputError for no ID or an invalid one."""
     text = read_text(file, timeout)
     if text.count("\n") > _MAX_LINES:
-        raise InvalidInputError(f"--samples-file: {display_name(file)} has more than {_MAX_LINES:,} lines")
+        raise InvalidInputError(f"--samples-file: {format_name(file)} has more than {_MAX_LINES:,} lines")
     lines = list(map(str.strip, text.split("\n")))
     ids = list(filter(None, lines))
     if not ids:
         raise InvalidInputError(
-            f"--samples-file: {display_name(file)} has no sample ID; it would export every sample"
+            f"--samples-file: {format_name(file)} has no sample ID; it would export every sample"
         )
-    problems = bounded(_find_invalid_ids(display_name(file), lines))
+    problems = truncate_problems(_find_invalid_ids(format_name(file), lines))
     if problems:
         raise make_invalid_input_error(problems)
     return ids

@@ -3,23 +3,23 @@
 from typing import Any
 
 from modelarts_export.cli.output.console import Console
-from modelarts_export.errors import MOST_PROBLEMS, InvalidInputError, ModelArtsExportError, Problem
+from modelarts_export.errors import MAX_PROBLEMS, InvalidInputError, ModelArtsExportError, Problem
 
 
 def print_error(console: Console, error: ModelArtsExportError) -> None:
     """Print an error, its problems with their lines, and its hint to stderr."""
     console.print(str(error), "error")
-    for problem in error.problems[:MOST_PROBLEMS]:
+    for problem in error.problems[:MAX_PROBLEMS]:
         if str(problem) != str(error):
             console.print(f"  {problem}")
         if problem.excerpt:
             # the line number comes first, so that no line of a file can begin a line of stderr
             console.print_excerpt(problem.excerpt, problem.caret, gutter=f"    {problem.line} | ")
-    unshown = error.unshown if isinstance(error, InvalidInputError) else 0
+    unshown = error.omitted if isinstance(error, InvalidInputError) else 0
     if unshown:
         console.print(f"  and {unshown:,} more")
-    elif len(error.problems) > MOST_PROBLEMS:
-        console.print(f"  and {len(error.problems) - MOST_PROBLEMS:,} more; -o json has all of them")
+    elif len(error.problems) > MAX_PROBLEMS:
+        console.print(f"  and {len(error.problems) - MAX_PROBLEMS:,} more; -o json has all of them")
     if error.hint:
         console.print(error.hint, "hint")
 

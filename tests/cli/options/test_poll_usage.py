@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from modelarts_export.config.environment import flag_name
+from modelarts_export.config.environment import format_flag
 from modelarts_export.config.options import option_fields
 from modelarts_export.polling.poller import PollOptions
 from tests.conftest import Run, Stub
@@ -80,11 +80,11 @@ def test_usage_error_hints_at_the_help_of_the_command(run: Run, line: str, hint:
 @pytest.mark.parametrize("command", [OBS, NEW])
 @pytest.mark.parametrize("setting", [each.name for each in option_fields(PollOptions)])
 def test_poll_option_without_wait_is_refused(run: Run, stub: Stub, command: str, setting: str) -> None:
-    for line in (f"{command} {flag_name(setting)} 1", f"{command} {flag_name(setting)} 1 --no-wait"):
+    for line in (f"{command} {format_flag(setting)} 1", f"{command} {format_flag(setting)} 1 --no-wait"):
         outcome = run(f"{line} -o json", **stub.variables)
         error = json.loads(outcome.err)
         assert (outcome.code, outcome.out, stub.heard) == (2, "", [])
-        assert error["error"] == f"{flag_name(setting)} is about waiting"
+        assert error["error"] == f"{format_flag(setting)} is about waiting"
         assert error["hint"] == "add --wait, or leave it out"
 
 
