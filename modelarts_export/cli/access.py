@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
+from modelarts_export.cli.options.flags import make_flag_layer
 from modelarts_export.cli.output.messages import Messages
-from modelarts_export.config.environment import make_environment_layer, make_flag_layer
+from modelarts_export.config.environment import make_environment_layer
 from modelarts_export.config.options import SettingsLayer
 from modelarts_export.config.settings import Settings
 from modelarts_export.config.settings import load_settings as in_force

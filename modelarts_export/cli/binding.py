@@ -16,9 +16,10 @@ from typing import Annotated, Any, get_args, get_origin
 import typer
 
 from modelarts_export.cli.context import AppContext, CommandContext
+from modelarts_export.cli.options.flags import format_flag, make_flag_layer
 from modelarts_export.cli.options.output_style import OutputOptions, resolve_output_options
 from modelarts_export.cli.options.request_input import RequestInput
-from modelarts_export.config.environment import format_flag, format_variable, make_flag_layer
+from modelarts_export.config.environment import format_variable
 from modelarts_export.config.options import option_fields, resolve_options
 from modelarts_export.config.settings import Settings
 from modelarts_export.errors import InvalidInputError, Location

@@ -8,17 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from modelarts_export.api.endpoints import tasks_path
 from modelarts_export.cli.access import Access
+from modelarts_export.cli.options.flags import format_flag, make_flag_layer
 from modelarts_export.cli.output.messages import Messages
 from modelarts_export.cli.output.printer import ResultPrinter
 from modelarts_export.cli.resume import ResumeCommands
 from modelarts_export.cli.supervision import Interruption, LastWords
 from modelarts_export.clock import SYSTEM_CLOCK
-from modelarts_export.config.environment import (
-    format_flag,
-    format_variable,
-    make_environment_layer,
-    make_flag_layer,
-)
+from modelarts_export.config.environment import format_variable, make_environment_layer
 from modelarts_export.config.options import resolve_option
 from modelarts_export.config.settings import Settings
 from modelarts_export.errors import (

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from modelarts_export.cli.options.flags import format_flag
 from modelarts_export.cli.output.messages import Messages
-from modelarts_export.config.environment import format_flag
 from modelarts_export.config.options import option_fields
 from modelarts_export.config.settings import Settings
 from modelarts_export.errors import UnknownOutcomeError

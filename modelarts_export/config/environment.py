@@ -1,7 +1,6 @@
-"""The layers of the program's own variables and of flags, and how each names an option."""
+"""The program's own environment variables as a layer of settings."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from modelarts_export.config.options import SettingsLayer
 
@@ -9,23 +8,13 @@ PREFIX = "MODELARTS_EXPORT_"
 
 
 def make_environment_layer(environ: Mapping[str, str]) -> SettingsLayer:
-    """Return the layer of the program's own variables."""
+    """Return the layer of the variables that begin with MODELARTS_EXPORT_."""
     values = {
         name.removeprefix(PREFIX).lower(): value for name, value in environ.items() if name.startswith(PREFIX)
     }
     return SettingsLayer(values=values, origin=format_variable)
 
 
-def make_flag_layer(flags: Mapping[str, Any]) -> SettingsLayer:
-    """Return the layer of the command line."""
-    return SettingsLayer(values=flags, origin=format_flag, empty=(None, False))
-
-
 def format_variable(name: str) -> str:
-    """Return the variable of an option."""
+    """Return the variable of an option: region is MODELARTS_EXPORT_REGION."""
     return PREFIX + name.upper()
-
-
-def format_flag(name: str) -> str:
-    """Return the flag of an option."""
-    return "--" + name.replace("_", "-")

@@ -1,4 +1,4 @@
-"""Options: each declared once as a dataclass field, and resolved from layers of values with their origin."""
+"""Options, each declared once as a dataclass field, and their values from layers, each with its origin."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import Field, dataclass, field, fields
@@ -13,12 +13,12 @@ def option(
     metavar: str = "",
     *,
     default: object = None,
-    **metadata: Any,  # noqa: ANN401 - kept as it is
+    **metadata: Any,  # noqa: ANN401 - see the docstring
 ) -> Any:  # noqa: ANN401 - has the type of the field, as dataclasses.field does
-    """Declare an option: the parser of its text, its help and its metavar.
+    """Declare an option as a dataclass field.
 
-    Known metadata: `short`, a one-letter flag; `words`, which a shell completes; `submits`, true for options
-    of commands that create something.
+    `parse` returns the value of a text or raises ValueError. `metadata` may have `short`, a one-letter name;
+    `words`, the values to complete; and `submits`, true for options of commands that create something.
     """
     return field(
         default=default, metadata={"parse": parse, "help": help_text, "metavar": metavar, **metadata}
@@ -27,9 +27,9 @@ def option(
 
 @dataclass(frozen=True, kw_only=True)
 class SettingsLayer:
-    """Values from one place: text, or True for a flag without a value; `origin` names each.
+    """Values from one source: texts, or True for an option without a value.
 
-    A value in `empty` counts as not given: an empty variable is unset, an empty flag is not.
+    `origin` returns where an option's value comes from, such as a variable. A value in `empty` is not given.
     """
 
     values: Mapping[str, Any]
@@ -37,35 +37,38 @@ class SettingsLayer:
     empty: tuple[object, ...] = (None, "", False)
 
 
-def option_fields(group: type[Any]) -> list[Field[Any]]:
-    """Return the options of a dataclass as its fields."""
-    return [each for each in fields(group) if "parse" in each.metadata]
+def option_fields(options: type[Any]) -> list[Field[Any]]:
+    """Return the fields of a dataclass that are options."""
+    return [each for each in fields(options) if "parse" in each.metadata]
 
 
-def resolve_options(group: type[Any], *layers: SettingsLayer) -> dict[str, tuple[Any, str]]:
-    """Return value and origin of each option that was given; the first layer that has one wins.
+def resolve_options(options: type[Any], *layers: SettingsLayer) -> dict[str, tuple[Any, str]]:
+    """Return the value and the origin of each option that was given; the first layer that has one wins.
 
-    Raises InvalidInputError for a value that cannot be parsed, naming its origin.
+    Raises InvalidInputError, which names the origin, for a value that cannot be parsed.
     """
-    found = {each.name: _find_value(each, layers) for each in option_fields(group)}
+    found = {each.name: _find_value(each, layers) for each in option_fields(options)}
     return {name: pair for name, pair in found.items() if pair}
 
 
-def resolve_option(group: type[Any], name: str, *layers: SettingsLayer) -> Any:  # noqa: ANN401 - of the option's type
-    """Return one option's value or default, even if others are invalid. Raises as resolve_options."""
-    declared = next(each for each in option_fields(group) if each.name == name)
-    found = _find_value(declared, layers)
-    return found[0] if found else declared.default
+def resolve_option(options: type[Any], name: str, *layers: SettingsLayer) -> Any:  # noqa: ANN401 - of the option's type
+    """Return the value or the default of one option; the values of others are not parsed.
+
+    Raises InvalidInputError, as resolve_options.
+    """
+    option_field = next(each for each in option_fields(options) if each.name == name)
+    found = _find_value(option_field, layers)
+    return found[0] if found else option_field.default
 
 
-def _find_value(declared: Field[Any], layers: Iterable[SettingsLayer]) -> tuple[Any, str] | None:
+def _find_value(option_field: Field[Any], layers: Iterable[SettingsLayer]) -> tuple[Any, str] | None:
     for layer in layers:
-        value = layer.values.get(declared.name)
+        value = layer.values.get(option_field.name)
         if value in layer.empty:
             continue
-        origin = layer.origin(declared.name)
+        origin = layer.origin(option_field.name)
         try:
-            return (value if value is True else declared.metadata["parse"](value)), origin
+            return (value if value is True else option_field.metadata["parse"](value)), origin
         except ValueError as error:
             raise InvalidInputError(f"{origin}: {error}") from None
     return None

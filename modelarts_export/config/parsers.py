@@ -1,4 +1,4 @@
-"""Parsers of setting values: each takes text and returns a value, or raises ValueError."""
+"""Parsers of setting values; each returns the value of a text or raises ValueError."""
 
 import re
 from ipaddress import ip_address
@@ -6,9 +6,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 _SECONDS_PER_UNIT = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_LONGEST_DURATION = 366 * 86400.0  # seconds; no socket can wait for much longer
+_MAX_DURATION = 366 * 86400.0  # seconds; the timeout of a socket cannot be much longer
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smhd]?)")
-_MOST_DIGITS = 9
+_MAX_DIGITS = 9
 _REGION = re.compile(r"[a-z0-9-]{1,64}")
 _BOOLEANS = {
     "1": True,
@@ -28,13 +28,13 @@ def parse_duration(text: str) -> float:
     if not match:
         raise ValueError(f"{text!r} is not a duration, such as 90s, 20m or 2h")
     seconds = float(match[1]) * _SECONDS_PER_UNIT[match[2]]
-    if seconds > _LONGEST_DURATION:
+    if seconds > _MAX_DURATION:
         raise ValueError(f"{text!r} is longer than a year")
     return seconds
 
 
 def parse_positive_duration(text: str) -> float:
-    """Return seconds, refusing a duration of zero."""
+    """Return seconds; zero is refused."""
     seconds = parse_duration(text)
     if not seconds:
         raise ValueError("must be longer than zero")
@@ -43,27 +43,27 @@ def parse_positive_duration(text: str) -> float:
 
 def parse_int(text: str) -> int:
     """Return a whole number of at most nine digits, without a sign."""
-    if not text.isdecimal() or not text.isascii() or len(text) > _MOST_DIGITS:
+    if not text.isdecimal() or not text.isascii() or len(text) > _MAX_DIGITS:
         raise ValueError(f"{text!r} is not a whole number")
     return int(text)
 
 
 def parse_bool(text: str) -> bool:
-    """Return the value of a switch, in any letter case: 1, true, yes, on, 0, false, no, off."""
+    """Return the value of 1, true, yes, on, 0, false, no or off, in any letter case."""
     if text.lower() not in _BOOLEANS:
         raise ValueError(f"{text!r} is neither true nor false")
     return _BOOLEANS[text.lower()]
 
 
 def parse_region(text: str) -> str:
-    """Return the name of a region, which becomes a part of host names."""
+    """Check the name of a region, which becomes a part of host names."""
     if not _REGION.fullmatch(text):
         raise ValueError(f"{text!r} is not a region, such as cn-north-4 or eu-de")
     return text
 
 
 def parse_file(text: str) -> str:
-    """Return the path of an existing file."""
+    """Check that a file exists."""
     if not Path(text).is_file():
         raise ValueError(f"{text!r} is not a file")
     return text
@@ -72,7 +72,7 @@ def parse_file(text: str) -> str:
 def parse_base_url(text: str) -> str:
     """Return an endpoint without its trailing slash.
 
-    Only https is valid, and plain http to this machine; a user, a query or a fragment is refused.
+    It must use https, or http to a loopback address, and have no user, query or fragment.
     """
     try:
         url = urlsplit(text)
@@ -91,12 +91,12 @@ def parse_base_url(text: str) -> str:
 
 
 def parse_iam_url(text: str) -> str:
-    """Return the endpoint of IAM without the API version that other tools append."""
+    """Return the endpoint of IAM without the API version `/v3`, which other tools append."""
     return parse_base_url(text).removesuffix("/v3")
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host name or an address is this machine's own."""
+    """Return whether a host is localhost or a loopback address."""
     try:
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:

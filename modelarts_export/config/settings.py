@@ -1,4 +1,4 @@
-"""The settings of a connection and of submissions, each declared once."""
+"""Settings of the connection and of submissions, each declared once."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,19 +16,22 @@ from modelarts_export.config.parsers import (
 )
 from modelarts_export.identifiers import check_identifier
 
-_ON_LOST_REPLY = ["resend", "stop"]
-_HOSTS = {"eu-de": "eu-de.otc.t-systems.com"}  # .github/API.md, section 7; others follow the rule
+_LOST_REPLY_ACTIONS = ["resend", "stop"]
+_HOSTS = {"eu-de": "eu-de.otc.t-systems.com"}  # .github/API.md, section 7; else REGION.myhuaweicloud.com
 
 
 def _parse_on_lost_reply(text: str) -> str:
-    if text.lower() not in _ON_LOST_REPLY:
-        raise ValueError(f"{text!r} is not valid (choose from {', '.join(_ON_LOST_REPLY)})")
+    if text.lower() not in _LOST_REPLY_ACTIONS:
+        raise ValueError(f"{text!r} is not valid (choose from {', '.join(_LOST_REPLY_ACTIONS)})")
     return text.lower()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """How the API is reached. Times are in seconds; `origins` names where each value came from."""
+    """Settings of the connection and of submissions. Durations are in seconds.
+
+    `origins` has the name of each given value's source, such as a variable.
+    """
 
     region: str | None = option(parse_region, "Region of the project, such as cn-north-4", "REGION")
     project_id: str | None = option(check_identifier, "ID of the project", "ID")
@@ -44,12 +47,12 @@ class Settings:
     )
     retry_timeout: float = option(
         parse_duration,
-        "How long a call that did nothing is retried after a transient error (default 2m, 0 for no retry)",
+        "How long to retry a call after a transient error (default 2m, 0 for no retry)",
         "DURATION",
         default=120.0,
     )
     max_retries: int | None = option(
-        parse_int, "How often it is retried at most (default: as often as the time allows)", "N"
+        parse_int, "How often to retry a call at most (default: as often as the time allows)", "N"
     )
     reconcile_timeout: float = option(
         parse_duration,
@@ -63,7 +66,7 @@ class Settings:
         "What to do when the reply is lost and no task is listed: resend (default) or stop",
         "VALUE",
         default="resend",
-        words=_ON_LOST_REPLY,
+        words=_LOST_REPLY_ACTIONS,
         submits=True,
     )
     queue_timeout: float = option(
@@ -79,12 +82,12 @@ class Settings:
 
     @property
     def base_url(self) -> str | None:
-        """The endpoint that was given, or that follows from the region; None when neither is known."""
+        """The endpoint of ModelArts: the given one, or the region's; None without both."""
         return self.endpoint or self._derive_url("modelarts")
 
     @property
     def iam_url(self) -> str | None:
-        """The endpoint of IAM, as base_url."""
+        """The endpoint of IAM: the given one, or the region's; None without both."""
         return self.iam_endpoint or self._derive_url("iam")
 
     def _derive_url(self, service: str) -> str | None:
@@ -93,7 +96,10 @@ class Settings:
 
 
 def load_settings(*layers: SettingsLayer) -> Settings:
-    """Return the settings in force; the first layer that has one wins. Raises as resolve_options."""
+    """Return the settings; the first layer that has one wins.
+
+    Raises InvalidInputError, as resolve_options.
+    """
     found = resolve_options(Settings, *layers)
     return Settings(
         **{name: value for name, (value, _) in found.items()},

@@ -1,8 +1,9 @@
-"""Settings: their parsers, their layers and what follows from them."""
+"""Settings: their parsers, their layers and the endpoints of a region."""
 
 import pytest
 
-from modelarts_export.config.environment import format_flag, make_environment_layer, make_flag_layer
+from modelarts_export.cli.options.flags import format_flag, make_flag_layer
+from modelarts_export.config.environment import make_environment_layer
 from modelarts_export.config.options import SettingsLayer
 from modelarts_export.config.parsers import is_loopback, parse_base_url, parse_duration
 from modelarts_export.config.settings import Settings, load_settings
@@ -24,7 +25,7 @@ HW = {"HW_ACCESS_KEY": "AK2", "HW_SECRET_KEY": "secret-2"}
 def test_setting_comes_from_the_first_layer_that_has_it(
     flags: dict[str, str], environ: dict[str, str], region: str | None, origin: str | None
 ) -> None:
-    """Flag, own variable, then the provider's variable; its origin is recorded."""
+    """The order is flag, own variable, variable of the credentials; the origin is kept."""
     source = first_configured({**environ, **HW})
     found = load_settings(
         make_flag_layer(flags),
@@ -45,8 +46,8 @@ def test_setting_comes_from_the_first_layer_that_has_it(
         ("eu-de", "eu-de.otc.t-systems.com"),
     ],
 )
-def test_endpoints_follow_from_the_region(region: str, host: str) -> None:
-    """API.md, section 7; a given endpoint is used, and the other still follows."""
+def test_endpoints_are_derived_from_the_region(region: str, host: str) -> None:
+    """API.md, section 7; a given endpoint replaces one of them only."""
     found = load_settings(make_flag_layer({"region": region}))
     assert (found.base_url, found.iam_url) == (f"https://modelarts.{host}", f"https://iam.{host}")
     found = load_settings(make_flag_layer({"region": region, "endpoint": "https://own.test/"}))
@@ -55,7 +56,7 @@ def test_endpoints_follow_from_the_region(region: str, host: str) -> None:
     assert (found.base_url, found.iam_url) == (f"https://modelarts.{host}", "https://own.test")
 
 
-def test_no_endpoint_without_a_region() -> None:
+def test_endpoints_without_a_region_are_none() -> None:
     assert (Settings().base_url, Settings().iam_url) == (None, None)
 
 
@@ -77,7 +78,7 @@ def test_parse_duration_reads_units(text: str, seconds: float) -> None:
 
 @pytest.mark.parametrize("text", ["", "s", "-1", "1w", "1 h", "1h30m", "nan", "inf", "1e3", "٣s"])
 def test_parse_duration_refuses_other_text(text: str) -> None:
-    """The message has an example."""
+    """The message has examples."""
     with pytest.raises(ValueError, match="such as 90s, 20m or 2h"):
         parse_duration(text)
 
@@ -130,7 +131,7 @@ def test_endpoint_is_refused(url: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.255.255.254", "::1"])
-def test_loopback_hosts(host: str) -> None:
+def test_loopback_host_is_recognized(host: str) -> None:
     assert is_loopback(host)
 
 
@@ -145,6 +146,6 @@ def test_longest_duration_is_a_leap_year(text: str) -> None:
     "name", ["project_id", "region", "endpoint", "iam_endpoint", "ca_bundle", "read_timeout"]
 )
 def test_empty_flag_is_an_error(name: str) -> None:
-    """It may come from an unset variable of a script; no other layer is used instead."""
+    """An unset variable of a script may cause it; no other layer is used instead."""
     with pytest.raises(InvalidInputError, match=format_flag(name)):
         load_settings(make_flag_layer({name: ""}))

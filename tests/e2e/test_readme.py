@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from modelarts_export.config.environment import format_flag, format_variable
+from modelarts_export.cli.options.flags import format_flag
+from modelarts_export.config.environment import format_variable
 from modelarts_export.config.options import option_fields
 from modelarts_export.config.settings import Settings
 from tests.cli.commands.test_sandbox import FOREIGN

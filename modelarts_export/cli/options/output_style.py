@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from modelarts_export.config.environment import make_environment_layer, make_flag_layer
+from modelarts_export.cli.options.flags import make_flag_layer
+from modelarts_export.config.environment import make_environment_layer
 from modelarts_export.config.options import option, resolve_options
 from modelarts_export.config.parsers import parse_bool
 from modelarts_export.request.enums import did_you_mean

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from modelarts_export.config.environment import format_flag
+from modelarts_export.cli.options.flags import format_flag
 from modelarts_export.config.options import option_fields
 from modelarts_export.polling.poller import PollOptions
 from tests.conftest import Run, Stub
