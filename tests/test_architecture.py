@@ -1,6 +1,7 @@
 """The architecture: which package imports which, where libraries are used, sizes, and what a start loads."""
 
 import ast
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -135,7 +136,10 @@ def test_library_is_used_where_its_row_says(library: str) -> None:
     ("line", "unloaded"),
     [
         ("--help", f"requests urllib3 rich yaml {COMMANDS}.export {COMMANDS}.tasks {COMMANDS}.sandbox"),
-        ("--version", f"requests urllib3 rich yaml {COMMANDS}.export {COMMANDS}.tasks {COMMANDS}.sandbox"),
+        (
+            "--version",
+            f"pydantic requests urllib3 rich yaml {COMMANDS}.export {COMMANDS}.tasks {COMMANDS}.sandbox",
+        ),
         ("to-obs --help", f"requests urllib3 rich yaml {COMMANDS}.tasks {COMMANDS}.sandbox"),
         (
             "to-obs abc --path /b/d/ --dry-run",
@@ -160,6 +164,19 @@ def test_start_loads_only_what_it_needs(line: str, unloaded: str) -> None:
     exit_code, *modules = done.stderr.split()
     assert exit_code == "0"
     assert set(unloaded.split()) & set(modules) == set()
+
+
+def test_completion_of_a_command_loads_no_command_and_no_pydantic() -> None:
+    code = "import sys, atexit; atexit.register(lambda: print(*sys.modules, file=sys.stderr));"
+    code += "from modelarts_export.cli.main import main; main([])"
+    words = {"COMP_WORDS": "modelarts-export to", "COMP_CWORD": "1"}
+    environ = {**os.environ, "_MODELARTS_EXPORT_COMPLETE": "complete_bash", **words}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT, env=environ
+    )
+    assert done.stdout.split() == ["to-obs", "to-new-dataset"]
+    loaded = set(done.stderr.split())
+    assert {"pydantic", "requests", "rich", "yaml", f"{COMMANDS}.export"} & loaded == set()
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
