@@ -84,8 +84,8 @@ def test_poll_option_without_wait_is_refused(run: Run, stub: Stub, command: str,
         outcome = run(f"{line} -o json", **stub.variables)
         error = json.loads(outcome.err)
         assert (outcome.code, outcome.out, stub.heard) == (2, "", [])
-        assert error["error"] == f"{format_flag(setting)} is about waiting"
-        assert error["hint"] == "add --wait, or leave it out"
+        assert error["error"] == f"{format_flag(setting)} requires --wait"
+        assert error["hint"] == f"add --wait, or omit {format_flag(setting)}"
 
 
 @pytest.mark.parametrize(
