@@ -49,7 +49,7 @@ COMMANDS: Mapping[str, CommandEntry] = {
     "schema": CommandEntry(target="specs:schema", help="Print the JSON Schema of a spec.", is_bound=False),
     "explain": CommandEntry(
         target="explain:explain",
-        help="Say what a word means, or which words there are.",
+        help="Explain a field, value, exit code, task status or API error code.",
         context_settings={"ignore_unknown_options": True},
     ),
     "sandbox": CommandEntry(

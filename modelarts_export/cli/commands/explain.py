@@ -1,4 +1,4 @@
-"""The command that says what a word means."""
+"""The command `explain`."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from textwrap import wrap
@@ -13,49 +13,47 @@ if TYPE_CHECKING:
     from modelarts_export.cli.glossary import Explanation
 
 _WIDTH = 80
-Word = Annotated[
+Topic = Annotated[
     str | None,
     typer.Argument(
-        metavar="WORD", help="A field or its flag, a value, an exit code, a task status or an API error code"
+        metavar="TOPIC", help="A field or its flag, a value, an exit code, a task status or an API error code"
     ),
 ]
 
 
-def explain(shell: AppContext, word: Word = None) -> None:
-    """Say what a word means, or which words there are.
+def explain(app: AppContext, topic: Topic = None) -> None:
+    """Explain a field, value, exit code, task status or API error code.
 
-    WORD is one that the program or the API uses; nothing is looked up on the network.
+    A TOPIC with several meanings is explained with all of them; without TOPIC the topics are listed.
+    No network is needed.
     """
-    from modelarts_export.cli import glossary as explanations  # noqa: PLC0415 - no other command needs the words
+    from modelarts_export.cli import glossary  # noqa: PLC0415 - loaded for this command only
 
-    if word is None:
-        known = explanations.everything()
-        shell.printer.facts([each.as_dict() for each in known], _format_overview(known))
-    else:
-        found = explanations.explain(word)
-        shell.printer.facts([each.as_dict() for each in found], _format_explanations(found))
+    explanations = glossary.list_explanations() if topic is None else glossary.explain(topic)
+    lines = _format_overview(explanations) if topic is None else _format_explanations(explanations)
+    app.printer.facts([each.to_dict() for each in explanations], lines)
 
 
-def _format_explanations(found: Sequence["Explanation"]) -> Iterator[str]:
-    for number, explanation in enumerate(found):
+def _format_explanations(explanations: Sequence["Explanation"]) -> Iterator[str]:
+    for number, explanation in enumerate(explanations):
         if number:
             yield ""
         yield f"{explanation.name} ({explanation.kind})"
         yield from _align_facts({"meaning": explanation.meaning, **explanation.facts})
 
 
-def _format_overview(known: Sequence["Explanation"]) -> Iterator[str]:
-    """Yield the words of each kind; an error code only by its family, as there are many."""
-    yield "modelarts-export explain WORD says what a word means:"
+def _format_overview(explanations: Sequence["Explanation"]) -> Iterator[str]:
+    """Yield the topics of each kind; error codes are listed by family, since there are many."""
+    yield "modelarts-export explain TOPIC explains one of these:"
     yield ""
     kinds: dict[str, dict[str, None]] = {}
-    for each in known:
+    for each in explanations:
         kinds.setdefault(each.kind, {})[each.short_name] = None
     yield from _align_facts({kind: list(names) for kind, names in kinds.items()})
 
 
 def _align_facts(facts: Mapping[str, Any]) -> Iterator[str]:
-    """Yield each fact beside its name, wrapped."""
+    """Yield the facts in two columns, name and wrapped value."""
     width = max(map(len, facts)) + 4
     for name, fact in facts.items():
         first = f"  {name.replace('_', ' ')}".ljust(width)
@@ -69,8 +67,8 @@ def _align_facts(facts: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _format_values(values: Mapping[str, str | int]) -> str:
-    """Return words with their codes, where these differ."""
-    return ", ".join(word if code == word else f"{word} ({code})" for word, code in values.items())
+    """Return labels with their wire values, where these differ."""
+    return ", ".join(label if value == label else f"{label} ({value})" for label, value in values.items())
 
 
 def _format_fact(fact: object) -> str:

@@ -1,4 +1,4 @@
-"""The command `explain`: what any word means that a user meets, without a network."""
+"""The command `explain`: the meaning of fields, flags, values, exit codes and error codes, offline."""
 
 import json
 import re
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from modelarts_export.cli.glossary import collect_exit_codes, everything
+from modelarts_export.cli.glossary import collect_exit_codes, list_explanations
 from modelarts_export.errors import ModelArtsExportError
 from modelarts_export.transport.error_codes import ROWS
 from tests.conftest import Run, Stub
@@ -17,8 +17,8 @@ from tests.request.field_rows import EVERY_DOCUMENTED_FIELD
 
 README = Path(__file__).parents[3] / "README.md"
 
-# A word, and what is explained: the name and the kind of each meaning, and words of the text.
-WORDS = [
+# A topic, the name and kind of each of its meanings, and parts of the text.
+TOPICS = [
     ("path", ["path (field)"], "--path to-obs, to-new-dataset /bucket/"),
     ("PATH", ["path (field)"], ""),
     ("train_sample_ratio", ["export_params.train_sample_ratio (field)"], "--train-sample-ratio 0.8"),
@@ -85,18 +85,17 @@ WORDS = [
 ]
 
 
-def headings(text: str) -> list[str]:
-    """Return the first line of every explanation."""
+def find_headings(text: str) -> list[str]:
+    """Return the first line of each explanation."""
     return [line for line in text.splitlines() if line and not line.startswith(" ")]
 
 
-@pytest.mark.parametrize(("word", "found", "words"), WORDS)
-def test_a_word_has_every_meaning(run: Run, word: str, found: list[str], words: str) -> None:
-    """Fields, flags, values, codes: in any letter case, and an ambiguous word with all its meanings."""
-    outcome = run(f"explain {word}")
+@pytest.mark.parametrize(("topic", "meanings", "parts"), TOPICS)
+def test_topic_is_explained_with_all_meanings(run: Run, topic: str, meanings: list[str], parts: str) -> None:
+    outcome = run(f"explain {topic}")
     assert (outcome.code, outcome.err) == (0, "")
-    assert sorted(headings(outcome.out)) == sorted(found)
-    assert [part for part in words.split() if part not in outcome.out] == []
+    assert sorted(find_headings(outcome.out)) == sorted(meanings)
+    assert [part for part in parts.split() if part not in outcome.out] == []
 
 
 UNKNOWN = [
@@ -109,51 +108,52 @@ UNKNOWN = [
 ]
 
 
-@pytest.mark.parametrize(("word", "nearest"), UNKNOWN)
-def test_an_unknown_word_names_the_nearest(run: Run, word: str, nearest: str) -> None:
-    """As any mistake on the command line; in JSON too."""
-    outcome = run(f"explain {word}")
+@pytest.mark.parametrize(("topic", "suggestion"), UNKNOWN)
+def test_unknown_topic_suggests_the_closest(run: Run, topic: str, suggestion: str) -> None:
+    outcome = run(f"explain {topic}")
     assert (outcome.code, outcome.out) == (2, "")
-    assert f"'{word}' is no word of this program or of the API; did you mean {nearest}" in outcome.err
-    assert json.loads(run(f"explain {word} -o json").err)["exit_code"] == 2
+    assert f"unknown topic '{topic}'; did you mean {suggestion}" in outcome.err
+    assert json.loads(run(f"explain {topic} -o json").err)["exit_code"] == 2
 
 
-def test_a_word_like_no_other_names_none(run: Run) -> None:
+def test_unknown_topic_without_a_close_match_has_no_suggestion(run: Run) -> None:
     outcome = run("explain Ω≈ç√")
     assert outcome.code == 2
     assert "did you mean" not in outcome.err
-    assert "modelarts-export explain lists what can be explained" in outcome.err
+    assert "modelarts-export explain lists the topics" in outcome.err
 
 
-def known_words() -> Iterator[str]:
-    """Yield every word that the documents have for a request, and every code of the API."""
+def iter_documented_topics() -> Iterator[str]:
+    """Yield every documented field, value and error code."""
     yield from EVERY_DOCUMENTED_FIELD
     for choice in CHOICES:
-        for word, code in choice.members:
-            yield from (word, str(code))
+        for label, wire_value in choice.members:
+            yield from (label, str(wire_value))
     for row in ROWS:
         yield from (row.code, row.code.partition(".")[2])
 
 
-def test_every_word_can_be_explained() -> None:
-    """Each field, value, code and documented error; an API error with all the statuses it comes under."""
-    known = everything()
-    assert [word for word in known_words() if not any(each.is_found_by(word) for each in known)] == []
-    told = [(each.facts["http_status"], each.name) for each in known if each.kind == "API error"]
-    assert told == [(row.status, row.code) for row in ROWS]
+def test_every_documented_topic_is_explained() -> None:
+    explanations = list_explanations()
+    topics = iter_documented_topics()
+    assert [topic for topic in topics if not any(each.matches(topic) for each in explanations)] == []
 
 
-def test_every_explanation_is_whole(run: Run) -> None:
-    """In JSON each has kind, name and meaning; what can be acted upon says how."""
-    told = json.loads(run("explain -o json").out)
-    assert len(told) == len(everything())
-    assert [each for each in told if not (each["kind"] and each["name"] and each["meaning"])] == []
-    acted_upon = ("exit code", "task status", "API error")
-    assert [each for each in told if each["kind"] in acted_upon and not each["action"]] == []
+def test_api_errors_are_explained_for_each_status() -> None:
+    errors = [each for each in list_explanations() if each.kind == "API error"]
+    assert [(e.facts["http_status"], e.name) for e in errors] == [(row.status, row.code) for row in ROWS]
 
 
-def test_json_and_yaml_are_arrays(run: Run) -> None:
-    """Also of one meaning; the keys are the same."""
+def test_every_explanation_has_kind_name_meaning_and_action(run: Run) -> None:
+    """Only fields and values have no action."""
+    explained = json.loads(run("explain -o json").out)
+    assert len(explained) == len(list_explanations())
+    assert [each for each in explained if not (each["kind"] and each["name"] and each["meaning"])] == []
+    with_action = ("exit code", "task status", "API error")
+    assert [each for each in explained if each["kind"] in with_action and not each["action"]] == []
+
+
+def test_json_and_yaml_are_arrays_also_for_one_meaning(run: Run) -> None:
     expected = {
         "kind": "API error",
         "name": "ModelArts.4352",
@@ -180,56 +180,56 @@ API_ERRORS = [
 ]
 
 
-@pytest.mark.parametrize(("code", "ends"), API_ERRORS)
-def test_an_api_error_has_each_status_with_its_exit_code(
-    run: Run, code: str, ends: list[tuple[int, int]]
+@pytest.mark.parametrize(("code", "expected"), API_ERRORS)
+def test_api_error_has_each_status_with_its_exit_code(
+    run: Run, code: str, expected: list[tuple[int, int]]
 ) -> None:
-    """Under a 500 or 504 the task may exist, and the action says to check that first."""
-    told = json.loads(run(f"explain {code} -o json").out)
-    assert [(each["http_status"], each["exit_code"]) for each in told] == ends
-    assert all(("before submitting it again" in each["action"]) is (each["exit_code"] == 10) for each in told)
+    """After a 500 or 504 the task may exist, and the action says to check that first."""
+    explained = json.loads(run(f"explain {code} -o json").out)
+    assert [(each["http_status"], each["exit_code"]) for each in explained] == expected
+    assert all(
+        ("before submitting it again" in each["action"]) is (each["exit_code"] == 10) for each in explained
+    )
 
 
 @pytest.mark.parametrize(("status", "code"), [(400, "4352"), (401, "0206"), (403, "0112"), (400, "4358")])
-def test_the_exit_code_is_the_one_of_a_submission(run: Run, stub: Stub, status: int, code: str) -> None:
-    """What is explained is what happens."""
+def test_submission_exits_as_explained(run: Run, stub: Stub, status: int, code: str) -> None:
     stub.status, stub.body = status, json.dumps({"error_code": f"ModelArts.{code}", "error_msg": ""}).encode()
     explained = json.loads(run(f"explain ModelArts.{code} -o json").out)
-    (meant,) = [each for each in explained if each["http_status"] == status]
+    (expected,) = [each for each in explained if each["http_status"] == status]
     outcome = run("to-obs --path /b/d/", **stub.variables)
-    assert outcome.code == meant["exit_code"]
-    assert meant["meaning"] in outcome.err
-    assert meant["action"] in outcome.err
+    assert outcome.code == expected["exit_code"]
+    assert expected["meaning"] in outcome.err
+    assert expected["action"] in outcome.err
 
 
-def test_without_a_word_it_lists_them(run: Run) -> None:
-    """Short, and no line is long."""
+def test_explain_without_a_topic_lists_the_topics(run: Run) -> None:
     outcome = run("explain")
     assert outcome.code == 0
     lines = outcome.out.splitlines()
     assert len(lines) < 40
     assert max(map(len, lines)) <= 80
-    for word in ("train_sample_ratio", "pending-review", "141", "SUCCESSED", "ModelArts."):
-        assert word in outcome.out
+    for topic in ("train_sample_ratio", "pending-review", "141", "SUCCESSED", "ModelArts."):
+        assert topic in outcome.out
 
 
-def exit_codes(error: type[ModelArtsExportError]) -> Iterator[int]:
-    """Yield the exit codes of the tree of errors."""
+def iter_exit_codes(error: type[ModelArtsExportError]) -> Iterator[int]:
+    """Yield the exit codes of the error tree."""
     yield error.exit_code
-    for kind in error.__subclasses__():
-        yield from exit_codes(kind)
+    for subclass in error.__subclasses__():
+        yield from iter_exit_codes(subclass)
 
 
-def test_every_exit_code_is_explained_as_in_the_readme() -> None:
-    """The two tables say the same."""
-    assert {*exit_codes(ModelArtsExportError)} <= collect_exit_codes().keys()
+def test_exit_codes_are_explained_as_in_the_readme() -> None:
+    assert {*iter_exit_codes(ModelArtsExportError)} <= collect_exit_codes().keys()
     rows = re.findall(r"^\| (\d+) \| (.+) \| (.+) \|$", README.read_text(encoding="utf-8"), re.MULTILINE)
-    told = {int(code): (meaning.replace("`", "").replace("\\", ""), action) for code, meaning, action in rows}
-    assert len(told) >= 12
-    assert {code: collect_exit_codes()[code] for code in told} == told
+    expected = {
+        int(code): (meaning.replace("`", "").replace("\\", ""), action) for code, meaning, action in rows
+    }
+    assert len(expected) >= 12
+    assert {code: collect_exit_codes()[code] for code in expected} == expected
 
 
-def test_quiet_says_only_what_was_asked_for(run: Run) -> None:
-    """As everywhere, -q leaves a result out unless its form was named."""
+def test_quiet_omits_the_text_but_not_json(run: Run) -> None:
     assert run("explain 5 -q").out == ""
     assert json.loads(run("explain 5 -q -o json").out)[0]["name"] == "5"
