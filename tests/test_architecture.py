@@ -28,8 +28,7 @@ MAY_IMPORT = {
         "api client_factory config polling providers request spec submission transport"
     ),
     "cli/commands": (
-        "cli cli/options "
-        "api config documents polling providers request sandbox sandbox/faults spec submission"
+        "cli cli/options config documents polling providers request sandbox sandbox/faults spec submission"
     ),
     "cli/options": "api config documents request sandbox/cloud sandbox/faults spec",
     "cli/output": "cli/options api request spec transport",

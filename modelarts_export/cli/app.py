@@ -54,7 +54,7 @@ COMMANDS: Mapping[str, CommandEntry] = {
     ),
     "sandbox": CommandEntry(
         target="sandbox:sandbox",
-        help="Serve a ModelArts on this machine, to try things out.",
+        help="Serve a local emulator of the ModelArts API.",
         is_bound=False,
         cls="SandboxCommand",
         context_settings={"allow_interspersed_args": False},

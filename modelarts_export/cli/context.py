@@ -167,7 +167,7 @@ class CommandContext:
                 raise
             except UnknownOutcomeError as error:
                 self.messages.keep(*error.task_ids)
-                error.hint = self.resume.recovery_hint(
+                error.hint = self.resume.format_recovery_hint(
                     error,
                     reuse,
                     dataset_id=order.dataset_id,
@@ -181,7 +181,7 @@ class CommandContext:
 
         client, timing = self.client(order.settings), replace(SYSTEM_CLOCK, sleep=self._interruption.sleep)
         listener = _SubmissionMessages(
-            self.messages, self.resume.list_command(order.dataset_id, order.settings)
+            self.messages, self.resume.format_list_command(order.dataset_id, order.settings)
         )
         desk = Desk(client=client, settings=order.settings, listener=listener, timing=timing)
         self._submitted = Submission(desk, order.dataset_id, order.request, reuse=reuse)
@@ -203,7 +203,7 @@ class CommandContext:
             show = partial(self.printer.task, task)
             return self._say_how_to_resume(order.dataset_id, [task.task_id], order.settings, show, number)
         if submission and submission.outcome_unknown:
-            command = self.resume.list_command(order.dataset_id, order.settings)
+            command = self.resume.format_list_command(order.dataset_id, order.settings)
             hint = f"look before you submit it again: {command}"
             words = "interrupted; an export task may have been accepted"
             return [partial(self.messages.interrupted, number, words, hint)]
@@ -215,7 +215,7 @@ class CommandContext:
         from modelarts_export.submission.submit import fetch_status  # noqa: PLC0415 - see _submission
 
         listener = _SubmissionMessages(
-            self.messages, self.resume.list_command(order.dataset_id, order.settings)
+            self.messages, self.resume.format_list_command(order.dataset_id, order.settings)
         )
         return fetch_status(self.client(order.settings), task, listener)
 
@@ -245,7 +245,7 @@ class CommandContext:
         show: Callable[[], None],
         number: int,
     ) -> LastWords:
-        hint = self.resume.wait_command("it", dataset_id, task_ids, settings)
+        hint = self.resume.format_wait_hint("it", dataset_id, task_ids, settings)
         words = "interrupted; what was accepted goes on"
         return [
             partial(self.messages.interrupted, number, words, hint),

@@ -1,4 +1,4 @@
-"""The end of a command that polled tasks: a hint for each success, and one error for all the rest."""
+"""The outcome of a command that polled tasks: a hint for each success, and one error for the others."""
 
 from collections.abc import Sequence
 
@@ -12,28 +12,28 @@ Outcomes = Sequence[ModelArtsExportError | None]
 
 
 def raise_for_outcomes(
-    session: CommandContext, snapshot: Snapshot, options: PollOptions, settings: Settings
+    context: CommandContext, snapshot: Snapshot, options: PollOptions, settings: Settings
 ) -> None:
-    """Show where the exports are. Raises the error that the outcomes of all tasks combine to, if any."""
-    from modelarts_export.polling.outcome import outcome_of  # noqa: PLC0415 - it loads the table of error codes
+    """Print where the exports are. Raises the combined error of all tasks that did not succeed."""
+    from modelarts_export.polling.outcome import outcome_of  # noqa: PLC0415 - loads the table of error codes
 
-    session.messages.exported([each.task for each in snapshot if each.task.state is TaskState.SUCCESSED])
+    context.messages.exported([each.task for each in snapshot if each.task.state is TaskState.SUCCESSED])
     outcomes = [outcome_of(each, require_samples=options.require_samples) for each in snapshot]
-    _raise_combined(session, snapshot, outcomes, settings)
+    _raise_combined(context, snapshot, outcomes, settings)
 
 
-def raise_for_status(session: CommandContext, snapshot: Snapshot, *, exit_status: bool) -> None:
-    """Raise the error for tasks that could not be fetched, with `exit_status` also that of their states."""
+def raise_for_status(context: CommandContext, snapshot: Snapshot, *, exit_status: bool) -> None:
+    """Raise the combined error of failed status checks, and with `exit_status` also of the task states."""
     from modelarts_export.polling.outcome import fetch_error_of, outcome_of  # noqa: PLC0415 - as above
 
     outcomes = [fetch_error_of(each) or (outcome_of(each) if exit_status else None) for each in snapshot]
-    _raise_combined(session, snapshot, outcomes, session.settings)
+    _raise_combined(context, snapshot, outcomes, context.settings)
 
 
 def _raise_combined(
-    session: CommandContext, snapshot: Snapshot, outcomes: Outcomes, settings: Settings
+    context: CommandContext, snapshot: Snapshot, outcomes: Outcomes, settings: Settings
 ) -> None:
-    """Raise the error that the outcomes combine to, if any, with the command that resumes the wait."""
+    """Raise the combined error, if any, with the command that waits for the unfinished tasks."""
     from modelarts_export.polling.outcome import combine_outcomes  # noqa: PLC0415 - as above
 
     error = combine_outcomes(outcomes)
@@ -46,9 +46,9 @@ def _raise_combined(
     ]
     if unfinished:
         dataset_id, task_ids = unfinished[0].task.dataset_id, [each.task.task_id for each in unfinished]
-        expired = not all(each.abandoned for each in unfinished)  # only the timeout ends a wait otherwise
+        expired = not all(each.abandoned for each in unfinished)  # otherwise only the timeout ends a wait
         pronoun = "it" if len(task_ids) == 1 else f"those {len(task_ids):,}"
-        command = session.resume.wait_command(
+        command = context.resume.format_wait_hint(
             pronoun, dataset_id, task_ids, settings, timeout_has_expired=expired
         )
         error.hint = "; then ".join(filter(None, [error.hint, command]))

@@ -1,4 +1,4 @@
-"""Commands in hints: a shell runs them as printed, and nothing else."""
+"""Commands in hints: a shell can run them, and no text of a server becomes a command."""
 
 import re
 
@@ -21,18 +21,17 @@ INJECTIONS = [
 @pytest.mark.parametrize("task_id", INJECTIONS)
 @pytest.mark.parametrize("line", ["to-obs --path /b/d/ --wait --timeout 0", "to-obs --path /b/d/ --wait -q"])
 def test_unsafe_task_id_is_in_no_command(run: Run, stub: Stub, line: str, task_id: str) -> None:
-    """The hint says that no command waits for the task."""
     stub.first = [Answer(body=saying("INIT", task_id=task_id).body)]
     stub.body = saying("RUNNING", task_id=task_id).body
     outcome = run(f"{line} --timeout 0", **{**stub.variables, "HUAWEICLOUD_SDK_SK": SECRET})
     assert outcome.code == 8
-    assert "no command waits for it: an ID is no plain word" in outcome.err
+    assert "no command can wait for it: an ID is invalid" in outcome.err
     assert "modelarts-export wait" not in outcome.err
     assert SECRET not in outcome.err
 
 
 def test_secret_in_an_option_is_replaced_by_a_name(run: Run, stub: Stub) -> None:
-    """`***` would be a pattern for a shell."""
+    """A shell would expand `***` as a pattern."""
     stub.body = saying("RUNNING").body
     secrets = {"HUAWEICLOUD_SDK_SECURITY_TOKEN": "certificates"}
     line = f"wait abc t1 --timeout 0 --ca-bundle /dev/certificates/x --endpoint {stub.url}"
@@ -45,8 +44,8 @@ def test_secret_in_an_option_is_replaced_by_a_name(run: Run, stub: Stub) -> None
         assert "***" not in command
 
 
-def test_id_that_contains_a_secret_is_kept(run: Run, stub: Stub) -> None:
-    """A task without its ID is lost: the ID is kept everywhere, and other text is redacted."""
+def test_id_that_contains_a_secret_is_not_redacted(run: Run, stub: Stub) -> None:
+    """A task without its ID is lost; the secret is redacted elsewhere."""
     stub.first = [Answer(body=saying("INIT", task_id="abc-example-1", path="/b/example/").body)]
     stub.body = saying("RUNNING", task_id="abc-example-1", path="/b/example/").body
     for output, path in (("table", "/b/***/"), ("json", '"/b/***/"')):

@@ -1,4 +1,4 @@
-"""The command to resume a wait: the same options as before."""
+"""The command that resumes a wait has the options of the first one."""
 
 import re
 import shlex
@@ -10,8 +10,8 @@ from tests.conftest import Run, Stub
 from tests.support.tracked import ACCEPTED, saying
 
 
-def resume(run: Run, stub: Stub, line: str | list[str], **variables: str) -> str:
-    """Let a wait time out, and return the command to resume it."""
+def get_resume_command(run: Run, stub: Stub, line: str | list[str], **variables: str) -> str:
+    """Run a wait that times out, and return the command of its hint."""
     words = shlex.split(line) if isinstance(line, str) else line
     stub.first = [ACCEPTED] if words[0].startswith("to-") else []
     stub.body = saying("RUNNING").body
@@ -34,36 +34,37 @@ FLAGS = [
 @pytest.mark.parametrize("flags", FLAGS)
 @pytest.mark.parametrize("line", ["wait abc t1", "to-obs --path /b/d/ --wait"])
 def test_given_flags_are_repeated(run: Run, stub: Stub, line: str, flags: str) -> None:
-    """As they were written, and no others."""
-    command = resume(run, stub, f"{line} {flags}")
+    command = get_resume_command(run, stub, f"{line} {flags}")
     assert command.startswith("modelarts-export wait abc t1 --")
     words, given = shlex.split(command)[4:], shlex.split(flags)
     assert sorted(words) == sorted(given)
 
 
-def test_flags_of_a_submission_are_left_out(run: Run, stub: Stub) -> None:
-    command = resume(run, stub, "to-obs --path /b/d/ --wait --queue-timeout 5m --reconcile-timeout 9s")
+def test_flags_of_a_submission_are_omitted(run: Run, stub: Stub) -> None:
+    command = get_resume_command(
+        run, stub, "to-obs --path /b/d/ --wait --queue-timeout 5m --reconcile-timeout 9s"
+    )
     assert command == "modelarts-export wait abc t1"
 
 
 def test_endpoint_is_repeated(run: Run, stub: Stub) -> None:
-    """Without it, the command would call another server."""
-    elsewhere = {"MODELARTS_EXPORT_ENDPOINT": "http://127.0.0.1:9"}
-    command = resume(run, stub, f"wait abc t1 --endpoint {stub.url}", **elsewhere)
+    environ = {"MODELARTS_EXPORT_ENDPOINT": "http://127.0.0.1:9"}
+    command = get_resume_command(run, stub, f"wait abc t1 --endpoint {stub.url}", **environ)
     assert command == f"modelarts-export wait abc t1 --endpoint {stub.url}"
 
 
-def test_command_works_when_a_shell_runs_it(run: Run, stub: Stub) -> None:
-    """It ends with the task."""
-    command = resume(run, stub, f"to-obs --path /b/d/ --wait --insecure --endpoint {stub.url} --heartbeat 5m")
+def test_command_is_runnable(run: Run, stub: Stub) -> None:
+    command = get_resume_command(
+        run, stub, f"to-obs --path /b/d/ --wait --insecure --endpoint {stub.url} --heartbeat 5m"
+    )
     stub.body = saying("SUCCESSED").body
     assert run(shlex.split(command)[1:], **stub.variables).code == 0
 
 
 def test_arguments_are_quoted_for_a_shell(run: Run, stub: Stub, tmp_path: Path) -> None:
     bundle = tmp_path / "authorities; of 'ours' $(date).pem"
-    bundle.write_text("nobody reads it: the stub speaks no TLS")
-    command = resume(run, stub, ["wait", "abc", "t1", "--ca-bundle", str(bundle)])
+    bundle.write_text("not read: the stub has no TLS")
+    command = get_resume_command(run, stub, ["wait", "abc", "t1", "--ca-bundle", str(bundle)])
     assert str(bundle) not in command
     assert shlex.split(command)[4:6] == ["--ca-bundle", str(bundle)]
 
@@ -72,24 +73,23 @@ def test_arguments_are_quoted_for_a_shell(run: Run, stub: Stub, tmp_path: Path) 
     ("flags", "shown"), [("", " --project-id from-spec"), ("--project-id flag", " --project-id flag")]
 )
 def test_project_of_spec_becomes_a_flag(run: Run, stub: Stub, tmp_path: Path, flags: str, shown: str) -> None:
-    """The command has no spec; a flag wins, as before."""
+    """A flag takes precedence, as in the first command."""
     spec = tmp_path / "spec.yaml"
     spec.write_text("project_id: from-spec\ndataset_id: in-spec\npath: /b/d/\n")
-    command = resume(run, stub, f"to-obs -f {spec} --wait {flags}")
+    command = get_resume_command(run, stub, f"to-obs -f {spec} --wait {flags}")
     assert command == f"modelarts-export wait in-spec t1{shown}"
 
 
-def test_project_of_the_environment_is_left_out(run: Run, stub: Stub, tmp_path: Path) -> None:
+def test_project_that_the_environment_has_is_omitted(run: Run, stub: Stub, tmp_path: Path) -> None:
     spec = tmp_path / "spec.yaml"
     spec.write_text("project_id: '0123'\npath: /b/d/\n")
-    command = resume(run, stub, f"to-obs -f {spec} --wait")
+    command = get_resume_command(run, stub, f"to-obs -f {spec} --wait")
     assert command == "modelarts-export wait abc t1"
 
 
 def test_command_has_no_secret(run: Run, stub: Stub) -> None:
-    """Secrets stay in the environment."""
     secrets = {"HUAWEICLOUD_SDK_SECURITY_TOKEN": "STEXAMPLETOKEN0123456789"}
-    command = resume(run, stub, "wait abc t1 --debug", **secrets)
+    command = get_resume_command(run, stub, "wait abc t1 --debug", **secrets)
     hidden = [*secrets.values(), stub.variables["HUAWEICLOUD_SDK_SK"], stub.variables["HUAWEICLOUD_SDK_AK"]]
     assert [secret for secret in hidden if secret in command] == []
     assert command == "modelarts-export wait abc t1"

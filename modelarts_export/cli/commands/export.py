@@ -1,11 +1,10 @@
-"""The commands that create an export task."""
+"""The commands `to-obs` and `to-new-dataset`, which create an export task."""
 
 from typing import Annotated, Any
 
 import typer
 
-from modelarts_export.api.task import ExportTask
-from modelarts_export.cli.context import CommandContext, ResolvedExport
+from modelarts_export.cli.context import CommandContext
 from modelarts_export.cli.exit_status import raise_for_outcomes
 from modelarts_export.cli.follow import poll_until_done, with_new_datasets
 from modelarts_export.cli.options.request_input import RequestInput
@@ -13,66 +12,63 @@ from modelarts_export.polling.poller import PollOptions
 from modelarts_export.request.models import ToNewDataset, ToObs
 from modelarts_export.submission.reuse import ReusePolicy
 
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the request and send nothing")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the request and send nothing")]
 
 
 def to_obs(
-    draft: RequestInput[ToObs],
+    request_input: RequestInput[ToObs],
     reuse: ReusePolicy,
     wait: PollOptions | None,
-    session: CommandContext,
+    context: CommandContext,
     *,
     dry_run: DryRun = False,
 ) -> None:
     """Create an export task that writes the dataset to an OBS directory."""
-    _export(draft, reuse, wait, session, dry_run=dry_run)
+    _export(request_input, reuse, wait, context, dry_run=dry_run)
 
 
 def to_new_dataset(
-    draft: RequestInput[ToNewDataset],
+    request_input: RequestInput[ToNewDataset],
     reuse: ReusePolicy,
     wait: PollOptions | None,
-    session: CommandContext,
+    context: CommandContext,
     *,
     dry_run: DryRun = False,
 ) -> None:
     """Create an export task that makes a new dataset."""
-    _export(draft, reuse, wait, session, dry_run=dry_run)
+    _export(request_input, reuse, wait, context, dry_run=dry_run)
 
 
 def _export(
-    draft: RequestInput[Any],
+    request_input: RequestInput[Any],
     reuse: ReusePolicy,
     wait: PollOptions | None,
-    session: CommandContext,
+    context: CommandContext,
     *,
     dry_run: bool,
 ) -> None:
-    order = session.resolve(draft)
+    export = context.resolve(request_input)
     if dry_run:
-        session.printer.request(order.url, order.request.to_dict())
+        context.printer.request(export.url, export.request.to_dict())
         return
-    task = session.submit(order, reuse)
+    task = context.submit(export, reuse)
     if task.skipped:
-        session.printer.task(task)
-    elif wait:
-        _follow(order, task, wait, session)
-    else:
-        session.printer.submitted(_glance(order, task, session))
-
-
-def _glance(order: ResolvedExport, task: ExportTask, session: CommandContext) -> ExportTask:
-    """Return the task with its status, unless nobody wants to see it."""
-    return task if session.messages.options.output == "id" else session.fetch_status(order, task)
-
-
-def _follow(order: ResolvedExport, task: ExportTask, wait: PollOptions, session: CommandContext) -> None:
-    seen = poll_until_done(
-        session, [task], wait, order.settings, show=lambda seen: session.printer.task(seen[0].task)
+        context.printer.task(task)
+        return
+    if wait is None:
+        ids_only = context.messages.options.output == "id"  # these need no status check
+        context.printer.submitted(task if ids_only else context.fetch_status(export, task))
+        return
+    snapshot = poll_until_done(
+        context,
+        [task],
+        wait,
+        export.settings,
+        show=lambda snapshot: context.printer.task(snapshot[0].task),
     )
-    session.check_for_duplicates()
-    if isinstance(order.request, ToNewDataset):
-        name = order.request.export_params.export_new_dataset_name
-        seen = with_new_datasets(session, seen, order.settings, name=name)
-    session.printer.task(seen[0].task)
-    raise_for_outcomes(session, seen, wait, order.settings)
+    context.check_for_duplicates()
+    if isinstance(export.request, ToNewDataset):
+        name = export.request.export_params.export_new_dataset_name
+        snapshot = with_new_datasets(context, snapshot, export.settings, name=name)
+    context.printer.task(snapshot[0].task)
+    raise_for_outcomes(context, snapshot, wait, export.settings)

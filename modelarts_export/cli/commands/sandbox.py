@@ -1,4 +1,4 @@
-"""The command `sandbox`: serve the emulator for a command, or until Ctrl-C."""
+"""The command `sandbox`, which serves the emulator for a command or until Ctrl-C."""
 
 import contextlib
 import os
@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from modelarts_export.sandbox.faults.catalogue import Faults
     from modelarts_export.sandbox.server import Sandbox
 
-# Settings that point at a cloud are replaced; those of time and output are passed to COMMAND.
+# Settings that select a cloud are replaced; those of time and output are passed to COMMAND.
 _CLOUD_SETTINGS = ("region", "project_id", "endpoint", "iam_endpoint", "ca_bundle", "insecure")
 _SPEC_VARIABLE_PREFIX = f"{PREFIX}VAR_"
 # Removed from the environment, so that COMMAND cannot reach a real cloud.
@@ -39,25 +40,23 @@ _NOT_FOUND, _NOT_EXECUTABLE, _KILLED = 127, 126, 128  # as in a shell
 
 Command = Annotated[
     list[str] | None,
-    typer.Argument(metavar="COMMAND", help="Run against the sandbox; its exit code is ours"),
+    typer.Argument(metavar="COMMAND", help="Command to run against the sandbox"),
 ]
-Port = Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one", min=0, max=65535)]
-TaskDuration = Annotated[str, typer.Option(metavar="DURATION", help="How long an export task runs")]
-Latency = Annotated[str, typer.Option(metavar="DURATION", help="How much later every reply comes")]
-FaultWords = Annotated[
+Port = Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 selects a free one", min=0, max=65535)]
+TaskDuration = Annotated[str, typer.Option(metavar="DURATION", help="Duration of an export task")]
+Latency = Annotated[str, typer.Option(metavar="DURATION", help="Delay of every reply")]
+FaultSpecs = Annotated[
     list[str] | None,
-    typer.Option("--fault", metavar="FAULT", help="What is to go wrong, see below; again for more"),
+    typer.Option("--fault", metavar="FAULT", help="Fault to inject, see below; repeatable"),
 ]
-FaultSeed = Annotated[
-    int | None, typer.Option(metavar="N", help="The same N, and the same faults by probability")
-]
+FaultSeed = Annotated[int | None, typer.Option(metavar="N", help="Seed of the faults with a probability")]
 
 
 class SandboxCommand(TyperCommand):
     """A command whose help ends with the tables of datasets and faults."""
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - of the vendored Click
-        """Format the tables, which are loaded for this help only."""
+        """Write the tables of datasets and faults."""
         from modelarts_export.cli.options.fault_help import format_fault_help  # noqa: PLC0415 - loaded for this help only
 
         self.epilog = format_fault_help()
@@ -65,21 +64,21 @@ class SandboxCommand(TyperCommand):
 
 
 def sandbox(  # noqa: PLR0913 - Typer reads an option from each
-    context: typer.Context,
+    typer_context: typer.Context,
     command: Command = None,
     *,
     port: Port = 0,
     task_duration: TaskDuration = "3s",
     latency: Latency = "0s",
-    fault: FaultWords = None,
+    fault: FaultSpecs = None,
     fault_seed: FaultSeed = None,
 ) -> None:
-    """Serve a ModelArts on this machine, to try things out.
+    """Serve a local emulator of the ModelArts API.
 
-    With COMMAND: run it against the sandbox and exit with its code. Without: print the settings to export,
+    With COMMAND: run it against the sandbox and exit with its code. Without: print the variables to export,
     and serve until Ctrl-C.
     """
-    app: AppContext = context.obj
+    app: AppContext = typer_context.obj
     with _name_option("--task-duration"):
         seconds = parse_duration(task_duration)
     faults = _make_faults(fault or [], latency, fault_seed)
@@ -90,12 +89,12 @@ def sandbox(  # noqa: PLR0913 - Typer reads an option from each
         app.interruption.sleep(None)
 
 
-def _make_faults(words: Sequence[str], latency: str, seed: int | None) -> "Faults":
+def _make_faults(specs: Sequence[str], latency: str, seed: int | None) -> "Faults":
     from modelarts_export.sandbox.faults.catalogue import ALL, Fault, Faults  # noqa: PLC0415
     from modelarts_export.sandbox.faults.parser import parse_fault  # noqa: PLC0415 - see _serve
 
     with _name_option("--fault"):
-        faults = [parse_fault(each, parse_duration) for each in words]
+        faults = [parse_fault(each, parse_duration) for each in specs]
     with _name_option("--latency"):
         late = Fault(kind="late", on=frozenset({ALL}), duration=parse_duration(latency))
     return Faults([*faults, late], rng=random.Random(seed))  # noqa: S311 - no secret
@@ -116,7 +115,7 @@ def _serve(port: int, task_duration: float, faults: "Faults") -> Iterator["Sandb
     try:
         server = Sandbox(port=port, task_duration=task_duration, faults=faults)
     except OSError as error:
-        raise InvalidInputError(f"--port: {port} cannot be used: {error.strerror}") from None
+        raise InvalidInputError(f"--port: cannot listen on {port}: {error.strerror}") from None
     with server:
         yield server
 
@@ -189,39 +188,43 @@ def _run_command(command: list[str], server: "Sandbox", app: AppContext) -> int:
         try:
             code = child.run(command, make_environment(server, app.environ, config_home=config_home))
         except OSError as error:
-            app.messages.error(ModelArtsExportError(f"{command[0]} cannot be run: {error.strerror}"))
+            app.messages.error(ModelArtsExportError(f"cannot run {command[0]}: {error.strerror}"))
             return _NOT_FOUND if isinstance(error, FileNotFoundError) else _NOT_EXECUTABLE
     return code if code >= 0 else _KILLED - code
 
 
 class _ChildProcess:
-    """A process that receives the SIGTERM of this one, also if the signal came before it was started."""
+    """A child process that gets the SIGTERM of this process once, even if it came before the start."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._terminated = False
+        self._lock = threading.Lock()
 
     def run(self, command: list[str], environ: Mapping[str, str]) -> int:
-        self._process = subprocess.Popen(command, env=environ)  # noqa: S603 - the user's command
-        if self._terminated:
-            self._process.terminate()
+        with self._lock:
+            self._process = subprocess.Popen(command, env=environ)  # noqa: S603 - the user's command
+            if self._terminated:
+                self._process.terminate()
         return self._process.wait()
 
     def forward(self, number: int) -> None:
-        """Forward SIGTERM; the terminal sends Ctrl-C to the child, whose end stops the sandbox."""
-        self._terminated |= number == signal.SIGTERM
-        if self._terminated and self._process:
-            self._process.terminate()
+        """Forward SIGTERM; the terminal sends Ctrl-C to the child, and the sandbox stops after it."""
+        if number == signal.SIGTERM:
+            with self._lock:
+                self._terminated = True
+                if self._process:
+                    self._process.terminate()
 
 
 def _print_settings(server: "Sandbox", app: AppContext) -> None:
     for name, value in make_settings(server).items():
         app.printer.line(f"export {name}={shlex.quote(value)}")
-    for other, variables in (
+    for name_of_alternative, variables in (
         ("token", make_token_settings(server)),
         ("password", make_password_settings(server)),
     ):
         pairs = (f"{name}={shlex.quote(value)}" for name, value in variables.items())
-        app.printer.line(f"# or, instead of the first three, a {other}:")
+        app.printer.line(f"# or, instead of the first three, a {name_of_alternative}:")
         app.printer.line(f"# export {' '.join(pairs)}")
-    app.messages.info(f"Serving on {server.url}; Ctrl-C ends it")
+    app.messages.info(f"Serving on {server.url}; press Ctrl-C to stop")

@@ -1,4 +1,4 @@
-"""The commands that check specs and help to write them: `validate`, `init` and `schema`."""
+"""The commands `validate`, `init` and `schema`, which check specs and help to write them."""
 
 from typing import Annotated
 
@@ -19,7 +19,7 @@ Command = Annotated[
     str,
     typer.Argument(
         metavar="|".join(_COMMANDS),
-        help="The command that the spec is for",
+        help="The command that takes the spec",
         autocompletion=lambda: _COMMANDS,
     ),
 ]
@@ -30,29 +30,29 @@ Assignments = Annotated[
 ]
 
 
-def validate(files: Files, shell: AppContext, *, var: Assignments = None) -> None:
+def validate(files: Files, app: AppContext, *, var: Assignments = None) -> None:
     """Check spec files, all of them and without a network, and show what they would export."""
-    shell.printer.specs(shell.load_specs(files, var or ()))
+    app.printer.specs(app.load_specs(files, var or ()))
 
 
-def schema(context: typer.Context) -> None:
+def schema(typer_context: typer.Context) -> None:
     """Print the JSON Schema of a spec.
 
-    It follows the draft 2020-12; editors and checkers of YAML and JSON understand it.
+    It is a schema of draft 2020-12, which editors use to complete and check YAML and JSON.
     """
-    shell: AppContext = context.obj
+    app: AppContext = typer_context.obj
     for line in to_json(make_spec_schema(), indent=2).splitlines():
-        shell.printer.line(line)
+        app.printer.line(line)
 
 
-def init(context: typer.Context, command: Command) -> None:
+def init(typer_context: typer.Context, command: Command) -> None:
     """Print a commented spec to fill in.
 
-    Required keys are blank, and every other field is a comment with its help and an example.
+    Required keys have no value, and every other field is a comment with its help and an example.
     """
     if command not in _BY_COMMAND:
-        near = did_you_mean(command, _COMMANDS)
-        raise typer.BadParameter(f"{command!r} is not one of {', '.join(_COMMANDS)}{near}")
-    shell: AppContext = context.obj
+        suggestion = did_you_mean(command, _COMMANDS)
+        raise typer.BadParameter(f"{command!r} is not one of {', '.join(_COMMANDS)}{suggestion}")
+    app: AppContext = typer_context.obj
     for line in render_template(_BY_COMMAND[command]):
-        shell.printer.line(line)
+        app.printer.line(line)

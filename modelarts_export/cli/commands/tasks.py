@@ -1,4 +1,4 @@
-"""The commands about existing export tasks: `status`, `wait` and `list`."""
+"""The commands `status`, `wait` and `list`, which read existing export tasks."""
 
 import math
 from collections.abc import Sequence
@@ -28,68 +28,68 @@ ExitStatus = Annotated[
     typer.Option("--exit-status", help="Exit with 0 for succeeded, 7 for failed or stopped, 8 otherwise"),
 ]
 Any_ = Annotated[
-    bool, typer.Option("--any", help="Until the first task is finished; its outcome is the exit code")
+    bool, typer.Option("--any", help="Stop when the first task is finished; its outcome is the exit code")
 ]
 
 
 def status(
-    dataset: Dataset, tasks: Tasks, session: CommandContext, *, exit_status: ExitStatus = False
+    dataset: Dataset, tasks: Tasks, context: CommandContext, *, exit_status: ExitStatus = False
 ) -> None:
     """Show the status of export tasks."""
-    unseen = make_unseen_tasks(session, _check_dataset_id(dataset), _read_task_ids(tasks))
-    snapshot = with_new_datasets(session, fetch_status(session, unseen), session.settings)
-    session.printer.tasks([each.task for each in snapshot if each.task.raw])
-    raise_for_status(session, snapshot, exit_status=exit_status)
+    unseen = make_unseen_tasks(context, _check_dataset_id(dataset), _read_task_ids(tasks))
+    snapshot = with_new_datasets(context, fetch_status(context, unseen), context.settings)
+    context.printer.tasks([each.task for each in snapshot if each.task.raw])
+    raise_for_status(context, snapshot, exit_status=exit_status)
 
 
 def wait(
     dataset: Dataset,
     tasks: Tasks,
     wait: PollOptions,
-    session: CommandContext,
+    context: CommandContext,
     *,
-    any: Any_ = False,  # noqa: A002 - as the flag is called
+    any: Any_ = False,  # noqa: A002 - the name of the flag
 ) -> None:
     """Wait until export tasks are finished."""
     dataset_id, task_ids = _check_dataset_id(dataset), _read_task_ids(tasks)
-    session.follow(dataset_id, task_ids, session.settings)
+    context.follow(dataset_id, task_ids, context.settings)
     snapshot = poll_until_done(
-        session,
-        make_unseen_tasks(session, dataset_id, task_ids),
+        context,
+        make_unseen_tasks(context, dataset_id, task_ids),
         wait,
-        session.settings,
-        show=lambda snapshot: _show(session, snapshot),
+        context.settings,
+        show=lambda snapshot: _show(context, snapshot),
         stop_at_first=any,
     )
-    snapshot = with_new_datasets(session, snapshot, session.settings)
+    snapshot = with_new_datasets(context, snapshot, context.settings)
     first = _find_first_finished(snapshot) if any else None
-    _show(session, snapshot if first is None else (first, *(each for each in snapshot if each is not first)))
-    raise_for_outcomes(session, (first,) if first else snapshot, wait, session.settings)
+    _show(context, snapshot if first is None else (first, *(each for each in snapshot if each is not first)))
+    raise_for_outcomes(context, (first,) if first else snapshot, wait, context.settings)
 
 
-def _show(session: CommandContext, snapshot: Snapshot) -> None:
-    session.printer.polled([each.task for each in snapshot if each.may_be_listed])
+def _show(context: CommandContext, snapshot: Snapshot) -> None:
+    context.printer.polled([each.task for each in snapshot if each.may_be_listed])
 
 
-def list_tasks(dataset: Dataset, selection: TaskFilter, session: CommandContext) -> None:
+def list_tasks(dataset: Dataset, task_filter: TaskFilter, context: CommandContext) -> None:
     """List the export tasks of a dataset, the newest first."""
-    session.printer.task_list(fetch_listed(session, _check_dataset_id(dataset), selection))
+    context.printer.task_list(fetch_listed(context, _check_dataset_id(dataset), task_filter))
 
 
-def _check_dataset_id(given: str) -> str:
+def _check_dataset_id(text: str) -> str:
     try:
-        return check_identifier(given)
+        return check_identifier(text)
     except ValueError as error:
         raise InvalidInputError(f"DATASET: {error}") from None
 
 
-def _read_task_ids(given: Sequence[str]) -> list[str]:
-    """Return each ID once, those on stdin in the place of the `-`."""
+def _read_task_ids(arguments: Sequence[str]) -> list[str]:
+    """Return the distinct IDs, where `-` is replaced by those on stdin."""
     task_ids: list[str] = []
-    for each in given:
+    for each in arguments:
         task_ids += read_text(STDIN, None).split() if each == STDIN else [each]
     if not task_ids:
-        raise InvalidInputError("stdin has no task IDs", hint="list DATASET -o id writes them")
+        raise InvalidInputError("stdin has no task IDs", hint="list DATASET -o id prints them")
     try:
         return list(dict.fromkeys(map(check_identifier, task_ids)))
     except ValueError as error:

@@ -158,4 +158,4 @@ def _describe_omitted_ids(tasks: Sequence[ExportTask]) -> str:
         return ""
     more = f" and {len(ids) - _MOST_IDS:,} more" if len(ids) > _MOST_IDS else ""
     shown = ", ".join(ids[:_MOST_IDS]) + more
-    return f"{'an ID is' if len(ids) == 1 else 'IDs are'} no plain word, and left out: {shown}"
+    return f"{'an ID is' if len(ids) == 1 else 'IDs are'} invalid and omitted: {shown}"

@@ -195,7 +195,7 @@ def test_unsafe_id_is_omitted_from_a_list(run: Run, stub: Stub, task_id: str) ->
     stub.body = json.dumps({"total_count": 3, "export_tasks": tasks}).encode()
     outcome = run("list abc -o id", **stub.variables)
     assert (outcome.code, outcome.out) == (6, "t1\n_t.2-x\n")
-    assert "left out" in outcome.err
+    assert "invalid and omitted" in outcome.err
     shown = json.loads(run("list abc -o json", **stub.variables).out)
     assert [task["task_id"] for task in shown] == ["t1", task_id, "_t.2-x"]
 
