@@ -12,7 +12,7 @@ from modelarts_export.cli.options.flags import format_flag, make_flag_layer
 from modelarts_export.cli.output.messages import Messages
 from modelarts_export.cli.output.printer import ResultPrinter
 from modelarts_export.cli.resume import ResumeCommands
-from modelarts_export.cli.supervision import Interruption, LastWords
+from modelarts_export.cli.supervision import FinalOutput, Interruption
 from modelarts_export.clock import SYSTEM_CLOCK
 from modelarts_export.config.environment import format_variable, make_environment_layer
 from modelarts_export.config.options import resolve_option
@@ -157,8 +157,10 @@ class CommandContext:
         submission = self._submission(order, reuse)
         self._conclude_submission_with(submission, order)
         self.printer.load_renderer()
-        with self._interruption.sending(
-            is_sending=lambda: submission.is_sending, cancel=submission.cancel, tell=self.messages.info
+        with self._interruption.delay_exit(
+            is_sending=lambda: submission.is_sending,
+            cancel=submission.cancel,
+            print_message=self.messages.info,
         ):
             try:
                 return submission.run()
@@ -193,11 +195,11 @@ class CommandContext:
             self._submitted.check_for_duplicates()
 
     def _conclude_submission_with(self, submission: "Submission | None", order: ResolvedExport) -> None:
-        self._interruption.conclude_with(partial(self._say_what_is_left, submission, order))
+        self._interruption.set_final_output(partial(self._say_what_is_left, submission, order))
 
     def _say_what_is_left(
         self, submission: "Submission | None", order: ResolvedExport, number: int
-    ) -> LastWords:
+    ) -> FinalOutput:
         task = submission.task if submission else None
         if task:
             show = partial(self.printer.task, task)
@@ -233,7 +235,7 @@ class CommandContext:
         show: Callable[[], None] = lambda: None,
     ) -> None:
         """From now on, make a signal print how to wait for these tasks, and call `show`."""
-        self._interruption.conclude_with(
+        self._interruption.set_final_output(
             partial(self._say_how_to_resume, dataset_id, task_ids, settings, show)
         )
 
@@ -244,7 +246,7 @@ class CommandContext:
         settings: Settings,
         show: Callable[[], None],
         number: int,
-    ) -> LastWords:
+    ) -> FinalOutput:
         hint = self.resume.format_wait_hint("it", dataset_id, task_ids, settings)
         words = "interrupted; what was accepted goes on"
         return [

@@ -41,7 +41,7 @@ def main(
     interruption = interruption or Interruption()
     console = _make_console(environ)
     messages = Messages(console)
-    interruption.conclude_with(lambda number: [partial(_say_that_it_ends, messages, number)])
+    interruption.set_final_output(lambda number: [partial(_say_that_it_ends, messages, number)])
     interruption.check()
     shell = AppContext(
         messages=messages,

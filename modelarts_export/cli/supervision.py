@@ -1,9 +1,8 @@
-"""The process: a command runs in one thread, and the main thread owns SIGINT, SIGTERM and the exit.
+"""The process: the command runs in one thread, the main thread handles SIGINT, SIGTERM and the exit.
 
-A handler that raises would interrupt whatever runs: a lock that is being released, a half-written line, an
-import. So handlers do nothing, and the main thread reads the signals from a pipe. It tells the command to
-start nothing new, waits for the reply of a request that creates something, has the last words written, and
-exits.
+A signal handler that raises would interrupt any code: a lock that is being released, a line that is half
+written, an import. So the handlers do nothing, and the main thread reads the signals from a pipe. It cancels
+the command, waits for the reply of a request that creates something, writes the final output, and exits.
 """
 
 import os
@@ -15,32 +14,32 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from time import monotonic
 
-LastWords = Sequence[Callable[[], None]]
-"""What writes the last words, a function for each stream."""
+FinalOutput = Sequence[Callable[[], None]]
+"""The functions that write the final output after a signal, one for each stream."""
 
-_SIGNALED = 128  # plus the number of the signal, as a shell has it
+_SIGNALED = 128  # plus the number of the signal, as in a shell
 _INTERRUPTED = _SIGNALED + signal.SIGINT
-_GRACE = 0.2  # seconds in which a command that was told to stop ends by itself
-_REPLY = 5.0  # seconds that the reply of a request which creates something may take after a signal
-_LAST_WORDS = 0.5  # seconds after which a stream that takes nothing is given up
+_GRACE = 0.2  # seconds for a canceled command to return
+_REPLY_TIMEOUT = 5.0  # seconds for the reply of a request that creates something, after a signal
+_WRITE_TIMEOUT = 0.5  # seconds for the final output, as a stream may be blocked
 _STACK = 16 * 1024 * 1024  # bytes, as a main thread has; the default of some systems is far less
 
 
 class Interruption:
-    """What a signal does to the command that runs. The command sets it; the main thread acts on it."""
+    """What a signal does to the running command: the command sets it, the main thread reads it."""
 
     def __init__(self, wake: Callable[[], None] = lambda: None) -> None:
-        """Begin without a signal; `wake` makes the main thread look at this again."""
-        self.conclude: Callable[[int], LastWords] | None = None
+        """Start without a signal; `wake` makes the main thread check its conditions again."""
+        self.make_final_output: Callable[[int], FinalOutput] | None = None
         self.forward: Callable[[int], None] | None = None
         self.is_sending: Callable[[], bool] = lambda: False
         self._cancel: Callable[[], None] = lambda: None
-        self._tell: Callable[[str], None] = lambda _line: None
+        self._print_message: Callable[[str], None] = lambda _line: None
         self._requested = threading.Event()
         self._wake = wake
 
     def request(self) -> None:
-        """Tell the command to start nothing new."""
+        """Cancel the command, so that it starts no new request."""
         self._requested.set()
         self._cancel()
 
@@ -50,25 +49,28 @@ class Interruption:
             raise KeyboardInterrupt
 
     def sleep(self, seconds: float | None) -> None:
-        """Let seconds pass, or all time to come. Raises KeyboardInterrupt when a signal arrives."""
+        """Sleep for some seconds, or without a limit. Raises KeyboardInterrupt after a signal."""
         self._requested.wait(seconds)
         self.check()
 
-    def conclude_with(self, conclude: Callable[[int], LastWords]) -> None:
-        """Let this prepare the last words from now on; it gets the number of the signal."""
-        self.conclude = conclude
+    def set_final_output(self, make_final_output: Callable[[int], FinalOutput]) -> None:
+        """Set the function that makes the final output from the number of the signal."""
+        self.make_final_output = make_final_output
 
     @contextmanager
-    def sending(
-        self, *, is_sending: Callable[[], bool], cancel: Callable[[], None], tell: Callable[[str], None]
+    def delay_exit(
+        self,
+        *,
+        is_sending: Callable[[], bool],
+        cancel: Callable[[], None],
+        print_message: Callable[[str], None],
     ) -> Iterator[None]:
-        """Let a signal wait for a reply while `is_sending`; `cancel` stops all that was not sent yet.
+        """Delay the exit after a signal while a request is being sent; `cancel` prevents later requests.
 
-        `tell` announces that it waits. Raises KeyboardInterrupt after a signal, at the beginning and at the
-        end.
+        `print_message` announces the delay. Raises KeyboardInterrupt after a signal, on entry and on exit.
         """
-        self.is_sending, self._cancel, self._tell = is_sending, cancel, tell
-        self.check()  # after `cancel` is set: a signal before that is seen here, a later one cancels
+        self.is_sending, self._cancel, self._print_message = is_sending, cancel, print_message
+        self.check()  # after `cancel` is set: an earlier signal raises here, a later one cancels
         try:
             yield
         finally:
@@ -76,8 +78,8 @@ class Interruption:
         self.check()
 
     @contextmanager
-    def forwarding(self, forward: Callable[[int], None]) -> Iterator[None]:
-        """Give each signal to somebody else meanwhile."""
+    def forward_signals(self, forward: Callable[[int], None]) -> Iterator[None]:
+        """Pass each signal to `forward` instead of exiting."""
         self.forward = forward
         try:
             yield
@@ -85,58 +87,62 @@ class Interruption:
             self.forward = None
 
     def announce(self, line: str) -> None:
-        """Say that the exit waits for something; a stream that is blocked does not hold it up."""
-        _run_beside(partial(self._tell, line)).join(_GRACE)
+        """Print a message without waiting for a blocked stream."""
+        _start_thread(partial(self._print_message, line)).join(_GRACE)
 
 
 def supervise(command: Callable[[Interruption], int]) -> int:
-    """Run a command and return its exit code; after a signal, exit the process by the code of that."""
-    _occupy_closed_descriptors()
-    inbox = _Inbox()
-    interruption = Interruption(inbox.wake)
-    thread = _CommandThread(command, interruption, inbox.wake)
+    """Run a command and return its exit code; after a signal, exit the process with the signal's code."""
+    _open_missing_streams()
+    signals = _SignalPipe()
+    interruption = Interruption(signals.wake)
+    thread = _CommandThread(command, interruption, signals.wake)
     thread.start_with_large_stack()
     while thread.code is None:
-        number = inbox.wait(None)
+        number = signals.wait(None)
         if number and interruption.forward:
             interruption.forward(number)
         elif number and thread.code is None:
-            _interrupt(number, thread, interruption, inbox)
+            _interrupt(number, thread, interruption, signals)
     return thread.code
 
 
-def _interrupt(number: int, thread: "_CommandThread", interruption: Interruption, inbox: "_Inbox") -> None:
-    """Exit the process, unless the command comes to an end of its own at this very moment."""
-    if not interruption.conclude:  # the program is not loaded yet
+def _interrupt(
+    number: int, thread: "_CommandThread", interruption: Interruption, signals: "_SignalPipe"
+) -> None:
+    """Exit the process, unless the command finishes with an exit code of its own in the meantime."""
+    if not interruption.make_final_output:  # the program is not loaded yet
         os._exit(_SIGNALED + number)
     interruption.request()
-    again = inbox.wait_until(lambda: thread.code is not None, _GRACE)
+    again = signals.wait_until(lambda: thread.code is not None, _GRACE)
     if interruption.is_sending() and not again:
-        interruption.announce(f"waiting up to {_REPLY:.0f} s for the reply; interrupt again to leave at once")
-        inbox.wait_until(lambda: not interruption.is_sending(), _REPLY, signals_end_it=True)
-    inbox.wait_until(lambda: not interruption.is_sending(), _GRACE)  # it may just be arriving
+        interruption.announce(
+            f"waiting up to {_REPLY_TIMEOUT:.0f} s for the reply; interrupt again to exit at once"
+        )
+        signals.wait_until(lambda: not interruption.is_sending(), _REPLY_TIMEOUT, stop_at_signal=True)
+    signals.wait_until(lambda: not interruption.is_sending(), _GRACE)  # the reply may be arriving
     if not interruption.is_sending():
-        inbox.wait_until(lambda: thread.code is not None, _GRACE / 2)
+        signals.wait_until(lambda: thread.code is not None, _GRACE / 2)
     if thread.code in (None, _INTERRUPTED):
-        _write(interruption.conclude(number))
-        os._exit(_SIGNALED + number)  # what still runs may hold the lock of a stream
+        _write(interruption.make_final_output(number))
+        os._exit(_SIGNALED + number)  # a running thread may hold the lock of a stream
 
 
-def _write(words: LastWords) -> None:
-    """Write to each stream in a thread of its own: one that is blocked keeps no word from the other."""
-    deadline = monotonic() + _LAST_WORDS
-    for thread in [_run_beside(write) for write in words]:
+def _write(output: FinalOutput) -> None:
+    """Write to each stream in its own thread, so that a blocked one does not hold up the other."""
+    deadline = monotonic() + _WRITE_TIMEOUT
+    for thread in [_start_thread(write) for write in output]:
         thread.join(max(deadline - monotonic(), 0.0))
 
 
-def _run_beside(call: Callable[[], None]) -> threading.Thread:
+def _start_thread(call: Callable[[], None]) -> threading.Thread:
     thread = threading.Thread(target=call, daemon=True)
     thread.start()
     return thread
 
 
 class _CommandThread(threading.Thread):
-    """The thread in which the command runs; `code` is its exit code once it has ended."""
+    """The thread of the command; `code` is its exit code, and None while it runs."""
 
     def __init__(
         self, command: Callable[[Interruption], int], interruption: Interruption, wake: Callable[[], None]
@@ -154,7 +160,7 @@ class _CommandThread(threading.Thread):
         code = 1
         try:
             code = self._command(self._interruption)
-        except SystemExit as error:  # the completion of a shell ends so
+        except SystemExit as error:  # shell completion exits like this
             code = error.code if isinstance(error.code, int) else int(error.code is not None)
         except KeyboardInterrupt:
             code = _INTERRUPTED
@@ -163,11 +169,11 @@ class _CommandThread(threading.Thread):
             self._wake()
 
 
-class _Inbox:
-    """The signals of the process, as they came, and zeros from whoever wakes the reader."""
+class _SignalPipe:
+    """A pipe with a byte for each signal of the process, and a zero for each call of `wake`."""
 
     def __init__(self) -> None:
-        """Receive SIGINT and SIGTERM from now on, save those that the parent process ignores."""
+        """Receive SIGINT and SIGTERM, except one that the parent process set to be ignored."""
         self._reader, self._writer = os.pipe()
         os.set_blocking(self._writer, False)
         self._poll = select.poll()
@@ -178,29 +184,29 @@ class _Inbox:
                 signal.signal(number, lambda *_: None)
 
     def wake(self) -> None:
-        """Wake the reader."""
-        with suppress(BlockingIOError):  # so full that it is awake anyway
+        """Make `wait` return."""
+        with suppress(BlockingIOError):  # a full pipe wakes the reader anyway
             os.write(self._writer, b"\0")
 
     def wait(self, seconds: float | None) -> int:
-        """Return the number of the next signal; 0 when it was woken or the seconds are over."""
+        """Return the number of the next signal, or 0 after `wake` or a timeout."""
         ready = self._poll.poll(None if seconds is None else max(seconds, 0.0) * 1000)
         return os.read(self._reader, 1)[0] if ready else 0
 
     def wait_until(
-        self, condition: Callable[[], bool], seconds: float, *, signals_end_it: bool = False
+        self, condition: Callable[[], bool], seconds: float, *, stop_at_signal: bool = False
     ) -> bool:
-        """Wait until a condition holds, for so many seconds at most; return whether there was a signal."""
+        """Wait until a condition holds, at most some seconds; return whether a signal arrived."""
         deadline, signaled = monotonic() + seconds, False
         while not condition() and (left := deadline - monotonic()) > 0:
             signaled = bool(self.wait(left)) or signaled
-            if signaled and signals_end_it:
+            if signaled and stop_at_signal:
                 break
         return signaled
 
 
-def _occupy_closed_descriptors() -> None:
-    """Open something in place of a standard stream that is closed, or a socket would get its number."""
+def _open_missing_streams() -> None:
+    """Open /dev/null for each closed standard stream, as a socket would get its descriptor."""
     for number in range(3):
         try:
             os.fstat(number)

@@ -183,7 +183,7 @@ def _run_command(command: list[str], server: "Sandbox", app: AppContext) -> int:
     child = _ChildProcess()
     with (
         tempfile.TemporaryDirectory(prefix="modelarts-export-") as config_home,
-        app.interruption.forwarding(child.forward),
+        app.interruption.forward_signals(child.forward),
     ):
         try:
             code = child.run(command, make_environment(server, app.environ, config_home=config_home))

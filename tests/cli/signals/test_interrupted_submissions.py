@@ -22,7 +22,7 @@ from tests.conftest import Stub
 
 SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
 QUIET = ["", "-q", "-q -o json"]
-PATIENT = "waiting up to 5 s for the reply; interrupt again to leave at once"
+PATIENT = "waiting up to 5 s for the reply; interrupt again to exit at once"
 NOTHING = "warning: interrupted; nothing was sent, or nothing of it accepted"
 RESUMED = [
     "warning: interrupted; what was accepted goes on",
