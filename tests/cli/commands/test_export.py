@@ -1,4 +1,4 @@
-"""The main job: a request from flags or a spec, sent once, and the task shown."""
+"""The request bodies of `to-obs` and `to-new-dataset`, from flags and from specs."""
 
 import json
 from pathlib import Path
@@ -32,22 +32,20 @@ DOCUMENTED = [
 
 
 @pytest.mark.parametrize(("command", "flags", "body"), DOCUMENTED)
-def test_flags_send_exactly_the_documented_body(
+def test_required_flags_send_the_documented_body(
     run: Run, cloud: Cloud, command: str, flags: str, body: object
 ) -> None:
-    """With the required flags alone, each command sends what the API's documents show."""
     outcome = run(f"{command} sandbox-images {flags}", **cloud.variables)
     assert outcome.code == 0
-    assert [json.loads(sent) for sent in cloud.created] == [body]
+    assert [json.loads(request_body) for request_body in cloud.created] == [body]
 
 
 @pytest.mark.parametrize(("command", "_flags", "body"), DOCUMENTED)
-def test_documented_bodies_are_specs(
+def test_documented_body_is_a_valid_spec(
     run: Run, cloud: Cloud, tmp_path: Path, command: str, _flags: str, body: object
 ) -> None:
-    """The JSON of the documents can be given as it stands."""
     spec = tmp_path / "body.json"
     spec.write_text(json.dumps(body, indent="\t"))
     outcome = run([command, "-f", str(spec)], **cloud.variables)
     assert outcome.code == 0
-    assert [json.loads(sent) for sent in cloud.created] == [body]
+    assert [json.loads(request_body) for request_body in cloud.created] == [body]

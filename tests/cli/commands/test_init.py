@@ -1,4 +1,4 @@
-"""The command `init`: a spec that needs nothing but its blanks filled, and that knows every field."""
+"""The command `init`: a spec with blank required keys and every other field as a comment."""
 
 import json
 import re
@@ -23,48 +23,48 @@ BLANKS = {
         "export_new_dataset_work_path": "/b/w/",
     },
 }
-SENT = {DIR: USUAL, NEW: USUAL_NEW}
+EXPECTED = {DIR: USUAL, NEW: USUAL_NEW}
 VALIDATOR = Draft202012Validator(make_spec_schema())
-OPTIONAL = re.compile(r"^( *)#(?=[a-z-])", re.MULTILINE)  # the mark before a key; before help it has a space
+OPTIONAL = re.compile(r"^( *)#(?=[a-z-])", re.MULTILINE)  # before a key; before help a space follows
 
 
-def printed(run: Run, command: str) -> str:
-    """Return what `init` prints."""
+def run_init(run: Run, command: str) -> str:
+    """Return the output of `init`."""
     outcome = run(f"init {command}")
     assert (outcome.code, outcome.err) == (0, "")
     return outcome.out
 
 
-def filled(run: Run, command: str) -> str:
-    """Return it with its blanks filled."""
-    text = printed(run, command)
+def fill_template(run: Run, command: str) -> str:
+    """Return the template with values for its required keys."""
+    text = run_init(run, command)
     for key, value in BLANKS[command].items():
         text = re.sub(rf"^( *{key}:)$", rf"\1 {value}", text, flags=re.MULTILINE)
     return text
 
 
-def body_of(run: Run, command: str, spec: str) -> Json:
-    """Return the body that would be sent for a spec."""
+def get_body(run: Run, command: str, spec: str) -> Json:
+    """Return the request body of a dry run."""
     outcome = run(f"{command} -f - --dry-run -o json", stdin=spec.encode())
     assert outcome.code == 0, outcome.err
     body: Json = json.loads(outcome.out)["body"]
     return body
 
 
-def keys_in(body: object) -> Iterator[str]:
-    """Yield every key of a body; those under property and props are the user's own."""
+def iter_keys(body: object) -> Iterator[str]:
+    """Yield every key of a body, except the user-defined keys in property and props."""
     for inner in body if isinstance(body, list) else ():
-        yield from keys_in(inner)
+        yield from iter_keys(inner)
     for key, inner in body.items() if isinstance(body, dict) else ():
         yield key
         if key not in ("property", "props"):
-            yield from keys_in(inner)
+            yield from iter_keys(inner)
 
 
 @pytest.mark.parametrize("command", [DIR, NEW])
-def test_the_blanks_are_what_is_required(run: Run, command: str) -> None:
-    """One a line, uncommented; unfilled, each is a problem, save the dataset, which may be an argument."""
-    text = printed(run, command)
+def test_blank_keys_are_the_required_fields(run: Run, command: str) -> None:
+    """Each blank key is a problem, except dataset_id, which may be an argument."""
+    text = run_init(run, command)
     values = yaml.safe_load(text)
     params = values.pop("export_params")
     dest = params.pop("export_dest")
@@ -76,26 +76,24 @@ def test_the_blanks_are_what_is_required(run: Run, command: str) -> None:
 
 
 @pytest.mark.parametrize("command", [DIR, NEW])
-def test_filled_it_sends_the_documented_body(run: Run, command: str) -> None:
-    """The blanks are all that is needed, and the schema agrees."""
-    spec = filled(run, command)
-    assert body_of(run, command, spec) == SENT[command]
+def test_filled_template_sends_the_documented_body(run: Run, command: str) -> None:
+    spec = fill_template(run, command)
+    assert get_body(run, command, spec) == EXPECTED[command]
     assert list(VALIDATOR.iter_errors(yaml.safe_load(spec))) == []
     assert run("validate -", stdin=spec.encode()).code == 0
 
 
 @pytest.mark.parametrize("command", [DIR, NEW])
-def test_every_field_is_there_with_a_value_that_it_may_have(run: Run, command: str) -> None:
-    """Uncommented as a whole it is valid, and it sends every field that there is."""
-    spec = OPTIONAL.sub(r"\1", filled(run, command))
+def test_uncommented_template_sends_every_field(run: Run, command: str) -> None:
+    spec = OPTIONAL.sub(r"\1", fill_template(run, command))
     only_new = NAMED.keys() - {"export_dest"} if command == DIR else set()
-    assert set(keys_in(body_of(run, command, spec))) == set(keys_in(EVERY_FIELD)) - only_new
+    assert set(iter_keys(get_body(run, command, spec))) == set(iter_keys(EVERY_FIELD)) - only_new
     assert yaml.safe_load(spec).keys() >= {"dataset_id", "project_id", "name"}
     assert list(VALIDATOR.iter_errors(yaml.safe_load(spec))) == []
 
 
-def chosen(lines: list[str], number: int) -> list[str]:
-    """Return the lines with one of them uncommented, and the keys that it stands under."""
+def uncomment(lines: list[str], number: int) -> list[str]:
+    """Return the lines with one of them uncommented, and its parent keys."""
     lines, depth = list(lines), 1000
     for i in range(number, -1, -1):
         indent = len(list(takewhile(str.isspace, lines[i])))
@@ -107,44 +105,41 @@ def chosen(lines: list[str], number: int) -> list[str]:
 
 
 @pytest.mark.parametrize("command", [DIR, NEW])
-def test_every_field_can_be_set_by_itself(run: Run, command: str) -> None:
-    """Each line is valid without the others, given the keys that it stands under."""
-    lines = filled(run, command).splitlines()
+def test_single_uncommented_field_is_valid(run: Run, command: str) -> None:
+    lines = fill_template(run, command).splitlines()
     optional = [i for i, line in enumerate(lines) if OPTIONAL.match(line) and not line.endswith("#-")]
     assert len(optional) == 45
     for number in optional:
-        spec = "\n".join(chosen(lines, number))
+        spec = "\n".join(uncomment(lines, number))
         key = lines[number].strip(" #").partition(":")[0]
-        assert key in set(keys_in(yaml.safe_load(spec)))
-        body_of(run, command, spec)
+        assert key in set(iter_keys(yaml.safe_load(spec)))
+        get_body(run, command, spec)
 
 
 @pytest.mark.parametrize("command", [DIR, NEW])
-def test_it_is_pleasant_to_read(run: Run, command: str) -> None:
-    """No line is long or ends in a blank, and above every key stands its help."""
-    lines = printed(run, command).splitlines()
+def test_template_has_short_lines_and_help_above_each_key(run: Run, command: str) -> None:
+    lines = run_init(run, command).splitlines()
     assert [line for line in lines if len(line) > 100 or line != line.rstrip()] == []
     keys = [i for i, line in enumerate(lines) if re.match(r" *#?[a-z_]+:", line)]
     assert [lines[i] for i in keys if not re.match(r" *# \w", lines[i - 1])] == []
 
 
 @pytest.mark.parametrize("command", [DIR, NEW])
-def test_it_names_the_words_of_every_enumeration(run: Run, command: str) -> None:
-    shown = set(re.findall(r"[\w:/-]+", printed(run, command)))
-    words = [word for choice in CHOICES for word, _ in choice.members]
-    assert {*words, "NEW_DATASET"} - shown == set()
+def test_template_lists_the_labels_of_every_enumeration(run: Run, command: str) -> None:
+    printed = set(re.findall(r"[\w:/-]+", run_init(run, command)))
+    labels = [label for choice in CHOICES for label, _ in choice.members]
+    assert {*labels, "NEW_DATASET"} - printed == set()
 
 
-BAD = [
+INVALID = [
     ("init", "to-obs|to-new-dataset"),
     ("init to-ob", "'to-ob' is not one of to-obs, to-new-dataset; did you mean to-obs?"),
     ("init to-obs to-new-dataset", "unexpected extra argument"),
 ]
 
 
-@pytest.mark.parametrize(("line", "words"), BAD)
-def test_another_kind_is_refused(run: Run, line: str, words: str) -> None:
-    """With the nearest."""
+@pytest.mark.parametrize(("line", "message"), INVALID)
+def test_invalid_command_is_refused(run: Run, line: str, message: str) -> None:
     outcome = run(line)
     assert (outcome.code, outcome.out) == (2, "")
-    assert words in outcome.err
+    assert message in outcome.err
