@@ -1,4 +1,4 @@
-"""`list`: which tasks it shows, in which order, and how it reads a long list."""
+"""The command `list`: filters, order, output and pages."""
 
 import json
 import time
@@ -38,7 +38,7 @@ def states(stub: Stub) -> Stub:
 
 
 @pytest.mark.parametrize(
-    ("words", "shown"),
+    ("labels", "expected"),
     [
         ("queued", "a"),
         ("INIT", "a"),
@@ -52,22 +52,22 @@ def states(stub: Stub) -> Stub:
         ("' running , FAILED '", "b c"),
     ],
 )
-def test_status_filter(run: Run, states: Stub, words: str, shown: str) -> None:
-    """By label or by status of the API, separated by commas, in any letter case."""
-    assert get_ids(run(f"list abc -o id --status {words}", **states.variables)) == shown
+def test_status_filter_accepts_labels_and_api_statuses(
+    run: Run, states: Stub, labels: str, expected: str
+) -> None:
+    assert get_ids(run(f"list abc -o id --status {labels}", **states.variables)) == expected
 
 
 def test_every_state_is_listed_without_a_filter(run: Run, states: Stub) -> None:
-    """Also undocumented ones."""
     assert get_ids(run("list abc -o id", **states.variables)) == "a b c d e f g h"
 
 
-def test_state_is_in_the_result(run: Run, states: Stub) -> None:
-    """Beside the status of the API; unknown for an undocumented one."""
+def test_result_has_the_state_of_each_task(run: Run, states: Stub) -> None:
+    """The state of an undocumented status is unknown."""
     listed = json.loads(run("list abc -o json", **states.variables).out)
-    shown = [(task["task_id"], task["state"]) for task in listed]
-    words = ["queued", "running", "failed", "succeeded", "unknown", "succeeded", "stopping", "stopped"]
-    assert sorted(shown) == list(zip("abcdefgh", words, strict=True))
+    states_by_id = [(task["task_id"], task["state"]) for task in listed]
+    labels = ["queued", "running", "failed", "succeeded", "unknown", "succeeded", "stopping", "stopped"]
+    assert sorted(states_by_id) == list(zip("abcdefgh", labels, strict=True))
 
 
 def test_newest_task_comes_first(run: Run, stub: Stub) -> None:
@@ -78,18 +78,17 @@ def test_newest_task_comes_first(run: Run, stub: Stub) -> None:
     assert get_ids(run("list abc -o id --limit 9", **stub.variables)) == "new middle old unknown"
 
 
-def test_since_leaves_out_old_tasks(run: Run, stub: Stub) -> None:
-    """And tasks without a time."""
+def test_since_omits_older_tasks_and_tasks_without_a_time(run: Run, stub: Stub) -> None:
     stub.body = list_tasks(ages={"minute": 60.0, "hour": HOUR, "day": DAY, "unknown": None}, now=time.time())
     assert get_ids(run("list abc -o id --since 2m", **stub.variables)) == "minute"
     assert get_ids(run("list abc -o id --since 2h", **stub.variables)) == "minute hour"
     assert get_ids(run("list abc -o id --since 2d", **stub.variables)) == "minute hour day"
 
 
-@pytest.mark.parametrize("off", [-30 * DAY, 30 * DAY])
-def test_since_uses_the_servers_clock(run: Run, off: float) -> None:
-    """Also when the local one is wrong; with a token, because a signature would be refused."""
-    now = [time.time() + off]
+@pytest.mark.parametrize("skew", [-30 * DAY, 30 * DAY])
+def test_since_uses_the_servers_clock(run: Run, skew: float) -> None:
+    """With a token, since the API refuses a signature of a wrong local clock."""
+    now = [time.time() + skew]
     with sandboxed(clock=lambda: now[0]) as cloud:
         variables = {name: value for name, value in cloud.variables.items() if "SDK" not in name}
         variables |= {"HW_AUTH_TOKEN": cloud.sandbox.token, "HW_PROJECT_ID": cloud.sandbox.project_id}
@@ -102,10 +101,9 @@ def test_since_uses_the_servers_clock(run: Run, off: float) -> None:
 
 
 def test_export_type_is_a_filter_of_the_api(run: Run, cloud: Cloud) -> None:
-    """By label or code."""
     labeled, search = created(run, cloud, flags="--export-type labeled"), created(run, cloud)
-    for word in ("labeled", "0", "LABELED"):
-        assert get_ids(run(f"list sandbox-images -o id --export-type {word}", **cloud.variables)) == labeled
+    for value in ("labeled", "0", "LABELED"):
+        assert get_ids(run(f"list sandbox-images -o id --export-type {value}", **cloud.variables)) == labeled
         assert cloud.exchanges[-1][0].target.endswith("/export-tasks?export_type=0&limit=100&offset=0")
     assert get_ids(run("list sandbox-images -o id --export-type search", **cloud.variables)) == search
     assert get_ids(run("list sandbox-images -o id", **cloud.variables)) == f"{search} {labeled}"
@@ -114,15 +112,13 @@ def test_export_type_is_a_filter_of_the_api(run: Run, cloud: Cloud) -> None:
 
 @pytest.mark.parametrize(("form", "out"), [("json", "[]\n"), ("yaml", "[]\n"), ("id", ""), ("table", "")])
 def test_empty_list_is_no_error(run: Run, cloud: Cloud, form: str, out: str) -> None:
-    """A message on stderr says that it is empty."""
     outcome = run(f"list sandbox-images -o {form}", **cloud.variables)
     assert (outcome.code, outcome.out, outcome.err) == (0, out, "no export tasks\n")
     quiet = run(f"list sandbox-images -q -o {form}", **cloud.variables)
     assert (quiet.code, quiet.out, quiet.err) == (0, out, "")
 
 
-def test_output_formats(run: Run, cloud: Cloud) -> None:
-    """An array, also of one task; a table with a row for each."""
+def test_result_is_an_array_or_a_table(run: Run, cloud: Cloud) -> None:
     task_id = created(run, cloud, "sandbox-slow")
     (shown,) = json.loads(run("list sandbox-slow -o json", **cloud.variables).out)
     assert (shown["task_id"], shown["dataset_id"], shown["path"]) == (task_id, "sandbox-slow", "/b/d/")
@@ -132,7 +128,7 @@ def test_output_formats(run: Run, cloud: Cloud) -> None:
     assert row.split()[:2] == [task_id, "queued"]
 
 
-def test_quiet_without_an_output_format(run: Run, cloud: Cloud) -> None:
+def test_quiet_omits_the_table(run: Run, cloud: Cloud) -> None:
     created(run, cloud)
     outcome = run("list sandbox-images -q", **cloud.variables)
     assert (outcome.code, outcome.out, outcome.err) == (0, "", "")
@@ -149,13 +145,13 @@ def test_refused_list_shows_nothing(run: Run, stub: Stub, refused: Answer, code:
     assert json.loads(outcome.err.splitlines()[-1])["exit_code"] == code
 
 
-def test_long_list_is_read_to_its_end(run: Run, cloud: Cloud) -> None:
-    """A hundred tasks a call; the limit is applied here, because the API has no order."""
-    made = [created(run, cloud) for _ in range(250)]
+def test_all_pages_are_read(run: Run, cloud: Cloud) -> None:
+    """Also with --limit, since the API documents no order."""
+    task_ids = [created(run, cloud) for _ in range(250)]
     before = len(cloud.exchanges)
-    shown = run("list sandbox-images -o id", **cloud.variables).out.split()
-    assert sorted(shown) == sorted(made)
+    listed = run("list sandbox-images -o id", **cloud.variables).out.split()
+    assert sorted(listed) == sorted(task_ids)
     assert len(cloud.exchanges) - before == 3
     assert [request.target.rpartition("offset=")[2] for request, _ in cloud.exchanges[before:]] == list("012")
     few = run("list sandbox-images -o id --limit 7", **cloud.variables).out.split()
-    assert few == shown[:7]
+    assert few == listed[:7]

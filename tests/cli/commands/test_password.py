@@ -1,4 +1,4 @@
-"""Submissions by a user with a password: what works, what each failure of IAM ends in, and what is shown."""
+"""Submissions with a password: the token, failures of IAM, and redaction."""
 
 import json
 import socket
@@ -15,8 +15,8 @@ PASSWORD = 'pass"wörd\\<of>user'
 PROJECT = {"token": {"project": {"id": "0123", "name": "r-1"}}}
 
 
-def with_password(iam_url: str, url: str) -> dict[str, str]:
-    """Return variables of a user with a password, whose project has the name of the region."""
+def make_password_variables(iam_url: str, url: str) -> dict[str, str]:
+    """Return the variables of a password, with the region as the name of the project."""
     return {
         "HW_USER_NAME": "user",
         "HW_PASSWORD": PASSWORD,
@@ -28,18 +28,17 @@ def with_password(iam_url: str, url: str) -> dict[str, str]:
     }
 
 
-def granted(token: str, *headers: str, body: object = PROJECT) -> bytes:
+def make_token_reply(token: str, *headers: str, body: object = PROJECT) -> bytes:
     """Return IAM's reply with a token."""
     return reply("201 Created", json.dumps(body).encode(), f"X-Subject-Token: {token}", *headers)
 
 
-def refused(status: str, body: object) -> bytes:
-    """Return the reply of an error."""
+def make_error_reply(status: str, body: object) -> bytes:
     return reply(status, json.dumps(body).encode())
 
 
-def test_submission(run: Run, cloud: Cloud) -> None:
-    """A task is created and looked at, with one token; the project is that of the token."""
+def test_submission_and_status_check_use_one_token(run: Run, cloud: Cloud) -> None:
+    """The project is that of the token."""
     outcome = run(f"{TO_OBS} -o json", **cloud.with_password)
     assert outcome.code == 0, outcome.err
     task = json.loads(outcome.out)
@@ -52,17 +51,16 @@ def test_submission(run: Run, cloud: Cloud) -> None:
 
 
 @pytest.mark.parametrize("flags", ["--project-id {id}", "--iam-endpoint {url}", "--iam-endpoint {url}/v3/"])
-def test_flags_win(run: Run, cloud: Cloud, flags: str) -> None:
-    """The project by its ID, and another IAM."""
-    words = flags.format(id=cloud.sandbox.project_id, url=cloud.sandbox.url)
+def test_flags_take_precedence_over_variables(run: Run, cloud: Cloud, flags: str) -> None:
+    arguments = flags.format(id=cloud.sandbox.project_id, url=cloud.sandbox.url)
     wrong = "HW_PROJECT_NAME" if "project" in flags else "MODELARTS_EXPORT_IAM_ENDPOINT"
     variables = {**cloud.with_password, wrong: "http://127.0.0.1:9"}
     assert run(TO_OBS, **variables).code != 0
-    assert run(f"{TO_OBS} {words}", **variables).code == 0
+    assert run(f"{TO_OBS} {arguments}", **variables).code == 0
 
 
-def test_wrong_password(run: Run, cloud: Cloud) -> None:
-    """Exit 4 with IAM's words and without the password; nothing was sent to ModelArts."""
+def test_wrong_password_exits_with_4(run: Run, cloud: Cloud) -> None:
+    """With the message of IAM, without the password, and without a request to ModelArts."""
     variables = {**cloud.with_password, "HW_PASSWORD": PASSWORD}
     for form in ("", "-o json", "--debug"):
         outcome = run(f"{TO_OBS} {form}", **variables)
@@ -90,23 +88,23 @@ FAULTS: dict[str, tuple[Handler, int]] = {
     "lost reply": (close_after_all, 5),
     "no reply": (never_answer, 5),
     "no token": (replies("201 Created", json.dumps(PROJECT).encode()), 5),
-    "empty token": (turns(granted("")), 5),
+    "empty token": (turns(make_token_reply("")), 5),
     "no JSON": (replies("201 Created", b"<html>hello</html>", f"X-Subject-Token: {TOKEN}"), 5),
-    "token that no header takes": (turns(granted("\xfc")), 4),
-    "no project": (turns(granted(TOKEN, body={"token": {}})), 2),
-    "project that is none": (turns(granted(TOKEN, body={"token": {"project": {"id": "../x"}}})), 2),
-    "project that is a number": (turns(granted(TOKEN, body={"token": {"project": {"id": 123}}})), 2),
-    "project that is a list": (turns(granted(TOKEN, body={"token": [{"project": 1}]})), 2),
+    "token that no header takes": (turns(make_token_reply("\xfc")), 4),
+    "no project": (turns(make_token_reply(TOKEN, body={"token": {}})), 2),
+    "project that is none": (turns(make_token_reply(TOKEN, body={"token": {"project": {"id": "../x"}}})), 2),
+    "project that is a number": (turns(make_token_reply(TOKEN, body={"token": {"project": {"id": 123}}})), 2),
+    "project that is a list": (turns(make_token_reply(TOKEN, body={"token": [{"project": 1}]})), 2),
 }
 # fmt: on
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_no_first_token(run: Run, stub: Stub, fault: str) -> None:
-    """ModelArts was sent nothing, so that no exit code says that it may have been."""
+def test_failure_of_iam_never_exits_with_10(run: Run, stub: Stub, fault: str) -> None:
+    """Nothing was sent to ModelArts."""
     handle, expected = FAULTS[fault]
     with serving(handle) as iam:
-        outcome = run(f"{TO_OBS} --read-timeout 0.3s", **with_password(iam.url, stub.url))
+        outcome = run(f"{TO_OBS} --read-timeout 0.3s", **make_password_variables(iam.url, stub.url))
         assert iam.connections == 1
     assert (outcome.code, outcome.out, stub.heard) == (expected, "", []), outcome.err
     assert "do not submit it again" not in outcome.err
@@ -114,29 +112,27 @@ def test_no_first_token(run: Run, stub: Stub, fault: str) -> None:
 
 
 @pytest.mark.parametrize("line", ["list abc", TO_OBS])
-def test_iam_that_is_down_for_a_moment(run: Run, stub: Stub, line: str) -> None:
-    """It is asked again, as often as --max-retries says, and each retry is told."""
+def test_token_request_is_retried_with_a_message(run: Run, stub: Stub, line: str) -> None:
     stub.body = b'{"task_id": "t1", "total_count": 0, "export_tasks": []}'
-    with serving(in_turn(reply("503 Service Unavailable"), granted(TOKEN))) as iam:
-        outcome = run(f"{line} --max-retries 1", **with_password(iam.url, stub.url))
+    with serving(in_turn(reply("503 Service Unavailable"), make_token_reply(TOKEN))) as iam:
+        outcome = run(f"{line} --max-retries 1", **make_password_variables(iam.url, stub.url))
         assert iam.connections == 2
     assert outcome.code == 0, outcome.err
     assert "503" in outcome.err
     assert "trying again in 1 s" in outcome.err
 
 
-def test_no_connection(run: Run, stub: Stub) -> None:
-    """Trouble with the network is temporary."""
+def test_unreachable_iam_exits_with_5(run: Run, stub: Stub) -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         iam_url = f"http://127.0.0.1:{bound.getsockname()[1]}"
-        outcome = run(TO_OBS, **with_password(iam_url, stub.url))
+        outcome = run(TO_OBS, **make_password_variables(iam_url, stub.url))
     assert (outcome.code, stub.heard) == (5, [])
     assert iam_url.removeprefix("http://") in outcome.err
 
 
 @pytest.mark.parametrize(
-    ("changes", "code", "words"),
+    ("changes", "code", "message"),
     [
         ({"HW_DOMAIN_NAME": ""}, 4, "HW_DOMAIN_NAME missing"),
         ({"HW_PASSWORD": ""}, 4, "HW_PASSWORD missing"),
@@ -146,28 +142,28 @@ def test_no_connection(run: Run, stub: Stub) -> None:
         ({"MODELARTS_EXPORT_IAM_ENDPOINT": "http://h.test"}, 2, "MODELARTS_EXPORT_IAM_ENDPOINT: plain http"),
     ],
 )
-def test_what_is_missing(run: Run, stub: Stub, changes: dict[str, str], code: int, words: str) -> None:
-    """It is named, and nobody is asked anything."""
-    outcome = run(TO_OBS, **{**with_password(stub.url, stub.url), **changes})
+def test_missing_setting_is_named_before_any_request(
+    run: Run, stub: Stub, changes: dict[str, str], code: int, message: str
+) -> None:
+    outcome = run(TO_OBS, **{**make_password_variables(stub.url, stub.url), **changes})
     assert (outcome.code, stub.heard) == (code, [])
-    assert words in outcome.err
+    assert message in outcome.err
 
 
-def test_dry_run(run: Run, stub: Stub) -> None:
-    """It asks IAM nothing, so that the project's ID stands in braces."""
-    outcome = run(f"{TO_OBS} --dry-run", **with_password(stub.url, stub.url))
+def test_dry_run_requests_no_token(run: Run, stub: Stub) -> None:
+    """So the project ID is a placeholder."""
+    outcome = run(f"{TO_OBS} --dry-run", **make_password_variables(stub.url, stub.url))
     assert (outcome.code, stub.heard) == (0, [])
     assert "/v2/{project_id}/datasets/abc/" in outcome.out
 
 
 def test_verbose_has_the_request_id_of_iam(run: Run, cloud: Cloud) -> None:
-    """It stands in another header than that of ModelArts."""
+    """IAM and ModelArts use different headers."""
     outcome = run(f"{TO_OBS} -v", **cloud.with_password)
     assert f"s request {cloud.exchanges[0][1].headers['X-IAM-Trace-Id']}\n" in outcome.err
 
 
-def test_debug_shows_no_secret(run: Run, cloud: Cloud) -> None:
-    """The bodies of the call for a token are not shown at all; that there was one is."""
+def test_debug_redacts_the_bodies_of_the_token_request(run: Run, cloud: Cloud) -> None:
     outcome = run(f"{TO_OBS} --debug", **cloud.with_password)
     assert outcome.code == 0
     sent, answer = cloud.exchanges[0]
@@ -180,35 +176,37 @@ def test_debug_shows_no_secret(run: Run, cloud: Cloud) -> None:
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
-def test_secrets_that_iam_echoes(run: Run, stub: Stub, spelling: str) -> None:
-    """In a header that is shown, in a reason, and in the words of an error."""
-    as_spelled = SPELLINGS[spelling]
+def test_secrets_that_iam_echoes_are_redacted(run: Run, stub: Stub, spelling: str) -> None:
+    """In a header, a reason phrase and an error message."""
+    spell = SPELLINGS[spelling]
     answers = (
-        granted(TOKEN, f"Server: {as_spelled(TOKEN)}", body={"heard": [TOKEN, as_spelled(PASSWORD)]}),
-        reply("401 Unauthorized", f'{{"heard": {as_spelled(PASSWORD)}}}'.encode()),
-        reply("401 Unauthorized", f"<p>{as_spelled(PASSWORD)}</p>".encode()),
-        reply("201 Created", f"<p>{as_spelled(PASSWORD)}</p>".encode()),
+        make_token_reply(TOKEN, f"Server: {spell(TOKEN)}", body={"heard": [TOKEN, spell(PASSWORD)]}),
+        reply("401 Unauthorized", f'{{"heard": {spell(PASSWORD)}}}'.encode()),
+        reply("401 Unauthorized", f"<p>{spell(PASSWORD)}</p>".encode()),
+        reply("201 Created", f"<p>{spell(PASSWORD)}</p>".encode()),
     )
     for answer in answers:
         for flags in ("--debug", "--debug -o json"):
             with serving(in_turn(answer)) as iam:
-                outcome = run(f"{TO_OBS} {flags}", **with_password(iam.url, stub.url))
+                outcome = run(f"{TO_OBS} {flags}", **make_password_variables(iam.url, stub.url))
             assert outcome.code != 0
             assert_unseen(PASSWORD, outcome.err)
             assert_unseen(TOKEN, outcome.err)
 
 
 @pytest.mark.parametrize("flags", ["", "-o json", "-v", "--debug"])
-def test_tokens_that_modelarts_echoes(run: Run, flags: str) -> None:
-    """Neither the first token nor the one that took its place is shown, as each is known once it is there."""
+def test_tokens_that_modelarts_echoes_are_redacted(run: Run, flags: str) -> None:
+    """The first token and the refreshed one."""
     first, second = f"FIRST{TOKEN}", f"SECOND{TOKEN[::-1]}"
-    expired = refused("401 Unauthorized", {"error_code": "APIGW.0301", "error_msg": f"token expires {first}"})
-    words = {"error_code": "ModelArts.4352", "error_msg": f"heard {first}, {second} and {PASSWORD}"}
+    expired = make_error_reply(
+        "401 Unauthorized", {"error_code": "APIGW.0301", "error_msg": f"token expires {first}"}
+    )
+    echo = {"error_code": "ModelArts.4352", "error_msg": f"heard {first}, {second} and {PASSWORD}"}
     with (
-        serving(in_turn(granted(first), granted(second))) as iam,
-        serving(in_turn(expired, refused("400 Bad Request", words))) as server,
+        serving(in_turn(make_token_reply(first), make_token_reply(second))) as iam,
+        serving(in_turn(expired, make_error_reply("400 Bad Request", echo))) as server,
     ):
-        outcome = run(f"{TO_OBS} {flags}", **with_password(iam.url, server.url))
+        outcome = run(f"{TO_OBS} {flags}", **make_password_variables(iam.url, server.url))
         sent = [request.partition(b"X-Auth-Token: ")[2] for request in server.heard]
     assert [part[: len(token)].decode() for part, token in zip(sent, (first, second), strict=True)] == [
         first,

@@ -1,4 +1,4 @@
-"""`status` and other polls: retries, what is shown of failures, and many exports."""
+"""`status`, `wait` and `list`: retries, failed status checks, and results of many tasks."""
 
 import json
 import sys
@@ -12,7 +12,6 @@ from tests.support.tracked import ACCEPTED, OFTEN, listing, refusing, saying
 
 @pytest.mark.parametrize(("line", "code"), [("status abc t1", 5), ("list abc", 5)])
 def test_transient_error_is_retried(run: Run, stub: Stub, line: str, code: int) -> None:
-    """As often as --max-retries says, with a message."""
     stub.first, stub.body = [Answer(status=503)], listing(t1="SUCCESSED").body
     if line.startswith("status"):
         stub.body = saying("SUCCESSED").body
@@ -24,7 +23,6 @@ def test_transient_error_is_retried(run: Run, stub: Stub, line: str, code: int) 
 
 
 def test_only_the_failed_tasks_are_polled_again(run: Run, stub: Stub) -> None:
-    """Each try gets further through many tasks."""
     stub.first = [listing(), refusing(503, "ModelArts.4302"), saying("RUNNING", "t2"), saying("FAILED", "t1")]
     stub.body = saying("SUCCESSED", "t2").body
     outcome = run("status abc t1 t2 -o json --max-retries 1", **stub.variables)
@@ -40,8 +38,9 @@ POLLS = [
 
 
 @pytest.mark.parametrize(("line", "first", "code"), POLLS, ids=["wait", "status check", "reconcile"])
-def test_poll_makes_one_try(run: Run, stub: Stub, line: str, first: list[Answer], code: int) -> None:
-    """Polls have limits of their own."""
+def test_status_check_of_a_wait_or_submission_is_not_retried(
+    run: Run, stub: Stub, line: str, first: list[Answer], code: int
+) -> None:
     stub.first, stub.status = [*first], 503
     outcome = run(f"{line} --max-retries 9", **stub.variables)
     assert (outcome.code, len(stub.heard)) == (code, len(first) + 1), outcome.err
@@ -49,22 +48,20 @@ def test_poll_makes_one_try(run: Run, stub: Stub, line: str, first: list[Answer]
 
 @pytest.mark.parametrize("line", ["status abc t1", "list abc"])
 def test_status_and_list_do_not_queue_for_a_busy_dataset(run: Run, stub: Stub, line: str) -> None:
-    """The variable may be set for submissions."""
     busy = refusing(400, "ModelArts.4409")
     stub.status, stub.body = busy.status, busy.body
     outcome = run(line, **stub.variables, MODELARTS_EXPORT_QUEUE_TIMEOUT="6s")
     assert (outcome.code, len(stub.heard)) == (5, 1)
 
 
-def test_task_never_seen_is_shown_without_a_status(run: Run, stub: Stub) -> None:
-    """It may exist."""
+def test_task_without_a_status_check_is_shown_without_a_status(run: Run, stub: Stub) -> None:
     stub.status = 503
     outcome = run(f"wait abc t1 --max-outage 0 -o json {OFTEN}", **stub.variables)
     assert outcome.code == 8
     assert [(task["task_id"], task["status"]) for task in json.loads(outcome.out)] == [("t1", None)]
 
 
-def test_outage_of_one_task_does_not_hide_the_other(run: Run, stub: Stub) -> None:
+def test_failed_status_check_of_one_task_does_not_hide_the_other(run: Run, stub: Stub) -> None:
     stub.first = [listing(), refusing(500, "ModelArts.0010"), saying("RUNNING", "t2")]
     outcome = run("status abc t1 t2 -o json", **stub.variables)
     assert outcome.code == 9
@@ -72,8 +69,7 @@ def test_outage_of_one_task_does_not_hide_the_other(run: Run, stub: Stub) -> Non
 
 
 @pytest.mark.parametrize("code", ["APIGW.0301", "ModelArts.0206"])
-def test_failed_task_with_the_code_of_a_refused_key(run: Run, stub: Stub, code: str) -> None:
-    """Our own key was not refused, and the next call is made."""
+def test_code_of_a_refused_key_in_a_task_does_not_stop_the_polling(run: Run, stub: Stub, code: str) -> None:
     stub.first = [listing(), saying("FAILED", "t1", error_code=code), saying("SUCCESSED", "t2")]
     outcome = run(f"wait abc t1 t2 -o json {OFTEN}", **stub.variables)
     assert (outcome.code, len(stub.heard)) == (9, 3)
@@ -84,8 +80,7 @@ def test_failed_task_with_the_code_of_a_refused_key(run: Run, stub: Stub, code: 
     ("line", "code", "hint"),
     [("wait abc t1", 8, "check their status again"), ("status abc t1", 5, "")],
 )
-def test_unwritable_result_is_no_failure_of_the_task(stub: Stub, line: str, code: int, hint: str) -> None:
-    """The hint does not say to submit it again."""
+def test_hint_of_an_unwritable_result_does_not_resubmit(stub: Stub, line: str, code: int, hint: str) -> None:
     stub.body = saying("SUCCESSED").body
     done = in_bash(f"{sys.executable} -m modelarts_export {line} -q -o json > /dev/full", **stub.variables)
     assert done.returncode == code
@@ -93,37 +88,39 @@ def test_unwritable_result_is_no_failure_of_the_task(stub: Stub, line: str, code
 
 
 @pytest.mark.parametrize(("number", "hints"), [(12, 12), (13, 13), (15, 13), (1500, 13)])
-def test_hints_are_limited_to_a_dozen(run: Run, stub: Stub, number: int, hints: int) -> None:
-    """The last one counts the rest."""
+def test_hints_are_limited_and_count_the_rest(run: Run, stub: Stub, number: int, hints: int) -> None:
     names = [f"t{each}" for each in range(number)]
-    told = [{"task_id": name, "status": "SUCCESSED", "path": f"/b/{name}/"} for name in names]
-    stub.body = json.dumps({"total_count": number, "export_tasks": told}).encode()
+    tasks = [{"task_id": name, "status": "SUCCESSED", "path": f"/b/{name}/"} for name in names]
+    stub.body = json.dumps({"total_count": number, "export_tasks": tasks}).encode()
     outcome = run(f"wait abc {' '.join(names)}", **stub.variables)
-    said = [line for line in outcome.err.splitlines() if line.startswith("hint: ")]
-    assert (outcome.code, len(said)) == (0, hints)
-    assert said[11] == "hint: the export is in obs://b/t11/"
-    besides = "" if number == 12 else f"hint: and {number - 12:,} more exports; -o json has their paths"
-    assert "".join(said[12:]) == besides
+    printed = [line for line in outcome.err.splitlines() if line.startswith("hint: ")]
+    assert (outcome.code, len(printed)) == (0, hints)
+    assert printed[11] == "hint: the export is in obs://b/t11/"
+    rest = "" if number == 12 else f"hint: and {number - 12:,} more exports; -o json has their paths"
+    assert "".join(printed[12:]) == rest
 
 
 PROGRESS = [(148, "100 %"), (99.99, "99 %"), (-5, "0 %"), (0.4, "0 %"), (35.0, "35 %"), ("soon", "soon")]
 
 
-@pytest.mark.parametrize(("told", "shown"), PROGRESS)
-def test_progress_in_a_table(run: Run, stub: Stub, told: object, shown: str) -> None:
-    """It is from 0 to 100, and rounded down."""
+@pytest.mark.parametrize(("progress", "printed"), PROGRESS)
+def test_progress_is_limited_to_0_to_100_and_rounded_down(
+    run: Run, stub: Stub, progress: object, printed: str
+) -> None:
     stub.body = saying(
-        "RUNNING", progress=told, finished_sample_count=1234, total_sample_count=1_234_567
+        "RUNNING", progress=progress, finished_sample_count=1234, total_sample_count=1_234_567
     ).body
     out = run("status abc t1", **stub.variables).out.splitlines()
-    assert dict(line.split(maxsplit=1) for line in out)["Progress"] == shown
+    assert dict(line.split(maxsplit=1) for line in out)["Progress"] == printed
     assert dict(line.split(maxsplit=1) for line in out)["Samples"] == "1,234 of 1,234,567"
 
 
 @pytest.mark.parametrize("line", ["wait abc t1", "status abc t1"])
 @pytest.mark.parametrize("as_text", [False, True])
-def test_new_dataset_id_of_a_task_that_succeeded(run: Run, stub: Stub, line: str, *, as_text: bool) -> None:
-    """One search by the exact name; a task that writes to a directory has none."""
+def test_succeeded_task_has_the_id_of_its_new_dataset(
+    run: Run, stub: Stub, line: str, *, as_text: bool
+) -> None:
+    """One search by the exact name; none for a task that writes to a directory."""
     params = {"export_dest": "NEW_DATASET", "export_new_dataset_name": "cats"}
     done = saying("SUCCESSED", export_params=json.dumps(params) if as_text else params)
     found = {"total_number": 1, "datasets": [{"dataset_id": "d9", "dataset_name": "cats"}]}
@@ -136,7 +133,7 @@ def test_new_dataset_id_of_a_task_that_succeeded(run: Run, stub: Stub, line: str
 
 
 @pytest.mark.parametrize("line", ["wait abc t1", "status abc t1"])
-def test_look_up_of_a_new_dataset_is_retried(run: Run, stub: Stub, line: str) -> None:
+def test_search_for_a_new_dataset_is_retried(run: Run, stub: Stub, line: str) -> None:
     done = saying("SUCCESSED", export_params={"export_new_dataset_name": "cats"})
     found = {"total_number": 1, "datasets": [{"dataset_id": "d9", "dataset_name": "cats"}]}
     stub.first, stub.body = [done, Answer(status=503)], json.dumps(found).encode()

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.cli.commands.test_password import with_password
+from tests.cli.commands.test_password import make_password_variables
 from tests.cli.signals.test_interrupted_submissions import NOTHING, RESUMED, SIGNALS
 from tests.cli.signals.test_interrupted_waits import interrupted
 from tests.conftest import Stub
@@ -25,7 +25,7 @@ from tests.conftest import Stub
 def test_while_iam_stalls(stub: Stub, line: str, told: list[str], number: int, code: int) -> None:
     """The sign-in is not waited for; nothing was submitted, and a wait goes on elsewhere."""
     stub.slow = "POST"
-    outcome = interrupted(line, with_password(stub.url, stub.url), stub.stalled.is_set, number)
+    outcome = interrupted(line, make_password_variables(stub.url, stub.url), stub.stalled.is_set, number)
     stub.stalled.clear()
     assert (outcome.code, outcome.out, outcome.err.splitlines()) == (code, "", told)
     assert [path for _, path, _, _ in stub.heard] == ["/v3/auth/tokens?nocatalog=true"]
