@@ -1,4 +1,4 @@
-"""The table of commands agrees with the commands, none of which is built for a list or a completion."""
+"""The table of commands agrees with the commands, and completion builds none of them."""
 
 import subprocess
 import sys
@@ -19,7 +19,7 @@ def test_every_command_is_listed(run: Run) -> None:
     assert [name for name in COMMANDS if f"  {name} " not in listed] == []
 
 
-def test_unknown_command_is_an_error_with_the_nearest_name(run: Run) -> None:
+def test_unknown_command_suggests_the_closest_name(run: Run) -> None:
     outcome = run("to-osb")
     assert (outcome.code, outcome.out) == (2, "")
     assert "to-obs" in outcome.err

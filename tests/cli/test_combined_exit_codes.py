@@ -8,7 +8,7 @@ import pytest
 from tests.conftest import Cloud, Run, Stub
 from tests.support.tracked import OFTEN, created, listing, refusing, saying
 
-ENDS = [
+OUTCOMES = [
     (["SUCCESSED", "SUCCESSED"], 0),
     (["FAILED", "FAILED"], 7),
     (["RUNNING", "RUNNING"], 8),
@@ -19,7 +19,7 @@ ENDS = [
 ]
 
 
-@pytest.mark.parametrize(("statuses", "code"), ENDS)
+@pytest.mark.parametrize(("statuses", "code"), OUTCOMES)
 def test_outcomes_are_combined(run: Run, stub: Stub, statuses: list[str], code: int) -> None:
     """Every task is in the result, in the given order."""
     fields = {f"t{number}": status for number, status in enumerate(statuses, 1)}
@@ -34,7 +34,7 @@ def test_outcomes_are_combined(run: Run, stub: Stub, statuses: list[str], code: 
 
 
 def test_different_outcomes_are_listed(run: Run, quick: Cloud) -> None:
-    """Each with its ID; tasks that succeeded are not mentioned."""
+    """Succeeded tasks are not listed."""
     fine, failing = created(run, quick), created(run, quick, "sandbox-failing")
     outcome = run(f"wait sandbox-failing {failing} {fine} {OFTEN} --max-outage 0s", **quick.variables)
     assert outcome.code == 9
@@ -46,7 +46,7 @@ def test_different_outcomes_are_listed(run: Run, quick: Cloud) -> None:
 @pytest.mark.parametrize(
     ("code", "hint"), [("4401", "check permission and space in OBS; then submit it again"), ("4358", "")]
 )
-def test_hint_is_shown_where_it_applies_to_all(run: Run, stub: Stub, code: str, hint: str) -> None:
+def test_hint_is_printed_if_it_applies_to_all_tasks(run: Run, stub: Stub, code: str, hint: str) -> None:
     reasons = {"t1": "4401", "t2": code}
     fields = [
         {"task_id": name, "status": "FAILED", "error_code": f"ModelArts.{reason}"}
@@ -59,14 +59,12 @@ def test_hint_is_shown_where_it_applies_to_all(run: Run, stub: Stub, code: str, 
 
 
 def test_command_to_resume_has_the_unfinished_tasks(run: Run, stub: Stub) -> None:
-    """A task that is finished is not waited for again."""
     stub.body = listing(t1="SUCCESSED", t2="RUNNING", t3="INIT").body
     outcome = run("wait abc t1 t2 t3 --timeout 0", **stub.variables)
     assert "hint: wait for those 2 with: modelarts-export wait abc t2 t3\n" in outcome.err
 
 
-def test_one_list_call_a_round(run: Run, stub: Stub) -> None:
-    """A hundred tasks take one call."""
+def test_hundred_tasks_are_polled_with_one_list_call(run: Run, stub: Stub) -> None:
     running = {f"t{number}": "RUNNING" for number in range(100)}
     stub.first, stub.body = [listing(**running)], listing(**dict.fromkeys(running, "SUCCESSED")).body
     assert run(f"wait abc {' '.join(running)} {OFTEN}", **stub.variables).code == 0
@@ -74,43 +72,42 @@ def test_one_list_call_a_round(run: Run, stub: Stub) -> None:
     assert paths == ["/v2/0123/datasets/abc/export-tasks?limit=100&offset=0"] * 2
 
 
-@pytest.mark.parametrize(("end", "code"), [("SUCCESSED", 0), ("FAILED", 7)])
-def test_any_ends_with_the_first_finished_task(run: Run, stub: Stub, end: str, code: int) -> None:
+@pytest.mark.parametrize(("status", "code"), [("SUCCESSED", 0), ("FAILED", 7)])
+def test_any_stops_at_the_first_finished_task(run: Run, stub: Stub, status: str, code: int) -> None:
     """Its outcome is the exit code, and it comes first in the result."""
     stub.first = [listing(t1="RUNNING", t2="RUNNING")]
-    stub.body = listing(t1="RUNNING", t2=end).body
+    stub.body = listing(t1="RUNNING", t2=status).body
     outcome = run(f"wait abc t1 t2 --any {OFTEN} -o json", **stub.variables)
     assert outcome.code == code
     assert [task["task_id"] for task in json.loads(outcome.out)] == ["t2", "t1"]
     assert len(stub.heard) == 2
 
 
-def test_earlier_of_two_tasks_finished_between_polls_decides(run: Run, stub: Stub) -> None:
+def test_any_takes_the_outcome_of_the_earlier_finished_task(run: Run, stub: Stub) -> None:
     """By the server's clock, whatever the order of the arguments."""
     stub.body = listing(t2="FAILED", t1="SUCCESSED").body
     outcome = run(f"wait abc t1 t2 --any {OFTEN} -o id", **stub.variables)
     assert (outcome.code, outcome.out) == (7, "t2\nt1\n")
 
 
-def test_command_to_resume_keeps_any(run: Run, stub: Stub) -> None:
+def test_command_to_resume_has_any(run: Run, stub: Stub) -> None:
     stub.body = listing(t1="RUNNING", t2="INIT").body
     outcome = run("wait abc t1 t2 --any --timeout 0", **stub.variables)
     assert outcome.code == 8
     assert "modelarts-export wait abc t1 t2 --any\n" in outcome.err
 
 
-def test_id_given_twice_is_one_task(run: Run, stub: Stub) -> None:
-    """It is polled and shown once."""
+def test_id_given_twice_is_polled_once(run: Run, stub: Stub) -> None:
     stub.body = saying("SUCCESSED").body
     outcome = run("wait abc t1 t1 -o id", **stub.variables)
     assert (outcome.code, outcome.out, len(stub.heard)) == (0, "t1\n", 1)
 
 
-@pytest.mark.parametrize("words", ["-", "t1 -", "- t3", "- -"])
-def test_ids_from_stdin(run: Run, stub: Stub, words: str) -> None:
-    """They take the place of the dash, one a line or several."""
+@pytest.mark.parametrize("arguments", ["-", "t1 -", "- t3", "- -"])
+def test_dash_is_replaced_by_the_ids_on_stdin(run: Run, stub: Stub, arguments: str) -> None:
+    """They are separated by any whitespace."""
     stub.body = listing(t1="SUCCESSED", t2="SUCCESSED", t3="SUCCESSED").body
-    outcome = run(f"wait abc {words} -o id", stdin=b"t1\r\nt2 t3\n\n", **stub.variables)
+    outcome = run(f"wait abc {arguments} -o id", stdin=b"t1\r\nt2 t3\n\n", **stub.variables)
     assert (outcome.code, outcome.out) == (0, "t1\nt2\nt3\n")
 
 
@@ -126,7 +123,7 @@ def test_existing_task_is_shown_beside_a_missing_one(run: Run, cloud: Cloud) -> 
     assert "wait" not in error["hint"]
 
 
-def test_missing_tasks_have_one_exit_code(run: Run, cloud: Cloud) -> None:
+def test_missing_tasks_exit_with_3(run: Run, cloud: Cloud) -> None:
     outcome = run("status sandbox-images nope neither", **cloud.variables)
     assert (outcome.code, outcome.out) == (3, "")
     assert "error: of 2 export tasks: 2 not found\n" in outcome.err
@@ -146,7 +143,7 @@ STATUSES += [("STOPPING", 8), ("STOPPED", 7)]
 
 @pytest.mark.parametrize(("status", "code"), STATUSES)
 def test_exit_status_derives_the_code_from_the_state(run: Run, stub: Stub, status: str, code: int) -> None:
-    """Only with the flag."""
+    """Without the flag, the exit code is 0."""
     stub.body = saying(status).body
     assert run("status abc t1 --exit-status", **stub.variables).code == code
     assert run("status abc t1", **stub.variables).code == 0
@@ -155,7 +152,7 @@ def test_exit_status_derives_the_code_from_the_state(run: Run, stub: Stub, statu
 
 @pytest.mark.parametrize("command", ["status", "wait"])
 def test_result_is_always_an_array(run: Run, stub: Stub, command: str) -> None:
-    """In JSON and YAML, also for one task."""
+    """Also for one task."""
     stub.body = saying("SUCCESSED").body
     shown = json.loads(run(f"{command} abc t1 -o json", **stub.variables).out)
     assert [task["task_id"] for task in shown] == ["t1"]
@@ -174,8 +171,7 @@ def test_quiet_writes_errors_only(run: Run, stub: Stub, command: str) -> None:
     assert outcome.err.startswith("error: export task t1 failed")
 
 
-def test_wait_for_two_goes_on_after_the_first_is_finished(run: Run, stub: Stub) -> None:
-    """Only --any ends with the first."""
+def test_wait_without_any_polls_until_all_tasks_are_finished(run: Run, stub: Stub) -> None:
     stub.first = [listing(t1="SUCCESSED", t2="RUNNING")]
     stub.body = saying("SUCCESSED", "t2").body
     outcome = run(f"wait abc t1 t2 -o json {OFTEN}", **stub.variables)

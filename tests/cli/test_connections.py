@@ -9,7 +9,7 @@ from tests.support.raw_server import RawServer, reply, serving
 
 
 def test_command_closes_its_connections(run: Run) -> None:
-    """The process goes on; the server reads the end of the stream without waiting for that."""
+    """Before the process exits, the server reads the end of the stream."""
     closed = threading.Event()
 
     def keep_alive(server: RawServer, peer: socket) -> None:

@@ -1,4 +1,4 @@
-"""The end of a wait for one task: the exit code, the result on stdout, and the hint."""
+"""A wait for one task: exit code, result and hint for each outcome."""
 
 import json
 import re
@@ -20,8 +20,7 @@ def run_wait(run: Run, stub: Stub, *answers: Answer, flags: str = "") -> Outcome
     return run(f"wait abc t1 {OFTEN} {flags}", **stub.variables)
 
 
-def test_success(run: Run, quick: Cloud) -> None:
-    """The task is shown in its final state, and a hint names the directory."""
+def test_success_exits_with_0_and_hints_at_the_directory(run: Run, quick: Cloud) -> None:
     task_id = created(run, quick)
     outcome = run(f"wait sandbox-images {task_id} -o json {OFTEN}", **quick.variables)
     assert outcome.code == 0
@@ -31,14 +30,13 @@ def test_success(run: Run, quick: Cloud) -> None:
 
 
 @pytest.mark.parametrize("status", ["SUCCESSED", "SUCCEEDED", "SUCCESS", "COMPLETED", "succeeded"])
-def test_every_status_of_success(run: Run, stub: Stub, status: str) -> None:
-    """One is documented; other calls of the API use the others."""
+def test_every_status_of_success_exits_with_0(run: Run, stub: Stub, status: str) -> None:
+    """SUCCESSED is documented for this call, and the others for other calls of the API."""
     assert run_wait(run, stub, saying("RUNNING"), saying(status)).code == 0
     assert len(stub.heard) == 2
 
 
-def test_failure(run: Run, quick: Cloud) -> None:
-    """It ends the wait at once, with the meaning of its code and a hint."""
+def test_failure_exits_with_7_and_explains_the_error_code(run: Run, quick: Cloud) -> None:
     task_id = created(run, quick, "sandbox-failing")
     outcome = run(f"wait sandbox-failing {task_id} -o json {OFTEN}", **quick.variables)
     error = json.loads(outcome.err.splitlines()[-1])
@@ -58,8 +56,8 @@ def test_failed_task_is_not_polled_again(run: Run, stub: Stub) -> None:
     assert "; then submit it again\n" in outcome.err
 
 
-def test_stopped_task_ends_the_wait(run: Run, stub: Stub) -> None:
-    """At once, before the timeout; STOPPING is still under way (API.md, section 1)."""
+def test_stopped_task_exits_with_7(run: Run, stub: Stub) -> None:
+    """STOPPED is final, STOPPING is not (API.md, section 1)."""
     answers = saying("RUNNING"), saying("STOPPING"), saying("STOPPED")
     outcome = run_wait(run, stub, *answers, flags="--timeout 5s -o json")
     error = json.loads(outcome.err.splitlines()[-1])
@@ -70,30 +68,31 @@ def test_stopped_task_ends_the_wait(run: Run, stub: Stub) -> None:
     assert [task["state"] for task in json.loads(outcome.out)] == ["stopped"]
 
 
-def test_failure_without_a_reason(run: Run, stub: Stub) -> None:
-    """The fields of a failed task are not documented."""
+def test_failure_without_an_error_code_says_so(run: Run, stub: Stub) -> None:
+    """The API documents no fields of a failed task."""
     assert "export task t1 failed: the API gives no reason\n" in run_wait(run, stub, saying("FAILED")).err
 
 
 @pytest.mark.parametrize(
-    ("finished", "required", "words"),
+    ("finished", "required", "message"),
     [
         (20, 21, "exported 20 samples; 21 are required"),
         (0, 1, "exported 0 samples; 1 are required"),
         (None, 1, "exported an unknown number of samples; 1 are required"),
     ],
 )
-def test_too_few_samples(run: Run, stub: Stub, finished: int | None, required: int, words: str) -> None:
-    """The task is shown all the same."""
+def test_too_few_samples_exit_with_7(
+    run: Run, stub: Stub, finished: int | None, required: int, message: str
+) -> None:
     last = saying("SUCCESSED", finished_sample_count=finished)
     outcome = run_wait(run, stub, last, flags=f"--require-samples {required}")
     assert outcome.code == 7
-    assert f"error: export task t1 {words}\n" in outcome.err
+    assert f"error: export task t1 {message}\n" in outcome.err
     assert outcome.out
 
 
 @pytest.mark.parametrize(("finished", "required"), [(20, 20), (None, 0)])
-def test_enough_samples(run: Run, stub: Stub, finished: int | None, required: int) -> None:
+def test_enough_samples_exit_with_0(run: Run, stub: Stub, finished: int | None, required: int) -> None:
     last = saying("SUCCESSED", finished_sample_count=finished)
     assert run_wait(run, stub, last, flags=f"--require-samples {required}").code == 0
 
@@ -116,26 +115,26 @@ def test_timeout_shows_state_and_command_to_resume(run: Run, quick: Cloud) -> No
     assert error["hint"].startswith(f"wait for it with: modelarts-export {line.partition(' --')[0]} ")
 
 
-def test_timeout_of_0_is_one_poll(run: Run, stub: Stub) -> None:
+def test_timeout_of_0_makes_one_status_check(run: Run, stub: Stub) -> None:
     assert run_wait(run, stub, saying("RUNNING"), flags="--timeout 0").code == 8
     assert len(stub.heard) == 1
     assert run_wait(run, stub, DONE, flags="--timeout 0").code == 0
 
 
-def test_timeout_none_waits_for_the_end(run: Run, stub: Stub) -> None:
+def test_timeout_none_polls_until_the_task_is_finished(run: Run, stub: Stub) -> None:
     assert run_wait(run, stub, saying("RUNNING"), DONE, flags="--timeout none").code == 0
 
 
 def test_poll_interval_sets_the_pauses(run: Run, stub: Stub) -> None:
     """The default pauses would take more than six seconds."""
-    begun = time.monotonic()
+    start_time = time.monotonic()
     assert run_wait(run, stub, *[saying("RUNNING")] * 5, DONE).code == 0
     assert len(stub.heard) == 6
-    assert time.monotonic() - begun < 3.0
+    assert time.monotonic() - start_time < 3.0
 
 
-def test_short_outage_does_not_end_the_wait(run: Run, stub: Stub) -> None:
-    """It is a message."""
+def test_transient_errors_do_not_stop_the_wait(run: Run, stub: Stub) -> None:
+    """A message reports each."""
     outage = [refusing(503, "ModelArts.4302"), refusing(500, ""), refusing(429, "APIGW.0308")]
     outcome = run_wait(run, stub, saying("RUNNING"), *outage, DONE)
     assert outcome.code == 0
@@ -150,16 +149,15 @@ def test_outage_beyond_max_outage_shows_the_last_state(run: Run, stub: Stub) -> 
 
 
 @pytest.mark.parametrize("line", ["wait abc t1", "to-obs --path /b/d/ --wait"])
-def test_outage_from_the_first_poll_on(run: Run, stub: Stub, line: str) -> None:
-    """The task may exist: no hint says to submit it again."""
+def test_outage_from_the_first_status_check_on_exits_with_8(run: Run, stub: Stub, line: str) -> None:
+    """The task may exist, so the hint does not resubmit it."""
     stub.first, stub.status = [ACCEPTED] if "to-obs" in line else [], 503
     outcome = run(f"{line} {OFTEN} --max-outage 0.05s", **stub.variables)
     assert outcome.code == 8
     assert f"wait for it with: {RESUME} --poll-interval 0.02s --max-outage 0.05s\n" in outcome.err
 
 
-def test_unreachable_server_is_no_failed_submission(run: Run, stub: Stub) -> None:
-    """The hint does not say to run the command again."""
+def test_unreachable_server_exits_with_8_and_hints_to_wait_again(run: Run, stub: Stub) -> None:
     variables = {**stub.variables, "MODELARTS_EXPORT_ENDPOINT": DEAD_PROXY}
     outcome = run(f"wait abc t1 {OFTEN} --max-outage 0", **variables)
     assert outcome.code == 8
@@ -169,8 +167,7 @@ def test_unreachable_server_is_no_failed_submission(run: Run, stub: Stub) -> Non
     )
 
 
-def test_refused_poll_of_a_seen_task(run: Run, stub: Stub) -> None:
-    """It ends the wait at once; the task goes on."""
+def test_refused_status_check_of_a_running_task_exits_with_8(run: Run, stub: Stub) -> None:
     outcome = run_wait(run, stub, saying("RUNNING"), refusing(403, "ModelArts.0112"))
     assert (outcome.code, len(stub.heard)) == (8, 2)
     assert "was running when it was last seen; polling it failed: not authorised" in outcome.err
@@ -178,8 +175,8 @@ def test_refused_poll_of_a_seen_task(run: Run, stub: Stub) -> None:
     assert "running (RUNNING)" in outcome.out
 
 
-def test_refused_poll_of_an_accepted_task(run: Run, stub: Stub) -> None:
-    """The permission to export may come without the one to show."""
+def test_refused_status_check_of_an_accepted_task_exits_with_8(run: Run, stub: Stub) -> None:
+    """A user may have the permission to export but not to show tasks."""
     stub.first, refused = [ACCEPTED], refusing(403, "ModelArts.0112")
     stub.status, stub.body = refused.status, refused.body
     outcome = run(f"to-obs --path /b/d/ --wait -o json {OFTEN}", **stub.variables)
@@ -197,31 +194,30 @@ def test_refused_poll_of_an_accepted_task(run: Run, stub: Stub) -> None:
         (refusing(401, "APIGW.0301"), 4),
     ],
 )
-def test_refused_poll_of_a_task_never_seen(
+def test_refused_first_status_check_has_its_own_exit_code(
     run: Run, stub: Stub, command: str, refused: Answer, exit_code: int
 ) -> None:
-    """There is nothing to resume."""
     stub.status, stub.body = refused.status, refused.body
     outcome = run(f"{command} abc t1", **stub.variables)
     assert (outcome.code, outcome.out, len(stub.heard)) == (exit_code, "", 1)
     assert "modelarts-export wait" not in outcome.err
 
 
-def test_unknown_status_warns_once_and_waits(run: Run, stub: Stub) -> None:
+def test_undocumented_status_warns_once_and_is_polled(run: Run, stub: Stub) -> None:
     paused = saying("PAUSED")
     outcome = run_wait(run, stub, paused, paused, paused, DONE)
     assert outcome.code == 0
     assert outcome.err.count("PAUSED', which is not documented") == 1
 
 
-def test_invalid_progress_does_not_end_the_wait(run: Run, stub: Stub) -> None:
+def test_invalid_progress_does_not_stop_the_wait(run: Run, stub: Stub) -> None:
     """Beyond the total, decreasing, or without counts."""
-    looks = [
+    replies = [
         saying("RUNNING", progress=148),
         saying("RUNNING", progress=0, total_sample_count=20, finished_sample_count=5),
         saying("RUNNING"),
     ]
-    outcome = run_wait(run, stub, *looks, saying("SUCCESSED"))
+    outcome = run_wait(run, stub, *replies, saying("SUCCESSED"))
     assert outcome.code == 0
     assert "export task t1: running, 100 %\n" in outcome.err
     assert "148" not in outcome.err
@@ -229,7 +225,7 @@ def test_invalid_progress_does_not_end_the_wait(run: Run, stub: Stub) -> None:
 
 @pytest.mark.parametrize("variables", [{"GITHUB_ACTIONS": "true"}, {"CI": "true", "TTY_COMPATIBLE": "1"}])
 def test_ci_system_gets_plain_lines(run: Run, stub: Stub, variables: dict[str, str]) -> None:
-    """Off a terminal no variable leads to bars."""
+    """Bars need a terminal, whatever the variables say."""
     stub.first, stub.body = [saying("RUNNING", progress=5)], DONE.body
     outcome = run(f"wait abc t1 {OFTEN}", **stub.variables, **variables)
     assert outcome.err.splitlines()[:2] == [
