@@ -32,7 +32,7 @@ SIGNED = ("content-type", "host", "x-project-id", "x-sdk-date")
 VECTOR = "bc513a81426a3153ccf9729c5f7fb8d44f742c53c980ef6304d6742279034dac"
 
 
-def signed(
+def sign(
     headers: dict[str, str] = HEADERS,
     *,
     names: Sequence[str] = SIGNED,
@@ -44,14 +44,14 @@ def signed(
         canonical, secret_key=secret_key, date=headers.get("X-Sdk-Date", "")
     )
     authorization = signing.format_authorization(CREDENTIALS.access_key, names, signature)
-    return sent({**headers, "Authorization": authorization}, target=target)
+    return make_request({**headers, "Authorization": authorization}, target=target)
 
 
-def sent(headers: dict[str, str], *, target: str = TARGET, body: bytes = BODY) -> Request:
+def make_request(headers: dict[str, str], *, target: str = TARGET, body: bytes = BODY) -> Request:
     return Request(method="POST", target=target, headers=headers, body=body)
 
 
-def refused(request: Request, *, now: float = NOW) -> str:
+def get_reason(request: Request, *, now: float = NOW) -> str:
     """Return the end of the message of a 401."""
     refusal = CREDENTIALS.check(request, project_id="0123", now=now)
     assert refusal is not None
@@ -61,39 +61,39 @@ def refused(request: Request, *, now: float = NOW) -> str:
     return tail
 
 
-def passes(request: Request, *, now: float = NOW) -> bool:
+def is_accepted(request: Request, *, now: float = NOW) -> bool:
     return CREDENTIALS.check(request, project_id="0123", now=now) is None
 
 
 def test_documented_signature_is_accepted() -> None:
     """API.md, section 6.2, vector A, its header written out by hand."""
     claim = f"Access={CREDENTIALS.access_key}, SignedHeaders={';'.join(SIGNED)}, Signature={VECTOR}"
-    assert passes(sent({**HEADERS, "authorization": f"SDK-HMAC-SHA256 {claim}"}))
+    assert is_accepted(make_request({**HEADERS, "authorization": f"SDK-HMAC-SHA256 {claim}"}))
 
 
 @pytest.mark.parametrize(
     "target", [TARGET, f"{TARGET}?limit=100&offset=0", f"{TARGET}/a%2Fb", f"{TARGET}?b=2&a=%20x&a="]
 )
 def test_signature_of_any_target_is_accepted(target: str) -> None:
-    assert passes(signed(target=target))
+    assert is_accepted(sign(target=target))
 
 
 def test_signature_of_the_date_alone_is_accepted() -> None:
-    assert passes(signed(names=["x-sdk-date"]))
+    assert is_accepted(sign(names=["x-sdk-date"]))
 
 
 def test_unsigned_date_is_refused() -> None:
-    assert "x-sdk-date not found" in refused(signed(names=["host"]))
+    assert "x-sdk-date not found" in get_reason(sign(names=["host"]))
 
 
 def test_missing_signed_header_is_refused() -> None:
-    request = signed()
+    request = sign()
     headers = {name: value for name, value in request.headers.items() if name != "Content-Type"}
-    assert "content-type not found" in refused(sent(headers))
+    assert "content-type not found" in get_reason(make_request(headers))
 
 
 def test_wrong_secret_key_is_refused_with_the_canonical_request() -> None:
-    assert refused(signed(secret_key="other")) == (
+    assert get_reason(sign(secret_key="other")) == (
         "verify aksk signature fail, canonicalRequest:POST|/v2/0123/datasets/abc/export-tasks/||"
         "content-type:application/json|host:modelarts.cn-north-4.myhuaweicloud.com|x-project-id:0123|"
         "x-sdk-date:20260102T030405Z||content-type;host;x-project-id;x-sdk-date|"
@@ -102,31 +102,31 @@ def test_wrong_secret_key_is_refused_with_the_canonical_request() -> None:
 
 
 def test_request_changed_after_signing_is_refused() -> None:
-    request = signed()
-    assert "canonicalRequest" in refused(sent(dict(request.headers), body=BODY + b" "))
-    assert "canonicalRequest" in refused(sent(dict(request.headers), target=f"{TARGET}?limit=1"))
-    assert "canonicalRequest" in refused(sent({**request.headers, "Host": "elsewhere"}))
+    request = sign()
+    assert "canonicalRequest" in get_reason(make_request(dict(request.headers), body=BODY + b" "))
+    assert "canonicalRequest" in get_reason(make_request(dict(request.headers), target=f"{TARGET}?limit=1"))
+    assert "canonicalRequest" in get_reason(make_request({**request.headers, "Host": "elsewhere"}))
 
 
 def test_unknown_access_key_is_named_in_the_error() -> None:
     authorization = signing.format_authorization("AKUNKNOWN", SIGNED, VECTOR)
-    assert refused(sent({**HEADERS, "Authorization": authorization})) == "ak AKUNKNOWN not exist"
+    assert get_reason(make_request({**HEADERS, "Authorization": authorization})) == "ak AKUNKNOWN not exist"
 
 
 @pytest.mark.parametrize("skew", [-900, 900])
 def test_fifteen_minutes_of_skew_are_accepted(skew: int) -> None:
-    assert passes(signed(), now=NOW + skew)
+    assert is_accepted(sign(), now=NOW + skew)
 
 
 @pytest.mark.parametrize(("skew", "server_time"), [(-901, "20260102T024904Z"), (901, "20260102T031906Z")])
 def test_larger_skew_is_refused_with_both_times(skew: int, server_time: str) -> None:
     expected = f"signature expired, signature time:{SIGNED_AT}, server time:{server_time}"
-    assert refused(signed(), now=NOW + skew) == expected
+    assert get_reason(sign(), now=NOW + skew) == expected
 
 
 @pytest.mark.parametrize("date", ["", "2026-01-02T03:04:05Z", "20261302T030405Z"])
 def test_malformed_date_is_refused(date: str) -> None:
-    assert "malformed X-Sdk-Date" in refused(signed({**HEADERS, "X-Sdk-Date": date}))
+    assert "malformed X-Sdk-Date" in get_reason(sign({**HEADERS, "X-Sdk-Date": date}))
 
 
 @pytest.mark.parametrize(
@@ -139,15 +139,15 @@ def test_malformed_date_is_refused(date: str) -> None:
     ],
 )
 def test_malformed_authorization_is_refused(authorization: str) -> None:
-    assert "malformed Authorization" in refused(sent({**HEADERS, "Authorization": authorization}))
+    assert "malformed Authorization" in get_reason(make_request({**HEADERS, "Authorization": authorization}))
 
 
 def test_only_the_token_of_the_sandbox_is_accepted() -> None:
-    assert passes(sent({"X-Auth-Token": "token"}))
-    assert passes(sent({"x-auth-token": "token"}))
-    assert refused(sent({"X-Auth-Token": "other"})) == "decrypt token fail"
-    assert refused(sent({"X-Auth-Token": "té"})) == "decrypt token fail"
-    assert refused(sent({})) == "x-auth-token not found"
+    assert is_accepted(make_request({"X-Auth-Token": "token"}))
+    assert is_accepted(make_request({"x-auth-token": "token"}))
+    assert get_reason(make_request({"X-Auth-Token": "other"})) == "decrypt token fail"
+    assert get_reason(make_request({"X-Auth-Token": "té"})) == "decrypt token fail"
+    assert get_reason(make_request({})) == "x-auth-token not found"
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_only_the_token_of_the_sandbox_is_accepted() -> None:
 )
 def test_other_project_is_forbidden(in_url: str, in_header: str | None) -> None:
     headers = {"X-Auth-Token": "token"} | ({"X-Project-Id": in_header} if in_header else {})
-    refusal = CREDENTIALS.check(sent(headers), project_id=in_url, now=NOW)
+    refusal = CREDENTIALS.check(make_request(headers), project_id=in_url, now=NOW)
     assert refusal is not None
     assert (refusal.status, refusal.code) == (403, "ModelArts.0210")
 
@@ -166,13 +166,15 @@ def test_repr_of_credentials_has_no_secrets() -> None:
 
 
 GOOD, WRONG, LOCKED = "good", "wrong", "locked"
-WRONG_KEY = signed(secret_key="other")
-UNKNOWN_KEY = sent({**HEADERS, "Authorization": signing.format_authorization("AKUNKNOWN", SIGNED, VECTOR)})
+WRONG_KEY = sign(secret_key="other")
+UNKNOWN_KEY = make_request(
+    {**HEADERS, "Authorization": signing.format_authorization("AKUNKNOWN", SIGNED, VECTOR)}
+)
 
 
-def through(gate: KeyLockout, request: Request, now: float = NOW, *, project_id: str = "0123") -> str:
-    """Return how a request fares at a gate."""
-    refusal = gate.check(request, project_id=project_id, now=now)
+def check(lockout: KeyLockout, request: Request, now: float = NOW, *, project_id: str = "0123") -> str:
+    """Return whether a request is accepted, refused, or refused because the key is locked."""
+    refusal = lockout.check(request, project_id=project_id, now=now)
     if refusal is None:
         return GOOD
     locked = "Incorrect IAM authentication information: AK access failed to reach the limit, forbidden"
@@ -187,38 +189,38 @@ def through(gate: KeyLockout, request: Request, now: float = NOW, *, project_id:
     [
         (5 * [WRONG_KEY], GOOD),
         (6 * [WRONG_KEY], LOCKED),
-        ([*5 * [WRONG_KEY], signed(), *5 * [WRONG_KEY]], GOOD),
-        ([*5 * [WRONG_KEY], signed(), *6 * [WRONG_KEY]], LOCKED),
-        (6 * [signed({**HEADERS, "X-Sdk-Date": "20260102T024904Z"})], LOCKED),
-        (6 * [signed(names=["host"])], LOCKED),
+        ([*5 * [WRONG_KEY], sign(), *5 * [WRONG_KEY]], GOOD),
+        ([*5 * [WRONG_KEY], sign(), *6 * [WRONG_KEY]], LOCKED),
+        (6 * [sign({**HEADERS, "X-Sdk-Date": "20260102T024904Z"})], LOCKED),
+        (6 * [sign(names=["host"])], LOCKED),
         (9 * [UNKNOWN_KEY], GOOD),
-        (9 * [sent({**HEADERS, "X-Auth-Token": "other"})], GOOD),
-        (9 * [sent({**HEADERS, "Authorization": "malformed"})], GOOD),
-        ([*5 * [WRONG_KEY], UNKNOWN_KEY, sent({"X-Auth-Token": "token"}), WRONG_KEY], LOCKED),
+        (9 * [make_request({**HEADERS, "X-Auth-Token": "other"})], GOOD),
+        (9 * [make_request({**HEADERS, "Authorization": "malformed"})], GOOD),
+        ([*5 * [WRONG_KEY], UNKNOWN_KEY, make_request({"X-Auth-Token": "token"}), WRONG_KEY], LOCKED),
     ],
 )
 def test_sixth_consecutive_failure_locks_the_access_key(tries: list[Request], then: str) -> None:
     """API.md, section 4: calls with other credentials do not count; each failure has its reason."""
-    gate = KeyLockout(CREDENTIALS)
-    assert LOCKED not in [through(gate, request) for request in tries]
-    assert through(gate, signed()) == then
+    lockout = KeyLockout(CREDENTIALS)
+    assert LOCKED not in [check(lockout, request) for request in tries]
+    assert check(lockout, sign()) == then
 
 
 def test_wrong_project_resets_the_failures_of_the_access_key() -> None:
     """The signature was correct, so the count starts again."""
-    gate = KeyLockout(CREDENTIALS)
-    for request, project_id in [*5 * [(WRONG_KEY, "0123")], *9 * [(signed(), "0124")], (WRONG_KEY, "0123")]:
-        assert through(gate, request, project_id=project_id) == WRONG
-    assert through(gate, signed()) == GOOD
+    lockout = KeyLockout(CREDENTIALS)
+    for request, project_id in [*5 * [(WRONG_KEY, "0123")], *9 * [(sign(), "0124")], (WRONG_KEY, "0123")]:
+        assert check(lockout, request, project_id=project_id) == WRONG
+    assert check(lockout, sign()) == GOOD
 
 
 def test_lock_ends_after_five_minutes_and_resets_the_count() -> None:
-    gate = KeyLockout(CREDENTIALS)
-    assert {through(gate, WRONG_KEY) for _ in range(6)} == {WRONG}
+    lockout = KeyLockout(CREDENTIALS)
+    assert {check(lockout, WRONG_KEY) for _ in range(6)} == {WRONG}
     for seconds in (0, 299.9):
-        assert through(gate, WRONG_KEY, NOW + seconds) == LOCKED
-        assert through(gate, signed(), NOW + seconds) == LOCKED
-        assert through(gate, sent({"X-Auth-Token": "token"}), NOW + seconds) == GOOD
-        assert through(gate, UNKNOWN_KEY, NOW + seconds) == WRONG
-    assert {through(gate, WRONG_KEY, NOW + 300) for _ in range(5)} == {WRONG}
-    assert through(gate, signed(), NOW + 300) == GOOD
+        assert check(lockout, WRONG_KEY, NOW + seconds) == LOCKED
+        assert check(lockout, sign(), NOW + seconds) == LOCKED
+        assert check(lockout, make_request({"X-Auth-Token": "token"}), NOW + seconds) == GOOD
+        assert check(lockout, UNKNOWN_KEY, NOW + seconds) == WRONG
+    assert {check(lockout, WRONG_KEY, NOW + 300) for _ in range(5)} == {WRONG}
+    assert check(lockout, sign(), NOW + 300) == GOOD

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from modelarts_export.sandbox.cloud.datasets import BUILT_IN, MISSING_BUCKET, RUNNING_LIMIT
-from tests.sandbox.dataset_world import (
+from tests.sandbox.dataset_client import (
     ACCEPTED,
     BUSY,
     DURATION,
@@ -15,43 +15,43 @@ from tests.sandbox.dataset_world import (
     NO_VERSION,
     TO_OBS,
     WORK_PATH_TAKEN,
-    World,
-    to_new_dataset,
+    DatasetClient,
+    make_new_dataset_body,
 )
 
 
 @pytest.fixture
-def world() -> Iterator[World]:
-    world = World()
-    with world.sandbox:
-        yield world
-        world.connection.close()
+def client() -> Iterator[DatasetClient]:
+    client = DatasetClient()
+    with client.sandbox:
+        yield client
+        client.connection.close()
 
 
-def test_busy_dataset_runs_one_task_at_a_time(world: World) -> None:
+def test_busy_dataset_runs_one_task_at_a_time(client: DatasetClient) -> None:
     """A later call succeeds; other datasets are not affected."""
-    _, page = world.call("GET", "/sandbox-busy/export-tasks")
+    _, page = client.call("GET", "/sandbox-busy/export-tasks")
     first = page["export_tasks"][0]
     assert (page["total_count"], first["status"], first["export_type"]) == (1, "INIT", 3)
     for age, outcome in [(0, BUSY), (999, BUSY), (1000, ACCEPTED), (1099, BUSY), (1100, ACCEPTED)]:
-        world.age = age
-        assert world.outcome("sandbox-busy") == outcome
-        assert world.outcome() == ACCEPTED
-    assert world.task("sandbox-busy", first["task_id"])["status"] == "SUCCESSED"
+        client.age = age
+        assert client.try_create("sandbox-busy") == outcome
+        assert client.try_create() == ACCEPTED
+    assert client.get_task("sandbox-busy", first["task_id"])["status"] == "SUCCESSED"
 
 
-def test_other_datasets_start_without_tasks(world: World) -> None:
+def test_other_datasets_start_without_tasks(client: DatasetClient) -> None:
     for name in set(BUILT_IN) - {"sandbox-busy"}:
-        assert world.call("GET", f"/{name}/export-tasks")[1] == {"total_count": 0, "export_tasks": []}
+        assert client.call("GET", f"/{name}/export-tasks")[1] == {"total_count": 0, "export_tasks": []}
 
 
-def test_running_tasks_are_limited_by_dataset(world: World) -> None:
+def test_running_tasks_are_limited_by_dataset(client: DatasetClient) -> None:
     """Finished tasks do not count."""
-    assert {world.outcome() for _ in range(RUNNING_LIMIT)} == {ACCEPTED}
-    assert world.outcome() == BUSY
-    assert world.outcome("sandbox-failing") == ACCEPTED
-    world.age = DURATION
-    assert world.outcome() == ACCEPTED
+    assert {client.try_create() for _ in range(RUNNING_LIMIT)} == {ACCEPTED}
+    assert client.try_create() == BUSY
+    assert client.try_create("sandbox-failing") == ACCEPTED
+    client.age = DURATION
+    assert client.try_create() == ACCEPTED
 
 
 @pytest.mark.parametrize(
@@ -65,9 +65,9 @@ def test_running_tasks_are_limited_by_dataset(world: World) -> None:
     ],
 )
 def test_unknown_version_is_refused(
-    world: World, dataset: str, version: str, outcome: tuple[int, str | None]
+    client: DatasetClient, dataset: str, version: str, outcome: tuple[int, str | None]
 ) -> None:
-    assert world.outcome(dataset, {**TO_OBS, "version_id": version}) == outcome
+    assert client.try_create(dataset, {**TO_OBS, "version_id": version}) == outcome
 
 
 @pytest.mark.parametrize(
@@ -76,32 +76,32 @@ def test_unknown_version_is_refused(
         (TO_OBS | {"path": f"/{MISSING_BUCKET}/out/"}, NO_BUCKET),
         (TO_OBS | {"path": f"/{MISSING_BUCKET}-2/out/"}, ACCEPTED),
         (TO_OBS | {"path": f"/b/{MISSING_BUCKET}/"}, ACCEPTED),
-        (to_new_dataset(path="/missing-bucket/in/"), NO_BUCKET),
-        (to_new_dataset(work_path="/missing-bucket/work/"), NO_BUCKET),
+        (make_new_dataset_body(path="/missing-bucket/in/"), NO_BUCKET),
+        (make_new_dataset_body(work_path="/missing-bucket/work/"), NO_BUCKET),
         # What is a work path only when there is a new dataset is not looked at.
         (TO_OBS | {"export_params": {"export_new_dataset_work_path": "/missing-bucket/work/"}}, ACCEPTED),
     ],
 )
 def test_missing_bucket_is_refused(
-    world: World, body: dict[str, Any], outcome: tuple[int, str | None]
+    client: DatasetClient, body: dict[str, Any], outcome: tuple[int, str | None]
 ) -> None:
-    assert world.outcome(body=body) == outcome
+    assert client.try_create(body=body) == outcome
 
 
 @pytest.mark.parametrize("age", [0, 50, 100])
-def test_work_path_is_reserved_when_its_export_starts(world: World, age: float) -> None:
-    world.create(body=to_new_dataset("copy", "/b/work/"))
-    world.age = age
-    assert world.outcome(body=to_new_dataset("other", "/b/work/")) == WORK_PATH_TAKEN
-    assert world.outcome(body=to_new_dataset("copy", "/b/work/")) == NAME_TAKEN
-    assert world.outcome(body=to_new_dataset("other", "/b/work/other/")) == ACCEPTED
+def test_work_path_is_reserved_when_its_export_starts(client: DatasetClient, age: float) -> None:
+    client.create(body=make_new_dataset_body("copy", "/b/work/"))
+    client.age = age
+    assert client.try_create(body=make_new_dataset_body("other", "/b/work/")) == WORK_PATH_TAKEN
+    assert client.try_create(body=make_new_dataset_body("copy", "/b/work/")) == NAME_TAKEN
+    assert client.try_create(body=make_new_dataset_body("other", "/b/work/other/")) == ACCEPTED
 
 
 @pytest.mark.parametrize("dataset", BUILT_IN)
-def test_names_and_work_paths_of_built_in_datasets_are_reserved(world: World, dataset: str) -> None:
-    work_path = world.call("GET", f"/{dataset}")[1]["work_path"]
-    assert world.outcome(body=to_new_dataset("copy", work_path)) == WORK_PATH_TAKEN
-    assert world.outcome(body=to_new_dataset(dataset)) == NAME_TAKEN
+def test_names_and_work_paths_of_built_in_datasets_are_reserved(client: DatasetClient, dataset: str) -> None:
+    work_path = client.call("GET", f"/{dataset}")[1]["work_path"]
+    assert client.try_create(body=make_new_dataset_body("copy", work_path)) == WORK_PATH_TAKEN
+    assert client.try_create(body=make_new_dataset_body(dataset)) == NAME_TAKEN
 
 
 @pytest.mark.parametrize(
@@ -109,11 +109,11 @@ def test_names_and_work_paths_of_built_in_datasets_are_reserved(world: World, da
     [
         ({"version_id": "none"}, NO_VERSION),
         ({"path": "/missing-bucket/out/"}, NO_BUCKET),
-        (to_new_dataset("sandbox-images"), NAME_TAKEN),
+        (make_new_dataset_body("sandbox-images"), NAME_TAKEN),
     ],
 )
 def test_permanent_errors_come_before_the_busy_error(
-    world: World, body: dict[str, Any], outcome: tuple[int, str | None]
+    client: DatasetClient, body: dict[str, Any], outcome: tuple[int, str | None]
 ) -> None:
     """The order is not documented; this one avoids a useless wait for a slot."""
-    assert world.outcome("sandbox-busy", TO_OBS | body) == outcome
+    assert client.try_create("sandbox-busy", TO_OBS | body) == outcome

@@ -160,7 +160,7 @@ RULES: list[tuple[str, object, str]] = [
 ]
 
 
-def placed(body: dict[str, Any], place: str, value: object) -> dict[str, Any]:
+def set_value(body: dict[str, Any], place: str, value: object) -> dict[str, Any]:
     """Return a copy of a body with a value at a place such as `export_params.search_conditions[0].hard`."""
     changed = copy.deepcopy(body)
     *parents, name = place.split(".")
@@ -181,12 +181,12 @@ def test_documented_bodies_are_accepted(body: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(("place", "value"), GOOD)
 def test_documented_values_are_accepted(place: str, value: object) -> None:
-    assert contract.find_error(placed(TO_OBS, place, value)) is None
+    assert contract.find_error(set_value(TO_OBS, place, value)) is None
 
 
 @pytest.mark.parametrize(("place", "value"), BAD)
 def test_undocumented_value_is_refused_with_the_name_of_the_field(place: str, value: object) -> None:
-    refusal = contract.find_error(placed(TO_OBS, place, value))
+    refusal = contract.find_error(set_value(TO_OBS, place, value))
     assert refusal is not None
     assert (refusal.status, refusal.code) == (400, "ModelArts.4384")
     assert place in refusal.message
@@ -209,7 +209,7 @@ def test_table_has_every_documented_field() -> None:
 
 @pytest.mark.parametrize(("place", "value", "code"), RULES)
 def test_invalid_directory_name_or_ratio_has_its_own_code(place: str, value: object, code: str) -> None:
-    refusal = contract.find_error(placed(TO_NEW_DATASET, place, value))
+    refusal = contract.find_error(set_value(TO_NEW_DATASET, place, value))
     assert refusal is not None
     assert (refusal.status, refusal.code) == (400, f"ModelArts.{code}")
     assert place in refusal.message
@@ -229,7 +229,7 @@ def test_invalid_directory_name_or_ratio_has_its_own_code(place: str, value: obj
     ],
 )
 def test_longest_and_shortest_directories_and_names_are_accepted(place: str, value: str) -> None:
-    assert contract.find_error(placed(TO_NEW_DATASET, place, value)) is None
+    assert contract.find_error(set_value(TO_NEW_DATASET, place, value)) is None
 
 
 @pytest.mark.parametrize(
@@ -238,7 +238,7 @@ def test_longest_and_shortest_directories_and_names_are_accepted(place: str, val
 )
 def test_root_of_a_bucket_is_refused_only_for_a_new_dataset(path: str, code: str | None) -> None:
     """4205 concerns the directories of a dataset (API.md, section 2); see RULES for those."""
-    refusal = contract.find_error(placed(TO_OBS, "path", path))
+    refusal = contract.find_error(set_value(TO_OBS, "path", path))
     assert (refusal and refusal.code) == code
 
 
@@ -260,16 +260,16 @@ def test_export_to_obs_requires_only_the_path(body: dict[str, Any]) -> None:
 
 def test_several_labels_require_an_operator() -> None:
     place, labels = f"{CONDITION}.label_list", [{"name": "cat"}, {"name": "dog"}]
-    refusal = contract.find_error(placed(TO_OBS, place, {"labels": labels}))
+    refusal = contract.find_error(set_value(TO_OBS, place, {"labels": labels}))
     assert refusal is not None
     assert f"{place}.op" in refusal.message
-    assert contract.find_error(placed(TO_OBS, place, {"labels": labels, "op": "OR"})) is None
-    assert contract.find_error(placed(TO_OBS, place, {"labels": labels[:1]})) is None
+    assert contract.find_error(set_value(TO_OBS, place, {"labels": labels, "op": "OR"})) is None
+    assert contract.find_error(set_value(TO_OBS, place, {"labels": labels[:1]})) is None
 
 
 @pytest.mark.parametrize("place", ["colour", "export_params.colour", f"{CONDITION}.colour"])
 def test_unknown_keys_are_ignored(place: str) -> None:
-    assert contract.find_error(placed(TO_OBS, place, {"any": ["thing", None]})) is None
+    assert contract.find_error(set_value(TO_OBS, place, {"any": ["thing", None]})) is None
 
 
 @pytest.mark.parametrize(

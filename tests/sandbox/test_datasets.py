@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from modelarts_export.sandbox.cloud.datasets import BUILT_IN, Behaviour, make_built_in_datasets
-from tests.sandbox.dataset_world import (
+from tests.sandbox.dataset_client import (
     ACCEPTED,
     BUSY,
     DATASET_NAMES,
@@ -17,17 +17,17 @@ from tests.sandbox.dataset_world import (
     NO_EXPORT,
     START,
     TO_OBS,
-    World,
-    to_new_dataset,
+    DatasetClient,
+    make_new_dataset_body,
 )
 
 
 @pytest.fixture
-def world() -> Iterator[World]:
-    world = World()
-    with world.sandbox:
-        yield world
-        world.connection.close()
+def client() -> Iterator[DatasetClient]:
+    client = DatasetClient()
+    with client.sandbox:
+        yield client
+        client.connection.close()
 
 
 def test_each_dataset_is_described_in_one_sentence() -> None:
@@ -47,17 +47,17 @@ def test_each_dataset_is_described_in_one_sentence() -> None:
         assert behaviour.description.endswith(".")
 
 
-def test_each_dataset_is_listed_and_shown(world: World) -> None:
+def test_each_dataset_is_listed_and_shown(client: DatasetClient) -> None:
     """Also the denied one: reading and exporting are separate actions (API.md, section 1)."""
-    _, page = world.call("GET")
+    _, page = client.call("GET")
     assert [dataset["dataset_id"] for dataset in page["datasets"]] == DATASET_NAMES
     for dataset in page["datasets"]:
         own = f"/{dataset['dataset_id']}"
-        assert world.call("GET", own) == (200, dataset)
+        assert client.call("GET", own) == (200, dataset)
         assert dataset["dataset_type"] == (100 if own == "/sandbox-text" else 1)
         assert dataset["create_time"] == dataset["update_time"] == START * 1000
-        assert world.call("GET", f"{own}/export-tasks")[0] == 200
-        assert world.call("GET", f"{own}/export-tasks/nothing")[1]["error_code"] == "ModelArts.4359"
+        assert client.call("GET", f"{own}/export-tasks")[0] == 200
+        assert client.call("GET", f"{own}/export-tasks/nothing")[1]["error_code"] == "ModelArts.4359"
     assert len({dataset["work_path"] for dataset in page["datasets"]}) == len(DATASET_NAMES)
 
 
@@ -65,9 +65,9 @@ def test_each_dataset_is_listed_and_shown(world: World) -> None:
     ("query", "missing"),
     [("", set()), ("&support_export=false", set()), ("&support_export=true", {"sandbox-text"})],
 )
-def test_list_is_filtered_by_exportable_types(world: World, query: str, missing: set[str]) -> None:
+def test_list_is_filtered_by_exportable_types(client: DatasetClient, query: str, missing: set[str]) -> None:
     """API.md, section 2; the total counts the filtered entries."""
-    assert world.listed(query) == [name for name in DATASET_NAMES if name not in missing]
+    assert client.list_names(query) == [name for name in DATASET_NAMES if name not in missing]
 
 
 @pytest.mark.parametrize("dataset_type", [0, 1, 3, 100, 101, 102, 200, 201, 202, 400, 600, 900])
@@ -90,16 +90,16 @@ def test_images_and_free_format_can_be_exported(dataset_type: int) -> None:
     ],
 )
 def test_dataset_decides_about_its_export(
-    world: World, dataset: str, outcome: tuple[int, str | None]
+    client: DatasetClient, dataset: str, outcome: tuple[int, str | None]
 ) -> None:
-    before = world.call("GET", f"/{dataset}/export-tasks")[1]["total_count"]
-    assert world.outcome(dataset) == outcome
-    after = world.call("GET", f"/{dataset}/export-tasks")[1]["total_count"]
+    before = client.call("GET", f"/{dataset}/export-tasks")[1]["total_count"]
+    assert client.try_create(dataset) == outcome
+    after = client.call("GET", f"/{dataset}/export-tasks")[1]["total_count"]
     assert after - before == (outcome == ACCEPTED)
 
 
-def test_permission_is_checked_before_the_body(world: World) -> None:
-    status, error = world.call("POST", "/sandbox-denied/export-tasks", b"{")
+def test_permission_is_checked_before_the_body(client: DatasetClient) -> None:
+    status, error = client.call("POST", "/sandbox-denied/export-tasks", b"{")
     assert (status, error["error_code"]) == DENIED
     assert error["error_msg"].endswith("modelarts:dataset:createExportTask")
 
@@ -127,20 +127,20 @@ FAILED = {"status": "FAILED", "progress": 40.0, "total_sample_count": 20, "finis
     ],
 )
 def test_states_of_a_task_follow_its_dataset(
-    world: World, dataset: str, age: float, shown: dict[str, Any]
+    client: DatasetClient, dataset: str, age: float, shown: dict[str, Any]
 ) -> None:
-    _, task_id = world.create(dataset)
-    world.age = age
-    task = world.task(dataset, task_id)
+    _, task_id = client.create(dataset)
+    client.age = age
+    task = client.get_task(dataset, task_id)
     assert task.items() >= shown.items()
     assert ("error_code" in task) == ("error_msg" in task) == (task["status"] == "FAILED")
 
 
-def test_failed_task_has_its_error_and_time(world: World) -> None:
+def test_failed_task_has_its_error_and_time(client: DatasetClient) -> None:
     """In the task itself; the reply is a 200 (API.md, section 4)."""
-    _, task_id = world.create("sandbox-failing", {**TO_OBS, "export_params": {"samples": ["sample-01"]}})
-    world.age = 99
-    task = world.task("sandbox-failing", task_id)
+    _, task_id = client.create("sandbox-failing", {**TO_OBS, "export_params": {"samples": ["sample-01"]}})
+    client.age = 99
+    task = client.get_task("sandbox-failing", task_id)
     assert (task["error_code"], task["error_msg"]) == (
         "ModelArts.4401",
         "Export failed: a file could not be copied",
@@ -150,41 +150,41 @@ def test_failed_task_has_its_error_and_time(world: World) -> None:
 
 
 def test_task_duration_of_zero_also_holds_for_failing_and_busy_datasets() -> None:
-    world = World(task_duration=0)
-    with world.sandbox:
-        _, task_id = world.create("sandbox-failing")
-        assert world.task("sandbox-failing", task_id).items() >= FAILED.items()
-        assert world.outcome("sandbox-busy") == ACCEPTED
-        world.connection.close()
+    client = DatasetClient(task_duration=0)
+    with client.sandbox:
+        _, task_id = client.create("sandbox-failing")
+        assert client.get_task("sandbox-failing", task_id).items() >= FAILED.items()
+        assert client.try_create("sandbox-busy") == ACCEPTED
+        client.connection.close()
 
 
-def test_failed_export_makes_no_dataset_and_releases_its_name(world: World) -> None:
-    assert world.outcome("sandbox-failing", to_new_dataset()) == ACCEPTED
-    world.age = 49
-    assert world.outcome(body=to_new_dataset()) == NAME_TAKEN
-    world.age = 200
-    assert world.listed() == DATASET_NAMES
-    assert world.outcome(body=to_new_dataset()) == ACCEPTED
-    world.age = 300
-    assert world.listed() == ["copy", *DATASET_NAMES]
+def test_failed_export_makes_no_dataset_and_releases_its_name(client: DatasetClient) -> None:
+    assert client.try_create("sandbox-failing", make_new_dataset_body()) == ACCEPTED
+    client.age = 49
+    assert client.try_create(body=make_new_dataset_body()) == NAME_TAKEN
+    client.age = 200
+    assert client.list_names() == DATASET_NAMES
+    assert client.try_create(body=make_new_dataset_body()) == ACCEPTED
+    client.age = 300
+    assert client.list_names() == ["copy", *DATASET_NAMES]
 
 
-def test_stopped_export_makes_no_dataset_and_releases_its_name(world: World) -> None:
-    assert world.outcome("sandbox-stopped", to_new_dataset()) == ACCEPTED
-    world.age = 59
-    assert world.outcome(body=to_new_dataset()) == NAME_TAKEN
-    world.age = 60
-    assert world.listed() == DATASET_NAMES
-    assert world.outcome(body=to_new_dataset()) == ACCEPTED
+def test_stopped_export_makes_no_dataset_and_releases_its_name(client: DatasetClient) -> None:
+    assert client.try_create("sandbox-stopped", make_new_dataset_body()) == ACCEPTED
+    client.age = 59
+    assert client.try_create(body=make_new_dataset_body()) == NAME_TAKEN
+    client.age = 60
+    assert client.list_names() == DATASET_NAMES
+    assert client.try_create(body=make_new_dataset_body()) == ACCEPTED
 
 
-def test_dataset_of_a_slow_export_appears_late_and_has_default_behaviour(world: World) -> None:
-    world.create("sandbox-slow", to_new_dataset())
-    world.age = 9999
-    assert world.listed() == DATASET_NAMES
-    world.age = 10_000
-    new = world.call("GET")[1]["datasets"][0]
+def test_dataset_of_a_slow_export_appears_late_and_has_default_behaviour(client: DatasetClient) -> None:
+    client.create("sandbox-slow", make_new_dataset_body())
+    client.age = 9999
+    assert client.list_names() == DATASET_NAMES
+    client.age = 10_000
+    new = client.call("GET")[1]["datasets"][0]
     assert (new["dataset_name"], new["create_time"]) == ("copy", (START + 10_000) * 1000)
-    _, task_id = world.create(new["dataset_id"])
-    world.age += DURATION
-    assert world.task(new["dataset_id"], task_id)["status"] == "SUCCESSED"
+    _, task_id = client.create(new["dataset_id"])
+    client.age += DURATION
+    assert client.get_task(new["dataset_id"], task_id)["status"] == "SUCCESSED"

@@ -119,11 +119,11 @@ REQUESTS = [
 ]
 
 
-def faults(*words: str, seed: int | None = None) -> Faults:
+def parse_faults(*words: str, seed: int | None = None) -> Faults:
     return Faults([parse_fault(each, parse_duration) for each in words], rng=random.Random(seed))  # noqa: S311
 
 
-def met(faults: Faults, *calls: str) -> list[str]:
+def find_kinds(faults: Faults, *calls: str) -> list[str]:
     """Return the faults that apply to each call."""
     return ["+".join(fault.kind for fault in faults.next_faults(each).values()) for each in calls]
 
@@ -152,58 +152,62 @@ def test_request_is_classified(method: str, target: str, name: str) -> None:
 
 
 def test_fault_without_count_has_no_limit() -> None:
-    assert met(faults("drop"), *["create"] * 50) == ["drop"] * 50
+    assert find_kinds(parse_faults("drop"), *["create"] * 50) == ["drop"] * 50
 
 
 def test_only_matching_calls_are_counted() -> None:
-    some = faults("drop:on=create+show,after=1,count=2")
+    some = parse_faults("drop:on=create+show,after=1,count=2")
     calls = ["list", "create", "list", "show", "datasets", "create", "all", "create"]
-    assert met(some, *calls) == ["", "", "", "drop", "", "drop", "", ""]
+    assert find_kinds(some, *calls) == ["", "", "", "drop", "", "drop", "", ""]
 
 
 def test_faults_apply_in_their_order() -> None:
-    some = faults("drop:count=1", "502:count=2,after=1", "busy:count=1")
-    assert met(some, *["create"] * 6) == ["drop", "busy", "502", "502", "", ""]
+    some = parse_faults("drop:count=1", "502:count=2,after=1", "busy:count=1")
+    assert find_kinds(some, *["create"] * 6) == ["drop", "busy", "502", "502", "", ""]
 
 
 def test_first_fault_of_each_aspect_applies() -> None:
-    some = faults("no-date:count=1", "date:skew=1s", "lag:for=1s", "lag:for=9s", "late:for=2s", "500:on=list")
-    assert met(some, "list", "create") == ["no-date+lag+late+500", "date+late"]
-    assert faults("lag:for=1s", "lag:for=9s").next_faults("show")["lag"].duration == 1
+    some = parse_faults(
+        "no-date:count=1", "date:skew=1s", "lag:for=1s", "lag:for=9s", "late:for=2s", "500:on=list"
+    )
+    assert find_kinds(some, "list", "create") == ["no-date+lag+late+500", "date+late"]
+    assert parse_faults("lag:for=1s", "lag:for=9s").next_faults("show")["lag"].duration == 1
 
 
 def test_all_matches_every_call() -> None:
-    assert met(faults("drop:on=all"), *CALLS) == ["drop"] * len(CALLS)
+    assert find_kinds(parse_faults("drop:on=all"), *CALLS) == ["drop"] * len(CALLS)
 
 
 def test_probability_is_repeatable_by_seed() -> None:
     calls = ["create"] * 400
-    one, same, other = (faults("502:probability=0.2", seed=seed) for seed in (7, 7, 8))
-    struck = met(one, *calls)
-    assert struck == met(same, *calls)
-    assert struck != met(other, *calls)
+    one, same, other = (parse_faults("502:probability=0.2", seed=seed) for seed in (7, 7, 8))
+    struck = find_kinds(one, *calls)
+    assert struck == find_kinds(same, *calls)
+    assert struck != find_kinds(other, *calls)
     assert 50 < struck.count("502") < 110
 
 
 def test_fault_with_probability_one_draws_no_number() -> None:
     calls = ["create"] * 50
-    assert met(faults("502:probability=0.5", seed=7), *calls) == met(
-        faults("drop:count=1,on=list", "late:for=1s,on=list", "502:probability=0.5", seed=7), *calls
+    assert find_kinds(parse_faults("502:probability=0.5", seed=7), *calls) == find_kinds(
+        parse_faults("drop:count=1,on=list", "late:for=1s,on=list", "502:probability=0.5", seed=7), *calls
     )
-    with_date = met(faults("date:skew=1s", "502:probability=0.5", seed=7), *calls)
-    assert [each.removeprefix("date").strip("+") for each in with_date] == met(
-        faults("502:probability=0.5", seed=7), *calls
+    with_date = find_kinds(parse_faults("date:skew=1s", "502:probability=0.5", seed=7), *calls)
+    assert [each.removeprefix("date").strip("+") for each in with_date] == find_kinds(
+        parse_faults("502:probability=0.5", seed=7), *calls
     )
 
 
 def test_count_limits_a_fault_with_probability() -> None:
-    assert met(faults("502:probability=0.5,count=3", seed=1), *["create"] * 100).count("502") == 3
+    assert (
+        find_kinds(parse_faults("502:probability=0.5,count=3", seed=1), *["create"] * 100).count("502") == 3
+    )
 
 
 def test_counts_are_exact_in_many_threads() -> None:
-    some = faults("drop:after=100,count=300", "502:count=250", "late:for=1s,count=500")
+    some = parse_faults("drop:after=100,count=300", "502:count=250", "late:for=1s,count=500")
     with ThreadPoolExecutor(16) as pool:
-        struck = list(pool.map(lambda _: met(some, "create")[0], range(2000)))
+        struck = list(pool.map(lambda _: find_kinds(some, "create")[0], range(2000)))
     answers = [each.removesuffix("late").strip("+") for each in struck]
     assert (answers.count("drop"), answers.count("502")) == (300, 250)
     assert len([each for each in struck if each.endswith("late")]) == 500
@@ -217,14 +221,14 @@ def test_count_is_exact_with_concurrent_draws() -> None:
 
     some = Faults([parse_fault("502:probability=0.5,count=5", parse_duration)], rng=Slow())
     with ThreadPoolExecutor(16) as pool:
-        struck = list(pool.map(lambda _: met(some, "create")[0], range(40)))
+        struck = list(pool.map(lambda _: find_kinds(some, "create")[0], range(40)))
     assert struck.count("502") == 5
 
 
 def test_clock_skews_add_up_and_apply_to_no_call() -> None:
-    some = faults("clock:skew=14m", "clock:skew=-1m")
+    some = parse_faults("clock:skew=14m", "clock:skew=-1m")
     assert some.clock_skew == 780
-    assert met(some, "create") == [""]
+    assert find_kinds(some, "create") == [""]
 
 
 def test_only_refuse_closes_before_the_request_is_read() -> None:
@@ -233,6 +237,8 @@ def test_only_refuse_closes_before_the_request_is_read() -> None:
     ]
     words = [f"{name}:{','.join(keys)}".rstrip(":") for name, keys in given]
     early = [
-        each for each in words if any(refuses_connection(faults(each).next_faults(name)) for name in CALLS)
+        each
+        for each in words
+        if any(refuses_connection(parse_faults(each).next_faults(name)) for name in CALLS)
     ]
     assert early == ["refuse"]

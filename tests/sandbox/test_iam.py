@@ -16,7 +16,7 @@ DAY = 24 * 60 * 60
 
 
 @dataclass(kw_only=True)
-class World:
+class IamClient:
     """A sandbox whose clock is `now`, in epoch seconds."""
 
     now: float = NOW
@@ -39,7 +39,7 @@ class World:
         connection.close()
         return reply, parsed
 
-    def body(self, *, project: object = None, **user: object) -> dict[str, Any]:
+    def make_body(self, *, project: object = None, **user: object) -> dict[str, Any]:
         """Return the body of a valid call with changes to user or project."""
         mine = self.sandbox.user
         domain = {"name": mine.domain_name}
@@ -47,12 +47,12 @@ class World:
         scope = {"project": {"name": mine.project_name} if project is None else project}
         return {"auth": {"identity": {"methods": ["password"], "password": {"user": known}}, "scope": scope}}
 
-    def token(self) -> str:
+    def request_token(self) -> str:
         """Return a new token."""
-        reply, _ = self.call("POST", "/v3/auth/tokens", self.body())
+        reply, _ = self.call("POST", "/v3/auth/tokens", self.make_body())
         return str(reply.headers["X-Subject-Token"])
 
-    def refused(self, token: str) -> tuple[int, str] | None:
+    def find_refusal(self, token: str) -> tuple[int, str] | None:
         """Return status and message if ModelArts refuses a token."""
         path = f"/v2/{self.sandbox.project_id}/datasets"
         reply, shown = self.call("GET", path, X_Auth_Token=token)
@@ -60,20 +60,20 @@ class World:
 
 
 @pytest.fixture
-def world() -> Iterator[World]:
-    world = World()
-    with world.sandbox:
-        yield world
+def client() -> Iterator[IamClient]:
+    client = IamClient()
+    with client.sandbox:
+        yield client
 
 
-def test_password_is_exchanged_for_a_token(world: World) -> None:
+def test_password_is_exchanged_for_a_token(client: IamClient) -> None:
     """API.md, section 6.4: 201, the token in a header, and the project and the end in the body."""
-    mine = world.sandbox.user
+    mine = client.sandbox.user
     for project in ({"name": mine.project_name}, {"id": mine.project_id}):
-        body = world.body(project=project)
-        reply, shown = world.call("POST", "/v3/auth/tokens?nocatalog=true", body)
+        body = client.make_body(project=project)
+        reply, shown = client.call("POST", "/v3/auth/tokens?nocatalog=true", body)
         assert reply.status == 201
-        assert world.refused(str(reply.headers["X-Subject-Token"])) is None
+        assert client.find_refusal(str(reply.headers["X-Subject-Token"])) is None
         assert reply.headers["X-IAM-Trace-Id"]
         token = shown["token"]
         assert (token["project"]["id"], token["project"]["name"]) == (mine.project_id, mine.project_name)
@@ -82,28 +82,28 @@ def test_password_is_exchanged_for_a_token(world: World) -> None:
         assert mine.password not in json.dumps(shown)
 
 
-def test_each_token_has_its_own_expiry(world: World) -> None:
+def test_each_token_has_its_own_expiry(client: IamClient) -> None:
     """A new token does not expire an older one; each is valid for a day."""
     assert LIFETIME == DAY
-    first = world.token()
-    world.now += 60
-    second = world.token()
+    first = client.request_token()
+    client.now += 60
+    second = client.request_token()
     assert first != second
-    world.now = NOW + DAY - 1
-    assert (world.refused(first), world.refused(second)) == (None, None)
-    world.now = NOW + DAY
+    client.now = NOW + DAY - 1
+    assert (client.find_refusal(first), client.find_refusal(second)) == (None, None)
+    client.now = NOW + DAY
     words = "Incorrect IAM authentication information: token expires, expires_at:2026-01-03T02:50:45.250000Z"
-    assert (world.refused(first), world.refused(second)) == ((401, words), None)
+    assert (client.find_refusal(first), client.find_refusal(second)) == ((401, words), None)
 
 
-def test_issued_tokens_can_be_expired(world: World) -> None:
+def test_issued_tokens_can_be_expired(client: IamClient) -> None:
     """Not later ones, and not the sandbox's own token."""
-    before = world.token()
-    world.sandbox.expire_tokens()
-    assert "token expires, expires_at:2026-01-02T02:50:45" in str(world.refused(before))
-    assert world.refused(world.token()) is None
-    assert world.refused(world.sandbox.token) is None
-    assert world.refused("never given out") == (
+    before = client.request_token()
+    client.sandbox.expire_tokens()
+    assert "token expires, expires_at:2026-01-02T02:50:45" in str(client.find_refusal(before))
+    assert client.find_refusal(client.request_token()) is None
+    assert client.find_refusal(client.sandbox.token) is None
+    assert client.find_refusal("never given out") == (
         401,
         "Incorrect IAM authentication information: decrypt token fail",
     )
@@ -123,10 +123,10 @@ def test_issued_tokens_can_be_expired(world: World) -> None:
     ],
 )
 def test_wrong_user_or_project_is_refused_in_the_form_of_keystone(
-    world: World, wrong: dict[str, object]
+    client: IamClient, wrong: dict[str, object]
 ) -> None:
     """API.md, section 4: code, message and title within error."""
-    reply, shown = world.call("POST", "/v3/auth/tokens", world.body(**wrong))
+    reply, shown = client.call("POST", "/v3/auth/tokens", client.make_body(**wrong))
     assert reply.status == 401
     assert "X-Subject-Token" not in reply.headers
     assert shown["error"].keys() == {"code", "message", "title"}
@@ -134,24 +134,24 @@ def test_wrong_user_or_project_is_refused_in_the_form_of_keystone(
     assert ("password is wrong" in shown["error"]["message"]) == ("project" not in wrong)
 
 
-def malformed(world: World) -> Iterator[object]:
-    """Yield malformed bodies of a token call."""
+def iter_malformed_bodies(client: IamClient) -> Iterator[object]:
+
     yield from (b"", b"{", b"[]", b"null", b'"\xff"', b"[" * 100_000, {}, {"auth": []})
-    good = world.body()["auth"]
+    good = client.make_body()["auth"]
     yield {"auth": {**good, "identity": {**good["identity"], "methods": ["token"]}}}
     yield {"auth": {**good, "identity": {**good["identity"], "methods": ["password", "totp"]}}}
     yield {"auth": {"identity": good["identity"]}}
     yield {"auth": {**good, "scope": {"domain": {"name": "sandbox-domain"}}}}
     users: list[dict[str, Any]] = [{"name": None}, {"password": 7}, {"domain": "d"}, {"domain": {}}]
-    yield from (world.body(**wrong) for wrong in users)
+    yield from (client.make_body(**wrong) for wrong in users)
     projects: list[Any] = [{}, [], "sandbox-project", {"name": 7}]
-    yield from (world.body(project=wrong) for wrong in projects)
+    yield from (client.make_body(project=wrong) for wrong in projects)
 
 
-def test_malformed_body_is_refused_with_400(world: World) -> None:
+def test_malformed_body_is_refused_with_400(client: IamClient) -> None:
     """The error has IAM's format."""
-    bodies = list(malformed(world))
-    replies = [world.call("POST", "/v3/auth/tokens", body) for body in bodies]
+    bodies = list(iter_malformed_bodies(client))
+    replies = [client.call("POST", "/v3/auth/tokens", body) for body in bodies]
     assert [reply.status for reply, _ in replies] == [400] * len(bodies)
     assert {shown["error"]["title"] for _, shown in replies} == {"Bad Request"}
 
@@ -160,12 +160,12 @@ def test_malformed_body_is_refused_with_400(world: World) -> None:
     ("method", "target"),
     [("GET", "/v3/auth/tokens"), ("POST", "/v3/auth/tokens/"), ("POST", "/v3/auth"), ("GET", "/v3/projects")],
 )
-def test_other_calls_of_iam_are_unknown(world: World, method: str, target: str) -> None:
+def test_other_calls_of_iam_are_unknown(client: IamClient, method: str, target: str) -> None:
     """The reply is that of any unknown call."""
-    reply, shown = world.call(method, target, world.body())
+    reply, shown = client.call(method, target, client.make_body())
     assert (reply.status, shown["error_code"]) == (404, "APIGW.0101")
 
 
-def test_repr_of_the_user_has_no_password(world: World) -> None:
+def test_repr_of_the_user_has_no_password(client: IamClient) -> None:
     """The output of a failing test would contain it."""
-    assert world.sandbox.user.password not in repr(world.sandbox.user)
+    assert client.sandbox.user.password not in repr(client.sandbox.user)

@@ -8,16 +8,16 @@ from collections.abc import Iterator
 import pytest
 
 from modelarts_export.sandbox.faults.catalogue import Delivery
-from tests.sandbox.faulty import BODY, World
+from tests.sandbox.fault_client import BODY, FaultClient
 
 TOLD = "The throttling threshold has been reached: policy user over ratelimit,limit:5,time:1 minute"
 
 
 @pytest.fixture
-def world() -> Iterator[World]:
-    world = World()
-    with world.sandbox:
-        yield world
+def client() -> Iterator[FaultClient]:
+    client = FaultClient()
+    with client.sandbox:
+        yield client
 
 
 LOST = [
@@ -36,34 +36,34 @@ LOST = [
 
 @pytest.mark.parametrize(("words", "error", "created"), LOST, ids=[words for words, *_ in LOST])
 def test_reply_is_lost_once_and_the_next_call_succeeds(
-    world: World, words: str, error: type[Exception], created: int
+    client: FaultClient, words: str, error: type[Exception], created: int
 ) -> None:
-    world.set_faults(f"{words}{',' if ':' in words else ':'}count=1")
+    client.set_faults(f"{words}{',' if ':' in words else ':'}count=1")
     with pytest.raises(error) as caught:
-        world.create()
+        client.create_task()
     # A closed connection is an error of the same family as a reset one.
     assert isinstance(caught.value, http.client.RemoteDisconnected) == (
         error is http.client.RemoteDisconnected
     )
-    assert world.created == created
-    assert world.create()[0].status == 200
-    assert world.created == created + 1
+    assert client.created == created
+    assert client.create_task()[0].status == 200
+    assert client.created == created + 1
 
 
 @pytest.mark.parametrize(
     ("words", "size"), [("cut", 17), ("cut:at=0", 0), ("cut:at=5", 5), ("cut:at=99", 34)]
 )
-def test_cut_reply_has_head_and_part_of_the_body(world: World, words: str, size: int) -> None:
-    world.set_faults(words)
-    with socket.create_connection(("127.0.0.1", world.connect().port), timeout=10) as connection:
-        head = f"POST {world.tasks} HTTP/1.1\r\nX-Auth-Token: {world.sandbox.token}\r\n"
+def test_cut_reply_has_head_and_part_of_the_body(client: FaultClient, words: str, size: int) -> None:
+    client.set_faults(words)
+    with socket.create_connection(("127.0.0.1", client.connect().port), timeout=10) as connection:
+        head = f"POST {client.tasks} HTTP/1.1\r\nX-Auth-Token: {client.sandbox.token}\r\n"
         connection.sendall(head.encode() + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY)
         whole = b"".join(iter(lambda: connection.recv(65536), b""))
     head_back, _, body = whole.partition(b"\r\n\r\n")
     assert head_back.startswith(b"HTTP/1.1 200 OK\r\n")
     assert b"Content-Length: 34\r\n" in head_back + b"\r\n"
     assert b"Connection: close" not in head_back
-    (_, reply), *_ = world.seen
+    (_, reply), *_ = client.seen
     assert body == reply.body[:size]
     assert len(body) == size
 
@@ -90,10 +90,10 @@ ANSWERS = [
 ]
 
 
-def test_message_of_a_fault_fits_its_code(world: World) -> None:
+def test_message_of_a_fault_fits_its_code(client: FaultClient) -> None:
     """It is the API's message for this code, not that of the kind."""
-    world.set_faults("busy:code=ModelArts.4370")
-    assert json.loads(world.create()[1])["error_msg"] == (
+    client.set_faults("busy:code=ModelArts.4370")
+    assert json.loads(client.create_task()[1])["error_msg"] == (
         "Only one dataset version can be published in a minute"
     )
 
@@ -102,11 +102,11 @@ def test_message_of_a_fault_fits_its_code(world: World) -> None:
     ("words", "status", "code", "created"), ANSWERS, ids=[words for words, *_ in ANSWERS]
 )
 def test_fault_replies_instead_of_the_service(
-    world: World, words: str, status: int, code: str | None, created: int
+    client: FaultClient, words: str, status: int, code: str | None, created: int
 ) -> None:
-    world.set_faults(words)
-    reply, body = world.create()
-    assert (reply.status, world.created) == (status, created)
+    client.set_faults(words)
+    reply, body = client.create_task()
+    assert (reply.status, client.created) == (status, created)
     assert reply.getheader("Date") == "Mon, 23 Nov 2020 03:50:24 GMT"
     assert reply.getheader("Retry-After") is None
     if code is None:
@@ -119,9 +119,9 @@ def test_fault_replies_instead_of_the_service(
         assert ("request_id" in error) == code.startswith("APIGW.")
 
 
-def test_throttling_has_the_message_of_the_gateway(world: World) -> None:
-    world.set_faults("429")
-    assert json.loads(world.create()[1])["error_msg"] == TOLD
+def test_throttling_has_the_message_of_the_gateway(client: FaultClient) -> None:
+    client.set_faults("429")
+    assert json.loads(client.create_task()[1])["error_msg"] == TOLD
 
 
 @pytest.mark.parametrize(
@@ -134,62 +134,62 @@ def test_throttling_has_the_message_of_the_gateway(world: World) -> None:
         ("429:retry-at=1m", "Mon, 23 Nov 2020 03:51:24 GMT"),
     ],
 )
-def test_fault_sets_retry_after(world: World, words: str, header: str) -> None:
-    world.set_faults(words)
-    assert world.create()[0].getheader("Retry-After") == header
+def test_fault_sets_retry_after(client: FaultClient, words: str, header: str) -> None:
+    client.set_faults(words)
+    assert client.create_task()[0].getheader("Retry-After") == header
 
 
-def test_date_in_retry_after_is_relative_to_the_header_date(world: World) -> None:
-    world.set_faults("429:retry-at=1m", "date:skew=1h")
-    reply, _ = world.create()
+def test_date_in_retry_after_is_relative_to_the_header_date(client: FaultClient) -> None:
+    client.set_faults("429:retry-at=1m", "date:skew=1h")
+    reply, _ = client.create_task()
     assert reply.getheader("Date") == "Mon, 23 Nov 2020 04:50:24 GMT"
     assert reply.getheader("Retry-After") == "Mon, 23 Nov 2020 04:51:24 GMT"
 
 
-def test_fault_applies_to_its_calls_only(world: World) -> None:
-    task = json.loads(world.create()[1])["task_id"]
+def test_fault_applies_to_its_calls_only(client: FaultClient) -> None:
+    task = json.loads(client.create_task()[1])["task_id"]
     targets = {
-        "list": f"{world.tasks}?limit=5",
-        "show": f"{world.tasks}/{task}",
-        "datasets": f"/v2/{world.sandbox.project_id}/datasets",
+        "list": f"{client.tasks}?limit=5",
+        "show": f"{client.tasks}/{task}",
+        "datasets": f"/v2/{client.sandbox.project_id}/datasets",
     }
     for name in targets:
-        world.set_faults(f"500:on={name}")
-        assert world.create()[0].status == 200
-        assert {other: world.ask("GET", targets[other])[0].status for other in targets} == {
+        client.set_faults(f"500:on={name}")
+        assert client.create_task()[0].status == 200
+        assert {other: client.send("GET", targets[other])[0].status for other in targets} == {
             other: 500 if other == name else 200 for other in targets
         }
 
 
-def test_request_on_a_refused_connection_is_not_read(world: World) -> None:
+def test_request_on_a_refused_connection_is_not_read(client: FaultClient) -> None:
     """The server does not wait for the body, and the observer receives none."""
-    world.set_faults("refuse")
-    connection = world.connect()
-    connection.putrequest("POST", world.tasks)
+    client.set_faults("refuse")
+    connection = client.connect()
+    connection.putrequest("POST", client.tasks)
     connection.putheader("Content-Length", "1000000")
     connection.endheaders()
     with pytest.raises(ConnectionResetError):
         connection.getresponse()
     connection.close()
-    (request, reply), *others = world.seen
+    (request, reply), *others = client.seen
     assert (request.method, request.body, reply.delivery, others) == ("POST", b"", Delivery.REFUSED, [])
 
 
-def test_observer_receives_lost_replies(world: World) -> None:
-    world.set_faults("drop")
+def test_observer_receives_lost_replies(client: FaultClient) -> None:
+    client.set_faults("drop")
     with pytest.raises(http.client.RemoteDisconnected):
-        world.create()
-    (_, reply), *_ = world.seen
-    (task,) = world.sandbox.gateway.cloud.list_tasks(world.sandbox.dataset_id)
+        client.create_task()
+    (_, reply), *_ = client.seen
+    (task,) = client.sandbox.gateway.cloud.list_tasks(client.sandbox.dataset_id)
     assert (reply.delivery, json.loads(reply.body)) == (Delivery.DROPPED, {"task_id": task.task_id})
 
 
-def test_faults_apply_to_kept_connections(world: World) -> None:
-    world.set_faults("refuse:on=list,after=1,count=1")
-    connection, headers = world.connect(), {"X-Auth-Token": world.sandbox.token}
-    connection.request("GET", world.tasks, headers=headers)
+def test_faults_apply_to_kept_connections(client: FaultClient) -> None:
+    client.set_faults("refuse:on=list,after=1,count=1")
+    connection, headers = client.connect(), {"X-Auth-Token": client.sandbox.token}
+    connection.request("GET", client.tasks, headers=headers)
     assert connection.getresponse().read()
-    connection.request("GET", world.tasks, headers=headers)
+    connection.request("GET", client.tasks, headers=headers)
     with pytest.raises(ConnectionResetError):
         connection.getresponse()
     connection.close()

@@ -9,7 +9,7 @@ import pytest
 
 from modelarts_export.sandbox.cloud.contract import find_error
 from tests.conftest import Cloud, Run
-from tests.sandbox.dataset_world import START, World, to_new_dataset
+from tests.sandbox.dataset_client import START, DatasetClient, make_new_dataset_body
 from tests.sandbox.test_contract import SAMPLE_STATES
 from tests.support.tracked import OFTEN
 
@@ -19,29 +19,29 @@ PHOTO_DAY = datetime.fromtimestamp(START, UTC).date() - timedelta(days=10)
 
 
 @pytest.fixture
-def world() -> Iterator[World]:
-    world = World(age=200, task_duration=0)
-    with world.sandbox:
-        yield world
-        world.connection.close()
+def client() -> Iterator[DatasetClient]:
+    client = DatasetClient(age=200, task_duration=0)
+    with client.sandbox:
+        yield client
+        client.connection.close()
 
 
-def exported(world: World, export_type: int | None = 3, **params: Any) -> int:  # noqa: ANN401 - as JSON
+def count_exported(client: DatasetClient, export_type: int | None = 3, **params: Any) -> int:  # noqa: ANN401 - as JSON
     """Return the number of samples of an export; the task duration is zero."""
     body: dict[str, Any] = {"path": "/b/out/", "export_params": params}
     body |= {} if export_type is None else {"export_type": export_type}
     assert find_error(body) is None
-    _, task_id = world.create(body=body)
-    task = world.task("sandbox-images", task_id)
+    _, task_id = client.create(body=body)
+    task = client.get_task("sandbox-images", task_id)
     assert (task["status"], task["progress"]) == ("SUCCESSED", 100.0)
     assert task["finished_sample_count"] == task["total_sample_count"]
     return int(task["total_sample_count"])
 
 
 @pytest.mark.parametrize(("export_type", "count"), [(0, 16), (1, 4), (2, 20), (3, 20), (None, 20)])
-def test_export_type_selects_samples(world: World, export_type: int | None, count: int) -> None:
+def test_export_type_selects_samples(client: DatasetClient, export_type: int | None, count: int) -> None:
     """Labelled, unlabelled, all, search without a filter, and no type."""
-    assert exported(world, export_type) == count
+    assert count_exported(client, export_type) == count
 
 
 # The numbers of the samples with each state, as the API spells it.
@@ -49,8 +49,8 @@ STATE_COUNTS = dict(zip(SAMPLE_STATES, [20, 16, 4, 3, 2, 1, 2, 2, 4, 1, 3, 1, 1,
 
 
 @pytest.mark.parametrize(("state", "count"), STATE_COUNTS.items())
-def test_sample_state_filters(world: World, state: str, count: int) -> None:
-    assert exported(world, sample_state=state) == count
+def test_sample_state_filters(client: DatasetClient, state: str, count: int) -> None:
+    assert count_exported(client, sample_state=state) == count
 
 
 # Search conditions, combined by OR, and the count.
@@ -94,44 +94,46 @@ CONDITIONS: list[tuple[list[dict[str, Any]], int]] = [
 
 
 @pytest.mark.parametrize(("conditions", "count"), CONDITIONS)
-def test_search_conditions_filter(world: World, conditions: list[dict[str, Any]], count: int) -> None:
+def test_search_conditions_filter(
+    client: DatasetClient, conditions: list[dict[str, Any]], count: int
+) -> None:
     """All fields of at least one condition must match."""
-    assert exported(world, search_conditions=conditions) == count
+    assert count_exported(client, search_conditions=conditions) == count
 
 
-def test_filters_are_combined(world: World) -> None:
+def test_filters_are_combined(client: DatasetClient) -> None:
     dogs: dict[str, Any] = {"search_conditions": [{"label_list": OF_DOG}]}
-    assert exported(world, samples=["sample-01", "sample-09", "no-such-sample"]) == 2
-    assert exported(world, samples=["sample-01", "sample-09"], **dogs) == 1
-    assert exported(world, sample_state="__REVIEWED__", **dogs) == 2
+    assert count_exported(client, samples=["sample-01", "sample-09", "no-such-sample"]) == 2
+    assert count_exported(client, samples=["sample-01", "sample-09"], **dogs) == 1
+    assert count_exported(client, sample_state="__REVIEWED__", **dogs) == 2
 
 
 @pytest.mark.parametrize(("export_type", "count"), [(0, 16), (2, 20)])
-def test_filters_apply_to_type_search_only(world: World, export_type: int, count: int) -> None:
+def test_filters_apply_to_type_search_only(client: DatasetClient, export_type: int, count: int) -> None:
     """The other types select samples by themselves."""
-    assert exported(world, export_type, samples=["sample-01"]) == count
+    assert count_exported(client, export_type, samples=["sample-01"]) == count
 
 
-def test_new_dataset_has_the_samples_that_were_exported(world: World) -> None:
-    body = to_new_dataset()
+def test_new_dataset_has_the_samples_that_were_exported(client: DatasetClient) -> None:
+    body = make_new_dataset_body()
     body["export_params"]["search_conditions"] = [{"label_list": OF_DOG}]
-    world.create(body=body)
-    (new, *_) = world.call("GET")[1]["datasets"]
+    client.create(body=body)
+    (new, *_) = client.call("GET")[1]["datasets"]
     assert (new["dataset_name"], new["total_sample_count"], new["annotated_sample_count"]) == ("copy", 8, 8)
-    _, task_id = world.create(new["dataset_id"], {"path": "/b/out/", "export_type": 1})
-    assert world.task(new["dataset_id"], task_id)["total_sample_count"] == 0
+    _, task_id = client.create(new["dataset_id"], {"path": "/b/out/", "export_type": 1})
+    assert client.get_task(new["dataset_id"], task_id)["total_sample_count"] == 0
 
 
 def test_export_without_samples_has_consistent_progress() -> None:
     """Its progress fits the status in every state."""
-    world = World()
-    with world.sandbox:
+    client = DatasetClient()
+    with client.sandbox:
         nothing = {"path": "/b/out/", "export_type": 3, "export_params": {"samples": ["no-such-sample"]}}
-        _, task_id = world.create("sandbox-failing", nothing)
+        _, task_id = client.create("sandbox-failing", nothing)
         for age in (0, 40, 60):
-            world.age = age
-            assert world.task("sandbox-failing", task_id)["progress"] == 0.0
-        world.connection.close()
+            client.age = age
+            assert client.get_task("sandbox-failing", task_id)["progress"] == 0.0
+        client.connection.close()
 
 
 COUNTS = [("--search label=cat", 10), ("--sample sample-07", 1), ("--export-type unlabeled", 4)]

@@ -21,7 +21,7 @@ BODY = b'{"path": "/test-obs/out/"}'
 
 
 @dataclass(kw_only=True)
-class Wire:
+class SocketClient:
     """One kept connection to a sandbox."""
 
     sandbox: Sandbox
@@ -42,11 +42,11 @@ class Wire:
         reply = self.connection.getresponse()
         return reply.status, reply.read()
 
-    def count(self) -> int:
+    def count_tasks(self) -> int:
         """Return how many export tasks there are, by the kept connection."""
         return int(json.loads(self.call("GET", self.tasks)[1])["total_count"])
 
-    def head(self, *headers: str) -> bytes:
+    def format_head(self, *headers: str) -> bytes:
         """Return the head of a create call with further header lines."""
         lines = [f"POST {self.tasks} HTTP/1.1", f"X-Auth-Token: {self.sandbox.token}", *headers, "", ""]
         return "\r\n".join(lines).encode()
@@ -55,7 +55,7 @@ class Wire:
         """Return a second connection, without HTTP."""
         return socket.create_connection((self.connection.host, self.connection.port), timeout=10)
 
-    def raw(self, data: bytes) -> bytes:
+    def send_raw(self, data: bytes) -> bytes:
         """Send bytes as they are and return all that comes back until the server closes."""
         with self.open() as connection:
             connection.sendall(data)
@@ -75,11 +75,11 @@ def seen() -> list[tuple[Request, HttpReply]]:
 
 
 @pytest.fixture
-def wire(seen: list[tuple[Request, HttpReply]]) -> Iterator[Wire]:
+def client(seen: list[tuple[Request, HttpReply]]) -> Iterator[SocketClient]:
     with Sandbox(observe=lambda request, reply: seen.append((request, reply))) as sandbox:
-        wire = Wire(sandbox=sandbox)
-        yield wire
-        wire.connection.close()
+        client = SocketClient(sandbox=sandbox)
+        yield client
+        client.connection.close()
 
 
 @pytest.mark.parametrize(
@@ -95,36 +95,36 @@ def wire(seen: list[tuple[Request, HttpReply]]) -> Iterator[Wire]:
     ],
 )
 def test_body_of_unknown_length_is_refused_and_the_connection_closed(
-    wire: Wire, headers: list[str], status: int
+    client: SocketClient, headers: list[str], status: int
 ) -> None:
     # More than the sockets hold, so that a server that closes without reading resets the connection.
-    reply = wire.raw(wire.head(*headers) + b"2\r\n{}\r\n0\r\n\r\n" * 1_000_000)
+    reply = client.send_raw(client.format_head(*headers) + b"2\r\n{}\r\n0\r\n\r\n" * 1_000_000)
     assert reply.startswith(f"HTTP/1.1 {status} ".encode())
     assert reply.count(b"HTTP/1.1") == 1
     assert b"Connection: close" in reply
     assert b"APIGW.0201" in reply
 
 
-def test_too_large_body_is_read_and_the_connection_kept(wire: Wire) -> None:
-    status, error = wire.call("POST", wire.tasks, b" " * (BODY_LIMIT + 200_000))
+def test_too_large_body_is_read_and_the_connection_kept(client: SocketClient) -> None:
+    status, error = client.call("POST", client.tasks, b" " * (BODY_LIMIT + 200_000))
     assert (status, json.loads(error)["error_code"]) == (413, "ModelArts.4104")
-    kept = wire.connection.sock
-    assert wire.count() == 0
-    assert wire.connection.sock is kept
+    kept = client.connection.sock
+    assert client.count_tasks() == 0
+    assert client.connection.sock is kept
 
 
-def test_incomplete_body_is_not_executed(wire: Wire, seen: list[tuple[Request, HttpReply]]) -> None:
-    assert wire.raw(wire.head("Content-Length: 9999") + BODY) == b""
+def test_incomplete_body_is_not_executed(client: SocketClient, seen: list[tuple[Request, HttpReply]]) -> None:
+    assert client.send_raw(client.format_head("Content-Length: 9999") + BODY) == b""
     assert seen == []
 
 
-def test_expect_header_gets_100_continue(wire: Wire) -> None:
-    head = wire.head(f"Content-Length: {len(BODY)}", "Expect: 100-continue", "Connection: close")
-    reply = wire.raw(head + BODY)
+def test_expect_header_gets_100_continue(client: SocketClient) -> None:
+    head = client.format_head(f"Content-Length: {len(BODY)}", "Expect: 100-continue", "Connection: close")
+    reply = client.send_raw(head + BODY)
     assert reply.startswith(b"HTTP/1.1 100 ")
     assert b"HTTP/1.1 200 " in reply
     assert b"task_id" in reply
-    assert wire.count() == 1
+    assert client.count_tasks() == 1
 
 
 @pytest.mark.parametrize(
@@ -144,58 +144,62 @@ def test_expect_header_gets_100_continue(wire: Wire) -> None:
 )
 def test_malformed_request_causes_no_traceback(garbage: bytes, capfd: pytest.CaptureFixture[str]) -> None:
     with Sandbox() as sandbox:
-        Wire(sandbox=sandbox).raw(garbage)
+        SocketClient(sandbox=sandbox).send_raw(garbage)
     join_threads()
     assert capfd.readouterr() == ("", "")
 
 
 def test_disconnect_before_the_reply_causes_no_traceback(capfd: pytest.CaptureFixture[str]) -> None:
     with Sandbox() as sandbox:
-        wire = Wire(sandbox=sandbox)
+        client = SocketClient(sandbox=sandbox)
         for _ in range(5):
-            with wire.open() as connection:
+            with client.open() as connection:
                 # Lingering for no time makes the close a reset.
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
-                connection.sendall((wire.head(f"Content-Length: {len(BODY)}") + BODY) * 50)
+                connection.sendall((client.format_head(f"Content-Length: {len(BODY)}") + BODY) * 50)
     join_threads()
     assert capfd.readouterr() == ("", "")
 
 
-def test_reply_to_head_has_no_body(wire: Wire) -> None:
-    assert wire.call("HEAD", wire.tasks) == (404, b"")
-    assert wire.count() == 0
+def test_reply_to_head_has_no_body(client: SocketClient) -> None:
+    assert client.call("HEAD", client.tasks) == (404, b"")
+    assert client.count_tasks() == 0
 
 
-def test_kept_connection_does_not_wait_for_acknowledgements(wire: Wire) -> None:
+def test_kept_connection_does_not_wait_for_acknowledgements(client: SocketClient) -> None:
     """Without disable_nagle_algorithm every second call takes 40 ms."""
 
     def seconds() -> float:
         begin = time.perf_counter()
-        wire.count()
+        client.count_tasks()
         return time.perf_counter() - begin
 
     # Without the slowest quarter: another process may have had the machine.
     assert statistics.mean(sorted(seconds() for _ in range(20))[:15]) < 0.01
 
 
-def test_observer_receives_each_exchange_as_sent(wire: Wire, seen: list[tuple[Request, HttpReply]]) -> None:
-    _, created = wire.call("POST", wire.tasks, BODY)
-    target = f"{wire.tasks}?x=%20"
-    wire.call("GET", target)
+def test_observer_receives_each_exchange_as_sent(
+    client: SocketClient, seen: list[tuple[Request, HttpReply]]
+) -> None:
+    _, created = client.call("POST", client.tasks, BODY)
+    target = f"{client.tasks}?x=%20"
+    client.call("GET", target)
     (first, accepted), (second, shown) = seen
-    assert (first.method, first.target, first.body) == ("POST", wire.tasks, BODY)
+    assert (first.method, first.target, first.body) == ("POST", client.tasks, BODY)
     assert accepted.body == created
     assert (second.method, second.target, second.body) == ("GET", target, b"")
-    assert second.get_header("x-auth-token") == wire.sandbox.token
+    assert second.get_header("x-auth-token") == client.sandbox.token
     assert (shown.status, shown.headers["Content-Length"]) == (200, str(len(shown.body)))
 
 
-def test_exception_in_the_service_is_the_documented_500(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_exception_in_the_service_is_the_documented_500(
+    client: SocketClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken(_: Service, __: Request, **___: object) -> HttpReply:
         raise ZeroDivisionError("a bug")
 
     monkeypatch.setattr(Service, "answer", broken)
-    status, error = wire.call("GET", wire.tasks)
+    status, error = client.call("GET", client.tasks)
     assert (status, json.loads(error)["error_code"]) == (500, "ModelArts.0010")
     assert b"a bug" in error
 
@@ -205,7 +209,7 @@ def test_exception_in_the_observer_shows_its_traceback(capfd: pytest.CaptureFixt
         raise ZeroDivisionError("a bug")
 
     with Sandbox(observe=broken) as sandbox, pytest.raises(http.client.RemoteDisconnected):
-        Wire(sandbox=sandbox).count()
+        SocketClient(sandbox=sandbox).count_tasks()
     join_threads()
     assert "a bug" in capfd.readouterr().err
 
@@ -222,29 +226,29 @@ def test_each_sandbox_has_its_own_credentials() -> None:
 
 def test_kept_connections_end_with_the_block() -> None:
     with Sandbox() as sandbox:
-        wire = Wire(sandbox=sandbox)
-        assert wire.count() == 0
-    kept = wire.connection.sock
+        client = SocketClient(sandbox=sandbox)
+        assert client.count_tasks() == 0
+    kept = client.connection.sock
     assert isinstance(kept, socket.socket)
     assert kept.recv(1) == b""
-    wire.connection.close()
+    client.connection.close()
 
 
 @pytest.mark.parametrize("sent", [b"", b"POST /v2/", b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n{"])
 def test_silent_connection_is_closed(sent: bytes, capfd: pytest.CaptureFixture[str]) -> None:
     """Before, within and after the head of a request."""
-    with Sandbox(idle_timeout=0.2) as sandbox, Wire(sandbox=sandbox).open() as connection:
+    with Sandbox(idle_timeout=0.2) as sandbox, SocketClient(sandbox=sandbox).open() as connection:
         connection.sendall(sent)
         assert connection.recv(1) == b""
     assert capfd.readouterr().err == ""
 
 
-def test_connections_beyond_the_limit_wait(wire: Wire) -> None:
+def test_connections_beyond_the_limit_wait(client: SocketClient) -> None:
     """One more than the limit is served as soon as another is closed."""
-    crowd = [Wire(sandbox=wire.sandbox) for _ in range(CONNECTIONS)]
+    crowd = [SocketClient(sandbox=client.sandbox) for _ in range(CONNECTIONS)]
     for each in crowd:
-        each.count()
-    with wire.open() as late:
+        each.count_tasks()
+    with client.open() as late:
         late.sendall(b"GET / HTTP/1.1\r\n\r\n")
         late.settimeout(0.3)
         with pytest.raises(TimeoutError):
@@ -260,7 +264,7 @@ def test_sandbox_ends_while_a_connection_waits() -> None:
     sandbox = Sandbox()
     with sandbox, contextlib.ExitStack() as kept:
         for _ in range(CONNECTIONS + 1):
-            kept.enter_context(Wire(sandbox=sandbox).open())
+            kept.enter_context(SocketClient(sandbox=sandbox).open())
 
 
 def test_port_in_use_is_an_error() -> None:

@@ -33,7 +33,7 @@ TO_NEW_DATASET: dict[str, Any] = {
 
 
 @dataclass(kw_only=True)
-class World:
+class ServiceClient:
     """A sandbox whose clock is `now`, in epoch seconds, and one kept connection to it."""
 
     now: float = START
@@ -71,51 +71,51 @@ class World:
 
 
 @pytest.fixture
-def world() -> Iterator[World]:
-    world = World()
-    with world.sandbox:
-        yield world
-        world.connection.close()
+def client() -> Iterator[ServiceClient]:
+    client = ServiceClient()
+    with client.sandbox:
+        yield client
+        client.connection.close()
 
 
 @pytest.mark.parametrize("body", [TO_OBS, TO_NEW_DATASET])
-def test_tasks_of_documented_bodies_succeed(world: World, body: dict[str, Any]) -> None:
-    task_id = world.create(body)
+def test_tasks_of_documented_bodies_succeed(client: ServiceClient, body: dict[str, Any]) -> None:
+    task_id = client.create(body)
     for age, expected in [(0, "INIT"), (50, "RUNNING"), (100, "SUCCESSED")]:
-        world.now = START + age
-        status, task = world.call("GET", f"{world.tasks}/{task_id}")
+        client.now = START + age
+        status, task = client.call("GET", f"{client.tasks}/{task_id}")
         assert (status, task["status"], task["path"]) == (200, expected, body["path"])
         assert task["export_params"].items() >= body["export_params"].items()
 
 
-def test_new_dataset_is_listed_and_shown(world: World) -> None:
-    world.create(TO_NEW_DATASET)
-    assert world.call("GET", world.datasets)[1]["total_number"] == len(BUILT_IN)
-    world.now = START + 100
-    _, listed = world.call("GET", world.datasets)
+def test_new_dataset_is_listed_and_shown(client: ServiceClient) -> None:
+    client.create(TO_NEW_DATASET)
+    assert client.call("GET", client.datasets)[1]["total_number"] == len(BUILT_IN)
+    client.now = START + 100
+    _, listed = client.call("GET", client.datasets)
     assert listed["total_number"] == len(BUILT_IN) + 1
     new = listed["datasets"][0]
     assert new["dataset_name"] == "dataset-export-test"
     assert new["data_sources"][0]["data_path"] == "/test-obs/classify/input/"
-    assert world.call("GET", f"{world.datasets}/{new['dataset_id']}") == (200, new)
+    assert client.call("GET", f"{client.datasets}/{new['dataset_id']}") == (200, new)
 
 
-def test_name_in_use_is_refused(world: World) -> None:
-    world.create(TO_NEW_DATASET)
-    status, error = world.call("POST", world.tasks, json.dumps(TO_NEW_DATASET).encode())
+def test_name_in_use_is_refused(client: ServiceClient) -> None:
+    client.create(TO_NEW_DATASET)
+    status, error = client.call("POST", client.tasks, json.dumps(TO_NEW_DATASET).encode())
     assert (status, error["error_code"]) == (400, "ModelArts.4351")
 
 
-def test_built_in_dataset_is_shown(world: World) -> None:
-    status, dataset = world.call("GET", f"{world.datasets}/sandbox-images")
+def test_built_in_dataset_is_shown(client: ServiceClient) -> None:
+    status, dataset = client.call("GET", f"{client.datasets}/sandbox-images")
     assert (status, dataset["dataset_id"], dataset["status"]) == (200, "sandbox-images", 1)
     assert dataset["total_sample_count"] == 20
 
 
-def test_every_reply_has_the_documented_headers(world: World) -> None:
-    for target in (world.datasets, "/nowhere"):
-        world.connection.request("GET", target, headers={"X-Auth-Token": world.sandbox.token})
-        reply = world.connection.getresponse()
+def test_every_reply_has_the_documented_headers(client: ServiceClient) -> None:
+    for target in (client.datasets, "/nowhere"):
+        client.connection.request("GET", target, headers={"X-Auth-Token": client.sandbox.token})
+        reply = client.connection.getresponse()
         body = reply.read()
         assert reply.getheader("Content-Type") == "application/json"
         assert reply.getheader("Content-Length") == str(len(body))
@@ -123,43 +123,43 @@ def test_every_reply_has_the_documented_headers(world: World) -> None:
         assert len(reply.getheader("X-Request-Id", "")) == 32
 
 
-def test_signed_request_is_accepted(world: World) -> None:
+def test_signed_request_is_accepted(client: ServiceClient) -> None:
     date = time.strftime(signing.DATE_FORMAT, time.gmtime(START))
-    host = world.sandbox.url.removeprefix("http://")
-    headers = {"Host": host, "X-Sdk-Date": date, "X-Project-Id": world.sandbox.project_id}
+    host = client.sandbox.url.removeprefix("http://")
+    headers = {"Host": host, "X-Sdk-Date": date, "X-Project-Id": client.sandbox.project_id}
     names = ("host", "x-project-id", "x-sdk-date")
-    target = f"{world.tasks}?limit=100&offset=0"
+    target = f"{client.tasks}?limit=100&offset=0"
     canonical = signing.make_canonical_request("GET", target, headers, b"", signed=names)
-    signature = signing.compute_signature(canonical, secret_key=world.sandbox.secret_key, date=date)
-    headers["Authorization"] = signing.format_authorization(world.sandbox.access_key, names, signature)
-    world.connection.request("GET", target, headers=headers)
-    reply = world.connection.getresponse()
+    signature = signing.compute_signature(canonical, secret_key=client.sandbox.secret_key, date=date)
+    headers["Authorization"] = signing.format_authorization(client.sandbox.access_key, names, signature)
+    client.connection.request("GET", target, headers=headers)
+    reply = client.connection.getresponse()
     assert (reply.status, json.loads(reply.read())) == (200, {"total_count": 0, "export_tasks": []})
 
 
-def test_six_failures_lock_the_access_key_for_five_minutes(world: World) -> None:
-    claim = signing.format_authorization(world.sandbox.access_key, ["x-sdk-date"], "0")
+def test_six_failures_lock_the_access_key_for_five_minutes(client: ServiceClient) -> None:
+    claim = signing.format_authorization(client.sandbox.access_key, ["x-sdk-date"], "0")
     ends = []
     for now in [*7 * [START], START + 299, START + 300]:
-        world.now = now
-        world.connection.request("GET", world.tasks, headers={"Authorization": claim})
-        reply = world.connection.getresponse()
+        client.now = now
+        client.connection.request("GET", client.tasks, headers={"Authorization": claim})
+        reply = client.connection.getresponse()
         assert reply.status == 401
         ends.append(json.loads(reply.read())["error_msg"].rpartition(", ")[2])
     assert ends == [*6 * ["signed header x-sdk-date not found"], *2 * ["forbidden"], ends[0]]
-    assert world.call("GET", world.tasks)[0] == 200
+    assert client.call("GET", client.tasks)[0] == 200
 
 
-def test_error_of_the_gateway_has_the_request_id_in_the_body(world: World) -> None:
-    world.connection.request("GET", world.datasets)
-    reply = world.connection.getresponse()
+def test_error_of_the_gateway_has_the_request_id_in_the_body(client: ServiceClient) -> None:
+    client.connection.request("GET", client.datasets)
+    reply = client.connection.getresponse()
     error = json.loads(reply.read())
     assert (reply.status, error["error_code"]) == (401, "APIGW.0301")
     assert error["request_id"] == reply.getheader("X-Request-Id")
 
 
-def test_error_of_modelarts_has_no_request_id_in_the_body(world: World) -> None:
-    status, error = world.call("GET", f"{world.datasets}/nothing")
+def test_error_of_modelarts_has_no_request_id_in_the_body(client: ServiceClient) -> None:
+    status, error = client.call("GET", f"{client.datasets}/nothing")
     assert (status, error) == (
         400,
         {"error_code": "ModelArts.4352", "error_msg": "Dataset does not exist"},
@@ -199,9 +199,11 @@ def test_error_of_modelarts_has_no_request_id_in_the_body(world: World) -> None:
         ("GET", "/v2/{project}/datasets?support_export=", 400, "ModelArts.0104"),
     ],
 )
-def test_unknown_target_is_refused(world: World, method: str, target: str, status: int, code: str) -> None:
-    target = target.format(project=world.sandbox.project_id, tasks=world.tasks)
-    refused, error = world.call(method, target, body=b"{}" if method == "POST" else None)
+def test_unknown_target_is_refused(
+    client: ServiceClient, method: str, target: str, status: int, code: str
+) -> None:
+    target = target.format(project=client.sandbox.project_id, tasks=client.tasks)
+    refused, error = client.call(method, target, body=b"{}" if method == "POST" else None)
     assert (refused, error["error_code"]) == (status, code)
 
 
@@ -218,28 +220,28 @@ def test_unknown_target_is_refused(world: World, method: str, target: str, statu
     ],
 )
 def test_invalid_body_is_refused_and_the_connection_kept(
-    world: World, body: bytes, status: int, code: str
+    client: ServiceClient, body: bytes, status: int, code: str
 ) -> None:
-    refused, error = world.call("POST", world.tasks, body)
+    refused, error = client.call("POST", client.tasks, body)
     assert (refused, error["error_code"]) == (status, code)
     assert error["error_msg"]
-    kept = world.connection.sock
-    assert world.call("GET", world.tasks)[1] == {"total_count": 0, "export_tasks": []}
-    assert world.connection.sock is kept
+    kept = client.connection.sock
+    assert client.call("GET", client.tasks)[1] == {"total_count": 0, "export_tasks": []}
+    assert client.connection.sock is kept
 
 
-def test_export_of_an_unknown_dataset_is_refused(world: World) -> None:
-    target = f"{world.datasets}/nothing/export-tasks"
-    status, error = world.call("POST", target, json.dumps(TO_OBS).encode())
+def test_export_of_an_unknown_dataset_is_refused(client: ServiceClient) -> None:
+    target = f"{client.datasets}/nothing/export-tasks"
+    status, error = client.call("POST", target, json.dumps(TO_OBS).encode())
     assert (status, error["error_code"]) == (400, "ModelArts.4352")
 
 
-def test_list_of_tasks_is_paged_by_page_number(world: World) -> None:
+def test_list_of_tasks_is_paged_by_page_number(client: ServiceClient) -> None:
     """`offset` is the page (API.md, section 3), the newest task comes first, ten are a page by default."""
-    created = [world.create(TO_OBS) for _ in range(12)][::-1]
+    created = [client.create(TO_OBS) for _ in range(12)][::-1]
 
     def listed(query: str) -> list[str]:
-        status, page = world.call("GET", f"{world.tasks}?{query}")
+        status, page = client.call("GET", f"{client.tasks}?{query}")
         assert (status, page["total_count"]) == (200, 12)
         return [task["task_id"] for task in page["export_tasks"]]
 
@@ -251,25 +253,27 @@ def test_list_of_tasks_is_paged_by_page_number(world: World) -> None:
     assert listed("offset=999999999") == []
 
 
-def test_list_of_tasks_is_filtered_by_export_type(world: World) -> None:
-    wanted = world.create({"path": "/b/out/", "export_type": 1})
-    world.create({"path": "/b/out/", "export_type": 3})
-    world.create({"path": "/b/out/"})
-    _, page = world.call("GET", f"{world.tasks}?export_type=1")
+def test_list_of_tasks_is_filtered_by_export_type(client: ServiceClient) -> None:
+    wanted = client.create({"path": "/b/out/", "export_type": 1})
+    client.create({"path": "/b/out/", "export_type": 3})
+    client.create({"path": "/b/out/"})
+    _, page = client.call("GET", f"{client.tasks}?export_type=1")
     assert page["total_count"] == 1
-    assert page["export_tasks"] == [world.call("GET", f"{world.tasks}/{wanted}")[1]]
+    assert page["export_tasks"] == [client.call("GET", f"{client.tasks}/{wanted}")[1]]
 
 
-def test_list_of_datasets_is_paged(world: World) -> None:
-    _, page = world.call("GET", f"{world.datasets}?limit=2&offset=1")
+def test_list_of_datasets_is_paged(client: ServiceClient) -> None:
+    _, page = client.call("GET", f"{client.datasets}?limit=2&offset=1")
     assert page["total_number"] == len(BUILT_IN)
     assert [dataset["dataset_id"] for dataset in page["datasets"]] == list(BUILT_IN)[2:4]
-    assert world.call("GET", f"{world.datasets}?limit=10&offset=1")[1]["datasets"] == []
+    assert client.call("GET", f"{client.datasets}?limit=10&offset=1")[1]["datasets"] == []
 
 
-def test_deeply_nested_condition_is_returned(world: World) -> None:
+def test_deeply_nested_condition_is_returned(client: ServiceClient) -> None:
     nested: dict[str, Any] = {}
     for _ in range(50):
         nested = {"unknown": nested}
-    task_id = world.create({"path": "/b/out/", "export_params": {"search_conditions": [nested]}})
-    assert world.call("GET", f"{world.tasks}/{task_id}")[1]["export_params"]["search_conditions"] == [nested]
+    task_id = client.create({"path": "/b/out/", "export_params": {"search_conditions": [nested]}})
+    assert client.call("GET", f"{client.tasks}/{task_id}")[1]["export_params"]["search_conditions"] == [
+        nested
+    ]

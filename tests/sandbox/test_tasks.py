@@ -15,7 +15,7 @@ START = 1_606_103_424.0
 TO_OBS: dict[str, Any] = {"path": "/b/out/", "export_type": 3, "export_params": {"sample_state": ""}}
 
 
-def to_new_dataset(name: str) -> dict[str, Any]:
+def make_new_dataset_body(name: str) -> dict[str, Any]:
     params = {
         "export_dest": "NEW_DATASET",
         "export_new_dataset_name": name,
@@ -45,7 +45,7 @@ def cloud(clock: Clock) -> Cloud:
     return Cloud(clock=clock, rng=random.Random(7), task_duration=100.0)  # noqa: S311 - IDs, not secrets
 
 
-def created(cloud: Cloud, body: dict[str, Any], dataset_id: str = DATASET_ID) -> SandboxTask:
+def create_task(cloud: Cloud, body: dict[str, Any], dataset_id: str = DATASET_ID) -> SandboxTask:
     dataset = cloud.find_dataset(dataset_id)
     assert isinstance(dataset, Dataset)
     task = cloud.create_task(dataset, body)
@@ -71,7 +71,7 @@ def created(cloud: Cloud, body: dict[str, Any], dataset_id: str = DATASET_ID) ->
 def test_state_of_a_task_follows_its_age(
     cloud: Cloud, age: float, status: str, progress: float, finished: int | None
 ) -> None:
-    shown = created(cloud, TO_OBS).to_dict(START + age)
+    shown = create_task(cloud, TO_OBS).to_dict(START + age)
     assert (shown["status"], shown["progress"]) == (status, progress)
     assert shown.get("finished_sample_count") == finished
     assert shown.get("total_sample_count") == (None if finished is None else 20)
@@ -81,14 +81,14 @@ def test_state_of_a_task_follows_its_age(
     ("age", "updated"), [(-50, 0), (0, 0), (55.25, 55_250), (100, 100_000), (1e6, 100_000)]
 )
 def test_times_are_in_milliseconds(cloud: Cloud, age: float, updated: int) -> None:
-    shown = created(cloud, TO_OBS).to_dict(START + age)
+    shown = create_task(cloud, TO_OBS).to_dict(START + age)
     assert shown["create_time"] == START * 1000
     assert shown["update_time"] == START * 1000 + updated
 
 
 def test_task_has_the_documented_defaults(cloud: Cloud) -> None:
     """This is the documented example of a running task (API.md, section 11) but for ID, path and times."""
-    task = created(cloud, TO_OBS)
+    task = create_task(cloud, TO_OBS)
     assert task.to_dict(START + 10) == {
         "task_id": task.task_id,
         "path": "/b/out/",
@@ -120,7 +120,7 @@ def test_fields_of_the_request_replace_the_defaults(cloud: Cloud) -> None:
         "search_conditions": [{"hard": "1"}],
     }
     body = {"path": "/b/out/", "export_format": 1, "version_format": "CSV", "version_id": "sandbox-v1"}
-    shown = created(cloud, {**body, "export_params": params}).to_dict(START)
+    shown = create_task(cloud, {**body, "export_params": params}).to_dict(START)
     assert {name: shown[name] for name in body} == body
     assert shown["export_params"] == {**params, "train_sample_ratio": 0.8}
     assert "export_type" not in shown
@@ -138,7 +138,7 @@ def test_fields_without_documented_reply_are_not_returned(cloud: Cloud) -> None:
         "unknown": 1,
     }
     body = {**TO_OBS, **never, "export_params": {"unknown": 1}}
-    shown = created(cloud, body).to_dict(START)
+    shown = create_task(cloud, body).to_dict(START)
     assert never.keys() & shown.keys() == {"status"}
     assert shown["status"] == "INIT"
     assert "unknown" not in shown["export_params"]
@@ -146,28 +146,28 @@ def test_fields_without_documented_reply_are_not_returned(cloud: Cloud) -> None:
 
 def test_selected_samples_are_counted(cloud: Cloud) -> None:
     body = {**TO_OBS, "export_params": {"samples": ["sample-01", "sample-20", "sample-07", "no-such-sample"]}}
-    shown = created(cloud, body).to_dict(START + 100)
+    shown = create_task(cloud, body).to_dict(START + 100)
     assert (shown["total_sample_count"], shown["finished_sample_count"]) == (3, 3)
     assert shown["progress"] == 100.0
 
 
 def test_task_duration_may_be_zero(clock: Clock) -> None:
     cloud = Cloud(clock=clock, rng=random.Random(7), task_duration=0)  # noqa: S311 - IDs, not secrets
-    shown = created(cloud, TO_OBS).to_dict(START)
+    shown = create_task(cloud, TO_OBS).to_dict(START)
     assert (shown["status"], shown["progress"], shown["finished_sample_count"]) == ("SUCCESSED", 100.0, 20)
 
 
 def test_task_ids_are_19_alphanumerics_repeatable_by_seed(cloud: Cloud, clock: Clock) -> None:
-    task_id = created(cloud, TO_OBS).task_id
+    task_id = create_task(cloud, TO_OBS).task_id
     assert len(task_id) == 19
     assert task_id.isascii()
     assert task_id.isalnum()
     again = Cloud(clock=clock, rng=random.Random(7), task_duration=100.0)  # noqa: S311 - IDs, not secrets
-    assert created(again, TO_OBS).task_id == task_id
+    assert create_task(again, TO_OBS).task_id == task_id
 
 
 def test_new_dataset_appears_when_its_export_has_succeeded(cloud: Cloud, clock: Clock) -> None:
-    created(cloud, to_new_dataset("copy"))
+    create_task(cloud, make_new_dataset_body("copy"))
     clock.now = START + 99.5
     assert [dataset.dataset_id for dataset in cloud.list_datasets()] == list(BUILT_IN)
     clock.now = START + 100
@@ -187,16 +187,16 @@ def test_new_dataset_appears_when_its_export_has_succeeded(cloud: Cloud, clock: 
         "create_time": (START + 100) * 1000,
         "update_time": (START + 100) * 1000,
     }
-    assert created(cloud, TO_OBS, new.dataset_id).to_dict(START)["status"] == "INIT"
+    assert create_task(cloud, TO_OBS, new.dataset_id).to_dict(START)["status"] == "INIT"
 
 
 @pytest.mark.parametrize("age", [0, 50, 100])
 def test_name_is_reserved_when_its_export_starts(cloud: Cloud, clock: Clock, age: float) -> None:
-    created(cloud, to_new_dataset("copy"))
+    create_task(cloud, make_new_dataset_body("copy"))
     clock.now = START + age
     dataset = cloud.list_datasets()[-len(BUILT_IN)]
     for name in ("copy", *BUILT_IN):
-        refusal = cloud.create_task(dataset, to_new_dataset(name))
+        refusal = cloud.create_task(dataset, make_new_dataset_body(name))
         assert isinstance(refusal, ApiError)
         assert (refusal.status, refusal.code) == (400, "ModelArts.4351")
     assert len(cloud.list_tasks(DATASET_ID)) == 1
@@ -204,18 +204,18 @@ def test_name_is_reserved_when_its_export_starts(cloud: Cloud, clock: Clock, age
 
 def test_quota_of_datasets_counts_unfinished_exports(cloud: Cloud) -> None:
     for number in range(DATASET_QUOTA - len(BUILT_IN)):
-        created(cloud, to_new_dataset(f"copy-{number}"))
-    refusal = cloud.create_task(cloud.list_datasets()[0], to_new_dataset("one-too-many"))
+        create_task(cloud, make_new_dataset_body(f"copy-{number}"))
+    refusal = cloud.create_task(cloud.list_datasets()[0], make_new_dataset_body("one-too-many"))
     assert isinstance(refusal, ApiError)
     assert (refusal.status, refusal.code) == (500, "ModelArts.4354")
-    created(cloud, TO_OBS)
+    create_task(cloud, TO_OBS)
 
 
 def test_tasks_of_a_dataset_are_listed_newest_first(cloud: Cloud, clock: Clock) -> None:
-    old, middle = created(cloud, to_new_dataset("copy")), created(cloud, TO_OBS)
+    old, middle = create_task(cloud, make_new_dataset_body("copy")), create_task(cloud, TO_OBS)
     clock.now = START + 100
     new_dataset = cloud.list_datasets()[0].dataset_id
-    other = created(cloud, TO_OBS, new_dataset)
+    other = create_task(cloud, TO_OBS, new_dataset)
     assert cloud.list_tasks(DATASET_ID) == [middle, old]
     assert cloud.list_tasks(new_dataset) == [other]
     assert cloud.find_task(DATASET_ID, old.task_id) == old
@@ -235,7 +235,7 @@ def test_one_of_many_threads_gets_the_name(cloud: Cloud) -> None:
     dataset = cloud.list_datasets()[0]
 
     def create() -> None:
-        outcomes.append(cloud.create_task(dataset, to_new_dataset("copy")))
+        outcomes.append(cloud.create_task(dataset, make_new_dataset_body("copy")))
 
     threads = [threading.Thread(target=create) for _ in range(16)]
     for thread in threads:

@@ -25,7 +25,7 @@ ACCEPTED = (200, None)
 
 
 @dataclass(kw_only=True)
-class World:
+class DatasetClient:
     """A sandbox whose clock is set by its age; both times are in seconds."""
 
     age: float = 0
@@ -54,26 +54,26 @@ class World:
         assert reply.keys() in ({"task_id"}, {"error_code", "error_msg"})
         return (status, reply.get("error_code")), reply.get("task_id") or reply["error_msg"]
 
-    def outcome(
+    def try_create(
         self, dataset: str = DATASET_ID, body: dict[str, Any] | None = None
     ) -> tuple[int, str | None]:
         """Try to create an export task; return status and error code."""
         return self.create(dataset, body)[0]
 
-    def task(self, dataset: str, task_id: str) -> dict[str, Any]:
+    def get_task(self, dataset: str, task_id: str) -> dict[str, Any]:
         """Return a task as it is shown."""
         status, task = self.call("GET", f"/{dataset}/export-tasks/{task_id}")
         assert status == 200
         return task
 
-    def listed(self, query: str = "") -> list[str]:
+    def list_names(self, query: str = "") -> list[str]:
         """Return the names of the datasets, the newest first."""
         status, page = self.call("GET", f"?limit=100{query}")
         assert (status, page["total_number"]) == (200, len(page["datasets"]))
         return [dataset["dataset_name"] for dataset in page["datasets"]]
 
 
-def to_new_dataset(name: str = "copy", work_path: str = "/b/work/", **top: object) -> dict[str, Any]:
+def make_new_dataset_body(name: str = "copy", work_path: str = "/b/work/", **top: object) -> dict[str, Any]:
     params = {
         "export_dest": "NEW_DATASET",
         "export_new_dataset_name": name,

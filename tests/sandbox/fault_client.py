@@ -17,7 +17,7 @@ BODY = b'{"path": "/test-obs/out/"}'
 
 
 @dataclass(kw_only=True)
-class World:
+class FaultClient:
     """A sandbox with the clock `now`, in epoch seconds, and its exchanges."""
 
     now: float = START
@@ -52,7 +52,7 @@ class World:
         """Return a connection that is made with the first request."""
         return http.client.HTTPConnection(self.sandbox.url.removeprefix("http://"), timeout=10)
 
-    def ask(
+    def send(
         self, method: str, target: str = "", body: bytes | None = None
     ) -> tuple[http.client.HTTPResponse, bytes]:
         """Send a request with the token, by a connection of its own, and return reply and body."""
@@ -65,10 +65,10 @@ class World:
         finally:
             connection.close()
 
-    def create(self) -> tuple[http.client.HTTPResponse, bytes]:
+    def create_task(self) -> tuple[http.client.HTTPResponse, bytes]:
         """Create a task."""
-        return self.ask("POST", body=BODY)
+        return self.send("POST", body=BODY)
 
-    def shown(self, target: str = "") -> dict[str, Any]:
+    def get(self, target: str = "") -> dict[str, Any]:
         """Return the parsed reply of a GET."""
-        return dict(json.loads(self.ask("GET", target)[1]))
+        return dict(json.loads(self.send("GET", target)[1]))
