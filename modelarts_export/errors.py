@@ -252,7 +252,7 @@ class OutputError(ModelArtsExportError):
 
 
 class CanceledError(ModelArtsExportError):
-    """SIGINT has ended the command."""
+    """SIGINT has ended the command, or a CancelToken a call."""
 
     exit_code = 130
     meaning = "Ctrl-C; tasks go on, and the command to resume was printed"

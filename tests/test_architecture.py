@@ -31,7 +31,7 @@ MAY_IMPORT = {
         "cli cli/options config documents polling providers request sandbox sandbox/faults spec submission"
     ),
     "cli/options": "api config documents request sandbox/cloud sandbox/faults spec",
-    "cli/output": "cli/options api request spec transport",
+    "cli/output": "cli/options api request spec submission transport",
     "cli/progress": "cli/output api polling",
     "submission": "api config request transport",
     "polling": "api config transport",

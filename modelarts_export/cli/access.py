@@ -59,7 +59,7 @@ class Access:
     def retry_policy(self, settings: Settings) -> RetryPolicy:
         """Return how calls are retried that change nothing."""
         return RetryPolicy(
-            timeout=settings.retry_timeout, max_retries=settings.max_retries, tell=self._messages.info
+            timeout=settings.retry_timeout, max_retries=settings.max_retries, on_retry=self._messages.retry
         )
 
     def close(self) -> None:

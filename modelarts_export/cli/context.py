@@ -1,7 +1,7 @@
 """What a command needs, built on first use so that a start does not load requests."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -13,19 +13,18 @@ from modelarts_export.cli.output.messages import Messages
 from modelarts_export.cli.output.printer import ResultPrinter
 from modelarts_export.cli.resume import ResumeCommands
 from modelarts_export.cli.supervision import FinalOutput, Interruption
-from modelarts_export.clock import SYSTEM_CLOCK
 from modelarts_export.config.environment import format_variable, make_environment_layer
 from modelarts_export.config.options import resolve_option
 from modelarts_export.config.settings import Settings
 from modelarts_export.errors import (
     InvalidInputError,
-    ModelArtsExportError,
     PathUsedError,
     Problem,
     UnknownOutcomeError,
 )
 from modelarts_export.identifiers import check_identifier
 from modelarts_export.spec.interpolation import Interpolator, parse_assignments
+from modelarts_export.submission.cancellation import CancelToken
 
 if TYPE_CHECKING:
     from modelarts_export.api.client import Client
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from modelarts_export.cli.options.request_input import RequestInput
     from modelarts_export.request.models import ExportRequest
     from modelarts_export.spec.loader import SpecSet
+    from modelarts_export.submission.events import EventHandler
     from modelarts_export.submission.reuse import ReusePolicy
     from modelarts_export.submission.submit import Submission
     from modelarts_export.transport.retry import RetryPolicy
@@ -148,19 +148,27 @@ class CommandContext:
                 f"project_id {project_id} of the spec differs from {configured.project_id} ({origin})"
             )
 
-    def submit(self, order: ResolvedExport, reuse: "ReusePolicy") -> "ExportTask":
+    def submit(self, export: ResolvedExport, reuse: "ReusePolicy") -> "ExportTask":
         """Create the task, reuse one, or skip. Raises what `client` and Submission.run raise.
 
         A signal waits for the reply of a request in flight, then prints how to find a task that may exist.
         """
-        self._conclude_submission_with(None, order)
-        submission = self._submission(order, reuse)
-        self._conclude_submission_with(submission, order)
+        from modelarts_export.submission.submit import Submission  # noqa: PLC0415 - requests is loaded here
+
+        self._set_final_output(None, export)
+        submission = self._submitted = Submission(
+            self.client(export.settings),
+            export.dataset_id,
+            export.request,
+            settings=export.settings,
+            reuse=reuse,
+            on_event=self._make_event_printer(export),
+            cancel=self.cancel_token,
+        )
+        self._set_final_output(submission, export)
         self.printer.load_renderer()
         with self._interruption.delay_exit(
-            is_sending=lambda: submission.is_sending,
-            cancel=submission.cancel,
-            print_message=self.messages.info,
+            is_sending=lambda: submission.is_sending, print_message=self.messages.info
         ):
             try:
                 return submission.run()
@@ -172,59 +180,53 @@ class CommandContext:
                 error.hint = self.resume.format_recovery_hint(
                     error,
                     reuse,
-                    dataset_id=order.dataset_id,
-                    path=order.request.path,
-                    settings=order.settings,
+                    dataset_id=export.dataset_id,
+                    path=export.request.path,
+                    settings=export.settings,
                 )
                 raise
 
-    def _submission(self, order: ResolvedExport, reuse: "ReusePolicy") -> "Submission":
-        from modelarts_export.submission.submit import Desk, Submission  # noqa: PLC0415 - requests is loaded here
+    def _make_event_printer(self, export: ResolvedExport) -> "EventHandler":
+        from modelarts_export.cli.output.submission_messages import print_event  # noqa: PLC0415 - as above
 
-        client, timing = self.client(order.settings), replace(SYSTEM_CLOCK, sleep=self._interruption.sleep)
-        listener = _SubmissionMessages(
-            self.messages, self.resume.format_list_command(order.dataset_id, order.settings)
-        )
-        desk = Desk(client=client, settings=order.settings, listener=listener, timing=timing)
-        self._submitted = Submission(desk, order.dataset_id, order.request, reuse=reuse)
-        return self._submitted
+        list_command = self.resume.format_list_command(export.dataset_id, export.settings)
+        return partial(print_event, self.messages, list_command)
 
     def check_for_duplicates(self) -> None:
         """Report duplicates of the submitted task when the request was sent twice."""
         if self._submitted:
             self._submitted.check_for_duplicates()
 
-    def _conclude_submission_with(self, submission: "Submission | None", order: ResolvedExport) -> None:
-        self._interruption.set_final_output(partial(self._say_what_is_left, submission, order))
+    def _set_final_output(self, submission: "Submission | None", export: ResolvedExport) -> None:
+        self._interruption.set_final_output(partial(self._make_final_output, submission, export))
 
-    def _say_what_is_left(
-        self, submission: "Submission | None", order: ResolvedExport, number: int
+    def _make_final_output(
+        self, submission: "Submission | None", export: ResolvedExport, number: int
     ) -> FinalOutput:
         task = submission.task if submission else None
         if task:
             show = partial(self.printer.task, task)
-            return self._say_how_to_resume(order.dataset_id, [task.task_id], order.settings, show, number)
+            return self._make_resume_output(export.dataset_id, [task.task_id], export.settings, show, number)
         if submission and submission.outcome_unknown:
-            command = self.resume.format_list_command(order.dataset_id, order.settings)
-            hint = f"look before you submit it again: {command}"
+            command = self.resume.format_list_command(export.dataset_id, export.settings)
+            hint = f"check the list before you submit it again: {command}"
             words = "interrupted; an export task may have been accepted"
             return [partial(self.messages.interrupted, number, words, hint)]
-        words = "interrupted; nothing was sent, or nothing of it accepted"
+        words = "interrupted; no export task was accepted"
         return [partial(self.messages.interrupted, number, words, always=False)]
 
-    def fetch_status(self, order: ResolvedExport, task: "ExportTask") -> "ExportTask":
+    def fetch_status(self, export: ResolvedExport, task: "ExportTask") -> "ExportTask":
         """Return a task with its current status, or unchanged when the status check fails."""
-        from modelarts_export.submission.submit import fetch_status  # noqa: PLC0415 - see _submission
+        from modelarts_export.submission.events import ExportLabel  # noqa: PLC0415 - as in submit
+        from modelarts_export.submission.submit import fetch_status  # noqa: PLC0415 - as in submit
 
-        listener = _SubmissionMessages(
-            self.messages, self.resume.format_list_command(order.dataset_id, order.settings)
-        )
-        return fetch_status(self.client(order.settings), task, listener)
+        label = ExportLabel(dataset_id=export.dataset_id, path=export.request.path)
+        return fetch_status(self.client(export.settings), task, label, self._make_event_printer(export))
 
     @property
-    def sleep(self) -> Callable[[float], None]:
-        """Sleep for some seconds, or until a signal arrives."""
-        return self._interruption.sleep
+    def cancel_token(self) -> CancelToken:
+        """The token that a signal cancels."""
+        return self._interruption.cancel_token
 
     def follow(
         self,
@@ -236,10 +238,10 @@ class CommandContext:
     ) -> None:
         """From now on, make a signal print how to wait for these tasks, and call `show`."""
         self._interruption.set_final_output(
-            partial(self._say_how_to_resume, dataset_id, task_ids, settings, show)
+            partial(self._make_resume_output, dataset_id, task_ids, settings, show)
         )
 
-    def _say_how_to_resume(
+    def _make_resume_output(
         self,
         dataset_id: str,
         task_ids: Sequence[str],
@@ -278,25 +280,3 @@ class CommandContext:
             return check_identifier(dataset_id)
         except ValueError as error:
             raise InvalidInputError(f"{_DATASET_VARIABLE}: {error}") from None
-
-
-class _SubmissionMessages:
-    """Prints the events of a submission, and adds the command to run."""
-
-    def __init__(self, messages: Messages, listing: str) -> None:
-        self.accepted, self.found = messages.accepted, messages.found
-        self.reused, self.skipped = messages.reused, messages.skipped
-        self.unseen, self.talk, self.warn, self.alarm = (
-            messages.unseen,
-            messages.info,
-            messages.warn,
-            partial(messages.warn, always=True),
-        )
-        self._listing = listing
-
-    def resent(self, _task: "ExportTask", error: ModelArtsExportError) -> None:
-        """Warn of a possible duplicate task, also when quiet."""
-        why = f"the outcome of the first send is unknown ({error})"
-        self.alarm(
-            f"the request was sent twice, because {why}; a duplicate may still appear: {self._listing}"
-        )

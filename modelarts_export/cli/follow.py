@@ -74,7 +74,7 @@ def poll_until_done(  # noqa: PLR0913 - the tasks, the options, and the callback
         open_display(messages.console, quiet=messages.options.quiet, heartbeat=options.heartbeat) as display,
         tick_in_background(display),
     ):
-        for snapshot in poll(client, tasks, options, timing=replace(SYSTEM_CLOCK, sleep=session.sleep)):
+        for snapshot in poll(client, tasks, options, clock=session.cancel_token.guard(SYSTEM_CLOCK)):
             session.follow(dataset_id, task_ids, settings, show=partial(show, snapshot))
             display.show(snapshot)
             if stop_at_first and any(each.task.is_finished for each in snapshot):

@@ -21,7 +21,7 @@ from modelarts_export.cli.output.console import Console
 from modelarts_export.cli.output.messages import Messages
 from modelarts_export.cli.output.printer import ResultPrinter
 from modelarts_export.cli.supervision import Interruption
-from modelarts_export.errors import ClosedOutputError, InvalidInputError, ModelArtsExportError
+from modelarts_export.errors import CanceledError, ClosedOutputError, InvalidInputError, ModelArtsExportError
 from modelarts_export.providers.environment import iter_secrets
 from modelarts_export.sanitize import Redactor
 
@@ -42,7 +42,6 @@ def main(
     console = _make_console(environ)
     messages = Messages(console)
     interruption.set_final_output(lambda number: [partial(_say_that_it_ends, messages, number)])
-    interruption.check()
     shell = AppContext(
         messages=messages,
         printer=ResultPrinter(console, messages),
@@ -53,12 +52,15 @@ def main(
     )
     try:
         with redirect_stdout(cast("TextIO", _Echo(console))):  # Typer's own pages are results, too
+            interruption.cancel_token.raise_if_cancelled()
             code = get_program()(arguments, prog_name=NAME, standalone_mode=False, obj=shell)
     except typer.TyperException as error:  # parsing failed, so that no command has set the style
         messages.options = _guess_output_options(arguments, environ)
         return _report_error(
             messages, InvalidInputError(error.format_message(), hint=_suggest_help(arguments))
         )
+    except CanceledError as error:
+        return error.exit_code  # whoever received the signal writes the final output
     except ModelArtsExportError as error:
         return _report_error(messages, error)
     except Exception as error:  # noqa: BLE001 - the last resort: a bug is reported, not dumped

@@ -33,25 +33,15 @@ class Interruption:
         self.make_final_output: Callable[[int], FinalOutput] | None = None
         self.forward: Callable[[int], None] | None = None
         self.is_sending: Callable[[], bool] = lambda: False
-        self._cancel: Callable[[], None] = lambda: None
+        from modelarts_export.submission.cancellation import CancelToken  # noqa: PLC0415 - signals are handled now
+
+        self.cancel_token = CancelToken()
         self._print_message: Callable[[str], None] = lambda _line: None
-        self._requested = threading.Event()
         self._wake = wake
 
     def request(self) -> None:
         """Cancel the command, so that it starts no new request."""
-        self._requested.set()
-        self._cancel()
-
-    def check(self) -> None:
-        """Raise KeyboardInterrupt after a signal."""
-        if self._requested.is_set():
-            raise KeyboardInterrupt
-
-    def sleep(self, seconds: float | None) -> None:
-        """Sleep for some seconds, or without a limit. Raises KeyboardInterrupt after a signal."""
-        self._requested.wait(seconds)
-        self.check()
+        self.cancel_token.cancel()
 
     def set_final_output(self, make_final_output: Callable[[int], FinalOutput]) -> None:
         """Set the function that makes the final output from the number of the signal."""
@@ -62,20 +52,19 @@ class Interruption:
         self,
         *,
         is_sending: Callable[[], bool],
-        cancel: Callable[[], None],
         print_message: Callable[[str], None],
     ) -> Iterator[None]:
-        """Delay the exit after a signal while a request is being sent; `cancel` prevents later requests.
+        """Delay the exit after a signal while a request is being sent.
 
-        `print_message` announces the delay. Raises KeyboardInterrupt after a signal, on entry and on exit.
+        `print_message` announces the delay. Raises CanceledError after a signal, on entry and on exit.
         """
-        self.is_sending, self._cancel, self._print_message = is_sending, cancel, print_message
-        self.check()  # after `cancel` is set: an earlier signal raises here, a later one cancels
+        self.is_sending, self._print_message = is_sending, print_message
+        self.cancel_token.raise_if_cancelled()
         try:
             yield
         finally:
             self._wake()
-        self.check()
+        self.cancel_token.raise_if_cancelled()
 
     @contextmanager
     def forward_signals(self, forward: Callable[[int], None]) -> Iterator[None]:
@@ -162,8 +151,6 @@ class _CommandThread(threading.Thread):
             code = self._command(self._interruption)
         except SystemExit as error:  # shell completion exits like this
             code = error.code if isinstance(error.code, int) else int(error.code is not None)
-        except KeyboardInterrupt:
-            code = _INTERRUPTED
         finally:
             self.code = code
             self._wake()

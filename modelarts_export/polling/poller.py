@@ -91,26 +91,26 @@ Snapshot = tuple[TrackedTask, ...]
 
 
 def poll(
-    client: "Client", tasks: Sequence[ExportTask], settings: PollOptions, *, timing: Clock = SYSTEM_CLOCK
+    client: "Client", tasks: Sequence[ExportTask], settings: PollOptions, *, clock: Clock = SYSTEM_CLOCK
 ) -> Iterator[Snapshot]:
     """Yield a snapshot of the tasks, in their order, after each round of polls, until all are finished.
 
     The wait ends at its timeout, too, after a last round; and a task is abandoned when its errors have lasted
     for the longest outage, or when an error is not transient.
     """
-    deadline = timing.monotonic() + (math.inf if settings.timeout is None else settings.timeout)
-    schedule = PollSchedule(settings.poll_interval, timing.random)
+    deadline = clock.monotonic() + (math.inf if settings.timeout is None else settings.timeout)
+    schedule = PollSchedule(settings.poll_interval, clock.random)
     datasets = {
         name: _DatasetPoller(
             TaskFetcher(client, name),
             [task for task in tasks if task.dataset_id == name],
             max_outage=settings.max_outage,
-            clock=timing.monotonic,
+            monotonic=clock.monotonic,
         )
         for name in dict.fromkeys(task.dataset_id for task in tasks)
     }
     while True:
-        begun = timing.monotonic()
+        begun = clock.monotonic()
         ends = begun + client.read_timeout
         if settings.timeout:
             ends = min(ends, max(deadline, begun + _LAST_POLL))
@@ -118,7 +118,7 @@ def poll(
         for index, dataset in enumerate(in_turn):
             is_last = bool(settings.timeout) and begun >= deadline
             dataset.poll(ends, thoroughly=is_last, is_first=index == 0)
-        now = timing.monotonic()
+        now = clock.monotonic()
         if now >= deadline:
             for dataset in in_turn:
                 dataset.mark_unread()
@@ -127,10 +127,10 @@ def poll(
         unfinished = [each for each in snapshot if each.is_unfinished]
         if not unfinished or now >= deadline:
             return
-        now = timing.monotonic()
+        now = clock.monotonic()
         outage_left = min(dataset.seconds_until_abandoned(now) for dataset in in_turn)
         pause = min(schedule.next_pause(unfinished, now), deadline - now, outage_left)
-        timing.sleep(max(pause, 0.0))
+        clock.sleep(max(pause, 0.0))
 
 
 class _DatasetPoller:
@@ -142,13 +142,13 @@ class _DatasetPoller:
         tasks: Sequence[ExportTask],
         *,
         max_outage: float,
-        clock: Callable[[], float],
+        monotonic: Callable[[], float],
     ) -> None:
         self.followed = {task.task_id: TrackedTask(task=task) for task in tasks}
         self._given = {task.task_id: task for task in tasks}
         self._fetcher = fetcher
         self._max_outage = max_outage
-        self._clock = clock
+        self._monotonic = monotonic
         self._read_at = dict.fromkeys(self.followed, -math.inf)
         self._polled_at = -math.inf
         self._unread: list[str] = []  # tasks that the last round did not reach
@@ -168,7 +168,7 @@ class _DatasetPoller:
         A task that was not read by then stays as it is: no error of the server keeps it from being read. The
         dataset that is the first of a round has all of its time, so that even an error by timeout counts.
         """
-        begun = self._clock()
+        begun = self._monotonic()
         unread = dict.fromkeys(sorted(self._unfinished(), key=self._read_at.__getitem__))
         self._unread = list(unread)
         if not unread or begun >= ends:
@@ -179,13 +179,13 @@ class _DatasetPoller:
                 self._unread, timeout=ends - begun, thoroughly=thoroughly
             ):
                 del unread[task_id]
-                self._read_at[task_id] = self._clock()
+                self._read_at[task_id] = self._monotonic()
                 if isinstance(fetched, ExportTask):
                     self._update(task_id, fetched)
                 else:
                     self._record_error([task_id], fetched, begun)
         except ModelArtsExportError as error:
-            if is_first or self._clock() < ends or not isinstance(error, TemporaryError):
+            if is_first or self._monotonic() < ends or not isinstance(error, TemporaryError):
                 self._record_error(unread, error, begun)
                 unread = {}
         self._unread = list(unread)
@@ -218,7 +218,7 @@ class _DatasetPoller:
 
     def _update(self, task_id: str, fetched: ExportTask) -> None:
         before = self.followed[task_id]
-        before.estimator.update(fetched, self._clock())
+        before.estimator.update(fetched, self._monotonic())
         task = self._given[task_id].updated_with(fetched)
         self.followed[task_id] = replace(before, task=task, last_error=None)
         for is_not_found in (True, False):
@@ -228,7 +228,7 @@ class _DatasetPoller:
         for task_id in task_ids:
             each = replace(self.followed[task_id], last_error=error)
             self._failing_since.setdefault(_failure_key(each), begun)
-            self.followed[task_id] = replace(each, abandoned=self._remaining(each, self._clock()) <= 0)
+            self.followed[task_id] = replace(each, abandoned=self._remaining(each, self._monotonic()) <= 0)
 
 
 def _failure_key(each: TrackedTask) -> tuple[str, bool]:

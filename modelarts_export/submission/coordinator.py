@@ -1,4 +1,4 @@
-"""What the submissions of one process have to agree on: who goes first, and when nobody may go."""
+"""What the submissions of one process share: locks for a path and a busy dataset, and the throttle."""
 
 import threading
 from collections import defaultdict
@@ -9,43 +9,43 @@ from modelarts_export.clock import Clock
 
 
 class SubmissionCoordinator:
-    """Shared by all submissions of a process, from whatever thread."""
+    """Shared by all submissions of a process, in any thread."""
 
     def __init__(self) -> None:
-        """Let everybody pass."""
+        """Begin without a lock and without a throttle."""
         self._lock = threading.Lock()
-        self._turns: defaultdict[tuple[str, ...], threading.Lock] = defaultdict(threading.Lock)
-        self._taken: defaultdict[tuple[str, ...], set[str]] = defaultdict(set)
-        self._closed_until = 0.0
+        self._locks: defaultdict[tuple[str, ...], threading.Lock] = defaultdict(threading.Lock)
+        self._claimed_ids: defaultdict[tuple[str, ...], set[str]] = defaultdict(set)
+        self._throttled_until = 0.0
 
     @contextmanager
     def one_at_a_time(self, dataset_id: str, path: str) -> Iterator[set[str]]:
-        """Let exports of one dataset to one path run one after another: each could be taken for the other.
+        """Serialize exports of one dataset to one path: reconciliation could mix up their tasks.
 
-        Yields the IDs of the tasks that came of those before, none of which can be that of the next; whoever
-        has the turn adds to them.
+        Yields the IDs of the tasks of earlier submissions, none of which can be the next one's; the caller
+        adds its own.
         """
         with self._get_lock("path", dataset_id, path):
             with self._lock:
-                taken = self._taken[dataset_id, path]
-            yield taken
+                claimed_ids = self._claimed_ids[dataset_id, path]
+            yield claimed_ids
 
     @contextmanager
     def busy_slot(self, dataset_id: str) -> Iterator[None]:
-        """Let one submission at a time ask a busy dataset whether it has room; the others stand behind it."""
-        with self._get_lock("queue", dataset_id):
+        """Let one submission at a time try a busy dataset again; the others wait for the slot."""
+        with self._get_lock("busy", dataset_id):
             yield
 
-    def throttle(self, seconds: float, timing: Clock) -> None:
-        """Let nobody pass for so long: the API counts the requests of all of them together."""
+    def throttle(self, seconds: float, clock: Clock) -> None:
+        """Hold all requests back for some seconds: the API counts those of all submissions together."""
         with self._lock:
-            self._closed_until = max(self._closed_until, timing.monotonic() + seconds)
+            self._throttled_until = max(self._throttled_until, clock.monotonic() + seconds)
 
-    def wait_until_open(self, timing: Clock) -> None:
-        """Wait until requests may be sent."""
-        while (left := self._closed_until - timing.monotonic()) > 0:
-            timing.sleep(left)
+    def wait_until_open(self, clock: Clock) -> None:
+        """Sleep until requests may be sent."""
+        while (left := self._throttled_until - clock.monotonic()) > 0:
+            clock.sleep(left)
 
-    def _get_lock(self, *of: str) -> threading.Lock:
+    def _get_lock(self, *key: str) -> threading.Lock:
         with self._lock:
-            return self._turns[of]
+            return self._locks[key]

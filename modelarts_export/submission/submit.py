@@ -17,10 +17,9 @@ dataset or a name that is taken may be that send's own doing. Then no end is lef
 list is polled before each further send.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from math import ceil
-from typing import Protocol
 
 from modelarts_export.api.client import Client
 from modelarts_export.api.task import ExportTask
@@ -31,361 +30,356 @@ from modelarts_export.errors import (
     ModelArtsExportError,
     PathUsedError,
     TemporaryError,
+    ThrottledError,
     UnknownOutcomeError,
 )
 from modelarts_export.request.models import ExportRequest
-from modelarts_export.submission.busy_queue import Patience
+from modelarts_export.submission.busy_queue import BusyQueue
+from modelarts_export.submission.cancellation import CancelToken
 from modelarts_export.submission.coordinator import SubmissionCoordinator
+from modelarts_export.submission.events import (
+    DuplicateCheckFailed,
+    DuplicateFound,
+    DuplicatePossible,
+    EventHandler,
+    ExportLabel,
+    ReconciliationStarted,
+    ResendScheduled,
+    RetryScheduled,
+    ReuseWarning,
+    StatusCheckFailed,
+    SubmissionSkipped,
+    TaskAccepted,
+    TaskRecovered,
+    TaskReused,
+    ignore_event,
+)
 from modelarts_export.submission.reconciliation import (
     SLACK,
     Instant,
     Reconciler,
-    Search,
+    Reconciliation,
     reconcile,
     usable_date,
 )
 from modelarts_export.submission.reuse import FAIL, ReusePolicy, select_reusable
+from modelarts_export.transport.retry import RetryPolicy
 
-_GLANCE = 5.0  # seconds: the task exists, and its state is a courtesy
+_STATUS_TIMEOUT = 5.0  # seconds; the task exists, and its status is a courtesy
 _LONGEST_CHECK = 30.0  # seconds that a check for a duplicate may take
-_FRESH = 1.0  # seconds; what a poll of the list has shown holds for so long
+_FRESH = 1.0  # seconds for which a poll of the list counts as current
 
 
-class SubmissionEvents(Protocol):
-    """Hears of what happens while it happens."""
+@dataclass
+class _UnknownSends:
+    """The sends whose outcome is unknown; `task_ids` are those that their broken replies named."""
 
-    def accepted(self, task: ExportTask) -> None:
-        """Hear of a task the moment its ID is known."""
+    first: Instant | None = None
+    reason: UnknownOutcomeError | None = None
+    count: int = 0
+    task_ids: tuple[str, ...] = ()
 
-    def found(self, task: ExportTask) -> None:
-        """Hear of a task of ours that was found again after a lost reply."""
-
-    def reused(self, task: ExportTask) -> None:
-        """Report an identical older task that is used instead of a new one."""
-
-    def skipped(self, task: ExportTask) -> None:
-        """Report an unfinished task because of which nothing is submitted."""
-
-    def resent(self, task: ExportTask, error: ModelArtsExportError) -> None:
-        """Hear that the request was sent twice because of this error, so that a duplicate may exist."""
-
-    def unseen(self, error: ModelArtsExportError) -> None:
-        """Hear why the accepted task could not be looked at."""
-
-    def talk(self, line: str) -> None:
-        """Hear what is going on, in words."""
-
-    def warn(self, line: str) -> None:
-        """Hear what may be wrong."""
-
-    def alarm(self, line: str) -> None:
-        """Hear of tasks beside the one that is returned, whose IDs nothing else tells."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Desk:
-    """Where the submissions of a process are made: what they share, and what they are made with."""
-
-    client: Client
-    settings: Settings
-    listener: SubmissionEvents
-    traffic: SubmissionCoordinator = field(default_factory=SubmissionCoordinator)
-    timing: Clock = SYSTEM_CLOCK
+    def add(self, sent: Instant, error: UnknownOutcomeError) -> None:
+        self.first, self.reason = self.first or sent, self.reason or error
+        self.task_ids = tuple(dict.fromkeys((*self.task_ids, *error.task_ids)))
+        self.count += 1
 
 
 class Submission:
-    """One request on its way to become one task."""
+    """One export request that is to become exactly one task."""
 
-    def __init__(
-        self, desk: Desk, dataset_id: str, request: ExportRequest, *, reuse: ReusePolicy | None = None
+    def __init__(  # noqa: PLR0913 - what a submission needs, each with a default but the first three
+        self,
+        client: Client,
+        dataset_id: str,
+        request: ExportRequest,
+        *,
+        settings: Settings | None = None,
+        reuse: ReusePolicy | None = None,
+        spec: str | None = None,
+        on_event: EventHandler = ignore_event,
+        coordinator: SubmissionCoordinator | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+        cancel: CancelToken | None = None,
     ) -> None:
-        """Prepare to send a request to a dataset, unless an older task is reused or makes it needless."""
+        """Prepare to submit; nothing is sent yet.
+
+        `spec` names the request in events. Submissions that run at the same time share a `coordinator`.
+        """
         self.dataset_id = dataset_id
         self.task: ExportTask | None = None
-        self._request = request
-        self._reuse = reuse or ReusePolicy()
-        self._client, self._settings, self._listener = desk.client, desk.settings, desk.listener
-        self._halt = _Halt(desk.timing.sleep)
-        self._traffic, self._timing = desk.traffic, replace(desk.timing, sleep=self._halt.sleep)
-        self._ledger = Reconciler(
-            client=desk.client, dataset_id=dataset_id, body=request.to_dict(), timing=self._timing
+        self.is_sending = False  # from before the request is sent until its reply was read
+        self._client, self._request, self._on_event = client, request, on_event
+        self._settings, self._reuse = settings or Settings(), reuse or ReusePolicy()
+        self._coordinator = coordinator or SubmissionCoordinator()
+        self._cancel = cancel or CancelToken()
+        self._clock = self._cancel.guard(clock)
+        self._label = ExportLabel(dataset_id=dataset_id, path=request.path, spec=spec)
+        self._reconciler = Reconciler(
+            client=client, dataset_id=dataset_id, body=request.to_dict(), clock=self._clock
         )
-        self._patience = Patience(
+        self._retries = RetryPolicy(
+            timeout=self._settings.retry_timeout, max_retries=self._settings.max_retries, clock=self._clock
+        ).start()
+        self._queue = BusyQueue(
             dataset_id=dataset_id,
-            settings=desk.settings,
-            traffic=desk.traffic,
-            timing=self._timing,
-            tell=desk.listener.talk,
+            timeout=self._settings.queue_timeout,
+            coordinator=self._coordinator,
+            clock=self._clock,
+            on_retry=self._report_retry,
         )
-        self.is_sending = False  # whether a request is on its way, or its reply
-        self._is_under_way = False
         self._claimed_ids: set[str] = set()
         self._warned: set[str] = set()
-        self._first_unknown_send: Instant | None = (
-            None  # just before the first send of which nobody knows the end
-        )
-        self._reason: ModelArtsExportError | None = None  # why its end is unknown
-        self._named: tuple[str, ...] = ()  # the IDs of tasks that broken replies named
-        self._unknown_sends = 0
-        self._sent_again = False
-        self._polled: float | None = None  # when the list was last known as a whole, by the clock
+        self._may_be_accepted = False  # the send under way, or the last one
+        self._unknown = _UnknownSends()
+        self._was_resent = False
+        self._polled: float | None = None  # when the whole list was read last, by the monotonic clock
         self._since: float | None = None
-        self._accepted_after: float | None = None  # seconds from the first send, when there were two
+        self._accepted_after: float | None = None  # seconds from the first unknown send to the accepted one
 
     @property
     def outcome_unknown(self) -> bool:
-        """Whether a task may have been accepted of which nobody knows."""
-        return self.task is None and (self._is_under_way or self._first_unknown_send is not None)
+        """Whether a task may have been accepted whose ID is not known."""
+        return self.task is None and (self._may_be_accepted or self._unknown.first is not None)
 
     def cancel(self) -> None:
-        """Let nothing new begin; what is on its way comes to its end. May be called from any thread."""
-        self._halt.called = True
+        """Start nothing new; the reply of a request that was sent is awaited. Works from any thread."""
+        self._cancel.cancel()
 
     def run(self) -> ExportTask:
-        """Return the task that was created, found again or reused, or because of which nothing was created.
+        """Return the task that was created, recovered or reused, or because of which nothing was sent.
 
-        Raises what Client.create raises, PathUsedError before anything is accepted, UnknownOutcomeError once
-        a send of which nobody knows the end was followed by no task, and KeyboardInterrupt after halt.
+        Raises what Client.create raises, PathUsedError before anything is accepted, UnknownOutcomeError when
+        the outcome of a send is unknown and no task was found, and CanceledError after `cancel`.
         """
-        with self._traffic.one_at_a_time(self.dataset_id, self._request.path) as taken, self._patience.place:
-            self._claimed_ids, self._ledger = taken, replace(self._ledger, claimed_ids=taken)
+        with (
+            self._coordinator.one_at_a_time(self.dataset_id, self._request.path) as claimed_ids,
+            self._queue.slot,
+        ):
+            self._claimed_ids = claimed_ids
+            self._reconciler = replace(self._reconciler, claimed_ids=claimed_ids)
             return self._create()
-
-    def _existing(self) -> ExportTask | None:
-        """Return the older task that makes a new one needless; what is listed now is known from then on."""
-        if not self._reuse.wanted or self._first_unknown_send:
-            return None
-        pages = list(self._client.iter_task_pages(self.dataset_id, timeout=self._settings.read_timeout))
-        tasks = [task for page in pages for task in page.tasks]
-        self._ledger = replace(self._ledger, ids_before_send=frozenset(task.task_id for task in tasks))
-        now = usable_date(pages[0].date, self._timing)
-        choice = select_reusable(tasks, self._ledger.body, self._reuse, now=now)
-        self._warn_once(choice.notes)
-        if choice.path_used and self._reuse.if_path_used == FAIL:
-            raise PathUsedError(choice.path_used, hint="choose another path")
-        if choice.path_used:
-            self._warn_once((f"{choice.path_used}; what the API does with files there is not documented",))
-        if choice.task:
-            self.task = choice.task
-            self._claimed_ids.add(self.task.task_id)
-            (self._listener.skipped if choice.task.skipped else self._listener.reused)(choice.task)
-        return choice.task
-
-    def _warn_once(self, lines: Iterable[str]) -> None:
-        """Warn of what was not warned of when the list was read before."""
-        for line in lines:
-            if line not in self._warned:
-                self._warned.add(line)
-                self._listener.warn(line)
 
     def _create(self) -> ExportTask:
         """Send until there is a task.
 
-        After each pause there may be one to reuse, which another host has created meanwhile, or our own one
-        of a send before.
+        During each pause, another host may create a task to reuse, or the task of an earlier send may appear.
         """
         while True:
-            self._traffic.wait_until_open(self._timing)
-            self._halt.check()
-            if found := self._listed():
-                return found
+            self._coordinator.wait_until_open(self._clock)
+            self._cancel.raise_if_cancelled()
+            if recovered := self._find_task_of_earlier_send():
+                return recovered
             try:
-                task = self._existing() or self._send()
+                task = self._find_reusable_task() or self._send()
             except ModelArtsExportError as error:
-                if found := self._recovered(error):
-                    return found
+                if recovered := self._handle_failure(error):
+                    return recovered
             else:
                 self.check_for_duplicates()
                 return task
 
-    def _listed(self) -> ExportTask | None:
-        """Return our task of an earlier send, when the list shows it by now.
+    def _find_task_of_earlier_send(self) -> ExportTask | None:
+        """Return the task of an earlier send if the list shows it by now.
 
-        Raises UnknownOutcomeError when the list cannot be read.
+        Raises UnknownOutcomeError when the list cannot be read: another send could make a duplicate.
         """
-        sent, polled = self._first_unknown_send, self._polled
-        if sent is None or (polled is not None and self._timing.monotonic() - polled <= _FRESH):
+        sent, polled = self._unknown.first, self._polled
+        if sent is None or (polled is not None and self._clock.monotonic() - polled <= _FRESH):
             return None
-        result = self._search(sent, until_known=True)
+        result = self._reconcile_list(sent, until_known=True)
         if result.tasks:
             return self._recover(result.tasks)
-        if result.trouble:
-            raise self._unknown(
-                result.trouble, f"polling the list before another send failed: {result.trouble}"
+        if result.error:
+            raise self._make_unknown_outcome(
+                result.error, f"polling the list before another send failed: {result.error}"
             )
         return None
 
-    def _recovered(self, error: ModelArtsExportError) -> ExportTask | None:
-        """Return our task after a failure; None when the request may be sent, now.
+    def _find_reusable_task(self) -> ExportTask | None:
+        """Return the older task that replaces a new one; other tasks that are listed now are not ours."""
+        if not self._reuse.wanted or self._unknown.first:
+            return None
+        pages = list(self._client.iter_task_pages(self.dataset_id, timeout=self._settings.read_timeout))
+        tasks = [task for page in pages for task in page.tasks]
+        self._reconciler = replace(
+            self._reconciler, ids_before_send=frozenset(task.task_id for task in tasks)
+        )
+        now = usable_date(pages[0].date, self._clock)
+        decision = select_reusable(tasks, self._reconciler.body, self._reuse, now=now)
+        self._warn_once(decision.notes)
+        if decision.path_used and self._reuse.if_path_used == FAIL:
+            raise PathUsedError(decision.path_used, hint="choose another path")
+        if decision.path_used:
+            self._warn_once(
+                (f"{decision.path_used}; the API does not document what it does with files there",)
+            )
+        if decision.task:
+            self.task = decision.task
+            self._claimed_ids.add(self.task.task_id)
+            kind = SubmissionSkipped if self.task.skipped else TaskReused
+            self._on_event(kind(export=self._label, task=self.task))
+        return decision.task
 
-        Raises the error where nothing can be done about it.
-        """
-        if isinstance(error, TemporaryError) and not (
-            self._first_unknown_send and isinstance(error, BusyError)
-        ):
-            try:
-                self._patience.bear(error)
-            except TemporaryError:
-                if self._first_unknown_send is None:
-                    raise
-            else:
-                return None
-        if self._first_unknown_send is None:
-            raise error
-        return self._reconcile(error, self._first_unknown_send)
+    def _warn_once(self, messages: Iterable[str]) -> None:
+        """Report each warning once, although the list is read before each send."""
+        for message in messages:
+            if message not in self._warned:
+                self._warned.add(message)
+                self._on_event(ReuseWarning(export=self._label, message=message))
 
     def _send(self) -> ExportTask:
-        now, self.is_sending = Instant.now(self._timing), True
+        now, self.is_sending = Instant.now(self._clock), True
         try:
-            self._halt.check()  # after `is_sending` is set: who halts looks at it afterwards
-            self._is_under_way = True
+            self._cancel.raise_if_cancelled()  # after is_sending is set: who cancels reads it afterwards
+            self._may_be_accepted = True
             self.task = self._client.create(self.dataset_id, self._request)
         except UnknownOutcomeError as error:
-            self._first_unknown_send, self._reason = self._first_unknown_send or now, self._reason or error
-            self._named = tuple(dict.fromkeys((*self._named, *error.task_ids)))
-            self._unknown_sends += 1
+            self._unknown.add(now, error)
             raise
         except ModelArtsExportError:
-            self._is_under_way = False
+            self._may_be_accepted = False
             raise
         finally:
             self.is_sending = False
         self._claimed_ids.add(self.task.task_id)
-        self._listener.accepted(self.task)
-        self._tell_of_resend(self.task, sends=self._unknown_sends + 1)
+        self._on_event(TaskAccepted(export=self._label, task=self.task))
+        self._report_possible_duplicate(self.task, sends=self._unknown.count + 1)
         return self.task
+
+    def _handle_failure(self, error: ModelArtsExportError) -> ExportTask | None:
+        """Return the recovered task; None when the request may be sent now. Raises any other error."""
+        sent = self._unknown.first
+        if isinstance(error, TemporaryError) and not (sent and isinstance(error, BusyError)):
+            try:
+                self._wait_or_raise(error)
+            except TemporaryError:
+                if sent is None:
+                    raise
+            else:
+                return None
+        if sent is None:
+            raise error
+        return self._reconcile(error, sent)
+
+    def _wait_or_raise(self, error: TemporaryError) -> None:
+        """Sleep before the next send. Raises the error at the limit of the retries or of the queue."""
+        if isinstance(error, BusyError):
+            begin = self._clock.monotonic()
+            self._queue.wait_or_raise(error)
+            self._retries.extend(self._clock.monotonic() - begin)
+            return
+        pause = self._retries.pause_or_raise(error)
+        if isinstance(error, ThrottledError):
+            self._coordinator.throttle(pause, self._clock)
+        self._report_retry(error, pause)
+        self._clock.sleep(pause)
+
+    def _report_retry(self, error: TemporaryError, pause: float) -> None:
+        self._on_event(RetryScheduled(export=self._label, error=error, pause=pause))
 
     def _reconcile(self, error: ModelArtsExportError, sent: Instant) -> ExportTask | None:
-        """Return our task, found in the list; None when it is not there and may be sent once more."""
-        self._halt.check()
-        failed = self._timing.monotonic()
-        seconds = self._settings.reconcile_timeout
-        self._listener.talk(f"{error}; polling the list for its task, for up to {seconds:g}s")
-        result = self._search(sent)
+        """Return the task that the list shows; None when it shows none and the request may be sent again."""
+        self._cancel.raise_if_cancelled()
+        failed, timeout = self._clock.monotonic(), self._settings.reconcile_timeout
+        self._on_event(ReconciliationStarted(export=self._label, error=error, timeout=timeout))
+        result = self._reconcile_list(sent)
         if result.tasks:
             return self._recover(result.tasks)
-        if result.trouble:
-            raise self._unknown(
-                result.trouble, f"{error}; polling the list failed: {result.trouble}"
+        if result.error:
+            raise self._make_unknown_outcome(
+                result.error, f"{error}; polling the list failed: {result.error}"
             ) from error
-        given_up = isinstance(error, UnknownOutcomeError) and error.server_gave_up
-        if self._sent_again or not given_up or self._settings.on_lost_reply == "stop":
-            raise self._unknown(error, f"{error}; no such task is listed, but it may be yet") from error
-        self._wait_as_asked(error, failed)
-        self._sent_again = True
-        self._listener.talk("no such task is listed; sending the request again")
+        server_gave_up = isinstance(error, UnknownOutcomeError) and error.server_gave_up
+        if self._was_resent or not server_gave_up or self._settings.on_lost_reply == "stop":
+            words = f"{error}; no such task is listed, but it may be yet"
+            raise self._make_unknown_outcome(error, words) from error
+        self._pause_before_resend(error, failed)
+        self._was_resent = True
         return None
 
-    def _search(self, sent: Instant, *, until_known: bool = False) -> Search:
-        begun = self._timing.monotonic()
+    def _reconcile_list(self, sent: Instant, *, until_known: bool = False) -> Reconciliation:
+        begin = self._clock.monotonic()
         result = reconcile(
-            self._ledger,
+            self._reconciler,
             sent,
-            patience=self._settings.reconcile_timeout,
-            task_ids=self._named,
+            timeout=self._settings.reconcile_timeout,
+            task_ids=self._unknown.task_ids,
             until_known=until_known,
         )
-        self._patience.extend(self._timing.monotonic() - begun)
+        self._retries.extend(self._clock.monotonic() - begin)
         self._since = self._since if result.since is None else result.since
-        self._polled = None if result.trouble else self._timing.monotonic()
+        self._polled = None if result.error else self._clock.monotonic()
         return result
 
-    def _wait_as_asked(self, error: ModelArtsExportError, failed: float) -> None:
-        """Wait for as long as the server asked when the request failed; the polls have taken some of it.
+    def _pause_before_resend(self, error: ModelArtsExportError, failed: float) -> None:
+        """Sleep for what is left of the Retry-After of a request that failed at `failed`.
 
-        Raises UnknownOutcomeError when that is too long.
+        Raises UnknownOutcomeError when that is longer than the retry timeout.
         """
-        left = (error.retry_after or 0.0) - (self._timing.monotonic() - failed)
+        left = max((error.retry_after or 0.0) - (self._clock.monotonic() - failed), 0.0)
         if left > self._settings.retry_timeout:
-            raise self._unknown(error, f"{error}; the server asks to wait for {ceil(left)}s") from error
-        if left > 0:
-            self._listener.talk(f"waiting for {ceil(left)}s, as the server asks")
-            self._timing.sleep(left)
+            words = f"{error}; the server asks to wait for {ceil(left)}s"
+            raise self._make_unknown_outcome(error, words) from error
+        self._on_event(ResendScheduled(export=self._label, pause=left))
+        if left:
+            self._clock.sleep(left)
 
-    def _recover(self, found: tuple[ExportTask, ...]) -> ExportTask:
-        self.task = found[0]
-        self._claimed_ids.update(each.task_id for each in found)
-        self._listener.found(self.task)
-        if len(found) > 1:
-            ids = ", ".join(task.task_id for task in found)
-            self._listener.alarm(f"{len(found)} tasks may be the one that was sent, nearest first: {ids}")
-        self._tell_of_resend(self.task, sends=self._unknown_sends)
+    def _recover(self, tasks: tuple[ExportTask, ...]) -> ExportTask:
+        self.task, task_ids = tasks[0], tuple(task.task_id for task in tasks)
+        self._claimed_ids.update(task_ids)
+        self._on_event(TaskRecovered(export=self._label, task=self.task, task_ids=task_ids))
+        self._report_possible_duplicate(self.task, sends=self._unknown.count)
         return self.task
 
-    def _tell_of_resend(self, task: ExportTask, *, sends: int) -> None:
-        """Say that the request was sent twice, when both sends may have been accepted."""
-        if sends > 1 and self._first_unknown_send and self._reason:
-            self._accepted_after = self._first_unknown_send.elapsed(self._timing)
-            self._listener.resent(task, self._reason)
+    def _report_possible_duplicate(self, task: ExportTask, *, sends: int) -> None:
+        """Report that the request was sent twice, when both sends may have been accepted."""
+        if sends > 1 and self._unknown.first and self._unknown.reason:
+            self._accepted_after = self._unknown.first.elapsed(self._clock)
+            self._on_event(DuplicatePossible(export=self._label, task=task, error=self._unknown.reason))
 
     def check_for_duplicates(self) -> None:
-        """Poll the list once for a duplicate of the task, when the request was sent twice, and tell of each.
+        """Poll the list once for duplicates of the task when the request was sent twice, and report each.
 
         A duplicate may be listed late, so that a second check is worth its call when the task has ended.
-        After halt nothing is checked.
+        Nothing is checked after `cancel`.
         """
-        if (
-            self.task is None
-            or self._first_unknown_send is None
-            or self._accepted_after is None
-            or self._halt.called
-        ):
+        sent, accepted_after = self._unknown.first, self._accepted_after
+        if self.task is None or sent is None or accepted_after is None or self._cancel.is_cancelled:
             return
+        timeout = min(self._settings.reconcile_timeout or _STATUS_TIMEOUT, _LONGEST_CHECK)
         try:
-            found = self._ledger.find_duplicates(
-                self.task,
-                self._first_unknown_send,
-                before=self._accepted_after,
-                timeout=min(self._settings.reconcile_timeout or _GLANCE, _LONGEST_CHECK),
-            )
+            found = self._reconciler.find_duplicates(self.task, sent, before=accepted_after, timeout=timeout)
         except ModelArtsExportError as error:
-            self._listener.warn(f"the check for a duplicate task failed: {error}")
+            self._on_event(DuplicateCheckFailed(export=self._label, error=error))
             return
-        for each in found:
-            self._claimed_ids.add(each.task_id)
-            self._listener.alarm(f"export task {each.task_id} is a duplicate of {self.task.task_id}")
+        for duplicate in found:
+            self._claimed_ids.add(duplicate.task_id)
+            self._on_event(DuplicateFound(export=self._label, task=self.task, duplicate=duplicate))
 
-    def _unknown(self, error: ModelArtsExportError, words: str) -> UnknownOutcomeError:
-        if self._named:
-            words = f"{words}; a broken reply named export task {', '.join(self._named)}"
-        if self._unknown_sends > 1 or self._sent_again:
+    def _make_unknown_outcome(self, error: ModelArtsExportError, words: str) -> UnknownOutcomeError:
+        if self._unknown.task_ids:
+            words = f"{words}; a broken reply named export task {', '.join(self._unknown.task_ids)}"
+        if self._unknown.count > 1 or self._was_resent:
             words = f"{words}; the request was sent twice"
-        sent = self._first_unknown_send
+        sent = self._unknown.first
         return UnknownOutcomeError(
             words,
-            task_ids=self._named,
+            task_ids=self._unknown.task_ids,
             path=self._request.path,
-            since=sent.wall - SLACK if sent and self._since is None else self._since,
+            since=sent.time - SLACK if sent and self._since is None else self._since,
             error_code=error.error_code,
             http_status=error.http_status,
             request_id=error.request_id,
         )
 
 
-class _Halt:
-    """Ends what sleeps, or is about to begin, once it was called."""
-
-    def __init__(self, sleep: Callable[[float], None]) -> None:
-        self.called = False
-        self._sleep = sleep
-
-    def sleep(self, seconds: float) -> None:
-        self._sleep(seconds)
-        self.check()
-
-    def check(self) -> None:
-        if self.called:
-            raise KeyboardInterrupt
-
-
-def fetch_status(client: Client, task: ExportTask, listener: SubmissionEvents) -> ExportTask:
-    """Return a task as one look shows it now.
-
-    A look that fails does not undo the success: the listener hears of it, and the task is returned as it was
-    accepted.
-    """
+def fetch_status(
+    client: Client, task: ExportTask, label: ExportLabel, on_event: EventHandler = ignore_event
+) -> ExportTask:
+    """Return a task with its current status; unchanged when one status check of 5 s fails."""
     try:
-        return task.updated_with(client.show(task.dataset_id, task.task_id, timeout=_GLANCE))
+        return task.updated_with(client.show(task.dataset_id, task.task_id, timeout=_STATUS_TIMEOUT))
     except ModelArtsExportError as error:
-        listener.unseen(error)
+        on_event(StatusCheckFailed(export=label, error=error))
         return task

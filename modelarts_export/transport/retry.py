@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from math import ceil
 from typing import TypeVar
 
 from modelarts_export.clock import SYSTEM_CLOCK, Clock
@@ -18,13 +17,13 @@ Result = TypeVar("Result")
 class RetryPolicy:
     """For how long, in seconds, and how often a call is retried; `max_retries` of None is no limit.
 
-    `tell` receives a line before each pause.
+    `on_retry` receives the error and the pause, in seconds, before each sleep.
     """
 
     timeout: float
     max_retries: int | None
-    timing: Clock = SYSTEM_CLOCK
-    tell: Callable[[str], None] = lambda _line: None
+    clock: Clock = SYSTEM_CLOCK
+    on_retry: Callable[[TemporaryError, float], None] = lambda _error, _pause: None
 
     def start(self) -> "Retries":
         """Return the state of one call's retries."""
@@ -54,8 +53,8 @@ class Retries:
     def wait_or_raise(self, error: TemporaryError) -> None:
         """Sleep before the next attempt. Raises the error when the limit is reached."""
         pause = self.pause_or_raise(error)
-        self._policy.tell(announce(error, pause))
-        self._policy.timing.sleep(pause)
+        self._policy.on_retry(error, pause)
+        self._policy.clock.sleep(pause)
 
     def pause_or_raise(self, error: TemporaryError) -> float:
         """Return the pause before the next attempt in seconds. Raises the error at the limit.
@@ -67,10 +66,10 @@ class Retries:
         asked, left = error.retry_after or 0.0, self._left()
         limit = self._policy.max_retries
         if left <= 0 or asked > left or (limit is not None and self._made >= limit):
-            raise when_to_come_back(error, self._policy.timing)
+            raise add_retry_time(error, self._policy.clock)
         longest = min(_FIRST * 2.0 ** min(self._made, 16), _LONGEST)
         self._made += 1
-        return min(max(self._policy.timing.random.uniform(0, longest), asked), left)
+        return min(max(self._policy.clock.random.uniform(0, longest), asked), left)
 
     def extend(self, seconds: float) -> None:
         """Add seconds to the budget that were spent on another wait."""
@@ -78,20 +77,15 @@ class Retries:
             self._ends += seconds
 
     def _left(self) -> float:
-        now = self._policy.timing.monotonic()
+        now = self._policy.clock.monotonic()
         if self._ends is None:
             self._ends = now + self._policy.timeout
         return self._ends - now
 
 
-def announce(error: TemporaryError, pause: float) -> str:
-    """Return the message with the reason and the pause of the next attempt."""
-    return f"{error}; trying again in {ceil(pause)} s"
-
-
-def when_to_come_back(error: TemporaryError, timing: Clock) -> TemporaryError:
+def add_retry_time(error: TemporaryError, clock: Clock) -> TemporaryError:
     """Return the error, with the server's Retry-After as a time in its hint."""
     if error.retry_after:
-        when = datetime.fromtimestamp(timing.time() + error.retry_after).astimezone()
+        when = datetime.fromtimestamp(clock.time() + error.retry_after).astimezone()
         error.hint = f"run it again after {when:%Y-%m-%d %H:%M:%S}"
     return error

@@ -58,8 +58,8 @@ def test_refused_list_of_datasets_is_raised() -> None:
 def test_retries_of_a_list_end_with_its_timeout() -> None:
     """However long the policy allows; the last error of the server says why."""
     time = Simulated()
-    timing = Clock(monotonic=time.clock, time=time.clock, sleep=time.sleep, random=time.chance)
-    retry = RetryPolicy(timeout=120.0, max_retries=None, timing=timing)
+    clock = Clock(monotonic=time.clock, time=time.clock, sleep=time.sleep, random=time.chance)
+    retry = RetryPolicy(timeout=120.0, max_retries=None, clock=clock)
     with answering(lambda _: error("503 Service Unavailable", "ModelArts.4302")) as server:
         client = client_of(server.url, clock=time.clock)
         with pytest.raises(TemporaryError, match="503"):

@@ -15,11 +15,11 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 
 from requests import PreparedRequest
 
 from modelarts_export.api.client import Client
-from modelarts_export.api.task import ExportTask
 from modelarts_export.auth.credentials import Token
 from modelarts_export.auth.request_auth import TokenAuth
 from modelarts_export.clock import Clock
@@ -31,7 +31,16 @@ from modelarts_export.sandbox.faults.catalogue import Fault, Faults
 from modelarts_export.sandbox.faults.parser import parse_fault
 from modelarts_export.sandbox.messages import HttpReply, Request
 from modelarts_export.sandbox.server import Sandbox
-from modelarts_export.submission.submit import Desk, Submission
+from modelarts_export.submission.coordinator import SubmissionCoordinator
+from modelarts_export.submission.events import (
+    DuplicateFound,
+    SubmissionEvent,
+    SubmissionSkipped,
+    TaskAccepted,
+    TaskRecovered,
+    TaskReused,
+)
+from modelarts_export.submission.submit import Submission
 from modelarts_export.transport.session import Transport
 
 SPEED = 100.0  # how much faster than ours the time of the soak runs
@@ -143,33 +152,15 @@ class Record:
         return [task_id for task_id, number in pairs if self.made.get(task_id) != number]
 
 
-class Hearing:
-    """A listener that knows, by the thread, which submission it hears of."""
-
-    def __init__(self, record: Record, sender: Sender) -> None:
-        """Write to the record under the sender's number."""
-        self._record, self._sender = record, sender
-
-    def accepted(self, task: ExportTask) -> None:
-        """Keep the ID."""
-        self._record.told[self._sender.number].append(task.task_id)
-
-    found = reused = skipped = accepted
-
-    def resent(self, task: ExportTask, error: ModelArtsExportError) -> None:
-        """Keep nothing: the server's own count of tasks says more."""
-
-    def unseen(self, error: ModelArtsExportError) -> None:
-        """Nobody looks here."""
-
-    def talk(self, line: str) -> None:
-        """Nobody listens here."""
-
-    def warn(self, line: str) -> None:
-        """Keep the line."""
-        self._record.warnings[self._sender.number].append(line)
-
-    alarm = warn
+def handle(record: Record, number: int, event: SubmissionEvent) -> None:
+    """Keep the IDs that an event of a submission tells, and warnings of others."""
+    match event:
+        case TaskAccepted() | TaskRecovered() | TaskReused() | SubmissionSkipped():
+            record.told[number].append(event.task.task_id)
+            if isinstance(event, TaskRecovered):
+                record.warnings[number].extend(event.task_ids[1:])
+        case DuplicateFound(duplicate=duplicate):
+            record.warnings[number].append(duplicate.task_id)
 
 
 def faults(seed: int) -> Faults:
@@ -206,12 +197,9 @@ def soak(submissions: int, *, threads: int = 16, seed: int = 1) -> Record:
     sandbox = Sandbox(clock=now.wall, rng=random.Random(seed), faults=faults(seed), observe=observe)
     datasets = _datasets(sandbox)
     sender = Sender(sandbox.token)
-    desk = Desk(
-        client=Client(Transport(sandbox.url, sender, SETTINGS), sandbox.project_id),
-        settings=SETTINGS,
-        listener=Hearing(record, sender),
-        timing=Clock(monotonic=now.clock, time=now.wall, sleep=now.sleep, random=random.Random(seed)),
-    )
+    client = Client(Transport(sandbox.url, sender, SETTINGS), sandbox.project_id)
+    clock = Clock(monotonic=now.clock, time=now.wall, sleep=now.sleep, random=random.Random(seed))
+    coordinator = SubmissionCoordinator()
 
     def submit(number: int) -> None:
         sender.number = number
@@ -219,7 +207,15 @@ def soak(submissions: int, *, threads: int = 16, seed: int = 1) -> Record:
         dataset_id = datasets[place % len(datasets)]
         request = ToObs(path=f"/soak/{place}/")
         try:
-            Submission(desk, dataset_id, request).run()
+            Submission(
+                client,
+                dataset_id,
+                request,
+                settings=SETTINGS,
+                on_event=partial(handle, record, number),
+                coordinator=coordinator,
+                clock=clock,
+            ).run()
             record.ends[number] = 0
         except ModelArtsExportError as error:
             record.ends[number] = error.exit_code

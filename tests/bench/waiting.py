@@ -87,10 +87,10 @@ class World:
 
     def wait(self, tasks: list[ExportTask]) -> None:
         """Wait for ten hours, and print the cost."""
-        timing = Clock(monotonic=lambda: self.now, sleep=self.sleep, random=random.Random(1))
+        clock = Clock(monotonic=lambda: self.now, sleep=self.sleep, random=random.Random(1))
         begun, cpu, calls = self.now, time.process_time(), self.tally.calls
         rounds, after_one = 0, 0.0
-        for _ in poll(self.client, tasks, PollOptions(timeout=10 * HOUR), timing=timing):
+        for _ in poll(self.client, tasks, PollOptions(timeout=10 * HOUR), clock=clock):
             rounds += 1
             if not after_one and self.now - begun >= HOUR:
                 after_one = resident()

@@ -131,7 +131,7 @@ def test_submission_creates_no_duplicate_in_any_scenario(scenario: Scenario) -> 
     world = World(posts=scenario.posts, looks=scenario.looks)
     for age in scenario.older:
         world.plant(REQUEST.path, age=age)
-    end = world.submit(world.desk(scenario.patience), reuse=ReusePolicy(reuse_running=scenario.reuse))
+    end = world.submit(scenario.patience, reuse=ReusePolicy(reuse_running=scenario.reuse))
     posts = [call for call in world.calls if call.method == "POST"]
     if isinstance(end, ExportTask) and end.reused:
         assert scenario.reuse

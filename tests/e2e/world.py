@@ -22,7 +22,7 @@ from modelarts_export.auth.request_auth import TokenAuth
 from modelarts_export.clock import Clock
 from modelarts_export.config.parsers import parse_duration
 from modelarts_export.config.settings import Settings
-from modelarts_export.errors import ModelArtsExportError
+from modelarts_export.errors import CanceledError, ModelArtsExportError
 from modelarts_export.request.models import ToObs
 from modelarts_export.sandbox.authentication import Credentials
 from modelarts_export.sandbox.cloud.datasets import DATASET_ID
@@ -31,8 +31,20 @@ from modelarts_export.sandbox.faults.parser import parse_fault
 from modelarts_export.sandbox.gateway import Gateway
 from modelarts_export.sandbox.iam import Identity
 from modelarts_export.sandbox.messages import HttpReply, Request
+from modelarts_export.submission.coordinator import SubmissionCoordinator
+from modelarts_export.submission.events import (
+    DuplicateCheckFailed,
+    DuplicateFound,
+    DuplicatePossible,
+    ReuseWarning,
+    SubmissionEvent,
+    SubmissionSkipped,
+    TaskAccepted,
+    TaskRecovered,
+    TaskReused,
+)
 from modelarts_export.submission.reuse import ReusePolicy
-from modelarts_export.submission.submit import Desk, Submission
+from modelarts_export.submission.submit import Submission
 from modelarts_export.transport.session import Transport
 
 REQUEST = ToObs(path="/bucket/out/")
@@ -81,7 +93,7 @@ class Call:
 
 
 class World(HTTPAdapter):
-    """The environment of a submission, and its listener."""
+    """The environment of a submission, and the handler of its events."""
 
     def __init__(self, posts: Sequence[Meeting] = (), looks: Sequence[Meeting] = ()) -> None:
         """Set the faults of successive calls; later calls have none."""
@@ -96,6 +108,7 @@ class World(HTTPAdapter):
         self.foreign: list[str] = []
         self._has_alike = False
         self.under_way: Submission | None = None
+        self._coordinator = SubmissionCoordinator()
         self._gateway = Gateway(
             credentials=Credentials(access_key="", secret_key="", token=_TOKEN, project_id=_PROJECT),
             iam=_IAM,
@@ -104,30 +117,36 @@ class World(HTTPAdapter):
             task_duration=3600,
         )
 
-    def desk(self, settings: Settings) -> Desk:
-        """Return a desk in this world."""
+    def submit(
+        self, settings: Settings, *, reuse: ReusePolicy | None = None
+    ) -> ExportTask | ModelArtsExportError | None:
+        """Return the task of a submission of REQUEST, or its error; None when it was cancelled."""
         token = TokenAuth(Token(token=_TOKEN))
         transport = Transport("https://world", token, settings, clock=lambda: self.mono)
         transport.mount(self)
-        timing = Clock(
+        clock = Clock(
             monotonic=lambda: self.mono,
             time=lambda: self.wall,
             sleep=self.sleep,
             random=random.Random(0),  # noqa: S311 - it spreads load
         )
-        return Desk(client=Client(transport, _PROJECT), settings=settings, listener=self, timing=timing)
-
-    def submit(
-        self, desk: Desk, *, reuse: ReusePolicy | None = None
-    ) -> "ExportTask | ModelArtsExportError | None":
-        """Return the task of a submission of REQUEST, or its error; None when it was interrupted."""
-        self.under_way = Submission(desk, DATASET_ID, REQUEST, reuse=reuse)
+        client = Client(transport, _PROJECT)
+        self.under_way = Submission(
+            client,
+            DATASET_ID,
+            REQUEST,
+            settings=settings,
+            reuse=reuse,
+            on_event=self.handle,
+            coordinator=self._coordinator,
+            clock=clock,
+        )
         try:
             return self.under_way.run()
+        except CanceledError:
+            return None
         except ModelArtsExportError as error:
             return error
-        except KeyboardInterrupt:
-            return None
 
     def plant(self, path: str, *, age: float = 0.0) -> str:
         """Add a task that another host created `age` seconds ago, and return its ID."""
@@ -220,27 +239,21 @@ class World(HTTPAdapter):
         )
         return self.build_response(request, raw)
 
-    def accepted(self, task: ExportTask) -> None:
-        """Keep the ID."""
-        self.told.append(task.task_id)
-
-    found = reused = skipped = accepted
-
-    def resent(self, task: ExportTask, _error: ModelArtsExportError) -> None:
-        """Keep the ID of a task that may have a duplicate."""
-        self.resends.append(task.task_id)
-
-    def unseen(self, error: ModelArtsExportError) -> None:
-        """Ignore the error."""
-
-    def talk(self, line: str) -> None:
-        """Ignore the line."""
-
-    def warn(self, line: str) -> None:
-        """Keep the line."""
-        self.warnings.append(line)
-
-    alarm = warn
+    def handle(self, event: SubmissionEvent) -> None:
+        """Keep the IDs that the event tells, and warnings."""
+        match event:
+            case TaskAccepted() | TaskRecovered() | TaskReused() | SubmissionSkipped():
+                self.told.append(event.task.task_id)
+                if isinstance(event, TaskRecovered) and len(event.task_ids) > 1:
+                    self.warnings.append(", ".join(event.task_ids))
+            case DuplicatePossible(task=task):
+                self.resends.append(task.task_id)
+            case DuplicateFound(duplicate=duplicate):
+                self.warnings.append(duplicate.task_id)
+            case ReuseWarning(message=message):
+                self.warnings.append(message)
+            case DuplicateCheckFailed(error=error):
+                self.warnings.append(str(error))
 
 
 def _shown(reply: HttpReply) -> frozenset[str] | None:

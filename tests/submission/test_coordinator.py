@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from modelarts_export.clock import Clock
+from modelarts_export.errors import CanceledError
 from modelarts_export.submission.coordinator import SubmissionCoordinator
 
 SOON, NEVER = 5.0, 0.05  # seconds: what is to happen takes no time, what is not to is waited for this long
@@ -65,8 +66,8 @@ def test_an_export_to_another_path_or_of_another_dataset_does_not(other: tuple[s
 def test_a_turn_ends_with_an_error_too() -> None:
     """A submission that failed, or was interrupted, stands in nobody's way."""
     traffic = SubmissionCoordinator()
-    with pytest.raises(KeyboardInterrupt), traffic.one_at_a_time("abc", "/b/c/"):
-        raise KeyboardInterrupt
+    with pytest.raises(CanceledError), traffic.one_at_a_time("abc", "/b/c/"):
+        raise CanceledError("cancelled")
     assert enters(lambda: traffic.one_at_a_time("abc", "/b/c/")).wait(SOON)
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 import pytest
 
 from modelarts_export.api.client import Client
-from modelarts_export.api.task import ExportTask
 from modelarts_export.auth.credentials import Token
 from modelarts_export.auth.request_auth import TokenAuth
 from modelarts_export.clock import Clock
@@ -19,39 +18,22 @@ from modelarts_export.request.models import ToObs
 from modelarts_export.sandbox.faults.catalogue import Faults
 from modelarts_export.sandbox.faults.parser import parse_fault
 from modelarts_export.sandbox.server import Sandbox
-from modelarts_export.submission.submit import Desk, Submission
+from modelarts_export.submission.submit import Submission
 from modelarts_export.transport.session import Transport
 
 
 @dataclass(kw_only=True)
 class World:
-    """A sandbox and a submission by one clock, which only a sleep moves; `heard` is what was told."""
+    """A sandbox and a submission by one clock, which only a sleep moves."""
 
     now: float = 1_700_000_000.0
     started: float = 1_700_000_000.0
     naps: list[float] = field(default_factory=list)
-    heard: list[str] = field(default_factory=list)
 
     def sleep(self, seconds: float) -> None:
         """Let the time pass at once."""
         self.now += seconds
         self.naps.append(seconds)
-
-    def accepted(self, task: ExportTask) -> None:
-        """Hear of a task."""
-        self.heard.append(f"accepted {task.task_id}")
-
-    found = reused = skipped = accepted
-
-    def resent(self, task: ExportTask, _error: Exception) -> None:
-        """Hear of a task that may have a duplicate."""
-        self.heard.append(f"resent {task.task_id}")
-
-    def unseen(self, error: Exception) -> None:
-        """Hear of a look that failed."""
-        self.heard.append(str(error))
-
-    talk = warn = alarm = lambda self, line: self.heard.append(line)
 
     @contextmanager
     def submission(self, *faults: str, patience: float) -> Iterator[tuple[Sandbox, Submission]]:
@@ -60,15 +42,18 @@ class World:
         with Sandbox(clock=lambda: self.now, faults=told) as sandbox:
             settings = Settings(reconcile_timeout=patience, max_retries=0, queue_timeout=0.0)
             transport = Transport(sandbox.url, TokenAuth(Token(token=sandbox.token)), settings)
-            timing = Clock(
+            clock = Clock(
                 monotonic=lambda: self.now,
                 time=lambda: self.now,
                 sleep=self.sleep,
                 random=random.Random(1),  # noqa: S311 - dice, no secrets
             )
             client = Client(transport, sandbox.project_id)
-            desk = Desk(client=client, settings=settings, listener=self, timing=timing)
-            yield sandbox, Submission(desk, sandbox.dataset_id, ToObs(path="/b/d/"))
+            request = ToObs(path="/b/d/")
+            yield (
+                sandbox,
+                Submission(client, sandbox.dataset_id, request, settings=settings, clock=clock),
+            )
             transport.close()
 
     @property

@@ -12,9 +12,9 @@ from modelarts_export.config.settings import Settings
 from modelarts_export.errors import AccessError
 from modelarts_export.request.models import ToObs
 from modelarts_export.sandbox.messages import HttpReply, Request
-from modelarts_export.submission.submit import Submission
+from modelarts_export.submission.coordinator import SubmissionCoordinator
 from tests.submission.layers import instead
-from tests.submission.worlds import EXPORT, Clocks, World, desk, submit
+from tests.submission.worlds import EXPORT, Clocks, World, make_client, make_clock, make_submission, submit
 
 
 @pytest.mark.parametrize(("retries", "posts"), [(0, 1), (1, 2), (4, 5), (6, 7)])
@@ -152,18 +152,19 @@ def test_other_refusals(status: int) -> None:
 def test_others_stand_behind() -> None:
     """Others with the same path from the start; others with the same dataset, once it was busy."""
     world = World(faults=("busy:count=1",))
-    at = desk(world)
+    coordinator = SubmissionCoordinator()
     seen: list[tuple[bool, ...]] = []
 
     def rooms() -> tuple[AbstractContextManager[object], ...]:
-        return at.traffic.one_at_a_time(world.dataset_id, EXPORT.path), at.traffic.busy_slot(world.dataset_id)
+        one_path = coordinator.one_at_a_time(world.dataset_id, EXPORT.path)
+        return one_path, coordinator.busy_slot(world.dataset_id)
 
     def watched(_request: Request, answer: Callable[[], HttpReply]) -> HttpReply:
         seen.append(tuple(map(is_free, rooms())))
         return answer()
 
     world.in_front = watched
-    Submission(at, world.dataset_id, EXPORT).run()
+    make_submission(world, coordinator=coordinator).run()
     assert seen == [(False, True), (False, False)]
     assert all(map(is_free, rooms()))
 
@@ -183,17 +184,17 @@ def is_free(room: AbstractContextManager[object]) -> bool:
 def test_a_429_closes_the_gate_for_all() -> None:
     """The gateway counts the requests of all submissions together: one that comes meanwhile waits as well."""
     world = World(faults=("429:count=1,retry-after=40s",))
-    at = desk(world)
+    coordinator = SubmissionCoordinator()
     begun: list[float] = []
 
     def sleep(seconds: float) -> None:
         if not begun:  # while the first one stays away
             begun.append(world.now)
-            Submission(at, world.dataset_id, ToObs(path="/test-obs/other/")).run()
+            make_submission(world, ToObs(path="/test-obs/other/"), coordinator=coordinator).run()
         world.let_pass(seconds)
 
-    first = replace(at, timing=replace(at.timing, sleep=sleep))
-    Submission(first, world.dataset_id, EXPORT).run()
+    clock = replace(make_clock(world), sleep=sleep)
+    make_submission(world, coordinator=coordinator, clock=clock).run()
     assert len(world.posts) == 3
     assert world.posts[1] - begun[0] == pytest.approx(40)
 
@@ -202,8 +203,24 @@ def test_a_clock_that_is_too_far_off() -> None:
     """With keys that is refused, once for all, and no older task is taken for ours."""
     world = World(clocks=Clocks(ahead=7200.0))
     world.plant(age=10)
-    at = desk(world)
+    client = make_client(world)
     for _ in range(2):  # the gateway locks a key that is refused again and again
         with pytest.raises(AccessError):
-            Submission(at, world.dataset_id, EXPORT).run()
+            make_submission(world, client=client).run()
     assert (len(world.posts), world.looks, world.ours) == (1, [], [])
+
+
+def test_outage_of_one_submission_does_not_hold_up_another() -> None:
+    """Only a 429 counts for all submissions."""
+    world, coordinator = World(faults=("503:count=1,retry-after=60s",)), SubmissionCoordinator()
+    make_submission(world, coordinator=coordinator).run()
+    world.pauses.clear()
+    world.now -= 60.0
+    coordinator.wait_until_open(make_clock(world))
+    assert world.pauses == []
+
+
+def test_queue_of_a_busy_dataset_uses_up_no_retry() -> None:
+    world = World(faults=("503:count=1", "busy:count=9", "503"))
+    end = submit(world, settings=Settings(max_retries=2))
+    assert (end.code, len(world.posts)) == (5, 12)

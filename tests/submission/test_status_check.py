@@ -2,8 +2,11 @@
 
 import pytest
 
+from modelarts_export.submission.events import ExportLabel
 from modelarts_export.submission.submit import fetch_status
-from tests.submission.worlds import World, desk, submit
+from tests.submission.worlds import World, make_client, submit
+
+LABEL = ExportLabel(dataset_id="d", path="/b/d/")
 
 
 @pytest.mark.parametrize(("late", "status"), [("4s", "INIT"), ("6s", None)])
@@ -12,6 +15,6 @@ def test_status_check_takes_five_seconds_at_most(late: str, status: str | None) 
     task = submit(world).task
     assert task
     begun = world.clock()
-    checked = fetch_status(desk(world).client, task, world.heard)
+    checked = fetch_status(make_client(world), task, LABEL, world.heard)
     assert checked.status == status
     assert world.clock() - begun <= 5.5

@@ -23,8 +23,21 @@ from modelarts_export.sandbox.faults.parser import parse_fault
 from modelarts_export.sandbox.gateway import Gateway
 from modelarts_export.sandbox.iam import Identity
 from modelarts_export.sandbox.messages import HttpReply, Request
+from modelarts_export.submission.coordinator import SubmissionCoordinator
+from modelarts_export.submission.events import (
+    DuplicateCheckFailed,
+    DuplicateFound,
+    DuplicatePossible,
+    ReuseWarning,
+    StatusCheckFailed,
+    SubmissionEvent,
+    SubmissionSkipped,
+    TaskAccepted,
+    TaskRecovered,
+    TaskReused,
+)
 from modelarts_export.submission.reuse import ReusePolicy
-from modelarts_export.submission.submit import Desk, Submission
+from modelarts_export.submission.submit import Submission
 from modelarts_export.transport.session import Transport
 from tests.support.in_process import InProcess
 
@@ -66,49 +79,36 @@ class Clocks:
 
 @dataclass(kw_only=True)
 class Heard:
-    """What a submission told while it went on; tasks by their IDs."""
+    """The events of a submission, with tasks by their IDs; calling it handles an event."""
 
     accepted_ids: list[str] = field(default_factory=list)
     found_ids: list[str] = field(default_factory=list)
     reused_ids: list[str] = field(default_factory=list)
     skipped_ids: list[str] = field(default_factory=list)
     resends: list[tuple[str, str]] = field(default_factory=list)
-    lines: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
-    def accepted(self, task: ExportTask) -> None:
-        """Note a task of which the ID is known."""
-        self.accepted_ids.append(task.task_id)
-
-    def found(self, task: ExportTask) -> None:
-        """Note a task that was found again."""
-        self.found_ids.append(task.task_id)
-
-    def reused(self, task: ExportTask) -> None:
-        """Note a task that is used instead of a new one."""
-        self.reused_ids.append(task.task_id)
-
-    def skipped(self, task: ExportTask) -> None:
-        """Note a task because of which nothing is submitted."""
-        self.skipped_ids.append(task.task_id)
-
-    def resent(self, task: ExportTask, error: ModelArtsExportError) -> None:
-        """Note a task that may have a duplicate, and why."""
-        self.resends.append((task.task_id, str(error)))
-
-    def unseen(self, error: ModelArtsExportError) -> None:
-        """Note why there was no look."""
-        self.warnings.append(str(error))
-
-    def talk(self, line: str) -> None:
-        """Note what goes on."""
-        self.lines.append(line)
-
-    def warn(self, line: str) -> None:
-        """Note what may be wrong."""
-        self.warnings.append(line)
-
-    alarm = warn
+    def __call__(self, event: SubmissionEvent) -> None:
+        """Keep what the event says."""
+        match event:
+            case TaskAccepted(task=task):
+                self.accepted_ids.append(task.task_id)
+            case TaskRecovered(task=task, task_ids=task_ids):
+                self.found_ids.append(task.task_id)
+                if len(task_ids) > 1:
+                    self.warnings.append(f"one of {', '.join(task_ids)}")
+            case TaskReused(task=task):
+                self.reused_ids.append(task.task_id)
+            case SubmissionSkipped(task=task):
+                self.skipped_ids.append(task.task_id)
+            case DuplicatePossible(task=task, error=error):
+                self.resends.append((task.task_id, str(error)))
+            case DuplicateFound(task=task, duplicate=duplicate):
+                self.warnings.append(f"{duplicate.task_id} is a duplicate of {task.task_id}")
+            case ReuseWarning(message=message):
+                self.warnings.append(message)
+            case DuplicateCheckFailed(error=failure) | StatusCheckFailed(error=failure):
+                self.warnings.append(str(failure))
 
 
 Layer = Callable[[Request, Callable[[], HttpReply]], HttpReply]
@@ -222,20 +222,47 @@ def submit(
     settings: Settings = _SETTINGS,
 ) -> End:
     """Submit a request in a world, and return how it ended; what happened is known to the world."""
-    submission = Submission(desk(world, settings), world.dataset_id, request, reuse=reuse)
+    submission = make_submission(world, request, reuse=reuse, settings=settings)
     try:
         return End(task=submission.run())
     except ModelArtsExportError as error:
         return End(error=error)
 
 
-def desk(world: World, settings: Settings = _SETTINGS) -> Desk:
-    """Return where submissions to a world are made."""
+def make_submission(  # noqa: PLR0913 - as a submission has them
+    world: World,
+    request: ExportRequest = EXPORT,
+    *,
+    reuse: ReusePolicy | None = None,
+    settings: Settings = _SETTINGS,
+    coordinator: SubmissionCoordinator | None = None,
+    client: Client | None = None,
+    clock: Clock | None = None,
+) -> Submission:
+    """Return a submission to a world."""
+    return Submission(
+        client or make_client(world, settings),
+        world.dataset_id,
+        request,
+        settings=settings,
+        reuse=reuse,
+        on_event=world.heard,
+        coordinator=coordinator,
+        clock=clock or make_clock(world),
+    )
+
+
+def make_client(world: World, settings: Settings = _SETTINGS) -> Client:
+    """Return a client of a world."""
     auth = make_auth(_KEYS if world.clocks.keys else _TOKEN, _PROJECT, now=partial(_date, world))
     transport = Transport(_URL, auth, settings, clock=world.clock)
     transport.mount(InProcess(world))
-    timing = Clock(monotonic=world.clock, time=world.wall, sleep=world.sleep, random=random.Random(7))  # noqa: S311 - no secret
-    return Desk(client=Client(transport, _PROJECT), settings=settings, listener=world.heard, timing=timing)
+    return Client(transport, _PROJECT)
+
+
+def make_clock(world: World) -> Clock:
+    """Return the clock of this machine."""
+    return Clock(monotonic=world.clock, time=world.wall, sleep=world.sleep, random=random.Random(7))  # noqa: S311 - no secret
 
 
 def _date(world: World) -> datetime:

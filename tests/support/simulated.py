@@ -69,8 +69,8 @@ class Simulated:
         **settings: Any,  # noqa: ANN401 - as PollOptions has them
     ) -> Iterator[tuple[float, Snapshot]]:
         """Yield each snapshot of a wait with the seconds that had passed then."""
-        timing = Clock(monotonic=self.clock, time=self.clock, sleep=self.sleep, random=self.chance)
-        for snapshot in poll(client, tasks, PollOptions(**settings), timing=timing):
+        clock = Clock(monotonic=self.clock, time=self.clock, sleep=self.sleep, random=self.chance)
+        for snapshot in poll(client, tasks, PollOptions(**settings), clock=clock):
             yield self.passed, snapshot
 
 

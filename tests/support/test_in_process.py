@@ -4,7 +4,7 @@ import pytest
 
 from modelarts_export.config.settings import Settings
 from modelarts_export.errors import ModelArtsExportError, TemporaryError, UnknownOutcomeError
-from tests.submission.worlds import EXPORT, WAY, World, desk
+from tests.submission.worlds import EXPORT, WAY, World, make_client
 from tests.transport.sent_or_not_rows import ROWS
 from tests.transport.test_sent_or_not import causes
 
@@ -24,7 +24,7 @@ def test_faults_raise_the_errors_of_a_socket(fault: str, name: str) -> None:
     """The exception, its cause and the error of the client are the same."""
     row = ROWS[name]
     with pytest.raises((TemporaryError, UnknownOutcomeError)) as caught:
-        desk(World(faults=(fault,))).client.create("sandbox-images", EXPORT)
+        make_client(World(faults=(fault,))).create("sandbox-images", EXPORT)
     assert " ← ".join(list(causes(caught.value.__cause__))[:2]) in row.raised.split(" or ")
     assert type(caught.value).__name__ == row.error
 
@@ -37,14 +37,14 @@ def test_faults_take_simulated_time(fault: str, seconds: float) -> None:
     """At most the read timeout."""
     world = World(faults=(fault,))
     with pytest.raises(ModelArtsExportError):
-        desk(world, Settings(read_timeout=20.0)).client.create("sandbox-images", EXPORT)
+        make_client(world, Settings(read_timeout=20.0)).create("sandbox-images", EXPORT)
     assert world.clock() == pytest.approx(seconds, abs=2 * WAY)
 
 
 def test_request_and_reply_arrive_unchanged() -> None:
     """The request is signed."""
     world = World()
-    client = desk(world).client
+    client = make_client(world)
     task = client.create("sandbox-images", EXPORT)
     assert [made.task_id for made in world.ours] == [task.task_id]
     assert client.show("sandbox-images", task.task_id).raw["path"] == EXPORT.path

@@ -25,8 +25,8 @@ DOWN = reply("503 Service Unavailable")
 
 def policy(time: Simulated, **limits: float) -> RetryPolicy:
     """Return the default policy, or one with other limits, by a clock that a sleep moves."""
-    timing = Clock(monotonic=time.clock, time=time.clock, sleep=time.sleep, random=time.chance)
-    return RetryPolicy(timeout=limits.get("timeout", 120.0), max_retries=None, timing=timing)
+    clock = Clock(monotonic=time.clock, time=time.clock, sleep=time.sleep, random=time.chance)
+    return RetryPolicy(timeout=limits.get("timeout", 120.0), max_retries=None, clock=clock)
 
 
 PASSING = {

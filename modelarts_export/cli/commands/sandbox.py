@@ -86,7 +86,7 @@ def sandbox(  # noqa: PLR0913 - Typer reads an option from each
         if command:
             raise typer.Exit(_run_command(command, server, app))
         _print_settings(server, app)
-        app.interruption.sleep(None)
+        app.interruption.cancel_token.sleep(None)
 
 
 def _make_faults(specs: Sequence[str], latency: str, seed: int | None) -> "Faults":

@@ -3,13 +3,14 @@
 import signal
 import traceback
 from collections.abc import Iterable, Sequence
+from math import ceil
 
 from modelarts_export.api.task import ExportTask
 from modelarts_export.cli.options.output_style import OutputOptions
 from modelarts_export.cli.output.console import Console
 from modelarts_export.cli.output.renderers import make_renderer
-from modelarts_export.cli.output.task_view import export_location, format_state
-from modelarts_export.errors import CanceledError, ModelArtsExportError, TerminatedError
+from modelarts_export.cli.output.task_view import export_location
+from modelarts_export.errors import CanceledError, ModelArtsExportError, TemporaryError, TerminatedError
 from modelarts_export.transport.tracing import truncate
 
 _MOST_HINTS = 12  # tasks with a hint of their own; a thousand lines would hide the warnings
@@ -42,6 +43,10 @@ class Messages:
         """Print a warning; with `always` also when quiet, for tasks that no other output names."""
         if always or not self.options.quiet:
             self.console.print(line, "warning")
+
+    def retry(self, error: TemporaryError, pause: float) -> None:
+        """Print why a call is made again, and after which pause, in seconds."""
+        self.info(f"{error}; trying again in {ceil(pause)} s")
 
     def error(self, error: ModelArtsExportError) -> None:
         """Print the error that ended the command; with JSON, the last line of stderr is one object."""
@@ -78,33 +83,6 @@ class Messages:
             self.console.print(truncate(self.console.redact(line)))
         if self.options.verbose or self.options.debug:
             self.console.print(summary)
-
-    def accepted(self, task: ExportTask) -> None:
-        """Print the ID of a task that was created."""
-        self.keep_ids_of(task)
-        self.info(f"Created export task {task.task_id}")
-
-    def found(self, task: ExportTask) -> None:
-        """Print the ID of a recovered task."""
-        self.keep_ids_of(task)
-        self.info(f"Recovered export task {task.task_id}, which was created although its reply was lost")
-
-    def reused(self, task: ExportTask) -> None:
-        """Print the ID of a reused task."""
-        self.keep_ids_of(task)
-        self.info(f"Reused export task {task.task_id} ({format_state(task)}); nothing was submitted")
-
-    def skipped(self, task: ExportTask) -> None:
-        """Print the ID of the unfinished task because of which nothing is submitted."""
-        self.keep_ids_of(task)
-        self.info(
-            f"Skipped: export task {task.task_id} ({format_state(task)}) writes to {task.raw.get('path')}; "
-            "nothing was submitted"
-        )
-
-    def unseen(self, error: ModelArtsExportError) -> None:
-        """Warn that the first status check of an accepted task failed."""
-        self.warn(f"the task was accepted, but its status check failed: {error}")
 
     def exported(self, tasks: Sequence[ExportTask]) -> None:
         """Print where succeeded tasks have written, and warn of those without samples."""

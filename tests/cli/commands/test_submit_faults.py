@@ -60,7 +60,7 @@ NOT_LISTED = End(code=10, posts=1, tasks=0, said="no such task is listed, but it
 TWICE = End(code=10, posts=2, tasks=0, said="no such task is listed, but it may be yet")
 HIDDEN = End(code=10, posts=1, tasks=1, said="no such task is listed, but it may be yet")
 UNREADABLE = End(code=10, posts=1, tasks=1, said="polling the list failed")
-TIMELESS = End(code=10, posts=1, tasks=0, said="the server does not tell the time")
+TIMELESS = End(code=10, posts=1, tasks=0, said="the server sends no Date")
 RETRIED = End(code=0, posts=2, tasks=1, said="trying again in")
 OVER = End(code=5, posts=2, tasks=0, said="the service is down")
 AT_ONCE = End(code=5, posts=1, tasks=0, said="run it again after 20")

@@ -121,7 +121,7 @@ def test_a_path_that_another_task_uses(
     assert error["hint"] == "choose another path, or let --if-path-used warn"
     outcome = run(f"{line} --if-path-used warn -o id", **cloud.variables)
     assert (outcome.code, len(cloud.created)) == (0, 1)
-    assert f"writes to {said}; what the API does with files there is not documented" in outcome.err
+    assert f"writes to {said}; the API does not document what it does with files there" in outcome.err
 
 
 @pytest.mark.parametrize("path", ["/b/d/newer/", "/b/d/old/", "/c/d/new/"])

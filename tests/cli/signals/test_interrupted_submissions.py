@@ -23,14 +23,14 @@ from tests.conftest import Stub
 SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
 QUIET = ["", "-q", "-q -o json"]
 PATIENT = "waiting up to 5 s for the reply; interrupt again to exit at once"
-NOTHING = "warning: interrupted; nothing was sent, or nothing of it accepted"
+NOTHING = "warning: interrupted; no export task was accepted"
 RESUMED = [
     "warning: interrupted; what was accepted goes on",
     "hint: wait for it with: modelarts-export wait abc t1",
 ]
 DOUBT = [
     "warning: interrupted; an export task may have been accepted",
-    "hint: look before you submit it again: modelarts-export list abc",
+    "hint: check the list before you submit it again: modelarts-export list abc",
 ]
 
 

@@ -1,0 +1,53 @@
+"""Cancelling a submission or a wait from another thread."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from modelarts_export.clock import Clock
+from modelarts_export.errors import CanceledError
+
+
+class CancelToken:
+    """Cancels whatever was given this token: it starts nothing new, and its sleeps end.
+
+    A request that was sent is not interrupted; its reply is awaited, so that no task ID is lost.
+    """
+
+    def __init__(self) -> None:
+        """Begin without a cancellation."""
+        self._event = threading.Event()
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether `cancel` was called."""
+        return self._event.is_set()
+
+    def cancel(self) -> None:
+        """Cancel; from any thread, and as often as one likes."""
+        self._event.set()
+
+    def raise_if_cancelled(self) -> None:
+        """Raise CanceledError after `cancel`."""
+        if self.is_cancelled:
+            raise CanceledError("cancelled")
+
+    def sleep(self, seconds: float | None) -> None:
+        """Sleep for some seconds, or without an end. Raises CanceledError as soon as it is cancelled."""
+        self._event.wait(seconds)
+        self.raise_if_cancelled()
+
+    def guard(self, clock: Clock) -> Clock:
+        """Return the clock with a sleep that this token ends; one that a test injected ends by itself."""
+        if clock.sleep is time.sleep:
+            return replace(clock, sleep=self.sleep)
+        return replace(clock, sleep=_check_after(clock.sleep, self))
+
+
+def _check_after(sleep: Callable[[float], None], token: CancelToken) -> Callable[[float], None]:
+    def sleep_and_check(seconds: float) -> None:
+        sleep(seconds)
+        token.raise_if_cancelled()
+
+    return sleep_and_check
