@@ -63,7 +63,7 @@ class RequestField:
     def metavar(self) -> str:
         """What stands for its value in the help of its flag."""
         made_of = [*_iter_annotation(self.field.annotation), *self.field.metadata]
-        usual = "WORD" if self.enum else "CONDITION" if self.model else "TEXT"
+        usual = "VALUE" if self.enum else "CONDITION" if self.model else "TEXT"
         return next((mark.name for mark in made_of if isinstance(mark, Metavar)), usual)
 
     @property

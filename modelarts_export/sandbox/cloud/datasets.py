@@ -42,22 +42,22 @@ BUILT_IN: Mapping[str, Behaviour] = {
         description="Its tasks succeed; it has one version, sandbox-v1.", versions=("sandbox-v1",)
     ),
     "sandbox-failing": Behaviour(
-        description="Its tasks end FAILED halfway, with ModelArts.4401.", final_status="FAILED"
+        description="Its tasks fail halfway, with ModelArts.4401.", final_status="FAILED"
     ),
     "sandbox-stopped": Behaviour(
-        description="Its tasks are stopped halfway: STOPPING, and then STOPPED.", final_status="STOPPED"
+        description="Its tasks are stopped halfway: STOPPING, then STOPPED.", final_status="STOPPED"
     ),
     "sandbox-slow": Behaviour(description="Its tasks take 100 times the task duration.", slowness=100),
     "sandbox-denied": Behaviour(
-        description="It can be looked at, but its export is refused with 403, ModelArts.0112.", denied=True
+        description="It can be read, but its export is refused with 403, ModelArts.0112.", denied=True
     ),
     "sandbox-text": Behaviour(
-        description="It has texts, whose export is refused with 501, ModelArts.4383.", dataset_type=100
+        description="It contains text, and its export is refused with 501, ModelArts.4383.", dataset_type=100
     ),
     "sandbox-busy": Behaviour(
         description=(
-            "It takes one task at a time, and the first runs for 10 task durations from the start; "
-            "until a task has ended, the next is refused with 400, ModelArts.4409."
+            "It runs one task at a time, at the start one of 10 task durations; until it is finished, the "
+            "next is refused with 400, ModelArts.4409."
         ),
         busy=10,
         running_limit=1,

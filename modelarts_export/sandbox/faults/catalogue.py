@@ -94,13 +94,13 @@ KINDS: Mapping[str, FaultKind] = {
         delivery=Delivery.CUT,
     ),
     "busy": FaultKind(
-        description="400, and nothing is executed.",
+        description="400, and the request is not executed.",
         defaults={"code": "ModelArts.4409"},
         status=400,
         message="Too many tasks are running in the dataset",
     ),
     "400": FaultKind(
-        description="A refusal of the request with this code; nothing is executed.",
+        description="400 with this code, and the request is not executed.",
         required=("code",),
         status=400,
         message="The request is refused",
@@ -112,7 +112,7 @@ KINDS: Mapping[str, FaultKind] = {
         message="The connection to the backend timed out",
     ),
     "429": FaultKind(
-        description="Too many requests; nothing is executed.",
+        description="Too many requests; the request is not executed.",
         defaults={"code": "APIGW.0308"},
         optional=RETRY,
         status=429,
