@@ -1,24 +1,25 @@
-"""The errors that a user meets. Each class owns its exit code, its meaning and what to do next.
+"""The errors of the program. Each class has its exit code, its meaning and the action to take.
 
-ModelArtsExportError          1   a bug of ours, unless it is one of these
-├── InvalidInputError         2   the command line or a spec is wrong; nothing was sent
+ModelArtsExportError          1   a bug, unless it is one of these
+├── InvalidInputError         2   the command line or a spec is invalid; nothing was sent
+│   ├── MissingSettingError       a required setting is missing
 │   └── PathUsedError             another task uses the path of the request
 ├── NotFoundError             3   no such dataset, version, task, bucket or path
-├── AccessError               4   credentials missing or refused, or no permission
-├── TemporaryError            5   trouble that passes; nothing was accepted
-│   ├── BusyError                 the dataset has no room for another task now
+├── AccessError               4   credentials missing or rejected, or no permission
+├── TemporaryError            5   a transient error outlasted the retries; nothing was accepted
+│   ├── BusyError                 the dataset accepts no further task for now
 │   ├── CertificateError          the server's certificate could not be verified
-│   └── ThrottledError            there were too many requests in a short time
-├── RefusedError              6   the API refuses the request
+│   └── ThrottledError            too many requests in a short time
+├── RefusedError              6   the API refused the request
 ├── FailedTaskError           7   the export task ended FAILED or STOPPED, or with too few samples
-│   └── StoppedTaskError          it was stopped before its end
-├── NotFinishedError            8   accepted, but what became of it cannot be told
-├── MixedOutcomesError        9   several tasks, and they ended differently
-├── UnknownOutcomeError      10   sent; whether it was accepted cannot be told
+│   └── StoppedTaskError          the export task was stopped
+├── NotFinishedError          8   accepted, but its end is unknown
+├── MixedOutcomesError        9   several tasks with different outcomes
+├── UnknownOutcomeError      10   sent, but whether it was accepted is unknown
 ├── OutputError               5   the result cannot be written: stdout is full or closed
-├── CanceledError           130   Ctrl-C has ended the command
-├── ClosedOutputError       141   whoever read our output has left
-└── TerminatedError         143   SIGTERM has ended the command
+├── CanceledError           130   interrupted by SIGINT
+├── ClosedOutputError       141   the reader of stdout closed it
+└── TerminatedError         143   interrupted by SIGTERM
 """
 
 from collections.abc import Iterable, Sequence
@@ -30,17 +31,17 @@ from modelarts_export.quoting import shorten
 
 Location = tuple[str | int, ...]
 MISSING = "is required"
-MAX_PROBLEMS = 100  # that are worded; a wrong list of samples has one for each, and the rest is counted
+MAX_PROBLEMS = 100  # that are described; the others are counted, as an invalid list can have a million
 
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """One thing that is wrong with what the user wrote, and where.
+    """A problem of the user's input, and its position.
 
-    `location` is the way to the field in the request body, such as ("export_params", "samples", 3);
-    with `at_key` it is the key there that is wrong, not the value. `place` names it for the user: a flag, or
-    a file with line and column (both 1-based) where known, and then `excerpt` is that line, or the part of it
-    around the character with the index `caret`. One without a message stands for `count` that are not named.
+    `location` is the path of the field in the request body, such as ("export_params", "samples", 3); with
+    `at_key`, its key is wrong, not its value. `place` is the position in the input: a flag, or a file with
+    line and column, which begin at 1. `excerpt` is that line, or a part of it, and `caret` the index of the
+    position in it. A problem without a message represents `count` problems that are not described.
     """
 
     message: str
@@ -55,25 +56,33 @@ class Problem:
     count: int = 1
 
     def __str__(self) -> str:
-        """Return one line for people."""
-        return f"{self.place}: {self.message}" if self.place else self.message
+        """Return the place and the message as one line."""
+        return add_subject(self.place, self.message) if self.place else self.message
+
+
+def add_subject(subject: str, message: str) -> str:
+    """Return `--path: must be text`, or the sentence `--path is required`."""
+    return f"{subject} {message}" if message == MISSING else f"{subject}: {message}"
 
 
 def format_location(location: Location) -> str:
-    """Return a location as people write it: export_params.samples[3]."""
+    """Return a location in the form export_params.samples[3]."""
     steps = (f"[{step}]" if isinstance(step, int) else f".{shorten(step)}" for step in location)
     return "".join(steps).removeprefix(".")
 
 
 class ModelArtsExportError(Exception):
-    """Whatever ends a command; what happened, and in `hint` what to do next."""
+    """The base of all errors of the program.
+
+    `hint` says what to do next. `error_code`, `http_status` and `request_id` are those of the API's response.
+    """
 
     exit_code: ClassVar[int] = 1
     meaning: ClassVar[str] = "a bug in this program"
     action: ClassVar[str] = "report it"
     problems: tuple[Problem, ...] = ()
     retry_after: float | None = None
-    """How long the server asked us to stay away, in seconds."""
+    """Seconds after which the server allows a retry."""
 
     def __init__(
         self,
@@ -84,7 +93,6 @@ class ModelArtsExportError(Exception):
         http_status: int | None = None,
         request_id: str | None = None,
     ) -> None:
-        """Keep what the API said beside what we say."""
         super().__init__(message)
         self.hint = hint
         self.error_code = error_code
@@ -93,7 +101,10 @@ class ModelArtsExportError(Exception):
 
 
 class InvalidInputError(ModelArtsExportError):
-    """The command line, a variable or a spec is wrong; nothing was sent."""
+    """The command line, a variable or a spec is invalid; nothing was sent.
+
+    `problems` are all that were found, without `omitted` ones beyond the limit.
+    """
 
     exit_code = 2
     meaning = "command line or spec wrong; nothing was sent"
@@ -102,18 +113,17 @@ class InvalidInputError(ModelArtsExportError):
     def __init__(
         self, message: str, *, hint: str = "", problems: Sequence[Problem] = (), omitted: int = 0
     ) -> None:
-        """Keep the problems, so that all can be shown at once, and how many more there are."""
         super().__init__(message, hint=hint)
         self.problems = tuple(problems)
         self.omitted = omitted
 
 
 class PathUsedError(InvalidInputError):
-    """Another task writes to the path of the request, above it or below it, and that was to be refused."""
+    """Another task writes to the path of the request, or to one above or below it."""
 
 
 class MissingSettingError(InvalidInputError):
-    """A setting that a call needs is not known; `setting` is its name."""
+    """A required setting is missing; `setting` is its name."""
 
     def __init__(self, message: str, *, setting: str) -> None:
         super().__init__(message)
@@ -121,21 +131,21 @@ class MissingSettingError(InvalidInputError):
 
 
 def make_invalid_input_error(problems: Sequence[Problem]) -> InvalidInputError:
-    """Return the error for some problems, file by file, in the order in which they stand there."""
-    named = [problem for problem in problems if problem.message]
-    files = {problem.file: i for i, problem in reversed(list(enumerate(named)))}
-    ordered = sorted(named, key=lambda p: (files[p.file], p.line or 0, p.column or 0))[:MAX_PROBLEMS]
+    """Return the error for some problems, ordered by file, line and column."""
+    described = [problem for problem in problems if problem.message]
+    files = {problem.file: i for i, problem in reversed(list(enumerate(described)))}
+    ordered = sorted(described, key=lambda p: (files[p.file], p.line or 0, p.column or 0))[:MAX_PROBLEMS]
     total = sum(problem.count for problem in problems)
     message = str(ordered[0]) if total == 1 else f"{total} problems; nothing was sent"
     return InvalidInputError(message, problems=ordered, omitted=total - len(ordered))
 
 
-def truncate_problems(problems: Iterable[Problem], most: int = MAX_PROBLEMS) -> list[Problem]:
-    """Return the first problems, and one for all others."""
-    rest = iter(problems)
-    named = list(islice(rest, max(most, 0)))
-    count = sum(problem.count for problem in rest)
-    return [*named, *([Problem(message="", count=count)] if count else [])]
+def truncate_problems(problems: Iterable[Problem], limit: int = MAX_PROBLEMS) -> list[Problem]:
+    """Return the first problems, and one that represents the others."""
+    others = iter(problems)
+    first = list(islice(others, max(limit, 0)))
+    count = sum(problem.count for problem in others)
+    return [*first, *([Problem(message="", count=count)] if count else [])]
 
 
 class NotFoundError(ModelArtsExportError):
@@ -147,35 +157,35 @@ class NotFoundError(ModelArtsExportError):
 
 
 class AccessError(ModelArtsExportError):
-    """Credentials are missing or refused, or they lack a permission."""
+    """Credentials are missing or rejected, or they lack a permission."""
 
     exit_code = 4
-    meaning = "credentials missing or refused, or no permission"
+    meaning = "credentials missing or rejected, or no permission"
     action = "fix it"
 
 
 class TemporaryError(ModelArtsExportError):
-    """The network or the API is in trouble for now, and nothing was accepted."""
+    """A transient error of the network or the API outlasted the retries; nothing was accepted."""
 
     exit_code = 5
-    meaning = "temporary trouble outlasted the patience, and nothing was accepted"
+    meaning = "a transient error outlasted the retries; nothing was accepted"
     action = "run again"
 
 
 class BusyError(TemporaryError):
-    """The dataset has no room for another task now."""
+    """The dataset accepts no further task for now."""
 
 
 class CertificateError(TemporaryError):
-    """The server's certificate could not be verified, so that nothing was sent; a retry would not help."""
+    """The server's certificate could not be verified; nothing was sent, and a retry would not help."""
 
 
 class ThrottledError(TemporaryError):
-    """There were too many requests in a short time."""
+    """The API received too many requests in a short time."""
 
 
 class RefusedError(ModelArtsExportError):
-    """The API refuses the request as it is."""
+    """The API refused the request."""
 
     exit_code = 6
     meaning = "the API refused the request"
@@ -183,7 +193,7 @@ class RefusedError(ModelArtsExportError):
 
 
 class FailedTaskError(ModelArtsExportError):
-    """The export task ended, and not with what was asked for."""
+    """The export task ended FAILED or STOPPED, or with too few samples."""
 
     exit_code = 7
     meaning = "the export task ended FAILED or STOPPED, or with too few samples"
@@ -191,42 +201,42 @@ class FailedTaskError(ModelArtsExportError):
 
 
 class StoppedTaskError(FailedTaskError):
-    """The export task was stopped before its end."""
+    """The export task was stopped."""
 
 
 class NotFinishedError(ModelArtsExportError):
-    """The task was accepted, but what became of it cannot be told."""
+    """The task was accepted, but its end is unknown."""
 
     exit_code = 8
-    meaning = "accepted, but its end was not seen"
+    meaning = "accepted, but its end is unknown"
     action = "wait again, do not submit again"
 
 
 class MixedOutcomesError(ModelArtsExportError):
-    """Several tasks ended in different ways."""
+    """Several tasks had different outcomes."""
 
     exit_code = 9
-    meaning = "several tasks, different ends"
-    action = "look at the report"
+    meaning = "several tasks with different outcomes"
+    action = "read the report"
 
 
 class UnknownOutcomeError(ModelArtsExportError):
-    """The request left, and whether it was accepted cannot be told.
+    """The request was sent, and whether it was accepted is unknown.
 
-    `given_up` tells that the server is done with it, as after a reset: a task that is not listed soon will
-    never be. `task_ids` are the IDs that a broken reply named, `path` is where the export writes, and `since`
-    is the time, in epoch seconds, at or after which its task was created.
+    `server_gave_up` tells that the server has ended the request, as after a reset, and creates no task later.
+    `task_ids` are the IDs in a truncated reply, `path` is that of the export, and `since` is the earliest
+    creation time of its task, in seconds since the epoch.
     """
 
     exit_code = 10
-    meaning = "sent, but whether it was accepted could not be found out"
+    meaning = "sent, but whether it was accepted is unknown"
     action = "list, then decide"
 
     def __init__(  # noqa: PLR0913 - each is a fact of its own
         self,
         message: str,
         *,
-        given_up: bool = False,
+        server_gave_up: bool = False,
         task_ids: Sequence[str] = (),
         path: str | None = None,
         since: float | None = None,
@@ -235,11 +245,10 @@ class UnknownOutcomeError(ModelArtsExportError):
         http_status: int | None = None,
         request_id: str | None = None,
     ) -> None:
-        """Keep what is known of the request, beside what the API said."""
         super().__init__(
             message, hint=hint, error_code=error_code, http_status=http_status, request_id=request_id
         )
-        self.server_gave_up = given_up
+        self.server_gave_up = server_gave_up
         self.task_ids = tuple(task_ids)
         self.path = path
         self.since = since
@@ -252,24 +261,24 @@ class OutputError(ModelArtsExportError):
 
 
 class CanceledError(ModelArtsExportError):
-    """SIGINT has ended the command, or a CancelToken a call."""
+    """SIGINT ended the command, or a CancelToken canceled a call."""
 
     exit_code = 130
-    meaning = "Ctrl-C; tasks go on, and the command to resume was printed"
+    meaning = "Ctrl-C; tasks continue, and the command to resume was printed"
     action = "wait"
 
 
 class TerminatedError(ModelArtsExportError):
-    """SIGTERM has ended the command."""
+    """SIGTERM ended the command."""
 
     exit_code = 143
-    meaning = "SIGTERM; tasks go on, and the command to resume was printed"
+    meaning = "SIGTERM; tasks continue, and the command to resume was printed"
     action = "wait"
 
 
 class ClosedOutputError(ModelArtsExportError):
-    """Whoever read our output has left, as `| head` does."""
+    """The reader of stdout closed it, as `head` does."""
 
     exit_code = 141
-    meaning = "nobody reads the output any more, as with | head"
+    meaning = "the reader of the output closed it, as with | head"
     action = "nothing"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from modelarts_export.api.endpoints import tasks_path
 from modelarts_export.cli.access import Access
 from modelarts_export.cli.options.flags import format_flag, make_flag_layer
+from modelarts_export.cli.options.spec_variables import make_interpolator
 from modelarts_export.cli.output.messages import Messages
 from modelarts_export.cli.output.printer import ResultPrinter
 from modelarts_export.cli.resume import ResumeCommands
@@ -23,7 +24,6 @@ from modelarts_export.errors import (
     UnknownOutcomeError,
 )
 from modelarts_export.identifiers import check_identifier
-from modelarts_export.spec.interpolation import Interpolator, parse_assignments
 from modelarts_export.submission.cancellation import CancelToken
 
 if TYPE_CHECKING:
@@ -52,14 +52,10 @@ class AppContext:
     interruption: Interruption = field(default_factory=Interruption)
 
     def make_interpolator(self, assignments: Sequence[str]) -> Callable[[str], str]:
-        """Return what fills in the `${...}` of specs; `assignments` are the texts of --var."""
-        try:
-            given = parse_assignments(assignments, self.environ)
-        except ValueError as error:
-            raise InvalidInputError(f"--var: {error}") from None
-        return Interpolator(
-            given, self.environ, now=self.now, contains_secret=self.messages.contains_secret
-        ).interpolate
+        """Return what fills in the `${...}` of specs; `assignments` are the values of --var."""
+        return make_interpolator(
+            assignments, self.environ, now=self.now, contains_secret=self.messages.contains_secret
+        )
 
     def read_timeout(self, flags: Mapping[str, Any]) -> float:
         """Return how long the reading of a file or of stdin may take, in seconds."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from modelarts_export.api.endpoints import tasks_path
 from modelarts_export.api.task import TaskState
+from modelarts_export.cli.options.command_names import get_command_name
 from modelarts_export.errors import InvalidInputError, ModelArtsExportError
 from modelarts_export.request.enums import WireEnum
 from modelarts_export.request.fields import RequestField, iter_all_fields
@@ -109,7 +110,7 @@ def _normalize(topic: str) -> str:
 def _explain_fields(fields: list[RequestField]) -> Iterator[Explanation]:
     lists = [each for each in fields if each.is_list and each.model]
     required = {
-        kind.command: [each.location for each in iter_all_fields(kind) if each.field.is_required()]
+        get_command_name(kind): [each.location for each in iter_all_fields(kind) if each.field.is_required()]
         for kind in (ToObs, ToNewDataset)
     }
     for each in fields:
@@ -157,7 +158,7 @@ def _explain_values(fields: list[RequestField]) -> Iterator[Explanation]:
 def _explain_value(member: WireEnum, names: list[str]) -> Explanation:
     """Explain a value; its code is also found without the underscores around it."""
     code = str(member.wire_value)
-    commands = [kind.command for kind in (ToObs, ToNewDataset) if kind.dest is member]
+    commands = [get_command_name(kind) for kind in (ToObs, ToNewDataset) if kind.dest is member]
     return Explanation(
         kind=VALUE,
         name=member.label or '""',

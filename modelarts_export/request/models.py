@@ -186,7 +186,6 @@ class NewDatasetParams(ExportParams):
 class ExportRequest(RequestModel):
     """The body of a request, as both kinds of export have it."""
 
-    command: ClassVar[str]
     dest: ClassVar[ExportDest]
 
     path: Annotated[ObsDirectory, _NARROWS] = Field(
@@ -262,7 +261,6 @@ class ExportRequest(RequestModel):
 class ToObs(ExportRequest):
     """A request to write a dataset to an OBS directory."""
 
-    command: ClassVar[str] = "to-obs"
     dest: ClassVar[ExportDest] = ExportDest.DIR
     export_params: ObsParams | None = Field(default=ObsParams.model_construct(), description=_PARAMS)
 
@@ -270,7 +268,6 @@ class ToObs(ExportRequest):
 class ToNewDataset(ExportRequest):
     """A request to make a new dataset of a dataset."""
 
-    command: ClassVar[str] = "to-new-dataset"
     dest: ClassVar[ExportDest] = ExportDest.NEW_DATASET
     path: Annotated[DirectoryInBucket, _NARROWS] = Field(
         description="OBS directory to write to, /bucket/dir/ or obs://bucket/dir/; not the root of a bucket",

@@ -1,4 +1,4 @@
-"""What is wrong with the fields of a model, as problems in plain words."""
+"""Problems made of pydantic's validation errors."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
@@ -8,7 +8,14 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from modelarts_export.errors import MAX_PROBLEMS, MISSING, Location, Problem, format_location
+from modelarts_export.errors import (
+    MAX_PROBLEMS,
+    MISSING,
+    Location,
+    Problem,
+    add_subject,
+    format_location,
+)
 from modelarts_export.quoting import SourceNumber, shorten
 from modelarts_export.request.enums import did_you_mean
 from modelarts_export.request.error_limits import count_omitted, list_details
@@ -29,64 +36,53 @@ _MESSAGES = {
 def to_problems(
     model: type[BaseModel],
     error: ValidationError,
-    given: Mapping[str, Any],
-    most: int = MAX_PROBLEMS,
+    values: Mapping[str, Any],
+    limit: int = MAX_PROBLEMS,
     *,
-    beside: Collection[str] = (),
+    known: Collection[str] = (),
 ) -> list[Problem]:
-    """Return the problems that a validation of `given` found, at most so many and one for the rest.
+    """Return at most `limit` problems that a validation of `values` found, and one for the others.
 
-    `beside` names keys that are known although the model has no such field.
+    `known` are names of fields at the top level that other models have.
     """
-    details = list_details(error, given, model.model_validate, {*_names_of(model), *beside})
-    named = [detail for detail in details if not count_omitted(detail)]
-    unnamed = len(named[most:]) + sum(map(count_omitted, details))
-    problems = [_to_problem(model, detail, beside) for detail in named[:most]]
-    return [*problems, *([Problem(message="", count=unnamed)] if unnamed else [])]
+    details = list_details(error, values, model.model_validate, {*_list_field_names(model), *known})
+    described = [detail for detail in details if not count_omitted(detail)]
+    omitted = len(described[limit:]) + sum(map(count_omitted, details))
+    problems = [_to_problem(model, detail, known) for detail in described[:limit]]
+    return [*problems, *([Problem(message="", count=omitted)] if omitted else [])]
 
 
 @cache
-def _names_of(model: type[BaseModel]) -> frozenset[str]:
+def _list_field_names(model: type[BaseModel]) -> frozenset[str]:
     return frozenset(field.name for field in iter_all_fields(model))
 
 
 def add_field_name(problem: Problem) -> Problem:
-    """Return the problem with the name of its field in its message."""
+    """Add the name of the field to the message of a problem."""
     name = format_location(problem.location)
-    separator = " " if problem.message == MISSING else ": "
-    return replace(problem, message=f"{name}{separator}{problem.message}") if name else problem
+    return replace(problem, message=add_subject(name, problem.message)) if name else problem
 
 
-def _to_problem(model: type[BaseModel], detail: ErrorDetails, beside: Collection[str]) -> Problem:
-    location = tuple(detail["loc"])
-    if detail["type"] == "extra_forbidden":
+def _to_problem(model: type[BaseModel], detail: ErrorDetails, known: Collection[str]) -> Problem:
+    location, value, kind = tuple(detail["loc"]), detail["input"], detail["type"]
+    if kind == "extra_forbidden":
         return Problem(
-            location=location, message=_describe_unknown_field(model, location, beside), at_key=True
+            location=location, message=_describe_unknown_field(model, location, known), at_key=True
         )
-    if detail["type"] == "value_error":
+    if kind == "value_error":
         return Problem(location=location, message=str(detail["ctx"]["error"]))
-    given = detail["input"]
-    if (
-        detail["type"] == "string_type"
-        and isinstance(given, SourceNumber | int)
-        and not isinstance(given, bool)
-    ):
-        written = shorten(given.source if isinstance(given, SourceNumber) else str(given))
-        return Problem(location=location, message=f'YAML does not read {written} as text; write "{written}"')
-    kind = "missing" if detail["input"] is None else detail["type"]
-    return Problem(location=location, message=_MESSAGES.get(kind, detail["msg"]))
+    if kind == "string_type" and isinstance(value, SourceNumber | int) and not isinstance(value, bool):
+        source = shorten(value.source if isinstance(value, SourceNumber) else str(value))
+        return Problem(location=location, message=f'YAML does not read {source} as text; write "{source}"')
+    message = MISSING if value is None else _MESSAGES.get(kind, detail["msg"])
+    return Problem(location=location, message=message)
 
 
-def _describe_unknown_field(model: type[BaseModel], location: Location, beside: Collection[str]) -> str:
-    """Name the nearest known key of the object that has the unknown one."""
-    owner = _find_model(model, location[:-1])
-    known = [*owner.model_fields, *(beside if owner is model else ())]
-    return f"unknown key{did_you_mean(str(location[-1]), known)}"
-
-
-def _find_model(model: type[BaseModel], location: Location) -> type[BaseModel]:
-    for step in location:
+def _describe_unknown_field(model: type[BaseModel], location: Location, known: Collection[str]) -> str:
+    parent = model
+    for step in location[:-1]:
         if isinstance(step, str):
-            inner = RequestField(location=(step,), field=model.model_fields[step]).model
-            model = inner or model
-    return model
+            inner = RequestField(location=(step,), field=parent.model_fields[step]).model
+            parent = inner or parent
+    names = [*parent.model_fields, *(known if parent is model else ())]
+    return f"unknown field{did_you_mean(str(location[-1]), names)}"

@@ -1,4 +1,4 @@
-"""The one validation of what flags and specs ask for: the model, the rules between fields, plain words."""
+"""The validation of a request: its model, the rules between fields, and the size of its body."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ KINDS: Mapping[ExportDest, type[ExportRequest]] = {kind.dest: kind for kind in (
 
 @dataclass(frozen=True, kw_only=True)
 class ValidatedExport:
-    """One export as asked for: which dataset, and what to do with it; None is what was not said."""
+    """A valid request and its SpecMetadata."""
 
     request: ExportRequest
     dataset_id: str | None
@@ -38,91 +38,96 @@ class ValidatedExport:
 
 @dataclass(frozen=True, kw_only=True)
 class ValidationResult:
-    """The result of a validation: an export with warnings, or the problems that keep it from being one."""
+    """A valid export with its warnings, or the problems of an invalid one.
+
+    `actual_kind` is the kind that `export_params.export_dest` names, where it is not the validated one.
+    """
 
     export: ValidatedExport | None
     problems: list[Problem]
     warnings: list[Problem]
+    actual_kind: type[ExportRequest] | None = None
 
 
 def validate(
-    kind: type[ExportRequest], given: Mapping[str, Any], most: int = MAX_PROBLEMS
+    kind: type[ExportRequest], values: Mapping[str, Any], limit: int = MAX_PROBLEMS
 ) -> ValidationResult:
-    """Judge a request body with `dataset_id`, `project_id` and `name` beside it, as a spec has them.
+    """Validate a request body together with the fields of SpecMetadata, as a spec has them.
 
-    No more than `most` problems are named, and the rest is counted.
+    At most `limit` problems are described; the others are counted.
     """
-    wrong_kind = list(_check_kind(kind, given))
-    if wrong_kind:  # judged as the other kind, every further problem would mislead
-        return ValidationResult(export=None, problems=wrong_kind, warnings=[])
-    metadata = SpecMetadata.model_fields
-    beside = {key: given[key] for key in metadata if key in given}
-    body = {key: value for key, value in given.items() if key not in beside}
-    heading, problems = _validate_model(SpecMetadata, beside, most)
-    request, problems_of_body = _validate_model(kind, body, most)
+    actual_kind, problem = _check_kind(kind, values)
+    if problem:  # the problems of a request of another kind would mislead
+        return ValidationResult(export=None, problems=[problem], warnings=[], actual_kind=actual_kind)
+    metadata = {key: values[key] for key in SpecMetadata.model_fields if key in values}
+    body = {key: value for key, value in values.items() if key not in metadata}
+    spec_metadata, metadata_problems = _validate_model(SpecMetadata, metadata, limit)
+    request, body_problems = _validate_model(kind, body, limit)
+    size_problems = _check_body_size(request) if request else ()
     problems = truncate_problems(
-        chain(
-            problems, problems_of_body, rules.find_errors(body), _check_body_size(request) if request else ()
-        ),
-        most,
+        chain(metadata_problems, body_problems, rules.find_errors(body), size_problems), limit
     )
-    if problems or not heading or not request:
+    if problems or not spec_metadata or not request:
         return ValidationResult(export=None, problems=problems, warnings=[])
-    export = ValidatedExport(request=request, **dict(heading))
+    export = ValidatedExport(request=request, **dict(spec_metadata))
     return ValidationResult(export=export, problems=[], warnings=list(rules.find_warnings(body)))
 
 
-def find_kind(given: Mapping[str, Any]) -> type[ExportRequest]:
+def find_kind(values: Mapping[str, Any]) -> type[ExportRequest]:
     """Return the kind of request that `export_params.export_dest` names. Raises ValueError for neither."""
-    params = given.get("export_params")
+    params = values.get("export_params")
     dest = params.get("export_dest") if isinstance(params, Mapping) else None
     return KINDS[ExportDest.DIR if dest is None else ExportDest.parse(dest)]
 
 
-def _check_kind(kind: type[ExportRequest], given: Mapping[str, Any]) -> Iterator[Problem]:
+def _check_kind(
+    kind: type[ExportRequest], values: Mapping[str, Any]
+) -> tuple[type[ExportRequest] | None, Problem | None]:
+    """Return the actual kind where it is another, and a problem for that or for an invalid destination."""
     location = ("export_params", "export_dest")
     try:
-        meant = find_kind(given)
+        actual_kind = find_kind(values)
     except ValueError as error:
-        yield Problem(location=location, message=str(error))
-        return
-    unread = given.get("export_params") is not None and not isinstance(given["export_params"], Mapping)
-    if meant is not kind and not unread:
-        yield Problem(location=location, message=f"this is a request of {meant.command}; run {meant.command}")
+        return None, Problem(location=location, message=str(error))
+    params = values.get("export_params")
+    if actual_kind is kind or not (params is None or isinstance(params, Mapping)):
+        return None, None
+    message = f"must be {kind.dest.label} in a request {kind.dest.meaning}"
+    return actual_kind, Problem(location=location, message=message)
 
 
 def _validate_model(
-    model: type[Model], given: dict[str, Any], most: int
+    model: type[Model], values: dict[str, Any], limit: int
 ) -> tuple[Model | None, Iterable[Problem]]:
     try:
-        return model.model_validate(given), ()
+        return model.model_validate(values), ()
     except ValidationError as error:
-        return None, to_problems(model, error, given, most, beside=SpecMetadata.model_fields)
+        return None, to_problems(model, error, values, limit, known=SpecMetadata.model_fields)
 
 
 def _check_body_size(request: ExportRequest) -> Iterator[Problem]:
-    """API.md, section 5, 4104: 12 MB is the limit; read as MiB, as the gateway refuses the rest itself."""
-    size = _size(request) if request.may_be_large else 0
+    """API.md, section 5, 4104: the limit is 12 MB, taken as MiB here, so that the gateway decides between."""
+    size = _measure_body(request) if request.may_be_large else 0
     if size > MAX_BODY_BYTES:
         samples = request.samples
-        fitting = _count_fitting_samples(samples, MAX_BODY_BYTES - size) if samples else 0
+        fitting = _count_fitting_samples(samples, size - MAX_BODY_BYTES) if samples else 0
         advice = f"; the first {fitting:,} of the {len(samples):,} samples fit" if fitting else ""
         yield Problem(
             location=("export_params", "samples") if samples else (),
-            message=f"the body would have {size:,} bytes and the API takes {MAX_BODY_BYTES:,}{advice}",
+            message=f"the body would have {size:,} bytes; the API accepts {MAX_BODY_BYTES:,}{advice}",
         )
 
 
-def _size(request: ExportRequest) -> int:
-    """Return the bytes of a body without building one that is too large: aliases can make it huge."""
+def _measure_body(request: ExportRequest) -> int:
+    """Return the bytes of a body; one that is too large is not built, as aliases can make it huge."""
     body = request.to_dict()
     return measure_json(body) if count_characters(body) > MAX_BODY_BYTES else len(to_json(body))
 
 
-def _count_fitting_samples(samples: Sequence[str], room: int) -> int:
-    """Return how many samples are left when the last ones go until there is room (negative: too much)."""
-    left = len(samples)
-    while left and room < 0:
-        left -= 1
-        room += measure_json_string(samples[left]) + len(",")
-    return left
+def _count_fitting_samples(samples: Sequence[str], excess: int) -> int:
+    """Return how many samples remain after removing the last ones until `excess` bytes are saved."""
+    count = len(samples)
+    while count and excess > 0:
+        count -= 1
+        excess -= measure_json_string(samples[count]) + len(",")
+    return count

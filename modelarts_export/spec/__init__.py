@@ -1,1 +1,1 @@
-"""Spec files: interpolation, many documents read together, and what helps to write one."""
+"""Spec files: loading, interpolation, a template and a JSON Schema."""

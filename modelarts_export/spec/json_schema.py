@@ -1,4 +1,4 @@
-"""The JSON Schema of a spec, made from the declarations of its fields."""
+"""The JSON Schema of a spec, generated from the declarations of its fields."""
 
 from typing import Any
 
@@ -9,40 +9,39 @@ from modelarts_export.request.models import SpecMetadata, ToNewDataset, ToObs
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _DESCRIPTION = (
-    "The body of a request that creates a ModelArts export task, with dataset_id, project_id and name beside "
-    "it. The program is more lenient than this schema: it takes the words and codes of an enumeration in any "
-    "letter case, and quoted numbers and truth values. And it checks more, such as the limits of a path. "
-    "A string with ${NAME} in it is replaced by --var NAME=VALUE, --var NAME or the environment variable "
-    "MODELARTS_EXPORT_VAR_NAME only."
+    "The body of a request that creates a ModelArts export task, together with dataset_id, project_id and "
+    "name. Validation accepts more than this schema: the labels and codes of an enumeration in any letter "
+    "case, and quoted numbers and booleans. It also checks more, such as the length of a path. "
+    "A string may contain ${NAME}, the value of a variable that is passed by name."
 )
-_MARK = r"\$\{"  # a string with ${NAME} in it may become anything
-_SUBSTITUTED = {"type": "string", "pattern": _MARK}
+_PLACEHOLDER = r"\$\{"  # a string with ${NAME} in it can have any value
+_INTERPOLATED = {"type": "string", "pattern": _PLACEHOLDER}
 
 
 def make_spec_schema() -> dict[str, Any]:
     """Return the schema (draft 2020-12) of a spec of either kind."""
-    _, shown = models_json_schema(
+    _, schema = models_json_schema(
         [(ToObs, "validation"), (ToNewDataset, "validation")], schema_generator=_Generator
     )
-    parts = shown["$defs"]
-    beside = SpecMetadata.model_json_schema(schema_generator=_Generator)["properties"]
+    definitions = schema["$defs"]
+    metadata = SpecMetadata.model_json_schema(schema_generator=_Generator)["properties"]
     for kind in (ToObs, ToNewDataset):
-        part = parts[kind.__name__]
-        part["title"] = f"spec of {kind.command}"
-        part["properties"] = {**beside, **part["properties"]}
+        definition = definitions[kind.__name__]
+        definition["title"] = f"spec of an export {kind.dest.meaning}"
+        definition["properties"] = {**metadata, **definition["properties"]}
     return {
         "$schema": _DRAFT,
         "title": "spec of modelarts-export",
         "description": _DESCRIPTION,
         **_choose_kind(),
-        "$defs": parts,
+        "$defs": definitions,
     }
 
 
 def _choose_kind() -> dict[str, Any]:
-    """Let `export_params.export_dest` decide; one that is not known yet may be either."""
+    """Return a condition on `export_params.export_dest`; an interpolated one may be of either kind."""
     to_obs, to_new_dataset = ({"$ref": f"#/$defs/{kind.__name__}"} for kind in (ToObs, ToNewDataset))
-    unknown = _match_dest(_SUBSTITUTED, {"anyOf": [to_obs, to_new_dataset]}, otherwise=to_obs)
+    unknown = _match_dest(_INTERPOLATED, {"anyOf": [to_obs, to_new_dataset]}, otherwise=to_obs)
     return _match_dest({"const": ToNewDataset.dest.label}, to_new_dataset, otherwise=unknown)
 
 
@@ -55,40 +54,40 @@ def _match_dest(
 
 
 class _Generator(GenerateJsonSchema):
-    """Shows fields as specs have them: in their order, without pydantic's titles and defaults."""
+    """Generates fields in the order of their declaration, without pydantic's titles and defaults."""
 
     def generate_inner(self, schema: Any) -> JsonSchemaValue:  # noqa: ANN401 - pydantic's union of all schemas
-        """Let every value be a string with `${NAME}` in it as well."""
+        """Also allow a string with `${NAME}` in place of every value."""
         return _allow_interpolation(super().generate_inner(schema))
 
     def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
-        """Add null to the types where there are any, as checkers then say what is wrong with a value."""
+        """Add null to the types if there are any: validators then report the type and not an anyOf."""
         inner = self.generate_inner(schema["schema"])
         if "type" in inner:
             return {**inner, "type": [*_as_list(inner["type"]), "null"]}
         return {"anyOf": [*inner.get("anyOf", [inner]), {"type": "null"}]}
 
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
-        """Leave defaults to the descriptions; null is not the default, it leaves a field out."""
+        """Omit the default None: null in a spec omits the field, which is not the same."""
         return self.generate_inner(schema["schema"])
 
     def field_title_should_be_set(self, _schema: Any) -> bool:  # noqa: ANN401 - see generate_inner
-        """Give no title that only repeats the key."""
+        """Omit titles, which only repeat the key."""
         return False
 
     def sort(self, value: JsonSchemaValue, _parent_key: str | None = None) -> JsonSchemaValue:
-        """Keep the order of the declarations."""
+        """Keep the order of declaration."""
         return value
 
 
-def _allow_interpolation(shown: JsonSchemaValue) -> JsonSchemaValue:
-    """Widen a schema; one that has been widened stays as it is, as pydantic shows a field layer by layer."""
-    if "enum" in shown:
-        return {"anyOf": [shown, _SUBSTITUTED]}
-    if shown.get("type") in ("integer", "boolean"):
-        return {**shown, "type": [shown["type"], "string"], "pattern": _MARK}
-    pattern = shown.get("pattern", _MARK)
-    return shown if pattern.endswith(_MARK) else {**shown, "pattern": f"{pattern}|{_MARK}"}
+def _allow_interpolation(schema: JsonSchemaValue) -> JsonSchemaValue:
+    """Add strings with `${NAME}` to a schema, once: pydantic generates a field in several layers."""
+    if "enum" in schema:
+        return {"anyOf": [schema, _INTERPOLATED]}
+    if schema.get("type") in ("integer", "boolean"):
+        return {**schema, "type": [schema["type"], "string"], "pattern": _PLACEHOLDER}
+    pattern = schema.get("pattern", _PLACEHOLDER)
+    return schema if pattern.endswith(_PLACEHOLDER) else {**schema, "pattern": f"{pattern}|{_PLACEHOLDER}"}
 
 
 def _as_list(types: str | list[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Spec files read together: every problem of every file in one go, before anything is done."""
+"""Loading of several spec files, with the problems of all of them in one error."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _PATH = ("path",)
 
 @dataclass(frozen=True, kw_only=True)
 class LoadedExport:
-    """An export that is right, and the document that asks for it."""
+    """A valid export and its spec."""
 
     spec: Spec
     export: ValidatedExport
@@ -29,40 +29,38 @@ class LoadedExport:
 
 @dataclass(frozen=True, kw_only=True)
 class SpecSet:
-    """Exports that can be made together."""
+    """The exports of several specs, without conflicts between them."""
 
     exports: Sequence[LoadedExport]
     warnings: Sequence[Problem]
 
 
-def load_specs(files: Sequence[str], expand: Callable[[str], str], timeout: float) -> SpecSet:
-    """Return the exports of all documents of all files; `-` is stdin; each is read within `timeout` seconds.
+def load_specs(files: Sequence[str], interpolate: Callable[[str], str], timeout: float) -> SpecSet:
+    """Load the exports of all documents of all files; `-` is stdin.
 
-    Raises InvalidInputError with every problem of every file, two specs that write to one path among them.
+    Each file is read within `timeout` seconds. Raises InvalidInputError with the problems of all files; two
+    specs with the same path are one.
     """
-    specs, problems = _read_all(files, expand, timeout)
+    specs, problems = _parse_files(files, interpolate, timeout)
     exports: list[LoadedExport] = []
     warnings: list[Problem] = []
-    named = 0
+    described = 0
     for spec in specs:
-        verdict = _validate_spec(spec, MAX_PROBLEMS - named)
-        found = spec.merge_problems(spec.locate(problem) for problem in verdict.problems)
-        named += sum(bool(problem.message) for problem in found)
+        result = _validate_spec(spec, MAX_PROBLEMS - described)
+        found = spec.merge_problems(spec.locate(problem) for problem in result.problems)
+        described += sum(bool(problem.message) for problem in found)
         problems += found
-        exports += [LoadedExport(spec=spec, export=verdict.export)] if verdict.export else []
-        warnings = (
-            truncate_problems([*warnings, *map(spec.locate, verdict.warnings)])
-            if verdict.warnings
-            else warnings
-        )
+        exports += [LoadedExport(spec=spec, export=result.export)] if result.export else []
+        if result.warnings:
+            warnings = truncate_problems([*warnings, *map(spec.locate, result.warnings)])
     problems += truncate_problems(_check_shared_paths(specs))
     if problems:
         raise make_invalid_input_error(problems)
     return SpecSet(exports=exports, warnings=warnings)
 
 
-def _read_all(
-    files: Sequence[str], expand: Callable[[str], str], timeout: float
+def _parse_files(
+    files: Sequence[str], interpolate: Callable[[str], str], timeout: float
 ) -> tuple[list[Spec], list[Problem]]:
     if files.count(STDIN) > 1:
         raise InvalidInputError("stdin (-) can be read once only")
@@ -70,9 +68,9 @@ def _read_all(
     problems: list[Problem] = []
     for file in files:
         try:
-            read, wrong = parse_specs(file, expand, timeout)
-            specs += read
-            problems += wrong
+            specs_of_file, problems_of_file = parse_specs(file, interpolate, timeout)
+            specs += specs_of_file
+            problems += problems_of_file
         except InvalidInputError as error:
             problems += error.problems or [Problem(message=str(error), file=file)]
     return specs, problems
@@ -87,14 +85,14 @@ def _validate_spec(spec: Spec, most: int) -> ValidationResult:
 
 
 def _check_shared_paths(specs: Sequence[Spec]) -> Iterator[Problem]:
-    """Two exports into one directory would mix their files."""
+    """Yield a problem for each spec with the path of another: the files of both would be mixed."""
     first: dict[str, Spec] = {}
     for spec in specs:
         path = parse_directory(spec.values.get("path"))
         if path in first:
-            given = spec.values["path"]
-            shown = quote(given) if isinstance(given, InterpolatedString) else shorten(path)
-            message = f"{first[path].place} writes to {shown} too; give each export a directory of its own"
+            value = spec.values["path"]
+            shown = quote(value) if isinstance(value, InterpolatedString) else shorten(path)
+            message = f"{first[path].place} writes to {shown} too; each export needs its own directory"
             yield spec.locate(Problem(location=_PATH, message=message))
         elif path:
             first[path] = spec

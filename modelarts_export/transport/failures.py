@@ -30,7 +30,7 @@ def error_from_exception(error: Exception, attempt: Attempt) -> ModelArtsExportE
         return UnknownOutcomeError(
             f"the request was sent, but no usable reply came: {reason}",
             hint=LOOK_FIRST,
-            given_up=attempt.response is None and _is_closed_by_peer(error),
+            server_gave_up=attempt.response is None and _is_closed_by_peer(error),
             task_ids=_find_task_ids(attempt),
         )
     host = urlsplit(attempt.url).netloc

@@ -1,7 +1,6 @@
-"""Specs that are refused: the text, where the one problem stands (line:column), and words of its message.
+"""Specs with one problem: the text, the position of the problem (line:column), and a part of its message.
 
-Each rule of the section "The spec file" of the product's description has its rows. A text with NEW_DATASET
-goes to to-new-dataset, every other to to-obs.
+A text with NEW_DATASET is for to-new-dataset, every other for to-obs.
 """
 
 from typing import NamedTuple
@@ -23,19 +22,19 @@ N_NAME, N_WORK = "  export_new_dataset_name: n\n", "  export_new_dataset_work_pa
 
 # fmt: off
 KEYS = [
-    BadSpec(P + "export_typ: 3\n", "2:1", "export_typ: unknown key; did you mean export_type?"),
+    BadSpec(P + "export_typ: 3\n", "2:1", "export_typ: unknown field; did you mean export_type?"),
     BadSpec(P + "Export_Type: 3\n", "2:1", "did you mean export_type?"),
-    BadSpec(P + "zzz: 3\n", "2:1", "zzz: unknown key"),
-    BadSpec(P + "'': 3\n", "2:1", "unknown key"),
+    BadSpec(P + "zzz: 3\n", "2:1", "zzz: unknown field"),
+    BadSpec(P + "'': 3\n", "2:1", "unknown field"),
     BadSpec(P + "datasetid: abc\n", "2:1", "did you mean dataset_id?"),
     BadSpec(P + "projectid: abc\n", "2:1", "did you mean project_id?"),
     BadSpec(P + "nmae: abc\n", "2:1", "did you mean name?"),
     BadSpec("paht: /b/d/\n" + P, "1:1", "did you mean path?"),
-    BadSpec(X + "sampels: [a]\n", "3:3", "export_params.sampels: unknown key; did you mean samples?"),
+    BadSpec(X + "sampels: [a]\n", "3:3", "export_params.sampels: unknown field; did you mean samples?"),
     BadSpec(X + "export_new_dataset_name: n\n", "3:3", "export_new_dataset_name"),
-    BadSpec(C + "labeller: x\n", "4:5", "search_conditions[0].labeller: unknown key; did you mean labeler?"),
+    BadSpec(C + "labeller: x\n", "4:5", "search_conditions[0].labeller: unknown field; did you mean labeler?"),
     BadSpec(C + "label_list: {label: []}\n", "4:18", "did you mean labels?"),
-    BadSpec(C + "label_list: {labels: [{name: a, nam: b}]}\n", "4:37", "labels[0].nam: unknown key; did you mean name?"),
+    BadSpec(C + "label_list: {labels: [{name: a, nam: b}]}\n", "4:37", "labels[0].nam: unknown field; did you mean name?"),
     BadSpec(C + "metadata: {prop: {}}\n", "4:16", "did you mean props?"),
     BadSpec('{"path": "/b/d/",\n\t"nmae": "x"}', "2:2", "did you mean name?"),
     BadSpec(P + "path: /b/e/\n", "2:1", "duplicate key 'path' (first at line 1)"),
@@ -179,17 +178,17 @@ PLAIN = [
 ]
 RULES = [
     BadSpec("path: b/d/\n", "1:7", "write /bucket/dir/ or obs://bucket/dir/"),
-    BadSpec("path:\n", "1:6", "path: is required"),
+    BadSpec("path:\n", "1:6", "path is required"),
     BadSpec("path: ''\n", "1:7", "is not an OBS directory"),
     BadSpec(N.replace("/b/d/", "/b/") + N_NAME + N_WORK.replace("/b/", "/c/"), "1:7", "ModelArts.4205"),
     BadSpec("path: obs://b//d/\n", "1:7", "ModelArts.4315"),
     BadSpec('path: "/b/d\\u0007/"\n', "1:7", "ModelArts.4313"),
     BadSpec("path: /b/😀/\n", "1:7", "ModelArts.4313"),
     BadSpec(f"path: /b/{697 * 'd'}/\n", "1:7", "the path has 701 characters; the API takes 3 to 700"),
-    BadSpec("name: x\n", "1:1", "path: is required"),
-    BadSpec(N + N_WORK, "3:3", "name: is required"),
-    BadSpec(N + N_NAME, "3:3", "export_new_dataset_work_path: is required"),
-    BadSpec(N + N_NAME + "  export_new_dataset_work_path:\n", "5:32", "export_new_dataset_work_path: is required"),
+    BadSpec("name: x\n", "1:1", "path is required"),
+    BadSpec(N + N_WORK, "3:3", "name is required"),
+    BadSpec(N + N_NAME, "3:3", "export_new_dataset_work_path is required"),
+    BadSpec(N + N_NAME + "  export_new_dataset_work_path:\n", "5:32", "export_new_dataset_work_path is required"),
     BadSpec(N + N_WORK + "  export_new_dataset_name: a b\n", "5:28", "is not a dataset name"),
     BadSpec(N + N_WORK + "  export_new_dataset_name: ''\n", "5:28", "the name has 0 characters"),
     BadSpec(N + N_NAME + "  export_new_dataset_work_path: /b/d\n", "5:33", "is the same as path"),

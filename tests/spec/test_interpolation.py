@@ -1,4 +1,4 @@
-"""What `${…}` in a spec stands for."""
+"""Interpolation of `${…}` in the strings of a spec."""
 
 from datetime import UTC, datetime
 
@@ -6,34 +6,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelarts_export.spec.interpolation import Interpolator, parse_assignments
+from modelarts_export.spec.interpolation import VARIABLE_PREFIX, Interpolator
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-HANDED_OVER = "MODELARTS_EXPORT_VAR_"
-GIVEN = {"BOTH": "by hand", "EMPTY_BY_HAND": "", "TWICE": "${PLAIN} $$"}
-HANDED = {"BOTH": "environment", "PLAIN": "p", "EMPTY": "", "EMPTY_BY_HAND": "environment", "桶": "x"}
-ENVIRON = {"HOME": "/root", **{HANDED_OVER + name: value for name, value in HANDED.items()}}
+VALUES = {"BOTH": "given", "GIVEN_EMPTY": "", "TWICE": "${PLAIN} $$"}
+OF_ENVIRONMENT = {"BOTH": "environment", "PLAIN": "p", "EMPTY": "", "GIVEN_EMPTY": "environment", "桶": "x"}
+ENVIRON = {"HOME": "/root", **{VARIABLE_PREFIX + name: value for name, value in OF_ENVIRONMENT.items()}}
 SECRET = "a-secret-of-mine"
 
 
-def variables(given: dict[str, str], environ: dict[str, str]) -> Interpolator:
-    """Return variables where one secret is known."""
-    return Interpolator(given, environ, now=NOW, contains_secret=lambda text: SECRET in text)
-
-
-VARIABLES = variables(GIVEN, ENVIRON)
+def make_interpolator(values: dict[str, str], environ: dict[str, str]) -> Interpolator:
+    """Return an interpolator for which one text is a secret."""
+    return Interpolator(values, environ, now=NOW, contains_secret=lambda text: SECRET in text)
 
 
 @pytest.mark.parametrize(
-    ("text", "expanded"),
+    ("text", "interpolated"),
     [
         ("", ""),
         ("no dollar", "no dollar"),
         ("${PLAIN}", "p"),
         ("/b/${PLAIN}/${PLAIN}", "/b/p/p"),
-        ("${BOTH}", "by hand"),
+        ("${BOTH}", "given"),
         ("${EMPTY}", ""),
-        ("${EMPTY_BY_HAND}", ""),
+        ("${GIVEN_EMPTY}", ""),
         ("${EMPTY:-other}", "other"),
         ("${PLAIN:-other}", "p"),
         ("${UNSET:-}", ""),
@@ -52,69 +48,49 @@ VARIABLES = variables(GIVEN, ENVIRON)
         (f"{SECRET}$", f"{SECRET}$"),  # the spec itself says it
     ],
 )
-def test_what_it_stands_for(text: str, expanded: str) -> None:
-    """By hand before the environment; nothing is expanded twice; a dollar before anything else is itself."""
-    assert VARIABLES.interpolate(text) == expanded
+def test_placeholders_are_replaced_once(text: str, interpolated: str) -> None:
+    """Given values precede those of the environment; any other dollar stays."""
+    assert make_interpolator(VALUES, ENVIRON).interpolate(text) == interpolated
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("text", "message"),
     [
-        (
-            "${UNSET}",
-            "${UNSET} is not defined; give --var UNSET=VALUE, set MODELARTS_EXPORT_VAR_UNSET, or",
-        ),
-        ("${HOME}", "${HOME} is not defined; pass it with --var HOME"),
+        ("${UNSET}", "${UNSET} is not defined"),
+        ("${HOME}", "${HOME} is not defined"),
         ("${plain}", "${plain} is not defined"),
-        ("${", "'${' has no } at its end"),
-        ("a ${PLAIN", "'${PLAIN' has no } at its end"),
-        ("${}", "${} is none of"),
-        ("${1}", "${1} is none of"),
-        ("${a b}", "${a b} is none of"),
-        ("${PLAIN:=x}", "${PLAIN:=x} is none of"),
-        ("${桶}", "${桶} is none of"),
+        ("${", "'${' has no closing }"),
+        ("a ${PLAIN", "'${PLAIN' has no closing }"),
+        ("${}", "${} is not valid; write ${NAME}, ${NAME:-default} or ${now:%Y-%m-%d}"),
+        ("${1}", "${1} is not valid"),
+        ("${a b}", "${a b} is not valid"),
+        ("${PLAIN:=x}", "${PLAIN:=x} is not valid"),
+        ("${桶}", "${桶} is not valid"),
+        ("${A:-${B}}", "${A:-${B} has ${ in its default"),
         ("${now}", "${now} is not defined"),
         ("${KEY}", "${KEY} would put a secret into the request"),
         ("/b/${KEY}/", "${KEY} would put a secret into the request"),
         ("${HALF}${OTHER_HALF}", "${HALF}, ${OTHER_HALF} would put a secret into the request"),
         ("a-secret-of-${UNSET:-mine}", "${UNSET:-mine} would put a secret into the request"),
-        ("${now:%" + 200 * "0" + "d}", "is no form of a time"),
+        ("${now:%" + 200 * "0" + "d}", "is not a valid time format"),
         ("${LONG}" * 70, "makes the value longer than 64 MiB"),
     ],
 )
-def test_what_is_refused(text: str, words: str) -> None:
-    """With what to write instead; a key is never put into a request, whoever sets it."""
-    given = {**GIVEN, "KEY": SECRET, "HALF": SECRET[:7], "OTHER_HALF": SECRET[7:], "LONG": 2**20 * "a"}
-    with pytest.raises(ValueError) as caught:  # noqa: PT011 - the words are what the test is about
-        variables(given, ENVIRON).interpolate(text)
-    assert words in str(caught.value)
+def test_invalid_placeholder_is_refused(text: str, message: str) -> None:
+    """A secret is refused whatever variable contains it, and no message shows it."""
+    values = {**VALUES, "KEY": SECRET, "HALF": SECRET[:7], "OTHER_HALF": SECRET[7:], "LONG": 2**20 * "a"}
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 - the message is compared below
+        make_interpolator(values, ENVIRON).interpolate(text)
+    assert message in str(caught.value)
     assert SECRET not in str(caught.value)
     assert len(str(caught.value)) < 300
 
 
 @given(st.text(), st.dictionaries(st.text(), st.text()))
-def test_any_text_is_expanded_or_refused(text: str, environ: dict[str, str]) -> None:
-    """Nothing but a ValueError comes out of it."""
+def test_any_text_is_interpolated_or_refused(text: str, environ: dict[str, str]) -> None:
+    """No other exception than ValueError is raised."""
     try:
-        expanded = variables({}, environ).interpolate(text)
+        interpolated = make_interpolator({}, environ).interpolate(text)
     except ValueError:
         return
-    assert "$" in text or expanded == text
-
-
-def test_assignments() -> None:
-    """A later one wins; the value may have anything in it."""
-    texts = ["A=1", "B=x=y", "A=", "_c9=桶"]
-    assert parse_assignments(texts, {"A": "environment"}) == {"A": "", "B": "x=y", "_c9": "桶"}
-
-
-def test_an_assignment_without_a_value_takes_that_of_the_environment() -> None:
-    """One that the environment does not have stays undefined, so that a default holds."""
-    assert parse_assignments(["A", "B"], {"A": "1", "C": "2"}) == {"A": "1"}
-
-
-@pytest.mark.parametrize("text", ["", "=x", "1=x", "1", "A B=x", "${A}=x"])
-def test_what_is_no_assignment(text: str) -> None:
-    """It is quoted back."""
-    with pytest.raises(ValueError, match="is not NAME=VALUE"):
-        parse_assignments([text], {})
+    assert "$" in text or interpolated == text

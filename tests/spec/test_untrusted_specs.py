@@ -108,7 +108,7 @@ def test_many_problems_are_counted_and_a_hundred_shown(run: Run) -> None:
     text = "path: /b/d/\n" + "".join(f"k{number}: 1\n" for number in range(20_000))
     err = run("validate -", stdin=text.encode()).err.splitlines()
     assert err[0] == "error: 20000 problems; nothing was sent"
-    assert [line for line in err if "unknown key" in line][-1] == "  <stdin>:101:1: k99: unknown key"
+    assert [line for line in err if "unknown field" in line][-1] == "  <stdin>:101:1: k99: unknown field"
     assert err[-1] == "  and 19,900 more"
     told = json.loads(run("validate - -o json", stdin=text.encode()).err)
     assert (told["error"], len(told["problems"])) == ("20000 problems; nothing was sent", 100)

@@ -6,14 +6,24 @@ import typer
 
 from modelarts_export.cli.binding import VAR_HELP
 from modelarts_export.cli.context import AppContext
+from modelarts_export.cli.options.command_names import get_command_name
 from modelarts_export.request.enums import did_you_mean
 from modelarts_export.request.validation import KINDS
 from modelarts_export.sanitize import to_json
 from modelarts_export.spec.json_schema import make_spec_schema
 from modelarts_export.spec.template import render_template
 
-_BY_COMMAND = {kind.command: kind for kind in KINDS.values()}
+_BY_COMMAND = {get_command_name(kind): kind for kind in KINDS.values()}
 _COMMANDS = list(_BY_COMMAND)
+_TEMPLATE_HEADER = """\
+# A spec for modelarts-export {command}. Fill in the blank keys, and check it with
+#
+#   modelarts-export {command} -f FILE --dry-run
+#
+# A string may use ${{NAME}}, which --var NAME=VALUE, --var NAME or MODELARTS_EXPORT_VAR_NAME gives,
+# ${{NAME:-default}} and ${{now:%Y-%m-%d}}. No other variable of the environment is read.
+#
+# To set a field, remove the # before its key and before the keys that contain it."""
 
 Command = Annotated[
     str,
@@ -54,5 +64,8 @@ def init(typer_context: typer.Context, command: Command) -> None:
         suggestion = did_you_mean(command, _COMMANDS)
         raise typer.BadParameter(f"{command!r} is not one of {', '.join(_COMMANDS)}{suggestion}")
     app: AppContext = typer_context.obj
-    for line in render_template(_BY_COMMAND[command]):
+    for line in (
+        *_TEMPLATE_HEADER.format(command=command).splitlines(),
+        *render_template(_BY_COMMAND[command]),
+    ):
         app.printer.line(line)

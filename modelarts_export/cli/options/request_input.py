@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from modelarts_export.cli.options.command_names import get_command_name
 from modelarts_export.documents.files import STDIN, format_name, read_text
 from modelarts_export.errors import (
     InvalidInputError,
@@ -59,6 +60,10 @@ class RequestInput(Generic[RequestT]):
         base = spec.values if spec else {"export_params": {"export_dest": self.kind.dest}}
         values, unreadable = self._collect_values(timeout)
         result = validate(self.kind, _merge_values(base, values))
+        if result.actual_kind:
+            command = get_command_name(result.actual_kind)
+            message = f"this is a request of {command}; run {command}"
+            result = replace(result, problems=[replace(each, message=message) for each in result.problems])
         problems = [self._locate(problem, values, spec) for problem in (*unreadable, *result.problems)]
         problems = spec.merge_problems(problems) if spec else problems
         if problems or result.export is None:

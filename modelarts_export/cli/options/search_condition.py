@@ -14,7 +14,7 @@ _KEYS = [*_SHORT_FORMS.values(), *(name for name in SearchCondition.model_fields
 
 
 def parse_condition(text: str) -> dict[str, Any]:
-    """Return the search condition as a mapping. Raises ValueError for invalid syntax or an unknown key."""
+    """Return the search condition as a mapping. Raises ValueError for invalid syntax or an unknown field."""
     return _parse_yaml(text) if text.lstrip().startswith("{") else _parse_pairs(text)
 
 
@@ -61,7 +61,7 @@ def _parse_pair(key: str, value: str) -> tuple[str, Any]:
     if key in _SHORT_FORMS:
         raise ValueError(f"{key} is a mapping; write {_SHORT_FORMS[key]}=..., or the condition as {{...}}")
     if key not in SearchCondition.model_fields:
-        raise ValueError(f"unknown key {key!r}{did_you_mean(key, _KEYS)}")
+        raise ValueError(f"unknown field {key!r}{did_you_mean(key, _KEYS)}")
     return key, value
 
 

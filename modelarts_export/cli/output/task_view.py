@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from modelarts_export.api.task import ExportTask, TaskState, is_number
+from modelarts_export.cli.options.command_names import get_command_name
 from modelarts_export.cli.output.console import Cell, Row
 from modelarts_export.request.enums import ExportFormat, ExportType, WireEnum
 
@@ -51,7 +52,7 @@ def spec_rows(specs: "SpecSet") -> list[dict[str, str | None]]:
     return [
         {
             "spec": planned.spec.place,
-            "command": planned.export.request.command,
+            "command": get_command_name(planned.export.request),
             "name": planned.export.name,
             "dataset_id": planned.export.dataset_id,
             "project_id": planned.export.project_id,

@@ -213,7 +213,9 @@ def test_objects_describe_every_key_and_allow_no_other() -> None:
     assert all(each["additionalProperties"] is False for each in objects)
     described = [field for each in objects for field in each["properties"].items()]
     assert [name for name, field in described if not field.get("description")] == []
-    assert {"spec of to-obs", "spec of to-new-dataset"} <= {each["title"] for each in objects}
+    assert {f"spec of an export to {dest}" for dest in ("an OBS directory", "a new dataset")} <= {
+        each["title"] for each in objects
+    }
     assert {key for each in objects if "spec of" in each["title"] for key in each["properties"]} >= {
         "dataset_id",
         "project_id",

@@ -61,7 +61,7 @@ def test_problems_of_all_files_are_reported_together(run: Run, directory: Path) 
         "  a.yaml:1:7: path: 'b' is not an OBS directory; write /bucket/dir/ or obs://bucket/dir/\n"
         "    1 | path: b\n"
         "              ^\n"
-        "  a.yaml:2:1: export_tpe: unknown key; did you mean export_type?\n"
+        "  a.yaml:2:1: export_tpe: unknown field; did you mean export_type?\n"
         "    2 | export_tpe: 3\n"
         "        ^\n"
         "  c.yaml:4:14: export_type: 'serch' is not one of labeled, unlabeled, all, search;"
@@ -137,9 +137,9 @@ def test_variables_come_from_flags_environment_and_defaults(run: Run, directory:
         ("path: /b/${UNSET}/\n", "1:7", "${UNSET} is not defined"),
         ("name: a\npath: '/b/${HW_SECRET_KEY}/'\n", "2:7", "; pass it with --var HW_SECRET_KEY"),
         ("name: a\npath: '/b/${KEY}/'\n", "2:7", "${KEY} would put a secret into the request"),
-        ("path: /b/c/\nname: ${\n", "2:7", "has no } at its end"),
+        ("path: /b/c/\nname: ${\n", "2:7", "has no closing }"),
         ("path: /b/${A}/\n", "1:7", "path: /b/${A}/ has an empty directory name"),
-        ("${A}: 1\npath: /b/c/\n", "1:1", "${A}: unknown key"),
+        ("${A}: 1\npath: /b/c/\n", "1:1", "${A}: unknown field"),
     ],
 )
 def test_invalid_variable_is_reported_with_its_position(
@@ -216,7 +216,7 @@ def test_samples_are_sent_up_to_the_limit_of_a_body(run: Run, stub: Stub, direct
 def test_invalid_document_does_not_hide_problems_of_others(run: Run) -> None:
     """Before and after a list, before invalid YAML, and beside a path that is used twice."""
     err = run("validate -", stdin=b"path: /b/d/\nzzz: 1\n---\n- a\n---\nqqq: 1\n").err
-    expected = ("zzz: unknown", "is a list", "qqq: unknown", "path: is required")
+    expected = ("zzz: unknown", "is a list", "qqq: unknown", "path is required")
     assert [message for message in expected if message not in err] == []
     err = run("validate -", stdin=b"path: b\n---\na: [\n").err
     assert "path: 'b' is not" in err
@@ -230,4 +230,4 @@ def test_merge_key_does_not_hide_a_missing_field(run: Run) -> None:
     """Both are reported at the start of the document."""
     err = run("validate -", stdin=b"<<: {x: 1}\nexport_type: 3\n").err
     assert "merge keys" in err
-    assert "path: is required" in err
+    assert "path is required" in err

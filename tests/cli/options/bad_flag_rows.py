@@ -18,7 +18,7 @@ NAME, WORK = "--new-dataset-name n", "--new-dataset-work-path /b/w/"
 
 # fmt: off
 PATHS = [
-    BadLine("to-obs", "--path: is required"),
+    BadLine("to-obs", "--path is required"),
     BadLine("to-obs --path ''", "--path: '' is not an OBS directory"),
     BadLine("to-obs --path b/d/", "--path: 'b/d/' is not an OBS directory; write /bucket/dir/ or obs://bucket/dir/"),
     BadLine("to-obs --path http://b/d/", "is not an OBS directory"),
@@ -49,8 +49,8 @@ PATHS = [
     BadLine(f"to-obs --path /b/{697 * 'd'}", "the path has 701 characters"),
 ]
 NEW_DATASETS = [
-    BadLine(f"{NEW} {WORK}", "--new-dataset-name: is required"),
-    BadLine(f"{NEW} {NAME}", "--new-dataset-work-path: is required"),
+    BadLine(f"{NEW} {WORK}", "--new-dataset-name is required"),
+    BadLine(f"{NEW} {NAME}", "--new-dataset-work-path is required"),
     BadLine(f"{NEW} {WORK} --new-dataset-name ''", "--new-dataset-name: the name has 0 characters"),
     BadLine(f"{NEW} {WORK} --new-dataset-name {101 * 'n'}", "the name has 101 characters; the API takes 1 to 100"),
     BadLine(f"{NEW} {WORK} --new-dataset-name a.b", "--new-dataset-name: 'a.b' is not a dataset name"),
@@ -114,12 +114,12 @@ VALUES = [
 SEARCHES = [
     BadLine(f"{OBS} --search {condition}", f"--search: number 1: …{words}")
     for condition, words in (
-        ("labl=cat", "unknown key 'labl'; did you mean label?"),
-        ("labeller=me", "unknown key 'labeller'; did you mean labeler?"),
-        ("zzz=1", "unknown key 'zzz'"),
-        ("Label=cat", "unknown key 'Label'; did you mean label?"),
-        ("meta=1", "unknown key 'meta'"),
-        ("meta.=1", "unknown key 'meta.'"),
+        ("labl=cat", "unknown field 'labl'; did you mean label?"),
+        ("labeller=me", "unknown field 'labeller'; did you mean labeler?"),
+        ("zzz=1", "unknown field 'zzz'"),
+        ("Label=cat", "unknown field 'Label'; did you mean label?"),
+        ("meta=1", "unknown field 'meta'"),
+        ("meta.=1", "unknown field 'meta.'"),
         ("meta.a=", "'meta.a=' is not key=value"),
         ("cat", "'cat' is not key=value"),
         ("=cat", "'=cat' is not key=value"),
@@ -140,7 +140,7 @@ SEARCHES = [
         ("'{hard: 2026-01-02}'", "hard: '2026-01-02' is not true, false, 0 or 1"),
         ("label_list=cat", "label_list is a mapping; write label="),
         ("metadata=cat", "metadata is a mapping; write meta.KEY="),
-        ("'{label: cat}'", "label: unknown key; did you mean"),
+        ("'{label: cat}'", "label: unknown field; did you mean"),
         ("'{hard: 1'", "is not valid YAML at column"),
         ("'{hard: 1, hard: 0}'", "duplicate key 'hard'"),
         ("'{<<: {hard: 1}}'", "merge keys (<<) are refused"),
@@ -165,7 +165,7 @@ SEARCHES = [
     )
 ] + [
     BadLine(f"{OBS} --search '[hard=1]'", "--search: number 1:"),
-    BadLine(f"{OBS} --search hard=1 --search x=1", "--search: number 2: unknown key 'x'"),
+    BadLine(f"{OBS} --search hard=1 --search x=1", "--search: number 2: unknown field 'x'"),
     BadLine(f"{OBS} --search '{{kvp: 1}}'", "--search: number 1: kvp:"),
 ]
 SETTINGS = [
