@@ -149,6 +149,24 @@ def test_nesting_is_limited_to_200() -> None:
             list(load_documents(text))
 
 
+MEGABYTE = 2**20 * "a"
+DEEP = f"[&x {100 * '['}{100 * ']'}, {{}}]"
+LIMITS = [
+    (f"[&x [{999 * '1,'}]{998 * ', *x'}{999 * ', 1'}]", ", 1]", "more than 1,000,000 values"),
+    (f"[&x {MEGABYTE}{63 * ', *x'}]", ", a]", "more than 64 MiB of "),
+    (f"[{64 * '$, '}]", "a]", "more than 64 MiB of "),
+    (DEEP.format(f"{99 * '['}*x{99 * ']'}"), f", {100 * '['}*x{100 * ']'}]", "nested more than 200 deep"),
+]
+
+
+@pytest.mark.parametrize(("fits", "more", "message"), LIMITS, ids=["values", "text", "variables", "depth"])
+def test_limits_count_what_aliases_and_variables_stand_for(fits: str, more: str, message: str) -> None:
+    """Exactly as many are read."""
+    assert list(load_documents(fits, lambda _: MEGABYTE))
+    with pytest.raises(UnreadableError, match=message):
+        list(load_documents(fits[:-1] + more, lambda _: MEGABYTE))
+
+
 SPEC = "path: /b/d/\nexport_params:\n  samples: [a, 0123]\n  'search_conditions':\n  - hard: yes\n"
 POSITIONS: list[tuple[tuple[str | int, ...], bool, tuple[int, int], str | None]] = [
     ((), False, (1, 1), None),

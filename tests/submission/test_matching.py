@@ -183,6 +183,7 @@ UNVERIFIABLE: list[tuple[dict[str, Any], dict[str, Any], str | None]] = [
     (sent(version_id="v1"), sent(), "it does not show version_id"),
     (sent(), {"path": "/b/d/"}, "it does not show export_type"),
     (sent(annotation_format="VOC"), sent(), None),
+    (sent(undeclared=1), sent(), "it does not show undeclared"),
     (sent({"sample_state": ""}), {"path": "/b/d/", "export_type": 3}, None),
     (
         new_dataset("n", "/b/w/"),

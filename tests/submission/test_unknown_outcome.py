@@ -212,6 +212,16 @@ def test_several_that_may_be_ours(fault: str, ages: tuple[float, ...]) -> None:
     assert world.heard.warnings == [f"one of {', '.join(nearest_first)}"]
 
 
+def test_of_very_many_that_may_be_ours_a_hundred_are_named() -> None:
+    """However long the list is, not all of it is kept."""
+    world = World(faults=(LOST,))
+    world.in_front = meanwhile(world, *(250 * [-1.0]))
+    end = submit(world)
+    assert end.task
+    assert [end.task.task_id] == ids(world)
+    assert world.heard.warnings[0].startswith("100 tasks may be the one that was sent")
+
+
 @pytest.mark.parametrize(("fault", "posts"), [(LOST, 1), (LOST_UNREAD, 2)])
 @pytest.mark.parametrize("dated", [(), ("no-date",)], ids=["dated", "no Date"])
 def test_what_was_there_before(fault: str, posts: int, dated: tuple[str, ...]) -> None:
@@ -280,7 +290,7 @@ def test_polls_with_credentials_that_are_refused() -> None:
     """The first of them ends it: the gateway locks a key that it refuses again and again."""
     world = World(faults=(LOST,), in_front=denying(401, "APIGW.0301"))
     end = submit(world)
-    assert (end.code, len(world.posts), len(world.looks)) == (10, 1, 1)
+    assert (end.code, len(world.posts), len(world.looks), world.pauses) == (10, 1, 1, [])
 
 
 @pytest.mark.parametrize(("fault", "posts"), [(LOST, 1), (LOST_UNREAD, 2)])

@@ -22,6 +22,7 @@ ABSURD = [
     "Mon, 01 Jan 0001 00:00:00 +2359",
     "Mon, 01 Jan 0001 00:00:00 -9999",
     "Fri, 99 Dec 9999 99:99:99 GMT",
+    "Fri, 31 Dec 99999999999 23:59:59 GMT",
     "9" * 5000,
     "-1",
     "1e999",
@@ -47,7 +48,7 @@ def test_absurd_times(run: Run, status: str, name: str, value: str) -> None:
     assert "Traceback" not in outcome.err
 
 
-@pytest.mark.parametrize("value", ABSURD[:1] + ABSURD[5:6])
+@pytest.mark.parametrize("value", [ABSURD[0], "9" * 5000])
 def test_a_pause_of_centuries(run: Run, value: str) -> None:
     """It exits with 5 at once, and says when to come back: after a year at most."""
     lines = [f"Retry-After: {value}", "Date: Tue, 24 Nov 2026 00:00:00 GMT"]
@@ -113,7 +114,6 @@ OVERFULL = {
     "objects": filled(b",".join([b'{"a":"b"}'] * (MILLION // 2))),
     "list": b"\xef\xbb\xbf \n[" + b"0," * MILLION + b"0]",
     "brackets": b"[" * (MILLION + 9),
-    "texts without commas": b"[" + b"," * MILLION + b'""' * (4 * MILLION),
 }
 
 
@@ -132,6 +132,14 @@ def test_more_than_a_million_values(form: str) -> None:
             transport(server.url).get("/x")
         with pytest.raises(UnknownOutcomeError, match="more than 1,000,000 JSON values"):
             transport(server.url).post("/x", b"{}")
+
+
+def test_strings_without_commas_between_them_are_not_read_to_their_end() -> None:
+    """They are no JSON, and there may be thirty million of them."""
+    strings = b'["' + b"," * MILLION + b'"' + b'""' * (3 * MILLION)
+    expected = pytest.raises(TemporaryError, match="more than 1,000,000 JSON values")
+    with serving(turns(reply("200 OK", strings))) as server, expected:
+        transport(server.url).get("/x")
 
 
 LONG = ["word " * 200_000, "w" * 1_000_000, "字" * 1_000_000]
@@ -189,14 +197,17 @@ def test_what_is_no_reply(run: Run, before: bytes) -> None:
             transport(server.url).get("/x")
 
 
-def test_a_reply_about_another_task(stub: Stub) -> None:
+def test_a_reply_about_another_task() -> None:
     """It is no answer, and the connection on which it came is not used again."""
-    stub.body = json.dumps({"task_id": "B1", "status": "SUCCESSED"}).encode()
-    client = client_of(stub.url)
-    with pytest.raises(TemporaryError, match="about export task B1, not about A1") as caught:
-        client.show("abc", "A1")
-    assert caught.value.http_status == 200
-    assert client.show("abc", "B1").status == "SUCCESSED"
+    other = reply("200 OK", json.dumps({"task_id": "B1", "status": "SUCCESSED"}).encode())
+    with serving(turns(other)) as server:
+        client = client_of(server.url)
+        with pytest.raises(TemporaryError, match="about export task B1, not about A1") as caught:
+            client.show("abc", "A1")
+        assert caught.value.http_status == 200
+        assert client.show("abc", "B1").status == "SUCCESSED"
+        assert server.connections == 2
+        client.close()
 
 
 @pytest.mark.parametrize(("told", "asked"), [(7, "7"), (None, "7"), ("", "7")])

@@ -210,7 +210,7 @@ def test_signature_in_another_header_is_redacted() -> None:
 def test_echoed_proxy_password_is_redacted(run: Run, line: str) -> None:
     """As in the URL, and as Basic credentials."""
     proxy = "http://user:p%40ss-word@127.0.0.1:9"
-    for form in ("p%40ss-word", "p@ss-word", b64encode(b"user:p@ss-word").decode()):
+    for form in ("p%40ss-word", "p@ss-word", b64encode(b"user:p@ss-word").decode(), b"p@ss-word".hex()):
         with serving(
             replies(line.format(form), b'{"error_code": "x", "error_msg": "%s"}' % form.encode())
         ) as server:
