@@ -6,7 +6,7 @@ import typer
 
 from modelarts_export.cli.context import CommandContext
 from modelarts_export.cli.exit_status import raise_for_outcomes
-from modelarts_export.cli.follow import poll_until_done, with_new_datasets
+from modelarts_export.cli.follow import add_new_dataset_ids, poll_until_done
 from modelarts_export.cli.options.request_input import RequestInput
 from modelarts_export.polling.poller import PollOptions
 from modelarts_export.request.models import ToNewDataset, ToObs
@@ -69,6 +69,6 @@ def _export(
     context.check_for_duplicates()
     if isinstance(export.request, ToNewDataset):
         name = export.request.export_params.export_new_dataset_name
-        snapshot = with_new_datasets(context, snapshot, export.settings, name=name)
+        snapshot = add_new_dataset_ids(context, snapshot, export.settings, name=name)
     context.printer.task(snapshot[0].task)
     raise_for_outcomes(context, snapshot, wait, export.settings)

@@ -9,11 +9,11 @@ import typer
 from modelarts_export.cli.context import CommandContext
 from modelarts_export.cli.exit_status import raise_for_outcomes, raise_for_status
 from modelarts_export.cli.follow import (
+    add_new_dataset_ids,
     fetch_listed,
     fetch_status,
     make_unseen_tasks,
     poll_until_done,
-    with_new_datasets,
 )
 from modelarts_export.cli.options.task_filter import TaskFilter
 from modelarts_export.documents.files import STDIN, read_text
@@ -37,7 +37,7 @@ def status(
 ) -> None:
     """Show the status of export tasks."""
     unseen = make_unseen_tasks(context, _check_dataset_id(dataset), _read_task_ids(tasks))
-    snapshot = with_new_datasets(context, fetch_status(context, unseen), context.settings)
+    snapshot = add_new_dataset_ids(context, fetch_status(context, unseen), context.settings)
     context.printer.tasks([each.task for each in snapshot if each.task.raw])
     raise_for_status(context, snapshot, exit_status=exit_status)
 
@@ -61,7 +61,7 @@ def wait(
         show=lambda snapshot: _show(context, snapshot),
         stop_at_first=any,
     )
-    snapshot = with_new_datasets(context, snapshot, context.settings)
+    snapshot = add_new_dataset_ids(context, snapshot, context.settings)
     first = _find_first_finished(snapshot) if any else None
     _show(context, snapshot if first is None else (first, *(each for each in snapshot if each is not first)))
     raise_for_outcomes(context, (first,) if first else snapshot, wait, context.settings)
