@@ -1,4 +1,4 @@
-"""`--wait` after a submission: what is said when, and what is known of a new dataset."""
+"""Submissions with `--wait`: the result, the messages, and the ID of a new dataset."""
 
 import json
 import os
@@ -19,23 +19,22 @@ TO_NEW = f"to-new-dataset {NEW} --wait {OFTEN}"
 DONE = saying("SUCCESSED", finished_sample_count=20, export_params={"export_new_dataset_name": "cats"})
 
 
-def named(*datasets: tuple[str, str, int]) -> Answer:
-    """Return a list of datasets: ID, name and when it was created."""
-    told = [
+def make_dataset_list(*datasets: tuple[str, str, int]) -> Answer:
+    """Return a list of datasets, each given by ID, name and time of creation."""
+    listed = [
         {"dataset_id": dataset_id, "dataset_name": name, "create_time": created}
         for dataset_id, name, created in datasets
     ]
-    return Answer(body=json.dumps({"total_number": len(told), "datasets": told}).encode())
+    return Answer(body=json.dumps({"total_number": len(listed), "datasets": listed}).encode())
 
 
-def made_new(run: Run, stub: Stub, last: Answer, flags: str = "-o json") -> Outcome:
-    """Make a new dataset, and wait; the look-up of its ID has the last answer."""
-    stub.first, stub.status, stub.body = [ACCEPTED, DONE], last.status, last.body
+def run_to_new_dataset(run: Run, stub: Stub, search_reply: Answer, flags: str = "-o json") -> Outcome:
+    """Create a dataset and wait; `search_reply` answers the search for its ID."""
+    stub.first, stub.status, stub.body = [ACCEPTED, DONE], search_reply.status, search_reply.body
     return run(f"{TO_NEW} {flags}", **stub.variables)
 
 
-def test_the_task_after_the_wait_is_the_result(run: Run, quick: Cloud) -> None:
-    """An object, as the API sees it in the end; what it asked for is not looked up twice."""
+def test_result_is_the_finished_task(run: Run, quick: Cloud) -> None:
     outcome = run(f"to-obs sandbox-images --path /b/d/ --wait -o json {OFTEN}", **quick.variables)
     assert outcome.code == 0
     task = json.loads(outcome.out)
@@ -47,7 +46,7 @@ def test_the_task_after_the_wait_is_the_result(run: Run, quick: Cloud) -> None:
 
 
 def test_stopped_export_exits_with_7(run: Run, quick: Cloud) -> None:
-    """Against the sandbox's own dataset: STOPPING is waited on, and STOPPED is the end."""
+    """STOPPING is polled further, STOPPED is final."""
     line = f"to-obs sandbox-stopped --path /b/d/ --wait -o json {OFTEN}"
     outcome = run(line, **quick.variables)
     task, error = json.loads(outcome.out), json.loads(outcome.err.splitlines()[-1])
@@ -56,23 +55,22 @@ def test_stopped_export_exits_with_7(run: Run, quick: Cloud) -> None:
     assert error["error"] == f"export task {task['task_id']} was stopped before it was finished"
 
 
-@pytest.mark.parametrize(("form", "read"), [("json", json.loads), ("yaml", yaml.safe_load)])
-def test_forms(run: Run, stub: Stub, form: str, read: Callable[[str], Any]) -> None:
-    """An object in JSON and YAML, where `wait` gives an array."""
+@pytest.mark.parametrize(("output", "parse"), [("json", json.loads), ("yaml", yaml.safe_load)])
+def test_result_is_one_object(run: Run, stub: Stub, output: str, parse: Callable[[str], Any]) -> None:
+    """The result of `wait` is an array."""
     stub.first, stub.body = [ACCEPTED], saying("SUCCESSED").body
-    out = read(run(f"to-obs --path /b/d/ --wait -o {form}", **stub.variables).out)
+    out = parse(run(f"to-obs --path /b/d/ --wait -o {output}", **stub.variables).out)
     assert (out["task_id"], out["status"]) == ("t1", "SUCCESSED")
 
 
-def test_the_id_alone(run: Run, stub: Stub) -> None:
+def test_output_id_prints_the_id_only(run: Run, stub: Stub) -> None:
     stub.first, stub.body = [ACCEPTED], saying("SUCCESSED").body
     outcome = run("to-obs --path /b/d/ --wait -o id -q", **stub.variables)
     assert (outcome.code, outcome.out, outcome.err) == (0, "t1\n", "")
 
 
 @pytest.mark.parametrize(("last", "code"), [("SUCCESSED", 0), ("FAILED", 7), ("RUNNING", 8)])
-def test_quiet(run: Run, stub: Stub, last: str, code: int) -> None:
-    """Nothing on stdout, and only an error on stderr."""
+def test_quiet_prints_errors_only(run: Run, stub: Stub, last: str, code: int) -> None:
     stub.first, stub.body = [ACCEPTED], saying(last).body
     outcome = run(f"to-obs --path /b/d/ --wait -q --timeout 0.05s {OFTEN}", **stub.variables)
     assert (outcome.code, outcome.out) == (code, "")
@@ -80,15 +78,15 @@ def test_quiet(run: Run, stub: Stub, last: str, code: int) -> None:
 
 
 @pytest.mark.parametrize("wait", [True, False])
-def test_who_waits_does_not_glance(run: Run, stub: Stub, *, wait: bool) -> None:
-    """The first look of the wait is the first look of all; without a wait there is one."""
+def test_one_status_check_follows_the_submission(run: Run, stub: Stub, *, wait: bool) -> None:
+    """Also with --wait, whose first status check it is."""
     stub.first, stub.body = [ACCEPTED], saying("SUCCESSED").body
     assert run(f"to-obs --path /b/d/ {'--wait' if wait else '--no-wait'}", **stub.variables).code == 0
     assert [method for method, _, _, _ in stub.heard] == ["POST", "GET"]
 
 
-def test_the_id_is_told_before_the_wait(stub: Stub) -> None:
-    """Whatever becomes of this process, the log has it."""
+def test_id_is_printed_before_the_wait(stub: Stub) -> None:
+    """The log has it even if the process is killed."""
     stub.first = [ACCEPTED, Answer(stalls=True)]
     command = [sys.executable, "-m", "modelarts_export", "to-obs", "--path", "/b/d/", "--wait"]
     with subprocess.Popen(
@@ -102,22 +100,21 @@ def test_the_id_is_told_before_the_wait(stub: Stub) -> None:
 
 
 @pytest.mark.parametrize("status", [500, 429, 400])
-def test_a_task_that_is_not_known_everywhere_yet(run: Run, stub: Stub, status: int) -> None:
-    """It was accepted a moment ago: no refusal of a look makes it unknown."""
-    unknown = refusing(status, "ModelArts.4359" if status == 400 else "x")
-    stub.first, stub.body = [ACCEPTED, unknown, unknown], saying("SUCCESSED").body
+def test_failed_status_check_just_after_the_submission_is_repeated(run: Run, stub: Stub, status: int) -> None:
+    """Also `not found`, since a new task may be listed late."""
+    failed = refusing(status, "ModelArts.4359" if status == 400 else "x")
+    stub.first, stub.body = [ACCEPTED, failed, failed], saying("SUCCESSED").body
     assert run(f"to-obs --path /b/d/ --wait {OFTEN}", **stub.variables).code == 0
 
 
-def test_a_submission_that_was_refused_is_not_waited_for(run: Run, stub: Stub) -> None:
+def test_refused_submission_is_not_polled(run: Run, stub: Stub) -> None:
     refused = refusing(400, "ModelArts.4352")
     stub.status, stub.body = refused.status, refused.body
     outcome = run("to-obs --path /b/d/ --wait", **stub.variables)
     assert (outcome.code, len(stub.heard)) == (3, 1)
 
 
-def test_the_id_of_the_new_dataset(run: Run, quick: Cloud) -> None:
-    """It is looked up by its name, and is in every form of the result, and in the hint."""
+def test_result_and_hint_have_the_id_of_the_new_dataset(run: Run, quick: Cloud) -> None:
     outcome = run(f"to-new-dataset sandbox-images {NEW} --wait -o json {OFTEN}", **quick.variables)
     assert outcome.code == 0
     (dataset,) = [
@@ -128,60 +125,62 @@ def test_the_id_of_the_new_dataset(run: Run, quick: Cloud) -> None:
     assert outcome.err.endswith(f"\n{hint}")
 
 
-def test_the_name_must_be_the_very_name(run: Run, stub: Stub) -> None:
-    """A filter of the API would find names that contain it; of two the newer is ours."""
-    others = [("d1", "cats", 1), ("d2", "cats-2", 9), ("d3", "Cats", 9), ("d4", "cats", 2)]
-    outcome = made_new(run, stub, named(*others))
+def test_new_dataset_is_found_by_its_exact_name(run: Run, stub: Stub) -> None:
+    """A filter of the API would match parts of names; of two datasets the newer one is ours."""
+    datasets = [("d1", "cats", 1), ("d2", "cats-2", 9), ("d3", "Cats", 9), ("d4", "cats", 2)]
+    outcome = run_to_new_dataset(run, stub, make_dataset_list(*datasets))
     assert json.loads(outcome.out)["new_dataset_id"] == "d4"
-    assert "New dataset ID  d4\n" in made_new(run, stub, named(*others), "").out
+    assert "New dataset ID  d4\n" in run_to_new_dataset(run, stub, make_dataset_list(*datasets), "").out
 
 
 @pytest.mark.parametrize(
-    ("last", "why"),
+    ("search_reply", "reason"),
     [
-        (named(("d2", "cats-2", 9)), "no dataset has its name"),
-        (named(), "no dataset has its name"),
+        (make_dataset_list(("d2", "cats-2", 9)), "no dataset has its name"),
+        (make_dataset_list(), "no dataset has its name"),
         (refusing(403, "ModelArts.0112"), "not authorised: no (ModelArts.0112, HTTP 403)"),
         (Answer(status=503), "the service failed"),
         (Answer(body=b"nonsense"), "nonsense"),
     ],
 )
-def test_a_new_dataset_that_is_not_found(run: Run, stub: Stub, last: Answer, why: str) -> None:
-    """The export has succeeded all the same: null, and a warning."""
-    outcome = made_new(run, stub, last)
+def test_new_dataset_that_is_not_found_is_null_and_warns(
+    run: Run, stub: Stub, search_reply: Answer, reason: str
+) -> None:
+    outcome = run_to_new_dataset(run, stub, search_reply)
     assert outcome.code == 0
     assert json.loads(outcome.out)["new_dataset_id"] is None
     assert "warning: the ID of the new dataset cats could not be found: " in outcome.err
-    assert why in outcome.err
+    assert reason in outcome.err
     assert outcome.err.endswith("\nhint: the new dataset is cats\n")
     assert len(stub.heard) == 3
 
 
 @pytest.mark.parametrize(("status", "code"), [("FAILED", 7), ("RUNNING", 8)])
-def test_a_dataset_that_was_not_made_is_not_looked_up(run: Run, stub: Stub, status: str, code: int) -> None:
+def test_new_dataset_of_an_unsuccessful_task_is_not_searched(
+    run: Run, stub: Stub, status: str, code: int
+) -> None:
     stub.first, stub.body = [ACCEPTED], saying(status).body
     outcome = run(f"{TO_NEW} --timeout 0 -o json", **stub.variables)
     assert (outcome.code, len(stub.heard)) == (code, 2)
     assert "new_dataset_id" not in json.loads(outcome.out)
 
 
-def test_nothing_is_looked_up_without_a_wait(run: Run, stub: Stub) -> None:
+def test_new_dataset_is_not_searched_without_wait(run: Run, stub: Stub) -> None:
     stub.first, stub.body = [ACCEPTED], DONE.body
     outcome = run(f"to-new-dataset {NEW} -o json", **stub.variables)
     assert (outcome.code, len(stub.heard)) == (0, 2)
     assert "new_dataset_id" not in json.loads(outcome.out)
 
 
-def test_a_result_that_cannot_be_written(quick: Cloud) -> None:
-    """The task has ended by then, and must not be submitted again."""
+def test_unwritable_result_exits_with_8(quick: Cloud) -> None:
+    """The task was accepted and must not be submitted again."""
     line = f"to-obs sandbox-images --path /b/d/ --wait -q -o json {OFTEN}"
     done = in_bash(f"{sys.executable} -m modelarts_export {line} > /dev/full", **quick.variables)
     assert done.returncode == 8
     assert "was accepted, but the result cannot be written" in done.stderr
 
 
-def test_the_wait_ends_with_its_task(run: Run, quick: Cloud) -> None:
-    """Not much later than it: looks begin half a second apart when nothing is said about them."""
+def test_default_poll_interval_is_short_at_first(run: Run, quick: Cloud) -> None:
     begun = time.monotonic()
     assert run("to-obs sandbox-failing --path /b/d/ --wait", **quick.variables).code == 7
     assert time.monotonic() - begun < 2.0

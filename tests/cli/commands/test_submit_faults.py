@@ -1,4 +1,4 @@
-"""Submitting on a bad day, as command lines against the sandbox: what goes wrong, and what the tool does."""
+"""Submissions against a sandbox with faults: retries, reconciliation, exit codes and messages."""
 
 import json
 import shlex
@@ -21,72 +21,72 @@ TO_NEW_DATASET = (
 )
 BODY: JsonObject = {"path": "/b/d/", "export_type": 3, "export_params": {"sample_state": ""}}
 SHORT = "--read-timeout 0.3s"
-PATIENT = {
+RETRIES = {
     "MODELARTS_EXPORT_MAX_RETRIES": "1",
     "MODELARTS_EXPORT_QUEUE_TIMEOUT": "0.2s",
     "MODELARTS_EXPORT_RECONCILE_TIMEOUT": "1s",
 }
 
 
-def break_down(cloud: Cloud, *faults: str) -> None:
-    """Let the sandbox have these faults from now on."""
-    cloud.sandbox.gateway.faults = Faults([parse_fault(words, parse_duration) for words in faults])
+def set_faults(cloud: Cloud, *faults: str) -> None:
+    """Replace the faults of the sandbox."""
+    cloud.sandbox.gateway.faults = Faults([parse_fault(each, parse_duration) for each in faults])
 
 
-def ids(cloud: Cloud) -> list[str]:
-    """Return the IDs of the tasks that are there, the newest first."""
+def get_task_ids(cloud: Cloud) -> list[str]:
+    """Return the IDs of all tasks, newest first."""
     return [task.task_id for task in cloud.sandbox.gateway.cloud.list_tasks("sandbox-images")]
 
 
-def error_of(outcome: Outcome) -> JsonObject:
-    """Return the error of a command with -o json."""
-    found: JsonObject = json.loads(outcome.err.splitlines()[-1])
-    return found
+def parse_error(outcome: Outcome) -> JsonObject:
+    """Return the JSON error on the last line of stderr."""
+    error: JsonObject = json.loads(outcome.err.splitlines()[-1])
+    return error
 
 
 @dataclass(frozen=True, kw_only=True)
-class End:
-    """How a submission is to end: its code, how often it was sent, how many tasks there are then."""
+class Expected:
+    """Exit code, number of POST requests, number of tasks, and a part of the messages."""
 
     code: int
     posts: int
     tasks: int
-    said: str
+    message: str
 
 
-FOUND = End(code=0, posts=1, tasks=1, said="Recovered export task {}, which was created although")
-AGAIN = End(code=0, posts=2, tasks=1, said="sending the request again")
-NOT_LISTED = End(code=10, posts=1, tasks=0, said="no such task is listed, but it may be yet")
-TWICE = End(code=10, posts=2, tasks=0, said="no such task is listed, but it may be yet")
-HIDDEN = End(code=10, posts=1, tasks=1, said="no such task is listed, but it may be yet")
-UNREADABLE = End(code=10, posts=1, tasks=1, said="polling the list failed")
-TIMELESS = End(code=10, posts=1, tasks=0, said="the server sends no Date")
-RETRIED = End(code=0, posts=2, tasks=1, said="trying again in")
-OVER = End(code=5, posts=2, tasks=0, said="the service is down")
-AT_ONCE = End(code=5, posts=1, tasks=0, said="run it again after 20")
+RECOVERED = Expected(code=0, posts=1, tasks=1, message="Recovered export task {}, which was created although")
+RESENT = Expected(code=0, posts=2, tasks=1, message="sending the request again")
+NOT_LISTED = Expected(code=10, posts=1, tasks=0, message="no such task is listed, but it may be yet")
+TWICE = Expected(code=10, posts=2, tasks=0, message="no such task is listed, but it may be yet")
+HIDDEN = Expected(code=10, posts=1, tasks=1, message="no such task is listed, but it may be yet")
+UNREADABLE = Expected(code=10, posts=1, tasks=1, message="polling the list failed")
+TIMELESS = Expected(code=10, posts=1, tasks=0, message="the server sends no Date")
+RETRIED = Expected(code=0, posts=2, tasks=1, message="trying again in")
+OVER = Expected(code=5, posts=2, tasks=0, message="the service is down")
+AT_ONCE = Expected(code=5, posts=1, tasks=0, message="run it again after 20")
 
 # fmt: off
-NIGHTS = [
-    ("drop:count=1", FOUND),
-    ("drop:count=1,by=rst", FOUND),
-    ("cut:count=1", FOUND),
-    ("cut:count=1,at=0,by=rst", FOUND),
-    ("stall:for=5s,count=1", FOUND),
-    ("408:count=1,accepted=yes", FOUND),
-    ("500:count=1,accepted=yes", FOUND),
-    ("502:count=1", FOUND),
-    ("503:count=1,code=none,accepted=yes", FOUND),
-    ("504:count=1", FOUND),
-    ("502:count=1 lag:for=1h,count=1", FOUND),
-    ("502:count=1 500:on=list,count=1", FOUND),
-    ("502:count=1 date:skew=-15m", FOUND),
-    ("502:count=1 clock:skew=5m", FOUND),
-    ("drop:count=1,accepted=no", AGAIN),
-    ("drop:count=1,accepted=no,by=rst", AGAIN),
-    ("500:count=1", AGAIN),
-    ("502:count=1,accepted=no", AGAIN),
-    ("503:count=1,code=none", AGAIN),
-    ("500:count=1,code=ModelArts.9999", AGAIN),
+FAULTS = [
+    ("drop:count=1", RECOVERED),
+    ("drop:count=1,by=rst", RECOVERED),
+    ("cut:count=1", RECOVERED),
+    ("cut:count=1,at=0,by=rst", RECOVERED),
+    ("stall:for=5s,count=1", RECOVERED),
+    ("408:count=1,accepted=yes", RECOVERED),
+    ("500:count=1,accepted=yes", RECOVERED),
+    ("502:count=1", RECOVERED),
+    ("503:count=1,code=none,accepted=yes", RECOVERED),
+    ("504:count=1", RECOVERED),
+    ("502:count=1 lag:for=1h,count=1", RECOVERED),
+    ("502:count=1 500:on=list,count=1", RECOVERED),
+    ("502:count=1 date:skew=-15m", RECOVERED),
+    ("502:count=1 clock:skew=5m", RECOVERED),
+    ("drop:count=1,accepted=no", RESENT),
+    ("drop:count=1,accepted=no,by=rst", RESENT),
+    ("500:count=1", RESENT),
+    ("502:count=1,accepted=no", RESENT),
+    ("503:count=1,code=none", RESENT),
+    ("500:count=1,code=ModelArts.9999", RESENT),
     ("408", NOT_LISTED),
     ("504:accepted=no", NOT_LISTED),
     ("stall:for=5s,accepted=no", NOT_LISTED),
@@ -111,30 +111,31 @@ NIGHTS = [
 # fmt: on
 
 
-def quick(end: End) -> dict[str, str]:
-    """Return variables for looks that go on only where there is something to be found."""
-    return {**PATIENT, "MODELARTS_EXPORT_RECONCILE_TIMEOUT": "3s" if end is FOUND else "0"}
+def make_retry_variables(expected: Expected) -> dict[str, str]:
+    """Return the retry settings, with reconciliation over time only if a task is to be recovered."""
+    return {**RETRIES, "MODELARTS_EXPORT_RECONCILE_TIMEOUT": "3s" if expected is RECOVERED else "0"}
 
 
-@pytest.mark.parametrize(("faults", "end"), NIGHTS)
-def test_what_is_done(run: Run, cloud: Cloud, faults: str, end: End) -> None:
-    """Never a second task that the list could have shown, never an ID lost; no secret in what is told."""
-    break_down(cloud, *faults.split())
-    outcome = run(f"{TO_OBS} {SHORT} -o json --debug", **cloud.variables, **quick(end))
-    assert outcome.code == end.code, outcome.err
-    assert (len(cloud.created), len(ids(cloud))) == (end.posts, end.tasks)
-    assert end.said.format(*ids(cloud)) in outcome.err
+@pytest.mark.parametrize(("faults", "expected"), FAULTS)
+def test_submission_with_faults_ends_as_expected(
+    run: Run, cloud: Cloud, faults: str, expected: Expected
+) -> None:
+    set_faults(cloud, *faults.split())
+    outcome = run(f"{TO_OBS} {SHORT} -o json --debug", **cloud.variables, **make_retry_variables(expected))
+    assert outcome.code == expected.code, outcome.err
+    assert (len(cloud.created), len(get_task_ids(cloud))) == (expected.posts, expected.tasks)
+    assert expected.message.format(*get_task_ids(cloud)) in outcome.err
     assert cloud.sandbox.secret_key not in outcome.err + outcome.out
-    if end.code:
-        error = error_of(outcome)
-        assert (error["exit_code"], outcome.out) == (end.code, "")
-        assert ("modelarts-export list sandbox-images" in error["hint"]) is (end.code == 10)
+    if expected.code:
+        error = parse_error(outcome)
+        assert (error["exit_code"], outcome.out) == (expected.code, "")
+        assert ("modelarts-export list sandbox-images" in error["hint"]) is (expected.code == 10)
     else:
         task = json.loads(outcome.out)
-        assert (task["task_id"], task["reused"], task["path"]) == (*ids(cloud), False, "/b/d/")
+        assert (task["task_id"], task["reused"], task["path"]) == (*get_task_ids(cloud), False, "/b/d/")
 
 
-ENDS = [
+EXIT_CODES = [
     ("drop:count=1", 0),
     ("drop:count=1,accepted=no", 0),
     ("504:accepted=no", 10),
@@ -143,112 +144,108 @@ ENDS = [
 ]
 
 
-@pytest.mark.parametrize(("fault", "code"), ENDS)
-def test_quiet(run: Run, cloud: Cloud, fault: str, code: int) -> None:
-    """A cron job hears of the error alone, and of what to do; a form that was asked for is written."""
-    break_down(cloud, fault)
+@pytest.mark.parametrize(("fault", "code"), EXIT_CODES)
+def test_quiet_prints_errors_hints_and_requested_output(
+    run: Run, cloud: Cloud, fault: str, code: int
+) -> None:
+    """Also the warning that the request was sent twice."""
+    set_faults(cloud, fault)
     outcome = run(f"{TO_OBS} -q -o id", **cloud.variables)
     assert outcome.code == code
-    assert outcome.out.split() == ([] if code else ids(cloud))
-    said = [line.partition(":")[0] for line in outcome.err.splitlines()]
-    twice = ["warning"] if len(cloud.created) > 1 and code == 0 else []
-    assert said == (["error", "hint"] if code else twice)
-    assert ("modelarts-export list" in outcome.err) is (code == 10 or bool(twice))
+    assert outcome.out.split() == ([] if code else get_task_ids(cloud))
+    labels = [line.partition(":")[0] for line in outcome.err.splitlines()]
+    resent = ["warning"] if len(cloud.created) > 1 and code == 0 else []
+    assert labels == (["error", "hint"] if code else resent)
+    assert ("modelarts-export list" in outcome.err) is (code == 10 or bool(resent))
 
 
-def test_the_hint_of_exit_10_has_commands_that_work(run: Run, cloud: Cloud) -> None:
-    """Word for word, with the flags that were given: one shows the task, and one reuses it."""
-    break_down(cloud, "504", "lag:for=1h")
-    given = f"--endpoint {cloud.sandbox.url} --read-timeout 9s"
-    hidden = {**cloud.variables, "MODELARTS_EXPORT_ENDPOINT": "http://127.0.0.1:9"}
-    outcome = run(f"{TO_OBS} {given}", **hidden)
+def test_hint_of_exit_code_10_has_runnable_commands(run: Run, cloud: Cloud) -> None:
+    """With the given flags: one lists the task, and one reuses it."""
+    set_faults(cloud, "504", "lag:for=1h")
+    flags = f"--endpoint {cloud.sandbox.url} --read-timeout 9s"
+    environ = {**cloud.variables, "MODELARTS_EXPORT_ENDPOINT": "http://127.0.0.1:9"}
+    outcome = run(f"{TO_OBS} {flags}", **environ)
     find, rerun = outcome.err.splitlines()[-1].split("; ")
-    break_down(cloud)
+    set_faults(cloud)
     assert outcome.code == 10
     assert find.startswith("hint: find out whether there is a task for /b/d/ created since 20")
     _, program, listing = find.partition("modelarts-export ")
     assert program
-    assert run([*shlex.split(listing), "-o", "id"], **hidden).out.split() == ids(cloud)
+    assert run([*shlex.split(listing), "-o", "id"], **environ).out.split() == get_task_ids(cloud)
     _, program, again = rerun.partition("modelarts-export ")
     assert again.startswith("to-obs --reuse-running --reuse-within 1h sandbox-images --path /b/d/")
-    outcome = run([*shlex.split(again), "-o", "json"], **hidden)
-    assert (outcome.code, json.loads(outcome.out)["reused"], len(ids(cloud))) == (0, True, 1)
+    outcome = run([*shlex.split(again), "-o", "json"], **environ)
+    assert (outcome.code, json.loads(outcome.out)["reused"], len(get_task_ids(cloud))) == (0, True, 1)
 
 
-def test_retry_after_is_waited_for(run: Run, cloud: Cloud) -> None:
-    """As long as the gateway says, and no shorter."""
-    break_down(cloud, "429:count=1,retry-after=1s")
+def test_retry_waits_for_retry_after(run: Run, cloud: Cloud) -> None:
+    set_faults(cloud, "429:count=1,retry-after=1s")
     begun = time.monotonic()
-    assert run(f"{TO_OBS} -o id", **cloud.variables, **PATIENT).code == 0
+    assert run(f"{TO_OBS} -o id", **cloud.variables, **RETRIES).code == 0
     assert time.monotonic() - begun >= 1
 
 
-def test_a_busy_dataset_is_waited_for(run: Run, cloud: Cloud) -> None:
-    """In the queue, until it has room; and not at all when told so."""
-    break_down(cloud, "busy:count=1")
+def test_queue_timeout_decides_whether_a_busy_dataset_is_retried(run: Run, cloud: Cloud) -> None:
+    set_faults(cloud, "busy:count=1")
     outcome = run(f"{TO_OBS} --queue-timeout 0", **cloud.variables)
-    assert (outcome.code, ids(cloud)) == (5, [])
-    break_down(cloud, "busy:count=1")
+    assert (outcome.code, get_task_ids(cloud)) == (5, [])
+    set_faults(cloud, "busy:count=1")
     outcome = run(f"{TO_OBS} --queue-timeout 0.2s", **cloud.variables)
-    assert (outcome.code, len(ids(cloud))) == (0, 1)
+    assert (outcome.code, len(get_task_ids(cloud))) == (0, 1)
     assert "trying again in 1 s" in outcome.err
 
 
-def test_a_dataset_that_stays_busy(run: Run, cloud: Cloud) -> None:
-    """The queue is left when its time is over, and nothing was accepted."""
-    break_down(cloud, "busy")
+def test_busy_dataset_exits_with_5_after_the_queue_timeout(run: Run, cloud: Cloud) -> None:
+    set_faults(cloud, "busy")
     outcome = run(f"{TO_OBS} --queue-timeout 0.2s", **cloud.variables)
-    assert (outcome.code, len(cloud.created), ids(cloud)) == (5, 2, [])
+    assert (outcome.code, len(cloud.created), get_task_ids(cloud)) == (5, 2, [])
     assert "ModelArts.4409" in outcome.err
 
 
 @pytest.mark.parametrize(("lag", "code"), [("lag:for=1h,count=1", 0), ("lag:for=1h", 10)])
-def test_a_refusal_that_is_our_own_doing(run: Run, cloud: Cloud, lag: str, code: int) -> None:
-    """The name is taken, by the first send: its task is found, or it may be there."""
-    break_down(cloud, "drop:count=1", lag)
+def test_name_conflict_with_the_first_send_is_reconciled(run: Run, cloud: Cloud, lag: str, code: int) -> None:
+    """Its task is recovered, or the outcome is unknown."""
+    set_faults(cloud, "drop:count=1", lag)
     outcome = run(f"{TO_NEW_DATASET} -o json", **cloud.variables)
-    assert (outcome.code, len(cloud.created), len(ids(cloud))) == (code, 2, 1)
+    assert (outcome.code, len(cloud.created), len(get_task_ids(cloud))) == (code, 2, 1)
     assert "ModelArts.4351" in outcome.err
     if code:
-        assert error_of(outcome)["error_code"] == "ModelArts.4351"
+        assert parse_error(outcome)["error_code"] == "ModelArts.4351"
     else:
-        assert [json.loads(outcome.out)["task_id"]] == ids(cloud)
+        assert [json.loads(outcome.out)["task_id"]] == get_task_ids(cloud)
 
 
-def test_several_tasks_that_fit(run: Run, cloud: Cloud) -> None:
-    """The one created nearest to the send is taken, and all are named."""
+def test_nearest_of_several_candidates_is_recovered_with_a_warning(run: Run, cloud: Cloud) -> None:
     other = cloud.sandbox.gateway.cloud.add_task("sandbox-images", BODY, age=4).task_id
-    break_down(cloud, "drop")
+    set_faults(cloud, "drop")
     outcome = run(f"{TO_OBS} -o id", **cloud.variables)
-    ours = ids(cloud)[0]
+    ours = get_task_ids(cloud)[0]
     assert (outcome.code, outcome.out, len(cloud.created)) == (0, f"{ours}\n", 1)
     assert f"warning: 2 tasks may be the one that was sent, nearest first: {ours}, {other}" in outcome.err
 
 
-def test_an_older_task_is_not_ours(run: Run, cloud: Cloud) -> None:
-    """Created before the request was sent: the very same export of yesterday, or of a minute ago."""
+def test_task_created_before_the_send_is_not_recovered(run: Run, cloud: Cloud) -> None:
     cloud.sandbox.gateway.cloud.add_task("sandbox-images", BODY, age=60)
-    break_down(cloud, "504:accepted=no")
+    set_faults(cloud, "504:accepted=no")
     assert run(TO_OBS, **cloud.variables).code == 10
 
 
-def test_a_twin(run: Run, cloud: Cloud) -> None:
-    """A list that lags lets a second task be made; then both are named."""
-    break_down(cloud, "drop:count=1", "lag:for=1h,count=1")
+def test_duplicate_after_a_lagging_list_is_reported(run: Run, cloud: Cloud) -> None:
+    set_faults(cloud, "drop:count=1", "lag:for=1h,count=1")
     outcome = run(f"{TO_OBS} -o id", **cloud.variables)
-    second, first = ids(cloud)
+    second, first = get_task_ids(cloud)
     assert (outcome.code, outcome.out) == (0, f"{second}\n")
     assert f"warning: export task {first} is a duplicate of {second}" in outcome.err
 
 
 @pytest.mark.parametrize("fault", ["drop:count=1", "502:count=1"])
 @pytest.mark.parametrize("flags", ["-o id", "-q -o id --max-retries 0", "-o json --wait --timeout 0"])
-def test_a_second_send_is_always_told(run: Run, cloud: Cloud, fault: str, flags: str) -> None:
-    """With the command that lists a duplicate, which appears when all this is over."""
-    break_down(cloud, fault, "lag:for=75s")
+def test_second_send_prints_a_warning(run: Run, cloud: Cloud, fault: str, flags: str) -> None:
+    """With the command that lists the duplicate, which may appear later."""
+    set_faults(cloud, fault, "lag:for=75s")
     outcome = run(f"{TO_OBS} {flags}", **cloud.variables)
     assert outcome.code == (8 if "--wait" in flags else 0)
-    assert len(ids(cloud)) == 2
+    assert len(get_task_ids(cloud)) == 2
     (warning,) = (
         line for line in outcome.err.splitlines() if line.startswith("warning: the request was sent")
     )
@@ -256,9 +253,9 @@ def test_a_second_send_is_always_told(run: Run, cloud: Cloud, fault: str, flags:
     assert "; a duplicate may still appear: modelarts-export list sandbox-images" in warning
 
 
-def test_a_duplicate_that_is_listed_during_a_wait(run: Run) -> None:
-    """It is told at its end, also when quiet, with both IDs."""
-    faults = Faults([parse_fault(words, parse_duration) for words in ("drop:count=1", "lag:for=1s,on=list")])
+def test_duplicate_listed_during_a_wait_is_reported(run: Run) -> None:
+    """At the end of the wait, also when quiet."""
+    faults = Faults([parse_fault(each, parse_duration) for each in ("drop:count=1", "lag:for=1s,on=list")])
     with Sandbox(task_duration=2.0, faults=faults) as sandbox:
         outcome = run(f"{TO_OBS} --wait -q -o id --reconcile-timeout 0", **make_settings(sandbox))
         second, first = (task.task_id for task in sandbox.gateway.cloud.list_tasks("sandbox-images"))
@@ -266,22 +263,21 @@ def test_a_duplicate_that_is_listed_during_a_wait(run: Run) -> None:
     assert f"warning: export task {first} is a duplicate of {second}" in outcome.err
 
 
-def test_on_lost_reply_stop(run: Run, cloud: Cloud) -> None:
+def test_on_lost_reply_stop_does_not_resend(run: Run, cloud: Cloud) -> None:
     """As a flag and as a variable; another value is an error."""
-    for given, variables in (
+    for flags, variables in (
         ("--on-lost-reply stop", {}),
         ("", {"MODELARTS_EXPORT_ON_LOST_REPLY": "STOP"}),
     ):
-        break_down(cloud, "drop:accepted=no")
-        outcome = run(f"{TO_OBS} {given}", **cloud.variables, **variables)
+        set_faults(cloud, "drop:accepted=no")
+        outcome = run(f"{TO_OBS} {flags}", **cloud.variables, **variables)
         assert outcome.code == 10
     assert len(cloud.created) == 2
     outcome = run(f"{TO_OBS} --on-lost-reply retry", **cloud.variables)
     assert (outcome.code, "choose from resend, stop" in outcome.err) == (2, True)
 
 
-def test_a_wait_goes_on_with_the_task_that_was_found(run: Run) -> None:
-    """To the end of the command it is the task as if its reply had come."""
+def test_recovered_task_is_waited_for(run: Run) -> None:
     with Sandbox(task_duration=0.2, faults=Faults([parse_fault("drop:count=1", parse_duration)])) as sandbox:
         outcome = run(f"{TO_OBS} --wait --poll-interval 0.1s -o json", **make_settings(sandbox))
     task = json.loads(outcome.out)
