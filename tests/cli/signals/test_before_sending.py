@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM before ModelArts was asked for anything: real processes, and their last words."""
+"""SIGINT and SIGTERM before the first request to ModelArts, in subprocesses."""
 
 import os
 import subprocess
@@ -8,13 +8,13 @@ import pytest
 
 from tests.cli.commands.test_password import make_password_variables
 from tests.cli.signals.test_interrupted_submissions import NOTHING, RESUMED, SIGNALS
-from tests.cli.signals.test_interrupted_waits import interrupted
+from tests.cli.signals.test_interrupted_waits import interrupt
 from tests.conftest import Stub
 
 
 @pytest.mark.parametrize(("number", "code"), SIGNALS)
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "messages"),
     [
         ("to-obs --path /b/d/", [NOTHING]),
         ("to-obs --path /b/d/ --wait", [NOTHING]),
@@ -22,12 +22,13 @@ from tests.conftest import Stub
         ("status abc t1", []),
     ],
 )
-def test_while_iam_stalls(stub: Stub, line: str, told: list[str], number: int, code: int) -> None:
-    """The sign-in is not waited for; nothing was submitted, and a wait goes on elsewhere."""
+def test_signal_does_not_wait_for_the_token_request(
+    stub: Stub, line: str, messages: list[str], number: int, code: int
+) -> None:
     stub.slow = "POST"
-    outcome = interrupted(line, make_password_variables(stub.url, stub.url), stub.stalled.is_set, number)
+    outcome = interrupt(line, make_password_variables(stub.url, stub.url), stub.stalled.is_set, number)
     stub.stalled.clear()
-    assert (outcome.code, outcome.out, outcome.err.splitlines()) == (code, "", told)
+    assert (outcome.code, outcome.out, outcome.err.splitlines()) == (code, "", messages)
     assert [path for _, path, _, _ in stub.heard] == ["/v3/auth/tokens?nocatalog=true"]
 
 
@@ -41,8 +42,8 @@ def test_while_iam_stalls(stub: Stub, line: str, told: list[str], number: int, c
         "modelarts_export.cli.output.console",
     ],
 )
-def test_while_modules_are_loaded(module: str, number: int, code: int) -> None:
-    """No traceback, as soon as it is we who run; Python tells when this module is there."""
+def test_signal_during_imports_prints_no_traceback(module: str, number: int, code: int) -> None:
+    """Python prints when a module is imported."""
     command = [sys.executable, "-X", "importtime", "-m", "modelarts_export", "list", "abc"]
     with subprocess.Popen(command, env=os.environ, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr

@@ -1,4 +1,4 @@
-"""Many signals, and streams that take nothing more: real processes, real pipes, and what they end with."""
+"""Repeated signals and blocked streams, in subprocesses with pipes."""
 
 import fcntl
 import json
@@ -12,20 +12,20 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.cli.signals.test_interrupted_submissions import DOUBT, RESUMED
+from tests.cli.signals.test_interrupted_submissions import RESUMED, UNKNOWN
 from tests.conftest import Stub
 from tests.support.tracked import ACCEPTED, saying
 
 PROGRAM = [sys.executable, "-m", "modelarts_export"]
 SUBMIT = "to-obs --path /b/d/"
-SOON = 3.0  # seconds; a second is promised, and machines are noisy
+MAX_SECONDS = 3.0  # the program promises one second; test machines are slower
 
 
 @contextmanager
-def running(
+def start(
     line: str, stub: Stub, *, out: int = subprocess.PIPE, err: int = subprocess.PIPE
 ) -> Iterator[subprocess.Popen[str]]:
-    """Run a command line in a process of its own, which must end with the block."""
+    """Start a command line in a subprocess, and kill it at the end of the block."""
     environ = {**os.environ, **stub.variables}
     command = [*PROGRAM, *line.split()]
     with subprocess.Popen(command, env=environ, stdout=out, stderr=err, text=True) as process:
@@ -35,8 +35,8 @@ def running(
             process.kill()
 
 
-def burst(process: subprocess.Popen[str], number: int, times: int, *, every: float) -> None:
-    """Send a signal again and again, so many seconds apart."""
+def send_repeatedly(process: subprocess.Popen[str], number: int, times: int, *, every: float) -> None:
+    """Send a signal several times; `every` is in seconds."""
     for _ in range(times):
         process.send_signal(number)
         time.sleep(every)
@@ -44,20 +44,19 @@ def burst(process: subprocess.Popen[str], number: int, times: int, *, every: flo
 
 @pytest.mark.parametrize(("form", "delay"), [("id", 0.0), ("id", 0.005), ("id", 0.014), ("json", 0.009)])
 def test_second_signal_just_after_the_reply_keeps_the_id(stub: Stub, form: str, delay: float) -> None:
-    """The last words are written whole however soon it comes."""
     stub.body, stub.slow = ACCEPTED.body, "POST"
-    with running(f"{SUBMIT} -q -o {form}", stub) as process:
+    with start(f"{SUBMIT} -q -o {form}", stub) as process:
         assert stub.stalled.wait(10)
         process.send_signal(signal.SIGINT)
         time.sleep(0.3)
         stub.stalled.clear()
         time.sleep(delay)
-        burst(process, signal.SIGINT, 3, every=0.003)
+        send_repeatedly(process, signal.SIGINT, 3, every=0.003)
         out, err = process.communicate(timeout=15)
     assert process.returncode == 130
     if form == "id":
-        # the second signal may be quicker than the reply, and then nobody knows of a task
-        assert (out, err.splitlines()) in [("t1\n", RESUMED), ("", DOUBT)]
+        # the second signal may arrive before the reply, and then the outcome is unknown
+        assert (out, err.splitlines()) in [("t1\n", RESUMED), ("", UNKNOWN)]
     else:
         error = json.loads(err)
         assert (error["exit_code"], "wait abc t1" in error["hint"]) == (130, bool(out))
@@ -68,41 +67,40 @@ def test_second_signal_just_after_the_reply_keeps_the_id(stub: Stub, form: str, 
     ("number", "code", "times", "every"),
     [(signal.SIGINT, 130, 3, 0.001), (signal.SIGINT, 130, 8, 0.0), (signal.SIGTERM, 143, 40, 0.001)],
 )
-def test_burst_during_a_wait_leaves_the_last_words_whole(
+def test_repeated_signals_during_a_wait_keep_the_final_output(
     stub: Stub, number: int, code: int, times: int, every: float
 ) -> None:
-    """No traceback, no exit code of another kind, and not a word less."""
     stub.first, stub.body = [ACCEPTED], saying("RUNNING").body
-    with running(f"{SUBMIT} --wait -q -o id", stub) as process:
+    with start(f"{SUBMIT} --wait -q -o id", stub) as process:
         while len(stub.heard) < 2:
             time.sleep(0.01)
-        burst(process, number, times, every=every)
+        send_repeatedly(process, number, times, every=every)
         out, err = process.communicate(timeout=15)
     assert (process.returncode, out, err.splitlines()) == (code, "t1\n", RESUMED)
 
 
-def test_burst_during_a_send_says_that_a_task_may_exist(stub: Stub) -> None:
-    """Each signal after the first leaves at once, and with the same words."""
+def test_repeated_signals_during_a_send_print_that_a_task_may_exist(stub: Stub) -> None:
+    """The second signal makes the process exit at once."""
     stub.slow = "POST"
-    with running(f"{SUBMIT} -q", stub) as process:
+    with start(f"{SUBMIT} -q", stub) as process:
         assert stub.stalled.wait(10)
-        burst(process, signal.SIGINT, 8, every=0.001)
-        begun = time.monotonic()
+        send_repeatedly(process, signal.SIGINT, 8, every=0.001)
+        start_time = time.monotonic()
         _, err = process.communicate(timeout=15)
         stub.stalled.clear()
-    assert (process.returncode, err.splitlines()) == (130, DOUBT)
-    assert time.monotonic() - begun < SOON
+    assert (process.returncode, err.splitlines()) == (130, UNKNOWN)
+    assert time.monotonic() - start_time < MAX_SECONDS
 
 
 def test_signal_that_the_parent_ignores_stays_ignored(stub: Stub) -> None:
-    """As nohup and background jobs of a script have it."""
+    """As under nohup, and for background jobs of a script."""
     stub.slow, stub.body = "GET", saying("RUNNING").body
-    ignoring = (
+    script = (
         "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_IGN); os.execv(*eval(sys.argv[1]))"
     )
     command = [PROGRAM[0], [*PROGRAM, "status", "abc", "t1", "-q", "-o", "id"]]
     with subprocess.Popen(
-        [sys.executable, "-c", ignoring, repr(command)],
+        [sys.executable, "-c", script, repr(command)],
         env={**os.environ, **stub.variables},
         stdout=subprocess.PIPE,
         text=True,
@@ -117,8 +115,8 @@ def test_signal_that_the_parent_ignores_stays_ignored(stub: Stub) -> None:
 
 
 @contextmanager
-def full_pipe() -> Iterator[tuple[int, int]]:
-    """Give both ends of a pipe that takes not one byte more."""
+def open_full_pipe() -> Iterator[tuple[int, int]]:
+    """Open a pipe whose buffer is full; yield its reading and its writing end."""
     reader, writer = os.pipe()
     flags = fcntl.fcntl(writer, fcntl.F_GETFL)
     fcntl.fcntl(writer, fcntl.F_SETFL, flags | os.O_NONBLOCK)
@@ -140,18 +138,18 @@ def full_pipe() -> Iterator[tuple[int, int]]:
     ("line", "number", "code"),
     [(f"{SUBMIT} -o id", signal.SIGINT, 130), (f"{SUBMIT} --wait -o id", signal.SIGTERM, 143)],
 )
-def test_signal_ends_a_program_whose_stderr_is_blocked(stub: Stub, line: str, number: int, code: int) -> None:
-    """Nobody reads that the task was created; its ID is on stdout."""
+def test_signal_stops_a_command_with_blocked_stderr(stub: Stub, line: str, number: int, code: int) -> None:
+    """The ID of the task is on stdout."""
     stub.first, stub.body = [ACCEPTED], saying("RUNNING").body
-    with full_pipe() as (_, writer), running(line, stub, err=writer) as process:
+    with open_full_pipe() as (_, writer), start(line, stub, err=writer) as process:
         while not stub.heard:
             time.sleep(0.01)
         time.sleep(0.3)
-        begun = time.monotonic()
+        start_time = time.monotonic()
         process.send_signal(number)
         out, _ = process.communicate(timeout=15)
     assert (process.returncode, out) == (code, "t1\n")
-    assert time.monotonic() - begun < SOON
+    assert time.monotonic() - start_time < MAX_SECONDS
 
 
 @pytest.mark.parametrize(
@@ -163,19 +161,19 @@ def test_signal_ends_a_program_whose_stderr_is_blocked(stub: Stub, line: str, nu
         ("--help", signal.SIGTERM, 143),
     ],
 )
-def test_signal_ends_a_program_whose_stdout_is_blocked(stub: Stub, line: str, number: int, code: int) -> None:
-    """The ID of a task that was accepted is told on stderr."""
+def test_signal_stops_a_command_with_blocked_stdout(stub: Stub, line: str, number: int, code: int) -> None:
+    """The ID of an accepted task is on stderr."""
     stub.body = saying("SUCCESSED", export_tasks=[{"task_id": "t1"}], total_count=1).body
-    with full_pipe() as (_, writer), running(line, stub, out=writer) as process:
+    with open_full_pipe() as (_, writer), start(line, stub, out=writer) as process:
         while not (stub.heard or line == "--help"):
             time.sleep(0.01)
-        time.sleep(0.5)  # until it writes, as far as one can know
+        time.sleep(0.5)  # long enough to begin to write
         assert process.poll() is None
-        begun = time.monotonic()
+        start_time = time.monotonic()
         process.send_signal(number)
         _, err = process.communicate(timeout=15)
     assert process.returncode == code
-    assert time.monotonic() - begun < SOON
+    assert time.monotonic() - start_time < MAX_SECONDS
     assert "Traceback" not in err
     if line.startswith(("to-obs", "wait")):
         assert "modelarts-export wait abc t1" in err

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM while a request is on its way: real processes, and what they say as they leave."""
+"""SIGINT and SIGTERM during a submission, in subprocesses."""
 
 import json
 import os
@@ -22,20 +22,20 @@ from tests.conftest import Stub
 
 SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
 QUIET = ["", "-q", "-q -o json"]
-PATIENT = "waiting up to 5 s for the reply; interrupt again to exit at once"
+WAITING = "waiting up to 5 s for the reply; interrupt again to exit at once"
 NOTHING = "warning: interrupted; no export task was accepted"
 RESUMED = [
     "warning: interrupted; what was accepted goes on",
     "hint: wait for it with: modelarts-export wait abc t1",
 ]
-DOUBT = [
+UNKNOWN = [
     "warning: interrupted; an export task may have been accepted",
     "hint: check the list before you submit it again: modelarts-export list abc",
 ]
 
 
-def last_words(flags: str, code: int, *lines: str) -> list[str]:
-    """Return what a signal leaves on stderr: a warning with its hint, or one object with -o json."""
+def format_final_output(flags: str, code: int, *lines: str) -> list[str]:
+    """Return stderr after a signal: a warning with its hint, or one object with -o json."""
     if "json" not in flags:
         return list(lines)
     warning, *hints = lines
@@ -51,8 +51,8 @@ def last_words(flags: str, code: int, *lines: str) -> list[str]:
 
 
 @contextmanager
-def submitting(flags: str = "", **variables: str) -> Iterator[subprocess.Popen[str]]:
-    """Run a submission in a process of its own, which must end with the block."""
+def start_submission(flags: str = "", **variables: str) -> Iterator[subprocess.Popen[str]]:
+    """Start a submission in a subprocess, and kill it at the end of the block."""
     command = [sys.executable, "-m", "modelarts_export", "to-obs", "--path", "/b/d/", *flags.split()]
     environ = {**os.environ, **variables}
     with subprocess.Popen(
@@ -64,150 +64,146 @@ def submitting(flags: str = "", **variables: str) -> Iterator[subprocess.Popen[s
             process.kill()
 
 
-def ended(process: subprocess.Popen[str], out: str = "") -> tuple[int, str, float]:
-    """Return the exit code, stderr, and how many seconds the end took from now; stdout must have this."""
-    begun = time.monotonic()
+def wait_for_exit(process: subprocess.Popen[str], out: str = "") -> tuple[int, str, float]:
+    """Assert that stdout contains `out`, or is empty; return exit code, stderr and seconds."""
+    start_time = time.monotonic()
     written, err = process.communicate(timeout=15)
     assert out in written
     assert bool(out) == bool(written)
-    return process.returncode, err, time.monotonic() - begun
+    return process.returncode, err, time.monotonic() - start_time
 
 
 @pytest.mark.parametrize("quiet", QUIET)
 @pytest.mark.parametrize(("number", "code"), SIGNALS)
-def test_a_reply_that_is_on_its_way_is_waited_for(stub: Stub, number: int, code: int, quiet: str) -> None:
-    """The task is the result on stdout; its ID is told, however quiet, with the command that waits for it."""
+def test_signal_waits_for_the_reply_of_a_sent_request(stub: Stub, number: int, code: int, quiet: str) -> None:
+    """The task is the result, and its ID is printed, also when quiet, with the command to wait for it."""
     stub.body, stub.slow = b'{"task_id":"t1"}', "POST"
-    with submitting(quiet, **stub.variables) as process:
+    with start_submission(quiet, **stub.variables) as process:
         assert stub.stalled.wait(10)
         process.send_signal(number)
         time.sleep(0.5)
         assert process.poll() is None
         stub.stalled.clear()
-        returned, err, _ = ended(process, out="" if quiet == "-q" else "t1")
-    said = [] if quiet else [PATIENT, "Created export task t1"]
-    assert (returned, err.splitlines()) == (code, [*said, *last_words(quiet, code, *RESUMED)])
+        returned, err, _ = wait_for_exit(process, out="" if quiet == "-q" else "t1")
+    messages = [] if quiet else [WAITING, "Created export task t1"]
+    assert (returned, err.splitlines()) == (code, [*messages, *format_final_output(quiet, code, *RESUMED)])
     assert [method for method, *_ in stub.heard] == ["POST"]
 
 
-def test_no_reply_within_five_seconds(stub: Stub) -> None:
-    """Then there may be a task, and the command that shows it is told."""
+def test_missing_reply_is_waited_for_five_seconds(stub: Stub) -> None:
+    """Then a task may exist, and the command that lists it is printed."""
     stub.slow = "POST"
-    with submitting("-q -o json", **stub.variables) as process:
+    with start_submission("-q -o json", **stub.variables) as process:
         assert stub.stalled.wait(10)
         process.send_signal(signal.SIGTERM)
-        returned, err, seconds = ended(process)
+        returned, err, seconds = wait_for_exit(process)
         stub.stalled.clear()
-    assert (returned, err.splitlines()) == (143, last_words("json", 143, *DOUBT))
+    assert (returned, err.splitlines()) == (143, format_final_output("json", 143, *UNKNOWN))
     assert 4.5 < seconds < 7
     assert [method for method, *_ in stub.heard] == ["POST"]
 
 
 @pytest.mark.parametrize("flags", ["-q", "-q --wait"])
 @pytest.mark.parametrize(("number", "code"), SIGNALS)
-def test_a_second_signal_leaves_at_once(stub: Stub, number: int, code: int, flags: str) -> None:
-    """Who is in a hurry is told the same; there is no task to wait for that anybody knows."""
+def test_second_signal_stops_waiting_for_the_reply(stub: Stub, number: int, code: int, flags: str) -> None:
     stub.slow = "POST"
-    with submitting(flags, **stub.variables) as process:
+    with start_submission(flags, **stub.variables) as process:
         assert stub.stalled.wait(10)
         process.send_signal(number)
         time.sleep(0.3)
         process.send_signal(number)
-        returned, err, seconds = ended(process)
+        returned, err, seconds = wait_for_exit(process)
         stub.stalled.clear()
-    assert (returned, err.splitlines()) == (code, DOUBT)
+    assert (returned, err.splitlines()) == (code, UNKNOWN)
     assert seconds < 2
 
 
 @pytest.mark.parametrize(("number", "code"), SIGNALS)
-def test_before_anything_was_sent(stub: Stub, number: int, code: int) -> None:
-    """The list is read before the request: nothing was sent, and its reply is not waited for."""
+def test_signal_does_not_wait_for_the_list_call(stub: Stub, number: int, code: int) -> None:
+    """Nothing was submitted yet."""
     stub.slow = "GET"
-    with submitting("--reuse-running", **stub.variables) as process:
+    with start_submission("--reuse-running", **stub.variables) as process:
         assert stub.stalled.wait(10)
         process.send_signal(number)
-        returned, err, seconds = ended(process)
+        returned, err, seconds = wait_for_exit(process)
         stub.stalled.clear()
     assert (returned, err.splitlines()) == (code, [NOTHING])
     assert seconds < 2
     assert [method for method, *_ in stub.heard] == ["GET"]
 
 
-def test_the_look_at_a_task_that_was_accepted(stub: Stub) -> None:
-    """The courtesy is cut short; what was accepted goes on."""
+def test_signal_does_not_wait_for_the_status_check(stub: Stub) -> None:
     stub.body, stub.slow = b'{"task_id":"t1"}', "GET"
-    with submitting("-q", **stub.variables) as process:
+    with start_submission("-q", **stub.variables) as process:
         assert stub.stalled.wait(10)
         process.send_signal(signal.SIGINT)
-        returned, err, seconds = ended(process)
+        returned, err, seconds = wait_for_exit(process)
         stub.stalled.clear()
     assert (returned, err.splitlines()) == (130, RESUMED)
     assert seconds < 2
 
 
 @contextmanager
-def sandbox(
+def serve_sandbox(
     *faults: str, on: Callable[[list[str]], bool]
 ) -> Iterator[tuple[Sandbox, Callable[[], None], list[str]]]:
-    """Serve a sandbox with faults; give it, what waits until the methods it heard are these, and those."""
+    """Serve a sandbox with faults; yield it, a function that waits for `on`, and the methods it received."""
     heard: list[str] = []
 
-    def hear(request: Request, _reply: HttpReply) -> None:
+    def observe(request: Request, _reply: HttpReply) -> None:
         heard.append(request.method)
 
     def wait() -> None:
-        ends = time.monotonic() + 10
-        while not on(heard) and time.monotonic() < ends:
+        deadline = time.monotonic() + 10
+        while not on(heard) and time.monotonic() < deadline:
             time.sleep(0.01)
-        time.sleep(0.2)  # so that the reply is read, and the pause has begun
+        time.sleep(0.2)  # so that the client has read the reply and sleeps
 
     with Sandbox(
-        observe=hear, faults=Faults([parse_fault(words, parse_duration) for words in faults])
+        observe=observe, faults=Faults([parse_fault(each, parse_duration) for each in faults])
     ) as box:
         yield box, wait, heard
 
 
 @pytest.mark.parametrize("quiet", QUIET)
-def test_while_it_looks_for_its_task(quiet: str) -> None:
-    """A send whose end nobody knows stays one: there may be a task, and nothing new begins."""
-    with sandbox("504", "lag:for=1h", on=lambda heard: "GET" in heard) as (box, wait, heard):
+def test_signal_during_reconciliation_prints_that_a_task_may_exist(quiet: str) -> None:
+    with serve_sandbox("504", "lag:for=1h", on=lambda heard: "GET" in heard) as (box, wait, heard):
         variables = {**make_settings(box), "MODELARTS_EXPORT_RECONCILE_TIMEOUT": "60s"}
-        with submitting(quiet, **variables) as process:
+        with start_submission(quiet, **variables) as process:
             wait()
             process.send_signal(signal.SIGINT)
-            returned, err, seconds = ended(process)
+            returned, err, seconds = wait_for_exit(process)
     assert returned == 130
-    doubt = last_words(quiet, 130, *(line.replace("abc", "sandbox-images") for line in DOUBT))
-    assert err.splitlines()[-len(doubt) :] == doubt
+    expected = format_final_output(quiet, 130, *(line.replace("abc", "sandbox-images") for line in UNKNOWN))
+    assert err.splitlines()[-len(expected) :] == expected
     assert seconds < 2
     assert heard.count("POST") == 1
 
 
 @pytest.mark.parametrize(
-    ("fault", "patience"),
+    ("fault", "setting"),
     [("429:retry-after=1m", "MAX_RETRIES"), ("503:retry-after=1m", "MAX_RETRIES"), ("busy", "QUEUE_TIMEOUT")],
 )
-def test_in_a_pause_before_the_next_try(fault: str, patience: str) -> None:
-    """What was not accepted is over: nothing is left behind."""
-    with sandbox(fault, on=lambda heard: "POST" in heard) as (box, wait, heard):
-        variables = {**make_settings(box), f"MODELARTS_EXPORT_{patience}": "9"}
-        with submitting(**variables) as process:
+def test_signal_during_backoff_prints_that_nothing_was_accepted(fault: str, setting: str) -> None:
+    with serve_sandbox(fault, on=lambda heard: "POST" in heard) as (box, wait, heard):
+        variables = {**make_settings(box), f"MODELARTS_EXPORT_{setting}": "9"}
+        with start_submission(**variables) as process:
             wait()
             process.send_signal(signal.SIGTERM)
-            returned, err, seconds = ended(process)
+            returned, err, seconds = wait_for_exit(process)
     assert (returned, heard) == (143, ["POST"])
     assert err.splitlines()[-1] == NOTHING
     assert seconds < 2
 
 
-def test_in_a_pause_after_a_send_of_which_nobody_knows() -> None:
-    """Throttled before the second send: the first may have been accepted all the same."""
+def test_signal_during_backoff_after_an_unknown_outcome_prints_that_a_task_may_exist() -> None:
+    """The second send was throttled; the first may have been accepted."""
     faults = ("drop:count=1,accepted=no", "429:retry-after=1m")
     with (
-        sandbox(*faults, on=lambda heard: heard.count("POST") == 2) as (box, wait, _),
-        submitting("-q", **make_settings(box), MODELARTS_EXPORT_MAX_RETRIES="9") as process,
+        serve_sandbox(*faults, on=lambda heard: heard.count("POST") == 2) as (box, wait, _),
+        start_submission("-q", **make_settings(box), MODELARTS_EXPORT_MAX_RETRIES="9") as process,
     ):
         wait()
         process.send_signal(signal.SIGTERM)
-        returned, err, _ = ended(process)
-    assert (returned, err.splitlines()) == (143, [line.replace("abc", "sandbox-images") for line in DOUBT])
+        returned, err, _ = wait_for_exit(process)
+    assert (returned, err.splitlines()) == (143, [line.replace("abc", "sandbox-images") for line in UNKNOWN])
