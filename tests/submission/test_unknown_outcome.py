@@ -219,7 +219,7 @@ def test_of_very_many_that_may_be_ours_a_hundred_are_named() -> None:
     end = submit(world)
     assert end.task
     assert [end.task.task_id] == ids(world)
-    assert world.heard.warnings[0].startswith("100 tasks may be the one that was sent")
+    assert world.heard.warnings[0].count(", ") == 99
 
 
 @pytest.mark.parametrize(("fault", "posts"), [(LOST, 1), (LOST_UNREAD, 2)])
