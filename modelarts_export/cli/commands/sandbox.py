@@ -122,12 +122,14 @@ def _serve(port: int, task_duration: float, faults: "Faults") -> Iterator["Sandb
 
 def make_settings(server: "Sandbox") -> dict[str, str]:
     """Return the variables that point the client at the sandbox."""
-    keys = {
+    return {
         "HUAWEICLOUD_SDK_AK": server.access_key,
         "HUAWEICLOUD_SDK_SK": server.secret_key,
         "HUAWEICLOUD_SDK_PROJECT_ID": server.project_id,
+        format_variable("endpoint"): server.url,
+        format_variable("iam_endpoint"): server.url,
+        format_variable("dataset_id"): server.dataset_id,
     }
-    return keys | _make_endpoint_settings(server)
 
 
 def make_token_settings(server: "Sandbox") -> dict[str, str]:
@@ -142,14 +144,6 @@ def make_password_settings(server: "Sandbox") -> dict[str, str]:
         "HW_PASSWORD": server.user.password,
         "HW_DOMAIN_NAME": server.user.domain_name,
         "HW_PROJECT_NAME": server.user.project_name,
-    }
-
-
-def _make_endpoint_settings(server: "Sandbox") -> dict[str, str]:
-    return {
-        format_variable("endpoint"): server.url,
-        format_variable("iam_endpoint"): server.url,
-        format_variable("dataset_id"): server.dataset_id,
     }
 
 
@@ -220,11 +214,11 @@ class _ChildProcess:
 def _print_settings(server: "Sandbox", app: AppContext) -> None:
     for name, value in make_settings(server).items():
         app.printer.line(f"export {name}={shlex.quote(value)}")
-    for name_of_alternative, variables in (
+    for alternative, variables in (
         ("token", make_token_settings(server)),
         ("password", make_password_settings(server)),
     ):
         pairs = (f"{name}={shlex.quote(value)}" for name, value in variables.items())
-        app.printer.line(f"# or, instead of the first three, a {name_of_alternative}:")
+        app.printer.line(f"# or, instead of the first three, a {alternative}:")
         app.printer.line(f"# export {' '.join(pairs)}")
     app.messages.info(f"Serving on {server.url}; press Ctrl-C to stop")
