@@ -6,7 +6,7 @@ import shlex
 import pytest
 
 from tests.conftest import Cloud, Run, Stub
-from tests.support.tracked import OFTEN, created, listing, refusing, saying
+from tests.support.task_replies import OFTEN, create_task, make_error_reply, make_list_reply, make_task_reply
 
 OUTCOMES = [
     (["SUCCESSED", "SUCCESSED"], 0),
@@ -23,7 +23,7 @@ OUTCOMES = [
 def test_outcomes_are_combined(run: Run, stub: Stub, statuses: list[str], code: int) -> None:
     """Every task is in the result, in the given order."""
     fields = {f"t{number}": status for number, status in enumerate(statuses, 1)}
-    stub.body = listing(**dict(reversed(fields.items()))).body
+    stub.body = make_list_reply(**dict(reversed(fields.items()))).body
     outcome = run(f"wait abc {' '.join(fields)} --timeout 0 -o json", **stub.variables)
     assert outcome.code == code
     assert [(task["task_id"], task["status"]) for task in json.loads(outcome.out)] == list(fields.items())
@@ -35,7 +35,7 @@ def test_outcomes_are_combined(run: Run, stub: Stub, statuses: list[str], code: 
 
 def test_different_outcomes_are_listed(run: Run, quick: Cloud) -> None:
     """Succeeded tasks are not listed."""
-    fine, failing = created(run, quick), created(run, quick, "sandbox-failing")
+    fine, failing = create_task(run, quick), create_task(run, quick, "sandbox-failing")
     outcome = run(f"wait sandbox-failing {failing} {fine} {OFTEN} --max-outage 0s", **quick.variables)
     assert outcome.code == 9
     assert "error: of 2 export tasks: 1 failed, 1 not found\n" in outcome.err
@@ -59,14 +59,17 @@ def test_hint_is_printed_if_it_applies_to_all_tasks(run: Run, stub: Stub, code: 
 
 
 def test_command_to_resume_has_the_unfinished_tasks(run: Run, stub: Stub) -> None:
-    stub.body = listing(t1="SUCCESSED", t2="RUNNING", t3="INIT").body
+    stub.body = make_list_reply(t1="SUCCESSED", t2="RUNNING", t3="INIT").body
     outcome = run("wait abc t1 t2 t3 --timeout 0", **stub.variables)
     assert "hint: wait for those 2 with: modelarts-export wait abc t2 t3\n" in outcome.err
 
 
 def test_hundred_tasks_are_polled_with_one_list_call(run: Run, stub: Stub) -> None:
     running = {f"t{number}": "RUNNING" for number in range(100)}
-    stub.first, stub.body = [listing(**running)], listing(**dict.fromkeys(running, "SUCCESSED")).body
+    stub.first, stub.body = (
+        [make_list_reply(**running)],
+        make_list_reply(**dict.fromkeys(running, "SUCCESSED")).body,
+    )
     assert run(f"wait abc {' '.join(running)} {OFTEN}", **stub.variables).code == 0
     paths = [path for _, path, _, _ in stub.heard]
     assert paths == ["/v2/0123/datasets/abc/export-tasks?limit=100&offset=0"] * 2
@@ -75,8 +78,8 @@ def test_hundred_tasks_are_polled_with_one_list_call(run: Run, stub: Stub) -> No
 @pytest.mark.parametrize(("status", "code"), [("SUCCESSED", 0), ("FAILED", 7)])
 def test_any_stops_at_the_first_finished_task(run: Run, stub: Stub, status: str, code: int) -> None:
     """Its outcome is the exit code, and it comes first in the result."""
-    stub.first = [listing(t1="RUNNING", t2="RUNNING")]
-    stub.body = listing(t1="RUNNING", t2=status).body
+    stub.first = [make_list_reply(t1="RUNNING", t2="RUNNING")]
+    stub.body = make_list_reply(t1="RUNNING", t2=status).body
     outcome = run(f"wait abc t1 t2 --any {OFTEN} -o json", **stub.variables)
     assert outcome.code == code
     assert [task["task_id"] for task in json.loads(outcome.out)] == ["t2", "t1"]
@@ -85,20 +88,20 @@ def test_any_stops_at_the_first_finished_task(run: Run, stub: Stub, status: str,
 
 def test_any_takes_the_outcome_of_the_earlier_finished_task(run: Run, stub: Stub) -> None:
     """By the server's clock, whatever the order of the arguments."""
-    stub.body = listing(t2="FAILED", t1="SUCCESSED").body
+    stub.body = make_list_reply(t2="FAILED", t1="SUCCESSED").body
     outcome = run(f"wait abc t1 t2 --any {OFTEN} -o id", **stub.variables)
     assert (outcome.code, outcome.out) == (7, "t2\nt1\n")
 
 
 def test_command_to_resume_has_any(run: Run, stub: Stub) -> None:
-    stub.body = listing(t1="RUNNING", t2="INIT").body
+    stub.body = make_list_reply(t1="RUNNING", t2="INIT").body
     outcome = run("wait abc t1 t2 --any --timeout 0", **stub.variables)
     assert outcome.code == 8
     assert "modelarts-export wait abc t1 t2 --any\n" in outcome.err
 
 
 def test_id_given_twice_is_polled_once(run: Run, stub: Stub) -> None:
-    stub.body = saying("SUCCESSED").body
+    stub.body = make_task_reply("SUCCESSED").body
     outcome = run("wait abc t1 t1 -o id", **stub.variables)
     assert (outcome.code, outcome.out, len(stub.heard)) == (0, "t1\n", 1)
 
@@ -106,14 +109,14 @@ def test_id_given_twice_is_polled_once(run: Run, stub: Stub) -> None:
 @pytest.mark.parametrize("arguments", ["-", "t1 -", "- t3", "- -"])
 def test_dash_is_replaced_by_the_ids_on_stdin(run: Run, stub: Stub, arguments: str) -> None:
     """They are separated by any whitespace."""
-    stub.body = listing(t1="SUCCESSED", t2="SUCCESSED", t3="SUCCESSED").body
+    stub.body = make_list_reply(t1="SUCCESSED", t2="SUCCESSED", t3="SUCCESSED").body
     outcome = run(f"wait abc {arguments} -o id", stdin=b"t1\r\nt2 t3\n\n", **stub.variables)
     assert (outcome.code, outcome.out) == (0, "t1\nt2\nt3\n")
 
 
 def test_existing_task_is_shown_beside_a_missing_one(run: Run, cloud: Cloud) -> None:
     """The error is about the missing one."""
-    task_id = created(run, cloud)
+    task_id = create_task(run, cloud)
     outcome = run(f"status sandbox-images {task_id} nope -o json", **cloud.variables)
     error = json.loads(outcome.err.splitlines()[-1])
     assert outcome.code == error["exit_code"] == 9
@@ -130,7 +133,7 @@ def test_missing_tasks_exit_with_3(run: Run, cloud: Cloud) -> None:
 
 
 def test_refused_status_of_several_tasks_is_one_error(run: Run, stub: Stub) -> None:
-    refused = refusing(403, "ModelArts.0112")
+    refused = make_error_reply(403, "ModelArts.0112")
     stub.status, stub.body = refused.status, refused.body
     outcome = run(shlex.split("status abc t1 t2 t3"), **stub.variables)
     assert (outcome.code, len(stub.heard)) == (4, 1)
@@ -144,7 +147,7 @@ STATUSES += [("STOPPING", 8), ("STOPPED", 7)]
 @pytest.mark.parametrize(("status", "code"), STATUSES)
 def test_exit_status_derives_the_code_from_the_state(run: Run, stub: Stub, status: str, code: int) -> None:
     """Without the flag, the exit code is 0."""
-    stub.body = saying(status).body
+    stub.body = make_task_reply(status).body
     assert run("status abc t1 --exit-status", **stub.variables).code == code
     assert run("status abc t1", **stub.variables).code == 0
     assert len(stub.heard) == 2
@@ -153,7 +156,7 @@ def test_exit_status_derives_the_code_from_the_state(run: Run, stub: Stub, statu
 @pytest.mark.parametrize("command", ["status", "wait"])
 def test_result_is_always_an_array(run: Run, stub: Stub, command: str) -> None:
     """Also for one task."""
-    stub.body = saying("SUCCESSED").body
+    stub.body = make_task_reply("SUCCESSED").body
     shown = json.loads(run(f"{command} abc t1 -o json", **stub.variables).out)
     assert [task["task_id"] for task in shown] == ["t1"]
     assert run(f"{command} abc t1 -o yaml", **stub.variables).out.startswith("- task_id: t1\n")
@@ -162,18 +165,18 @@ def test_result_is_always_an_array(run: Run, stub: Stub, command: str) -> None:
 
 @pytest.mark.parametrize("command", ["status", "wait"])
 def test_quiet_writes_errors_only(run: Run, stub: Stub, command: str) -> None:
-    stub.body = saying("SUCCESSED", finished_sample_count=0).body
+    stub.body = make_task_reply("SUCCESSED", finished_sample_count=0).body
     outcome = run(f"{command} abc t1 -q", **stub.variables)
     assert (outcome.code, outcome.out, outcome.err) == (0, "", "")
-    stub.body = saying("FAILED").body
+    stub.body = make_task_reply("FAILED").body
     outcome = run(f"{command} abc t1 -q {'--exit-status' if command == 'status' else ''}", **stub.variables)
     assert (outcome.code, outcome.out) == (7, "")
     assert outcome.err.startswith("error: export task t1 failed")
 
 
 def test_wait_without_any_polls_until_all_tasks_are_finished(run: Run, stub: Stub) -> None:
-    stub.first = [listing(t1="SUCCESSED", t2="RUNNING")]
-    stub.body = saying("SUCCESSED", "t2").body
+    stub.first = [make_list_reply(t1="SUCCESSED", t2="RUNNING")]
+    stub.body = make_task_reply("SUCCESSED", "t2").body
     outcome = run(f"wait abc t1 t2 -o json {OFTEN}", **stub.variables)
     assert outcome.code == 0
     assert [each["status"] for each in json.loads(outcome.out)] == ["SUCCESSED", "SUCCESSED"]

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Run, Stub
-from tests.support.tracked import ACCEPTED, saying
+from tests.support.task_replies import ACCEPTED, make_task_reply
 
 
 def get_resume_command(run: Run, stub: Stub, line: str | list[str], **variables: str) -> str:
     """Run a wait that times out, and return the command of its hint."""
     words = shlex.split(line) if isinstance(line, str) else line
     stub.first = [ACCEPTED] if words[0].startswith("to-") else []
-    stub.body = saying("RUNNING").body
+    stub.body = make_task_reply("RUNNING").body
     outcome = run([*words, "--timeout", "0"], **{**stub.variables, **variables})
     assert outcome.code == 8, outcome
     (command,) = re.findall(r"wait for it with: (.*)\n", outcome.err)
@@ -57,7 +57,7 @@ def test_command_is_runnable(run: Run, stub: Stub) -> None:
     command = get_resume_command(
         run, stub, f"to-obs --path /b/d/ --wait --insecure --endpoint {stub.url} --heartbeat 5m"
     )
-    stub.body = saying("SUCCESSED").body
+    stub.body = make_task_reply("SUCCESSED").body
     assert run(shlex.split(command)[1:], **stub.variables).code == 0
 
 

@@ -7,9 +7,9 @@ import time
 import pytest
 
 from tests.conftest import DEAD_PROXY, Answer, Cloud, Outcome, Run, Stub
-from tests.support.tracked import ACCEPTED, OFTEN, created, refusing, saying
+from tests.support.task_replies import ACCEPTED, OFTEN, create_task, make_error_reply, make_task_reply
 
-DONE = saying("SUCCESSED", finished_sample_count=20)
+DONE = make_task_reply("SUCCESSED", finished_sample_count=20)
 RESUME = "modelarts-export wait abc t1"
 
 
@@ -21,7 +21,7 @@ def run_wait(run: Run, stub: Stub, *answers: Answer, flags: str = "") -> Outcome
 
 
 def test_success_exits_with_0_and_hints_at_the_directory(run: Run, quick: Cloud) -> None:
-    task_id = created(run, quick)
+    task_id = create_task(run, quick)
     outcome = run(f"wait sandbox-images {task_id} -o json {OFTEN}", **quick.variables)
     assert outcome.code == 0
     (shown,) = json.loads(outcome.out)
@@ -32,12 +32,12 @@ def test_success_exits_with_0_and_hints_at_the_directory(run: Run, quick: Cloud)
 @pytest.mark.parametrize("status", ["SUCCESSED", "SUCCEEDED", "SUCCESS", "COMPLETED", "succeeded"])
 def test_every_status_of_success_exits_with_0(run: Run, stub: Stub, status: str) -> None:
     """SUCCESSED is documented for this call, and the others for other calls of the API."""
-    assert run_wait(run, stub, saying("RUNNING"), saying(status)).code == 0
+    assert run_wait(run, stub, make_task_reply("RUNNING"), make_task_reply(status)).code == 0
     assert len(stub.heard) == 2
 
 
 def test_failure_exits_with_7_and_explains_the_error_code(run: Run, quick: Cloud) -> None:
-    task_id = created(run, quick, "sandbox-failing")
+    task_id = create_task(run, quick, "sandbox-failing")
     outcome = run(f"wait sandbox-failing {task_id} -o json {OFTEN}", **quick.variables)
     error = json.loads(outcome.err.splitlines()[-1])
     assert outcome.code == error["exit_code"] == 7
@@ -49,7 +49,9 @@ def test_failure_exits_with_7_and_explains_the_error_code(run: Run, quick: Cloud
 
 
 def test_failed_task_is_not_polled_again(run: Run, stub: Stub) -> None:
-    outcome = run_wait(run, stub, saying("RUNNING"), saying("FAILED", error_code="ModelArts.4358"))
+    outcome = run_wait(
+        run, stub, make_task_reply("RUNNING"), make_task_reply("FAILED", error_code="ModelArts.4358")
+    )
     assert outcome.code == 7
     assert len(stub.heard) == 2
     assert "error: export task t1 failed: ModelArts.4358 (the export path is invalid)\n" in outcome.err
@@ -58,7 +60,7 @@ def test_failed_task_is_not_polled_again(run: Run, stub: Stub) -> None:
 
 def test_stopped_task_exits_with_7(run: Run, stub: Stub) -> None:
     """STOPPED is final, STOPPING is not (API.md, section 1)."""
-    answers = saying("RUNNING"), saying("STOPPING"), saying("STOPPED")
+    answers = make_task_reply("RUNNING"), make_task_reply("STOPPING"), make_task_reply("STOPPED")
     outcome = run_wait(run, stub, *answers, flags="--timeout 5s -o json")
     error = json.loads(outcome.err.splitlines()[-1])
     assert outcome.code == error["exit_code"] == 7
@@ -70,7 +72,10 @@ def test_stopped_task_exits_with_7(run: Run, stub: Stub) -> None:
 
 def test_failure_without_an_error_code_says_so(run: Run, stub: Stub) -> None:
     """The API documents no fields of a failed task."""
-    assert "export task t1 failed: the API gives no reason\n" in run_wait(run, stub, saying("FAILED")).err
+    assert (
+        "export task t1 failed: the API gives no reason\n"
+        in run_wait(run, stub, make_task_reply("FAILED")).err
+    )
 
 
 @pytest.mark.parametrize(
@@ -84,7 +89,7 @@ def test_failure_without_an_error_code_says_so(run: Run, stub: Stub) -> None:
 def test_too_few_samples_exit_with_7(
     run: Run, stub: Stub, finished: int | None, required: int, message: str
 ) -> None:
-    last = saying("SUCCESSED", finished_sample_count=finished)
+    last = make_task_reply("SUCCESSED", finished_sample_count=finished)
     outcome = run_wait(run, stub, last, flags=f"--require-samples {required}")
     assert outcome.code == 7
     assert f"error: export task t1 {message}\n" in outcome.err
@@ -93,19 +98,19 @@ def test_too_few_samples_exit_with_7(
 
 @pytest.mark.parametrize(("finished", "required"), [(20, 20), (None, 0)])
 def test_enough_samples_exit_with_0(run: Run, stub: Stub, finished: int | None, required: int) -> None:
-    last = saying("SUCCESSED", finished_sample_count=finished)
+    last = make_task_reply("SUCCESSED", finished_sample_count=finished)
     assert run_wait(run, stub, last, flags=f"--require-samples {required}").code == 0
 
 
 def test_export_without_samples_warns(run: Run, stub: Stub) -> None:
-    outcome = run_wait(run, stub, saying("SUCCESSED", finished_sample_count=0))
+    outcome = run_wait(run, stub, make_task_reply("SUCCESSED", finished_sample_count=0))
     assert outcome.code == 0
     assert "warning: export task t1 exported no samples; check the request's filters" in outcome.err
     assert "no samples" not in run_wait(run, stub, DONE).err
 
 
 def test_timeout_shows_state_and_command_to_resume(run: Run, quick: Cloud) -> None:
-    task_id = created(run, quick, "sandbox-slow")
+    task_id = create_task(run, quick, "sandbox-slow")
     line = f"wait sandbox-slow {task_id} --timeout 0.1s {OFTEN}"
     outcome = run(f"{line} -o json", **quick.variables)
     error = json.loads(outcome.err.splitlines()[-1])
@@ -116,33 +121,39 @@ def test_timeout_shows_state_and_command_to_resume(run: Run, quick: Cloud) -> No
 
 
 def test_timeout_of_0_makes_one_status_check(run: Run, stub: Stub) -> None:
-    assert run_wait(run, stub, saying("RUNNING"), flags="--timeout 0").code == 8
+    assert run_wait(run, stub, make_task_reply("RUNNING"), flags="--timeout 0").code == 8
     assert len(stub.heard) == 1
     assert run_wait(run, stub, DONE, flags="--timeout 0").code == 0
 
 
 def test_timeout_none_polls_until_the_task_is_finished(run: Run, stub: Stub) -> None:
-    assert run_wait(run, stub, saying("RUNNING"), DONE, flags="--timeout none").code == 0
+    assert run_wait(run, stub, make_task_reply("RUNNING"), DONE, flags="--timeout none").code == 0
 
 
 def test_poll_interval_sets_the_pauses(run: Run, stub: Stub) -> None:
     """The default pauses would take more than six seconds."""
     start_time = time.monotonic()
-    assert run_wait(run, stub, *[saying("RUNNING")] * 5, DONE).code == 0
+    assert run_wait(run, stub, *[make_task_reply("RUNNING")] * 5, DONE).code == 0
     assert len(stub.heard) == 6
     assert time.monotonic() - start_time < 3.0
 
 
 def test_transient_errors_do_not_stop_the_wait(run: Run, stub: Stub) -> None:
     """A message reports each."""
-    outage = [refusing(503, "ModelArts.4302"), refusing(500, ""), refusing(429, "APIGW.0308")]
-    outcome = run_wait(run, stub, saying("RUNNING"), *outage, DONE)
+    outage = [
+        make_error_reply(503, "ModelArts.4302"),
+        make_error_reply(500, ""),
+        make_error_reply(429, "APIGW.0308"),
+    ]
+    outcome = run_wait(run, stub, make_task_reply("RUNNING"), *outage, DONE)
     assert outcome.code == 0
     assert "export task t1: not seen: " in outcome.err
 
 
 def test_outage_beyond_max_outage_shows_the_last_state(run: Run, stub: Stub) -> None:
-    outcome = run_wait(run, stub, saying("RUNNING"), refusing(500, "x"), flags="--max-outage 0.1s")
+    outcome = run_wait(
+        run, stub, make_task_reply("RUNNING"), make_error_reply(500, "x"), flags="--max-outage 0.1s"
+    )
     assert outcome.code == 8
     assert "running (RUNNING)" in outcome.out
     assert f"; then wait for it with: {RESUME} " in outcome.err
@@ -168,7 +179,7 @@ def test_unreachable_server_exits_with_8_and_hints_to_wait_again(run: Run, stub:
 
 
 def test_refused_status_check_of_a_running_task_exits_with_8(run: Run, stub: Stub) -> None:
-    outcome = run_wait(run, stub, saying("RUNNING"), refusing(403, "ModelArts.0112"))
+    outcome = run_wait(run, stub, make_task_reply("RUNNING"), make_error_reply(403, "ModelArts.0112"))
     assert (outcome.code, len(stub.heard)) == (8, 2)
     assert "was running when it was last seen; polling it failed: not authorised" in outcome.err
     assert f"wait for it with: {RESUME}" in outcome.err
@@ -177,7 +188,7 @@ def test_refused_status_check_of_a_running_task_exits_with_8(run: Run, stub: Stu
 
 def test_refused_status_check_of_an_accepted_task_exits_with_8(run: Run, stub: Stub) -> None:
     """A user may have the permission to export but not to show tasks."""
-    stub.first, refused = [ACCEPTED], refusing(403, "ModelArts.0112")
+    stub.first, refused = [ACCEPTED], make_error_reply(403, "ModelArts.0112")
     stub.status, stub.body = refused.status, refused.body
     outcome = run(f"to-obs --path /b/d/ --wait -o json {OFTEN}", **stub.variables)
     assert outcome.code == 8
@@ -188,10 +199,10 @@ def test_refused_status_check_of_an_accepted_task_exits_with_8(run: Run, stub: S
 @pytest.mark.parametrize(
     ("refused", "exit_code"),
     [
-        (refusing(400, "ModelArts.4359"), 3),
-        (refusing(400, "ModelArts.4352"), 3),
-        (refusing(403, "ModelArts.0112"), 4),
-        (refusing(401, "APIGW.0301"), 4),
+        (make_error_reply(400, "ModelArts.4359"), 3),
+        (make_error_reply(400, "ModelArts.4352"), 3),
+        (make_error_reply(403, "ModelArts.0112"), 4),
+        (make_error_reply(401, "APIGW.0301"), 4),
     ],
 )
 def test_refused_first_status_check_has_its_own_exit_code(
@@ -204,7 +215,7 @@ def test_refused_first_status_check_has_its_own_exit_code(
 
 
 def test_undocumented_status_warns_once_and_is_polled(run: Run, stub: Stub) -> None:
-    paused = saying("PAUSED")
+    paused = make_task_reply("PAUSED")
     outcome = run_wait(run, stub, paused, paused, paused, DONE)
     assert outcome.code == 0
     assert outcome.err.count("PAUSED', which is not documented") == 1
@@ -213,11 +224,11 @@ def test_undocumented_status_warns_once_and_is_polled(run: Run, stub: Stub) -> N
 def test_invalid_progress_does_not_stop_the_wait(run: Run, stub: Stub) -> None:
     """Beyond the total, decreasing, or without counts."""
     replies = [
-        saying("RUNNING", progress=148),
-        saying("RUNNING", progress=0, total_sample_count=20, finished_sample_count=5),
-        saying("RUNNING"),
+        make_task_reply("RUNNING", progress=148),
+        make_task_reply("RUNNING", progress=0, total_sample_count=20, finished_sample_count=5),
+        make_task_reply("RUNNING"),
     ]
-    outcome = run_wait(run, stub, *replies, saying("SUCCESSED"))
+    outcome = run_wait(run, stub, *replies, make_task_reply("SUCCESSED"))
     assert outcome.code == 0
     assert "export task t1: running, 100 %\n" in outcome.err
     assert "148" not in outcome.err
@@ -226,7 +237,7 @@ def test_invalid_progress_does_not_stop_the_wait(run: Run, stub: Stub) -> None:
 @pytest.mark.parametrize("variables", [{"GITHUB_ACTIONS": "true"}, {"CI": "true", "TTY_COMPATIBLE": "1"}])
 def test_ci_system_gets_plain_lines(run: Run, stub: Stub, variables: dict[str, str]) -> None:
     """Bars need a terminal, whatever the variables say."""
-    stub.first, stub.body = [saying("RUNNING", progress=5)], DONE.body
+    stub.first, stub.body = [make_task_reply("RUNNING", progress=5)], DONE.body
     outcome = run(f"wait abc t1 {OFTEN}", **stub.variables, **variables)
     assert outcome.err.splitlines()[:2] == [
         "export task t1: running, 5 %",
@@ -237,7 +248,7 @@ def test_ci_system_gets_plain_lines(run: Run, stub: Stub, variables: dict[str, s
 
 
 def test_heartbeat_writes_lines_off_a_terminal(run: Run, stub: Stub) -> None:
-    running = saying("RUNNING")
+    running = make_task_reply("RUNNING")
     outcome = run_wait(run, stub, *[running] * 9, DONE, flags="--heartbeat 0.05s")
     assert "export task t1: running, 0s so far\n" in outcome.err
 

@@ -11,7 +11,7 @@ from modelarts_export.sandbox.cloud.contract import find_error
 from tests.conftest import Cloud, Run
 from tests.sandbox.dataset_client import START, DatasetClient, make_new_dataset_body
 from tests.sandbox.test_contract import SAMPLE_STATES
-from tests.support.tracked import OFTEN
+from tests.support.task_replies import OFTEN
 
 OF_DOG = {"labels": [{"name": "dog"}]}
 BOTH = [{"name": "cat"}, {"name": "dog"}]

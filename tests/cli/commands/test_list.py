@@ -6,7 +6,7 @@ import time
 import pytest
 
 from tests.conftest import Answer, Cloud, Outcome, Run, Stub, sandboxed
-from tests.support.tracked import created, refusing
+from tests.support.task_replies import create_task, make_error_reply
 
 HOUR, DAY = 3600.0, 86400.0  # seconds
 STATUSES = ["INIT", "RUNNING", "FAILED", "SUCCESSED", "PAUSED", "SUCCEEDED", "STOPPING", "STOPPED"]
@@ -101,7 +101,7 @@ def test_since_uses_the_servers_clock(run: Run, skew: float) -> None:
 
 
 def test_export_type_is_a_filter_of_the_api(run: Run, cloud: Cloud) -> None:
-    labeled, search = created(run, cloud, flags="--export-type labeled"), created(run, cloud)
+    labeled, search = create_task(run, cloud, flags="--export-type labeled"), create_task(run, cloud)
     for value in ("labeled", "0", "LABELED"):
         assert get_ids(run(f"list sandbox-images -o id --export-type {value}", **cloud.variables)) == labeled
         assert cloud.exchanges[-1][0].target.endswith("/export-tasks?export_type=0&limit=100&offset=0")
@@ -119,7 +119,7 @@ def test_empty_list_is_no_error(run: Run, cloud: Cloud, form: str, out: str) -> 
 
 
 def test_result_is_an_array_or_a_table(run: Run, cloud: Cloud) -> None:
-    task_id = created(run, cloud, "sandbox-slow")
+    task_id = create_task(run, cloud, "sandbox-slow")
     (shown,) = json.loads(run("list sandbox-slow -o json", **cloud.variables).out)
     assert (shown["task_id"], shown["dataset_id"], shown["path"]) == (task_id, "sandbox-slow", "/b/d/")
     assert run("list sandbox-slow -o yaml", **cloud.variables).out.startswith(f"- task_id: {task_id}\n")
@@ -129,14 +129,18 @@ def test_result_is_an_array_or_a_table(run: Run, cloud: Cloud) -> None:
 
 
 def test_quiet_omits_the_table(run: Run, cloud: Cloud) -> None:
-    created(run, cloud)
+    create_task(run, cloud)
     outcome = run("list sandbox-images -q", **cloud.variables)
     assert (outcome.code, outcome.out, outcome.err) == (0, "", "")
 
 
 @pytest.mark.parametrize(
     ("refused", "code"),
-    [(refusing(400, "ModelArts.4352"), 3), (refusing(403, "ModelArts.0112"), 4), (Answer(status=503), 5)],
+    [
+        (make_error_reply(400, "ModelArts.4352"), 3),
+        (make_error_reply(403, "ModelArts.0112"), 4),
+        (Answer(status=503), 5),
+    ],
 )
 def test_refused_list_shows_nothing(run: Run, stub: Stub, refused: Answer, code: int) -> None:
     stub.status, stub.body = refused.status, refused.body
@@ -147,7 +151,7 @@ def test_refused_list_shows_nothing(run: Run, stub: Stub, refused: Answer, code:
 
 def test_all_pages_are_read(run: Run, cloud: Cloud) -> None:
     """Also with --limit, since the API documents no order."""
-    task_ids = [created(run, cloud) for _ in range(250)]
+    task_ids = [create_task(run, cloud) for _ in range(250)]
     before = len(cloud.exchanges)
     listed = run("list sandbox-images -o id", **cloud.variables).out.split()
     assert sorted(listed) == sorted(task_ids)

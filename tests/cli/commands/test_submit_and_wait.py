@@ -13,10 +13,12 @@ import yaml
 
 from tests.cli.output.test_output import in_bash
 from tests.conftest import Answer, Cloud, Outcome, Run, Stub
-from tests.support.tracked import ACCEPTED, NEW, OFTEN, refusing, saying
+from tests.support.task_replies import ACCEPTED, NEW, OFTEN, make_error_reply, make_task_reply
 
 TO_NEW = f"to-new-dataset {NEW} --wait {OFTEN}"
-DONE = saying("SUCCESSED", finished_sample_count=20, export_params={"export_new_dataset_name": "cats"})
+DONE = make_task_reply(
+    "SUCCESSED", finished_sample_count=20, export_params={"export_new_dataset_name": "cats"}
+)
 
 
 def make_dataset_list(*datasets: tuple[str, str, int]) -> Answer:
@@ -58,20 +60,20 @@ def test_stopped_export_exits_with_7(run: Run, quick: Cloud) -> None:
 @pytest.mark.parametrize(("output", "parse"), [("json", json.loads), ("yaml", yaml.safe_load)])
 def test_result_is_one_object(run: Run, stub: Stub, output: str, parse: Callable[[str], Any]) -> None:
     """The result of `wait` is an array."""
-    stub.first, stub.body = [ACCEPTED], saying("SUCCESSED").body
+    stub.first, stub.body = [ACCEPTED], make_task_reply("SUCCESSED").body
     out = parse(run(f"to-obs --path /b/d/ --wait -o {output}", **stub.variables).out)
     assert (out["task_id"], out["status"]) == ("t1", "SUCCESSED")
 
 
 def test_output_id_prints_the_id_only(run: Run, stub: Stub) -> None:
-    stub.first, stub.body = [ACCEPTED], saying("SUCCESSED").body
+    stub.first, stub.body = [ACCEPTED], make_task_reply("SUCCESSED").body
     outcome = run("to-obs --path /b/d/ --wait -o id -q", **stub.variables)
     assert (outcome.code, outcome.out, outcome.err) == (0, "t1\n", "")
 
 
 @pytest.mark.parametrize(("last", "code"), [("SUCCESSED", 0), ("FAILED", 7), ("RUNNING", 8)])
 def test_quiet_prints_errors_only(run: Run, stub: Stub, last: str, code: int) -> None:
-    stub.first, stub.body = [ACCEPTED], saying(last).body
+    stub.first, stub.body = [ACCEPTED], make_task_reply(last).body
     outcome = run(f"to-obs --path /b/d/ --wait -q --timeout 0.05s {OFTEN}", **stub.variables)
     assert (outcome.code, outcome.out) == (code, "")
     assert outcome.err.startswith("error: ") is bool(code)
@@ -80,7 +82,7 @@ def test_quiet_prints_errors_only(run: Run, stub: Stub, last: str, code: int) ->
 @pytest.mark.parametrize("wait", [True, False])
 def test_one_status_check_follows_the_submission(run: Run, stub: Stub, *, wait: bool) -> None:
     """Also with --wait, whose first status check it is."""
-    stub.first, stub.body = [ACCEPTED], saying("SUCCESSED").body
+    stub.first, stub.body = [ACCEPTED], make_task_reply("SUCCESSED").body
     assert run(f"to-obs --path /b/d/ {'--wait' if wait else '--no-wait'}", **stub.variables).code == 0
     assert [method for method, _, _, _ in stub.heard] == ["POST", "GET"]
 
@@ -102,13 +104,13 @@ def test_id_is_printed_before_the_wait(stub: Stub) -> None:
 @pytest.mark.parametrize("status", [500, 429, 400])
 def test_failed_status_check_just_after_the_submission_is_repeated(run: Run, stub: Stub, status: int) -> None:
     """Also `not found`, since a new task may be listed late."""
-    failed = refusing(status, "ModelArts.4359" if status == 400 else "x")
-    stub.first, stub.body = [ACCEPTED, failed, failed], saying("SUCCESSED").body
+    failed = make_error_reply(status, "ModelArts.4359" if status == 400 else "x")
+    stub.first, stub.body = [ACCEPTED, failed, failed], make_task_reply("SUCCESSED").body
     assert run(f"to-obs --path /b/d/ --wait {OFTEN}", **stub.variables).code == 0
 
 
 def test_refused_submission_is_not_polled(run: Run, stub: Stub) -> None:
-    refused = refusing(400, "ModelArts.4352")
+    refused = make_error_reply(400, "ModelArts.4352")
     stub.status, stub.body = refused.status, refused.body
     outcome = run("to-obs --path /b/d/ --wait", **stub.variables)
     assert (outcome.code, len(stub.heard)) == (3, 1)
@@ -138,7 +140,7 @@ def test_new_dataset_is_found_by_its_exact_name(run: Run, stub: Stub) -> None:
     [
         (make_dataset_list(("d2", "cats-2", 9)), "no dataset has its name"),
         (make_dataset_list(), "no dataset has its name"),
-        (refusing(403, "ModelArts.0112"), "not authorised: no (ModelArts.0112, HTTP 403)"),
+        (make_error_reply(403, "ModelArts.0112"), "not authorised: no (ModelArts.0112, HTTP 403)"),
         (Answer(status=503), "the service failed"),
         (Answer(body=b"nonsense"), "nonsense"),
     ],
@@ -159,7 +161,7 @@ def test_new_dataset_that_is_not_found_is_null_and_warns(
 def test_new_dataset_of_an_unsuccessful_task_is_not_searched(
     run: Run, stub: Stub, status: str, code: int
 ) -> None:
-    stub.first, stub.body = [ACCEPTED], saying(status).body
+    stub.first, stub.body = [ACCEPTED], make_task_reply(status).body
     outcome = run(f"{TO_NEW} --timeout 0 -o json", **stub.variables)
     assert (outcome.code, len(stub.heard)) == (code, 2)
     assert "new_dataset_id" not in json.loads(outcome.out)

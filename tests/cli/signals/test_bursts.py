@@ -14,7 +14,7 @@ import pytest
 
 from tests.cli.signals.test_interrupted_submissions import RESUMED, UNKNOWN
 from tests.conftest import Stub
-from tests.support.tracked import ACCEPTED, saying
+from tests.support.task_replies import ACCEPTED, make_task_reply
 
 PROGRAM = [sys.executable, "-m", "modelarts_export"]
 SUBMIT = "to-obs --path /b/d/"
@@ -70,7 +70,7 @@ def test_second_signal_just_after_the_reply_keeps_the_id(stub: Stub, form: str, 
 def test_repeated_signals_during_a_wait_keep_the_final_output(
     stub: Stub, number: int, code: int, times: int, every: float
 ) -> None:
-    stub.first, stub.body = [ACCEPTED], saying("RUNNING").body
+    stub.first, stub.body = [ACCEPTED], make_task_reply("RUNNING").body
     with start(f"{SUBMIT} --wait -q -o id", stub) as process:
         while len(stub.heard) < 2:
             time.sleep(0.01)
@@ -94,7 +94,7 @@ def test_repeated_signals_during_a_send_print_that_a_task_may_exist(stub: Stub) 
 
 def test_signal_that_the_parent_ignores_stays_ignored(stub: Stub) -> None:
     """As under nohup, and for background jobs of a script."""
-    stub.slow, stub.body = "GET", saying("RUNNING").body
+    stub.slow, stub.body = "GET", make_task_reply("RUNNING").body
     script = (
         "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_IGN); os.execv(*eval(sys.argv[1]))"
     )
@@ -140,7 +140,7 @@ def open_full_pipe() -> Iterator[tuple[int, int]]:
 )
 def test_signal_stops_a_command_with_blocked_stderr(stub: Stub, line: str, number: int, code: int) -> None:
     """The ID of the task is on stdout."""
-    stub.first, stub.body = [ACCEPTED], saying("RUNNING").body
+    stub.first, stub.body = [ACCEPTED], make_task_reply("RUNNING").body
     with open_full_pipe() as (_, writer), start(line, stub, err=writer) as process:
         while not stub.heard:
             time.sleep(0.01)
@@ -163,7 +163,7 @@ def test_signal_stops_a_command_with_blocked_stderr(stub: Stub, line: str, numbe
 )
 def test_signal_stops_a_command_with_blocked_stdout(stub: Stub, line: str, number: int, code: int) -> None:
     """The ID of an accepted task is on stderr."""
-    stub.body = saying("SUCCESSED", export_tasks=[{"task_id": "t1"}], total_count=1).body
+    stub.body = make_task_reply("SUCCESSED", export_tasks=[{"task_id": "t1"}], total_count=1).body
     with open_full_pipe() as (_, writer), start(line, stub, out=writer) as process:
         while not (stub.heard or line == "--help"):
             time.sleep(0.01)

@@ -14,7 +14,7 @@ import pytest
 
 from tests.cli.output.test_output import in_bash
 from tests.conftest import Answer, Cloud, Outcome, Run, Stub
-from tests.support.tracked import ACCEPTED, NEW, OFTEN, created, listing, saying
+from tests.support.task_replies import ACCEPTED, NEW, OFTEN, create_task, make_list_reply, make_task_reply
 
 # a shell function in place of the installed script
 PROGRAM = f'modelarts-export() {{ {shlex.quote(sys.executable)} -m modelarts_export "$@"; }}'
@@ -24,7 +24,7 @@ INTERRUPTED = re.compile(
 )
 FAR_BETWEEN = "--poll-interval 60s"
 TIMEOUT = 10.0  # seconds until a test fails
-RUNNING, STALLING = saying("RUNNING"), Answer(stalls=True)
+RUNNING, STALLING = make_task_reply("RUNNING"), Answer(stalls=True)
 
 
 def interrupt(
@@ -104,7 +104,7 @@ def test_interrupted_wait_prints_the_result_and_the_command_to_resume(
 def test_command_to_resume_is_runnable_in_a_shell(stub: Stub) -> None:
     stub.body = RUNNING.body
     outcome = interrupt(f"wait abc t1 {OFTEN}", stub.variables, make_sleep_check(stub))
-    stub.first, stub.body = [RUNNING] * 3, saying("SUCCESSED").body
+    stub.first, stub.body = [RUNNING] * 3, make_task_reply("SUCCESSED").body
     resumed = in_bash(f"{PROGRAM}; {find_resume_command(outcome.err)}", **stub.variables)
     assert resumed.returncode == 0, resumed.stderr
     assert resumed.stderr == "export task t1: running\nexport task t1: succeeded\n"
@@ -144,7 +144,7 @@ def test_stalled_first_status_check_is_not_waited_for(stub: Stub) -> None:
 
 def test_stalled_search_for_the_new_dataset_is_not_waited_for(stub: Stub) -> None:
     """The result of the finished task was not printed yet."""
-    stub.first = [ACCEPTED, saying("SUCCESSED"), STALLING]
+    stub.first = [ACCEPTED, make_task_reply("SUCCESSED"), STALLING]
     outcome = interrupt(f"to-new-dataset {NEW} --wait -q", stub.variables, stub.stalled.is_set)
     stub.stalled.clear()
     assert outcome.code == 130
@@ -153,14 +153,14 @@ def test_stalled_search_for_the_new_dataset_is_not_waited_for(stub: Stub) -> Non
 
 @pytest.mark.parametrize("line", ["wait abc t1 t2", "list abc"])
 def test_closed_pipe_exits_with_141_without_a_message(stub: Stub, line: str) -> None:
-    stub.body = listing(t1="SUCCESSED", t2="SUCCESSED").body
+    stub.body = make_list_reply(t1="SUCCESSED", t2="SUCCESSED").body
     command = f"{sys.executable} -m modelarts_export {line} -q -o json; echo $? >&2"
     done = in_bash(f"({command}) | true", **stub.variables)
     assert done.stderr == "141\n"
 
 
 def test_wait_reads_the_ids_that_list_prints(run: Run, quick: Cloud) -> None:
-    tasks = [created(run, quick) for _ in range(3)]
+    tasks = [create_task(run, quick) for _ in range(3)]
     done = in_bash(
         f"{PROGRAM}; modelarts-export list sandbox-images -o id | "
         f"modelarts-export wait sandbox-images - -o id {OFTEN}",
