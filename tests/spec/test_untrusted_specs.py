@@ -4,6 +4,7 @@ import json
 import os
 import re
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -171,12 +172,13 @@ def test_a_pipe_is_read_to_its_end(run: Run, tmp_path: Path) -> None:
             for piece in ("path: /b/", "d/\n"):
                 file.write(piece)
                 file.flush()
+                time.sleep(0.1)
 
     writer = threading.Thread(target=write)
     writer.start()
-    outcome = run(f"to-obs x --dry-run -f {pipe} --read-timeout 20s")
+    outcome = run(f"to-obs x --dry-run -o json -f {pipe} --read-timeout 20s")
     writer.join()
-    assert outcome.code == 0
+    assert json.loads(outcome.out)["body"]["path"] == "/b/d/"
 
 
 def test_a_body_that_fits_exactly_is_sent_and_one_byte_more_is_not(run: Run, tmp_path: Path) -> None:

@@ -206,6 +206,11 @@ def test_documented_request_prints_no_warning(run: Run, line: str) -> None:
     assert (outcome.code, outcome.err) == (0, "")
 
 
+def test_project_that_only_a_spec_names_prints_no_warning(run: Run) -> None:
+    outcome = run("to-obs x -f - --dry-run", stdin=b"path: /b/d/\nproject_id: p2\n")
+    assert (outcome.code, outcome.err) == (0, "")
+
+
 def run_process(
     line: list[str], variables: dict[str, str], stdin: bytes = b""
 ) -> subprocess.CompletedProcess[bytes]:
