@@ -1,6 +1,7 @@
 """Commands in hints: a shell can run them, and no text of a server becomes a command."""
 
-import re
+from contextlib import chdir
+from pathlib import Path
 
 import pytest
 
@@ -30,18 +31,26 @@ def test_unsafe_task_id_is_in_no_command(run: Run, stub: Stub, line: str, task_i
     assert SECRET not in outcome.err
 
 
-def test_secret_in_an_option_is_replaced_by_a_name(run: Run, stub: Stub) -> None:
-    """A shell would expand `***` as a pattern."""
+@pytest.mark.parametrize("name", ["certificates", "a\nb", "::error::"])
+def test_option_that_is_not_printable_is_replaced_by_a_name(
+    run: Run, stub: Stub, tmp_path: Path, name: str
+) -> None:
+    """A shell would expand `***` as a pattern, and read an escape as text."""
+    (tmp_path / name).write_text("not read: the stub has no TLS")
     stub.body = make_task_reply("RUNNING").body
-    secrets = {"HUAWEICLOUD_SDK_SECURITY_TOKEN": "certificates"}
-    line = f"wait abc t1 --timeout 0 --ca-bundle /dev/certificates/x --endpoint {stub.url}"
-    outcome = run(line, **{**stub.variables, **secrets})
-    assert outcome.code in (2, 8)
-    assert "certificates/" not in outcome.err
-    if outcome.code == 8:
-        (command,) = re.findall(r"wait for it with: (.*)\n", outcome.err)
-        assert "--ca-bundle CA_BUNDLE" in command
-        assert "***" not in command
+    environ = {**stub.variables, "HUAWEICLOUD_SDK_SECURITY_TOKEN": "certificates"}
+    with chdir(tmp_path):
+        outcome = run(["wait", "abc", "t1", "--timeout", "0", "--ca-bundle", name], **environ)
+    assert outcome.code == 8
+    assert "wait for it with: modelarts-export wait abc t1 --ca-bundle CA_BUNDLE\n" in outcome.err
+
+
+def test_command_line_with_a_secret_is_not_repeated(run: Run, stub: Stub) -> None:
+    """The hint names the flags to add to it."""
+    stub.status = 500
+    outcome = run("to-obs --path /b/example/", **{**stub.variables, "HW_PASSWORD": "example"})
+    assert outcome.code == 10
+    assert "the same command with --reuse-running --reuse-within 1h" in outcome.err
 
 
 def test_id_that_contains_a_secret_is_not_redacted(run: Run, stub: Stub) -> None:
