@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from modelarts_export.sandbox.cloud.contract import find_error
+from modelarts_export.sandbox.cloud.samples import make_built_in_samples, select_samples
 from tests.conftest import Cloud, Run
 from tests.sandbox.dataset_client import START, DatasetClient, make_new_dataset_body
 from tests.sandbox.test_contract import SAMPLE_STATES
@@ -99,6 +100,19 @@ def test_search_conditions_filter(
 ) -> None:
     """All fields of at least one condition must match."""
     assert count_exported(client, search_conditions=conditions) == count
+
+
+@pytest.mark.parametrize(
+    ("wanted", "later", "count"), [("day", 0, 5), ("day", 1, 0), ("month", 20, 12), ("month", 21, 5)]
+)
+def test_sample_time_counts_back_from_now(wanted: str, later: int, count: int) -> None:
+    """The youngest are half a day old at first, and from the day before; others are ten days old."""
+    samples = make_built_in_samples("/b/d/", START, 0)
+    body: dict[str, Any] = {
+        "export_type": 3,
+        "export_params": {"search_conditions": [{"sample_time": wanted}]},
+    }
+    assert len(select_samples(samples, body, START + later * 86_400)) == count
 
 
 def test_filters_are_combined(client: DatasetClient) -> None:
