@@ -7,10 +7,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from modelarts_export.api.client import Client
     from modelarts_export.api.task import ExportTask, TaskState
+    from modelarts_export.auth.credentials import AccessKey, Password, Token
+    from modelarts_export.cancellation import CancelToken
+    from modelarts_export.client_factory import connect
     from modelarts_export.errors import (
         AccessError,
         BusyError,
+        CanceledError,
         FailedTaskError,
         InvalidInputError,
         MixedOutcomesError,
@@ -24,12 +29,20 @@ if TYPE_CHECKING:
         ThrottledError,
         UnknownOutcomeError,
     )
+    from modelarts_export.polling.wait import wait
     from modelarts_export.request.models import SearchCondition, ToNewDataset, ToObs
+    from modelarts_export.submission.events import SubmissionEvent
+    from modelarts_export.submission.reuse import ReusePolicy
+    from modelarts_export.submission.submit import submit
 
 __version__ = "0.1.0"
 __all__ = [
     "AccessError",
+    "AccessKey",
     "BusyError",
+    "CancelToken",
+    "CanceledError",
+    "Client",
     "ExportTask",
     "FailedTaskError",
     "InvalidInputError",
@@ -37,23 +50,40 @@ __all__ = [
     "ModelArtsExportError",
     "NotFinishedError",
     "NotFoundError",
+    "Password",
     "Problem",
     "RefusedError",
+    "ReusePolicy",
     "SearchCondition",
     "StoppedTaskError",
+    "SubmissionEvent",
     "TaskState",
     "TemporaryError",
     "ThrottledError",
     "ToNewDataset",
     "ToObs",
+    "Token",
     "UnknownOutcomeError",
+    "connect",
+    "submit",
+    "wait",
 ]
 _MODULES = {
+    "AccessKey": "auth.credentials",
+    "CancelToken": "cancellation",
+    "Client": "api.client",
     "ExportTask": "api.task",
-    "TaskState": "api.task",
+    "Password": "auth.credentials",
+    "ReusePolicy": "submission.reuse",
     "SearchCondition": "request.models",
+    "SubmissionEvent": "submission.events",
+    "TaskState": "api.task",
     "ToNewDataset": "request.models",
     "ToObs": "request.models",
+    "Token": "auth.credentials",
+    "connect": "client_factory",
+    "submit": "submission.submit",
+    "wait": "polling.wait",
 }
 
 

@@ -1,16 +1,53 @@
 """A client made of settings and credentials."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
 
 from modelarts_export.api.client import Client
 from modelarts_export.auth.credentials import Credentials, Password
 from modelarts_export.auth.request_auth import RequestAuth, make_auth
-from modelarts_export.config.settings import Settings
-from modelarts_export.errors import MissingSettingError
+from modelarts_export.config.environment import make_environment_layer
+from modelarts_export.config.options import SettingsLayer, option_fields
+from modelarts_export.config.settings import Settings, load_settings
+from modelarts_export.errors import InvalidInputError, MissingSettingError
+from modelarts_export.providers.environment import first_configured, load_credentials, make_provider_layer
 from modelarts_export.providers.iam import authenticate
+from modelarts_export.quoting import did_you_mean
 from modelarts_export.transport.retry import ONE_TRY, RetryPolicy
 from modelarts_export.transport.session import Transport
 from modelarts_export.transport.tracing import CallRecord
+
+
+def connect(
+    *,
+    region: str | None = None,
+    project_id: str | None = None,
+    credentials: Credentials | None = None,
+    environ: Mapping[str, str] = os.environ,
+    **settings: object,
+) -> Client:
+    """Return a client, which is a context manager, with the settings and credentials of the command line.
+
+    An argument wins over the environment. `settings` are the other fields of Settings, such as endpoint or
+    read_timeout: text as in a variable, or a number of seconds. Nothing is called, except that a password is
+    exchanged for a token. Raises InvalidInputError for a setting that is unknown, invalid or missing, and
+    AccessError without credentials.
+    """
+    given = {"region": region, "project_id": project_id, **settings}
+    known = [each.name for each in option_fields(Settings)]
+    for name in given:
+        if name not in known:
+            raise InvalidInputError(f"{name!r} is not a setting{did_you_mean(name, known)}")
+    provider = None if credentials else first_configured(environ)
+    arguments = {
+        name: value if value is None or value is True else str(value) for name, value in given.items()
+    }
+    loaded = load_settings(
+        SettingsLayer(values=arguments, origin=lambda name: name, empty=(None,)),
+        make_environment_layer(environ),
+        make_provider_layer(provider, environ),
+    )
+    return make_client(loaded, credentials or load_credentials(provider, environ))
 
 
 def make_client(

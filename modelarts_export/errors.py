@@ -25,7 +25,7 @@ ModelArtsExportError          1   a bug, unless it is one of these
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from modelarts_export.quoting import shorten
 
@@ -81,6 +81,8 @@ class ModelArtsExportError(Exception):
     meaning: ClassVar[str] = "a bug in this program"
     action: ClassVar[str] = "report it"
     problems: tuple[Problem, ...] = ()
+    tasks: tuple[Any, ...] = ()
+    """The export tasks of a wait that this error has ended, as they were seen last."""
     retry_after: float | None = None
     """Seconds after which the server allows a retry."""
 

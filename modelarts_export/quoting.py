@@ -39,3 +39,12 @@ def quote(value: object) -> str:
     if isinstance(value, dict | list):
         return "a list" if isinstance(value, list) else "a mapping"
     return shorten(repr(value))
+
+
+def did_you_mean(word: str, known: list[str]) -> str:
+    """Return "; did you mean X?" for the known word most like this one, or nothing."""
+    from difflib import get_close_matches  # noqa: PLC0415 - for an error alone
+
+    by_lower = {candidate.lower(): candidate for candidate in known}
+    close = get_close_matches(word.lower(), by_lower, n=1) if len(word) <= MAX_LENGTH else []
+    return f"; did you mean {by_lower[close[0]]}?" if close else ""

@@ -1,13 +1,42 @@
 """The public names of the package: what is loaded when, and requests that are built in Python."""
 
+import re
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import modelarts_export
-from modelarts_export import InvalidInputError, SearchCondition, ToNewDataset, ToObs
+from modelarts_export import (
+    AccessError,
+    AccessKey,
+    CanceledError,
+    CancelToken,
+    InvalidInputError,
+    NotFinishedError,
+    NotFoundError,
+    ReusePolicy,
+    SearchCondition,
+    SubmissionEvent,
+    ToNewDataset,
+    ToObs,
+    connect,
+    submit,
+    wait,
+)
+from modelarts_export.cli.commands.sandbox import make_settings
+from modelarts_export.config.parsers import parse_duration
+from modelarts_export.sandbox.faults.catalogue import Faults
+from modelarts_export.sandbox.faults.parser import parse_fault
+from modelarts_export.sandbox.server import Sandbox
+from modelarts_export.submission.events import TaskAccepted, TaskReused
+from tests.conftest import Cloud, sandboxed
+from tests.support.raw_server import replies, serving
 
 NEW = {"export_new_dataset_name": "cats", "export_new_dataset_work_path": "/bucket/work/"}
 
@@ -83,3 +112,156 @@ def test_all_problems_are_on_the_error() -> None:
 def test_invalid_condition_is_our_error_at_construction() -> None:
     with pytest.raises(InvalidInputError, match="sample_dir: '/b' must end with a slash"):
         SearchCondition(sample_dir="/b")
+
+
+def test_example_of_the_readme_exports_and_waits() -> None:
+    readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    command = [sys.executable, "-m", "modelarts_export", "sandbox", "--task-duration", "0s", "--"]
+    done = subprocess.run(
+        [*command, sys.executable, "-c", example], capture_output=True, text=True, check=True
+    )
+    assert re.fullmatch(r"\w+ SUCCESSED obs://bucket/out/\n", done.stdout)
+
+
+def connected(cloud: Cloud, **settings: Any) -> modelarts_export.Client:  # noqa: ANN401 - as connect
+    """Return a client of a sandbox."""
+    return connect(environ=cloud.variables, **settings)
+
+
+def test_submission_reports_events_and_reuses(cloud: Cloud) -> None:
+    events: list[SubmissionEvent] = []
+    request = ToObs(path="/b/lib/")
+    with connected(cloud) as client:
+        first = submit(client, "sandbox-images", request, on_event=events.append)
+        reuse = ReusePolicy(reuse_running=True)
+        second = submit(client, "sandbox-images", request, reuse=reuse, on_event=events.append)
+    assert (first.task_id, second.task_id, second.reused) == (second.task_id, first.task_id, True)
+    assert [type(event) for event in events] == [TaskAccepted, TaskReused]
+    assert {(event.export.dataset_id, event.export.path) for event in events} == {
+        ("sandbox-images", "/b/lib/")
+    }
+
+
+@contextmanager
+def connected_with(fault: str) -> Iterator[modelarts_export.Client]:
+    """Serve a sandbox with a fault, and connect to it."""
+    with (
+        Sandbox(faults=Faults([parse_fault(fault, parse_duration)])) as sandbox,
+        connect(environ=make_settings(sandbox)) as client,
+    ):
+        yield client
+
+
+def test_threads_that_share_a_client_share_a_coordinator() -> None:
+    """The second export to a path is not taken for the lost first one."""
+    with connected_with("drop:count=1") as client:
+        results: list[str] = []
+
+        def export() -> None:
+            results.append(submit(client, "sandbox-images", ToObs(path="/b/same/")).task_id)
+
+        threads = [threading.Thread(target=export) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(set(results)) == 2
+
+
+def test_wait_returns_tasks_as_they_are() -> None:
+    """A failed task, one that is not finished in time, and a succeeded one are returned, in their order."""
+    with sandboxed(task_duration=0.5) as cloud, connected(cloud) as client:
+        datasets = ("sandbox-failing", "sandbox-images", "sandbox-slow")
+        tasks = [submit(client, name, ToObs(path="/b/d/")) for name in datasets]
+        done = wait(client, tasks, timeout=3, poll_interval=0.2)
+    assert [task.task_id for task in done] == [task.task_id for task in tasks]
+    assert [task.status for task in done][:2] == ["FAILED", "SUCCESSED"]
+    assert done[2].is_finished is False
+
+
+def test_refused_poll_raises_with_the_tasks(cloud: Cloud) -> None:
+    with connected(cloud) as client:
+        known = submit(client, "sandbox-images", ToObs(path="/b/d/"))
+        unknown = client.make_unseen_task("sandbox-images", "no-such-task")
+        with pytest.raises((NotFoundError, NotFinishedError)) as caught:
+            wait(client, [known, unknown], timeout=20, poll_interval=0.2)
+    assert [task.task_id for task in caught.value.tasks] == [known.task_id, "no-such-task"]
+
+
+def test_outage_raises_with_the_tasks(cloud: Cloud) -> None:
+    with connected(cloud) as client:
+        task = submit(client, "sandbox-images", ToObs(path="/b/d/"))
+    with serving(replies("503 Service Unavailable")) as server:
+        variables = {**cloud.variables, "MODELARTS_EXPORT_ENDPOINT": f"http://127.0.0.1:{server.port}"}
+        with connect(environ=variables) as client, pytest.raises(NotFinishedError) as caught:
+            wait(client, [task], max_outage=0)
+    assert [each.task_id for each in caught.value.tasks] == [task.task_id]
+
+
+def test_wait_is_cancelled_from_another_thread(cloud: Cloud) -> None:
+    cancel = CancelToken()
+    with connected(cloud) as client:
+        task = submit(client, "sandbox-slow", ToObs(path="/b/d/"))
+        threading.Timer(0.2, cancel.cancel).start()
+        with pytest.raises(CanceledError) as caught:
+            wait(client, [task], timeout=None, cancel=cancel)
+    assert [each.task_id for each in caught.value.tasks] == [task.task_id]
+
+
+def test_cancelled_submission_sends_nothing(cloud: Cloud) -> None:
+    cancel = CancelToken()
+    cancel.cancel()
+    with connected(cloud) as client, pytest.raises(CanceledError):
+        submit(client, "sandbox-images", ToObs(path="/b/d/"), cancel=cancel)
+    assert cloud.sandbox.gateway.cloud.list_tasks("sandbox-images") == []
+
+
+def test_submission_is_cancelled_in_a_pause_before_the_next_attempt() -> None:
+    cancel = CancelToken()
+    threading.Timer(0.3, cancel.cancel).start()
+    with connected_with("503:retry-after=1m") as client, pytest.raises(CanceledError):
+        submit(client, "sandbox-images", ToObs(path="/b/d/"), cancel=cancel)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"regoin": "cn-north-4"}, "'regoin' is not a setting; did you mean region?"),
+        ({"read_timeout": "soon"}, "read_timeout: 'soon' is not a duration"),
+        ({"read_timeout": 0}, "read_timeout: must be longer than zero"),
+        ({"endpoint": "http://example.com"}, "endpoint: plain http:// is for this machine only"),
+        ({}, "no endpoint"),
+    ],
+)
+def test_connect_refuses_settings(settings: dict[str, Any], words: str) -> None:
+    keys = AccessKey(access_key="AK", secret_key="SK")
+    with pytest.raises(InvalidInputError, match=re.escape(words)):
+        connect(credentials=keys, environ={}, **settings)
+
+
+def test_connect_without_credentials_is_refused() -> None:
+    with pytest.raises(AccessError, match="no credentials"):
+        connect(region="cn-north-4", project_id="p", environ={})
+
+
+def test_arguments_of_connect_win_over_the_environment(cloud: Cloud) -> None:
+    with connected(cloud, read_timeout=7, max_retries=1, insecure=True) as client:
+        assert client.settings.read_timeout == 7.0
+        assert (client.settings.max_retries, client.settings.insecure) == (1, True)
+        assert client.settings.origins["read_timeout"] == "read_timeout"
+
+
+def test_dataset_id_is_checked_before_anything_is_sent(cloud: Cloud) -> None:
+    with connected(cloud) as client, pytest.raises(InvalidInputError, match="dataset ID: 'a/b' is not an ID"):
+        submit(client, "a/b", ToObs(path="/b/d/"))
+
+
+def test_no_error_of_the_library_names_a_flag_or_a_command() -> None:
+    """The command line adds those."""
+    package = Path(modelarts_export.__file__).parent
+    named = re.compile(r"[\"' (]--[a-z]|modelarts-export ")
+    files = {path.relative_to(package).as_posix(): path for path in package.rglob("*.py")}
+    library = {name: path for name, path in files.items() if not name.startswith(("cli/", "sandbox/"))}
+    found = [name for name, path in library.items() if named.search(path.read_text(encoding="utf-8"))]
+    assert found == []

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlencode
 
 from modelarts_export.api.endpoints import datasets_path, task_path, tasks_path
 from modelarts_export.api.pagination import LIMIT, Page, iter_pages, parse_page
 from modelarts_export.api.task import ExportTask, is_number
+from modelarts_export.config.settings import Settings
 from modelarts_export.errors import RefusedError, TemporaryError
 from modelarts_export.request.models import ExportRequest
 from modelarts_export.sanitize import truncate
@@ -38,6 +39,19 @@ class Client:
     def project_id(self) -> str:
         """The ID of the project."""
         return self._project_id
+
+    def __enter__(self) -> Self:
+        """Return the client."""
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """Close the idle connections."""
+        self.close()
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of the connection and of submissions by this client."""
+        return self._transport.settings
 
     @property
     def clock(self) -> Callable[[], float]:

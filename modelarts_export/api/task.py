@@ -123,6 +123,12 @@ class ExportTask:
         return name if isinstance(name, str) and name else None
 
     @property
+    def location(self) -> str | None:
+        """The directory of the export, as obs://bucket/dir/, where the API shows it."""
+        path = self.raw.get("path")
+        return f"obs:/{path}" if isinstance(path, str) and path.startswith("/") else None
+
+    @property
     def finished_samples(self) -> int | None:
         """How many samples are exported, where the API shows it."""
         return _to_count(self.raw.get("finished_sample_count"))

@@ -7,8 +7,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from modelarts_export.api.endpoints import tasks_path
-from modelarts_export.cli.access import Access
-from modelarts_export.cli.options.flags import format_flag, make_flag_layer
+from modelarts_export.cancellation import CancelToken
+from modelarts_export.cli.connection import Connection
+from modelarts_export.cli.options.flags import make_flag_layer
 from modelarts_export.cli.options.spec_variables import make_interpolator
 from modelarts_export.cli.output.messages import Messages
 from modelarts_export.cli.output.printer import ResultPrinter
@@ -19,12 +20,10 @@ from modelarts_export.config.options import resolve_option
 from modelarts_export.config.settings import Settings
 from modelarts_export.errors import (
     InvalidInputError,
-    PathUsedError,
     Problem,
     UnknownOutcomeError,
 )
 from modelarts_export.identifiers import check_identifier
-from modelarts_export.submission.cancellation import CancelToken
 
 if TYPE_CHECKING:
     from modelarts_export.api.client import Client
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     from modelarts_export.spec.loader import SpecSet
     from modelarts_export.submission.events import EventHandler
     from modelarts_export.submission.reuse import ReusePolicy
-    from modelarts_export.submission.submit import Submission
+    from modelarts_export.submission.submission import Submission
     from modelarts_export.transport.retry import RetryPolicy
 
 _DATASET_VARIABLE = format_variable("dataset_id")
@@ -109,13 +108,13 @@ class CommandContext:
         self._shell = shell
         self._interruption = shell.interruption
         self._flags = flags
-        self._access = Access(shell.messages, shell.environ, flags)
+        self._connection = Connection(shell.messages, shell.environ, flags)
         self.resume = ResumeCommands(shell.messages, shell.arguments, flags, lambda: self.settings)
         self._submitted: Submission | None = None
 
     def close(self) -> None:
         """Close the connections."""
-        self._access.close()
+        self._connection.close()
 
     def resolve(self, draft: "RequestInput[Any]") -> ResolvedExport:
         """Return the export to send, and print its warnings.
@@ -125,7 +124,7 @@ class CommandContext:
         timeout = self._shell.read_timeout(self._flags)
         export, warnings = draft.resolve(self._shell.make_interpolator(draft.assignments), timeout)
         self._shell.warn(warnings)
-        settings = self._access.with_project_of_a_spec(export.project_id)
+        settings = self._connection.load_settings(export.project_id)
         self._warn_of_another_project(export.project_id)
         dataset_id = export.dataset_id or self._get_default_dataset()
         self.messages.keep(dataset_id)
@@ -137,7 +136,7 @@ class CommandContext:
 
     def _warn_of_another_project(self, project_id: str | None) -> None:
         """Warn when a spec, which may be untrusted, names another project than the configured one."""
-        configured = self._access.settings
+        configured = self._connection.settings
         if project_id and configured.project_id and project_id != configured.project_id:
             origin = configured.origins["project_id"]
             self.messages.warn(
@@ -149,14 +148,13 @@ class CommandContext:
 
         A signal waits for the reply of a request in flight, then prints how to find a task that may exist.
         """
-        from modelarts_export.submission.submit import Submission  # noqa: PLC0415 - requests is loaded here
+        from modelarts_export.submission.submission import Submission  # noqa: PLC0415 - requests is loaded here
 
         self._set_final_output(None, export)
         submission = self._submitted = Submission(
             self.client(export.settings),
             export.dataset_id,
             export.request,
-            settings=export.settings,
             reuse=reuse,
             on_event=self._make_event_printer(export),
             cancel=self.cancel_token,
@@ -168,9 +166,6 @@ class CommandContext:
         ):
             try:
                 return submission.run()
-            except PathUsedError as error:
-                error.hint = f"{error.hint}, or let {format_flag('if_path_used')} warn"
-                raise
             except UnknownOutcomeError as error:
                 self.messages.keep(*error.task_ids)
                 error.hint = self.resume.format_recovery_hint(
@@ -255,16 +250,16 @@ class CommandContext:
     @property
     def retry_policy(self) -> "RetryPolicy":
         """The retry policy of calls that change nothing."""
-        return self._access.retry_policy(self.settings)
+        return self._connection.retry_policy(self.settings)
 
     def client(self, settings: Settings) -> "Client":
         """Return the client for these settings. Raises AccessError or InvalidInputError."""
-        return self._access.client(settings)
+        return self._connection.client(settings)
 
     @property
     def settings(self) -> Settings:
         """The settings when no spec names a project. Raises InvalidInputError."""
-        return self._access.settings
+        return self._connection.settings
 
     def _get_default_dataset(self) -> str:
         dataset_id = self._shell.environ.get(_DATASET_VARIABLE)

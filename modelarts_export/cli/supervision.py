@@ -33,7 +33,7 @@ class Interruption:
         self.make_final_output: Callable[[int], FinalOutput] | None = None
         self.forward: Callable[[int], None] | None = None
         self.is_sending: Callable[[], bool] = lambda: False
-        from modelarts_export.submission.cancellation import CancelToken  # noqa: PLC0415 - signals are handled now
+        from modelarts_export.cancellation import CancelToken  # noqa: PLC0415 - signals are handled now
 
         self.cancel_token = CancelToken()
         self._print_message: Callable[[str], None] = lambda _line: None

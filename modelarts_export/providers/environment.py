@@ -7,6 +7,7 @@ from itertools import chain
 from urllib.parse import unquote
 
 from modelarts_export.auth.credentials import AccessKey, Credentials, Password, Token
+from modelarts_export.config.options import SettingsLayer
 from modelarts_export.errors import AccessError
 
 
@@ -89,18 +90,11 @@ def load_credentials(source: EnvironmentProvider | None, environ: Mapping[str, s
     )
 
 
-def get_variable(source: EnvironmentProvider | None, name: str) -> str:
-    """Return the provider's variable for a setting."""
-    return str(getattr(source, name))
-
-
-def get_region_and_project(
-    source: EnvironmentProvider | None, environ: Mapping[str, str]
-) -> Mapping[str, str]:
-    """Return the provider's region and project ID by the names of the settings."""
-    if source is None:
-        return {}
-    return {"region": environ.get(source.region, ""), "project_id": environ.get(source.project_id, "")}
+def make_provider_layer(source: EnvironmentProvider | None, environ: Mapping[str, str]) -> SettingsLayer:
+    """Return the layer of the provider's region and project ID; an empty one without a provider."""
+    variables = {"region": source.region, "project_id": source.project_id} if source else {}
+    values = {name: environ.get(variable, "") for name, variable in variables.items()}
+    return SettingsLayer(values=values, origin=variables.__getitem__)
 
 
 def iter_secrets(environ: Mapping[str, str]) -> Iterator[str]:

@@ -7,7 +7,7 @@ from enum import Enum
 from functools import cache
 from typing import TYPE_CHECKING, Any, Self
 
-from modelarts_export.quoting import MAX_LENGTH, InterpolatedString, quote
+from modelarts_export.quoting import InterpolatedString, did_you_mean, quote
 
 if TYPE_CHECKING:  # commands without a request load no pydantic
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -82,15 +82,6 @@ class WireEnum(Enum):
         """Let a JSON Schema know words and codes; a code that is a number also as its digits."""
         spellings = [*(member.label for member in cls), *(member.wire_value for member in cls)]
         return {"enum": list(dict.fromkeys([*spellings, *map(str, spellings)]))}
-
-
-def did_you_mean(word: str, known: list[str]) -> str:
-    """Return "; did you mean X?" for the known word most like this one, or nothing."""
-    from difflib import get_close_matches  # noqa: PLC0415 - for an error alone
-
-    by_lower = {candidate.lower(): candidate for candidate in known}
-    close = get_close_matches(word.lower(), by_lower, n=1) if len(word) <= MAX_LENGTH else []
-    return f"; did you mean {by_lower[close[0]]}?" if close else ""
 
 
 def _normalize(value: object) -> str | None:

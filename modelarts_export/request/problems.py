@@ -16,8 +16,7 @@ from modelarts_export.errors import (
     add_subject,
     format_location,
 )
-from modelarts_export.quoting import SourceNumber, shorten
-from modelarts_export.request.enums import did_you_mean
+from modelarts_export.quoting import SourceNumber, did_you_mean, shorten
 from modelarts_export.request.error_limits import count_omitted, list_details
 from modelarts_export.request.fields import RequestField, iter_all_fields
 

@@ -4,8 +4,11 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from weakref import WeakKeyDictionary
 
 from modelarts_export.clock import Clock
+
+_LOCK = threading.Lock()
 
 
 class SubmissionCoordinator:
@@ -17,6 +20,12 @@ class SubmissionCoordinator:
         self._locks: defaultdict[tuple[str, ...], threading.Lock] = defaultdict(threading.Lock)
         self._claimed_ids: defaultdict[tuple[str, ...], set[str]] = defaultdict(set)
         self._throttled_until = 0.0
+
+    @classmethod
+    def shared_by(cls, client: object) -> "SubmissionCoordinator":
+        """Return the coordinator of all submissions by one client, which threads may share."""
+        with _LOCK:
+            return _OF_CLIENTS.setdefault(client, cls())
 
     @contextmanager
     def one_at_a_time(self, dataset_id: str, path: str) -> Iterator[set[str]]:
@@ -49,3 +58,7 @@ class SubmissionCoordinator:
     def _get_lock(self, *key: str) -> threading.Lock:
         with self._lock:
             return self._locks[key]
+
+
+# With the client as the key, threads that share a client cannot forget to share the coordinator.
+_OF_CLIENTS: WeakKeyDictionary[object, SubmissionCoordinator] = WeakKeyDictionary()

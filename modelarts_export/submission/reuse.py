@@ -7,7 +7,7 @@ from typing import Any
 from modelarts_export.api.task import ExportTask, TaskState
 from modelarts_export.config.options import option
 from modelarts_export.config.parsers import parse_bool, parse_positive_duration
-from modelarts_export.request.enums import did_you_mean
+from modelarts_export.quoting import did_you_mean
 from modelarts_export.submission.matching import directories, directory, is_equivalent, unverifiable
 
 _LONG = 24 * 3600.0  # seconds; a task that goes on for longer may have been forgotten

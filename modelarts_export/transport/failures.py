@@ -98,7 +98,7 @@ def _describe(error: BaseException) -> str:
 
 def _find_hint(error: Exception, *, changing: bool) -> str:
     if isinstance(error, requests.exceptions.SSLError):
-        return "check the endpoint; for a private certificate authority give --ca-bundle FILE"
+        return "check the endpoint"
     if isinstance(error, requests.exceptions.ProxyError):
         return "check the proxy in HTTPS_PROXY, and NO_PROXY"
     check = "check the endpoint, the region and the network"

@@ -75,6 +75,11 @@ class Transport:
         return self._clock
 
     @property
+    def settings(self) -> Settings:
+        """The settings that it was made with."""
+        return self._settings
+
+    @property
     def read_timeout(self) -> float:
         """How long the reply to one call may take, in seconds."""
         return self._settings.read_timeout

@@ -40,7 +40,7 @@ from modelarts_export.submission.events import (
     TaskRecovered,
     TaskReused,
 )
-from modelarts_export.submission.submit import Submission
+from modelarts_export.submission.submission import Submission
 from modelarts_export.transport.session import Transport
 
 SPEED = 100.0  # how much faster than ours the time of the soak runs
@@ -211,7 +211,6 @@ def soak(submissions: int, *, threads: int = 16, seed: int = 1) -> Record:
                 client,
                 dataset_id,
                 request,
-                settings=SETTINGS,
                 on_event=partial(handle, record, number),
                 coordinator=coordinator,
                 clock=clock,

@@ -4,11 +4,10 @@ import pytest
 
 from modelarts_export.cli.options.flags import format_flag, make_flag_layer
 from modelarts_export.config.environment import make_environment_layer
-from modelarts_export.config.options import SettingsLayer
 from modelarts_export.config.parsers import is_loopback, parse_base_url, parse_duration
 from modelarts_export.config.settings import Settings, load_settings
 from modelarts_export.errors import InvalidInputError
-from modelarts_export.providers.environment import first_configured, get_region_and_project, get_variable
+from modelarts_export.providers.environment import first_configured, make_provider_layer
 
 HW = {"HW_ACCESS_KEY": "AK2", "HW_SECRET_KEY": "secret-2"}
 
@@ -30,10 +29,7 @@ def test_setting_comes_from_the_first_layer_that_has_it(
     found = load_settings(
         make_flag_layer(flags),
         make_environment_layer(environ),
-        SettingsLayer(
-            values=get_region_and_project(source, environ),
-            origin=lambda name: get_variable(source, name),
-        ),
+        make_provider_layer(source, environ),
     )
     assert (found.region, found.origins.get("region")) == (region, origin)
 

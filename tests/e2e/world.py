@@ -44,7 +44,7 @@ from modelarts_export.submission.events import (
     TaskReused,
 )
 from modelarts_export.submission.reuse import ReusePolicy
-from modelarts_export.submission.submit import Submission
+from modelarts_export.submission.submission import Submission
 from modelarts_export.transport.session import Transport
 
 REQUEST = ToObs(path="/bucket/out/")
@@ -135,7 +135,6 @@ class World(HTTPAdapter):
             client,
             DATASET_ID,
             REQUEST,
-            settings=settings,
             reuse=reuse,
             on_event=self.handle,
             coordinator=self._coordinator,

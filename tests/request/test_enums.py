@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelarts_export.quoting import quote
+from modelarts_export.quoting import did_you_mean, quote
 from modelarts_export.request import enums as vocabulary
-from modelarts_export.request.enums import DatasetType, ExportType, SampleState, WireEnum, did_you_mean
+from modelarts_export.request.enums import DatasetType, ExportType, SampleState, WireEnum
 
 ANY = settings(deadline=None, max_examples=50, derandomize=True)
 KINDS = [kind for kind in vars(vocabulary).values() if isinstance(kind, type) and issubclass(kind, WireEnum)]

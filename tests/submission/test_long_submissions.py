@@ -18,7 +18,7 @@ from modelarts_export.request.models import ToObs
 from modelarts_export.sandbox.faults.catalogue import Faults
 from modelarts_export.sandbox.faults.parser import parse_fault
 from modelarts_export.sandbox.server import Sandbox
-from modelarts_export.submission.submit import Submission
+from modelarts_export.submission.submission import Submission
 from modelarts_export.transport.session import Transport
 
 
@@ -52,7 +52,7 @@ class World:
             request = ToObs(path="/b/d/")
             yield (
                 sandbox,
-                Submission(client, sandbox.dataset_id, request, settings=settings, clock=clock),
+                Submission(client, sandbox.dataset_id, request, clock=clock),
             )
             transport.close()
 

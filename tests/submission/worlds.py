@@ -37,7 +37,7 @@ from modelarts_export.submission.events import (
     TaskReused,
 )
 from modelarts_export.submission.reuse import ReusePolicy
-from modelarts_export.submission.submit import Submission
+from modelarts_export.submission.submission import Submission
 from modelarts_export.transport.session import Transport
 from tests.support.in_process import InProcess
 
@@ -244,7 +244,6 @@ def make_submission(  # noqa: PLR0913 - as a submission has them
         client or make_client(world, settings),
         world.dataset_id,
         request,
-        settings=settings,
         reuse=reuse,
         on_event=world.heard,
         coordinator=coordinator,

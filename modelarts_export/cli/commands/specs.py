@@ -7,7 +7,7 @@ import typer
 from modelarts_export.cli.binding import VAR_HELP
 from modelarts_export.cli.context import AppContext
 from modelarts_export.cli.options.command_names import get_command_name
-from modelarts_export.request.enums import did_you_mean
+from modelarts_export.quoting import did_you_mean
 from modelarts_export.request.validation import KINDS
 from modelarts_export.sanitize import to_json
 from modelarts_export.spec.json_schema import make_spec_schema

@@ -8,7 +8,7 @@ from modelarts_export.cli.options.flags import make_flag_layer
 from modelarts_export.config.environment import make_environment_layer
 from modelarts_export.config.options import option, resolve_options
 from modelarts_export.config.parsers import parse_bool
-from modelarts_export.request.enums import did_you_mean
+from modelarts_export.quoting import did_you_mean
 
 FORMATS = ("table", "json", "yaml", "id")
 

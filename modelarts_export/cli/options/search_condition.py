@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from modelarts_export.documents.yaml_reader import UnreadableError, load_documents
-from modelarts_export.request.enums import did_you_mean
+from modelarts_export.quoting import did_you_mean
 from modelarts_export.request.models import SearchCondition
 
 _OPERATORS = {",": "OR", "+": "AND"}

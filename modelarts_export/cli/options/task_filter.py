@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from modelarts_export.api.task import ExportTask, TaskState
 from modelarts_export.config.options import option
 from modelarts_export.config.parsers import parse_duration, parse_int
-from modelarts_export.request.enums import ExportType, did_you_mean
+from modelarts_export.quoting import did_you_mean
+from modelarts_export.request.enums import ExportType
 
 if TYPE_CHECKING:
     from modelarts_export.api.client import TaskPage

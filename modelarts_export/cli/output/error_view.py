@@ -1,9 +1,27 @@
 """An error as text for a reader, or as data for a program."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from modelarts_export.cli.output.console import Console
-from modelarts_export.errors import MAX_PROBLEMS, InvalidInputError, ModelArtsExportError, Problem
+from modelarts_export.errors import (
+    MAX_PROBLEMS,
+    CertificateError,
+    InvalidInputError,
+    ModelArtsExportError,
+    PathUsedError,
+    Problem,
+)
+
+_MORE_HINTS: Mapping[type[ModelArtsExportError], str] = {
+    CertificateError: "for a private certificate authority give --ca-bundle FILE",
+    PathUsedError: "or let --if-path-used warn",
+}
+
+
+def format_hint(error: ModelArtsExportError) -> str:
+    """Return the hint of an error, with the flags that help."""
+    return "; ".join(filter(None, [error.hint, _MORE_HINTS.get(type(error))]))
 
 
 def print_error(console: Console, error: ModelArtsExportError) -> None:
@@ -20,15 +38,15 @@ def print_error(console: Console, error: ModelArtsExportError) -> None:
         console.print(f"  and {unshown:,} more")
     elif len(error.problems) > MAX_PROBLEMS:
         console.print(f"  and {len(error.problems) - MAX_PROBLEMS:,} more; -o json has all of them")
-    if error.hint:
-        console.print(error.hint, "hint")
+    if hint := format_hint(error):
+        console.print(hint, "hint")
 
 
 def error_to_dict(error: ModelArtsExportError) -> dict[str, Any]:
     """Return an error as JSON-like data."""
     return {
         "error": str(error),
-        "hint": error.hint,
+        "hint": format_hint(error),
         "error_code": error.error_code,
         "http_status": error.http_status,
         "request_id": error.request_id,

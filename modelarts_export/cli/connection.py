@@ -1,4 +1,4 @@
-"""The settings and credentials in force, and the client that is made of them when first asked for."""
+"""The settings and credentials of a command, and the client that is made of them when first asked for."""
 
 from collections.abc import Mapping
 from functools import cached_property, partial
@@ -8,12 +8,16 @@ from modelarts_export.cli.options.flags import make_flag_layer
 from modelarts_export.cli.output.messages import Messages
 from modelarts_export.config.environment import make_environment_layer
 from modelarts_export.config.options import SettingsLayer
-from modelarts_export.config.settings import Settings
-from modelarts_export.config.settings import load_settings as in_force
+from modelarts_export.config.settings import Settings, load_settings
 from modelarts_export.errors import InvalidInputError, MissingSettingError
-from modelarts_export.providers import environment
-from modelarts_export.transport import tracing as trace
+from modelarts_export.providers.environment import (
+    EnvironmentProvider,
+    first_configured,
+    load_credentials,
+    make_provider_layer,
+)
 from modelarts_export.transport.retry import RetryPolicy
+from modelarts_export.transport.tracing import CallRecord, format_call, without_secrets
 
 if TYPE_CHECKING:
     from modelarts_export.api.client import Client
@@ -26,11 +30,11 @@ _HOW_TO_GIVE = {
 }
 
 
-class Access:
-    """How one command reaches the API."""
+class Connection:
+    """The settings and credentials of one command, and its clients."""
 
     def __init__(self, messages: Messages, environ: Mapping[str, str], flags: Mapping[str, Any]) -> None:
-        """Take the flags of the connection as they were given; `messages` prints every call."""
+        """Keep the flags as given; `messages` prints every call."""
         self._messages = messages
         self._environ = environ
         self._flags = flags
@@ -38,17 +42,18 @@ class Access:
 
     @cached_property
     def settings(self) -> Settings:
-        """The settings in force where no spec says anything. Raises InvalidInputError."""
-        return self.with_project_of_a_spec(None)
+        """The settings when no spec names a project. Raises InvalidInputError."""
+        return self.load_settings(None)
 
-    def with_project_of_a_spec(self, project_id: str | None) -> Settings:
-        """Return the settings in force for a spec that names a project, or none. Raises InvalidInputError."""
+    def load_settings(self, project_id: str | None) -> Settings:
+        """Return the settings for a spec that names a project, or none. Raises InvalidInputError."""
         spec = SettingsLayer(values={"project_id": project_id}, origin=lambda name: f"{name} of the spec")
-        source = SettingsLayer(
-            values=environment.get_region_and_project(self._source, self._environ),
-            origin=lambda name: environment.get_variable(self._source, name),
+        return load_settings(
+            make_flag_layer(self._flags),
+            spec,
+            make_environment_layer(self._environ),
+            make_provider_layer(self._provider, self._environ),
         )
-        return in_force(make_flag_layer(self._flags), spec, make_environment_layer(self._environ), source)
 
     def client(self, settings: Settings) -> "Client":
         """Return the client for these settings. Raises AccessError or InvalidInputError."""
@@ -63,20 +68,20 @@ class Access:
         )
 
     def close(self) -> None:
-        """Hang up, rather than leave that to the end of the process."""
+        """Close the connections."""
         for client in self._clients.values():
             client.close()
 
     def _new_client(self, settings: Settings) -> "Client":
         from modelarts_export.client_factory import make_client  # noqa: PLC0415 - it loads requests
 
-        keys = environment.load_credentials(self._source, self._environ)
+        credentials = load_credentials(self._provider, self._environ)
         if settings.insecure and not settings.ca_bundle:
             self._messages.warn("TLS certificates are not verified", always=True)
         try:
             client = make_client(
                 settings,
-                keys,
+                credentials,
                 on_call=partial(_print_call, self._messages),
                 on_token=self._messages.add_secret,
                 retry=self.retry_policy(settings),
@@ -87,12 +92,12 @@ class Access:
         return client
 
     @cached_property
-    def _source(self) -> environment.EnvironmentProvider | None:
-        return environment.first_configured(self._environ)
+    def _provider(self) -> EnvironmentProvider | None:
+        return first_configured(self._environ)
 
 
-def _print_call(messages: Messages, call: trace.CallRecord) -> None:
-    """Print a call; no method of Access, whose clients and sockets a reference to it would keep open."""
+def _print_call(messages: Messages, call: CallRecord) -> None:
+    """Print a call; no method of Connection, whose clients and sockets a reference to it would keep open."""
     request = f" request {call.request_id}" if call.request_id else ""
     line = f"{call.method} {call.url} {call.status or 'no reply'} {call.seconds:.2f}s{request}"
-    messages.http_call(trace.without_secrets(call, line), trace.format_call(call))
+    messages.http_call(without_secrets(call, line), format_call(call))
