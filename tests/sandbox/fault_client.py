@@ -21,7 +21,7 @@ class FaultClient:
     """A sandbox with the clock `now`, in epoch seconds, and its exchanges."""
 
     now: float = START
-    seen: list[tuple[Request, HttpReply]] = field(default_factory=list)
+    exchanges: list[tuple[Request, HttpReply]] = field(default_factory=list)
     sandbox: Sandbox = field(init=False)
 
     def __post_init__(self) -> None:
@@ -31,7 +31,7 @@ class FaultClient:
             task_duration=100.0,
             clock=lambda: self.now,
             rng=rng,
-            observe=lambda request, reply: self.seen.append((request, reply)),
+            observe=lambda request, reply: self.exchanges.append((request, reply)),
         )
 
     def set_faults(self, *words: str) -> None:

@@ -39,12 +39,12 @@ class IamClient:
         connection.close()
         return reply, parsed
 
-    def make_body(self, *, project: object = None, **user: object) -> dict[str, Any]:
+    def make_body(self, *, project: object = None, **changes: object) -> dict[str, Any]:
         """Return the body of a valid call with changes to user or project."""
-        mine = self.sandbox.user
-        domain = {"name": mine.domain_name}
-        known = {"name": mine.user_name, "password": mine.password, "domain": domain, **user}
-        scope = {"project": {"name": mine.project_name} if project is None else project}
+        user = self.sandbox.user
+        domain = {"name": user.domain_name}
+        known = {"name": user.user_name, "password": user.password, "domain": domain, **changes}
+        scope = {"project": {"name": user.project_name} if project is None else project}
         return {"auth": {"identity": {"methods": ["password"], "password": {"user": known}}, "scope": scope}}
 
     def request_token(self) -> str:
@@ -55,8 +55,8 @@ class IamClient:
     def find_refusal(self, token: str) -> tuple[int, str] | None:
         """Return status and message if ModelArts refuses a token."""
         path = f"/v2/{self.sandbox.project_id}/datasets"
-        reply, shown = self.call("GET", path, X_Auth_Token=token)
-        return None if reply.status == 200 else (reply.status, shown["error_msg"])
+        reply, content = self.call("GET", path, X_Auth_Token=token)
+        return None if reply.status == 200 else (reply.status, content["error_msg"])
 
 
 @pytest.fixture
@@ -68,18 +68,18 @@ def client() -> Iterator[IamClient]:
 
 def test_password_is_exchanged_for_a_token(client: IamClient) -> None:
     """API.md, section 6.4: 201, the token in a header, and the project and the end in the body."""
-    mine = client.sandbox.user
-    for project in ({"name": mine.project_name}, {"id": mine.project_id}):
+    user = client.sandbox.user
+    for project in ({"name": user.project_name}, {"id": user.project_id}):
         body = client.make_body(project=project)
-        reply, shown = client.call("POST", "/v3/auth/tokens?nocatalog=true", body)
+        reply, content = client.call("POST", "/v3/auth/tokens?nocatalog=true", body)
         assert reply.status == 201
         assert client.find_refusal(str(reply.headers["X-Subject-Token"])) is None
         assert reply.headers["X-IAM-Trace-Id"]
-        token = shown["token"]
-        assert (token["project"]["id"], token["project"]["name"]) == (mine.project_id, mine.project_name)
+        token = content["token"]
+        assert (token["project"]["id"], token["project"]["name"]) == (user.project_id, user.project_name)
         assert token["issued_at"] == "2026-01-02T02:50:45.250000Z"
         assert token["expires_at"] == "2026-01-03T02:50:45.250000Z"
-        assert mine.password not in json.dumps(shown)
+        assert user.password not in json.dumps(content)
 
 
 def test_each_token_has_its_own_expiry(client: IamClient) -> None:
@@ -126,12 +126,12 @@ def test_wrong_user_or_project_is_refused_in_the_form_of_keystone(
     client: IamClient, wrong: dict[str, object]
 ) -> None:
     """API.md, section 4: code, message and title within error."""
-    reply, shown = client.call("POST", "/v3/auth/tokens", client.make_body(**wrong))
+    reply, content = client.call("POST", "/v3/auth/tokens", client.make_body(**wrong))
     assert reply.status == 401
     assert "X-Subject-Token" not in reply.headers
-    assert shown["error"].keys() == {"code", "message", "title"}
-    assert (shown["error"]["code"], shown["error"]["title"]) == (401, "Unauthorized")
-    assert ("password is wrong" in shown["error"]["message"]) == ("project" not in wrong)
+    assert content["error"].keys() == {"code", "message", "title"}
+    assert (content["error"]["code"], content["error"]["title"]) == (401, "Unauthorized")
+    assert ("password is wrong" in content["error"]["message"]) == ("project" not in wrong)
 
 
 def iter_malformed_bodies(client: IamClient) -> Iterator[object]:
@@ -153,7 +153,7 @@ def test_malformed_body_is_refused_with_400(client: IamClient) -> None:
     bodies = list(iter_malformed_bodies(client))
     replies = [client.call("POST", "/v3/auth/tokens", body) for body in bodies]
     assert [reply.status for reply, _ in replies] == [400] * len(bodies)
-    assert {shown["error"]["title"] for _, shown in replies} == {"Bad Request"}
+    assert {content["error"]["title"] for _, content in replies} == {"Bad Request"}
 
 
 @pytest.mark.parametrize(
@@ -162,8 +162,8 @@ def test_malformed_body_is_refused_with_400(client: IamClient) -> None:
 )
 def test_other_calls_of_iam_are_unknown(client: IamClient, method: str, target: str) -> None:
     """The reply is that of any unknown call."""
-    reply, shown = client.call(method, target, client.make_body())
-    assert (reply.status, shown["error_code"]) == (404, "APIGW.0101")
+    reply, content = client.call(method, target, client.make_body())
+    assert (reply.status, content["error_code"]) == (404, "APIGW.0101")
 
 
 def test_repr_of_the_user_has_no_password(client: IamClient) -> None:

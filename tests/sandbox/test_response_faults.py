@@ -63,7 +63,7 @@ def test_cut_reply_has_head_and_part_of_the_body(client: FaultClient, words: str
     assert head_back.startswith(b"HTTP/1.1 200 OK\r\n")
     assert b"Content-Length: 34\r\n" in head_back + b"\r\n"
     assert b"Connection: close" not in head_back
-    (_, reply), *_ = client.seen
+    (_, reply), *_ = client.exchanges
     assert body == reply.body[:size]
     assert len(body) == size
 
@@ -171,7 +171,7 @@ def test_request_on_a_refused_connection_is_not_read(client: FaultClient) -> Non
     with pytest.raises(ConnectionResetError):
         connection.getresponse()
     connection.close()
-    (request, reply), *others = client.seen
+    (request, reply), *others = client.exchanges
     assert (request.method, request.body, reply.delivery, others) == ("POST", b"", Delivery.REFUSED, [])
 
 
@@ -179,7 +179,7 @@ def test_observer_receives_lost_replies(client: FaultClient) -> None:
     client.set_faults("drop")
     with pytest.raises(http.client.RemoteDisconnected):
         client.create_task()
-    (_, reply), *_ = client.seen
+    (_, reply), *_ = client.exchanges
     (task,) = client.sandbox.gateway.cloud.list_tasks(client.sandbox.dataset_id)
     assert (reply.delivery, json.loads(reply.body)) == (Delivery.DROPPED, {"task_id": task.task_id})
 

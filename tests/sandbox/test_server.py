@@ -70,13 +70,13 @@ def join_threads() -> None:
 
 
 @pytest.fixture
-def seen() -> list[tuple[Request, HttpReply]]:
+def exchanges() -> list[tuple[Request, HttpReply]]:
     return []
 
 
 @pytest.fixture
-def client(seen: list[tuple[Request, HttpReply]]) -> Iterator[SocketClient]:
-    with Sandbox(observe=lambda request, reply: seen.append((request, reply))) as sandbox:
+def client(exchanges: list[tuple[Request, HttpReply]]) -> Iterator[SocketClient]:
+    with Sandbox(observe=lambda request, reply: exchanges.append((request, reply))) as sandbox:
         client = SocketClient(sandbox=sandbox)
         yield client
         client.connection.close()
@@ -113,9 +113,11 @@ def test_too_large_body_is_read_and_the_connection_kept(client: SocketClient) ->
     assert client.connection.sock is kept
 
 
-def test_incomplete_body_is_not_executed(client: SocketClient, seen: list[tuple[Request, HttpReply]]) -> None:
+def test_incomplete_body_is_not_executed(
+    client: SocketClient, exchanges: list[tuple[Request, HttpReply]]
+) -> None:
     assert client.send_raw(client.format_head("Content-Length: 9999") + BODY) == b""
-    assert seen == []
+    assert exchanges == []
 
 
 def test_expect_header_gets_100_continue(client: SocketClient) -> None:
@@ -179,12 +181,12 @@ def test_kept_connection_does_not_wait_for_acknowledgements(client: SocketClient
 
 
 def test_observer_receives_each_exchange_as_sent(
-    client: SocketClient, seen: list[tuple[Request, HttpReply]]
+    client: SocketClient, exchanges: list[tuple[Request, HttpReply]]
 ) -> None:
     _, created = client.call("POST", client.tasks, BODY)
     target = f"{client.tasks}?x=%20"
     client.call("GET", target)
-    (first, accepted), (second, shown) = seen
+    (first, accepted), (second, shown) = exchanges
     assert (first.method, first.target, first.body) == ("POST", client.tasks, BODY)
     assert accepted.body == created
     assert (second.method, second.target, second.body) == ("GET", target, b"")

@@ -71,19 +71,19 @@ def create_task(cloud: Cloud, body: dict[str, Any], dataset_id: str = DATASET_ID
 def test_state_of_a_task_follows_its_age(
     cloud: Cloud, age: float, status: str, progress: float, finished: int | None
 ) -> None:
-    shown = create_task(cloud, TO_OBS).to_dict(START + age)
-    assert (shown["status"], shown["progress"]) == (status, progress)
-    assert shown.get("finished_sample_count") == finished
-    assert shown.get("total_sample_count") == (None if finished is None else 20)
+    task = create_task(cloud, TO_OBS).to_dict(START + age)
+    assert (task["status"], task["progress"]) == (status, progress)
+    assert task.get("finished_sample_count") == finished
+    assert task.get("total_sample_count") == (None if finished is None else 20)
 
 
 @pytest.mark.parametrize(
     ("age", "updated"), [(-50, 0), (0, 0), (55.25, 55_250), (100, 100_000), (1e6, 100_000)]
 )
 def test_times_are_in_milliseconds(cloud: Cloud, age: float, updated: int) -> None:
-    shown = create_task(cloud, TO_OBS).to_dict(START + age)
-    assert shown["create_time"] == START * 1000
-    assert shown["update_time"] == START * 1000 + updated
+    task = create_task(cloud, TO_OBS).to_dict(START + age)
+    assert task["create_time"] == START * 1000
+    assert task["update_time"] == START * 1000 + updated
 
 
 def test_task_has_the_documented_defaults(cloud: Cloud) -> None:
@@ -120,10 +120,10 @@ def test_fields_of_the_request_replace_the_defaults(cloud: Cloud) -> None:
         "search_conditions": [{"hard": "1"}],
     }
     body = {"path": "/b/out/", "export_format": 1, "version_format": "CSV", "version_id": "sandbox-v1"}
-    shown = create_task(cloud, {**body, "export_params": params}).to_dict(START)
-    assert {name: shown[name] for name in body} == body
-    assert shown["export_params"] == {**params, "train_sample_ratio": 0.8}
-    assert "export_type" not in shown
+    task = create_task(cloud, {**body, "export_params": params}).to_dict(START)
+    assert {name: task[name] for name in body} == body
+    assert task["export_params"] == {**params, "train_sample_ratio": 0.8}
+    assert "export_type" not in task
 
 
 def test_fields_without_documented_reply_are_not_returned(cloud: Cloud) -> None:
@@ -138,23 +138,23 @@ def test_fields_without_documented_reply_are_not_returned(cloud: Cloud) -> None:
         "unknown": 1,
     }
     body = {**TO_OBS, **never, "export_params": {"unknown": 1}}
-    shown = create_task(cloud, body).to_dict(START)
-    assert never.keys() & shown.keys() == {"status"}
-    assert shown["status"] == "INIT"
-    assert "unknown" not in shown["export_params"]
+    task = create_task(cloud, body).to_dict(START)
+    assert never.keys() & task.keys() == {"status"}
+    assert task["status"] == "INIT"
+    assert "unknown" not in task["export_params"]
 
 
 def test_selected_samples_are_counted(cloud: Cloud) -> None:
     body = {**TO_OBS, "export_params": {"samples": ["sample-01", "sample-20", "sample-07", "no-such-sample"]}}
-    shown = create_task(cloud, body).to_dict(START + 100)
-    assert (shown["total_sample_count"], shown["finished_sample_count"]) == (3, 3)
-    assert shown["progress"] == 100.0
+    task = create_task(cloud, body).to_dict(START + 100)
+    assert (task["total_sample_count"], task["finished_sample_count"]) == (3, 3)
+    assert task["progress"] == 100.0
 
 
 def test_task_duration_may_be_zero(clock: Clock) -> None:
     cloud = Cloud(clock=clock, rng=random.Random(7), task_duration=0)  # noqa: S311 - IDs, not secrets
-    shown = create_task(cloud, TO_OBS).to_dict(START)
-    assert (shown["status"], shown["progress"], shown["finished_sample_count"]) == ("SUCCESSED", 100.0, 20)
+    task = create_task(cloud, TO_OBS).to_dict(START)
+    assert (task["status"], task["progress"], task["finished_sample_count"]) == ("SUCCESSED", 100.0, 20)
 
 
 def test_task_ids_are_19_alphanumerics_repeatable_by_seed(cloud: Cloud, clock: Clock) -> None:

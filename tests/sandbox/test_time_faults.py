@@ -117,7 +117,7 @@ def test_stopping_the_sandbox_cancels_a_stalled_reply(client: FaultClient) -> No
 
     thread = threading.Thread(target=create)
     thread.start()
-    while not client.seen:
+    while not client.exchanges:
         time.sleep(0.005)
     client.sandbox.__exit__(None, None, None)
     thread.join(5)
