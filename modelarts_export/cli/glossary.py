@@ -18,7 +18,7 @@ from modelarts_export.transport.error_codes import ROWS, ErrorCode
 from modelarts_export.transport.response import Response, error_from_response
 
 FIELD, VALUE, EXIT_CODE, STATUS, API_ERROR = "field", "value", "exit code", "task status", "API error"
-_SUCCESS = ("accepted; or, when waiting, succeeded; or whatever else was asked for is done", "go on")
+_SUCCESS = ("success: the task was accepted, or, when waiting, succeeded", "continue")
 _STATES = {
     TaskState.INIT: ("the task was accepted and has not begun", "wait"),
     TaskState.RUNNING: ("the task is writing", "wait"),
@@ -31,7 +31,7 @@ _STATES = {
         "the task is finished, and the export is not complete",
         "read its error, then submit again",
     ),
-    TaskState.SUCCESSED: ("the task is finished, and everything is written", "go on"),
+    TaskState.SUCCESSED: ("the task is finished, and everything is written", "continue"),
 }
 _INDEX = re.compile(r"\[\d*\]")
 _MAX_SUGGESTIONS = 3

@@ -86,13 +86,13 @@ class ResumeCommands:
         """Return the current command with flags that reuse an existing task."""
         added = [] if reuse.reuse_running else ["--reuse-running"]
         added += [] if reuse.reuse_within is not None else ["--reuse-within", "1h"]
-        command, *words = self._arguments or ("",)
-        line = shlex.join(["modelarts-export", command, *added, *words])
+        command, *arguments = self._arguments or ("",)
+        line = shlex.join(["modelarts-export", command, *added, *arguments])
         if not command or len(line) > _MAX_LENGTH or not self._is_printable(line):
             return f"the same command with {' '.join(added)}" if added else "the same command"
         return line
 
-    def _format_command(self, words: Sequence[str], settings: Settings, names: Sequence[str]) -> str:
+    def _format_command(self, arguments: Sequence[str], settings: Settings, names: Sequence[str]) -> str:
         """Return a command line with those flags of `names` that the user gave."""
         flags = dict(self._flags)
         if not flags.get("project_id"):
@@ -100,7 +100,7 @@ class ResumeCommands:
             flags["project_id"] = settings.project_id if only_in_spec else None
         given = [(name, flags[name]) for name in names if flags.get(name) not in (None, False)]
         options = [word for name, value in given for word in self._format_option(name, value)]
-        return shlex.join(["modelarts-export", *words, *options])
+        return shlex.join(["modelarts-export", *arguments, *options])
 
     def _format_option(self, name: str, value: object) -> list[str]:
         """Return the option as given, or with its name in capitals for a value that is not printable."""

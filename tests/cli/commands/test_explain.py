@@ -47,7 +47,7 @@ TOPICS = [
     (
         "0",
         ["0 (exit code)", "labeled (value)", "image-classification (value)", "image-classification (value)"],
-        "go on",
+        "continue",
     ),
     (
         "1",
@@ -68,7 +68,7 @@ TOPICS = [
     ("5", ["5 (exit code)"], "nothing was accepted run again"),
     ("10", ["10 (exit code)"], "list, then decide"),
     ("130", ["130 (exit code)"], "Ctrl-C"),
-    ("SUCCESSED", ["SUCCESSED (task status)"], "succeeded go on"),
+    ("SUCCESSED", ["SUCCESSED (task status)"], "succeeded continue"),
     ("stopped", ["STOPPED (task status)"], "not complete submit"),
     ("stopping", ["STOPPING (task status)"], "wait"),
     ("queued", ["INIT (task status)"], "has not begun"),

@@ -1,4 +1,4 @@
-"""The command `sandbox`: serve for a command, or until Ctrl-C."""
+"""The command `sandbox`, with a command and without."""
 
 import json
 import os
@@ -86,8 +86,8 @@ for _ in range(4):
 """
 
 
-def sandbox(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run `sandbox -- ARGUMENTS` to its end."""
+def run_in_sandbox(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run `sandbox -- ARGUMENTS`."""
     command = [*PROGRAM, "sandbox", "--", *arguments]
     environ = {**os.environ, **variables}
     return subprocess.run(command, capture_output=True, text=True, check=False, env=environ)
@@ -97,7 +97,7 @@ def sandbox(*arguments: str, **variables: str) -> subprocess.CompletedProcess[st
 @pytest.mark.parametrize("foreign", [{}, FOREIGN], ids=["bare", "foreign"])
 def test_sample_spec_is_submitted_in_any_environment(command: str, foreign: dict[str, str]) -> None:
     """Other credentials, profiles and proxies have no effect."""
-    done = sandbox(*PROGRAM, command, "-f", str(SAMPLES / f"{command}.yaml"), "-o", "json", **foreign)
+    done = run_in_sandbox(*PROGRAM, command, "-f", str(SAMPLES / f"{command}.yaml"), "-o", "json", **foreign)
     assert done.returncode == 0, done.stderr
     task = json.loads(done.stdout)
     assert task["dataset_id"] == "sandbox-images"
@@ -106,37 +106,39 @@ def test_sample_spec_is_submitted_in_any_environment(command: str, foreign: dict
 
 def test_environment_of_the_command_has_no_other_cloud() -> None:
     """Variables of clouds are replaced or removed; settings of output and time are kept."""
-    shown = {"MODELARTS_EXPORT_OUTPUT": "json", "MODELARTS_EXPORT_QUIET": "1", **NO_RETRIES}
+    kept = {"MODELARTS_EXPORT_OUTPUT": "json", "MODELARTS_EXPORT_QUIET": "1", **NO_RETRIES}
     dump = "import json, os; print(json.dumps(dict(os.environ)))"
-    done = sandbox(sys.executable, "-c", dump, **FOREIGN, **shown)
-    seen = json.loads(done.stdout)
+    done = run_in_sandbox(sys.executable, "-c", dump, **FOREIGN, **kept)
+    environ = json.loads(done.stdout)
     untouched = {"REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"}
-    assert [name for name in FOREIGN.keys() - untouched if seen.get(name) == FOREIGN[name]] == []
-    assert {name: seen[name] for name in shown} == shown
-    assert seen["MODELARTS_EXPORT_ENDPOINT"].startswith("http://127.0.0.1:")
-    assert seen["MODELARTS_EXPORT_IAM_ENDPOINT"] == seen["MODELARTS_EXPORT_ENDPOINT"]
-    assert not Path(seen["XDG_CONFIG_HOME"]).exists()
+    assert [name for name in FOREIGN.keys() - untouched if environ.get(name) == FOREIGN[name]] == []
+    assert {name: environ[name] for name in kept} == kept
+    assert environ["MODELARTS_EXPORT_ENDPOINT"].startswith("http://127.0.0.1:")
+    assert environ["MODELARTS_EXPORT_IAM_ENDPOINT"] == environ["MODELARTS_EXPORT_ENDPOINT"]
+    assert not Path(environ["XDG_CONFIG_HOME"]).exists()
 
 
 def test_settings_of_time_and_output_are_passed_to_the_command() -> None:
     """Every such setting, and the variables of specs."""
     names = [each.name for kind in (Settings, OutputOptions) for each in option_fields(kind)]
-    wanted = {
+    passed = {
         "output",
         "quiet",
         "verbose",
         "debug",
         *(n for n in names if n.endswith(("timeout", "retries"))),
     }
-    given = {f"MODELARTS_EXPORT_{name.upper()}": "7" for name in (*wanted, "var_bucket")}
-    assert len(given) >= 10
-    done = sandbox(sys.executable, "-c", "import json, os; print(json.dumps(dict(os.environ)))", **given)
-    assert given.items() <= json.loads(done.stdout).items()
+    variables = {f"MODELARTS_EXPORT_{name.upper()}": "7" for name in (*passed, "var_bucket")}
+    assert len(variables) >= 10
+    done = run_in_sandbox(
+        sys.executable, "-c", "import json, os; print(json.dumps(dict(os.environ)))", **variables
+    )
+    assert variables.items() <= json.loads(done.stdout).items()
 
 
 def test_command_is_found_beside_the_program() -> None:
     """COMMAND can be modelarts-export without an activated environment."""
-    done = sandbox("modelarts-export", "--version", PATH="/usr/bin:/bin")
+    done = run_in_sandbox("modelarts-export", "--version", PATH="/usr/bin:/bin")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("modelarts-export ")
 
@@ -146,12 +148,12 @@ def test_command_is_found_beside_the_program() -> None:
     [(["true"], 0), (["sh", "-c", "exit 7"], 7), (["sh", "-c", "kill -9 $$"], 137), (["/etc/passwd"], 126)],
 )
 def test_exit_code_is_that_of_the_command(command: list[str], code: int) -> None:
-    assert sandbox(*command).returncode == code
+    assert run_in_sandbox(*command).returncode == code
 
 
 def test_missing_command_exits_with_127() -> None:
     """The message names the command."""
-    done = sandbox("no-such-command")
+    done = run_in_sandbox("no-such-command")
     assert done.returncode == 127
     assert "no-such-command" in done.stderr
 
@@ -185,9 +187,9 @@ def test_faults_apply_to_calls_of_the_command(options: str, statuses: str) -> No
 
 
 def test_latency_delays_every_reply() -> None:
-    begin = time.monotonic()
+    start_time = time.monotonic()
     assert call_unauthenticated("--latency", "0.3") == ["401"] * 4
-    assert time.monotonic() - begin >= 1.2
+    assert time.monotonic() - start_time >= 1.2
 
 
 def call_unauthenticated(*options: str) -> list[str]:
@@ -201,12 +203,12 @@ def call_unauthenticated(*options: str) -> list[str]:
     [("images", 0), ("failing", 0), ("slow", 0), ("denied", 4), ("text", 6), ("busy", 5), ("none", 3)],
 )
 def test_exit_code_of_an_export_by_dataset(dataset: str, code: int) -> None:
-    done = sandbox("modelarts-export", "to-obs", f"sandbox-{dataset}", "--path", "/b/d/", "-q")
+    done = run_in_sandbox("modelarts-export", "to-obs", f"sandbox-{dataset}", "--path", "/b/d/", "-q")
     assert done.returncode == code, done.stderr
 
 
 @pytest.mark.parametrize(
-    ("line", "word"),
+    ("line", "message"),
     [
         ("--port 70000", "--port"),
         ("--port 1.5", "--port"),
@@ -219,12 +221,12 @@ def test_exit_code_of_an_export_by_dataset(dataset: str, code: int) -> None:
         ("--fault lag:for=long", "--fault: lag: for: 'long' is not a duration"),
     ],
 )
-def test_invalid_option_is_named(line: str, word: str) -> None:
+def test_invalid_option_is_named(line: str, message: str) -> None:
     """It exits with 2."""
     command = [*PROGRAM, "sandbox", *line.split()]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert word in done.stderr
+    assert message in done.stderr
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -243,7 +245,6 @@ def test_sandbox_without_a_command_serves_until_a_signal(number: signal.Signals,
 
 @pytest.mark.parametrize("variable", ["HW_AUTH_TOKEN", "HW_PASSWORD"])
 def test_printed_alternative_credentials_work(tmp_path: Path, variable: str) -> None:
-    """They replace the keys and the project ID."""
     with subprocess.Popen([*PROGRAM, "sandbox"], stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout
         lines = [server.stdout.readline() for _ in range(PRINTED)]
@@ -257,7 +258,7 @@ def test_printed_alternative_credentials_work(tmp_path: Path, variable: str) -> 
 
 
 def test_signals_are_handled_by_the_command() -> None:
-    """SIGINT does not end the sandbox before the command; SIGTERM is forwarded."""
+    """After SIGINT the sandbox waits for the command; SIGTERM is forwarded."""
     script = (
         "import signal, time, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit(9));"
         "print('up', flush=True); time.sleep(30)"

@@ -183,6 +183,6 @@ def test_unwritable_result_exits_with_8(quick: Cloud) -> None:
 
 
 def test_default_poll_interval_is_short_at_first(run: Run, quick: Cloud) -> None:
-    begun = time.monotonic()
+    start_time = time.monotonic()
     assert run("to-obs sandbox-failing --path /b/d/ --wait", **quick.variables).code == 7
-    assert time.monotonic() - begun < 2.0
+    assert time.monotonic() - start_time < 2.0

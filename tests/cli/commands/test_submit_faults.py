@@ -180,9 +180,9 @@ def test_hint_of_exit_code_10_has_runnable_commands(run: Run, cloud: Cloud) -> N
 
 def test_retry_waits_for_retry_after(run: Run, cloud: Cloud) -> None:
     set_faults(cloud, "429:count=1,retry-after=1s")
-    begun = time.monotonic()
+    start_time = time.monotonic()
     assert run(f"{TO_OBS} -o id", **cloud.variables, **RETRIES).code == 0
-    assert time.monotonic() - begun >= 1
+    assert time.monotonic() - start_time >= 1
 
 
 def test_queue_timeout_decides_whether_a_busy_dataset_is_retried(run: Run, cloud: Cloud) -> None:

@@ -70,7 +70,7 @@ NEW_DATASETS = [
     BadLine("to-new-dataset --path obs://b/d --new-dataset-name n --new-dataset-work-path /b/d/e", "lies inside path"),
     BadLine(f"{OBS} --new-dataset-name n", "No such option: --new-dataset-name"),
 ]
-WORDS = [
+ENUMS = [
     BadLine(f"{OBS} --export-type serch", "--export-type: 'serch' is not one of labeled, unlabeled, all, search; did"),
     BadLine(f"{OBS} --export-type 4", "'4' is not one of"),
     BadLine(f"{OBS} --export-type ''", "'' is not one of"),
@@ -112,8 +112,8 @@ VALUES = [
     BadLine(OBS, "no endpoint", "MODELARTS_EXPORT_ENDPOINT="),
 ]
 SEARCHES = [
-    BadLine(f"{OBS} --search {condition}", f"--search: number 1: …{words}")
-    for condition, words in (
+    BadLine(f"{OBS} --search {condition}", f"--search: number 1: …{message}")
+    for condition, message in (
         ("labl=cat", "unknown field 'labl'; did you mean label?"),
         ("labeller=me", "unknown field 'labeller'; did you mean labeler?"),
         ("zzz=1", "unknown field 'zzz'"),
@@ -171,7 +171,7 @@ SEARCHES = [
 SETTINGS = [
     BadLine(f"{OBS} --region CN_NORTH", "--region: 'CN_NORTH' is not a region"),
     BadLine(f"{OBS} --region a.b", "--region: 'a.b' is not a region"),
-    *(BadLine(f"{OBS} --endpoint {url}", f"--endpoint: …{words}") for url, words in (
+    *(BadLine(f"{OBS} --endpoint {url}", f"--endpoint: …{message}") for url, message in (
         ("http://example.com", "plain http:// is for this machine only, not for example.com; use https://"),
         ("http://127.0.0.1.example.com", "plain http:// is for this machine only"),
         ("http://169.254.169.254", "plain http:// is for this machine only"),
@@ -189,9 +189,9 @@ SETTINGS = [
         ("'https://exa mple.com'", "is not a URL"),
         ("'http://[::1'", "is not a URL"),
     )),
-    *(BadLine(f"{OBS} {flag}={value}", f"{flag}: {words}")
+    *(BadLine(f"{OBS} {flag}={value}", f"{flag}: {message}")
       for flag in ("--read-timeout", "--connect-timeout")
-      for value, words in (
+      for value, message in (
         ("abc", "'abc' is not a duration, such as 90s, 20m or 2h"),
         ("0", "must be longer than zero"),
         ("0s", "must be longer than zero"),
@@ -281,8 +281,8 @@ WARNINGS = [
     BadLine(f"{OBS} -f -", "filters are documented for export type search", "", b"export_type: 2\nsample_state: accepted"),
     BadLine(f"{OBS} -f - --sample a", "filters are documented for export type search", "", b"export_type: null"),
     BadLine(f"{OBS} --sample a --search hard=1", "warning: --search: what the API makes of samples together with"),
-    *(BadLine(f"{OBS} --dataset-type {word}", f"warning: --dataset-type: {word} datasets cannot be exported")
-      for word in ("text-classification", "named-entity-recognition", "text-triplet", "sound-classification",
+    *(BadLine(f"{OBS} --dataset-type {label}", f"warning: --dataset-type: {label} datasets cannot be exported")
+      for label in ("text-classification", "named-entity-recognition", "text-triplet", "sound-classification",
                    "speech-content", "speech-paragraph", "table", "video")),
     BadLine(f"{OBS} --dataset-type 600", "warning: --dataset-type: video datasets cannot be exported"),
     BadLine(f"{OBS} --dataset-version-name 'V 1'", "warning: --dataset-version-name: 'V 1' is not 1 to 32 letters"),
@@ -302,4 +302,4 @@ SILENT = [
     f"{OBS} --export-type all --dataset-version-name V001",
 ]
 # fmt: on
-BAD_LINES = [*PATHS, *NEW_DATASETS, *WORDS, *VALUES, *SEARCHES, *SETTINGS, *LINES, *FILES]
+BAD_LINES = [*PATHS, *NEW_DATASETS, *ENUMS, *VALUES, *SEARCHES, *SETTINGS, *LINES, *FILES]
