@@ -180,7 +180,7 @@ class Answer:
 
 @dataclass(kw_only=True)
 class Stub:
-    """A server with configured replies; `heard` has method, path, headers and body of each request.
+    """A server with configured replies; `requests` has method, path, headers and body of each request.
 
     Each answer in `first` is sent once, then the one of the other fields. For the method `slow`, and for an
     answer that stalls, it sets `stalled` and replies when that is cleared.
@@ -191,7 +191,7 @@ class Stub:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b"{}"
     first: list[Answer] = field(default_factory=list)
-    heard: list[tuple[str, str, Mapping[str, str], bytes]] = field(default_factory=list)
+    requests: list[tuple[str, str, Mapping[str, str], bytes]] = field(default_factory=list)
     slow: str = ""
     stalled: threading.Event = field(default_factory=threading.Event)
 
@@ -218,7 +218,7 @@ def stub() -> Iterator[Stub]:
 
         def answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            configured.heard.append((self.command, self.path, dict(self.headers), body))
+            configured.requests.append((self.command, self.path, dict(self.headers), body))
             now = (
                 configured.first.pop(0)
                 if configured.first

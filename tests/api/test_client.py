@@ -18,7 +18,7 @@ def test_headers_of_a_signed_request(run: Run, stub: Stub) -> None:
     """The POST has a user agent, a content type, and accepts plain JSON."""
     stub.body = CREATED
     assert run(TO_OBS, **stub.variables).code == 0
-    (post, _, sent, body), (get, path, looked, _) = stub.heard
+    (post, _, sent, body), (get, path, looked, _) = stub.requests
     assert (post, get, path) == ("POST", "GET", f"{TASKS}/t1")
     assert sent["Content-Type"] == "application/json"
     assert "Content-Type" not in looked
@@ -44,8 +44,8 @@ def test_headers_of_a_request_with_a_token(run: Run, stub: Stub) -> None:
     settings = {name: value for name, value in stub.variables.items() if "SDK" not in name}
     outcome = run(TO_OBS, **settings, HW_AUTH_TOKEN="TOKEN0123456789", HW_PROJECT_ID="0123")
     assert outcome.code == 0
-    assert len(stub.heard) == 2
-    for _, _, headers, _ in stub.heard:
+    assert len(stub.requests) == 2
+    for _, _, headers, _ in stub.requests:
         assert headers["X-Auth-Token"] == "TOKEN0123456789"
         assert not {"Authorization", "X-Sdk-Date"} & headers.keys()
 
@@ -131,7 +131,7 @@ def test_failed_status_check_is_a_warning(run: Run, fault: str) -> None:
     """The task is shown without a status, and the check is not repeated."""
     with serving(FAILED_LOOKS[fault]) as server:
         outcome = run(f"{TO_OBS} -o json", **server.variables)
-        calls = [request.split(b" HTTP")[0].decode() for request in server.heard]
+        calls = [request.split(b" HTTP")[0].decode() for request in server.requests]
     assert outcome.code == 0, outcome.err
     task = json.loads(outcome.out)
     assert (task["task_id"], task["dataset_id"], task["project_id"]) == ("t1", "abc", "0123")
@@ -175,14 +175,14 @@ def test_status_check_opens_a_new_connection(run: Run) -> None:
     """The server closes each connection after its reply."""
     with serving(replies("200 OK", b'{"task_id": "t1", "status": "RUNNING"}', "Connection: close")) as server:
         outcome = run(f"{TO_OBS} -o json", **server.variables)
-        assert len(server.heard) == 2
+        assert len(server.requests) == 2
     assert (outcome.code, json.loads(outcome.out)["status"]) == (0, "RUNNING")
 
 
 def test_output_of_the_id_alone_needs_no_status_check(run: Run) -> None:
     with serving(accept_then(reply("500 Internal Server Error"))) as server:
         outcome = run(f"{TO_OBS} -o id", **server.variables)
-        assert len(server.heard) == 1
+        assert len(server.requests) == 1
     assert (outcome.code, outcome.out) == (0, "t1\n")
 
 
@@ -191,7 +191,7 @@ def test_status_check_quotes_any_id(run: Run, task_id: str) -> None:
     """The URL stays below the list of tasks."""
     with serving(turns(reply("200 OK", json.dumps({"task_id": task_id}).encode()))) as server:
         outcome = run(f"{TO_OBS} -o json", **server.variables)
-        looks = [request for request in server.heard if request.startswith(b"GET")]
+        looks = [request for request in server.requests if request.startswith(b"GET")]
     assert (outcome.code, json.loads(outcome.out)["task_id"]) == (0, task_id)
     path = looks[0].split(b" ")[1].decode()
     assert path.startswith(f"{TASKS}/")

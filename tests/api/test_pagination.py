@@ -250,10 +250,10 @@ def test_error_on_a_later_page_is_raised_after_the_first_pages() -> None:
 def test_pages_are_read_lazily() -> None:
     with answering(lambda target: page_server(1000, 1000)(offset_of(target))) as server:
         reading = client_of(server.url).iter_task_pages("abc")
-        assert server.heard == []
+        assert server.requests == []
         next(reading)
         next(reading)
-        assert len(server.heard) == 2
+        assert len(server.requests) == 2
 
 
 def test_endless_list_is_refused() -> None:

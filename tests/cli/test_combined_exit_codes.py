@@ -71,7 +71,7 @@ def test_hundred_tasks_are_polled_with_one_list_call(run: Run, stub: Stub) -> No
         make_list_reply(**dict.fromkeys(running, "SUCCESSED")).body,
     )
     assert run(f"wait abc {' '.join(running)} {OFTEN}", **stub.variables).code == 0
-    paths = [path for _, path, _, _ in stub.heard]
+    paths = [path for _, path, _, _ in stub.requests]
     assert paths == ["/v2/0123/datasets/abc/export-tasks?limit=100&offset=0"] * 2
 
 
@@ -83,7 +83,7 @@ def test_any_stops_at_the_first_finished_task(run: Run, stub: Stub, status: str,
     outcome = run(f"wait abc t1 t2 --any {OFTEN} -o json", **stub.variables)
     assert outcome.code == code
     assert [task["task_id"] for task in json.loads(outcome.out)] == ["t2", "t1"]
-    assert len(stub.heard) == 2
+    assert len(stub.requests) == 2
 
 
 def test_any_takes_the_outcome_of_the_earlier_finished_task(run: Run, stub: Stub) -> None:
@@ -103,7 +103,7 @@ def test_command_to_resume_has_any(run: Run, stub: Stub) -> None:
 def test_id_given_twice_is_polled_once(run: Run, stub: Stub) -> None:
     stub.body = make_task_reply("SUCCESSED").body
     outcome = run("wait abc t1 t1 -o id", **stub.variables)
-    assert (outcome.code, outcome.out, len(stub.heard)) == (0, "t1\n", 1)
+    assert (outcome.code, outcome.out, len(stub.requests)) == (0, "t1\n", 1)
 
 
 @pytest.mark.parametrize("arguments", ["-", "t1 -", "- t3", "- -"])
@@ -136,7 +136,7 @@ def test_refused_status_of_several_tasks_is_one_error(run: Run, stub: Stub) -> N
     refused = make_error_reply(403, "ModelArts.0112")
     stub.status, stub.body = refused.status, refused.body
     outcome = run(shlex.split("status abc t1 t2 t3"), **stub.variables)
-    assert (outcome.code, len(stub.heard)) == (4, 1)
+    assert (outcome.code, len(stub.requests)) == (4, 1)
     assert outcome.err.count("ModelArts.0112") == 1
 
 
@@ -150,7 +150,7 @@ def test_exit_status_derives_the_code_from_the_state(run: Run, stub: Stub, statu
     stub.body = make_task_reply(status).body
     assert run("status abc t1 --exit-status", **stub.variables).code == code
     assert run("status abc t1", **stub.variables).code == 0
-    assert len(stub.heard) == 2
+    assert len(stub.requests) == 2
 
 
 @pytest.mark.parametrize("command", ["status", "wait"])
@@ -180,4 +180,4 @@ def test_wait_without_any_polls_until_all_tasks_are_finished(run: Run, stub: Stu
     outcome = run(f"wait abc t1 t2 -o json {OFTEN}", **stub.variables)
     assert outcome.code == 0
     assert [each["status"] for each in json.loads(outcome.out)] == ["SUCCESSED", "SUCCESSED"]
-    assert len(stub.heard) == 2
+    assert len(stub.requests) == 2

@@ -19,5 +19,5 @@ def test_command_closes_its_connections(run: Run) -> None:
 
     with serving(keep_alive) as server:
         outcome = run("to-obs abc --path /b/d/", **server.variables)
-        assert (outcome.code, len(server.heard), server.connections) == (0, 2, 1)
+        assert (outcome.code, len(server.requests), server.connections) == (0, 2, 1)
         assert closed.wait(5)

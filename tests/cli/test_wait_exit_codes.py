@@ -33,7 +33,7 @@ def test_success_exits_with_0_and_hints_at_the_directory(run: Run, quick: Cloud)
 def test_every_status_of_success_exits_with_0(run: Run, stub: Stub, status: str) -> None:
     """SUCCESSED is documented for this call, and the others for other calls of the API."""
     assert run_wait(run, stub, make_task_reply("RUNNING"), make_task_reply(status)).code == 0
-    assert len(stub.heard) == 2
+    assert len(stub.requests) == 2
 
 
 def test_failure_exits_with_7_and_explains_the_error_code(run: Run, quick: Cloud) -> None:
@@ -53,7 +53,7 @@ def test_failed_task_is_not_polled_again(run: Run, stub: Stub) -> None:
         run, stub, make_task_reply("RUNNING"), make_task_reply("FAILED", error_code="ModelArts.4358")
     )
     assert outcome.code == 7
-    assert len(stub.heard) == 2
+    assert len(stub.requests) == 2
     assert "error: export task t1 failed: ModelArts.4358 (the export path is invalid)\n" in outcome.err
     assert "; then submit it again\n" in outcome.err
 
@@ -64,7 +64,7 @@ def test_stopped_task_exits_with_7(run: Run, stub: Stub) -> None:
     outcome = run_wait(run, stub, *answers, flags="--timeout 5s -o json")
     error = json.loads(outcome.err.splitlines()[-1])
     assert outcome.code == error["exit_code"] == 7
-    assert len(stub.heard) == 3
+    assert len(stub.requests) == 3
     assert error["error"] == "export task t1 was stopped before it was finished"
     assert "not documented" not in outcome.err
     assert [task["state"] for task in json.loads(outcome.out)] == ["stopped"]
@@ -122,7 +122,7 @@ def test_timeout_shows_state_and_command_to_resume(run: Run, quick: Cloud) -> No
 
 def test_timeout_of_0_makes_one_status_check(run: Run, stub: Stub) -> None:
     assert run_wait(run, stub, make_task_reply("RUNNING"), flags="--timeout 0").code == 8
-    assert len(stub.heard) == 1
+    assert len(stub.requests) == 1
     assert run_wait(run, stub, DONE, flags="--timeout 0").code == 0
 
 
@@ -134,7 +134,7 @@ def test_poll_interval_sets_the_pauses(run: Run, stub: Stub) -> None:
     """The default pauses would take more than six seconds."""
     start_time = time.monotonic()
     assert run_wait(run, stub, *[make_task_reply("RUNNING")] * 5, DONE).code == 0
-    assert len(stub.heard) == 6
+    assert len(stub.requests) == 6
     assert time.monotonic() - start_time < 3.0
 
 
@@ -180,7 +180,7 @@ def test_unreachable_server_exits_with_8_and_hints_to_wait_again(run: Run, stub:
 
 def test_refused_status_check_of_a_running_task_exits_with_8(run: Run, stub: Stub) -> None:
     outcome = run_wait(run, stub, make_task_reply("RUNNING"), make_error_reply(403, "ModelArts.0112"))
-    assert (outcome.code, len(stub.heard)) == (8, 2)
+    assert (outcome.code, len(stub.requests)) == (8, 2)
     assert "was running when it was last seen; polling it failed: not authorised" in outcome.err
     assert f"wait for it with: {RESUME}" in outcome.err
     assert "running (RUNNING)" in outcome.out
@@ -210,7 +210,7 @@ def test_refused_first_status_check_has_its_own_exit_code(
 ) -> None:
     stub.status, stub.body = refused.status, refused.body
     outcome = run(f"{command} abc t1", **stub.variables)
-    assert (outcome.code, outcome.out, len(stub.heard)) == (exit_code, "", 1)
+    assert (outcome.code, outcome.out, len(stub.requests)) == (exit_code, "", 1)
     assert "modelarts-export wait" not in outcome.err
 
 

@@ -41,7 +41,7 @@ def poll_one(
     tasks = [given] if isinstance(given, type(task())) else [task()]
     with answering(TimedServer(time, answers)) as server:
         seen = [(at, snapshot[0]) for at, snapshot in time.waits(client_of(server.url), tasks, **settings)]
-        assert len(server.heard) == len(seen)
+        assert len(server.requests) == len(seen)
     return seen
 
 
@@ -209,7 +209,7 @@ def test_error_that_concerns_all_tasks_ends_the_round(fault: bytes) -> None:
     time, nothing = Simulated(), listed([], 0)
     with answering(lambda target: nothing if "?" in target else fault) as server:
         _, (bad, good) = next(time.waits(client_of(server.url), [task("bad"), task("good")]))
-        assert len(server.heard) == 2
+        assert len(server.requests) == 2
     assert bad.last_error is good.last_error is not None
 
 
@@ -220,7 +220,7 @@ def test_refused_list_ends_the_wait_for_the_tasks_of_its_dataset() -> None:
     with answering(lambda target: denied if "/denied/" in target else running) as server:
         tasks = [task(name, dataset) for name in "ab" for dataset in ("denied", "fine")]
         *_, (at, last) = time.waits(client_of(server.url), tasks, timeout=60.0)
-        asked = [request for request in server.heard if b"/denied/" in request]
+        asked = [request for request in server.requests if b"/denied/" in request]
     assert at == 60.0
     assert [each.abandoned for each in last] == [True, False, True, False]
     assert len(asked) == 1

@@ -27,7 +27,7 @@ def test_pauses_grow_from_half_a_second_to_thirty(stub: Stub, face: float, facto
     fitting = len(time.naps) - 1  # the last is cut by the deadline
     assert time.naps[:fitting] == pytest.approx(wanted[:fitting])
     assert fitting >= 12
-    assert len(stub.heard) == len(snapshots) == len(time.naps) + 1
+    assert len(stub.requests) == len(snapshots) == len(time.naps) + 1
 
 
 def test_jitter_is_random(stub: Stub) -> None:
@@ -104,7 +104,7 @@ def test_retry_after_does_not_exceed_deadline_or_outage() -> None:
         time = Simulated()
         with answering(lambda _: error("503 Service Unavailable", "x", "Retry-After: 999999999")) as server:
             list(time.waits(client_of(server.url), [task()], **settings))
-            assert len(server.heard) == 2
+            assert len(server.requests) == 2
         assert time.naps == wanted
 
 
@@ -188,7 +188,7 @@ def test_one_last_poll_at_the_deadline(stub: Stub, timeout: float, settings: dic
     assert snapshots[-1] == timeout
     assert [at for at in snapshots if at >= timeout] == [timeout]
     assert all(later > earlier for earlier, later in pairwise(snapshots))
-    assert len(stub.heard) == len(snapshots)
+    assert len(stub.requests) == len(snapshots)
 
 
 def test_task_that_ends_at_the_deadline_is_a_success(stub: Stub) -> None:
@@ -208,7 +208,7 @@ def test_timeout_of_0_is_one_poll(stub: Stub) -> None:
     time = Simulated()
     (snapshot,) = time.waits(client_of(stub.url), [task()], timeout=0.0)
     assert (snapshot[0], snapshot[1][0].task.status) == (0.0, "RUNNING")
-    assert (len(stub.heard), time.naps) == (1, [])
+    assert (len(stub.requests), time.naps) == (1, [])
 
 
 def test_wait_without_a_timeout_lasts_for_a_week(stub: Stub) -> None:
@@ -230,7 +230,7 @@ def test_finished_task_is_not_polled(stub: Stub) -> None:
     ended = [task("a", status="SUCCESSED"), task("b", status="FAILED")]
     (snapshot,) = time.waits(client_of(stub.url), ended)
     assert [each.task for each in snapshot[1]] == ended
-    assert (stub.heard, time.naps) == ([], [])
+    assert (stub.requests, time.naps) == ([], [])
     assert [each for _, each in time.waits(client_of(stub.url), [])] == [()]
 
 

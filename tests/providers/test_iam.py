@@ -123,7 +123,7 @@ def test_project_that_is_asked_for(settings: Settings, name: str | None, scope: 
     user = Password(user_name="user", password="made-up-pässwörd", domain_name="domain", project_name=name)
     with iam_that_says(granted()) as iam:
         _, project_id = authenticate(user, replace(settings, iam_endpoint=iam.url))
-        auth = json.loads(iam.heard[0].partition(b"\r\n\r\n")[2])["auth"]
+        auth = json.loads(iam.requests[0].partition(b"\r\n\r\n")[2])["auth"]
     assert auth["scope"] == {"project": scope}
     assert auth["identity"]["password"]["user"]["password"] == "made-up-pässwörd"
     assert project_id == scope.get("id", "0123")
@@ -161,7 +161,7 @@ def test_refused_again(stub: Stub, status: int, code: str, sends: int) -> None:
         person = signed_in(USER, iam.url, stub.url)
         with pytest.raises(AccessError) as caught:
             person.client.create("abc", ORDER)
-        assert (len(stub.heard), len(iam.heard)) == (sends, sends)
+        assert (len(stub.requests), len(iam.requests)) == (sends, sends)
     assert caught.value.error_code == code
 
 
@@ -182,7 +182,7 @@ def test_what_was_handed_in_is_never_renewed(stub: Stub, auth: RequestAuth) -> N
         client.create("abc", ORDER)
     with pytest.raises(AccessError):
         client.show("abc", "t1")
-    assert [method for method, *_ in stub.heard] == ["POST"]
+    assert [method for method, *_ in stub.requests] == ["POST"]
 
 
 def test_renewal_that_is_refused(stub: Stub) -> None:
@@ -193,7 +193,7 @@ def test_renewal_that_is_refused(stub: Stub) -> None:
         for _ in range(3):
             with pytest.raises(AccessError, match=r"The username or password is wrong\. \(401, HTTP 401\)"):
                 person.client.create("abc", ORDER)
-        assert (len(stub.heard), len(iam.heard)) == (3, 2)
+        assert (len(stub.requests), len(iam.requests)) == (3, 2)
 
 
 def test_renewal_in_temporary_trouble() -> None:
@@ -207,7 +207,7 @@ def test_renewal_in_temporary_trouble() -> None:
             person.client.create("abc", ORDER)
         assert caught.value.http_status == 503
         assert person.client.create("abc", ORDER).task_id == "t1"
-        tokens = [word for request in server.heard for word in (b"old", b"new") if b": " + word in request]
+        tokens = [word for request in server.requests for word in (b"old", b"new") if b": " + word in request]
     assert tokens == [b"old", b"old", b"new"]
 
 
@@ -217,7 +217,7 @@ def test_lost_reply_to_the_second_send() -> None:
         person = signed_in(USER, iam.url, server.url)
         with pytest.raises(UnknownOutcomeError):
             person.client.create("abc", ORDER)
-        assert len(server.heard) == 2
+        assert len(server.requests) == 2
 
 
 def test_two_threads_and_one_renewal() -> None:

@@ -162,7 +162,7 @@ def test_a_doubtful_path_is_sent_all_the_same(run: Run, stub: Stub, written: str
     """What the documents leave open about a path warns and goes to the API."""
     outcome = run(["to-obs", "--path", written, "-o", "id"], **stub.variables)
     assert "warning: --path:" in outcome.err
-    assert same(stub.heard[0][3], {**USUAL, "path": sent})
+    assert same(stub.requests[0][3], {**USUAL, "path": sent})
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -218,7 +218,7 @@ def test_dataset_comes_from_argument_spec_variable_in_this_order(run: Run, stub:
     """The dataset stands in the URL, and never in the body."""
     line = f"to-obs {row.words} --path /b/d/ -f - -o id"
     run(line, stdin=row.spec.encode(), **{**stub.variables, **row.environ})
-    method, path, _, body = stub.heard[0]
+    method, path, _, body = stub.requests[0]
     assert (method, path) == ("POST", f"/v2/0123/datasets/{row.used}/export-tasks")
     assert same(body, USUAL)
 
@@ -228,10 +228,10 @@ def test_project_comes_from_flag_spec_variables_in_this_order(run: Run, stub: St
     """The project stands in the URL, in a dry run's too, and never in the body."""
     line, variables = f"to-obs --path /b/d/ -f - {row.words}", {**stub.variables, **row.environ}
     run(f"{line} -o id", stdin=row.spec.encode(), **variables)
-    assert stub.heard[0][1] == f"/v2/{row.used}/datasets/abc/export-tasks"
-    assert same(stub.heard[0][3], USUAL)
+    assert stub.requests[0][1] == f"/v2/{row.used}/datasets/abc/export-tasks"
+    assert same(stub.requests[0][3], USUAL)
     shown = json.loads(run(f"{line} --dry-run -o json", stdin=row.spec.encode(), **variables).out)
-    assert shown == {"method": "POST", "url": f"{stub.url}{stub.heard[0][1]}", "body": USUAL}
+    assert shown == {"method": "POST", "url": f"{stub.url}{stub.requests[0][1]}", "body": USUAL}
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ class RawServer:
 
     port: int
     connections: int = 0
-    heard: list[bytes] = field(default_factory=list)
+    requests: list[bytes] = field(default_factory=list)
     over: threading.Event = field(default_factory=threading.Event)
     gave_up: bool = False
 
@@ -47,7 +47,7 @@ class RawServer:
             if not chunk:
                 return b""
             request += chunk
-        self.heard.append(request)
+        self.requests.append(request)
         return request
 
     def stall(self) -> None:

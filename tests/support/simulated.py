@@ -129,4 +129,4 @@ def answering(answer: Callable[[str], bytes]) -> Iterator[RawServer]:
 
 def targets(server: RawServer) -> list[str]:
     """Return the targets of the requests, in their order."""
-    return [request.split(b" ")[1].decode() for request in server.heard]
+    return [request.split(b" ")[1].decode() for request in server.requests]

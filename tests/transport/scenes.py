@@ -139,7 +139,7 @@ def at(url: str, handle: Handler, receive_buffer: int = 0) -> Scene:
     @contextmanager
     def scene(_sender: Sender) -> Iterator[Target]:
         with serving(handle, receive_buffer=receive_buffer) as server:
-            yield Target(url=url.format(server.port), heard=server.heard)
+            yield Target(url=url.format(server.port), heard=server.requests)
 
     return scene
 

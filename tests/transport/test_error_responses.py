@@ -27,7 +27,7 @@ LOOK = "modelarts-export list abc"
 
 def submit(run: Run, stub: Stub, status: int, body: object, flags: str = "", **headers: str) -> Outcome:
     """Submit to a server that answers this to everything; a body that is no bytes becomes JSON."""
-    stub.heard.clear()
+    stub.requests.clear()
     stub.status = status
     stub.body = body if isinstance(body, bytes) else json.dumps(body).encode()
     stub.headers = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -38,7 +38,7 @@ def assert_failed(outcome: Outcome, stub: Stub, expected: int) -> None:
     """One POST, and no result; when the end is unknown, and only then, a look and how to look again."""
     assert outcome.code == expected, outcome.err
     looks = [("GET", f"{TASKS}?limit=100&offset=0")] if expected == 10 else []
-    heard = [(method, path) for method, path, *_ in stub.heard if not path.startswith(f"{TASKS}/")]
+    heard = [(method, path) for method, path, *_ in stub.requests if not path.startswith(f"{TASKS}/")]
     assert heard == [("POST", TASKS), *looks]  # beside status checks of a task that the reply named
     assert outcome.out == ""
     assert "Traceback" not in outcome.err
@@ -80,7 +80,7 @@ def test_shape_without_a_known_code(run: Run, stub: Stub, shape: str) -> None:
     for status, expected in ((400, 6), (403, 4), (502, 10)):
         outcome = submit(run, stub, status, body, "-o json", X_Request_Id=REQUEST_ID)
         assert (outcome.code, outcome.out) == (expected, ""), outcome.err
-        assert [method for method, *_ in stub.heard].count("POST") == 1
+        assert [method for method, *_ in stub.requests].count("POST") == 1
         error = last_line(outcome)
         assert error["error_code"] == code
         assert (error["http_status"], error["exit_code"]) == (status, expected)

@@ -54,7 +54,7 @@ def test_a_pause_of_centuries(run: Run, value: str) -> None:
     lines = [f"Retry-After: {value}", "Date: Tue, 24 Nov 2026 00:00:00 GMT"]
     with serving(turns(reply("429 Too Many Requests", b"{}", *lines))) as server:
         outcome = run(f"{TO_OBS} --max-retries 9", **server.variables)
-        assert (outcome.code, len(server.heard)) == (5, 1)
+        assert (outcome.code, len(server.requests)) == (5, 1)
     assert "run it again after 20" in outcome.err
 
 
@@ -192,7 +192,7 @@ def test_what_is_no_reply(run: Run, before: bytes) -> None:
     with serving(turns(before + reply("200 OK", CREATED))) as server:
         outcome = run(TO_OBS, **server.variables)
         assert outcome.code == 10, outcome.err
-        assert sum(request.startswith(b"POST") for request in server.heard) == 1
+        assert sum(request.startswith(b"POST") for request in server.requests) == 1
         with pytest.raises(TemporaryError):
             transport(server.url).get("/x")
 
@@ -254,7 +254,7 @@ def test_a_refusal_with_a_broken_body(run: Run, status: str, fault: str) -> None
     """The status line decides, and the body only adds words: nothing was accepted."""
     with serving(broken(status)[fault]) as server:
         outcome = run(f"{TO_OBS} --read-timeout 0.3s", **server.variables)
-        assert [request.split()[0] for request in server.heard] == [b"POST"]
+        assert [request.split()[0] for request in server.requests] == [b"POST"]
     assert outcome.code == REFUSED[status], outcome.err
 
 

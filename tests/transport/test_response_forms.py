@@ -53,7 +53,7 @@ def test_reply_that_cannot_be_unpacked(run: Run, encoding: str) -> None:
     with serving(replies("200 OK", body, f"Content-Encoding: {encoding}")) as server:
         outcome = run(TO_OBS, **server.variables)
         assert (outcome.code, outcome.out) == (10, "")
-        methods = [request.split()[0] for request in server.heard]
+        methods = [request.split()[0] for request in server.requests]
         is_named = CREATED in body  # the task that an unknown encoding does not hide is asked for, too
         assert methods == [b"POST", *[b"GET"] * (2 if is_named else 1)]
         assert said in outcome.err
@@ -177,12 +177,12 @@ def test_any_reply(
 ) -> None:
     """Whatever comes back, to the submission and to the look: one POST, a documented end, no traceback."""
     server, left = told
-    server.heard.clear()
+    server.requests.clear()
     for answers in ([post, look], [reply("200 OK", CREATED), look]):
         left[:] = answers
         outcome = run(f"{TO_OBS} -o {form}", **server.variables)
-        methods = [request.split()[0] for request in server.heard]
-        server.heard.clear()
+        methods = [request.split()[0] for request in server.requests]
+        server.requests.clear()
         assert outcome.code in {0, 3, 4, 5, 6, 8, 10}, outcome.err
         assert "Traceback" not in outcome.err
         assert methods[0] == b"POST"

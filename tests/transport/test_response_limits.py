@@ -51,7 +51,7 @@ def test_reply_that_drips(run: Run, drip: str) -> None:
         begun = time.monotonic()
         outcome = run(f"{TO_OBS} --read-timeout 0.2s", **server.variables)
         assert time.monotonic() - begun < 1.5
-        assert sum(request.startswith(b"POST") for request in server.heard) == 1
+        assert sum(request.startswith(b"POST") for request in server.requests) == 1
     assert (outcome.code, outcome.out) == (10, ""), outcome.err
     assert "the reply was not complete after 0.2 s" in outcome.err or "timed out" in outcome.err
 

@@ -67,7 +67,7 @@ def test_iam_is_asked_again(trouble: str) -> None:
     """Transient errors of IAM for some seconds end nothing."""
     time = Simulated()
     with token_from(in_turn(*[PASSING[trouble]] * 3, granted()), time) as ask:
-        assert len(ask().heard) == 4
+        assert len(ask().requests) == 4
     assert len(time.naps) == 3
 
 
@@ -103,7 +103,7 @@ def test_each_page_of_a_list_is_retried(trouble: str) -> None:
     with answering(answer) as server:
         pages = list(client_of(server.url).iter_task_pages("abc", retry=policy(time)))
     assert [len(page.tasks) for page in pages] == [100, 100, 100]
-    assert len(server.heard) == 9
+    assert len(server.requests) == 9
 
 
 @pytest.mark.parametrize("refusal", FINAL)
@@ -112,7 +112,7 @@ def test_a_refused_list_is_final(refusal: str) -> None:
     time = Simulated()
     with answering(lambda _: FINAL[refusal]) as server, pytest.raises(ModelArtsExportError):
         list(client_of(server.url).iter_task_pages("abc", retry=policy(time)))
-    assert (len(server.heard), time.naps) == (1, [])
+    assert (len(server.requests), time.naps) == (1, [])
 
 
 def test_a_certificate_that_cannot_be_verified_is_not_retried(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,4 +131,4 @@ def test_a_list_call_bypasses_caches(stub: Stub) -> None:
     """A stale list would hide the newest tasks."""
     stub.body = b'{"total_count": 0, "export_tasks": []}'
     list(client_of(stub.url).iter_task_pages("abc"))
-    assert [headers["Cache-Control"] for _, _, headers, _ in stub.heard] == ["no-cache"]
+    assert [headers["Cache-Control"] for _, _, headers, _ in stub.requests] == ["no-cache"]

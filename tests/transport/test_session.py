@@ -106,7 +106,7 @@ def test_failed_handshake(run: Run, handle: Handler) -> None:
         url = server.url.replace("http:", "https:")
         flags = "--read-timeout 0.3s --connect-timeout 0.3s"
         outcome = run(f"{TO_OBS} {flags}", **Stub(url=url).variables)
-        assert server.heard == []
+        assert server.requests == []
     assert_ended(outcome, 5)
 
 
@@ -126,8 +126,10 @@ def test_proxy_that_does_not_connect(run: Run, monkeypatch: pytest.MonkeyPatch, 
         for name in PROXIES:
             monkeypatch.setenv(name, proxy.url)
         outcome = run(f"{TO_OBS} {SHORT}", **Stub(url=url).variables)
-        assert [request.split(b" HTTP")[0] for request in proxy.heard] == [b"CONNECT modelarts.invalid:443"]
-        assert b"SDK-HMAC" not in proxy.heard[0]
+        assert [request.split(b" HTTP")[0] for request in proxy.requests] == [
+            b"CONNECT modelarts.invalid:443"
+        ]
+        assert b"SDK-HMAC" not in proxy.requests[0]
     assert_ended(outcome, 5)
 
 
@@ -137,7 +139,7 @@ def test_proxy_is_never_told_what_goes_to_this_machine(run: Run, monkeypatch: py
         for name in PROXIES:
             monkeypatch.setenv(name, proxy.url)
         outcome = run(f"{TO_OBS} -o id", **server.variables)
-        assert (proxy.connections, len(server.heard)) == (0, 1)
+        assert (proxy.connections, len(server.requests)) == (0, 1)
     assert (outcome.code, outcome.out) == (0, "t1\n")
 
 
@@ -179,7 +181,7 @@ def test_redirect(run: Run, status: int) -> None:
         location = f"Location: http://name:word@127.0.0.1:{target.port}/elsewhere"
         with serving(replies(f"{status} Elsewhere", b"", location)) as server:
             outcome = run(f"{TO_OBS} {SHORT}", **server.variables)
-            assert len(server.heard) == 1
+            assert len(server.requests) == 1
         assert target.connections == 0
     assert_ended(outcome, 6)
     assert f"redirected to 127.0.0.1:{target.port}" in outcome.err
@@ -194,7 +196,7 @@ def test_redirect_to_nowhere(run: Run, location: str) -> None:
     """A redirect that points nowhere is refused like any other."""
     with serving(replies("302 Found", b"", f"Location: {location}")) as server:
         outcome = run(f"{TO_OBS} {SHORT}", **server.variables)
-        assert len(server.heard) == 1
+        assert len(server.requests) == 1
     assert_ended(outcome, 6)
     assert "302" in outcome.err
 
@@ -209,16 +211,16 @@ def test_netrc_is_not_read(run: Run, stub: Stub, tmp_path: Path, monkeypatch: py
     token = {"HUAWEICLOUD_SDK_AK": "", "HUAWEICLOUD_SDK_SK": "", "HW_AUTH_TOKEN": "TOKEN0123456789"}
     for variables in (stub.variables, {**stub.variables, **token, "HW_PROJECT_ID": "0123"}):
         assert run(TO_OBS, **variables).code == 0
-    assert len(stub.heard) == 4
-    assert not any("Basic" in headers.get("Authorization", "") for _, _, headers, _ in stub.heard)
+    assert len(stub.requests) == 4
+    assert not any("Basic" in headers.get("Authorization", "") for _, _, headers, _ in stub.requests)
 
 
 def test_cookies_are_not_kept(run: Run) -> None:
     """A cookie that comes with a reply is never sent back."""
     with serving(replies("200 OK", CREATED, "Set-Cookie: a=b; Path=/")) as server:
         assert run(TO_OBS, **server.variables).code == 0
-    assert len(server.heard) == 2
-    assert not any(b"cookie" in request.lower() for request in server.heard)
+    assert len(server.requests) == 2
+    assert not any(b"cookie" in request.lower() for request in server.requests)
 
 
 @pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"])
@@ -244,14 +246,14 @@ def test_certificates_of_the_command_line(
         monkeypatch.setenv("https_proxy", proxy.url)
         monkeypatch.setenv(name, "/nonexistent/ca.pem")
         outcome = run(f"{TO_OBS} {flags}", **Stub(url="https://modelarts.invalid").variables)
-        assert (outcome.code, len(proxy.heard)) == (5, 1)
+        assert (outcome.code, len(proxy.requests)) == (5, 1)
 
 
 @pytest.mark.parametrize("file", ["/nonexistent/ca.pem", "/"])
 def test_certificates_that_are_not_there(run: Run, stub: Stub, file: str) -> None:
     """--ca-bundle that is no file is the user's to correct, before anything is sent."""
     outcome = run(f"{TO_OBS} --ca-bundle {file}", **stub.variables)
-    assert (outcome.code, outcome.out, stub.heard) == (2, "", [])
+    assert (outcome.code, outcome.out, stub.requests) == (2, "", [])
     assert f"--ca-bundle: '{file}'" in outcome.err
 
 

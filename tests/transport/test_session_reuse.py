@@ -98,7 +98,7 @@ def test_a_refused_key_is_used_no_more(stub: Stub, status: int, code: str) -> No
             client.post(path, b"{}")
         with pytest.raises(AccessError, match=code):
             client.get(path)
-    assert len(stub.heard) == 1
+    assert len(stub.requests) == 1
 
 
 @pytest.mark.parametrize(("status", "code"), OTHERS)
@@ -108,7 +108,7 @@ def test_other_refusals_are_about_one_call(stub: Stub, status: int, code: str | 
     for _ in range(3):
         with pytest.raises(ModelArtsExportError):
             client.get("/x")
-    assert len(stub.heard) == 3
+    assert len(stub.requests) == 3
 
 
 def test_another_transport_has_its_own_key(stub: Stub) -> None:
@@ -117,4 +117,4 @@ def test_another_transport_has_its_own_key(stub: Stub) -> None:
         keyed(stub, 401, "APIGW.0301").get("/x")
     with pytest.raises(AccessError):
         keyed(stub, 401, "APIGW.0301").get("/x")
-    assert len(stub.heard) == 2
+    assert len(stub.requests) == 2

@@ -106,7 +106,7 @@ def test_failure_of_iam_never_exits_with_10(run: Run, stub: Stub, fault: str) ->
     with serving(handle) as iam:
         outcome = run(f"{TO_OBS} --read-timeout 0.3s", **make_password_variables(iam.url, stub.url))
         assert iam.connections == 1
-    assert (outcome.code, outcome.out, stub.heard) == (expected, "", []), outcome.err
+    assert (outcome.code, outcome.out, stub.requests) == (expected, "", []), outcome.err
     assert "do not submit it again" not in outcome.err
     assert "Traceback" not in outcome.err
 
@@ -127,7 +127,7 @@ def test_unreachable_iam_exits_with_5(run: Run, stub: Stub) -> None:
         bound.bind(("127.0.0.1", 0))
         iam_url = f"http://127.0.0.1:{bound.getsockname()[1]}"
         outcome = run(TO_OBS, **make_password_variables(iam_url, stub.url))
-    assert (outcome.code, stub.heard) == (5, [])
+    assert (outcome.code, stub.requests) == (5, [])
     assert iam_url.removeprefix("http://") in outcome.err
 
 
@@ -146,14 +146,14 @@ def test_missing_setting_is_named_before_any_request(
     run: Run, stub: Stub, changes: dict[str, str], code: int, message: str
 ) -> None:
     outcome = run(TO_OBS, **{**make_password_variables(stub.url, stub.url), **changes})
-    assert (outcome.code, stub.heard) == (code, [])
+    assert (outcome.code, stub.requests) == (code, [])
     assert message in outcome.err
 
 
 def test_dry_run_requests_no_token(run: Run, stub: Stub) -> None:
     """So the project ID is a placeholder."""
     outcome = run(f"{TO_OBS} --dry-run", **make_password_variables(stub.url, stub.url))
-    assert (outcome.code, stub.heard) == (0, [])
+    assert (outcome.code, stub.requests) == (0, [])
     assert "/v2/{project_id}/datasets/abc/" in outcome.out
 
 
@@ -207,7 +207,7 @@ def test_tokens_that_modelarts_echoes_are_redacted(run: Run, flags: str) -> None
         serving(in_turn(expired, make_error_reply("400 Bad Request", echo))) as server,
     ):
         outcome = run(f"{TO_OBS} {flags}", **make_password_variables(iam.url, server.url))
-        sent = [request.partition(b"X-Auth-Token: ")[2] for request in server.heard]
+        sent = [request.partition(b"X-Auth-Token: ")[2] for request in server.requests]
     assert [part[: len(token)].decode() for part, token in zip(sent, (first, second), strict=True)] == [
         first,
         second,

@@ -16,10 +16,10 @@ def test_transient_error_is_retried(run: Run, stub: Stub, line: str, code: int) 
     if line.startswith("status"):
         stub.body = make_task_reply("SUCCESSED").body
     outcome = run(f"{line} -o id --max-retries 1", **stub.variables)
-    assert (outcome.code, outcome.out, len(stub.heard)) == (0, "t1\n", 2)
+    assert (outcome.code, outcome.out, len(stub.requests)) == (0, "t1\n", 2)
     assert "503" in outcome.err
     stub.first = [Answer(status=503)]
-    assert (run(f"{line} -o id", **stub.variables).code, len(stub.heard)) == (code, 3)
+    assert (run(f"{line} -o id", **stub.variables).code, len(stub.requests)) == (code, 3)
 
 
 def test_only_the_failed_tasks_are_polled_again(run: Run, stub: Stub) -> None:
@@ -32,7 +32,7 @@ def test_only_the_failed_tasks_are_polled_again(run: Run, stub: Stub) -> None:
     stub.body = make_task_reply("SUCCESSED", "t2").body
     outcome = run("status abc t1 t2 -o json --max-retries 1", **stub.variables)
     assert [task["status"] for task in json.loads(outcome.out)] == ["FAILED", "RUNNING"]
-    assert (outcome.code, len(stub.heard)) == (0, 4)
+    assert (outcome.code, len(stub.requests)) == (0, 4)
 
 
 POLLS = [
@@ -48,7 +48,7 @@ def test_status_check_of_a_wait_or_submission_is_not_retried(
 ) -> None:
     stub.first, stub.status = [*first], 503
     outcome = run(f"{line} --max-retries 9", **stub.variables)
-    assert (outcome.code, len(stub.heard)) == (code, len(first) + 1), outcome.err
+    assert (outcome.code, len(stub.requests)) == (code, len(first) + 1), outcome.err
 
 
 @pytest.mark.parametrize("line", ["status abc t1", "list abc"])
@@ -56,7 +56,7 @@ def test_status_and_list_do_not_queue_for_a_busy_dataset(run: Run, stub: Stub, l
     busy = make_error_reply(400, "ModelArts.4409")
     stub.status, stub.body = busy.status, busy.body
     outcome = run(line, **stub.variables, MODELARTS_EXPORT_QUEUE_TIMEOUT="6s")
-    assert (outcome.code, len(stub.heard)) == (5, 1)
+    assert (outcome.code, len(stub.requests)) == (5, 1)
 
 
 def test_task_without_a_status_check_is_shown_without_a_status(run: Run, stub: Stub) -> None:
@@ -85,7 +85,7 @@ def test_code_of_a_refused_key_in_a_task_does_not_stop_the_polling(run: Run, stu
         make_task_reply("SUCCESSED", "t2"),
     ]
     outcome = run(f"wait abc t1 t2 -o json {OFTEN}", **stub.variables)
-    assert (outcome.code, len(stub.heard)) == (9, 3)
+    assert (outcome.code, len(stub.requests)) == (9, 3)
     assert [task["status"] for task in json.loads(outcome.out)] == ["FAILED", "SUCCESSED"]
 
 
@@ -140,7 +140,7 @@ def test_succeeded_task_has_the_id_of_its_new_dataset(
     stub.first, stub.body = [done], json.dumps(found).encode()
     (task,) = json.loads(run(f"{line} -o json", **stub.variables).out)
     assert task["new_dataset_id"] == "d9"
-    assert len(stub.heard) == 2
+    assert len(stub.requests) == 2
     stub.body = make_task_reply("SUCCESSED", export_params={**params, "export_dest": "DIR"}).body
     assert "new_dataset_id" not in json.loads(run(f"{line} -o json", **stub.variables).out)[0]
 
@@ -151,7 +151,7 @@ def test_search_for_a_new_dataset_is_retried(run: Run, stub: Stub, line: str) ->
     found = {"total_number": 1, "datasets": [{"dataset_id": "d9", "dataset_name": "cats"}]}
     stub.first, stub.body = [done, Answer(status=503)], json.dumps(found).encode()
     (task,) = json.loads(run(f"{line} -o json --max-retries 1", **stub.variables).out)
-    assert (task["new_dataset_id"], len(stub.heard)) == ("d9", 3)
+    assert (task["new_dataset_id"], len(stub.requests)) == ("d9", 3)
 
 
 @pytest.mark.parametrize("line", ["wait abc t1", "status abc t1"])

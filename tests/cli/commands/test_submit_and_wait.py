@@ -84,7 +84,7 @@ def test_one_status_check_follows_the_submission(run: Run, stub: Stub, *, wait: 
     """Also with --wait, whose first status check it is."""
     stub.first, stub.body = [ACCEPTED], make_task_reply("SUCCESSED").body
     assert run(f"to-obs --path /b/d/ {'--wait' if wait else '--no-wait'}", **stub.variables).code == 0
-    assert [method for method, _, _, _ in stub.heard] == ["POST", "GET"]
+    assert [method for method, _, _, _ in stub.requests] == ["POST", "GET"]
 
 
 def test_id_is_printed_before_the_wait(stub: Stub) -> None:
@@ -113,7 +113,7 @@ def test_refused_submission_is_not_polled(run: Run, stub: Stub) -> None:
     refused = make_error_reply(400, "ModelArts.4352")
     stub.status, stub.body = refused.status, refused.body
     outcome = run("to-obs --path /b/d/ --wait", **stub.variables)
-    assert (outcome.code, len(stub.heard)) == (3, 1)
+    assert (outcome.code, len(stub.requests)) == (3, 1)
 
 
 def test_result_and_hint_have_the_id_of_the_new_dataset(run: Run, quick: Cloud) -> None:
@@ -154,7 +154,7 @@ def test_new_dataset_that_is_not_found_is_null_and_warns(
     assert "warning: the ID of the new dataset cats could not be found: " in outcome.err
     assert reason in outcome.err
     assert outcome.err.endswith("\nhint: the new dataset is cats\n")
-    assert len(stub.heard) == 3
+    assert len(stub.requests) == 3
 
 
 @pytest.mark.parametrize(("status", "code"), [("FAILED", 7), ("RUNNING", 8)])
@@ -163,14 +163,14 @@ def test_new_dataset_of_an_unsuccessful_task_is_not_searched(
 ) -> None:
     stub.first, stub.body = [ACCEPTED], make_task_reply(status).body
     outcome = run(f"{TO_NEW} --timeout 0 -o json", **stub.variables)
-    assert (outcome.code, len(stub.heard)) == (code, 2)
+    assert (outcome.code, len(stub.requests)) == (code, 2)
     assert "new_dataset_id" not in json.loads(outcome.out)
 
 
 def test_new_dataset_is_not_searched_without_wait(run: Run, stub: Stub) -> None:
     stub.first, stub.body = [ACCEPTED], DONE.body
     outcome = run(f"to-new-dataset {NEW} -o json", **stub.variables)
-    assert (outcome.code, len(stub.heard)) == (0, 2)
+    assert (outcome.code, len(stub.requests)) == (0, 2)
     assert "new_dataset_id" not in json.loads(outcome.out)
 
 

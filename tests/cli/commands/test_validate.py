@@ -150,7 +150,7 @@ def test_invalid_variable_is_reported_with_its_position(
     environ = {f"MODELARTS_EXPORT_VAR_{name}": value for name, value in assignments.items()}
     environ |= {**stub.variables, "HW_SECRET_KEY": "a-secret-of-mine"}
     outcome = run("to-obs -f -", stdin=text.encode(), **environ)
-    assert (outcome.code, stub.heard) == (2, [])
+    assert (outcome.code, stub.requests) == (2, [])
     assert f"<stdin>:{place}: " in outcome.err
     assert message in outcome.err
     assert "a-secret-of-mine" not in outcome.err
@@ -209,8 +209,8 @@ def test_samples_are_sent_up_to_the_limit_of_a_body(run: Run, stub: Stub, direct
     outcome = run("to-obs --path /b/c/ --samples-file over -o id", **stub.variables)
     assert outcome.code == 2
     assert f"; the first {fits:,} of the {fits + 1:,} samples fit" in outcome.err
-    assert len(stub.heard) == 1
-    assert 12 * 2**20 - 35 < len(stub.heard[0][3]) <= 12 * 2**20
+    assert len(stub.requests) == 1
+    assert 12 * 2**20 - 35 < len(stub.requests[0][3]) <= 12 * 2**20
 
 
 def test_invalid_document_does_not_hide_problems_of_others(run: Run) -> None:

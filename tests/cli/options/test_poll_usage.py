@@ -60,7 +60,7 @@ BAD_LINES = [
 @pytest.mark.parametrize(("line", "message"), BAD_LINES)
 def test_invalid_command_line_is_refused(run: Run, stub: Stub, line: str, message: str) -> None:
     outcome = run(line, **stub.variables)
-    assert (outcome.code, outcome.out, stub.heard) == (2, "", [])
+    assert (outcome.code, outcome.out, stub.requests) == (2, "", [])
     assert message in outcome.err
 
 
@@ -83,7 +83,7 @@ def test_poll_option_without_wait_is_refused(run: Run, stub: Stub, command: str,
     for line in (f"{command} {format_flag(setting)} 1", f"{command} {format_flag(setting)} 1 --no-wait"):
         outcome = run(f"{line} -o json", **stub.variables)
         error = json.loads(outcome.err)
-        assert (outcome.code, outcome.out, stub.heard) == (2, "", [])
+        assert (outcome.code, outcome.out, stub.requests) == (2, "", [])
         assert error["error"] == f"{format_flag(setting)} requires --wait"
         assert error["hint"] == f"add --wait, or omit {format_flag(setting)}"
 
@@ -103,7 +103,7 @@ def test_invalid_ids_on_stdin_are_refused(
     run: Run, stub: Stub, command: str, stdin: bytes, message: str
 ) -> None:
     outcome = run(f"{command} abc -", stdin=stdin, **stub.variables)
-    assert (outcome.code, outcome.out, stub.heard) == (2, "", [])
+    assert (outcome.code, outcome.out, stub.requests) == (2, "", [])
     assert message in outcome.err
 
 
@@ -121,18 +121,18 @@ def test_missing_setting_is_named(  # noqa: PLR0913, PLR0917
 ) -> None:
     variables = {name: value for name, value in stub.variables.items() if name != missing}
     outcome = run(line, **variables)
-    assert (outcome.code, outcome.out, stub.heard) == (code, "", [])
+    assert (outcome.code, outcome.out, stub.requests) == (code, "", [])
     assert message in outcome.err
 
 
 def test_status_does_not_read_the_dataset_from_its_variable(run: Run, stub: Stub) -> None:
     assert "MODELARTS_EXPORT_DATASET_ID" in stub.variables
     assert run("status t1", **stub.variables).code == 2
-    assert stub.heard == []
+    assert stub.requests == []
 
 
 def test_dry_run_with_wait_sends_nothing(run: Run, stub: Stub) -> None:
     outcome = run(f"{OBS} --dry-run --wait --timeout 1h -o json", **stub.variables)
     assert outcome.code == 0
     assert json.loads(outcome.out)["method"] == "POST"
-    assert stub.heard == []
+    assert stub.requests == []

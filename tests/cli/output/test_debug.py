@@ -44,7 +44,7 @@ def test_debug_prints_request_and_response(run: Run, stub: Stub) -> None:
     outcome = run(SUBMIT, **stub.variables)
     assert (outcome.code, outcome.out) == (0, "t1\n")
     url = f"{stub.url}/v2/0123/datasets/abc/export-tasks"
-    sent = stub.heard[0][3].decode()
+    sent = stub.requests[0][3].decode()
     told = outcome.err.splitlines()
     assert told[0] == f"> POST {url}"
     for line in ("Content-Type: application/json", f"Content-Length: {len(sent)}", "X-Project-Id: 0123"):

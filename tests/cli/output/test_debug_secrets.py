@@ -92,7 +92,7 @@ def test_transport_callback_gets_no_secret(stub: Stub) -> None:
     signed, marked = (dict(call.sent.headers) for call in calls if call.sent)
     assert signed["Authorization"].endswith(" Signature=***")
     assert signed["X-Security-Token"] == marked["X-Auth-Token"] == "***"
-    signature = stub.heard[0][2]["Authorization"].rpartition("=")[2]
+    signature = stub.requests[0][2]["Authorization"].rpartition("=")[2]
     assert not {"short", signature} & set(re.findall("[a-z0-9]+", repr(calls)))
 
 
@@ -229,7 +229,7 @@ def test_proxy_password_is_redacted(
             monkeypatch.setenv(name, proxy.format(password=PASSWORD, port=server.port))
         outcome = run(SUBMIT, **with_token("https://modelarts.invalid"))
         asked = b64encode(f"user:{PASSWORD}".encode())
-        assert [asked in request for request in server.heard] == ([True] if expected == 5 else [])
+        assert [asked in request for request in server.requests] == ([True] if expected == 5 else [])
     assert outcome.code == expected, outcome.err
     assert PASSWORD not in outcome.err
     assert asked.decode() not in outcome.err

@@ -122,7 +122,7 @@ def test_hostile_task_id_is_escaped(run: Run, stub: Stub, text: str, shown: str)
     outcome = run("to-obs --path /b/d/", **stub.variables)
     assert outcome.code == 0
     assert is_shown(text, shown, outcome.err)
-    assert all(path.isascii() and path.isprintable() for _, path, _, _ in stub.heard)
+    assert all(path.isascii() and path.isprintable() for _, path, _, _ in stub.requests)
 
 
 @pytest.mark.parametrize("name", SECRETS)

@@ -29,7 +29,7 @@ def test_signal_does_not_wait_for_the_token_request(
     outcome = interrupt(line, make_password_variables(stub.url, stub.url), stub.stalled.is_set, number)
     stub.stalled.clear()
     assert (outcome.code, outcome.out, outcome.err.splitlines()) == (code, "", messages)
-    assert [path for _, path, _, _ in stub.heard] == ["/v3/auth/tokens?nocatalog=true"]
+    assert [path for _, path, _, _ in stub.requests] == ["/v3/auth/tokens?nocatalog=true"]
 
 
 @pytest.mark.parametrize(("number", "code"), SIGNALS)

@@ -72,7 +72,7 @@ def test_repeated_signals_during_a_wait_keep_the_final_output(
 ) -> None:
     stub.first, stub.body = [ACCEPTED], make_task_reply("RUNNING").body
     with start(f"{SUBMIT} --wait -q -o id", stub) as process:
-        while len(stub.heard) < 2:
+        while len(stub.requests) < 2:
             time.sleep(0.01)
         send_repeatedly(process, number, times, every=every)
         out, err = process.communicate(timeout=15)
@@ -142,7 +142,7 @@ def test_signal_stops_a_command_with_blocked_stderr(stub: Stub, line: str, numbe
     """The ID of the task is on stdout."""
     stub.first, stub.body = [ACCEPTED], make_task_reply("RUNNING").body
     with open_full_pipe() as (_, writer), start(line, stub, err=writer) as process:
-        while not stub.heard:
+        while not stub.requests:
             time.sleep(0.01)
         time.sleep(0.3)
         start_time = time.monotonic()
@@ -165,7 +165,7 @@ def test_signal_stops_a_command_with_blocked_stdout(stub: Stub, line: str, numbe
     """The ID of an accepted task is on stderr."""
     stub.body = make_task_reply("SUCCESSED", export_tasks=[{"task_id": "t1"}], total_count=1).body
     with open_full_pipe() as (_, writer), start(line, stub, out=writer) as process:
-        while not (stub.heard or line == "--help"):
+        while not (stub.requests or line == "--help"):
             time.sleep(0.01)
         time.sleep(0.5)  # long enough to begin to write
         assert process.poll() is None

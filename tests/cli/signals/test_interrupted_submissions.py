@@ -87,7 +87,7 @@ def test_signal_waits_for_the_reply_of_a_sent_request(stub: Stub, number: int, c
         returned, err, _ = wait_for_exit(process, out="" if quiet == "-q" else "t1")
     messages = [] if quiet else [WAITING, "Created export task t1"]
     assert (returned, err.splitlines()) == (code, [*messages, *format_final_output(quiet, code, *RESUMED)])
-    assert [method for method, *_ in stub.heard] == ["POST"]
+    assert [method for method, *_ in stub.requests] == ["POST"]
 
 
 def test_missing_reply_is_waited_for_five_seconds(stub: Stub) -> None:
@@ -100,7 +100,7 @@ def test_missing_reply_is_waited_for_five_seconds(stub: Stub) -> None:
         stub.stalled.clear()
     assert (returned, err.splitlines()) == (143, format_final_output("json", 143, *UNKNOWN))
     assert 4.5 < seconds < 7
-    assert [method for method, *_ in stub.heard] == ["POST"]
+    assert [method for method, *_ in stub.requests] == ["POST"]
 
 
 @pytest.mark.parametrize("flags", ["-q", "-q --wait"])
@@ -129,7 +129,7 @@ def test_signal_does_not_wait_for_the_list_call(stub: Stub, number: int, code: i
         stub.stalled.clear()
     assert (returned, err.splitlines()) == (code, [NOTHING])
     assert seconds < 2
-    assert [method for method, *_ in stub.heard] == ["GET"]
+    assert [method for method, *_ in stub.requests] == ["GET"]
 
 
 def test_signal_does_not_wait_for_the_status_check(stub: Stub) -> None:
@@ -148,26 +148,26 @@ def serve_sandbox(
     *faults: str, on: Callable[[list[str]], bool]
 ) -> Iterator[tuple[Sandbox, Callable[[], None], list[str]]]:
     """Serve a sandbox with faults; yield it, a function that waits for `on`, and the methods it received."""
-    heard: list[str] = []
+    methods: list[str] = []
 
     def observe(request: Request, _reply: HttpReply) -> None:
-        heard.append(request.method)
+        methods.append(request.method)
 
     def wait() -> None:
         deadline = time.monotonic() + 10
-        while not on(heard) and time.monotonic() < deadline:
+        while not on(methods) and time.monotonic() < deadline:
             time.sleep(0.01)
         time.sleep(0.2)  # so that the client has read the reply and sleeps
 
     with Sandbox(
         observe=observe, faults=Faults([parse_fault(each, parse_duration) for each in faults])
     ) as box:
-        yield box, wait, heard
+        yield box, wait, methods
 
 
 @pytest.mark.parametrize("quiet", QUIET)
 def test_signal_during_reconciliation_prints_that_a_task_may_exist(quiet: str) -> None:
-    with serve_sandbox("504", "lag:for=1h", on=lambda heard: "GET" in heard) as (box, wait, heard):
+    with serve_sandbox("504", "lag:for=1h", on=lambda methods: "GET" in methods) as (box, wait, methods):
         variables = {**make_settings(box), "MODELARTS_EXPORT_RECONCILE_TIMEOUT": "60s"}
         with start_submission(quiet, **variables) as process:
             wait()
@@ -177,7 +177,7 @@ def test_signal_during_reconciliation_prints_that_a_task_may_exist(quiet: str) -
     expected = format_final_output(quiet, 130, *(line.replace("abc", "sandbox-images") for line in UNKNOWN))
     assert err.splitlines()[-len(expected) :] == expected
     assert seconds < 2
-    assert heard.count("POST") == 1
+    assert methods.count("POST") == 1
 
 
 @pytest.mark.parametrize(
@@ -185,13 +185,13 @@ def test_signal_during_reconciliation_prints_that_a_task_may_exist(quiet: str) -
     [("429:retry-after=1m", "MAX_RETRIES"), ("503:retry-after=1m", "MAX_RETRIES"), ("busy", "QUEUE_TIMEOUT")],
 )
 def test_signal_during_backoff_prints_that_nothing_was_accepted(fault: str, setting: str) -> None:
-    with serve_sandbox(fault, on=lambda heard: "POST" in heard) as (box, wait, heard):
+    with serve_sandbox(fault, on=lambda methods: "POST" in methods) as (box, wait, methods):
         variables = {**make_settings(box), f"MODELARTS_EXPORT_{setting}": "9"}
         with start_submission(**variables) as process:
             wait()
             process.send_signal(signal.SIGTERM)
             returned, err, seconds = wait_for_exit(process)
-    assert (returned, heard) == (143, ["POST"])
+    assert (returned, methods) == (143, ["POST"])
     assert err.splitlines()[-1] == NOTHING
     assert seconds < 2
 
@@ -200,7 +200,7 @@ def test_signal_during_backoff_after_an_unknown_outcome_prints_that_a_task_may_e
     """The second send was throttled; the first may have been accepted."""
     faults = ("drop:count=1,accepted=no", "429:retry-after=1m")
     with (
-        serve_sandbox(*faults, on=lambda heard: heard.count("POST") == 2) as (box, wait, _),
+        serve_sandbox(*faults, on=lambda methods: methods.count("POST") == 2) as (box, wait, _),
         start_submission("-q", **make_settings(box), MODELARTS_EXPORT_MAX_RETRIES="9") as process,
     ):
         wait()

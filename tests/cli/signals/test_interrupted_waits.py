@@ -74,7 +74,7 @@ def make_sleep_check(stub: Stub, requests: int = 1) -> Callable[[], bool]:
     """Return a function that tells whether so many requests were made and the client sleeps."""
 
     def is_asleep() -> bool:
-        done = len(stub.heard) >= requests
+        done = len(stub.requests) >= requests
         time.sleep(0.1 if done else 0.0)
         return done
 
@@ -98,7 +98,7 @@ def test_interrupted_wait_prints_the_result_and_the_command_to_resume(
     if style == "-o json":
         assert [each["status"] for each in json.loads(outcome.out)] == ["RUNNING"]
         assert json.loads(outcome.err.splitlines()[-1])["exit_code"] == code
-    assert {method for method, _, _, _ in stub.heard} == {"GET"}
+    assert {method for method, _, _, _ in stub.requests} == {"GET"}
 
 
 def test_command_to_resume_is_runnable_in_a_shell(stub: Stub) -> None:
@@ -130,7 +130,7 @@ def test_interrupted_wait_of_a_submission_prints_the_command_to_resume(
     outcome = interrupt(line, stub.variables, make_sleep_check(stub, requests=2), number)
     assert (outcome.code, "RUNNING" in outcome.out) == (code, style != "-q")
     assert find_resume_command(outcome.err) == f"modelarts-export wait abc t1 {FAR_BETWEEN}"
-    assert [method for method, _, _, _ in stub.heard] == ["POST", "GET"]
+    assert [method for method, _, _, _ in stub.requests] == ["POST", "GET"]
 
 
 def test_stalled_first_status_check_is_not_waited_for(stub: Stub) -> None:
