@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import logging
 import socket
 import zlib
 from collections.abc import Iterator
@@ -160,8 +161,12 @@ def told() -> Iterator[tuple[RawServer, list[bytes]]]:
         if server.read(peer):
             peer.sendall(left.pop(0) if len(left) > 1 else left[0])
 
+    logger = logging.getLogger("urllib3")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)  # its warnings quote headers, and xdist cannot send surrogates
     with serving(handle) as server:
         yield server, left
+    logger.setLevel(level)
 
 
 @hypothesis_settings(
