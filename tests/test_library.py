@@ -257,6 +257,16 @@ def test_dataset_id_is_checked_before_anything_is_sent(cloud: Cloud) -> None:
         submit(client, "a/b", ToObs(path="/b/d/"))
 
 
+@pytest.mark.parametrize("given", [{"skip_if_running": "b"}, {"if_path_used": "maybe"}])
+def test_reuse_policy_refuses_invalid_values(given: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInputError, match=r"^reuse: "):
+        ReusePolicy(**given)
+
+
+def test_reuse_policy_normalizes_its_directory() -> None:
+    assert ReusePolicy(skip_if_running="obs://b/d").skip_if_running == "/b/d/"
+
+
 def test_no_error_of_the_library_names_a_flag_or_a_command() -> None:
     """The command line adds those."""
     package = Path(modelarts_export.__file__).parent

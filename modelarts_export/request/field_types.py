@@ -4,7 +4,6 @@ A validator here raises ValueError with a sentence that says what is wrong and w
 """
 
 import re
-import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -22,21 +21,18 @@ from pydantic import (
 
 from modelarts_export.identifiers import IDENTIFIER, check_identifier
 from modelarts_export.quoting import InterpolatedString, SourceNumber, quote, shorten
+from modelarts_export.request.directories import (
+    CHINESE,
+    normalize_directory,
+    normalize_directory_in_bucket,
+)
 
-_SCHEMES = ("obs://", "s3://")
-_PATH_LENGTH = range(3, 701)
 _NAME_LENGTH = range(1, 101)
 _LONGEST_SPAN = timedelta(days=30)
 _DECIMAL = re.compile(r"[0-9]+(\.[0-9]+)?|\.[0-9]+")
-_CHINESE = "\u3400-\u4dbf\u4e00-\u9fff"  # the two blocks in use; a rarer ideograph is sent with a warning
 _SPAN = re.compile(r"([0-9]{8})-([0-9]{8})")
-_IN_A_BUCKET = re.compile(r"/[^/]+/")
-_ROOT_OF_A_BUCKET = re.compile(r"/[^/]+/?")
-_DATASET_NAME = re.compile(f"[A-Za-z0-9_{_CHINESE}-]*")
+_DATASET_NAME = re.compile(f"[A-Za-z0-9_{CHINESE}-]*")
 _HARD = {"true": "1", "1": "1", "false": "0", "0": "0"}
-_UNDOCUMENTED_IN_PATHS = re.compile(f"[^A-Za-z0-9_/{_CHINESE}-]")
-_LETTERS_AND_DIGITS = "LMN"
-_VARIATION_SELECTORS = re.compile("[\ufe00-\ufe0f\u20e3]")
 
 
 @dataclass(frozen=True)
@@ -55,67 +51,6 @@ class JsonSchema:
     def __get_pydantic_json_schema__(self, _schema: object, _handler: object) -> dict[str, Any]:
         """Hand it to whoever makes a schema."""
         return dict(self.schema)
-
-
-def normalize_directory(value: str) -> str:
-    """Return an OBS directory as `/bucket/dir/`.
-
-    Accepts obs:// and s3:// before it and adds a missing last slash (.github/API.md, section 2).
-    """
-    path = value
-    for scheme in _SCHEMES:
-        if value.lower().startswith(scheme):
-            path = "/" + value[len(scheme) :]
-    if not path.startswith("/"):
-        raise ValueError(f"{quote(value)} is not an OBS directory; write /bucket/dir/ or obs://bucket/dir/")
-    path = path if path.endswith("/") else path + "/"
-    _check_path(path, value)
-    return path
-
-
-def _check_path(path: str, value: str) -> None:
-    shown = quote(value if isinstance(value, InterpolatedString) else path)
-    if "//" in path:
-        raise ValueError(f"{shown} has an empty directory name (//); the API refuses it (ModelArts.4315)")
-    if not _IN_A_BUCKET.match(path):
-        raise ValueError(f"{shown} names no bucket; write /bucket/dir/ or obs://bucket/dir/")
-    if len(path) not in _PATH_LENGTH:
-        raise ValueError(f"the path has {len(path)} characters; the API takes 3 to 700")
-    doubtful = find_undocumented_characters(path)
-    bad = [c for c in _UNDOCUMENTED_IN_PATHS.findall(path) if c not in doubtful]
-    if bad:
-        what = "a character that is not allowed" if isinstance(value, InterpolatedString) else repr(bad[0])
-        raise ValueError(f"{shown} has {what}; use letters, digits, -, _ and / (ModelArts.4313)")
-
-
-def normalize_directory_in_bucket(value: str) -> str:
-    """Return an OBS directory that is not the root of a bucket (API.md, section 5, 4205)."""
-    path = normalize_directory(value)
-    if is_bucket_root(path):
-        shown = quote(value if isinstance(value, InterpolatedString) else path)
-        raise ValueError(f"{shown} names no directory in the bucket; write /bucket/dir/ (ModelArts.4205)")
-    return path
-
-
-def is_bucket_root(value: str) -> bool:
-    """Tell whether an OBS directory is a bucket's root, in any of its spellings."""
-    path = value.lower()
-    for scheme in _SCHEMES:
-        path = path.replace(scheme, "/", 1) if path.startswith(scheme) else path
-    return bool(_ROOT_OF_A_BUCKET.fullmatch(path))
-
-
-def find_undocumented_characters(path: str) -> list[str]:
-    """Return the characters of a path that the documents neither list nor clearly refuse.
-
-    Dots, spaces and letters that are neither Latin nor Chinese; emoji and control characters are refused.
-    """
-    return [c for c in _UNDOCUMENTED_IN_PATHS.findall(path) if c in ". " or _is_letter(c)]
-
-
-def _is_letter(character: str) -> bool:
-    category = unicodedata.category(character)[0]
-    return category in _LETTERS_AND_DIGITS and not _VARIATION_SELECTORS.match(character)
 
 
 def _check_dataset_name(value: str) -> str:
@@ -231,7 +166,7 @@ DatasetName = Annotated[
     StrictStr,
     _checked(_check_dataset_name),
     Metavar("NAME"),
-    _string_schema(f"[A-Za-z0-9_{_CHINESE}-]{{1,100}}"),
+    _string_schema(f"[A-Za-z0-9_{CHINESE}-]{{1,100}}"),
 ]
 Ratio = Annotated[
     StrictStr,

@@ -11,12 +11,12 @@ from typing import Any
 
 from modelarts_export.errors import Location, Problem
 from modelarts_export.quoting import InterpolatedString, quote
-from modelarts_export.request.enums import DatasetType, ExportDest, ExportType
-from modelarts_export.request.field_types import (
+from modelarts_export.request.directories import (
     find_undocumented_characters,
     is_bucket_root,
-    normalize_directory,
+    parse_directory,
 )
+from modelarts_export.request.enums import DatasetType, ExportDest, ExportType
 
 Body = Mapping[str, Any]
 _NEW_PATH = "export_new_dataset_work_path"
@@ -78,14 +78,6 @@ def _paths(body: Body) -> Iterator[tuple[Location, str]]:
     ):
         if isinstance(value, str):
             yield location, value
-
-
-def parse_directory(value: object) -> str | None:
-    """Return an OBS directory in its one spelling, or None for what is none."""
-    try:
-        return normalize_directory(value) if isinstance(value, str) else None
-    except ValueError:
-        return None
 
 
 def _check_label_operator(body: Body) -> Iterator[Problem]:

@@ -12,7 +12,7 @@ from modelarts_export.errors import (
     truncate_problems,
 )
 from modelarts_export.quoting import InterpolatedString, quote, shorten
-from modelarts_export.request.rules import parse_directory
+from modelarts_export.request.directories import parse_directory
 from modelarts_export.request.validation import ValidatedExport, ValidationResult, find_kind, validate
 from modelarts_export.spec.document import Spec, parse_specs
 

@@ -1,7 +1,7 @@
-"""Whether a task of the list is what a request asks for: perhaps ours, or the same export.
+"""Whether a listed task may come from a request, and whether it is the same export.
 
 The API shows some fields of a request again, some as another type, with defaults filled in and with keys that
-no document has (.github/API.md, section 4). How each field counts is declared on the field, in request.py.
+no document has (.github/API.md, section 4). How a field counts is declared on it, in request/models.py.
 """
 
 import json
@@ -10,18 +10,18 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
-from urllib.parse import unquote
 
 from modelarts_export.api.task import ExportTask
 from modelarts_export.errors import Location, format_location
 from modelarts_export.request.declarations import Comparison
+from modelarts_export.request.directories import to_directory
 from modelarts_export.request.fields import RequestField, iter_all_fields, iter_leaf_fields
 from modelarts_export.request.models import ToNewDataset, ToObs
 
 _PARAMS = "export_params"
 _SAMPLES: Location = (_PARAMS, "samples")
-# What a task has beside the fields of a request (.github/API.md, section 4).
-_OF_THE_TASK = frozenset(
+# The fields of a task that are no fields of a request (.github/API.md, section 4).
+_TASK_FIELDS = frozenset(
     {
         *("dataset_id", "project_id", "progress", "create_time", "update_time", "error_code", "error_msg"),
         *("total_sample_count", "finished_sample_count"),
@@ -29,122 +29,124 @@ _OF_THE_TASK = frozenset(
 )
 _NOT_DECLARED = Comparison(narrows=True)
 _EMPTY: tuple[Any, ...] = ("", [], {})
-_UNSAID = (None, *_EMPTY)
+_UNSET = (None, *_EMPTY)
 _TRUTHS = {"true": "1", "false": "0"}  # `hard` is sent as "1", and may be shown as true
 _FRACTION = re.compile(r"\d+\.\d+")
-_MOST_VALUES = 1_000_000  # of JSON in a text; more could fill the memory
-_LONGEST_NAME = 60
+_MAX_VALUES = 1_000_000  # of JSON in a text; more could fill the memory
+_MAX_NAME = 60
 
 Agreement = Callable[[Any, Any], bool]
 
 
 def is_compatible(body: Mapping[str, Any], task: ExportTask) -> bool:
-    """Tell whether a task may have come of a request: one path, and no field that both have contradicts."""
-    shown = _fields(task.raw)
+    """Tell whether a request may have created a task: the path is the same, and no other field differs.
+
+    A field that only one of them has is no difference.
+    """
+    shown = _get_fields(task.raw)
     path = shown.get(("path",))
     if not isinstance(path, str) or not path:
         return False
-    return all(_values_agree(where, sent, shown.get(where)) for where, sent in _fields(body).items())
-
-
-def is_equivalent(body: Mapping[str, Any], task: ExportTask) -> bool:
-    """Tell whether a task exports what a request asks for: no field of a request says anything else."""
-    sent = {where: value for where, value in _fields(body).items() if value not in _UNSAID}
-    return is_compatible(body, task) and all(
-        (not _comparison(where).narrows or _is_unsaid(value) or _values_equal(where, sent[where], value))
-        if where in sent
-        else _is_default(where, value)
-        for where, value in _fields(task.raw).items()
-        if where in _declared()
+    return all(
+        _values_agree(location, sent, shown.get(location)) for location, sent in _get_fields(body).items()
     )
 
 
-def unverifiable(body: Mapping[str, Any], task: ExportTask) -> str | None:
-    """Return why nobody can tell whether a task exports what a request asks for; None where that is clear.
+def is_equivalent(body: Mapping[str, Any], task: ExportTask) -> bool:
+    """Tell whether a task exports what a request asks for: no field of a request differs."""
+    sent = {location: value for location, value in _get_fields(body).items() if value not in _UNSET}
+    return is_compatible(body, task) and all(
+        (
+            not _get_comparison(location).narrows
+            or _is_unset(value)
+            or _values_equal(location, sent[location], value)
+        )
+        if location in sent
+        else _is_default(location, value)
+        for location, value in _get_fields(task.raw).items()
+        if location in _declared_fields()
+    )
 
-    It does not show a field that narrows the request, or it shows something that no document has.
+
+def explain_unverifiable(body: Mapping[str, Any], task: ExportTask) -> str | None:
+    """Return why a task cannot be compared with a request, or None when it can.
+
+    It does not show a field that narrows the request, or it shows an unknown field.
     """
-    shown = _fields(task.raw)
-    for where, sent in _fields(body).items():
-        if _comparison(where).narrows and sent not in _UNSAID and _is_unsaid(shown.get(where)):
-            return f"it does not show {format_location(where)}"
-    for where, value in shown.items():
-        if where not in _declared() and value is not False and not _is_unsaid(value):
-            name = format_location(where)[:_LONGEST_NAME]
-            return f"its {name} cannot be read" if where == (_PARAMS,) else f"its {name} is not a known field"
+    shown = _get_fields(task.raw)
+    for location, sent in _get_fields(body).items():
+        if _get_comparison(location).narrows and sent not in _UNSET and _is_unset(shown.get(location)):
+            return f"it does not show {format_location(location)}"
+    for location, value in shown.items():
+        if location not in _declared_fields() and value is not False and not _is_unset(value):
+            name = format_location(location)[:_MAX_NAME]
+            return (
+                f"its {name} cannot be read" if location == (_PARAMS,) else f"its {name} is not a known field"
+            )
     return None
 
 
-def directory(path: str) -> str:
-    """Return an OBS directory in the one form that the API documents, /bucket/dir/, percent-decoded."""
-    path = unquote(path)
-    for scheme in ("obs://", "s3://"):
-        if path.lower().startswith(scheme):
-            path = path[len(scheme) :]
-    return f"/{path.strip('/')}/"
-
-
-def directories(answer: Mapping[str, Any]) -> list[str]:
-    """Return the directories that a request names, or that a task shows: the path, and the work path."""
-    named = (value for where, value in _fields(answer).items() if _is_directory(where))
-    return [directory(value) for value in named if isinstance(value, str) and value]
+def find_directories(fields: Mapping[str, Any]) -> list[str]:
+    """Return the path and the work path of a request or a task."""
+    named = (value for location, value in _get_fields(fields).items() if _is_directory(location))
+    return [to_directory(value) for value in named if isinstance(value, str) and value]
 
 
 @cache
-def _declared() -> Mapping[Location, RequestField]:
-    """Return the fields of a request, by their place."""
+def _declared_fields() -> Mapping[Location, RequestField]:
+    """Return the fields of both kinds of request, by location."""
     return {each.location: each for kind in (ToObs, ToNewDataset) for each in iter_leaf_fields(kind)}
 
 
 @cache
 def _documented_names() -> frozenset[str]:
-    """Return the names of all fields of a request, those of a search condition among them."""
+    """Return the names of all fields of a request, with those of search conditions."""
     return frozenset(each.name for kind in (ToObs, ToNewDataset) for each in iter_all_fields(kind))
 
 
-def _comparison(where: Location) -> Comparison:
-    declared = _declared().get(where)
+def _get_comparison(location: Location) -> Comparison:
+    declared = _declared_fields().get(location)
     return (declared and declared.comparison) or _NOT_DECLARED
 
 
-def _is_directory(where: Location) -> bool:
-    return where in _declared() and _declared()[where].is_directory
+def _is_directory(location: Location) -> bool:
+    return location in _declared_fields() and _declared_fields()[location].is_directory
 
 
-def _fields(answer: Mapping[str, Any]) -> dict[Location, Any]:
-    """Return each field of a request, or of a task, by its place; those of the parameters as well.
+def _get_fields(fields: Mapping[str, Any]) -> dict[Location, Any]:
+    """Return the fields of a request or a task by location, with those of the parameters.
 
-    Parameters that cannot be read are one field. What means something else in a task is left out.
+    Parameters that cannot be parsed are one field. Fields with another meaning in a task are left out.
     """
     return {
-        where: value
-        for where, value in _iter_fields(answer)
-        if where[0] not in _OF_THE_TASK and _comparison(where).is_returned
+        location: value
+        for location, value in _iter_fields(fields)
+        if location[0] not in _TASK_FIELDS and _get_comparison(location).is_returned
     }
 
 
-def _iter_fields(answer: Mapping[str, Any]) -> Iterator[tuple[Location, Any]]:
-    for name, value in answer.items():
-        params = _mapping(value) if name == _PARAMS else None
+def _iter_fields(fields: Mapping[str, Any]) -> Iterator[tuple[Location, Any]]:
+    for name, value in fields.items():
+        params = _parse_mapping(value) if name == _PARAMS else None
         if params is None:
             yield (name,), value
         else:
             yield from (((name, inner), each) for inner, each in params.items())
 
 
-def _mapping(value: object) -> Mapping[str, Any] | None:
-    """Return an object that may be shown as JSON text, or in a list of its own; None for anything else."""
-    read = _from_json(value)
-    if isinstance(read, list) and len(read) == 1:
-        read = _from_json(read[0])
-    return read if isinstance(read, Mapping) else None
+def _parse_mapping(value: object) -> Mapping[str, Any] | None:
+    """Return an object that may be shown as JSON text, or as the only item of a list; else None."""
+    parsed = _parse_json(value)
+    if isinstance(parsed, list) and len(parsed) == 1:
+        parsed = _parse_json(parsed[0])
+    return parsed if isinstance(parsed, Mapping) else None
 
 
-def _from_json(value: object) -> object:
-    """Return what a text says as JSON, where it is an array or an object; anything else as it is."""
+def _parse_json(value: object) -> object:
+    """Return the array or object in a JSON text; anything else unchanged."""
     if not isinstance(value, str) or value.lstrip()[:1] not in ("[", "{"):
         return value
-    if sum(map(value.count, "[{,")) > _MOST_VALUES:
+    if sum(map(value.count, "[{,")) > _MAX_VALUES:
         return value
     try:
         return json.loads(value)
@@ -152,56 +154,56 @@ def _from_json(value: object) -> object:
         return value
 
 
-def _is_unsaid(value: object) -> bool:
+def _is_unset(value: object) -> bool:
     """Tell whether a value is null or empty, also as JSON text."""
-    return _from_json(value) in _UNSAID
+    return _parse_json(value) in _UNSET
 
 
-def _is_default(where: Location, value: object) -> bool:
-    default = _comparison(where).default
-    return _is_unsaid(value) or (default is not None and _is_equal(default, value))
+def _is_default(location: Location, value: object) -> bool:
+    default = _get_comparison(location).default
+    return _is_unset(value) or (default is not None and _is_equal(default, value))
 
 
-def _values_agree(where: Location, sent: object, shown: object) -> bool:
-    """Tell whether what was sent may be shown so; what is not shown contradicts nothing.
+def _values_agree(location: Location, sent: object, shown: object) -> bool:
+    """Tell whether the API may show a sent value like this; a value that is not shown agrees.
 
-    An empty sample state is a value, no state at all; anything else that is empty is not shown. Of many
-    samples the API may show some.
+    An empty sample state is a value; any other empty value counts as not shown. Of many samples the API may
+    show some.
     """
-    if shown is None or (shown in _EMPTY and where[-1:] != ("sample_state",)):
+    if shown is None or (shown in _EMPTY and location[-1:] != ("sample_state",)):
         return True
-    if _is_directory(where) and isinstance(sent, str) and isinstance(shown, str):
-        return directory(sent) == directory(shown)
+    if _is_directory(location) and isinstance(sent, str) and isinstance(shown, str):
+        return to_directory(sent) == to_directory(shown)
     if isinstance(sent, Mapping | list):
-        shown = _from_json(shown)
+        shown = _parse_json(shown)
     if isinstance(sent, Mapping) and isinstance(shown, Mapping):
-        return all(_values_agree((*where, name), value, shown.get(name)) for name, value in sent.items())
+        return all(_values_agree((*location, name), value, shown.get(name)) for name, value in sent.items())
     if isinstance(sent, list) and isinstance(shown, list):
-        if where == _SAMPLES and _are_plain(shown):
+        if location == _SAMPLES and _are_plain(shown):
             return Counter(map(_normalize, shown)) <= Counter(map(_normalize, sent))
-        return not shown or _lists_match(sent, shown, lambda a, b: _values_agree(where, a, b))
+        return not shown or _lists_match(sent, shown, lambda a, b: _values_agree(location, a, b))
     return _is_equal(sent, shown)
 
 
-def _values_equal(where: Location, sent: object, shown: object) -> bool:
-    """Tell whether two values say the same, with no part that only one of them has."""
-    if _is_directory(where):
-        return _values_agree(where, sent, shown)
+def _values_equal(location: Location, sent: object, shown: object) -> bool:
+    """Tell whether two values are equal, with no part that only one of them has."""
+    if _is_directory(location):
+        return _values_agree(location, sent, shown)
     if isinstance(sent, Mapping | list):
-        shown = _from_json(shown)
+        shown = _parse_json(shown)
     if isinstance(sent, Mapping) and isinstance(shown, Mapping):
         known = _documented_names()
         names = sent.keys() | {name for name, each in shown.items() if each is not False or name in known}
-        return all(_values_equal((*where, name), sent.get(name), shown.get(name)) for name in names)
+        return all(_values_equal((*location, name), sent.get(name), shown.get(name)) for name in names)
     if isinstance(sent, list) and isinstance(shown, list) and sent and shown:
-        return _lists_match(sent, shown, lambda a, b: _values_equal(where, a, b))
-    if sent in _UNSAID or shown in _UNSAID:
-        return sent in _UNSAID and shown in _UNSAID
+        return _lists_match(sent, shown, lambda a, b: _values_equal(location, a, b))
+    if sent in _UNSET or shown in _UNSET:
+        return sent in _UNSET and shown in _UNSET
     return _is_equal(sent, shown)
 
 
 def _lists_match(sent: Sequence[Any], shown: Sequence[Any], agree: Agreement) -> bool:
-    """Tell whether two lists hold the same in any order, as often: IDs, or conditions beside each other."""
+    """Tell whether two lists have the same items, in any order, each as often."""
     if len(sent) != len(shown):
         return False
     are_plain = {_are_plain(sent), _are_plain(shown)}
@@ -218,22 +220,22 @@ def _assign(row: int, fits: Sequence[Sequence[int]], row_of: dict[int, int]) -> 
     `fits` has the columns of each row, `row_of` the row that has a column. A breadth-first search for an
     augmenting path of a bipartite matching; False when there is none.
     """
-    column_of = {taken_by: column for column, taken_by in row_of.items()}
-    wanted_by: dict[int, int] = {}
+    column_of = {owner: column for column, owner in row_of.items()}
+    tried_by: dict[int, int] = {}
     rows = deque([row])
     while rows:
         row = rows.popleft()
         for column in fits[row]:
-            if column in wanted_by:
+            if column in tried_by:
                 continue
-            wanted_by[column] = row
+            tried_by[column] = row
             if column in row_of:
                 rows.append(row_of[column])
                 continue
             step: int | None = column
             while step is not None:
-                row_of[step] = wanted_by[step]
-                step = column_of.get(wanted_by[step])
+                row_of[step] = tried_by[step]
+                step = column_of.get(tried_by[step])
             return True
     return False
 
@@ -243,7 +245,7 @@ def _are_plain(values: Sequence[Any]) -> bool:
 
 
 def _is_equal(sent: object, shown: object) -> bool:
-    """Tell whether two plain values are the same but for their type; a list or an object is none."""
+    """Tell whether two values are the same but for their type; lists and objects never are."""
     if isinstance(sent, Mapping | list) or isinstance(shown, Mapping | list):
         return False
     return _normalize(sent) == _normalize(shown)

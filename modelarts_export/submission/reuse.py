@@ -1,4 +1,4 @@
-"""Whether an older export task makes a new one needless or unwise, as one reading of the list shows it."""
+"""Whether an older task is reused, or makes a submission needless or unwise."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -7,31 +7,25 @@ from typing import Any
 from modelarts_export.api.task import ExportTask, TaskState
 from modelarts_export.config.options import option
 from modelarts_export.config.parsers import parse_bool, parse_positive_duration
+from modelarts_export.errors import InvalidInputError
 from modelarts_export.quoting import did_you_mean
-from modelarts_export.submission.matching import directories, directory, is_equivalent, unverifiable
+from modelarts_export.request.directories import normalize_directory
+from modelarts_export.submission.matching import explain_unverifiable, find_directories, is_equivalent
 
-_LONG = 24 * 3600.0  # seconds; a task that goes on for longer may have been forgotten
-_ROOTS = ("/", "obs://", "s3://")
+_LONG_RUNNING = 24 * 3600.0  # seconds; a task that goes on for longer may have been forgotten
 IGNORE, WARN, FAIL = "ignore", "warn", "fail"
 
 
-def _directory(text: str) -> str:
-    """Return an OBS directory, which may be a whole bucket. Raises ValueError."""
-    if not text.lower().startswith(_ROOTS) or not directory(text).strip("/"):
-        raise ValueError(f"{text!r} is not an OBS directory; write /bucket/dir/ or obs://bucket/dir/")
-    return directory(text)
-
-
-def _guard(text: str) -> str:
-    known = [IGNORE, WARN, FAIL]
-    if text.lower() not in known:
-        raise ValueError(f"{text!r} is not one of {', '.join(known)}{did_you_mean(text, known)}")
+def _parse_path_check(text: str) -> str:
+    choices = [IGNORE, WARN, FAIL]
+    if text.lower() not in choices:
+        raise ValueError(f"{text!r} is not one of {', '.join(choices)}{did_you_mean(text, choices)}")
     return text.lower()
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReusePolicy:
-    """What older tasks of the dataset change; `reuse_within` is in seconds, `skip_if_running` a directory."""
+    """How older tasks of the dataset count; `reuse_within` is in seconds, `skip_if_running` a directory."""
 
     reuse_running: bool = option(
         parse_bool,
@@ -44,16 +38,27 @@ class ReusePolicy:
         "DURATION",
     )
     skip_if_running: str | None = option(
-        _directory, "Submit nothing while an unfinished task writes to this directory or below it", "DIR"
+        normalize_directory,
+        "Submit nothing while an unfinished task writes to this directory or below it",
+        "DIR",
     )
     if_path_used: str = option(
-        _guard,
+        _parse_path_check,
         "What to do when a task that did not fail writes to the same path, above or below it: "
         "ignore, warn, fail; default ignore",
         "VALUE",
         words=[IGNORE, WARN, FAIL],
         default=IGNORE,
     )
+
+    def __post_init__(self) -> None:
+        """Check what Python code gives as the command line checks its flags. Raises InvalidInputError."""
+        try:
+            if self.skip_if_running is not None:
+                object.__setattr__(self, "skip_if_running", normalize_directory(self.skip_if_running))
+            _parse_path_check(self.if_path_used)
+        except ValueError as error:
+            raise InvalidInputError(f"reuse: {error}") from None
 
     @property
     def reuses(self) -> bool:
@@ -62,15 +67,15 @@ class ReusePolicy:
 
     @property
     def wanted(self) -> bool:
-        """Whether the list has to be read before a task is created."""
+        """Whether the list must be read before the request is sent."""
         return self.reuses or self.skip_if_running is not None or self.if_path_used != IGNORE
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReuseDecision:
-    """The task that is the result instead of a new one, or None, and warnings about it.
+    """The older task that is the result, or None, and warnings.
 
-    `path_used` says which task uses the path of the request, where that was asked for.
+    `path_used` is a sentence about the task that uses the path of the request, if the policy asks for it.
     """
 
     task: ExportTask | None
@@ -83,32 +88,32 @@ def select_reusable(
 ) -> ReuseDecision:
     """Return what the dataset's tasks mean for a request: first reuse, then skipping, then the path.
 
-    `now` is the server's time in epoch seconds, where it is known and can be relied on.
+    `now` is the server's time in epoch seconds, or None when it is unknown or unusable.
     """
-    reused = _reused(tasks, body, reuse, now) if reuse.reuses else ReuseDecision(task=None)
+    reused = _select_equivalent(tasks, body, reuse, now) if reuse.reuses else ReuseDecision(task=None)
     if reused.task:
         return reused
-    skipped = _newest_unfinished(tasks, reuse.skip_if_running)
-    used = None if skipped or reuse.if_path_used == IGNORE else _user_of_path(tasks, body)
+    skipped = _find_newest_unfinished(tasks, reuse.skip_if_running)
+    used = None if skipped or reuse.if_path_used == IGNORE else _describe_use_of_path(tasks, body)
     return replace(reused, task=skipped, path_used=used)
 
 
-def _reused(
+def _select_equivalent(
     tasks: Sequence[ExportTask], body: Mapping[str, Any], reuse: ReusePolicy, now: float | None
 ) -> ReuseDecision:
-    """Return the newest task that exports what a request asks for; one that goes on before one that ended."""
+    """Return the newest equivalent task, an unfinished one before a finished one."""
     fitting = [task for task in tasks if _is_candidate(task, reuse, now) and is_equivalent(body, task)]
-    why = {task.task_id: unverifiable(body, task) for task in fitting}
+    reasons = {task.task_id: explain_unverifiable(body, task) for task in fitting}
     notes = [
         f"export task {task_id} is not reused: {reason}, so it may be another export"
-        for task_id, reason in why.items()
+        for task_id, reason in reasons.items()
         if reason
     ]
     if reuse.reuse_within is not None and now is None:
         notes.append(
             "no succeeded task is reused: the server's time, and so the age of its tasks, is not known"
         )
-    reusable = [task for task in fitting if not why[task.task_id]]
+    reusable = [task for task in fitting if not reasons[task.task_id]]
     if not reusable:
         return ReuseDecision(task=None, notes=tuple(notes))
     chosen = max(reusable, key=lambda task: (not task.is_finished, task.created or 0.0))
@@ -124,33 +129,33 @@ def _is_candidate(task: ExportTask, reuse: ReusePolicy, now: float | None) -> bo
 
 
 def _warn_of_age(task: ExportTask, now: float | None) -> tuple[str, ...]:
-    if task.is_finished or now is None or task.created is None or now - task.created <= _LONG:
+    if task.is_finished or now is None or task.created is None or now - task.created <= _LONG_RUNNING:
         return ()
     hours = (now - task.created) / 3600
     return (f"export task {task.task_id} was created {hours:.0f} hours ago and is not finished",)
 
 
-def _newest_unfinished(tasks: Sequence[ExportTask], within: str | None) -> ExportTask | None:
-    """Return the newest unfinished task that writes to a directory or below it, marked as skipped for."""
+def _find_newest_unfinished(tasks: Sequence[ExportTask], within: str | None) -> ExportTask | None:
+    """Return the newest unfinished task that writes to a directory or below it, marked as skipped."""
     if within is None:
         return None
     writing = [
         task
         for task in tasks
-        if not task.is_finished and any(each.startswith(within) for each in directories(task.raw))
+        if not task.is_finished and any(each.startswith(within) for each in find_directories(task.raw))
     ]
     newest = max(writing, key=lambda task: task.created or 0.0, default=None)
     return newest and replace(newest, skipped=True)
 
 
-def _user_of_path(tasks: Sequence[ExportTask], body: Mapping[str, Any]) -> str | None:
+def _describe_use_of_path(tasks: Sequence[ExportTask], body: Mapping[str, Any]) -> str | None:
     """Return a sentence about the newest task, not failed, that uses a directory of the request."""
-    asked = directories(body)
+    asked = find_directories(body)
     users = [
         (task, shown, own)
         for task in tasks
         if task.state is not TaskState.FAILED
-        for shown in directories(task.raw)
+        for shown in find_directories(task.raw)
         for own in asked
         if shown.startswith(own) or own.startswith(shown)
     ]

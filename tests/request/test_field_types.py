@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from modelarts_export.documents.yaml_scalars import Scalar, read_plain
 from modelarts_export.identifiers import check_identifier
+from modelarts_export.request.directories import find_undocumented_characters, normalize_directory
 from modelarts_export.request.field_types import (
     Boolean,
     DatasetName,
@@ -24,8 +25,6 @@ from modelarts_export.request.field_types import (
     SampleDir,
     SampleId,
     SampleTime,
-    find_undocumented_characters,
-    normalize_directory,
 )
 
 ANY = settings(deadline=None, max_examples=100, derandomize=True)

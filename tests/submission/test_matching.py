@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelarts_export.api.task import ExportTask
+from modelarts_export.request.directories import to_directory
 from modelarts_export.request.fields import iter_leaf_fields
 from modelarts_export.request.models import ToNewDataset, ToObs
-from modelarts_export.submission.matching import directory, is_compatible, is_equivalent, unverifiable
+from modelarts_export.submission.matching import explain_unverifiable, is_compatible, is_equivalent
 
 PATHS = ["/b/d/", "/b/d", "b/d/", "obs://b/d/", "OBS://b/d", "s3://b/d/", "/b/%64", "obs%3A%2F%2Fb%2fd%2F"]
 
@@ -37,7 +38,7 @@ def shown(answer: dict[str, Any]) -> ExportTask:
 @pytest.mark.parametrize("asked", PATHS)
 def test_forms_of_a_path(asked: str, path: str) -> None:
     """One directory, however it is spelled."""
-    assert directory(path) == "/b/d/"
+    assert to_directory(path) == "/b/d/"
     assert is_compatible(sent(path=asked), shown(sent(path=path)))
 
 
@@ -215,7 +216,7 @@ def test_what_forbids_reuse_without_being_another_value(
     asked: dict[str, Any], task: dict[str, Any], expected: str | None
 ) -> None:
     """A narrowing field that is not shown, parameters that cannot be read, a field that no document has."""
-    assert unverifiable(asked, shown(task)) == expected
+    assert explain_unverifiable(asked, shown(task)) == expected
     assert is_compatible(asked, shown(task))
 
 
@@ -267,7 +268,7 @@ def test_a_field_of_the_task_alone_forbids_reuse(where: tuple[str, ...]) -> None
     value: object = ["x"] if where[-1] in ("samples", "search_conditions") else "/x/y/"
     assert not is_equivalent(sent(), shown(with_field(where, value)))
     assert is_equivalent(sent(), shown(with_field(where, DOCUMENTED.get(where))))
-    assert (unverifiable(with_field(where, value), shown(sent())) is not None) == (where in NARROWING)
+    assert (explain_unverifiable(with_field(where, value), shown(sent())) is not None) == (where in NARROWING)
 
 
 FIELDS = st.fixed_dictionaries(
@@ -306,7 +307,7 @@ def test_an_echo_of_any_request_is_its_own(body: dict[str, Any], turn: Any) -> N
     answer.update(task_id="t1", status="RUNNING", create_time=1, clear_difficult=False)
     assert is_compatible(body, shown(answer))
     assert is_equivalent(body, shown(answer))
-    assert unverifiable(body, shown(answer)) is None
+    assert explain_unverifiable(body, shown(answer)) is None
 
 
 @given(body=BODIES, choice=st.data())
