@@ -101,29 +101,31 @@ class ResolvedExport:
 class CommandContext:
     """The settings, credentials and client of one command."""
 
-    def __init__(self, shell: AppContext, flags: Mapping[str, Any]) -> None:
+    def __init__(self, app: AppContext, flags: Mapping[str, Any]) -> None:
         """Keep the connection flags as given."""
-        self.messages = shell.messages
-        self.printer = shell.printer
-        self._shell = shell
-        self._interruption = shell.interruption
+        self.messages = app.messages
+        self.printer = app.printer
+        self._app = app
+        self._interruption = app.interruption
         self._flags = flags
-        self._connection = Connection(shell.messages, shell.environ, flags)
-        self.resume = ResumeCommands(shell.messages, shell.arguments, flags, lambda: self.settings)
+        self._connection = Connection(app.messages, app.environ, flags)
+        self.resume = ResumeCommands(app.messages, app.arguments, flags, lambda: self.settings)
         self._submitted: Submission | None = None
 
     def close(self) -> None:
         """Close the connections."""
         self._connection.close()
 
-    def resolve(self, draft: "RequestInput[Any]") -> ResolvedExport:
+    def resolve(self, request_input: "RequestInput[Any]") -> ResolvedExport:
         """Return the export to send, and print its warnings.
 
         Raises InvalidInputError with every problem.
         """
-        timeout = self._shell.read_timeout(self._flags)
-        export, warnings = draft.resolve(self._shell.make_interpolator(draft.assignments), timeout)
-        self._shell.warn(warnings)
+        timeout = self._app.read_timeout(self._flags)
+        export, warnings = request_input.resolve(
+            self._app.make_interpolator(request_input.assignments), timeout
+        )
+        self._app.warn(warnings)
         settings = self._connection.load_settings(export.project_id)
         self._warn_of_another_project(export.project_id)
         dataset_id = export.dataset_id or self._get_default_dataset()
@@ -241,7 +243,7 @@ class CommandContext:
         number: int,
     ) -> FinalOutput:
         hint = self.resume.format_wait_hint("it", dataset_id, task_ids, settings)
-        words = "interrupted; what was accepted goes on"
+        words = "interrupted; accepted tasks continue"
         return [
             partial(self.messages.interrupted, number, words, hint),
             partial(self.printer.print_if_missing, show),
@@ -262,7 +264,7 @@ class CommandContext:
         return self._connection.settings
 
     def _get_default_dataset(self) -> str:
-        dataset_id = self._shell.environ.get(_DATASET_VARIABLE)
+        dataset_id = self._app.environ.get(_DATASET_VARIABLE)
         if not dataset_id:
             raise InvalidInputError(
                 "no dataset", hint=f"give DATASET, dataset_id in the spec, or {_DATASET_VARIABLE}"

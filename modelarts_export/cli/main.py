@@ -42,7 +42,7 @@ def main(
     console = _make_console(environ)
     messages = Messages(console)
     interruption.set_final_output(lambda number: [partial(_say_that_it_ends, messages, number)])
-    shell = AppContext(
+    app = AppContext(
         messages=messages,
         printer=ResultPrinter(console, messages),
         environ=environ,
@@ -53,7 +53,7 @@ def main(
     try:
         with redirect_stdout(cast("TextIO", _Echo(console))):  # Typer's own pages are results, too
             interruption.cancel_token.raise_if_cancelled()
-            code = get_program()(arguments, prog_name=NAME, standalone_mode=False, obj=shell)
+            code = get_program()(arguments, prog_name=NAME, standalone_mode=False, obj=app)
     except typer.TyperException as error:  # parsing failed, so that no command has set the style
         messages.options = _guess_output_options(arguments, environ)
         return _report_error(

@@ -25,7 +25,7 @@ QUIET = ["", "-q", "-q -o json"]
 WAITING = "waiting up to 5 s for the reply; interrupt again to exit at once"
 NOTHING = "warning: interrupted; no export task was accepted"
 RESUMED = [
-    "warning: interrupted; what was accepted goes on",
+    "warning: interrupted; accepted tasks continue",
     "hint: wait for it with: modelarts-export wait abc t1",
 ]
 UNKNOWN = [
