@@ -1,37 +1,37 @@
-"""Values in messages: cut where they are long, and never what a variable holds."""
+"""Quoting of values in messages: shortened, and without the values of variables."""
 
 from typing import Self
 
-MAX_LENGTH = 60  # characters of a value, or of a key, that a message shows
+MAX_LENGTH = 60  # characters of a value or a key in a message
 
 
 class InterpolatedString(str):
-    """A string that `${…}` made; a message shows how it is written, not what the variable holds."""
+    """A string in which `${…}` was replaced; messages show its source instead of its value."""
 
     __slots__ = ("source",)
     source: str
 
-    def __new__(cls, value: str, written: str) -> Self:
-        """Keep both."""
+    def __new__(cls, value: str, source: str) -> Self:
+        """`source` is the text before the replacement."""
         text = super().__new__(cls, value)
-        text.source = written
+        text.source = source
         return text
 
 
 class SourceNumber:
-    """A number that remembers how it was written, so that 0.80 can be sent as "0.80"."""
+    """A number with its source text, so that 0.80 is sent as "0.80"."""
 
     __slots__ = ()
     source: str
 
 
 def shorten(text: str) -> str:
-    """Return the beginning of a long text."""
+    """Return a text of at most MAX_LENGTH characters, or the beginning of a longer one with an ellipsis."""
     return text if len(text) <= MAX_LENGTH else text[:MAX_LENGTH] + "…"
 
 
 def quote(value: object) -> str:
-    """Return a value as a message shows it."""
+    """Format a value for a message."""
     if isinstance(value, InterpolatedString):
         return shorten(value.source)
     if isinstance(value, str):
@@ -42,7 +42,7 @@ def quote(value: object) -> str:
 
 
 def did_you_mean(word: str, known: list[str]) -> str:
-    """Return "; did you mean X?" for the known word most like this one, or nothing."""
+    """Return "; did you mean X?" for the most similar of the known words, or an empty string."""
     from difflib import get_close_matches  # noqa: PLC0415 - for an error alone
 
     by_lower = {candidate.lower(): candidate for candidate in known}

@@ -94,7 +94,7 @@ def test_invalid_request_is_our_error_at_construction(fields: dict[str, object],
 
 def test_rules_between_fields_hold_at_construction() -> None:
     inside = {**NEW, "export_new_dataset_work_path": "/bucket/work/x/"}
-    with pytest.raises(InvalidInputError, match="lies inside path"):
+    with pytest.raises(InvalidInputError, match="is inside path"):
         ToNewDataset(path="/bucket/work/", export_params=inside)
 
 

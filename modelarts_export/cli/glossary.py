@@ -110,7 +110,7 @@ def _normalize(topic: str) -> str:
 def _explain_fields(fields: list[RequestField]) -> Iterator[Explanation]:
     lists = [each for each in fields if each.is_list and each.model]
     required = {
-        get_command_name(kind): [each.location for each in iter_all_fields(kind) if each.field.is_required()]
+        get_command_name(kind): [each.location for each in iter_all_fields(kind) if each.info.is_required()]
         for kind in (ToObs, ToNewDataset)
     }
     for each in fields:

@@ -1,1 +1,1 @@
-"""What is asked for: every request field declared once, and the one validation."""
+"""The request of an export task: its fields, each declared once, and its validation."""

@@ -1,4 +1,4 @@
-"""OBS directories: the form in which they are sent, and the checks of it (.github/API.md, section 2)."""
+"""OBS directories: their normalized form and its validation (.github/API.md, section 2)."""
 
 import re
 import unicodedata
@@ -9,7 +9,7 @@ from modelarts_export.quoting import InterpolatedString, quote
 _SCHEMES = ("obs://", "s3://")
 _PATH_LENGTH = range(3, 701)
 CHINESE = "\u3400-\u4dbf\u4e00-\u9fff"
-"""The two blocks in use, for a character class; a rarer ideograph is sent with a warning."""
+"""The two common blocks, for a character class; a rarer ideograph is sent with a warning."""
 _IN_BUCKET = re.compile(r"/[^/]+/")
 _BUCKET_ROOT = re.compile(r"/[^/]+/?")
 _UNDOCUMENTED_IN_PATHS = re.compile(f"[^A-Za-z0-9_/{CHINESE}-]")
@@ -18,9 +18,9 @@ _VARIATION_SELECTORS = re.compile("[\ufe00-\ufe0f\u20e3]")
 
 
 def normalize_directory(value: str) -> str:
-    """Return an OBS directory as `/bucket/dir/`.
+    """Return an OBS directory in the form `/bucket/dir/`. Raises ValueError for an invalid one.
 
-    Accepts obs:// and s3:// before it and adds a missing last slash (.github/API.md, section 2).
+    obs:// and s3:// are replaced, and a missing slash at the end is added.
     """
     path = _remove_scheme(value)
     if not path.startswith("/"):
@@ -35,32 +35,33 @@ def _check_path(path: str, value: str) -> None:
     if "//" in path:
         raise ValueError(f"{shown} has an empty directory name (//); the API refuses it (ModelArts.4315)")
     if not _IN_BUCKET.match(path):
-        raise ValueError(f"{quote(value)} names no bucket; write /bucket/dir/ or obs://bucket/dir/")
+        raise ValueError(f"{quote(value)} has no bucket; write /bucket/dir/ or obs://bucket/dir/")
     if len(path) not in _PATH_LENGTH:
-        raise ValueError(f"the path has {len(path)} characters; the API takes 3 to 700")
-    doubtful = find_undocumented_characters(path)
-    bad = [c for c in _UNDOCUMENTED_IN_PATHS.findall(path) if c not in doubtful]
-    if bad:
-        what = "a character that is not allowed" if isinstance(value, InterpolatedString) else repr(bad[0])
-        raise ValueError(f"{shown} has {what}; use letters, digits, -, _ and / (ModelArts.4313)")
+        raise ValueError(f"the path has {len(path)} characters; the API accepts 3 to 700")
+    undocumented = find_undocumented_characters(path)
+    invalid = [c for c in _UNDOCUMENTED_IN_PATHS.findall(path) if c not in undocumented]
+    if invalid:
+        is_hidden = isinstance(value, InterpolatedString)
+        character = "a character that is not allowed" if is_hidden else repr(invalid[0])
+        raise ValueError(f"{shown} has {character}; use letters, digits, -, _ and / (ModelArts.4313)")
 
 
 def normalize_directory_in_bucket(value: str) -> str:
-    """Return an OBS directory that is not the root of a bucket (API.md, section 5, 4205)."""
+    """Normalize an OBS directory that must not be the root of a bucket (API.md, section 5, 4205)."""
     path = normalize_directory(value)
     if is_bucket_root(path):
         shown = quote(value if isinstance(value, InterpolatedString) else path)
-        raise ValueError(f"{shown} names no directory in the bucket; write /bucket/dir/ (ModelArts.4205)")
+        raise ValueError(f"{shown} is the root of a bucket; write /bucket/dir/ (ModelArts.4205)")
     return path
 
 
 def is_bucket_root(value: str) -> bool:
-    """Tell whether an OBS directory is a bucket's root, in any of its spellings."""
+    """Return whether an OBS directory, in any form, is the root of a bucket."""
     return bool(_BUCKET_ROOT.fullmatch(_remove_scheme(value)))
 
 
 def parse_directory(value: object) -> str | None:
-    """Return a valid OBS directory as `/bucket/dir/`, or None for anything else."""
+    """Return an OBS directory in the form `/bucket/dir/`, or None for an invalid one."""
     try:
         return normalize_directory(value) if isinstance(value, str) else None
     except ValueError:
@@ -68,12 +69,12 @@ def parse_directory(value: object) -> str | None:
 
 
 def to_directory(text: str) -> str:
-    """Return any text that an API shows as a directory as `/bucket/dir/`, percent-decoded and unchecked."""
+    """Return a directory of a response in the form `/bucket/dir/`, percent-decoded and not validated."""
     return f"/{_remove_scheme(unquote(text)).strip('/')}/"
 
 
 def _remove_scheme(text: str) -> str:
-    """Return obs://bucket/dir as /bucket/dir, and any other text as it is."""
+    """Return obs://bucket/dir as /bucket/dir, and any other text unchanged."""
     for scheme in _SCHEMES:
         if text.lower().startswith(scheme):
             return "/" + text[len(scheme) :]
@@ -81,9 +82,9 @@ def _remove_scheme(text: str) -> str:
 
 
 def find_undocumented_characters(path: str) -> list[str]:
-    """Return the characters of a path that the documents neither list nor clearly refuse.
+    """Return the characters of a path that the documents neither allow nor clearly refuse.
 
-    Dots, spaces and letters that are neither Latin nor Chinese; emoji and control characters are refused.
+    They are dots, spaces, and letters that are neither Latin nor Chinese. Emoji are refused.
     """
     return [c for c in _UNDOCUMENTED_IN_PATHS.findall(path) if c in ". " or _is_letter(c)]
 

@@ -1,7 +1,4 @@
-"""The enumerations of the API: each member has a word for people, the code for the wire, and a meaning.
-
-Source: .github/API.md, section 1, "Enumerations".
-"""
+"""The enumerations of the API (.github/API.md, section 1): label, wire value and meaning of each member."""
 
 from enum import Enum
 from functools import cache
@@ -15,56 +12,51 @@ if TYPE_CHECKING:  # commands without a request load no pydantic
 
 
 class WireEnum(Enum):
-    """One value of an enumeration; members are written as (word, code, meaning)."""
+    """The base of the enumerations; a member is declared as (label, wire value, meaning)."""
 
-    def __init__(self, word: str, code: str | int, meaning: str) -> None:
-        """Keep both names of the value, and what it says."""
-        self.label = word
-        self.wire_value = code
+    def __init__(self, label: str, wire_value: str | int, meaning: str) -> None:
+        """`label` names the value for users, `wire_value` is sent to the API."""
+        self.label = label
+        self.wire_value = wire_value
         self.meaning = meaning
 
     @classmethod
     def parse(cls, value: object) -> Self:
-        """Return the member that `value` names by word or by code, in any letter case.
+        """Return the member with this label or wire value, in any letter case.
 
-        Raises ValueError with the words there are, and the nearest one.
+        Raises ValueError with the labels, and the most similar one.
         """
-        found = cls.find(value)
-        if found is None:
+        member = cls.find(value)
+        if member is None:
             raise ValueError(cls._explain_invalid(value))
-        return found
+        return member
 
     @classmethod
     def find(cls, value: object) -> Self | None:
-        """Return the member that `value` names, or None."""
-        spelled = _normalize(value)
-        return (
-            value
-            if isinstance(value, cls)
-            else None
-            if spelled is None
-            else cls._members_by_spelling().get(spelled)
-        )
+        """Return the member with this label or wire value, in any letter case, or None."""
+        if isinstance(value, cls):
+            return value
+        name = _normalize(value)
+        return None if name is None else cls._map_names().get(name)
 
     @classmethod
     @cache
-    def _members_by_spelling(cls) -> dict[str, Self]:
-        """Return the members by every spelling, in lower case."""
+    def _map_names(cls) -> dict[str, Self]:
         return {str(name).lower(): member for member in cls for name in (member.label, member.wire_value)}
 
     @classmethod
     def labels(cls) -> list[str]:
-        """Return the words, in the order of the API reference."""
+        """Return the labels, in the order of the API reference."""
         return [member.label for member in cls if member.label]
 
     @classmethod
     def _explain_invalid(cls, value: object) -> str:
-        near = (
+        suggestion = (
             ""
             if isinstance(value, InterpolatedString)
             else did_you_mean(_normalize(value) or "", cls.labels())
         )
-        return f"{quote(value)} is not one of {', '.join(cls.labels())}{near}"
+        return f"{quote(value)} is not one of {', '.join(cls.labels())}{suggestion}"
 
     @classmethod
     def __get_pydantic_core_schema__(cls, _source: type, _handler: "GetCoreSchemaHandler") -> "CoreSchema":
@@ -79,19 +71,19 @@ class WireEnum(Enum):
     def __get_pydantic_json_schema__(
         cls, _schema: "CoreSchema", _handler: "GetJsonSchemaHandler"
     ) -> dict[str, Any]:
-        """Let a JSON Schema know words and codes; a code that is a number also as its digits."""
-        spellings = [*(member.label for member in cls), *(member.wire_value for member in cls)]
-        return {"enum": list(dict.fromkeys([*spellings, *map(str, spellings)]))}
+        """Allow labels and wire values, and integers also as strings."""
+        names = [*(member.label for member in cls), *(member.wire_value for member in cls)]
+        return {"enum": list(dict.fromkeys([*names, *map(str, names)]))}
 
 
 def _normalize(value: object) -> str | None:
-    """Return the text to compare; True is no number here, although Python thinks so."""
+    """Return the text to compare, or None; a boolean is not a number here."""
     return None if isinstance(value, bool) or not isinstance(value, str | int) else str(value).lower()
 
 
-def _serialize(member: Any) -> str | int:  # noqa: ANN401 - pydantic hands over whatever the field holds
-    code: str | int = member.wire_value
-    return code
+def _serialize(member: Any) -> str | int:  # noqa: ANN401 - as pydantic declares serializers
+    wire_value: str | int = member.wire_value
+    return wire_value
 
 
 class ExportType(WireEnum):
@@ -100,25 +92,25 @@ class ExportType(WireEnum):
     LABELED = "labeled", 0, "samples that have labels"
     UNLABELED = "unlabeled", 1, "samples without labels"
     ALL = "all", 2, "every sample"
-    SEARCH = "search", 3, "the samples that the filters of export_params fit; every sample without a filter"
+    SEARCH = "search", 3, "the samples that match the filters of export_params; every sample without a filter"
 
 
 class ExportFormat(WireEnum):
-    """How the files lie in the directory."""
+    """The layout of the files in the directory."""
 
     TREE = "tree", 1, "a folder for each label"
-    FLAT = "flat", 2, "all files side by side, the labels in files of their own"
+    FLAT = "flat", 2, "all files in one folder, with separate files for the labels"
 
 
 class AnnotationFormat(WireEnum):
-    """How labels are written."""
+    """The format of labels."""
 
     VOC = "VOC", "VOC", "labels as Pascal VOC"
     COCO = "COCO", "COCO", "labels as COCO"
 
 
 class DatasetType(WireEnum):
-    """What the samples are and how they are labelled."""
+    """The kind of the samples and of their labels."""
 
     IMAGE_CLASSIFICATION = "image-classification", 0, "images, each with labels"
     OBJECT_DETECTION = "object-detection", 1, "images with boxes around objects"
@@ -135,7 +127,7 @@ class DatasetType(WireEnum):
 
 
 class LabelType(WireEnum):
-    """What a label is for."""
+    """What a label describes."""
 
     IMAGE_CLASSIFICATION = "image-classification", 0, "an image"
     OBJECT_DETECTION = "object-detection", 1, "a rectangle in an image"
@@ -151,10 +143,10 @@ class LabelType(WireEnum):
 
 
 class SourceTypeHeader(WireEnum):
-    """What a path in the manifest begins with."""
+    """The scheme of the paths in the manifest."""
 
-    OBS = "obs://", "obs://", "what is written otherwise; training does not read such paths"
-    S3 = "s3://", "s3://", "what training reads"
+    OBS = "obs://", "obs://", "the default; training does not read such paths"
+    S3 = "s3://", "s3://", "the scheme that training reads"
 
 
 class VersionFormat(WireEnum):
@@ -166,14 +158,14 @@ class VersionFormat(WireEnum):
 
 
 class ExportDest(WireEnum):
-    """Where an export goes: the two kinds of request."""
+    """The destination of an export, which makes the two kinds of requests."""
 
     DIR = "DIR", "DIR", "to an OBS directory"
     NEW_DATASET = "NEW_DATASET", "NEW_DATASET", "to a new dataset"
 
 
 class Operator(WireEnum):
-    """How several labels, attributes or properties combine."""
+    """How several labels, attributes or properties are combined."""
 
     AND = "AND", "AND", "all of them"
     OR = "OR", "OR", "any of them"
@@ -203,11 +195,11 @@ class SampleState(WireEnum):
 
     @classmethod
     def _explain_invalid(cls, value: object) -> str:
-        """Explain the two words that mean the opposite of what they seem to say."""
-        meant = {"all": cls.LABELED, "none": cls.UNLABELED}.get(_normalize(value) or "")
-        if meant is None or isinstance(value, InterpolatedString):
+        """Explain all and none, whose wire values __ALL__ and __NONE__ do not mean all and no samples."""
+        member = {"all": cls.LABELED, "none": cls.UNLABELED}.get(_normalize(value) or "")
+        if member is None or isinstance(value, InterpolatedString):
             return super()._explain_invalid(value)
         return (
-            f"{value!r} is ambiguous: {meant.wire_value} means {meant.label} samples only; "
-            f"write {meant.label}, or leave the state out to export samples in any state"
+            f"{value!r} is ambiguous: {member.wire_value} means {member.label} samples only; "
+            f"write {member.label}, or leave the state out to export samples in any state"
         )

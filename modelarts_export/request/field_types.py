@@ -1,6 +1,6 @@
-"""The types of single request fields: what each one accepts, and the form in which it is sent.
+"""The types of request fields: what each accepts, and the form in which it is sent.
 
-A validator here raises ValueError with a sentence that says what is wrong and what to write instead.
+A validator raises ValueError, which says what is wrong and what to write instead.
 """
 
 import re
@@ -21,41 +21,37 @@ from pydantic import (
 
 from modelarts_export.identifiers import IDENTIFIER, check_identifier
 from modelarts_export.quoting import InterpolatedString, SourceNumber, quote, shorten
-from modelarts_export.request.directories import (
-    CHINESE,
-    normalize_directory,
-    normalize_directory_in_bucket,
-)
+from modelarts_export.request.directories import CHINESE, normalize_directory, normalize_directory_in_bucket
 
 _NAME_LENGTH = range(1, 101)
-_LONGEST_SPAN = timedelta(days=30)
+_MAX_TIME_SPAN = timedelta(days=30)
 _DECIMAL = re.compile(r"[0-9]+(\.[0-9]+)?|\.[0-9]+")
-_SPAN = re.compile(r"([0-9]{8})-([0-9]{8})")
+_TIME_SPAN = re.compile(r"([0-9]{8})-([0-9]{8})")
 _DATASET_NAME = re.compile(f"[A-Za-z0-9_{CHINESE}-]*")
 _HARD = {"true": "1", "1": "1", "false": "0", "0": "0"}
 
 
 @dataclass(frozen=True)
 class Metavar:
-    """What stands for a value of the type in help."""
+    """The placeholder of a value in help texts."""
 
     name: str
 
 
 @dataclass(frozen=True, eq=False)
 class JsonSchema:
-    """What a JSON Schema says of the type; pydantic's own marker would load its generator at every start."""
+    """The JSON Schema of a type; pydantic's WithJsonSchema would load its generator at every start."""
 
     schema: dict[str, Any]
 
     def __get_pydantic_json_schema__(self, _schema: object, _handler: object) -> dict[str, Any]:
-        """Hand it to whoever makes a schema."""
+        """Return a copy, which pydantic may change."""
         return dict(self.schema)
 
 
 def _check_dataset_name(value: str) -> str:
     if len(value) not in _NAME_LENGTH:
-        raise ValueError(f"the name has {len(value)} characters; the API takes 1 to 100")
+        raise ValueError(f"the name has {len(value)} characters; the API accepts 1 to 100")
     if not _DATASET_NAME.fullmatch(value):
         raise ValueError(
             f"{quote(value)} is not a dataset name; use letters, digits, -, _ and Chinese characters"
@@ -64,7 +60,7 @@ def _check_dataset_name(value: str) -> str:
 
 
 def _to_source_text(value: object) -> object:
-    """Return a number as the text it was written as; leave the rest for the type to judge."""
+    """Return the source text of a number, and any other value unchanged, which the type validates."""
     if isinstance(value, SourceNumber):
         return value.source
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
@@ -77,17 +73,17 @@ def _check_ratio(value: str) -> str:
 
 
 def _check_sample_time(value: str) -> str:
-    """Accept `month`, `day` or a span of 30 days at most (.github/API.md, section 1, SearchCondition)."""
+    """Check `month`, `day` or a span of at most 30 days (.github/API.md, section 1, SearchCondition)."""
     if value in ("month", "day"):
         return value
-    span = _SPAN.fullmatch(value)
+    span = _TIME_SPAN.fullmatch(value)
     try:
         first, last = (date.fromisoformat(day) for day in span.groups()) if span else (None, None)
     except ValueError:
         first = last = None
     if first is None or last is None:
         raise ValueError(f"{quote(value)} is not month, day or yyyyMMdd-yyyyMMdd with two real dates")
-    if not timedelta() <= last - first <= _LONGEST_SPAN:
+    if not timedelta() <= last - first <= _MAX_TIME_SPAN:
         raise ValueError(f"{quote(value)} must not end before it begins, nor span more than 30 days")
     return value
 
@@ -100,21 +96,21 @@ def _check_sample_dir(value: str) -> str:
 
 
 def _parse_hard(value: object) -> object:
-    """Return the API's "0" or "1"; the field is a string there."""
+    """Return "0" or "1", as the field is a string in the API."""
     if str(value).lower() not in _HARD:
         raise ValueError(f"{quote(value)} is not true, false, 0 or 1")
     return _HARD[str(value).lower()]
 
 
 def check_sample_id(value: str) -> str:
-    """Return a sample ID; no document gives its form, but no ID has a space or a control character."""
-    if not value or " " in value or not value.isprintable():  # so no character of the classes C and Z
+    """Check a sample ID; its form is not documented, but no ID has spaces or control characters."""
+    if not value or " " in value or not value.isprintable():  # the Unicode categories C and Z
         raise ValueError("must be an ID, without spaces and control characters")
     return value
 
 
 def _check_unicode(value: str) -> str:
-    """Refuse what came from bytes that are not UTF-8; JSON could carry it, but no reader understands it."""
+    """Refuse surrogates, which come from bytes that are not UTF-8: most readers of JSON refuse them."""
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -123,66 +119,68 @@ def _check_unicode(value: str) -> str:
 
 
 def _parse_integer(value: object) -> object:
-    """Read the digits of a flag; a fraction or a truth value is left for the type to refuse."""
+    """Parse the text of a flag; the type refuses fractions and booleans."""
     return int(value) if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,18}", value) else value
 
 
 def _parse_boolean(value: object) -> object:
-    """Read the two words; 0 and 1 are left for the type to refuse."""
+    """Parse true and false; the type refuses 0 and 1."""
     return {"true": True, "false": False}.get(value.lower(), value) if isinstance(value, str) else value
 
 
-def _checked(rule: Callable[[str], str]) -> WrapValidator:
-    """Have text checked as it was given: pydantic makes a plain string of one that `${…}` made."""
+def _make_validator(rule: Callable[[str], str]) -> WrapValidator:
+    """Return a validator that keeps an InterpolatedString, which pydantic would convert to a plain string."""
 
-    def check(value: object, read: ValidatorFunctionWrapHandler) -> str:
-        text: str = read(value)
+    def check(value: object, validate: ValidatorFunctionWrapHandler) -> str:
+        text: str = validate(value)
         return str(rule(value if isinstance(value, InterpolatedString) else text))
 
     return WrapValidator(check)
 
 
-def _string_schema(pattern: str) -> JsonSchema:
-    """Show the type in a JSON Schema as a string of this form; the rest of the rule is the validator's."""
+def _make_string_schema(pattern: str) -> JsonSchema:
+    """Return the schema of a string; the validator may check more than the pattern."""
     return JsonSchema({"type": "string", "pattern": f"^({pattern})$"})
 
 
 ObsDirectory = Annotated[
     StrictStr,
-    _checked(normalize_directory),
+    _make_validator(normalize_directory),
     Metavar("DIR"),
-    _string_schema("(/|[oO][bB][sS]://|[sS]3://)[^/]+(/[^/]+)*/?"),
+    _make_string_schema("(/|[oO][bB][sS]://|[sS]3://)[^/]+(/[^/]+)*/?"),
 ]
 DirectoryInBucket = Annotated[
     StrictStr,
-    _checked(normalize_directory_in_bucket),
+    _make_validator(normalize_directory_in_bucket),
     Metavar("DIR"),
-    _string_schema("(/|[oO][bB][sS]://|[sS]3://)[^/]+(/[^/]+)+/?"),
+    _make_string_schema("(/|[oO][bB][sS]://|[sS]3://)[^/]+(/[^/]+)+/?"),
 ]
 Identifier = Annotated[
-    StrictStr, _checked(check_identifier), Metavar("ID"), _string_schema(IDENTIFIER.pattern)
+    StrictStr, _make_validator(check_identifier), Metavar("ID"), _make_string_schema(IDENTIFIER.pattern)
 ]
 DatasetName = Annotated[
     StrictStr,
-    _checked(_check_dataset_name),
+    _make_validator(_check_dataset_name),
     Metavar("NAME"),
-    _string_schema(f"[A-Za-z0-9_{CHINESE}-]{{1,100}}"),
+    _make_string_schema(f"[A-Za-z0-9_{CHINESE}-]{{1,100}}"),
 ]
 Ratio = Annotated[
     StrictStr,
-    _checked(_check_ratio),
+    _make_validator(_check_ratio),
     BeforeValidator(_to_source_text),
     Metavar("RATIO"),
     JsonSchema(
         {"type": ["number", "string"], "minimum": 0, "maximum": 1, "pattern": f"^{_DECIMAL.pattern}$"}
     ),
 ]
-SampleTime = Annotated[StrictStr, _checked(_check_sample_time), _string_schema(f"month|day|{_SPAN.pattern}")]
-SampleDir = Annotated[StrictStr, _checked(_check_sample_dir), _string_schema(".*/")]
+SampleTime = Annotated[
+    StrictStr, _make_validator(_check_sample_time), _make_string_schema(f"month|day|{_TIME_SPAN.pattern}")
+]
+SampleDir = Annotated[StrictStr, _make_validator(_check_sample_dir), _make_string_schema(".*/")]
 HardFlag = Annotated[
     StrictStr, BeforeValidator(_parse_hard), JsonSchema({"enum": [True, False, 1, 0, *_HARD]})
 ]
 Integer = Annotated[StrictInt, BeforeValidator(_parse_integer)]
 Boolean = Annotated[StrictBool, BeforeValidator(_parse_boolean)]
-Text = Annotated[StrictStr, _checked(_check_unicode)]
-SampleId = Annotated[StrictStr, AfterValidator(check_sample_id), Metavar("ID"), _string_schema(r"\S+")]
+Text = Annotated[StrictStr, _make_validator(_check_unicode)]
+SampleId = Annotated[StrictStr, AfterValidator(check_sample_id), Metavar("ID"), _make_string_schema(r"\S+")]

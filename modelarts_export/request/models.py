@@ -1,7 +1,7 @@
-"""What we ask for: the request of an export task, each field declared once.
+"""The models of the request of an export task, each field declared once (.github/API.md, sections 1 and 11).
 
-From a declaration here come the flag, the key of a spec, the validation, the help text, the JSON Schema, the
-spec that `init` writes and the body on the wire. Source of the fields: .github/API.md, sections 1 and 11.
+A declaration defines the flag, the key in a spec, the validation, the help, the JSON Schema, the template of
+a spec and the body that is sent.
 """
 
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from modelarts_export.errors import make_invalid_input_error
-from modelarts_export.request.declarations import SPEC_ONLY, CliFlag, Comparison, declare_optional
 from modelarts_export.request.enums import (
     AnnotationFormat,
     DatasetType,
@@ -22,7 +21,7 @@ from modelarts_export.request.enums import (
     SourceTypeHeader,
     VersionFormat,
 )
-from modelarts_export.request.error_limits import BoundedList
+from modelarts_export.request.error_limits import LongList
 from modelarts_export.request.field_types import (
     Boolean,
     DatasetName,
@@ -38,67 +37,70 @@ from modelarts_export.request.field_types import (
     SampleTime,
     Text,
 )
+from modelarts_export.request.fields import SPEC_ONLY, CliFlag, Comparison, declare_optional
 from modelarts_export.request.problems import add_field_name, to_problems
 from modelarts_export.request.rules import find_errors, is_search
 from modelarts_export.sanitize import to_json
 
 _NARROWS = Comparison(narrows=True)
 _NOT_RETURNED = Comparison(is_returned=False)
-_PARAMS = "Which samples, and what is made of them"
-_DEST = "Where the export goes; DIR when not given"
+_PARAMS = "Which samples are exported, and how"
+_DEST = "Destination of the export (default DIR)"
 
 
 class RequestModel(BaseModel):
-    """A JSON object of the request. A field that is None is not sent."""
+    """The base of the JSON objects of a request. A field that is None is not sent."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
-    if not TYPE_CHECKING:  # a type checker has the fields from pydantic's own constructor
+    if not TYPE_CHECKING:  # type checkers derive the parameters from the fields
 
         def __init__(self, **fields: Any) -> None:  # noqa: ANN401 - each field has its own type
-            """Build the object from its fields. Raises InvalidInputError with every problem of them."""
+            """Validate the fields. Raises InvalidInputError with all problems."""
             try:
                 super().__init__(**fields)
             except ValidationError as error:
                 problems = to_problems(type(self), error, fields)
                 raise make_invalid_input_error([add_field_name(each) for each in problems]) from None
-            self._check()
+            self._check_rules()
 
         __init__.__pydantic_base_init__ = True  # so that model_validate does not call it
 
-    def _check(self) -> None:
-        """Raise InvalidInputError for what breaks a rule between the fields."""
+    def _check_rules(self) -> None:
+        """Raise InvalidInputError where the fields break a rule between them."""
 
 
 class SearchLabel(RequestModel):
     """A label that a sample must have."""
 
     name: Text | None = declare_optional("Name of the label", "cat")
-    op: Operator | None = declare_optional("Whether all of the attributes must fit, or any")
-    property: dict[Text, BoundedList[Text] | None] | None = declare_optional(
-        "Attributes of the label, each with the values it may have; null for any value", {"colour": ["red"]}
+    op: Operator | None = declare_optional("Whether all of the attributes must match, or any")
+    property: dict[Text, LongList[Text] | None] | None = declare_optional(
+        "Attributes of the label, each with its allowed values; null allows any value", {"colour": ["red"]}
     )
-    type: LabelType | None = declare_optional("What the label is for")
+    type: LabelType | None = declare_optional("What the label describes")
 
 
 class SearchLabels(RequestModel):
     """Labels, and whether a sample must have all of them (AND) or any (OR)."""
 
-    labels: BoundedList[SearchLabel] | None = declare_optional("Labels that a sample must have")
-    op: Operator | None = declare_optional("Whether all of the labels must fit, or any; needed with several")
+    labels: LongList[SearchLabel] | None = declare_optional("Labels that a sample must have")
+    op: Operator | None = declare_optional(
+        "Whether all of the labels must match, or any; required for several"
+    )
 
 
 class SearchProp(RequestModel):
     """Metadata that a sample must have."""
 
-    op: Operator | None = declare_optional("Whether all of the properties must fit, or any")
-    props: dict[Text, BoundedList[Text]] | None = declare_optional(
-        "Properties, each with the values it may have", {"camera": ["left", "right"]}
+    op: Operator | None = declare_optional("Whether all of the properties must match, or any")
+    props: dict[Text, LongList[Text]] | None = declare_optional(
+        "Properties, each with its allowed values", {"camera": ["left", "right"]}
     )
 
 
 class SearchCondition(RequestModel):
-    """What a sample must be like; a sample is exported when any of the conditions fits."""
+    """A filter of samples; a sample is exported when it matches any of the conditions."""
 
     coefficient: Text | None = declare_optional("Coefficient of difficulty", "0.5")
     frame_in_video: Integer | None = declare_optional("A frame of a video", 7)
@@ -122,27 +124,27 @@ class SearchCondition(RequestModel):
     score: Text | None = declare_optional("Confidence", "0.9")
     slice_thickness: Text | None = declare_optional("Thickness of a DICOM slice", "5mm")
     study_date: Text | None = declare_optional("When a DICOM was recorded", "20261001")
-    time_in_video: Text | None = declare_optional("A moment of a video", "12")
+    time_in_video: Text | None = declare_optional("A time in a video", "12")
 
 
 class ExportParams(RequestModel):
-    """The object `export_params`, as both kinds of export have it."""
+    """The fields of `export_params` that both kinds of requests have."""
 
     sample_state: Annotated[SampleState | None, _NARROWS] = declare_optional("Only samples in this state")
     export_dest: Annotated[ExportDest | None, SPEC_ONLY, Comparison(default="DIR")] = None
     samples: Annotated[
-        BoundedList[SampleId] | None, CliFlag("sample", help="Only this sample; may be given again"), _NARROWS
+        LongList[SampleId] | None, CliFlag("sample", help="Only this sample; may be given again"), _NARROWS
     ] = declare_optional("Only the samples with these IDs", ["sample-1", "sample-2"])
     search_conditions: Annotated[
-        BoundedList[SearchCondition] | None,
-        CliFlag("search", help='Only samples that fit, such as "label=cat,dog hard=true"; again for "or"'),
+        LongList[SearchCondition] | None,
+        CliFlag("search", help='Only samples that match, such as "label=cat,dog hard=true"; again for "or"'),
         _NARROWS,
-    ] = declare_optional("Only samples that fit any of these conditions, and all that one condition says")
+    ] = declare_optional("Only samples that match all fields of any of these conditions")
     train_sample_ratio: Annotated[Ratio | None, Comparison(default="1.00")] = declare_optional(
-        "Share of the samples that is for training, 0 to 1", 0.8
+        "Share of the samples for training, 0 to 1", 0.8
     )
     clear_hard_property: Annotated[Boolean | None, Comparison(default=True)] = declare_optional(
-        "Forget which samples are hard"
+        "Clear the mark of hard samples"
     )
     ratio_sample_usage: Annotated[Boolean | None, Comparison(default=False)] = declare_optional(
         "Divide the samples into training and validation by the ratio"
@@ -166,46 +168,46 @@ class ObsParams(ExportParams):
 
 
 class NewDatasetParams(ExportParams):
-    """`export_params` of an export that makes a dataset."""
+    """`export_params` of an export to a new dataset."""
 
     export_dest: Annotated[ExportDest | None, SPEC_ONLY, Comparison(default="DIR")] = Field(
         default=ExportDest.NEW_DATASET, description=_DEST
     )
     export_new_dataset_name: Annotated[DatasetName, CliFlag("new-dataset-name"), _NARROWS] = Field(
-        description="Name of the dataset to make: 1 to 100 letters, digits, -, _ and Chinese characters",
+        description="Name of the new dataset: 1 to 100 letters, digits, -, _ and Chinese characters",
         examples=["cats"],
     )
     export_new_dataset_work_path: Annotated[
         DirectoryInBucket, CliFlag("new-dataset-work-path"), Comparison()
     ] = Field(
-        description="OBS directory for what is made of the new dataset; outside path",
+        description="OBS directory for the output of the new dataset; outside path",
         examples=["/bucket/work/"],
     )
 
 
 class ExportRequest(RequestModel):
-    """The body of a request, as both kinds of export have it."""
+    """The fields of the request's body that both kinds of requests have."""
 
     dest: ClassVar[ExportDest]
 
     path: Annotated[ObsDirectory, _NARROWS] = Field(
-        description="OBS directory to write to, /bucket/dir/ or obs://bucket/dir/; a bucket's root warns",
+        description="OBS directory to write to, /bucket/dir/ or obs://bucket/dir/; warns for a bucket's root",
         examples=["/bucket/export/"],
     )
     export_type: Annotated[ExportType | None, Comparison(narrows=True, default=2)] = declare_optional(
-        "Which samples; search when not given"
+        "Which samples are exported (default search)"
     )
     export_format: Annotated[ExportFormat | None, Comparison(default=2)] = declare_optional(
         "A folder for each label, or all files side by side"
     )
     annotation_format: Annotated[AnnotationFormat | None, Comparison()] = declare_optional(
-        "How labels are written"
+        "Format of the labels"
     )
     dataset_type: Annotated[DatasetType | None, Comparison()] = declare_optional(
         "An older field, sent only when given"
     )
     source_type_header: Annotated[SourceTypeHeader | None, Comparison(default="obs://")] = declare_optional(
-        "What paths in the manifest begin with; training reads s3:// only"
+        "Scheme of the paths in the manifest; training reads s3:// only"
     )
     version_id: Annotated[Identifier | None, _NARROWS] = declare_optional(
         "ID of the dataset version to export", "V1dhQwFXfjhCYNAhhL5"
@@ -214,10 +216,10 @@ class ExportRequest(RequestModel):
         "Format of that version"
     )
     with_column_header: Annotated[Boolean | None, Comparison(default=True)] = declare_optional(
-        "Whether a table's first row has the names of its columns"
+        "Whether the first row of a table has the names of its columns"
     )
     sample_state: Annotated[SampleState | None, SPEC_ONLY, _NARROWS] = declare_optional(
-        "A second place for export_params.sample_state; no example of the API uses it"
+        "Alternative to export_params.sample_state; no example of the API uses it"
     )
     status: Annotated[Integer | None, SPEC_ONLY, _NOT_RETURNED] = declare_optional(
         "No meaning in a request is documented", 0
@@ -228,45 +230,45 @@ class ExportRequest(RequestModel):
 
     @property
     def samples(self) -> list[str]:
-        """The IDs of the samples that are named, if any."""
+        """The IDs in `export_params.samples`."""
         params: ExportParams | None = getattr(self, "export_params", None)
         return (params and params.samples) or []
 
     @property
     def may_be_large(self) -> bool:
-        """Whether it has a field that nothing else bounds."""
+        """Whether it has a field without a limit of its own."""
         params: ExportParams | None = getattr(self, "export_params", None)
         unbounded = ("samples", "search_conditions", "export_dataset_version_name")
         return any(getattr(params, name, None) for name in unbounded)
 
-    def _check(self) -> None:
+    def _check_rules(self) -> None:
         problems = list(find_errors(self.to_dict()))
         if problems:
             raise make_invalid_input_error([add_field_name(each) for each in problems])
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the JSON object to send."""
+        """Return the body as JSON-like data."""
         return self.model_dump(exclude_none=True)
 
     def to_bytes(self) -> bytes:
-        """Return the bytes to send; the same request is always the same bytes."""
+        """Return the body as bytes; equal requests have equal bytes."""
         return to_json(self.to_dict()).encode("ascii")
 
     @model_validator(mode="before")
     @classmethod
-    def _add_defaults(cls, given: object) -> object:
-        return add_defaults(given) if isinstance(given, dict) else given
+    def _add_defaults(cls, values: object) -> object:
+        return add_defaults(values) if isinstance(values, dict) else values
 
 
 class ToObs(ExportRequest):
-    """A request to write a dataset to an OBS directory."""
+    """A request to export a dataset to an OBS directory."""
 
     dest: ClassVar[ExportDest] = ExportDest.DIR
     export_params: ObsParams | None = Field(default=ObsParams.model_construct(), description=_PARAMS)
 
 
 class ToNewDataset(ExportRequest):
-    """A request to make a new dataset of a dataset."""
+    """A request to export a dataset to a new dataset."""
 
     dest: ClassVar[ExportDest] = ExportDest.NEW_DATASET
     path: Annotated[DirectoryInBucket, _NARROWS] = Field(
@@ -277,24 +279,26 @@ class ToNewDataset(ExportRequest):
 
 
 class SpecMetadata(RequestModel):
-    """What stands in a spec beside the body; none of it is sent in the body."""
+    """The fields of a spec that are not in the body of the request."""
 
     dataset_id: Annotated[Identifier | None, SPEC_ONLY] = declare_optional(
-        "ID of the dataset to export; the argument DATASET wins over it", "dataset-1"
+        "ID of the dataset to export; the command line takes precedence", "dataset-1"
     )
-    project_id: Identifier | None = declare_optional("ID of the project; a flag wins over it", "project-1")
-    name: Annotated[Text | None, SPEC_ONLY] = declare_optional("What reports call this export", "nightly")
+    project_id: Identifier | None = declare_optional(
+        "ID of the project; the command line takes precedence", "project-1"
+    )
+    name: Annotated[Text | None, SPEC_ONLY] = declare_optional("Name of this export in reports", "nightly")
 
 
-def add_defaults(given: dict[str, Any]) -> dict[str, Any]:
-    """Add the two values that every documented example sends, where nothing else was said.
+def add_defaults(values: dict[str, Any]) -> dict[str, Any]:
+    """Add the two values that every documented example has (.github/API.md, section 11), unless given.
 
-    `export_type` search; and then `export_params.sample_state` "", which filters nothing, unless there is a
-    state at the top. A None counts as said: it leaves the field out (.github/API.md, section 11).
+    They are `export_type` search, and for a search without `sample_state` at the top level, the
+    `export_params.sample_state` "", which filters nothing. None is a given value: it omits the field.
     """
-    filled = {"export_type": ExportType.SEARCH, **given}
-    params = filled.get("export_params", {})
-    state_is_open = filled.get("sample_state") is None and isinstance(params, dict)
-    if state_is_open and is_search(filled["export_type"]):
-        filled["export_params"] = {"sample_state": SampleState.ANY, **params}
-    return filled
+    body = {"export_type": ExportType.SEARCH, **values}
+    params = body.get("export_params", {})
+    has_no_state = body.get("sample_state") is None and isinstance(params, dict)
+    if has_no_state and is_search(body["export_type"]):
+        body["export_params"] = {"sample_state": SampleState.ANY, **params}
+    return body

@@ -81,7 +81,7 @@ def _describe_unknown_field(model: type[BaseModel], location: Location, known: C
     parent = model
     for step in location[:-1]:
         if isinstance(step, str):
-            inner = RequestField(location=(step,), field=parent.model_fields[step]).model
+            inner = RequestField(location=(step,), info=parent.model_fields[step]).model
             parent = inner or parent
     names = [*parent.model_fields, *(known if parent is model else ())]
     return f"unknown field{did_you_mean(str(location[-1]), names)}"

@@ -1,7 +1,7 @@
-"""The rules between the fields of a request, as functions over the mapping that was given.
+"""The rules between the fields of a request, as functions over its unvalidated body.
 
-They run beside the model, so that they speak even when a field is wrong; a value of the wrong type is the
-model's to report, and a rule passes over it. A rule yields a Problem with the location in the body.
+So their problems are reported together with those of the model. A rule ignores values of a wrong type, which
+the model reports, and yields problems with their location in the body.
 """
 
 import re
@@ -11,11 +11,7 @@ from typing import Any
 
 from modelarts_export.errors import Location, Problem
 from modelarts_export.quoting import InterpolatedString, quote
-from modelarts_export.request.directories import (
-    find_undocumented_characters,
-    is_bucket_root,
-    parse_directory,
-)
+from modelarts_export.request.directories import find_undocumented_characters, is_bucket_root, parse_directory
 from modelarts_export.request.enums import DatasetType, ExportDest, ExportType
 
 Body = Mapping[str, Any]
@@ -25,20 +21,20 @@ _VERSION_NAME = "export_dataset_version_name"
 _NAME_OF_VERSION = re.compile(r"[A-Za-z0-9_-]{1,32}")
 _LISTS = ("samples", "search_conditions")
 _FILTERS = (*_LISTS, "sample_state")
-_EXPORTABLE = range(4)  # the image types; .github/API.md, section 2, "Which types can be exported"
+_IMAGE_TYPES = range(4)  # which all documents call exportable; .github/API.md, section 2
 _CUSTOM = 900
 
 
 def find_errors(body: Body) -> Iterator[Problem]:
-    """Yield what the API would refuse; nothing is sent."""
+    """Yield the problems for which the API would refuse the request."""
     return chain(_check_work_path(body), _check_label_operator(body))
 
 
 def find_warnings(body: Body) -> Iterator[Problem]:
-    """Yield what the documents disagree on or leave open; it is sent all the same."""
+    """Yield warnings of what the documents contradict or do not mention; such a request is sent."""
     return chain(
         _warn_of_undocumented_characters(body),
-        _ratio_without_usage(body),
+        _warn_of_unused_ratio(body),
         _warn_of_unusual_names(body),
         _warn_of_undocumented_fields(body),
         _warn_of_ignored_filters(body),
@@ -54,16 +50,16 @@ def _get_params(body: Body) -> Body:
 
 
 def _check_work_path(body: Body) -> Iterator[Problem]:
-    """API.md, section 2: the new dataset's work path must neither be the path nor lie inside it."""
-    path, work_path = parse_directory(body.get("path")), parse_directory(_get_params(body).get(_NEW_PATH))
+    """API.md, section 2: the work path of the new dataset must not be the path or inside it."""
+    path_value, work_path_value = body.get("path"), _get_params(body).get(_NEW_PATH)
+    path, work_path = parse_directory(path_value), parse_directory(work_path_value)
     if path and work_path and work_path.startswith(path):
-        given, given_path = _get_params(body)[_NEW_PATH], body["path"]
-        shown = quote(given if isinstance(given, InterpolatedString) else work_path)
-        of = quote(given_path if isinstance(given_path, InterpolatedString) else path)
-        relation = "is the same as" if work_path == path else "lies inside"
+        shown_path = quote(path_value if isinstance(path_value, InterpolatedString) else path)
+        shown = quote(work_path_value if isinstance(work_path_value, InterpolatedString) else work_path)
+        relation = "is the same as" if work_path == path else "is inside"
         yield Problem(
             location=("export_params", _NEW_PATH),
-            message=f"{shown} {relation} path {of}; choose a directory outside it",
+            message=f"{shown} {relation} path {shown_path}; choose a directory outside it",
         )
 
 
@@ -71,7 +67,7 @@ def _is_new_dataset(body: Body) -> bool:
     return ExportDest.find(_get_params(body).get("export_dest")) is ExportDest.NEW_DATASET
 
 
-def _paths(body: Body) -> Iterator[tuple[Location, str]]:
+def _iter_paths(body: Body) -> Iterator[tuple[Location, str]]:
     for location, value in (
         (("path",), body.get("path")),
         (("export_params", _NEW_PATH), _get_params(body).get(_NEW_PATH)),
@@ -81,13 +77,13 @@ def _paths(body: Body) -> Iterator[tuple[Location, str]]:
 
 
 def _check_label_operator(body: Body) -> Iterator[Problem]:
-    """API.md, section 1: SearchLabels needs `op` once there are two labels."""
+    """API.md, section 1: SearchLabels requires `op` for two labels and more."""
     conditions = _get_params(body).get("search_conditions")
     for i, condition in enumerate(conditions if isinstance(conditions, list) else []):
-        # dict, not Mapping, which is slow to test for: there may be a million conditions
-        asked = condition.get("label_list") if isinstance(condition, dict) else None
-        labels = asked.get("labels") if isinstance(asked, dict) else None
-        if asked and isinstance(labels, list) and len(labels) > 1 and not asked.get("op"):
+        # dict and not Mapping, as there may be a million conditions and isinstance is slow for Mapping
+        label_list = condition.get("label_list") if isinstance(condition, dict) else None
+        labels = label_list.get("labels") if isinstance(label_list, dict) else None
+        if label_list and isinstance(labels, list) and len(labels) > 1 and not label_list.get("op"):
             yield Problem(
                 location=("export_params", "search_conditions", i, "label_list"),
                 message="several labels need op: AND (a sample has all of them) or OR (any of them)",
@@ -95,22 +91,19 @@ def _check_label_operator(body: Body) -> Iterator[Problem]:
 
 
 def _warn_of_undocumented_characters(body: Body) -> Iterator[Problem]:
-    for location, value in _paths(body):
+    for location, value in _iter_paths(body):
         if is_bucket_root(value) and not _is_new_dataset(body):
             message = f"{quote(value)} is the root of a bucket; files would be mixed with what is there"
             yield Problem(location=location, message=message)
-        odd = find_undocumented_characters(value)
-        if odd:
-            shown = _shown_of(value, odd[0])
+        undocumented = find_undocumented_characters(value)
+        if undocumented:
+            is_hidden = isinstance(value, InterpolatedString)
+            shown = f"a character of {quote(value)}" if is_hidden else repr(undocumented[0])
             message = f"{shown} in a path is not documented; the API may refuse it (ModelArts.4313)"
             yield Problem(location=location, message=message)
 
 
-def _shown_of(value: str, character: str) -> str:
-    return f"a character of {quote(value)}" if isinstance(value, InterpolatedString) else repr(character)
-
-
-def _ratio_without_usage(body: Body) -> Iterator[Problem]:
+def _warn_of_unused_ratio(body: Body) -> Iterator[Problem]:
     """API.md, section 1: the ratio is what `ratio_sample_usage` divides the samples by."""
     params = _get_params(body)
     if params.get("train_sample_ratio") is not None and params.get("ratio_sample_usage") in (
@@ -160,7 +153,7 @@ def _warn_of_samples_with_conditions(body: Body) -> Iterator[Problem]:
     if all(_get_params(body).get(name) for name in _LISTS):
         yield Problem(
             location=("export_params", "search_conditions"),
-            message="what the API makes of samples together with search conditions is not documented",
+            message="the combination of samples and search conditions is not documented",
         )
 
 
@@ -174,19 +167,22 @@ def _warn_of_empty_lists(body: Body) -> Iterator[Problem]:
     if conditions == [] or (isinstance(conditions, list) and {} in conditions):
         yield Problem(
             location=("export_params", "search_conditions"),
-            message="an empty condition may fit every sample",
+            message="an empty condition may match every sample",
         )
 
 
 def _warn_of_dataset_type(body: Body) -> Iterator[Problem]:
-    given = DatasetType.find(body.get("dataset_type"))
-    if given and given.wire_value not in (*_EXPORTABLE, _CUSTOM):
+    dataset_type = DatasetType.find(body.get("dataset_type"))
+    if dataset_type and dataset_type.wire_value not in (*_IMAGE_TYPES, _CUSTOM):
         yield Problem(
             location=("dataset_type",),
-            message=f"{given.label} datasets cannot be exported, say most documents; the API may refuse it",
+            message=(
+                f"{dataset_type.label} datasets cannot be exported, according to most documents; "
+                "the API may refuse it"
+            ),
         )
 
 
 def is_search(export_type: object) -> bool:
-    """Tell whether this spelling of an export type means search."""
+    """Return whether a label or wire value is that of the export type search."""
     return ExportType.find(export_type) is ExportType.SEARCH

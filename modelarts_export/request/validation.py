@@ -1,6 +1,6 @@
 """The validation of a request: its model, the rules between fields, and the size of its body."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, TypeVar
@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from modelarts_export.errors import MAX_PROBLEMS, Problem, truncate_problems
 from modelarts_export.request import rules
+from modelarts_export.request.body_size import check_body_size
 from modelarts_export.request.enums import ExportDest
-from modelarts_export.request.error_limits import count_characters, measure_json, measure_json_string
 from modelarts_export.request.models import (
     ExportRequest,
     RequestModel,
@@ -19,9 +19,7 @@ from modelarts_export.request.models import (
     ToObs,
 )
 from modelarts_export.request.problems import to_problems
-from modelarts_export.sanitize import to_json
 
-MAX_BODY_BYTES = 12 * 2**20  # bytes
 Model = TypeVar("Model", bound=RequestModel)
 KINDS: Mapping[ExportDest, type[ExportRequest]] = {kind.dest: kind for kind in (ToObs, ToNewDataset)}
 
@@ -63,7 +61,7 @@ def validate(
     body = {key: value for key, value in values.items() if key not in metadata}
     spec_metadata, metadata_problems = _validate_model(SpecMetadata, metadata, limit)
     request, body_problems = _validate_model(kind, body, limit)
-    size_problems = _check_body_size(request) if request else ()
+    size_problems = check_body_size(request) if request else ()
     problems = truncate_problems(
         chain(metadata_problems, body_problems, rules.find_errors(body), size_problems), limit
     )
@@ -103,31 +101,3 @@ def _validate_model(
         return model.model_validate(values), ()
     except ValidationError as error:
         return None, to_problems(model, error, values, limit, known=SpecMetadata.model_fields)
-
-
-def _check_body_size(request: ExportRequest) -> Iterator[Problem]:
-    """API.md, section 5, 4104: the limit is 12 MB, taken as MiB here, so that the gateway decides between."""
-    size = _measure_body(request) if request.may_be_large else 0
-    if size > MAX_BODY_BYTES:
-        samples = request.samples
-        fitting = _count_fitting_samples(samples, size - MAX_BODY_BYTES) if samples else 0
-        advice = f"; the first {fitting:,} of the {len(samples):,} samples fit" if fitting else ""
-        yield Problem(
-            location=("export_params", "samples") if samples else (),
-            message=f"the body would have {size:,} bytes; the API accepts {MAX_BODY_BYTES:,}{advice}",
-        )
-
-
-def _measure_body(request: ExportRequest) -> int:
-    """Return the bytes of a body; one that is too large is not built, as aliases can make it huge."""
-    body = request.to_dict()
-    return measure_json(body) if count_characters(body) > MAX_BODY_BYTES else len(to_json(body))
-
-
-def _count_fitting_samples(samples: Sequence[str], excess: int) -> int:
-    """Return how many samples remain after removing the last ones until `excess` bytes are saved."""
-    count = len(samples)
-    while count and excess > 0:
-        count -= 1
-        excess -= measure_json_string(samples[count]) + len(",")
-    return count

@@ -32,7 +32,7 @@ def _render_field(field: RequestField, indent: str) -> Iterator[str]:
     help_text = f"{field.help} ({', '.join(labels)})" if labels else field.help
     marker = f"{indent}# "
     yield from (marker + line for line in wrap(help_text, _WIDTH - len(marker), break_on_hyphens=False))
-    default = field.field.default
+    default = field.info.default
     is_commented = default is None and field.name not in _REQUESTED
     key = f"{indent}{'#' if is_commented else ''}{field.name}:"
     if field.model:

@@ -13,9 +13,8 @@ from typing import Any
 
 from modelarts_export.api.task import ExportTask
 from modelarts_export.errors import Location, format_location
-from modelarts_export.request.declarations import Comparison
 from modelarts_export.request.directories import to_directory
-from modelarts_export.request.fields import RequestField, iter_all_fields, iter_leaf_fields
+from modelarts_export.request.fields import Comparison, RequestField, iter_all_fields, iter_leaf_fields
 from modelarts_export.request.models import ToNewDataset, ToObs
 
 _PARAMS = "export_params"

@@ -1,4 +1,4 @@
-"""Every field of a create call: as a spec writes it, as flags write it, and what goes over the wire.
+"""Every field of a request: the line of a spec, the flags, and the body that is sent.
 
 Written by hand from .github/API.md, sections 1 and 11, and never from the models.
 """
@@ -9,7 +9,7 @@ Json = dict[str, object]
 
 
 class Row(NamedTuple):
-    """A line of a spec, the flags (for a condition: the text of --search) that say the same, what is sent."""
+    """A line of a spec, the equivalent flags (for a condition, the text of --search), and the fields sent."""
 
     spec: str
     flags: str | None
@@ -17,7 +17,7 @@ class Row(NamedTuple):
 
 
 class Whole(NamedTuple):
-    """A command, a whole spec, flags beside it, and the whole body that is sent."""
+    """A command, a spec, flags, and the body that is sent."""
 
     command: str
     spec: str

@@ -1,18 +1,18 @@
-"""The enumerations: each value has a word and a code, and is read by both."""
+"""The enumerations: labels, wire values, and parsing."""
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelarts_export.quoting import did_you_mean, quote
-from modelarts_export.request import enums as vocabulary
+from modelarts_export.request import enums
 from modelarts_export.request.enums import DatasetType, ExportType, SampleState, WireEnum
 
 ANY = settings(deadline=None, max_examples=50, derandomize=True)
-KINDS = [kind for kind in vars(vocabulary).values() if isinstance(kind, type) and issubclass(kind, WireEnum)]
+KINDS = [kind for kind in vars(enums).values() if isinstance(kind, type) and issubclass(kind, WireEnum)]
 MEMBERS = [member for kind in KINDS if kind is not WireEnum for member in kind.__members__.values()]
 LETTER_CASES = (str, str.lower, str.upper, str.title, str.swapcase)
-NO_VALUES = [
+INVALID_VALUES = [
     None,
     True,
     False,
@@ -29,14 +29,14 @@ NO_VALUES = [
 ]
 
 
-def test_there_are_the_documented_enumerations() -> None:
-    """Ten of them with 54 values, counting "" for any state."""
+def test_documented_enumerations_are_complete() -> None:
+    """There are ten with 54 members, among them "" for any state."""
     assert len(KINDS) == 11
     assert len(MEMBERS) == 54
 
 
 @pytest.mark.parametrize("member", MEMBERS, ids=str)
-def test_a_value_is_read_by_word_and_by_code_in_any_letter_case(member: WireEnum) -> None:
+def test_label_and_wire_value_are_parsed_in_any_letter_case(member: WireEnum) -> None:
     for name in (member.label, str(member.wire_value)):
         assert {type(member).parse(case(name)) for case in LETTER_CASES} == {member}
     assert type(member).parse(member) is member
@@ -44,40 +44,40 @@ def test_a_value_is_read_by_word_and_by_code_in_any_letter_case(member: WireEnum
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-def test_no_spelling_means_two_values(kind: type[WireEnum]) -> None:
+def test_names_of_members_are_unique(kind: type[WireEnum]) -> None:
     spellings = [{member.label.lower(), str(member.wire_value).lower()} for member in kind]
     assert len(set().union(*spellings)) == sum(map(len, spellings))
 
 
-@pytest.mark.parametrize("value", NO_VALUES, ids=lambda value: type(value).__name__)
-def test_what_is_no_text_and_no_whole_number_is_no_value(value: object) -> None:
+@pytest.mark.parametrize("value", INVALID_VALUES, ids=lambda value: type(value).__name__)
+def test_value_that_is_neither_text_nor_integer_is_refused(value: object) -> None:
     with pytest.raises(ValueError, match="is not one of labeled, unlabeled, all, search"):
         ExportType.parse(value)
 
 
-def test_a_number_of_a_file_is_a_code() -> None:
+def test_integer_is_a_wire_value() -> None:
     assert ExportType.parse(0) is ExportType.LABELED
 
 
 @pytest.mark.parametrize("word", ["all", "ALL", "All"])
-def test_a_bare_all_is_explained(word: str) -> None:
+def test_sample_state_all_is_explained(word: str) -> None:
     with pytest.raises(ValueError, match="__ALL__ means labeled samples only; write labeled, or leave"):
         SampleState.parse(word)
 
 
 @pytest.mark.parametrize("word", ["none", "None"])
-def test_a_bare_none_is_explained(word: str) -> None:
+def test_sample_state_none_is_explained(word: str) -> None:
     with pytest.raises(ValueError, match="__NONE__ means unlabeled samples only; write unlabeled, or leave"):
         SampleState.parse(word)
 
 
-def test_words_are_shown_and_the_empty_one_is_not() -> None:
+def test_labels_omit_the_empty_label() -> None:
     assert DatasetType.labels()[:3] == ["image-classification", "object-detection", "image-segmentation"]
     assert "" not in SampleState.labels()
     assert len(SampleState.labels()) == 13
 
 
-NEAREST = [
+SUGGESTIONS = [
     ("serch", ["labeled", "search"], "; did you mean search?"),
     ("SERCH", ["labeled", "Search"], "; did you mean Search?"),
     ("export_typ", ["export_format", "export_type"], "; did you mean export_type?"),
@@ -87,8 +87,8 @@ NEAREST = [
 ]
 
 
-@pytest.mark.parametrize(("word", "known", "said"), NEAREST)
-def test_the_nearest_word_is_named_when_there_is_one(word: str, known: list[str], said: str) -> None:
+@pytest.mark.parametrize(("word", "known", "said"), SUGGESTIONS)
+def test_similar_word_is_suggested(word: str, known: list[str], said: str) -> None:
     assert did_you_mean(word, known) == said
 
 
@@ -97,7 +97,7 @@ def test_the_nearest_word_is_named_when_there_is_one(word: str, known: list[str]
 )
 @given(value=st.one_of(st.text(), st.integers(), st.floats(), st.booleans(), st.none(), st.lists(st.text())))
 @ANY
-def test_any_value_is_a_member_or_a_value_error_in_words(kind: type[WireEnum], value: object) -> None:
+def test_any_value_is_parsed_or_refused(kind: type[WireEnum], value: object) -> None:
     try:
         assert kind.parse(value) in kind
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""What each type of a single field accepts, and the form in which it is sent."""
+"""The types of request fields: what each accepts, and the form in which it is sent."""
 
 import string
 from contextlib import suppress
@@ -31,13 +31,13 @@ ANY = settings(deadline=None, max_examples=100, derandomize=True)
 ANYTHING = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.lists(st.text()))
 
 
-def spelled(text: str) -> Scalar:
-    """Return a number of a file that was written so."""
+def make_number(text: str) -> Scalar:
+    """Return a number of YAML with this source text."""
     return read_plain(text)
 
 
 # fmt: off
-GOOD: list[tuple[Any, object, object]] = [
+VALID: list[tuple[Any, object, object]] = [
     (ObsDirectory, "obs://b/d", "/b/d/"),
     (DirectoryInBucket, "obs://b/d", "/b/d/"),
     (Identifier, "a-Z_0", "a-Z_0"),
@@ -45,8 +45,8 @@ GOOD: list[tuple[Any, object, object]] = [
     (DatasetName, "数据-1_a", "数据-1_a"),
     (DatasetName, 100 * "n", 100 * "n"),
     (Ratio, "0.80", "0.80"),
-    (Ratio, spelled("0.80"), "0.80"),
-    (Ratio, spelled("1"), "1"),
+    (Ratio, make_number("0.80"), "0.80"),
+    (Ratio, make_number("1"), "1"),
     (Ratio, 1, "1"),
     (Ratio, 0.5, "0.5"),
     (Ratio, ".5", ".5"),
@@ -56,7 +56,7 @@ GOOD: list[tuple[Any, object, object]] = [
     (SampleDir, "a/", "a/"),
     (SampleDir, "/", "/"),
     (HardFlag, True, "1"),
-    (HardFlag, spelled("0"), "0"),
+    (HardFlag, make_number("0"), "0"),
     (HardFlag, "True", "1"),
     (Integer, "-7", -7),
     (Integer, 10**20, 10**20),
@@ -64,7 +64,7 @@ GOOD: list[tuple[Any, object, object]] = [
     (Boolean, False, False),
     (SampleId, "0a1b-样本", "0a1b-样本"),
 ]
-BAD: list[tuple[Any, object]] = [
+INVALID: list[tuple[Any, object]] = [
     *((ObsDirectory, value) for value in (3, None, ["/b/d/"], b"/b/d/", "")),
     *((DirectoryInBucket, value) for value in ("", "/b", "/b/", "obs://b", "S3://b/")),
     *((Identifier, value) for value in ("", 65 * "a", "a b", "a/b", "a\n", "é", "..", 3, None)),
@@ -93,7 +93,7 @@ DIRECTORIES = [
     ("obs://b", "/b/"),
     ("s3://b/", "/b/"),
 ]
-NO_DIRECTORIES = [
+INVALID_DIRECTORIES = [
     "", "/", "//", "b", "b/d", "obs://", "obs:/b/d", "obs:///b/d",
     "//b/d", "/b//d", "/b/d//", "/b/ d/\n", "/b/\x00/", "/b/😀/", "/b/©/", "/b/a\ufe0f/", "/b/1\u20e3/",
     "/b/\u200d/", "/b/\ud800/", "/b/%20/", "/b/a:b/", "/b/" + 697 * "d", "gs://b/d/", "file:///b/d",
@@ -101,37 +101,37 @@ NO_DIRECTORIES = [
 # fmt: on
 
 
-@pytest.mark.parametrize(("kind", "value", "sent"), GOOD)
-def test_accepted_values(kind: Any, value: object, sent: object) -> None:  # noqa: ANN401 - an annotation
+@pytest.mark.parametrize(("kind", "value", "sent"), VALID)
+def test_valid_value_is_accepted(kind: Any, value: object, sent: object) -> None:  # noqa: ANN401 - an annotation
     made = TypeAdapter(kind).validate_python(value)
     assert made == sent
     assert type(made) is type(sent)
 
 
-@pytest.mark.parametrize(("kind", "value"), BAD)
-def test_refused_values(kind: Any, value: object) -> None:  # noqa: ANN401 - an annotation
+@pytest.mark.parametrize(("kind", "value"), INVALID)
+def test_invalid_value_is_refused(kind: Any, value: object) -> None:  # noqa: ANN401 - an annotation
     with pytest.raises(ValidationError):
         TypeAdapter(kind).validate_python(value)
 
 
 @pytest.mark.parametrize(("written", "sent"), DIRECTORIES)
-def test_directories(written: str, sent: str) -> None:
+def test_directory_is_normalized(written: str, sent: str) -> None:
     assert normalize_directory(written) == sent
 
 
-@pytest.mark.parametrize("written", NO_DIRECTORIES)
-def test_no_directories(written: str) -> None:
+@pytest.mark.parametrize("written", INVALID_DIRECTORIES)
+def test_invalid_directory_is_refused(written: str) -> None:
     with pytest.raises(ValueError, match=r"write|characters|ModelArts"):
         normalize_directory(written)
 
 
 @pytest.mark.parametrize("character", [".", " ", "é", "я", "𠀀", "ก", "\u0301", "٣", "²"])
-def test_doubtful_characters_are_letters_dots_and_spaces(character: str) -> None:
+def test_letters_dots_and_spaces_are_undocumented_characters(character: str) -> None:
     assert find_undocumented_characters(f"/b/{character}/") == [character]
 
 
 @pytest.mark.parametrize("character", "aZ0-_/桶㐀%*?:\\😀©\n\t\x00\u00a0\u200b\u202e\ufe0f\u20e3\ue000")
-def test_other_characters_are_clear(character: str) -> None:
+def test_other_characters_are_documented(character: str) -> None:
     assert find_undocumented_characters(f"/b/{character}/") == []
 
 
@@ -146,8 +146,8 @@ URIS = st.builds(
 
 @given(written=URIS)
 @ANY
-def test_every_form_is_sent_as_one_and_stays_it(written: str) -> None:
-    """What is sent begins and ends with a slash, and is itself a path that is sent as it is."""
+def test_normalized_directory_is_stable(written: str) -> None:
+    """It begins and ends with a slash."""
     sent = normalize_directory(written)
     assert sent.startswith("/")
     assert sent.endswith("/")
@@ -157,7 +157,7 @@ def test_every_form_is_sent_as_one_and_stays_it(written: str) -> None:
 
 @given(written=st.text() | st.text("/ab:.s3 o", max_size=12).map("/b/".__add__))
 @ANY
-def test_any_text_is_a_directory_or_a_value_error(written: str) -> None:
+def test_any_text_is_normalized_or_refused(written: str) -> None:
     try:
         sent = normalize_directory(written)
     except ValueError:
@@ -170,7 +170,7 @@ def test_any_text_is_a_directory_or_a_value_error(written: str) -> None:
 
 @given(text=st.text(max_size=70))
 @ANY
-def test_an_identifier_is_itself_or_a_value_error(text: str) -> None:
+def test_identifier_is_unchanged_or_refused(text: str) -> None:
     word = set(string.ascii_letters + string.digits + "_")
     if 1 <= len(text) <= 64 and text[0] in word and set(text) <= word | set(".-"):
         assert check_identifier(text) == text
@@ -181,20 +181,20 @@ def test_an_identifier_is_itself_or_a_value_error(text: str) -> None:
 
 @given(share=st.decimals(0, 1, allow_nan=False, places=6))
 @ANY
-def test_every_share_is_sent_as_it_was_written(share: object) -> None:
+def test_ratio_keeps_its_source_text(share: object) -> None:
     assert TypeAdapter(Ratio).validate_python(f"{share:f}") == f"{share:f}"
 
 
 @given(share=st.floats().filter(lambda number: not 0 <= number <= 1))
 @ANY
-def test_no_other_number_is_a_ratio(share: float) -> None:
+def test_number_outside_0_and_1_is_not_a_ratio(share: float) -> None:
     with pytest.raises(ValidationError):
         TypeAdapter(Ratio).validate_python(share)
 
 
 @given(first=st.dates(date(1000, 1, 1), date(9900, 1, 1)), days=st.integers(-40, 40))
 @ANY
-def test_a_span_has_at_most_thirty_days_and_runs_forward(first: date, days: int) -> None:
+def test_time_span_has_at_most_thirty_days(first: date, days: int) -> None:
     text = f"{first:%Y%m%d}-{first + timedelta(days=days):%Y%m%d}"
     if 0 <= days <= 30:
         assert TypeAdapter(SampleTime).validate_python(text) == text
@@ -203,10 +203,10 @@ def test_a_span_has_at_most_thirty_days_and_runs_forward(first: date, days: int)
             TypeAdapter(SampleTime).validate_python(text)
 
 
-@pytest.mark.parametrize("kind", list(dict.fromkeys(kind for kind, _ in BAD)))
+@pytest.mark.parametrize("kind", list(dict.fromkeys(kind for kind, _ in INVALID)))
 @given(value=ANYTHING)
 @settings(deadline=None, max_examples=50, derandomize=True)
-def test_nothing_but_a_validation_error_is_raised(kind: Any, value: object) -> None:  # noqa: ANN401
-    """Whatever a value is, it is accepted or refused in words."""
+def test_any_value_is_accepted_or_refused(kind: Any, value: object) -> None:  # noqa: ANN401
+    """No other exception than ValidationError is raised."""
     with suppress(ValidationError):
         TypeAdapter(kind).validate_python(value)

@@ -1,4 +1,4 @@
-"""The rules between fields, and the validation that asks them: over any mapping, in words, never raising."""
+"""The rules between fields, and the validation of a request."""
 
 from typing import Any
 
@@ -20,17 +20,17 @@ Body = dict[str, Any]
 Found = list[tuple[Location, str]]
 
 
-def new(**params: object) -> Body:
+def make_body(**params: object) -> Body:
     """Return a body with a path and these export_params."""
     return {"path": "/b/d/", PARAMS: params}
 
 
-def asked(*label_lists: object) -> Body:
-    """Return a body that searches for these label lists, one a condition."""
-    return {PARAMS: {"search_conditions": [{"label_list": asked} for asked in label_lists]}}
+def make_search(*label_lists: object) -> Body:
+    """Return a body with a search condition for each label list."""
+    return {PARAMS: {"search_conditions": [{"label_list": label_list} for label_list in label_lists]}}
 
 
-def labels(place: int) -> Location:
+def at_label_list(place: int) -> Location:
     """Return the location of a condition's label_list."""
     return (PARAMS, "search_conditions", place, "label_list")
 
@@ -39,43 +39,44 @@ TWO = [{"name": "a"}, {"name": "b"}]
 # fmt: off
 ERRORS: list[tuple[Body, Found]] = [
     ({}, []),
-    (new(**{WORK: "/b/d/"}), [((PARAMS, WORK), "'/b/d/' is the same as path '/b/d/'")]),
-    (new(**{WORK: "obs://b/d"}), [((PARAMS, WORK), "'/b/d/' is the same as path '/b/d/'")]),
-    (new(**{WORK: "/b/d/e"}), [((PARAMS, WORK), "'/b/d/e/' lies inside path '/b/d/'")]),
-    ({"path": "S3://b/d", PARAMS: {WORK: "/b/d/e/f/"}}, [((PARAMS, WORK), "lies inside path")]),
-    (new(**{WORK: "/b/dd/"}), []),
-    (new(**{WORK: "/b/D/"}), []),
-    (new(**{WORK: "/c/b/d/"}), []),
+    (make_body(**{WORK: "/b/d/"}), [((PARAMS, WORK), "'/b/d/' is the same as path '/b/d/'")]),
+    (make_body(**{WORK: "obs://b/d"}), [((PARAMS, WORK), "'/b/d/' is the same as path '/b/d/'")]),
+    (make_body(**{WORK: "/b/d/e"}), [((PARAMS, WORK), "'/b/d/e/' is inside path '/b/d/'")]),
+    ({"path": "S3://b/d", PARAMS: {WORK: "/b/d/e/f/"}}, [((PARAMS, WORK), "is inside path")]),
+    (make_body(**{WORK: "/b/dd/"}), []),
+    (make_body(**{WORK: "/b/D/"}), []),
+    (make_body(**{WORK: "/c/b/d/"}), []),
     ({"path": "/b/d/e/", PARAMS: {WORK: "/b/d/"}}, []),
     ({"path": "b", PARAMS: {WORK: "b"}}, []),
     ({"path": 3, PARAMS: {WORK: ["/b/d/"]}}, []),
     ({PARAMS: {WORK: "/b/d/"}}, []),
     ({"path": "/b/d/", PARAMS: [WORK]}, []),
-    (asked({"labels": TWO}), [(labels(0), "several labels need op: AND")]),
-    (asked({"labels": TWO, "op": None}), [(labels(0), "several labels need op")]),
-    (asked({"labels": TWO, "op": "OR"}, {"labels": TWO}, {"labels": TWO}), [(labels(i), "") for i in (1, 2)]),
-    (asked({"labels": TWO[:1]}, {"labels": []}, {}, None, "cat", {"labels": "ab"}), []),
-    (new(search_conditions=[None, "a", {"hard": 1}, ["a"]]), []),
-    (new(search_conditions={"label_list": {"labels": TWO}}), []),
+    (make_search({"labels": TWO}), [(at_label_list(0), "several labels need op: AND")]),
+    (make_search({"labels": TWO, "op": None}), [(at_label_list(0), "several labels need op")]),
+    (make_search({"labels": TWO, "op": "OR"}, {"labels": TWO}), [(at_label_list(1), "several labels")]),
+    (make_search({"labels": TWO}, {"labels": TWO}), [(at_label_list(i), "") for i in (0, 1)]),
+    (make_search({"labels": TWO[:1]}, {"labels": []}, {}, None, "cat", {"labels": "ab"}), []),
+    (make_body(search_conditions=[None, "a", {"hard": 1}, ["a"]]), []),
+    (make_body(search_conditions={"label_list": {"labels": TWO}}), []),
 ]
 HARD = {"hard": 1}
 WARNINGS: list[tuple[Body, Found]] = [
     ({}, []),
-    (new(), []),
+    (make_body(), []),
     ({"path": "/b/v1.2 é/"}, [(("path",), "'.' in a path is not documented")]),
     ({"path": "/b/a b/"}, [(("path",), "' ' in a path is not documented")]),
-    (new(**{WORK: "/b/é/"}), [((PARAMS, WORK), "'é' in a path is not documented")]),
+    (make_body(**{WORK: "/b/é/"}), [((PARAMS, WORK), "'é' in a path is not documented")]),
     ({"path": "/b/桶-_9/"}, []),
     ({"path": ["."]}, []),
-    (new(**{NAME: "9a"}), [((PARAMS, NAME), "'9a' does not start with a letter")]),
-    (new(**{NAME: "_a"}), [((PARAMS, NAME), "does not start with a letter")]),
-    (new(**{NAME: "数据"}), []),
-    (new(**{NAME: ""}), []),
-    (new(**{NAME: 9}), []),
-    (new(**{VERSION: "V 1"}), [((PARAMS, VERSION), "'V 1' is not 1 to 32 letters, digits")]),
-    (new(**{VERSION: 33 * "v"}), [((PARAMS, VERSION), "is not 1 to 32 letters")]),
-    (new(**{VERSION: ""}), [((PARAMS, VERSION), "is not 1 to 32 letters")]),
-    (new(**{VERSION: 32 * "v"}), []),
+    (make_body(**{NAME: "9a"}), [((PARAMS, NAME), "'9a' does not start with a letter")]),
+    (make_body(**{NAME: "_a"}), [((PARAMS, NAME), "does not start with a letter")]),
+    (make_body(**{NAME: "数据"}), []),
+    (make_body(**{NAME: ""}), []),
+    (make_body(**{NAME: 9}), []),
+    (make_body(**{VERSION: "V 1"}), [((PARAMS, VERSION), "'V 1' is not 1 to 32 letters, digits")]),
+    (make_body(**{VERSION: 33 * "v"}), [((PARAMS, VERSION), "is not 1 to 32 letters")]),
+    (make_body(**{VERSION: ""}), [((PARAMS, VERSION), "is not 1 to 32 letters")]),
+    (make_body(**{VERSION: 32 * "v"}), []),
     ({"status": 0}, [(("status",), "no meaning")]),
     ({"task_id": "t"}, [(("task_id",), "no meaning")]),
     ({"status": None, "task_id": None}, []),
@@ -87,12 +88,12 @@ WARNINGS: list[tuple[Body, Found]] = [
      [((PARAMS, "samples"), "the list is empty")]),
     ({"export_type": "SEARCH", PARAMS: {"samples": ["a"]}}, []),
     ({"export_type": 3, PARAMS: {"samples": ["a"]}}, []),
-    (new(samples=["a"]), []),
-    (new(samples=["a"], search_conditions=[HARD]), [((PARAMS, "search_conditions"), "samples together")]),
-    (new(samples=[], search_conditions=[HARD]), [((PARAMS, "samples"), "the list is empty")]),
-    (new(search_conditions=[HARD, {}]), [((PARAMS, "search_conditions"), "an empty condition")]),
-    (new(search_conditions=[]), [((PARAMS, "search_conditions"), "an empty condition")]),
-    (new(samples=None), []),
+    (make_body(samples=["a"]), []),
+    (make_body(samples=["a"], search_conditions=[HARD]), [((PARAMS, "search_conditions"), "combination")]),
+    (make_body(samples=[], search_conditions=[HARD]), [((PARAMS, "samples"), "the list is empty")]),
+    (make_body(search_conditions=[HARD, {}]), [((PARAMS, "search_conditions"), "an empty condition")]),
+    (make_body(search_conditions=[]), [((PARAMS, "search_conditions"), "an empty condition")]),
+    (make_body(samples=None), []),
 ]
 EXPORTABLE = [0, 1, 3, 900, "custom", "Object-Detection", None, 7, "tabel", [100]]
 DOUBTFUL = [100, 101, 102, 200, 201, 202, 400, 600, "table", "VIDEO", "100"]
@@ -100,28 +101,28 @@ DOUBTFUL = [100, 101, 102, 200, 201, 202, 400, 600, "table", "VIDEO", "100"]
 
 
 def check(problems: list[Problem], found: Found) -> None:
-    """Compare problems with locations and words of messages."""
+    """Compare the locations of problems and parts of their messages."""
     assert [problem.location for problem in problems] == [location for location, _ in found]
     assert all(words in problem.message for problem, (_, words) in zip(problems, found, strict=True))
 
 
 @pytest.mark.parametrize(("body", "found"), ERRORS)
-def test_what_the_api_would_refuse(body: Body, found: Found) -> None:
+def test_body_that_the_api_would_refuse_is_an_error(body: Body, found: Found) -> None:
     check(list(find_errors(body)), found)
 
 
 @pytest.mark.parametrize(("body", "found"), WARNINGS)
-def test_what_the_documents_leave_open(body: Body, found: Found) -> None:
+def test_undocumented_body_is_a_warning(body: Body, found: Found) -> None:
     check(list(find_warnings(body)), found)
 
 
 @pytest.mark.parametrize("code", DOUBTFUL)
-def test_a_dataset_type_that_most_documents_exclude_warns(code: object) -> None:
+def test_dataset_type_that_most_documents_exclude_is_a_warning(code: object) -> None:
     check(list(find_warnings({"dataset_type": code})), [(("dataset_type",), "datasets cannot be exported")])
 
 
 @pytest.mark.parametrize("code", EXPORTABLE)
-def test_a_dataset_type_that_is_exportable_or_wrong_does_not_warn(code: object) -> None:
+def test_dataset_type_that_is_exportable_or_invalid_is_no_warning(code: object) -> None:
     check(list(find_warnings({"dataset_type": code})), [])
 
 
@@ -141,14 +142,14 @@ DEFAULTS: list[tuple[Body, Body]] = [
 
 
 @pytest.mark.parametrize(("given_body", "filled"), DEFAULTS)
-def test_defaults_and_their_exceptions(given_body: Body, filled: Body) -> None:
+def test_defaults_are_added_unless_given(given_body: Body, filled: Body) -> None:
     before = repr(given_body)
     assert add_defaults(given_body) == filled
     assert repr(given_body) == before
 
 
 @pytest.mark.parametrize("value", [3, "3", "search", "SEARCH", ExportType.SEARCH])
-def test_spellings_of_search(value: object) -> None:
+def test_search_is_recognized_by_label_and_wire_value(value: object) -> None:
     assert is_search(value)
     assert not any(map(is_search, [0, "all", None, "", 3.0, True, [3], ExportType.ALL]))
 
@@ -156,7 +157,7 @@ def test_spellings_of_search(value: object) -> None:
 UNSAID: list[Body] = [{}, {PARAMS: None}, {PARAMS: {}}, {PARAMS: {"export_dest": None}}, {PARAMS: []}]
 
 
-def test_the_destination_names_the_kind() -> None:
+def test_kind_follows_from_the_destination() -> None:
     assert {dest: find_kind({PARAMS: {"export_dest": dest.label.lower()}}) for dest in ExportDest} == KINDS
     assert all(find_kind(body) is ToObs for body in UNSAID)
 
@@ -198,14 +199,14 @@ BODIES = WHOLE | st.dictionaries(NAMES, VALUES, max_size=5)
 @pytest.mark.parametrize("kind", [ToObs, ToNewDataset])
 @given(body=BODIES)
 @ANY
-def test_any_mapping_is_an_export_or_has_problems(kind: type[ExportRequest], body: Body) -> None:
-    """Nothing is raised; an export can be sent, and its body, as a spec, is the same export again."""
-    verdict = validate(kind, body)
-    assert (verdict.export is None) == bool(verdict.problems)
-    assert all(problem.message for problem in (*verdict.problems, *verdict.warnings))
-    if verdict.export:
-        sent = verdict.export.request.to_bytes()
+def test_any_body_is_an_export_or_has_problems(kind: type[ExportRequest], body: Body) -> None:
+    """No exception is raised, and the body of an export is a valid spec."""
+    result = validate(kind, body)
+    assert (result.export is None) == bool(result.problems)
+    assert all(problem.message for problem in (*result.problems, *result.warnings))
+    if result.export:
+        sent = result.export.request.to_bytes()
         assert sent.isascii()
-        assert "dataset_id" not in verdict.export.request.to_dict()
-        again = validate(kind, {"sample_state": None, PARAMS: None, **verdict.export.request.to_dict()})
+        assert "dataset_id" not in result.export.request.to_dict()
+        again = validate(kind, {"sample_state": None, PARAMS: None, **result.export.request.to_dict()})
         assert not again.problems

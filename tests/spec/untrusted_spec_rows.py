@@ -1,4 +1,4 @@
-"""Specs that a stranger may write: V stands for a wrong value, X for a variable."""
+"""Untrusted specs: V is replaced with an invalid value, X is the name of a variable."""
 
 # fmt: off
 FIELDS = [
@@ -21,7 +21,7 @@ TWO_FIELDS = [
     "path: ${X}/a/\n---\npath: ${X}/a",
     "path: ${X}/\nexport_params: {export_dest: NEW_DATASET, export_new_dataset_name: 9, export_new_dataset_work_path: '${X}'}",
 ]
-NO_MAPPINGS = [
+NON_MAPPINGS = [
     "API_KEY=secret9\nTOKEN=b\n", "machine a login b password secret9\n", "- secret9\n", "KEY: secret9: b\n- x",
     'KEY="secret9: b"\n"a" b: c\n', "{secret9", "secret9\x01", "@secret9",
 ]

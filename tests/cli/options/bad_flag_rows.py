@@ -24,7 +24,7 @@ PATHS = [
     BadLine("to-obs --path http://b/d/", "is not an OBS directory"),
     BadLine("to-obs --path obs:/b/d/", "is not an OBS directory"),
     BadLine("to-obs --path ' /b/d/'", "is not an OBS directory"),
-    *(BadLine(f"to-new-dataset {NAME} {WORK} --path {path}", "--path: '/b/' names no directory in the bucket")
+    *(BadLine(f"to-new-dataset {NAME} {WORK} --path {path}", "--path: '/b/' is the root of a bucket")
       for path in ("/b", "/b/", "obs://b", "s3://b/")),
     BadLine("to-obs --path obs://", "--path:"),
     BadLine("to-obs --path /", "--path:"),
@@ -45,14 +45,14 @@ PATHS = [
     BadLine("to-obs --path '/b/\u202e/'", "ModelArts.4313"),
     BadLine("to-obs --path '/b/\u200b/'", "ModelArts.4313"),
     BadLine("to-obs --path '/b/\u00a0/'", "ModelArts.4313"),
-    BadLine(f"to-obs --path /b/{697 * 'd'}/", "the path has 701 characters; the API takes 3 to 700"),
+    BadLine(f"to-obs --path /b/{697 * 'd'}/", "the path has 701 characters; the API accepts 3 to 700"),
     BadLine(f"to-obs --path /b/{697 * 'd'}", "the path has 701 characters"),
 ]
 NEW_DATASETS = [
     BadLine(f"{NEW} {WORK}", "--new-dataset-name is required"),
     BadLine(f"{NEW} {NAME}", "--new-dataset-work-path is required"),
     BadLine(f"{NEW} {WORK} --new-dataset-name ''", "--new-dataset-name: the name has 0 characters"),
-    BadLine(f"{NEW} {WORK} --new-dataset-name {101 * 'n'}", "the name has 101 characters; the API takes 1 to 100"),
+    BadLine(f"{NEW} {WORK} --new-dataset-name {101 * 'n'}", "the name has 101 characters; the API accepts 1 to 100"),
     BadLine(f"{NEW} {WORK} --new-dataset-name a.b", "--new-dataset-name: 'a.b' is not a dataset name"),
     BadLine(f"{NEW} {WORK} --new-dataset-name 'a b'", "'a b' is not a dataset name"),
     BadLine(f"{NEW} {WORK} --new-dataset-name a/b", "'a/b' is not a dataset name"),
@@ -60,14 +60,14 @@ NEW_DATASETS = [
     BadLine(f"{NEW} {WORK} --new-dataset-name é", "is not a dataset name"),
     BadLine(f"{NEW} {WORK} --new-dataset-name 'n\n'", "is not a dataset name"),
     BadLine(f"{NEW} {NAME} --new-dataset-work-path b/w/", "--new-dataset-work-path: 'b/w/' is not an OBS directory"),
-    BadLine(f"{NEW} {NAME} --new-dataset-work-path /b/", "--new-dataset-work-path: '/b/' names no directory"),
+    BadLine(f"{NEW} {NAME} --new-dataset-work-path /b/", "--new-dataset-work-path: '/b/' is the root of a bucket"),
     BadLine(f"{NEW} {NAME} --new-dataset-work-path /b/d/", "'/b/d/' is the same as path '/b/d/'"),
     BadLine(f"{NEW} {NAME} --new-dataset-work-path /b/d", "is the same as path"),
     BadLine(f"{NEW} {NAME} --new-dataset-work-path OBS://b/d", "is the same as path"),
     BadLine(f"{NEW} {NAME} --new-dataset-work-path s3://b/d/", "is the same as path"),
-    BadLine(f"{NEW} {NAME} --new-dataset-work-path /b/d/e/", "--new-dataset-work-path: '/b/d/e/' lies inside path"),
-    BadLine(f"{NEW} {NAME} --new-dataset-work-path obs://b/d/e", "lies inside path"),
-    BadLine("to-new-dataset --path obs://b/d --new-dataset-name n --new-dataset-work-path /b/d/e", "lies inside path"),
+    BadLine(f"{NEW} {NAME} --new-dataset-work-path /b/d/e/", "--new-dataset-work-path: '/b/d/e/' is inside path"),
+    BadLine(f"{NEW} {NAME} --new-dataset-work-path obs://b/d/e", "is inside path"),
+    BadLine("to-new-dataset --path obs://b/d --new-dataset-name n --new-dataset-work-path /b/d/e", "is inside path"),
     BadLine(f"{OBS} --new-dataset-name n", "No such option: --new-dataset-name"),
 ]
 ENUMS = [
@@ -280,7 +280,7 @@ WARNINGS = [
     BadLine(f"{OBS} --export-type unlabeled --sample-state accepted", "warning: --sample-state: filters"),
     BadLine(f"{OBS} -f -", "filters are documented for export type search", "", b"export_type: 2\nsample_state: accepted"),
     BadLine(f"{OBS} -f - --sample a", "filters are documented for export type search", "", b"export_type: null"),
-    BadLine(f"{OBS} --sample a --search hard=1", "warning: --search: what the API makes of samples together with"),
+    BadLine(f"{OBS} --sample a --search hard=1", "warning: --search: the combination of samples and"),
     *(BadLine(f"{OBS} --dataset-type {label}", f"warning: --dataset-type: {label} datasets cannot be exported")
       for label in ("text-classification", "named-entity-recognition", "text-triplet", "sound-classification",
                    "speech-content", "speech-paragraph", "table", "video")),
