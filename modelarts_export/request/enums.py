@@ -60,7 +60,7 @@ class WireEnum(Enum):
 
     @classmethod
     def __get_pydantic_core_schema__(cls, _source: type, _handler: "GetCoreSchemaHandler") -> "CoreSchema":
-        """Accept any spelling of a member, and serialize it as its code."""
+        """Accept what `parse` accepts, and serialize the wire value."""
         from pydantic_core import core_schema  # noqa: PLC0415 - see above
 
         return core_schema.no_info_plain_validator_function(

@@ -1,6 +1,6 @@
-"""Every enumeration of a create call: where it stands, its flag, and its words with their codes.
+"""Every enumeration of a create call: a body with it, its flag, and its labels with their wire values.
 
-Written by hand from .github/API.md, section 1, and the table of flags in the product's description.
+Written by hand from .github/API.md, section 1.
 """
 
 from typing import NamedTuple

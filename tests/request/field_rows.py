@@ -207,7 +207,7 @@ DEFAULTS = [
     Whole(NEW, f"path: /b/d/\nexport_params: {{{NAMED_SPEC}, sample_state: null}}", "",
           {"path": "/b/d/", "export_type": 3, "export_params": {**NAMED}}),
 ]
-# Flags beside a spec: they win, a list replaces the list, and the defaults come after the merge.
+# Flags and a spec: flags take precedence, a list replaces the list, and the defaults come after the merge.
 MERGED = [
     Whole(DIR, "path: /b/x/", "--path /b/d/", USUAL),
     Whole(DIR, "export_type: 2", "--path /b/d/ --export-type search", USUAL),

@@ -1,4 +1,4 @@
-"""The body that is sent for each field of a spec and each flag, compared with bodies written by hand."""
+"""The body that is sent for each field of a spec and each flag, compared with hand-written bodies."""
 
 import json
 import shlex
@@ -292,7 +292,7 @@ def test_every_field_has_a_row() -> None:
 
 
 def test_no_flag_is_without_a_row() -> None:
-    """Each flag of the commands stands in some row."""
+    """Each flag of the commands is in a row."""
     rows = [f"{NAMED_FLAGS} --path", *(row.flags for row in (*TOP, *PARAMS)), *(row.flag for row in CHOICES)]
     words = shlex.split(" ".join(filter(None, rows)))
     used = {word.removeprefix("--").removeprefix("no-") for word in words if word.startswith("--")}
