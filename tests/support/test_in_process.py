@@ -6,10 +6,10 @@ from modelarts_export.config.settings import Settings
 from modelarts_export.errors import ModelArtsExportError, TemporaryError, UnknownOutcomeError
 from tests.submission.worlds import EXPORT, WAY, World, make_client
 from tests.transport.sent_or_not_rows import ROWS
-from tests.transport.test_sent_or_not import causes
+from tests.transport.test_sent_or_not import iter_causes
 
 ALIKE = {
-    "refuse": "nobody listens",
+    "refuse": "closed port",
     "drop": "FIN after reading",
     "drop:by=rst": "RST after reading",
     "stall:for=2m": "no reply",
@@ -25,7 +25,7 @@ def test_faults_raise_the_errors_of_a_socket(fault: str, name: str) -> None:
     row = ROWS[name]
     with pytest.raises((TemporaryError, UnknownOutcomeError)) as caught:
         make_client(World(faults=(fault,))).create("sandbox-images", EXPORT)
-    assert " ← ".join(list(causes(caught.value.__cause__))[:2]) in row.raised.split(" or ")
+    assert " ← ".join(list(iter_causes(caught.value.__cause__))[:2]) in row.raised.split(" or ")
     assert type(caught.value).__name__ == row.error
 
 

@@ -1,4 +1,4 @@
-"""What the documents say of each error answer to a POST: the second of two entries, written by hand.
+"""The documented meaning of each error answer to a POST, written by hand beside the table of the program.
 
 From .github/API.md, sections 4 and 5, and the exit codes of the README; never from the program's own table.
 """
@@ -92,7 +92,7 @@ _IAM = (
     (429, "0012", 5),
     (500, "0006", 10),
 )
-# What no row names: HTTP status, exit code.
+# Statuses without a known code: HTTP status, exit code.
 STATUSES = (
     (400, 6), (401, 4), (402, 6), (403, 4), (404, 3), (405, 6), (406, 6), (408, 10), (409, 6), (410, 6),
     (413, 6), (415, 6), (418, 6), (422, 6), (423, 6), (429, 5), (431, 6), (451, 6), (499, 6),
@@ -117,7 +117,7 @@ def _json(value: object) -> bytes:
 _UNKNOWN = {"error_code": "ModelArts.7000", "error_msg": WORDS}
 _PAGE = f"<html><head><title>{WORDS}</title></head><body>nginx</body></html>".encode()
 
-# Bodies without a code that a table knows, so that the status alone decides; the code that is shown.
+# Bodies without a known code, so that the status alone decides; the code that is shown.
 SHAPES: Mapping[str, tuple[bytes, str | None]] = {
     "ModelArts": (_json(_UNKNOWN), "ModelArts.7000"),
     "gateway": (_json({"error_msg": WORDS, "error_code": "APIGW.9999", "request_id": "r-7"}), "APIGW.9999"),
@@ -156,7 +156,7 @@ SHAPES: Mapping[str, tuple[bytes, str | None]] = {
     "deeper objects": (b'{"a":' * 100_000 + b"1" + b"}" * 100_000, None),
     "deep lists": (b"[" * 100_000, None),
 }
-# A code stands in an unusual shape, and decides: status, body, exit code.
+# Bodies of unusual shape with a known code: status, body, exit code.
 CODED_SHAPES = (
     (401, {"error_code": "APIGW.0301", "error_msg": WORDS, "request_id": "r-7"}, 4),
     (401, {"error": {"code": 401, "message": WORDS, "title": "Unauthorized"}}, 4),
@@ -207,7 +207,7 @@ EMPTY_SUCCESSES = (
     b'{"task_id": {}}', b'{"task_id": []}', b'{"task_id": null}', b'{"task_id": true}', b'{"task_id": ""}',
     b'{"task_id": 1.5}', b'{"task_id": "t1"', b'{"task_id": "\xff"}', b'{"data": {"task_id": "t1"}}', b'{"status": "INIT"}',
 )
-# What the gateway says after a refused credential, and a word of what must be done.
+# End of the message of the gateway for a refused credential, and a word of the hint.
 TAILS = (
     ("verify aksk signature fail", "secret key"),
     ("verify aksk signature fail, canonicalRequest:POST|/v2/0123/|||host|e3b0", "secret key"),

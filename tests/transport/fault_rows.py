@@ -1,4 +1,4 @@
-"""What becomes of a reply on its way, as handlers of a raw server: each leaves the end of a POST unknown."""
+"""Handlers of a raw server whose replies are lost or unusable: each leaves the outcome of a POST unknown."""
 
 import socket
 from collections.abc import Callable
@@ -12,35 +12,35 @@ def close_unread(_server: RawServer, peer: socket.socket) -> None:
 
 
 def close_after_a_part(_server: RawServer, peer: socket.socket) -> None:
-    """Take a part of what the client sends first, and close."""
+    """Read the first bytes of the request, and close."""
     peer.recv(10)
 
 
 def close_after_all(server: RawServer, peer: socket.socket) -> None:
-    """Take the whole request, and send a FIN."""
+    """Read the whole request, and close."""
     server.read(peer)
 
 
 def reset_after_all(server: RawServer, peer: socket.socket) -> None:
-    """Take the whole request, and send a RST."""
+    """Read the whole request, and reset the connection."""
     server.read(peer)
     reset(peer)
 
 
 def never_answer(server: RawServer, peer: socket.socket) -> None:
-    """Take the whole request, and say nothing."""
+    """Read the whole request, and send nothing."""
     server.read(peer)
     server.stall()
 
 
 def reset_after_a_part(_server: RawServer, peer: socket.socket) -> None:
-    """Take a part of what the client sends first, and send a RST."""
+    """Read the first bytes of the request, and reset the connection."""
     peer.recv(10)
     reset(peer)
 
 
-def answers_then(answer: bytes, after: Callable[[RawServer, socket.socket], object]) -> Handler:
-    """Return a handler that takes the whole request, sends this, and does something."""
+def answer_then(answer: bytes, after: Callable[[RawServer, socket.socket], object]) -> Handler:
+    """Return a handler that reads the whole request, sends this answer, and calls `after`."""
 
     def handle(server: RawServer, peer: socket.socket) -> None:
         server.read(peer)
@@ -51,12 +51,12 @@ def answers_then(answer: bytes, after: Callable[[RawServer, socket.socket], obje
 
 
 def stall(server: RawServer, _peer: socket.socket) -> None:
-    """Keep the connection open, and send no more."""
+    """Keep the connection open without sending anything."""
     server.stall()
 
 
 def close(_server: RawServer, _peer: socket.socket) -> None:
-    """Let the connection be closed."""
+    """Do nothing: the server closes the connection afterwards."""
 
 
 HALF = CREATED[:9]
@@ -68,25 +68,25 @@ AMBIGUOUS: dict[str, Handler] = {
     "FIN after reading": close_after_all,
     "RST after reading": reset_after_all,
     "no reply": never_answer,
-    "stall in the status line": answers_then(b"HTTP/1.1 2", stall),
-    "stall in the headers": answers_then(b"HTTP/1.1 200 OK\r\nContent-", stall),
-    "stall in the body": answers_then(reply("200 OK", CREATED)[:-5], stall),
-    "stall without a length": answers_then(b"HTTP/1.1 200 OK\r\n\r\n" + HALF, stall),
-    "stall in a chunk": answers_then(CHUNKED + b"11\r\n" + HALF, stall),
-    "cut in the status line": answers_then(b"HTTP/1.1 2", close),
-    "cut in the headers": answers_then(b"HTTP/1.1 200 OK\r\nContent-", close),
-    "cut with a length": answers_then(reply("200 OK", CREATED)[:-5], close),
-    "cut without a length": answers_then(b"HTTP/1.1 200 OK\r\n\r\n" + HALF, close),
-    "cut in a chunk": answers_then(CHUNKED + b"11\r\n" + HALF, close),
-    "cut between chunks": answers_then(CHUNKED + b"9\r\n" + HALF + b"\r\n", close),
-    "cut with a reset": answers_then(reply("200 OK", CREATED)[:-5], lambda _, peer: reset(peer)),
-    "chunk of no size": answers_then(CHUNKED + b"xyz\r\n", close),
+    "stall in the status line": answer_then(b"HTTP/1.1 2", stall),
+    "stall in the headers": answer_then(b"HTTP/1.1 200 OK\r\nContent-", stall),
+    "stall in the body": answer_then(reply("200 OK", CREATED)[:-5], stall),
+    "stall without a length": answer_then(b"HTTP/1.1 200 OK\r\n\r\n" + HALF, stall),
+    "stall in a chunk": answer_then(CHUNKED + b"11\r\n" + HALF, stall),
+    "cut in the status line": answer_then(b"HTTP/1.1 2", close),
+    "cut in the headers": answer_then(b"HTTP/1.1 200 OK\r\nContent-", close),
+    "cut with a length": answer_then(reply("200 OK", CREATED)[:-5], close),
+    "cut without a length": answer_then(b"HTTP/1.1 200 OK\r\n\r\n" + HALF, close),
+    "cut in a chunk": answer_then(CHUNKED + b"11\r\n" + HALF, close),
+    "cut between chunks": answer_then(CHUNKED + b"9\r\n" + HALF + b"\r\n", close),
+    "cut with a reset": answer_then(reply("200 OK", CREATED)[:-5], lambda _, peer: reset(peer)),
+    "chunk of no size": answer_then(CHUNKED + b"xyz\r\n", close),
     "gzip that is none": replies("200 OK", CREATED, GZIP),
     "two lengths": replies("200 OK", CREATED, "Content-Length: 3"),
-    "no HTTP": answers_then(b"220 smtp.example ESMTP\r\n", close),
+    "no HTTP": answer_then(b"220 smtp.example ESMTP\r\n", close),
     "many headers": replies("200 OK", CREATED, *(f"X-{n}: {n}" for n in range(200))),
     "a long header": replies("200 OK", CREATED, "X-Long: " + "x" * 70_000),
     "status 999": replies("999 Blocked", CREATED),
-    "status 101": answers_then(b"HTTP/1.1 101 Switching Protocols\r\n\r\n", close),
-    "204 without a body": answers_then(b"HTTP/1.1 204 No Content\r\n\r\n", close),
+    "status 101": answer_then(b"HTTP/1.1 101 Switching Protocols\r\n\r\n", close),
+    "204 without a body": answer_then(b"HTTP/1.1 204 No Content\r\n\r\n", close),
 }

@@ -1,4 +1,4 @@
-"""Every answer that the documents know, driven over HTTP to the exit code that the documents ask for."""
+"""The exit code for every documented answer of the API."""
 
 import json
 import re
@@ -22,11 +22,11 @@ from tests.transport.error_rows import (
 TO_OBS = "to-obs --path /test-obs/daoChu/"
 TASKS = "/v2/0123/datasets/abc/export-tasks"
 REQUEST_ID = "req-0123456789"
-LOOK = "modelarts-export list abc"
+LIST_COMMAND = "modelarts-export list abc"
 
 
 def submit(run: Run, stub: Stub, status: int, body: object, flags: str = "", **headers: str) -> Outcome:
-    """Submit to a server that answers this to everything; a body that is no bytes becomes JSON."""
+    """Submit to a server with one answer for every call; a body that is not bytes is sent as JSON."""
     stub.requests.clear()
     stub.status = status
     stub.body = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -35,25 +35,27 @@ def submit(run: Run, stub: Stub, status: int, body: object, flags: str = "", **h
 
 
 def assert_failed(outcome: Outcome, stub: Stub, expected: int) -> None:
-    """One POST, and no result; when the end is unknown, and only then, a look and how to look again."""
+    """Check for one POST and no result; only an unknown outcome polls the list and names its command."""
     assert outcome.code == expected, outcome.err
-    looks = [("GET", f"{TASKS}?limit=100&offset=0")] if expected == 10 else []
-    heard = [(method, path) for method, path, *_ in stub.requests if not path.startswith(f"{TASKS}/")]
-    assert heard == [("POST", TASKS), *looks]  # beside status checks of a task that the reply named
+    checks = [("GET", f"{TASKS}?limit=100&offset=0")] if expected == 10 else []
+    requests = [(method, path) for method, path, *_ in stub.requests if not path.startswith(f"{TASKS}/")]
+    assert requests == [("POST", TASKS), *checks]  # without status checks of a task that the reply named
     assert outcome.out == ""
     assert "Traceback" not in outcome.err
     assert len(re.findall("^hint: .+", outcome.err, re.MULTILINE)) == 1
-    assert (LOOK in outcome.err) == (expected == 10)
+    assert (LIST_COMMAND in outcome.err) == (expected == 10)
 
 
 def last_line(outcome: Outcome) -> Any:  # noqa: ANN401 - JSON
-    """Return the last line of stderr as the JSON object that it must be."""
+    """Return the JSON object on the last line of stderr."""
     return json.loads(outcome.err.splitlines()[-1])
 
 
 @pytest.mark.parametrize(("status", "codes", "expected"), PAIRS)
-def test_pairs_of_status_and_code(run: Run, stub: Stub, status: int, codes: str, expected: int) -> None:
-    """Status and code together decide, and the error has the API's code, its words and the request ID."""
+def test_status_and_code_determine_the_exit_code(
+    run: Run, stub: Stub, status: int, codes: str, expected: int
+) -> None:
+    """The error has the code and the message of the API, and the request ID."""
     for code in codes.split():
         body = {"error_code": code, "error_msg": WORDS}
         outcome = submit(run, stub, status, body, X_Request_Id=REQUEST_ID)
@@ -63,8 +65,10 @@ def test_pairs_of_status_and_code(run: Run, stub: Stub, status: int, codes: str,
 
 
 @pytest.mark.parametrize(("status", "expected"), STATUSES)
-def test_status_without_a_known_code(run: Run, stub: Stub, status: int, expected: int) -> None:
-    """Where no code says more, the status decides; a 503 with an unknown code is not known to mean it."""
+def test_status_determines_the_exit_code_without_a_known_code(
+    run: Run, stub: Stub, status: int, expected: int
+) -> None:
+    """A 503 with an unknown code may have been accepted."""
     unknown = {"error_code": "ModelArts.99999999", "error_msg": WORDS}
     for body, shown in ((b"", ""), (unknown, f"{WORDS} (ModelArts.99999999, ")):
         outcome = submit(run, stub, status, body, X_Request_Id=REQUEST_ID)
@@ -74,8 +78,8 @@ def test_status_without_a_known_code(run: Run, stub: Stub, status: int, expected
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_shape_without_a_known_code(run: Run, stub: Stub, shape: str) -> None:
-    """A body of any shape, or of none, ends in an error of its status; its words and code are shown."""
+def test_code_and_message_are_found_in_a_body_of_any_shape(run: Run, stub: Stub, shape: str) -> None:
+    """The status determines the exit code."""
     body, code = SHAPES[shape]
     for status, expected in ((400, 6), (403, 4), (502, 10)):
         outcome = submit(run, stub, status, body, "-o json", X_Request_Id=REQUEST_ID)
@@ -88,8 +92,10 @@ def test_shape_without_a_known_code(run: Run, stub: Stub, shape: str) -> None:
 
 
 @pytest.mark.parametrize(("status", "body", "expected"), CODED_SHAPES)
-def test_shape_with_a_known_code(run: Run, stub: Stub, status: int, body: object, expected: int) -> None:
-    """The code is found in every shape that errors have; of two, the outer one counts."""
+def test_known_code_is_found_in_a_body_of_any_shape(
+    run: Run, stub: Stub, status: int, body: object, expected: int
+) -> None:
+    """Of two codes, the outer one counts."""
     outcome = submit(run, stub, status, body)
     assert_failed(outcome, stub, expected)
     assert WORDS in outcome.err
@@ -105,16 +111,20 @@ def test_shape_with_a_known_code(run: Run, stub: Stub, status: int, body: object
         ({}, "of-body"),
     ],
 )
-def test_request_id(run: Run, stub: Stub, headers: dict[str, str], expected: str) -> None:
-    """The request ID comes from the headers of the API or of IAM, else from the gateway's body."""
+def test_request_id_is_taken_from_headers_or_body(
+    run: Run, stub: Stub, headers: dict[str, str], expected: str
+) -> None:
+    """The headers of the API or of IAM take precedence over the body of the gateway."""
     body = {"error_code": "APIGW.0301", "error_msg": WORDS, "request_id": "of-body"}
     outcome = submit(run, stub, 401, body, "-o json", **headers)
     assert last_line(outcome)["request_id"] == expected
 
 
 @pytest.mark.parametrize(("status", "body", "task_id"), ACCEPTED)
-def test_success(run: Run, stub: Stub, status: int, body: object, task_id: str) -> None:
-    """Any 2xx with a task ID is a success, whatever stands beside it; the ID is text."""
+def test_2xx_with_a_task_id_is_a_success(
+    run: Run, stub: Stub, status: int, body: object, task_id: str
+) -> None:
+    """Whatever other fields the body has; the ID is a string."""
     outcome = submit(run, stub, status, body, "-o json")
     assert outcome.code == 0
     assert json.loads(outcome.out)["task_id"] == task_id
@@ -122,23 +132,25 @@ def test_success(run: Run, stub: Stub, status: int, body: object, task_id: str) 
 
 
 @pytest.mark.parametrize(("status", "code", "expected"), CODED_SUCCESSES)
-def test_success_with_a_code_and_no_task(run: Run, stub: Stub, status: int, code: str, expected: int) -> None:
-    """A 2xx with a code instead of a task is judged by the code, where it has one meaning only."""
+def test_2xx_with_a_code_and_no_task_is_classified_by_the_code(
+    run: Run, stub: Stub, status: int, code: str, expected: int
+) -> None:
+    """If the code has one meaning only."""
     outcome = submit(run, stub, status, {"error_code": code, "error_msg": WORDS})
     assert_failed(outcome, stub, expected)
     assert f"{WORDS} ({code}, HTTP {status})" in outcome.err
 
 
 @pytest.mark.parametrize("body", EMPTY_SUCCESSES, ids=repr)
-def test_success_that_says_nothing(run: Run, stub: Stub, body: bytes) -> None:
-    """A 2xx without a usable task ID may have made a task: nobody knows."""
+def test_2xx_without_a_task_id_is_an_unknown_outcome(run: Run, stub: Stub, body: bytes) -> None:
+    """A task may have been created."""
     for status in (200, 201):
         assert_failed(submit(run, stub, status, body), stub, 10)
 
 
 @pytest.mark.parametrize(("tail", "hint"), TAILS)
-def test_words_of_a_refused_credential(run: Run, stub: Stub, tail: str, hint: str) -> None:
-    """The gateway has one code for all that is wrong with credentials: its words choose the hint."""
+def test_message_of_a_refused_credential_selects_the_hint(run: Run, stub: Stub, tail: str, hint: str) -> None:
+    """The gateway has one code for all errors of credentials."""
     words = f"Incorrect IAM authentication information: {tail}"
     outcome = submit(run, stub, 401, {"error_code": "APIGW.0301", "error_msg": words})
     assert_failed(outcome, stub, 4)
@@ -146,8 +158,8 @@ def test_words_of_a_refused_credential(run: Run, stub: Stub, tail: str, hint: st
     assert hint in outcome.err.partition("\nhint: ")[2]
 
 
-def test_secrets_that_the_gateway_quotes(run: Run, stub: Stub) -> None:
-    """The gateway quotes the headers that were signed; a security token among them is not shown."""
+def test_secret_that_the_gateway_quotes_is_redacted(run: Run, stub: Stub) -> None:
+    """It quotes the signed headers, and a security token is one of them."""
     token = "TEMPORARYtoken0123456789"
     words = f"verify aksk signature fail, canonicalRequest:POST|/|x-security-token:{token}|"
     stub.status, stub.body = 401, json.dumps({"error_code": "APIGW.0301", "error_msg": words}).encode()
@@ -159,8 +171,8 @@ def test_secrets_that_the_gateway_quotes(run: Run, stub: Stub) -> None:
         assert "x-security-token:***" in outcome.err
 
 
-def test_words_that_would_steer_a_terminal(run: Run, stub: Stub) -> None:
-    """What an error says is shown as text, on one line."""
+def test_control_characters_of_a_message_are_escaped(run: Run, stub: Stub) -> None:
+    """The message is shown on one line."""
     words = "\x1b[2J\x9b31m\r\n::error::\u202e[bold]"
     outcome = submit(run, stub, 400, {"error_code": "ModelArts.7\x1b", "error_msg": words})
     assert_failed(outcome, stub, 6)
@@ -169,8 +181,8 @@ def test_words_that_would_steer_a_terminal(run: Run, stub: Stub) -> None:
 
 
 @pytest.mark.parametrize("code", ["ModelArts.4352", "ModelArts.7000"])
-def test_error_as_json(run: Run, stub: Stub, code: str) -> None:
-    """With -o json the error is one object on the last line of stderr."""
+def test_json_error_has_all_fields(run: Run, stub: Stub, code: str) -> None:
+    """It is one object on the last line of stderr."""
     body = {"error_code": code, "error_msg": WORDS}
     outcome = submit(run, stub, 400, body, "-o json -v", X_Request_Id=REQUEST_ID)
     error = last_line(outcome)
@@ -186,15 +198,15 @@ def test_error_as_json(run: Run, stub: Stub, code: str) -> None:
     }
 
 
-def test_error_as_json_without_a_code(run: Run, stub: Stub) -> None:
-    """What the API did not say is null; the hint of an unknown end names the command."""
+def test_json_error_without_a_code_has_nulls(run: Run, stub: Stub) -> None:
+    """The hint of an unknown outcome names the list command."""
     outcome = submit(run, stub, 502, b"<html>Bad Gateway</html>", "-o json")
     error = last_line(outcome)
     assert outcome.code == error["exit_code"] == 10
     assert (error["error_code"], error["request_id"], error["http_status"]) == (None, None, 502)
-    assert LOOK in error["hint"]
+    assert LIST_COMMAND in error["hint"]
 
 
-def test_quiet_still_says_what_failed(run: Run, stub: Stub) -> None:
-    """-q silences the talk, not the error."""
+def test_quiet_prints_the_error(run: Run, stub: Stub) -> None:
+    """-q suppresses messages, but no errors."""
     assert_failed(submit(run, stub, 400, {"error_code": "ModelArts.4352"}, "-q"), stub, 3)

@@ -1,4 +1,4 @@
-"""Replies of broken servers: absurd headers, too much JSON, long words, broken bodies, strange replies."""
+"""Replies of broken servers: invalid headers, too much JSON, long messages, broken bodies, wrong tasks."""
 
 import json
 from typing import Any
@@ -12,7 +12,7 @@ from modelarts_export.transport.response import Response, error_from_response
 from tests.conftest import Run, Stub
 from tests.support.raw_server import CREATED, Handler, reply, reset, serving, transport, turns
 from tests.support.simulated import client_of, task
-from tests.transport.fault_rows import answers_then, close, stall
+from tests.transport.fault_rows import answer_then, close, stall
 
 TO_OBS = "to-obs --path /test-obs/daoChu/"
 
@@ -36,8 +36,8 @@ ABSURD = [
 @pytest.mark.parametrize("name", ["Retry-After", "Date"])
 @pytest.mark.parametrize("value", ABSURD)
 @pytest.mark.parametrize("status", ["429 Too Many Requests", "200 OK"])
-def test_absurd_times(run: Run, status: str, name: str, value: str) -> None:
-    """Nothing that a server says of the time ends in a traceback."""
+def test_invalid_times_in_headers_are_ignored(run: Run, status: str, name: str, value: str) -> None:
+    """No value leads to a traceback."""
     headers = {"Retry-After": "Wed, 25 Nov 2026 00:00:00 GMT", "Date": "Tue, 24 Nov 2026 00:00:00 GMT"}
     lines = [
         f"{header}: {each}" for header, each in {**headers, name: value.encode().decode("latin-1")}.items()
@@ -49,8 +49,8 @@ def test_absurd_times(run: Run, status: str, name: str, value: str) -> None:
 
 
 @pytest.mark.parametrize("value", [ABSURD[0], "9" * 5000])
-def test_a_pause_of_centuries(run: Run, value: str) -> None:
-    """It exits with 5 at once, and says when to come back: after a year at most."""
+def test_retry_after_of_centuries_exits_with_5(run: Run, value: str) -> None:
+    """At once; the hint says when to run it again, after a year at most."""
     lines = [f"Retry-After: {value}", "Date: Tue, 24 Nov 2026 00:00:00 GMT"]
     with serving(turns(reply("429 Too Many Requests", b"{}", *lines))) as server:
         outcome = run(f"{TO_OBS} --max-retries 9", **server.variables)
@@ -58,75 +58,77 @@ def test_a_pause_of_centuries(run: Run, value: str) -> None:
     assert "run it again after 20" in outcome.err
 
 
-def test_a_throttle_of_a_day() -> None:
-    """The gateway's 429 says how long its window is."""
+def test_throttling_window_of_a_day_is_read_from_the_message() -> None:
+    """It is the pause before the next call."""
     words = "policy user over ratelimit,limit:5,time:1 day"
-    found = error_from_response(answered({"error_code": "APIGW.0308", "error_msg": words}, status=429))
+    found = error_from_response(make_response({"error_code": "APIGW.0308", "error_msg": words}, status=429))
     assert isinstance(found, ThrottledError)
     assert found.retry_after == 86_400.0
 
 
-def answered(content: object, status: int = 400, **headers: str) -> Response:
-    """Return a reply to a request that changes something."""
+def make_response(content: object, status: int = 400, **headers: str) -> Response:
+    """Return a response to a request that changes something."""
     return Response(
         url="u", status=status, headers=headers, content=json.dumps(content).encode(), changing=True
     )
 
 
-def test_a_refusal_with_a_location_is_no_redirect() -> None:
-    """Only a 3xx points elsewhere."""
-    reply = answered({"error_code": "ModelArts.4358", "error_msg": "words"}, Location="https://h.example/")
+def test_refusal_with_a_location_is_no_redirect() -> None:
+    """Only a 3xx redirects."""
+    reply = make_response(
+        {"error_code": "ModelArts.4358", "error_msg": "words"}, Location="https://h.example/"
+    )
     assert "words (ModelArts.4358, HTTP 400)" in str(error_from_response(reply))
 
 
-def nested(value: object, levels: int) -> Any:  # noqa: ANN401 - JSON
-    """Return a value below so many objects."""
+def nest(value: object, levels: int) -> Any:  # noqa: ANN401 - JSON
+    """Return a value within `levels` objects."""
     for _ in range(levels):
         value = {"a": value}
     return value
 
 
 @pytest.mark.parametrize("value", [1, "text", True, None])
-def test_a_scalar_at_the_depth_limit(value: object) -> None:
-    """It is kept; what would go deeper is cut there."""
-    assert answered(nested(value, 32)).fields == nested(value, 32)
-    assert answered(nested({"b": value}, 32)).fields == nested("...", 32)
+def test_json_is_cut_at_the_depth_limit(value: object) -> None:
+    """A scalar at the limit is kept."""
+    assert make_response(nest(value, 32)).fields == nest(value, 32)
+    assert make_response(nest({"b": value}, 32)).fields == nest("...", 32)
 
 
 MILLION = 1_000_000
 
 
-def filled(entries: bytes) -> bytes:
-    """Return an object with a list of these entries; the two are values as well."""
+def make_list(entries: bytes) -> bytes:
+    """Return an object with a list of these entries; three more values are in it."""
     return b'{"task_id": "t1", "a": [' + entries + b"]}"
 
 
 FULL = {
-    "numbers": filled(b",".join([b"1"] * (MILLION - 3))),
-    "empty lists": filled(b",".join([b"[ ]"] * (MILLION - 3))),
-    "lists": filled(b",".join([b"[1]"] * (MILLION // 2 - 2))),
-    "objects": filled(b",".join([b'{"a,":"b"}'] * (MILLION // 2 - 2))),
-    "a text with commas": filled(b'"' + b',[{\\",' * MILLION + b'"'),
+    "numbers": make_list(b",".join([b"1"] * (MILLION - 3))),
+    "empty lists": make_list(b",".join([b"[ ]"] * (MILLION - 3))),
+    "lists": make_list(b",".join([b"[1]"] * (MILLION // 2 - 2))),
+    "objects": make_list(b",".join([b'{"a,":"b"}'] * (MILLION // 2 - 2))),
+    "a text with commas": make_list(b'"' + b',[{\\",' * MILLION + b'"'),
 }
 OVERFULL = {
-    "numbers": filled(b",".join([b"1"] * (MILLION - 2))),
-    "empty lists": filled(b",".join([b"[]"] * (MILLION - 2))),
-    "objects": filled(b",".join([b'{"a":"b"}'] * (MILLION // 2))),
+    "numbers": make_list(b",".join([b"1"] * (MILLION - 2))),
+    "empty lists": make_list(b",".join([b"[]"] * (MILLION - 2))),
+    "objects": make_list(b",".join([b'{"a":"b"}'] * (MILLION // 2))),
     "list": b"\xef\xbb\xbf \n[" + b"0," * MILLION + b"0]",
     "brackets": b"[" * (MILLION + 9),
 }
 
 
 @pytest.mark.parametrize("form", FULL)
-def test_a_million_values(form: str) -> None:
-    """They are read; what stands in a text is no value."""
+def test_a_million_json_values_are_read(form: str) -> None:
+    """The content of a string is not counted."""
     with serving(turns(reply("200 OK", FULL[form]))) as server:
         assert transport(server.url).get("/x").fields["task_id"] == "t1"
 
 
 @pytest.mark.parametrize("form", OVERFULL)
-def test_more_than_a_million_values(form: str) -> None:
-    """They are refused before they are built."""
+def test_more_than_a_million_json_values_are_refused(form: str) -> None:
+    """Before they are parsed."""
     with serving(turns(reply("200 OK", OVERFULL[form]))) as server:
         with pytest.raises(TemporaryError, match="more than 1,000,000 JSON values"):
             transport(server.url).get("/x")
@@ -134,8 +136,8 @@ def test_more_than_a_million_values(form: str) -> None:
             transport(server.url).post("/x", b"{}")
 
 
-def test_strings_without_commas_between_them_are_not_read_to_their_end() -> None:
-    """They are no JSON, and there may be thirty million of them."""
+def test_strings_without_commas_are_refused_early() -> None:
+    """They are not JSON, and a reply may have thirty million of them."""
     strings = b'["' + b"," * MILLION + b'"' + b'""' * (3 * MILLION)
     expected = pytest.raises(TemporaryError, match="more than 1,000,000 JSON values")
     with serving(turns(reply("200 OK", strings))) as server, expected:
@@ -148,47 +150,47 @@ LONG = ["word " * 200_000, "w" * 1_000_000, "字" * 1_000_000]
 @pytest.mark.parametrize("words", LONG, ids=["words", "one word", "no spaces"])
 @pytest.mark.parametrize("key", ["error_msg", "error_code"])
 @pytest.mark.parametrize("form", ["table", "json"])
-def test_long_words_of_a_server(run: Run, stub: Stub, key: str, words: str, form: str) -> None:
-    """500 characters are shown."""
+def test_long_message_of_a_server_is_cut(run: Run, stub: Stub, key: str, words: str, form: str) -> None:
+    """At 500 characters."""
     stub.status, stub.body = 400, json.dumps({key: words}).encode()
     outcome = run(f"{TO_OBS} -o {form}", **stub.variables)
     assert outcome.code == 6
-    assert len(outcome.err) < 8000  # as JSON each character of the text may be an escape of six
+    assert len(outcome.err) < 8000  # in JSON, an escaped character has six
     assert "..." in outcome.err
 
 
-def test_long_words_of_a_failed_task() -> None:
-    """The same for what a task says of its failure."""
+def test_long_message_of_a_failed_task_is_cut() -> None:
+    """At 500 characters."""
     error = outcome_of(TrackedTask(task=task(status="FAILED", error_code="4401", error_msg="word " * 1000)))
     assert 450 < len(str(error)) < 600
 
 
-def test_text_of_exactly_the_length_that_is_shown() -> None:
-    """Nothing is cut that fits."""
+def test_message_of_500_characters_is_not_cut() -> None:
+    """One of 501 characters is cut."""
     words = "w" * 500
-    assert f"{words} (" in str(error_from_response(answered({"error_msg": words})))
-    assert f"{words} (" not in str(error_from_response(answered({"error_msg": words + "w"})))
+    assert f"{words} (" in str(error_from_response(make_response({"error_msg": words})))
+    assert f"{words} (" not in str(error_from_response(make_response({"error_msg": words + "w"})))
 
 
 @pytest.mark.parametrize("status", ["100 Continue", "102 Processing", "103 Early Hints", "199 Any"])
 @pytest.mark.parametrize("number", [1, 20])
-def test_informational_replies_are_skipped(run: Run, status: str, number: int) -> None:
-    """The reply is the one after them, for this call and for the next."""
+def test_interim_replies_are_skipped(run: Run, status: str, number: int) -> None:
+    """On a new connection and on a reused one."""
     before = f"HTTP/1.1 {status}\r\nLink: </x>; rel=preload\r\n\r\n".encode() * number
     with serving(turns(before + reply("200 OK", CREATED))) as server:
         outcome = run(f"{TO_OBS} -o id", **server.variables)
         assert (outcome.code, outcome.out) == (0, "t1\n"), outcome.err
-        caller = transport(server.url)
-        assert [caller.get("/x").fields for _ in range(3)] == [{"task_id": "t1"}] * 3
+        client = transport(server.url)
+        assert [client.get("/x").fields for _ in range(3)] == [{"task_id": "t1"}] * 3
         assert server.connections == 2
-        caller.close()
+        client.close()
 
 
 @pytest.mark.parametrize(
     "before", [b"HTTP/1.1 103 Early Hints\r\n\r\n" * 21, b"HTTP/1.1 101 Switching Protocols\r\n\r\n"]
 )
-def test_what_is_no_reply(run: Run, before: bytes) -> None:
-    """Too many informational replies, or another protocol: whether the request was accepted is unknown."""
+def test_too_many_interim_replies_are_an_unknown_outcome(run: Run, before: bytes) -> None:
+    """So is a switch to another protocol."""
     with serving(turns(before + reply("200 OK", CREATED))) as server:
         outcome = run(TO_OBS, **server.variables)
         assert outcome.code == 10, outcome.err
@@ -197,8 +199,8 @@ def test_what_is_no_reply(run: Run, before: bytes) -> None:
             transport(server.url).get("/x")
 
 
-def test_a_reply_about_another_task() -> None:
-    """It is no answer, and the connection on which it came is not used again."""
+def test_reply_about_another_task_is_a_transient_error() -> None:
+    """Its connection is not used again."""
     other = reply("200 OK", json.dumps({"task_id": "B1", "status": "SUCCESSED"}).encode())
     with serving(turns(other)) as server:
         client = client_of(server.url)
@@ -210,15 +212,17 @@ def test_a_reply_about_another_task() -> None:
         client.close()
 
 
-@pytest.mark.parametrize(("told", "asked"), [(7, "7"), (None, "7"), ("", "7")])
-def test_a_reply_that_may_be_about_the_task(stub: Stub, told: object, asked: str) -> None:
-    """An ID as a number is the same, and a reply without one is taken as it is."""
-    stub.body = json.dumps({"task_id": told, "status": "RUNNING"}).encode()
-    assert client_of(stub.url).show("abc", asked).status == "RUNNING"
+@pytest.mark.parametrize(("reported_id", "task_id"), [(7, "7"), (None, "7"), ("", "7")])
+def test_reply_with_a_numeric_or_missing_id_is_accepted(
+    stub: Stub, reported_id: object, task_id: str
+) -> None:
+    """A numeric ID equals the same digits as text."""
+    stub.body = json.dumps({"task_id": reported_id, "status": "RUNNING"}).encode()
+    assert client_of(stub.url).show("abc", task_id).status == "RUNNING"
 
 
-def test_a_wait_is_not_ended_by_the_reply_about_another(run: Run, stub: Stub) -> None:
-    """Each poll that brings the other task's success is a failed one."""
+def test_wait_ignores_a_reply_about_another_task(run: Run, stub: Stub) -> None:
+    """The poll counts as failed."""
     stub.body = json.dumps({"task_id": "B1", "status": "SUCCESSED"}).encode()
     outcome = run("wait abc A1 -o json --timeout 0", **stub.variables)
     assert (outcome.code, json.loads(outcome.out)[0]["status"]) == (8, None)
@@ -234,51 +238,53 @@ REFUSED = {
 BUSY = b'{"error_code": "ModelArts.4409", "error_msg": "busy"}'
 
 
-def broken(status: str) -> dict[str, Handler]:
-    """Return servers whose reply with this status has a broken body."""
+def make_broken_servers(status: str) -> dict[str, Handler]:
+    """Return handlers whose reply with this status has a broken body."""
     whole = reply(status, BUSY)
     chunks = f"HTTP/1.1 {status}\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n".encode()
     return {
-        "cut": answers_then(whole[:-5], close),
-        "reset": answers_then(whole[:-5], lambda _, peer: reset(peer)),
-        "cut chunk": answers_then(chunks + b"{", close),
+        "cut": answer_then(whole[:-5], close),
+        "reset": answer_then(whole[:-5], lambda _, peer: reset(peer)),
+        "cut chunk": answer_then(chunks + b"{", close),
         "unknown encoding": turns(reply(status, BUSY, "Content-Encoding: br")),
         "no gzip": turns(reply(status, BUSY, "Content-Encoding: gzip")),
-        "stall": answers_then(whole[:-5], stall),
+        "stall": answer_then(whole[:-5], stall),
     }
 
 
 @pytest.mark.parametrize("status", REFUSED)
-@pytest.mark.parametrize("fault", broken(""))
-def test_a_refusal_with_a_broken_body(run: Run, status: str, fault: str) -> None:
-    """The status line decides, and the body only adds words: nothing was accepted."""
-    with serving(broken(status)[fault]) as server:
+@pytest.mark.parametrize("fault", make_broken_servers(""))
+def test_refusal_with_a_broken_body_has_the_exit_code_of_its_status(
+    run: Run, status: str, fault: str
+) -> None:
+    """The body could only add a message: nothing was accepted."""
+    with serving(make_broken_servers(status)[fault]) as server:
         outcome = run(f"{TO_OBS} --read-timeout 0.3s", **server.variables)
         assert [request.split()[0] for request in server.requests] == [b"POST"]
     assert outcome.code == REFUSED[status], outcome.err
 
 
 @pytest.mark.parametrize("status", ["408 Request Timeout", "500 Internal Server Error", "503 Down", "200 OK"])
-def test_another_reply_with_a_broken_body(status: str) -> None:
-    """Where the status line says nothing of the request, a broken body tells no more."""
-    with serving(broken(status)["cut"]) as server, pytest.raises(UnknownOutcomeError):
+def test_other_reply_with_a_broken_body_is_an_unknown_outcome(status: str) -> None:
+    """The status does not show whether the request was accepted."""
+    with serving(make_broken_servers(status)["cut"]) as server, pytest.raises(UnknownOutcomeError):
         transport(server.url).post("/x", b"{}")
 
 
-def test_words_of_a_refusal_that_is_too_long(run: Run) -> None:
-    """A body that was read before its end did not come still says what is wrong: busy is not refused."""
+def test_code_of_a_truncated_refusal_is_found(run: Run) -> None:
+    """Busy must not be mistaken for refused."""
     longer = reply("400 Bad Request", BUSY).replace(b"Content-Length: ", b"Content-Length: 9")
-    with serving(answers_then(longer, close)) as server:
+    with serving(answer_then(longer, close)) as server:
         outcome = run(TO_OBS, **server.variables)
     assert outcome.code == 5
     assert "ModelArts.4409" in outcome.err
 
 
-def test_a_refusal_without_an_end() -> None:
-    """Of a body of 64 MiB and more, the beginning is enough."""
+def test_refusal_of_64_mib_shows_its_beginning() -> None:
+    """The rest of the body is not read."""
     begin = b"HTTP/1.1 400 Bad Request\r\n\r\n[" + b"1," * (33 * 2**20)
 
-    with serving(answers_then(begin, close)) as server, pytest.raises(ModelArtsExportError) as caught:
+    with serving(answer_then(begin, close)) as server, pytest.raises(ModelArtsExportError) as caught:
         transport(server.url).get("/x")
     assert caught.value.http_status == 400
     assert len(str(caught.value)) < 700
@@ -293,7 +299,7 @@ def test_a_refusal_without_an_end() -> None:
     ],
 )
 def test_html_page_shows_its_title_alone(run: Run, stub: Stub, page: str, words: str) -> None:
-    """The page itself belongs to --debug; the status is told beside it."""
+    """And its status; the page is printed with --debug only."""
     stub.status, stub.body = 404, page.encode()
     outcome = run("list abc", **stub.variables)
     assert f"not found{': ' * bool(words)}{words} (HTTP 404)" in outcome.err

@@ -1,4 +1,4 @@
-"""A reply may be packed and spelt in many ways; and any reply at all has an end."""
+"""Encodings and charsets of replies, and properties that hold for any reply."""
 
 import gzip
 import json
@@ -20,7 +20,7 @@ from tests.support.raw_server import CREATED, RawServer, replies, reply, serving
 TO_OBS = "to-obs --path /test-obs/daoChu/"
 LARGEST = 64 * 1024 * 1024
 
-PACKED = {
+ENCODED = {
     "gzip": gzip.compress(CREATED),
     "X-GZip": gzip.compress(CREATED),
     "deflate": zlib.compress(CREATED),
@@ -30,11 +30,11 @@ PACKED = {
 }
 
 
-@pytest.mark.parametrize("encoding", PACKED)
-def test_reply_that_a_proxy_has_packed(run: Run, encoding: str) -> None:
-    """An ID is not lost because a proxy packs what was asked for plain."""
-    packed = replies("200 OK", PACKED[encoding], f"Content-Encoding: {encoding}")
-    with serving(packed) as server:
+@pytest.mark.parametrize("encoding", ENCODED)
+def test_compressed_reply_is_decoded(run: Run, encoding: str) -> None:
+    """A proxy may compress a reply although no encoding was accepted."""
+    encoded = replies("200 OK", ENCODED[encoding], f"Content-Encoding: {encoding}")
+    with serving(encoded) as server:
         assert run(f"{TO_OBS} -o id", **server.variables).out == "t1\n"
 
 
@@ -48,22 +48,22 @@ UNUSABLE = {
 
 
 @pytest.mark.parametrize("encoding", UNUSABLE)
-def test_reply_that_cannot_be_unpacked(run: Run, encoding: str) -> None:
-    """Then nobody knows of a POST; a look has failed."""
-    body, said = UNUSABLE[encoding]
+def test_reply_that_cannot_be_decoded_is_an_unknown_outcome(run: Run, encoding: str) -> None:
+    """For a GET it is a transient error."""
+    body, words = UNUSABLE[encoding]
     with serving(replies("200 OK", body, f"Content-Encoding: {encoding}")) as server:
         outcome = run(TO_OBS, **server.variables)
         assert (outcome.code, outcome.out) == (10, "")
         methods = [request.split()[0] for request in server.requests]
-        is_named = CREATED in body  # the task that an unknown encoding does not hide is asked for, too
-        assert methods == [b"POST", *[b"GET"] * (2 if is_named else 1)]
-        assert said in outcome.err
-        with pytest.raises(TemporaryError, match=said):
+        is_readable = CREATED in body  # the body has a task ID, so the task is checked too
+        assert methods == [b"POST", *[b"GET"] * (2 if is_readable else 1)]
+        assert words in outcome.err
+        with pytest.raises(TemporaryError, match=words):
             transport(server.url).get("/x")
 
 
-def test_nothing_is_packed_as_nothing(run: Run, stub: Stub) -> None:
-    """A reply without a body has its status, whatever its encoding."""
+def test_empty_body_with_an_unknown_encoding_is_ignored(run: Run, stub: Stub) -> None:
+    """The status decides."""
     stub.status, stub.body, stub.headers = 403, b"", {"Content-Encoding": "br"}
     assert run(TO_OBS, **stub.variables).code == 4
 
@@ -78,23 +78,23 @@ def test_nothing_is_packed_as_nothing(run: Run, stub: Stub) -> None:
         (b'{"task_id": "\xed\xa0\x80"}', 10),
     ],
 )
-def test_charset_of_a_success(run: Run, stub: Stub, body: bytes, expected: int) -> None:
-    """UTF-8, with a mark of byte order or without: an ID in any other would be another ID."""
+def test_success_is_read_as_utf8_only(run: Run, stub: Stub, body: bytes, expected: int) -> None:
+    """With or without a byte order mark: in another charset the ID would be another one."""
     stub.body, stub.headers = body, {"Content-Type": "application/json; charset=no-such-charset"}
     assert run(f"{TO_OBS} -o id", **stub.variables).code == expected
 
 
 @pytest.mark.parametrize("charset", ["utf-8", "utf-8-sig", "gbk", "latin-1"])
-def test_charset_of_an_error(run: Run, stub: Stub, charset: str) -> None:
-    """The code of an error is found in any charset that has ASCII in it: busy is not refused."""
+def test_error_code_is_found_in_any_ascii_based_charset(run: Run, stub: Stub, charset: str) -> None:
+    """Busy must not be mistaken for refused."""
     error = {"error_code": "ModelArts.4409", "error_msg": "é" if charset == "latin-1" else "忙"}
     stub.status, stub.body = 400, json.dumps(error, ensure_ascii=False).encode(charset)
     outcome = run(TO_OBS, **stub.variables)
     assert (outcome.code, "ModelArts.4409" in outcome.err) == (5, True)
 
 
-def test_page_without_its_byte_order_mark(run: Run, stub: Stub) -> None:
-    """The mark is no part of what a page says."""
+def test_byte_order_mark_is_not_shown(run: Run, stub: Stub) -> None:
+    """It is removed from an error page."""
     stub.status, stub.body = 400, b"\xef\xbb\xbfno such thing"
     assert ": no such thing (HTTP 400)" in run(TO_OBS, **stub.variables).err
 
@@ -139,8 +139,8 @@ HEADERS = st.sampled_from(
 
 
 @st.composite
-def any_reply(draw: st.DrawFn) -> bytes:
-    """Draw a reply: any status, some headers, any JSON, and all of it cut at any byte."""
+def draw_reply(draw: st.DrawFn) -> bytes:
+    """Draw a reply with any status, headers and JSON, cut at any byte."""
     body = draw(BODIES)
     body = body[: draw(st.none() | st.integers(0, len(body)))]
     status = draw(st.integers(200, 599) | st.sampled_from([101, 200, 200, 200, 400, 401, 500]))
@@ -153,8 +153,8 @@ def any_reply(draw: st.DrawFn) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def told() -> Iterator[tuple[RawServer, list[bytes]]]:
-    """Serve what a list says, an answer a connection, the last again and again."""
+def scripted_server() -> Iterator[tuple[RawServer, list[bytes]]]:
+    """Yield a server and the list of its answers, one for each connection, the last one repeatedly."""
     left: list[bytes] = []
 
     def handle(server: RawServer, peer: socket.socket) -> None:
@@ -175,15 +175,15 @@ def told() -> Iterator[tuple[RawServer, list[bytes]]]:
     suppress_health_check=[HealthCheck.function_scoped_fixture],
     database=None,
 )
-@given(post=any_reply(), look=any_reply(), form=st.sampled_from(["table", "json", "yaml", "id"]))
-@example(post=reply("200 OK", CREATED), look=reply("200 OK", b'{"status": [NaN, 1e999]}'), form="json")
-def test_any_reply(
-    run: Run, told: tuple[RawServer, list[bytes]], post: bytes, look: bytes, form: str
+@given(post=draw_reply(), check=draw_reply(), form=st.sampled_from(["table", "json", "yaml", "id"]))
+@example(post=reply("200 OK", CREATED), check=reply("200 OK", b'{"status": [NaN, 1e999]}'), form="json")
+def test_any_reply_has_a_documented_exit_code(
+    run: Run, scripted_server: tuple[RawServer, list[bytes]], post: bytes, check: bytes, form: str
 ) -> None:
-    """Whatever comes back, to the submission and to the look: one POST, a documented end, no traceback."""
-    server, left = told
+    """Whatever the replies to POST and status check are, there is one POST and no traceback."""
+    server, left = scripted_server
     server.requests.clear()
-    for answers in ([post, look], [reply("200 OK", CREATED), look]):
+    for answers in ([post, check], [reply("200 OK", CREATED), check]):
         left[:] = answers
         outcome = run(f"{TO_OBS} -o {form}", **server.variables)
         methods = [request.split()[0] for request in server.requests]

@@ -1,4 +1,4 @@
-"""A reply may take so long and be so large, whatever a server does."""
+"""Limits of the duration and the size of a reply."""
 
 import itertools
 import socket
@@ -16,8 +16,8 @@ TO_OBS = "to-obs --path /test-obs/daoChu/"
 LARGEST = 64 * 1024 * 1024
 
 
-def dripping(begin: bytes, drop: bytes = b" ") -> Handler:
-    """Return a handler that sends the begin of a reply, and then a drop now and then, as long as it may."""
+def send_slowly(begin: bytes, drop: bytes = b" ") -> Handler:
+    """Return a handler that sends the beginning of a reply, and then a drop every 20 ms for 3 s."""
 
     def handle(server: RawServer, peer: socket.socket) -> None:
         server.read(peer)
@@ -30,24 +30,24 @@ def dripping(begin: bytes, drop: bytes = b" ") -> Handler:
     return handle
 
 
-DRIPS = {
-    "status line": dripping(b"HTTP/1.1 200 OK"),
-    "headers": dripping(b"HTTP/1.1 200 OK\r\nX-Long: "),
-    "interim replies": dripping(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
-    "body": dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"),
-    "body without a length": dripping(b"HTTP/1.1 200 OK\r\n\r\n"),
-    "body of an error": dripping(b"HTTP/1.1 500 Internal Server Error\r\n\r\n"),
-    "chunks": dripping(CHUNKED, b"1\r\n \r\n"),
-    "chunk": dripping(CHUNKED + b"fffff\r\n"),
-    "chunk size": dripping(CHUNKED, b"0"),
-    "trailers": dripping(CHUNKED + b"0\r\n", b"X: y\r\n"),
+SLOW_PARTS = {
+    "status line": send_slowly(b"HTTP/1.1 200 OK"),
+    "headers": send_slowly(b"HTTP/1.1 200 OK\r\nX-Long: "),
+    "interim replies": send_slowly(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    "body": send_slowly(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"),
+    "body without a length": send_slowly(b"HTTP/1.1 200 OK\r\n\r\n"),
+    "body of an error": send_slowly(b"HTTP/1.1 500 Internal Server Error\r\n\r\n"),
+    "chunks": send_slowly(CHUNKED, b"1\r\n \r\n"),
+    "chunk": send_slowly(CHUNKED + b"fffff\r\n"),
+    "chunk size": send_slowly(CHUNKED, b"0"),
+    "trailers": send_slowly(CHUNKED + b"0\r\n", b"X: y\r\n"),
 }
 
 
-@pytest.mark.parametrize("drip", DRIPS)
-def test_reply_that_drips(run: Run, drip: str) -> None:
-    """A reply has the read timeout for all of it, in however many pieces it comes."""
-    with serving(DRIPS[drip]) as server:
+@pytest.mark.parametrize("part", SLOW_PARTS)
+def test_slow_reply_ends_with_the_read_timeout(run: Run, part: str) -> None:
+    """The timeout holds for the whole reply, however many pieces it has."""
+    with serving(SLOW_PARTS[part]) as server:
         begun = time.monotonic()
         outcome = run(f"{TO_OBS} --read-timeout 0.2s", **server.variables)
         assert time.monotonic() - begun < 1.5
@@ -56,18 +56,18 @@ def test_reply_that_drips(run: Run, drip: str) -> None:
     assert "the reply was not complete after 0.2 s" in outcome.err or "timed out" in outcome.err
 
 
-@pytest.mark.parametrize("drip", DRIPS)
-def test_look_that_drips(drip: str) -> None:
-    """A look has its own time, and passes."""
-    with serving(DRIPS[drip]) as server:
+@pytest.mark.parametrize("part", SLOW_PARTS)
+def test_slow_reply_to_a_get_is_a_transient_error(part: str) -> None:
+    """A call may have a timeout of its own."""
+    with serving(SLOW_PARTS[part]) as server:
         begun = time.monotonic()
         with pytest.raises(TemporaryError):
             transport(server.url).get("/x", timeout=0.2)
         assert time.monotonic() - begun < 1.5
 
 
-def test_reply_that_stalls_late() -> None:
-    """Where a reply stalls it has what is left of its time, and not all of it again."""
+def test_late_stall_ends_with_the_read_timeout_of_the_whole_reply() -> None:
+    """Bytes that arrived before do not extend it."""
 
     def handle(server: RawServer, peer: socket.socket) -> None:
         server.read(peer)
@@ -82,9 +82,11 @@ def test_reply_that_stalls_late() -> None:
         assert time.monotonic() - begun < 1.3
 
 
-def test_proxy_that_drips(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A proxy that never finishes its answer to CONNECT has the connect timeout; nothing was sent."""
-    with serving(dripping(b"HTTP/1.1 200 Connection established\r\nX: ")) as proxy:
+def test_slow_reply_to_connect_ends_with_the_connect_timeout(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing was sent."""
+    with serving(send_slowly(b"HTTP/1.1 200 Connection established\r\nX: ")) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
         monkeypatch.setenv("https_proxy", proxy.url)
         begun = time.monotonic()
@@ -94,20 +96,20 @@ def test_proxy_that_drips(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (outcome.code, outcome.out) == (5, ""), outcome.err
 
 
-def test_deadline_of_the_clock() -> None:
-    """By default a reply has 90 seconds, however many reads it takes; the next has as many again."""
+def test_read_timeout_is_90_seconds_by_default() -> None:
+    """It holds for all reads of one reply, and starts anew with the next."""
     good = reply("200 OK", CREATED)
     with serving(answering(good, good, good)) as server:
-        patient = transport(server.url, itertools.count(0.0, 20.0).__next__)
+        client = transport(server.url, itertools.count(0.0, 20.0).__next__)
         for _ in range(3):
-            assert patient.get("/x").fields == {"task_id": "t1"}
+            assert client.get("/x").fields == {"task_id": "t1"}
         assert server.connections == 1
     with serving(answering(good)) as server, pytest.raises(UnknownOutcomeError, match="complete after 90 s"):
         transport(server.url, itertools.count(0.0, 95.0).__next__).post("/x", b"{}")
 
 
-def drain(peer: socket.socket, size: int) -> None:
-    """Read at least so many bytes, at most 20 MB a second."""
+def read_slowly(peer: socket.socket, size: int) -> None:
+    """Read at least `size` bytes, at most 20 MB a second."""
     while size > 0:
         chunk = len(peer.recv(65536))
         if size // 2**20 > (size - chunk) // 2**20:
@@ -115,46 +117,46 @@ def drain(peer: socket.socket, size: int) -> None:
         size -= chunk
 
 
-def test_slow_upload_is_not_a_slow_reply() -> None:
-    """The time of a reply begins when the request has left; an upload is bounded by each of its writes."""
+def test_upload_does_not_count_towards_the_read_timeout() -> None:
+    """The timeout starts when the request was sent; each write of an upload has one of its own."""
 
     def handle(_server: RawServer, peer: socket.socket) -> None:
-        drain(peer, 16_000_000)
+        read_slowly(peer, 16_000_000)
         peer.sendall(reply("200 OK", CREATED))
 
     with serving(handle, receive_buffer=65536) as server:
         begun = time.monotonic()
-        slow = transport(server.url, connect=0.5, read=0.5)
-        assert slow.post("/x", b" " * 16_000_000).fields == {"task_id": "t1"}
+        client = transport(server.url, connect=0.5, read=0.5)
+        assert client.post("/x", b" " * 16_000_000).fields == {"task_id": "t1"}
         assert time.monotonic() - begun > 0.5
 
 
-def test_next_request_has_its_own_time() -> None:
-    """What was left of the time for one reply does not bound how the next request is written."""
+def test_each_request_has_the_whole_read_timeout() -> None:
+    """The rest of the time for one reply does not limit the next upload."""
 
     def handle(server: RawServer, peer: socket.socket) -> None:
         server.read(peer)
         peer.sendall(reply("200 OK", CREATED)[:-1])
         time.sleep(0.4)
         peer.sendall(CREATED[-1:])
-        time.sleep(0.4)  # a request that is larger than the buffers waits for that long
-        drain(peer, 16_000_000)
+        time.sleep(0.4)  # a request that is larger than the buffers blocks meanwhile
+        read_slowly(peer, 16_000_000)
         peer.sendall(reply("200 OK", CREATED))
 
     with serving(handle, receive_buffer=65536) as server:
-        kept = transport(server.url, read=0.6)
+        client = transport(server.url, read=0.6)
         for body in (b"{}", b" " * 16_000_000):
-            assert kept.post("/x", body).fields == {"task_id": "t1"}
+            assert client.post("/x", body).fields == {"task_id": "t1"}
         assert server.connections == 1
 
 
-def padded(size: int) -> bytes:
-    """Return a good reply's body of this size."""
+def pad_reply(size: int) -> bytes:
+    """Return the body of a valid reply with this size."""
     return CREATED + b" " * (size - len(CREATED))
 
 
-def flooding(begin: bytes, piece: bytes, sent: list[int]) -> Handler:
-    """Return a handler that sends pieces for as long as anyone takes them, and counts their bytes."""
+def send_without_end(begin: bytes, piece: bytes, sent: list[int]) -> Handler:
+    """Return a handler that sends pieces until the connection is closed; `sent` has their sizes."""
 
     def handle(server: RawServer, peer: socket.socket) -> None:
         server.read(peer)
@@ -167,7 +169,7 @@ def flooding(begin: bytes, piece: bytes, sent: list[int]) -> Handler:
 
 
 MEGABYTE = b" " * 2**20
-FLOODS = {
+ENDLESS_FORMS = {
     "without a length": (b"HTTP/1.1 200 OK\r\n\r\n", MEGABYTE),
     "with a length": (b"HTTP/1.1 200 OK\r\nContent-Length: 9999999999\r\n\r\n", MEGABYTE),
     "chunks": (CHUNKED, b"100000\r\n" + MEGABYTE + b"\r\n"),
@@ -175,45 +177,45 @@ FLOODS = {
 }
 
 
-@pytest.mark.parametrize("flood", FLOODS)
-def test_reply_without_an_end(run: Run, flood: str) -> None:
-    """No more than 64 MiB are read, and the connection is not used again."""
+@pytest.mark.parametrize("form", ENDLESS_FORMS)
+def test_endless_reply_is_read_to_64_mib(run: Run, form: str) -> None:
+    """The connection is not used again."""
     sent: list[int] = []
-    with serving(flooding(*FLOODS[flood], sent)) as server:
+    with serving(send_without_end(*ENDLESS_FORMS[form], sent)) as server:
         outcome = run(TO_OBS, **server.variables)
         assert sum(sent) < 2 * (LARGEST + 16 * 2**20)
-        assert server.connections == 2  # of the request, and of the look
+        assert server.connections == 2  # for the POST, and for the status check
     assert (outcome.code, outcome.out) == (10, "")
     assert "the reply is larger than 64 MiB" in outcome.err
 
 
-def test_connection_of_a_reply_without_an_end() -> None:
-    """It is closed at once, also while somebody holds the error."""
+def test_connection_of_an_endless_reply_is_closed() -> None:
+    """At once, also while the error is referenced."""
     closed = threading.Event()
-    flood = flooding(b"HTTP/1.1 200 OK\r\n\r\n", MEGABYTE, [])
+    send_pieces = send_without_end(b"HTTP/1.1 200 OK\r\n\r\n", MEGABYTE, [])
 
     def handle(server: RawServer, peer: socket.socket) -> None:
         try:
-            flood(server, peer)
+            send_pieces(server, peer)
         except OSError:
             closed.set()
 
     with serving(handle) as server:
-        looker = transport(server.url)
-        with pytest.raises(TemporaryError) as held:
-            looker.get("/x")
+        client = transport(server.url)
+        with pytest.raises(TemporaryError) as raised:
+            client.get("/x")
         assert closed.wait(2)
-    assert "64 MiB" in str(held.value)
+    assert "64 MiB" in str(raised.value)
 
 
-def test_largest_reply() -> None:
-    """64 MiB are read and more is not; the call after that is on a new connection."""
-    answers = [reply("200 OK", padded(size)) for size in (LARGEST, LARGEST + 2**20, 100)]
+def test_reply_of_64_mib_is_read() -> None:
+    """A larger one is an error, and the next call opens a connection."""
+    answers = [reply("200 OK", pad_reply(size)) for size in (LARGEST, LARGEST + 2**20, 100)]
     with serving(answering(*answers)) as server:
-        looker = transport(server.url)
-        assert looker.get("/x").fields == {"task_id": "t1"}
+        client = transport(server.url)
+        assert client.get("/x").fields == {"task_id": "t1"}
         with pytest.raises(TemporaryError, match="larger than 64 MiB"):
-            looker.get("/x")
+            client.get("/x")
         assert server.connections == 1
-        assert looker.get("/x").fields == {"task_id": "t1"}
+        assert client.get("/x").fields == {"task_id": "t1"}
         assert server.connections == 2

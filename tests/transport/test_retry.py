@@ -1,4 +1,4 @@
-"""How calls that change nothing are retried, to IAM and to the list, by clocks that a test moves."""
+"""Retries of calls that change nothing, to IAM and to the list, in simulated time."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,18 +18,18 @@ from tests.conftest import Stub
 from tests.providers.test_iam import USER, granted
 from tests.support.raw_server import Handler, RawServer, in_turn, reply, serving
 from tests.support.simulated import Simulated, answering, client_of, error, listed
-from tests.transport.scenes import Sender, tls, untrusted
+from tests.transport.endpoints import RecordingAuth, make_untrusted_context, serve_tls
 
 DOWN = reply("503 Service Unavailable")
 
 
-def policy(time: Simulated, **limits: float) -> RetryPolicy:
-    """Return the default policy, or one with other limits, by a clock that a sleep moves."""
+def make_policy(time: Simulated, **limits: float) -> RetryPolicy:
+    """Return the default policy, or one with other limits, in simulated time."""
     clock = Clock(monotonic=time.clock, time=time.clock, sleep=time.sleep, random=time.chance)
     return RetryPolicy(timeout=limits.get("timeout", 120.0), max_retries=None, clock=clock)
 
 
-PASSING = {
+TRANSIENT = {
     "408": reply("408 Request Timeout"),
     "429": error("429 Too Many Requests", "APIGW.0308", "Retry-After: 7"),
     "500": error("500 Internal Server Error", "IAM.0006"),
@@ -50,84 +50,91 @@ FINAL = {
 
 
 @contextmanager
-def token_from(server: Handler, time: Simulated, **limits: float) -> Iterator[Callable[[], RawServer]]:
-    """Yield a call that signs in to a server, and returns what that heard."""
+def open_iam(server: Handler, time: Simulated, **limits: float) -> Iterator[Callable[[], RawServer]]:
+    """Yield a function that requests a token from a server, and returns the server."""
     with serving(server) as iam:
 
-        def ask() -> RawServer:
+        def request_token() -> RawServer:
             settings = Settings(region="r-1", iam_endpoint=iam.url, read_timeout=5.0)
-            authenticate(USER, settings, retry=policy(time, **limits))
+            authenticate(USER, settings, retry=make_policy(time, **limits))
             return iam
 
-        yield ask
+        yield request_token
 
 
-@pytest.mark.parametrize("trouble", PASSING)
-def test_iam_is_asked_again(trouble: str) -> None:
-    """Transient errors of IAM for some seconds end nothing."""
+@pytest.mark.parametrize("fault", TRANSIENT)
+def test_transient_error_of_iam_is_retried(fault: str) -> None:
+    """Three replies with an error are followed by one with a token."""
     time = Simulated()
-    with token_from(in_turn(*[PASSING[trouble]] * 3, granted()), time) as ask:
-        assert len(ask().requests) == 4
+    with open_iam(in_turn(*[TRANSIENT[fault]] * 3, granted()), time) as request_token:
+        assert len(request_token().requests) == 4
     assert len(time.naps) == 3
 
 
 @pytest.mark.parametrize("refusal", FINAL)
-def test_a_refusal_of_iam_is_final(refusal: str) -> None:
-    """What no time mends is not asked again; IAM locks a user after some wrong passwords."""
+def test_refusal_of_iam_is_not_retried(refusal: str) -> None:
+    """IAM locks a user after several wrong passwords."""
     time = Simulated()
-    with token_from(in_turn(FINAL[refusal], granted()), time) as ask, pytest.raises(ModelArtsExportError):
-        ask()
+    with (
+        open_iam(in_turn(FINAL[refusal], granted()), time) as request_token,
+        pytest.raises(ModelArtsExportError),
+    ):
+        request_token()
     assert time.naps == []
 
 
-def test_iam_that_stays_down() -> None:
-    """The retries end when their time is over."""
+def test_retries_of_iam_end_with_the_retry_timeout() -> None:
+    """The error is that of the last reply."""
     time = Simulated()
-    with token_from(in_turn(DOWN), time, timeout=20.0) as ask, pytest.raises(TemporaryError, match="503"):
-        ask()
+    with (
+        open_iam(in_turn(DOWN), time, timeout=20.0) as request_token,
+        pytest.raises(TemporaryError, match="503"),
+    ):
+        request_token()
     assert time.passed == pytest.approx(20.0, abs=0.01)
 
 
-@pytest.mark.parametrize("trouble", PASSING)
-def test_each_page_of_a_list_is_retried(trouble: str) -> None:
-    """A transient error on a late page does not begin the list anew, nor use up the time of another page."""
+@pytest.mark.parametrize("fault", TRANSIENT)
+def test_each_page_of_a_list_is_retried(fault: str) -> None:
+    """A transient error on a late page does not restart the list; each page has the whole retry timeout."""
     time, failures = Simulated(), {"0": 2, "1": 2, "2": 2}
 
     def answer(target: str) -> bytes:
         offset = target.rpartition("offset=")[2]
         failures[offset] -= 1
         if failures[offset] >= 0:
-            return PASSING[trouble]
+            return TRANSIENT[fault]
         return listed([{"task_id": f"t{offset}-{each}"} for each in range(100)], 300)
 
     with answering(answer) as server:
-        pages = list(client_of(server.url).iter_task_pages("abc", retry=policy(time)))
+        pages = list(client_of(server.url).iter_task_pages("abc", retry=make_policy(time)))
     assert [len(page.tasks) for page in pages] == [100, 100, 100]
     assert len(server.requests) == 9
 
 
 @pytest.mark.parametrize("refusal", FINAL)
-def test_a_refused_list_is_final(refusal: str) -> None:
-    """It ends at once."""
+def test_refused_list_is_not_retried(refusal: str) -> None:
     time = Simulated()
     with answering(lambda _: FINAL[refusal]) as server, pytest.raises(ModelArtsExportError):
-        list(client_of(server.url).iter_task_pages("abc", retry=policy(time)))
+        list(client_of(server.url).iter_task_pages("abc", retry=make_policy(time)))
     assert (len(server.requests), time.naps) == (1, [])
 
 
-def test_a_certificate_that_cannot_be_verified_is_not_retried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No time mends it; it exits with 5 at once."""
+def test_certificate_error_is_not_retried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It exits with 5 at once."""
     monkeypatch.setenv("NO_PROXY", "*")
     time, handled = Simulated(), list[str]()
-    (scene,) = tls(lambda *_: handled.append("read"), "TLS 1.3", context=untrusted).values()
-    with scene(Sender()) as target:
+    (endpoint,) = serve_tls(
+        lambda *_: handled.append("read"), "TLS 1.3", context=make_untrusted_context
+    ).values()
+    with endpoint(RecordingAuth()) as target:
         client = Client(Transport(target.url, TokenAuth(Token(token="any")), Settings()), "0123")
         with pytest.raises(CertificateError) as caught:
-            list(client.iter_task_pages("abc", retry=policy(time)))
+            list(client.iter_task_pages("abc", retry=make_policy(time)))
     assert (caught.value.exit_code, time.naps, handled) == (5, [], [])
 
 
-def test_a_list_call_bypasses_caches(stub: Stub) -> None:
+def test_list_call_bypasses_caches(stub: Stub) -> None:
     """A stale list would hide the newest tasks."""
     stub.body = b'{"total_count": 0, "export_tasks": []}'
     list(client_of(stub.url).iter_task_pages("abc"))

@@ -1,4 +1,4 @@
-"""Whether a POST has left, with real sockets and real TLS: it may be sent again only if it has not."""
+"""Whether a POST was sent, with real sockets and real TLS: it may be sent again only if it was not."""
 
 import re
 from collections.abc import Iterator
@@ -10,8 +10,8 @@ from modelarts_export.config.settings import Settings
 from modelarts_export.errors import ModelArtsExportError
 from modelarts_export.transport.session import Transport
 from tests.conftest import PROXIES
+from tests.transport.endpoints import Endpoint, RecordingAuth, Target, make_authority, serve_http_and_tls
 from tests.transport.fault_rows import close_after_all
-from tests.transport.scenes import Scene, Sender, Target, authority, everywhere
 from tests.transport.sent_or_not_rows import NONE, ROWS, Row
 
 CONTRIBUTING = Path(__file__).parent.parent.parent / ".github" / "CONTRIBUTING.md"
@@ -20,21 +20,21 @@ HEADING = "What the network does, and whether the request left"
 
 @pytest.fixture(scope="module")
 def trusted(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Return the file of the authority that is trusted."""
+    """Return the file with the certificate of the trusted authority."""
     file = tmp_path_factory.mktemp("trust") / "ca.pem"
-    authority().cert_pem.write_to_path(str(file))
+    make_authority().cert_pem.write_to_path(str(file))
     return str(file)
 
 
 @pytest.fixture
 def no_proxies(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """Let the test say what proxy there is."""
+    """Remove the proxies of the environment."""
     for name in PROXIES:
         monkeypatch.delenv(name)
     return monkeypatch
 
 
-def post(target: Target, sender: Sender, settings: Settings, size: int) -> ModelArtsExportError | None:
+def post(target: Target, sender: RecordingAuth, settings: Settings, size: int) -> ModelArtsExportError | None:
     """Post a body of this size and return the error, if there is one."""
     try:
         Transport(target.url, sender, settings).post("/x", b" " * size)
@@ -43,8 +43,8 @@ def post(target: Target, sender: Sender, settings: Settings, size: int) -> Model
     return None
 
 
-def causes(error: BaseException | None) -> Iterator[str]:
-    """Yield the classes that an error was raised from, but for the one that tells of retries."""
+def iter_causes(error: BaseException | None) -> Iterator[str]:
+    """Yield the names of the classes that an error was raised from, without urllib3's wrapper for retries."""
     while error is not None:
         if type(error).__name__ != "MaxRetryError":
             yield type(error).__name__
@@ -52,44 +52,46 @@ def causes(error: BaseException | None) -> Iterator[str]:
 
 
 @pytest.mark.parametrize(
-    ("row", "scene"),
+    ("row", "endpoint"),
     [
-        pytest.param(row, scene, id=f"{name}, {over}")
+        pytest.param(row, endpoint, id=f"{name}, {over}")
         for name, row in ROWS.items()
-        for over, scene in row.scenes.items()
+        for over, endpoint in row.endpoints.items()
     ],
 )
-def test_what_left(row: Row, scene: Scene, trusted: str, no_proxies: pytest.MonkeyPatch) -> None:
-    """Each row ends as it says; and what a server could read as a whole is never said not to have left."""
-    sender = Sender()
+def test_error_follows_from_what_was_sent(
+    row: Row, endpoint: Endpoint, trusted: str, no_proxies: pytest.MonkeyPatch
+) -> None:
+    """A request that a server could read completely never counts as not sent."""
+    sender = RecordingAuth()
     settings = Settings(connect_timeout=row.connect, read_timeout=row.read, ca_bundle=trusted)
-    with scene(sender) as target:
+    with endpoint(sender) as target:
         no_proxies.setenv("HTTPS_PROXY", target.proxy)
         error = post(target, sender, settings, row.size)
-        arrived = any(request.startswith(b"POST") for request in target.heard)
-    raised = " ← ".join(list(causes(error and error.__cause__))[:2])
+        arrived = any(request.startswith(b"POST") for request in target.requests)
+    raised = " ← ".join(list(iter_causes(error and error.__cause__))[:2])
     assert (raised or NONE) in row.raised.split(" or ")
-    assert ("yes" if sender.left else "no") in row.left.split(" or ")
+    assert ("yes" if sender.fully_sent else "no") in row.sent.split(" or ")
     assert (type(error).__name__ if error else NONE) in row.error.split(" or ")
-    assert sender.left or not arrived
-    assert not (sender.left and type(error).__name__ == "TemporaryError")
+    assert sender.fully_sent or not arrived
+    assert not (sender.fully_sent and type(error).__name__ == "TemporaryError")
 
 
-@pytest.mark.parametrize("over", everywhere(close_after_all))
+@pytest.mark.parametrize("over", serve_http_and_tls(close_after_all))
 @pytest.mark.parametrize("size", [1, 2, 16383, 16384, 16385, 32768, 1_000_000])
-def test_the_last_byte_decides(size: int, over: str, trusted: str) -> None:
-    """However large a body is and however it is cut into pieces, a server that read all of it had it all."""
-    sender = Sender()
-    with everywhere(close_after_all)[over](sender) as target:
+def test_request_counts_as_sent_with_its_last_byte(size: int, over: str, trusted: str) -> None:
+    """At every size, and however TLS cuts the body into records."""
+    sender = RecordingAuth()
+    with serve_http_and_tls(close_after_all)[over](sender) as target:
         error = post(target, sender, Settings(ca_bundle=trusted), size)
-        assert [len(request.partition(b"\r\n\r\n")[2]) for request in target.heard] == [size]
-    assert sender.left
+        assert [len(request.partition(b"\r\n\r\n")[2]) for request in target.requests] == [size]
+    assert sender.fully_sent
     assert type(error).__name__ == "UnknownOutcomeError"
 
 
-def test_the_table_says_the_same() -> None:
-    """CONTRIBUTING has the rows, and no other."""
+def test_contributing_has_the_same_table() -> None:
+    """It has no other rows."""
     _, _, begun = CONTRIBUTING.read_text(encoding="utf-8").partition(f"## {HEADING}\n")
     section, _, _ = begun.partition("\n## ")
-    cells = [(name, ", ".join(row.scenes), row.raised, row.left, row.error) for name, row in ROWS.items()]
+    cells = [(name, ", ".join(row.endpoints), row.raised, row.sent, row.error) for name, row in ROWS.items()]
     assert re.findall(r"(?m)^\| (.+) \|$", section)[1:] == [" | ".join(row) for row in cells]

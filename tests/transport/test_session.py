@@ -1,4 +1,4 @@
-"""What a network can do to a call, and an environment, done by real sockets."""
+"""Faults of the network and of the environment, with real sockets."""
 
 import json
 import re
@@ -26,13 +26,13 @@ TASKS = "/v2/0123/datasets/abc/export-tasks"
 SHORT = "--read-timeout 0.3s --connect-timeout 5s"
 
 
-def calls(outcome: Outcome) -> list[str]:
-    """Return the methods of the calls that -v tells of, but for status checks of a task."""
+def find_calls(outcome: Outcome) -> list[str]:
+    """Return the methods of the calls that -v prints, without status checks of a task."""
     return re.findall(r"^(POST|GET) http\S*/export-tasks(?:\?\S*)? ", outcome.err, re.MULTILINE)
 
 
-def assert_ended(outcome: Outcome, expected: int) -> None:
-    """No result and no traceback; what lists the tasks is named exactly when the end is unknown."""
+def assert_failed(outcome: Outcome, expected: int) -> None:
+    """Check that there is one error and one hint; only for an unknown outcome it names the list command."""
     assert outcome.code == expected, outcome.err
     assert outcome.out == ""
     assert "Traceback" not in outcome.err
@@ -41,25 +41,25 @@ def assert_ended(outcome: Outcome, expected: int) -> None:
 
 
 @pytest.mark.parametrize("fault", AMBIGUOUS)
-def test_lost_reply(run: Run, fault: str) -> None:
-    """All of the request was taken and no usable reply came: nobody knows, and it is sent once."""
+def test_post_with_a_lost_reply_is_not_sent_again(run: Run, fault: str) -> None:
+    """The server read the whole request and gave no usable reply, so the outcome is unknown."""
     with serving(AMBIGUOUS[fault]) as server:
         outcome = run(f"{TO_OBS} {SHORT} -v", **server.variables)
-    assert calls(outcome) == ["POST", "GET"]
-    assert_ended(outcome, 10)
+    assert find_calls(outcome) == ["POST", "GET"]
+    assert_failed(outcome, 10)
 
 
-def test_reset_before_reading(run: Run) -> None:
-    """A reset at once comes before or after the request has left, by chance."""
+def test_reset_before_reading_exits_with_5_or_10(run: Run) -> None:
+    """By chance, the reset arrives before or after the request was sent."""
     with serving(lambda _, peer: reset(peer)) as server:
         outcome = run(f"{TO_OBS} {SHORT} -v", **server.variables)
     assert outcome.code in (5, 10)
-    assert calls(outcome) == ["POST", "GET"][: 1 if outcome.code == 5 else 2]
-    assert_ended(outcome, outcome.code)
+    assert find_calls(outcome) == ["POST", "GET"][: 1 if outcome.code == 5 else 2]
+    assert_failed(outcome, outcome.code)
 
 
-def test_lost_reply_as_json(run: Run) -> None:
-    """With -o json the unknown end is one object, and what no reply told is null."""
+def test_lost_reply_is_a_json_error(run: Run) -> None:
+    """Fields that come from a reply are null."""
     with serving(close_after_all) as server:
         outcome = run(f"{TO_OBS} -o json", **server.variables)
     error = json.loads(outcome.err.splitlines()[-1])
@@ -68,27 +68,27 @@ def test_lost_reply_as_json(run: Run) -> None:
     assert "modelarts-export list abc" in error["hint"]
 
 
-def test_refused_connection(run: Run) -> None:
-    """Without a connection nothing was sent."""
+def test_refused_connection_exits_with_5(run: Run) -> None:
+    """Nothing was sent."""
     with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))  # bound, so that nobody else has the port, but it does not listen
+        bound.bind(("127.0.0.1", 0))  # bound, so that no other process gets the port
         url = f"http://127.0.0.1:{bound.getsockname()[1]}"
         outcome = run(TO_OBS, **Stub(url=url).variables)
-    assert_ended(outcome, 5)
+    assert_failed(outcome, 5)
     assert "nothing was accepted" in outcome.err
 
 
-def test_connection_that_is_never_made(run: Run) -> None:
-    """Connecting takes no longer than it may."""
+def test_connecting_ends_with_the_connect_timeout(run: Run) -> None:
+    """Nothing was sent."""
     with socket.socket() as full, socket.socket() as first, socket.socket() as second:
         full.bind(("127.0.0.1", 0))
         full.listen(0)
-        for client in (first, second):  # the queue of connections that nobody accepts is full now
+        for client in (first, second):  # fills the backlog
             client.settimeout(0)
             client.connect_ex(full.getsockname())
         url = f"http://127.0.0.1:{full.getsockname()[1]}"
         outcome = run(f"{TO_OBS} --connect-timeout 0.3s", **Stub(url=url).variables)
-    assert_ended(outcome, 5)
+    assert_failed(outcome, 5)
 
 
 @pytest.mark.parametrize(
@@ -100,27 +100,29 @@ def test_connection_that_is_never_made(run: Run) -> None:
         pytest.param(lambda _, peer: peer.sendall(reply("400 Bad Request")), id="no TLS"),
     ],
 )
-def test_failed_handshake(run: Run, handle: Handler) -> None:
-    """Before TLS is there, nothing of the request leaves."""
+def test_failed_handshake_exits_with_5(run: Run, handle: Handler) -> None:
+    """Nothing of the request is sent before TLS is established."""
     with serving(handle) as server:
         url = server.url.replace("http:", "https:")
         flags = "--read-timeout 0.3s --connect-timeout 0.3s"
         outcome = run(f"{TO_OBS} {flags}", **Stub(url=url).variables)
         assert server.requests == []
-    assert_ended(outcome, 5)
+    assert_failed(outcome, 5)
 
 
 @pytest.mark.parametrize(
     "handle",
     [
         pytest.param(replies("403 Forbidden"), id="refuses"),
-        pytest.param(replies("502 Bad Gateway", b"<html>"), id="finds nobody"),
+        pytest.param(replies("502 Bad Gateway", b"<html>"), id="bad gateway"),
         pytest.param(close_after_all, id="closes"),
         pytest.param(reset_after_all, id="resets"),
     ],
 )
-def test_proxy_that_does_not_connect(run: Run, monkeypatch: pytest.MonkeyPatch, handle: Handler) -> None:
-    """What a proxy says to CONNECT is no answer of the API: nothing was sent."""
+def test_refused_connect_of_a_proxy_exits_with_5(
+    run: Run, monkeypatch: pytest.MonkeyPatch, handle: Handler
+) -> None:
+    """A reply to CONNECT is none of the API, and nothing was sent."""
     url = "https://modelarts.invalid"
     with serving(handle) as proxy:
         for name in PROXIES:
@@ -130,11 +132,11 @@ def test_proxy_that_does_not_connect(run: Run, monkeypatch: pytest.MonkeyPatch, 
             b"CONNECT modelarts.invalid:443"
         ]
         assert b"SDK-HMAC" not in proxy.requests[0]
-    assert_ended(outcome, 5)
+    assert_failed(outcome, 5)
 
 
-def test_proxy_is_never_told_what_goes_to_this_machine(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever the environment says, a call to this machine goes there directly."""
+def test_loopback_is_reached_without_a_proxy(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the variables for proxies are."""
     with serving(replies("200 OK", CREATED)) as proxy, serving(replies("200 OK", CREATED)) as server:
         for name in PROXIES:
             monkeypatch.setenv(name, proxy.url)
@@ -152,17 +154,17 @@ def large(tmp_path: Path) -> str:
 
 
 @pytest.mark.parametrize("handle", [stall, close_after_a_part, reset_after_a_part])
-def test_body_of_which_only_a_part_was_taken(run: Run, large: str, handle: Handler) -> None:
-    """A request that did not leave as a whole was not accepted."""
+def test_partly_sent_body_exits_with_5(run: Run, large: str, handle: Handler) -> None:
+    """An incomplete request was not accepted."""
     with serving(handle, receive_buffer=4096) as server:
         flags = "--read-timeout 0.3s --connect-timeout 0.3s"
         outcome = run(f"{TO_OBS} {large} {flags}", **server.variables)
         assert server.connections == 1
-    assert_ended(outcome, 5)
+    assert_failed(outcome, 5)
 
 
-def test_answer_before_the_whole_body_was_taken(run: Run, large: str) -> None:
-    """A server that refuses the headers is believed, though the body did not leave."""
+def test_refusal_before_the_end_of_the_body_is_final(run: Run, large: str) -> None:
+    """A server may refuse a request after reading its headers."""
 
     def refuse(_server: RawServer, peer: socket.socket) -> None:
         peer.recv(1024)
@@ -170,20 +172,20 @@ def test_answer_before_the_whole_body_was_taken(run: Run, large: str) -> None:
 
     with serving(refuse, receive_buffer=4096) as server:
         outcome = run(f"{TO_OBS} {large}", **server.variables)
-    assert_ended(outcome, 6)
+    assert_failed(outcome, 6)
     assert "ModelArts.4104" in outcome.err
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_redirect(run: Run, status: int) -> None:
-    """A redirect is refused by name; neither body nor signature go where it points."""
+def test_redirect_is_refused(run: Run, status: int) -> None:
+    """Neither body nor signature are sent to its target, which the error names."""
     with serving(replies("200 OK", CREATED)) as target:
         location = f"Location: http://name:word@127.0.0.1:{target.port}/elsewhere"
         with serving(replies(f"{status} Elsewhere", b"", location)) as server:
             outcome = run(f"{TO_OBS} {SHORT}", **server.variables)
             assert len(server.requests) == 1
         assert target.connections == 0
-    assert_ended(outcome, 6)
+    assert_failed(outcome, 6)
     assert f"redirected to 127.0.0.1:{target.port}" in outcome.err
     assert "word" not in outcome.err
 
@@ -192,17 +194,17 @@ def test_redirect(run: Run, status: int) -> None:
     "location",
     ["", "/here", "//", "http://", "http:///x", "foo:bar", "http://[bad", "http://a:99999/", "http://\xff/"],
 )
-def test_redirect_to_nowhere(run: Run, location: str) -> None:
-    """A redirect that points nowhere is refused like any other."""
+def test_redirect_to_an_invalid_location_is_refused(run: Run, location: str) -> None:
+    """The error names the status."""
     with serving(replies("302 Found", b"", f"Location: {location}")) as server:
         outcome = run(f"{TO_OBS} {SHORT}", **server.variables)
         assert len(server.requests) == 1
-    assert_ended(outcome, 6)
+    assert_failed(outcome, 6)
     assert "302" in outcome.err
 
 
 def test_netrc_is_not_read(run: Run, stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What other programs keep in ~/.netrc for this host is not ours to send."""
+    """Its passwords belong to other programs."""
     netrc = tmp_path / ".netrc"
     netrc.write_text("machine 127.0.0.1 login someone password else\n")
     netrc.chmod(stat.S_IRUSR | stat.S_IWUSR)
@@ -216,7 +218,7 @@ def test_netrc_is_not_read(run: Run, stub: Stub, tmp_path: Path, monkeypatch: py
 
 
 def test_cookies_are_not_kept(run: Run) -> None:
-    """A cookie that comes with a reply is never sent back."""
+    """No request has a cookie after a reply has set one."""
     with serving(replies("200 OK", CREATED, "Set-Cookie: a=b; Path=/")) as server:
         assert run(TO_OBS, **server.variables).code == 0
     assert len(server.requests) == 2
@@ -224,10 +226,10 @@ def test_cookies_are_not_kept(run: Run) -> None:
 
 
 @pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"])
-def test_certificates_do_not_matter_without_tls(
+def test_ca_variables_are_ignored_without_tls(
     run: Run, stub: Stub, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """A file of certificates that is not there is nothing to plain HTTP on this machine."""
+    """A missing CA file is no error for HTTP on loopback."""
     monkeypatch.setenv(name, "/nonexistent/ca.pem")
     stub.body = CREATED
     assert run(TO_OBS, **stub.variables).code == 0
@@ -237,10 +239,10 @@ def test_certificates_do_not_matter_without_tls(
     "flags", ["--insecure", f"--ca-bundle {DEFAULT_CA_BUNDLE_PATH}"], ids=["insecure", "ca-bundle"]
 )
 @pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
-def test_certificates_of_the_command_line(
+def test_ca_options_take_precedence_over_variables(
     run: Run, monkeypatch: pytest.MonkeyPatch, name: str, flags: str
 ) -> None:
-    """No variable overrides what the command line says of trust: the broken file is not even looked at."""
+    """The missing file of the variable is not read."""
     with serving(replies("403 Forbidden")) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
         monkeypatch.setenv("https_proxy", proxy.url)
@@ -250,15 +252,15 @@ def test_certificates_of_the_command_line(
 
 
 @pytest.mark.parametrize("file", ["/nonexistent/ca.pem", "/"])
-def test_certificates_that_are_not_there(run: Run, stub: Stub, file: str) -> None:
-    """--ca-bundle that is no file is the user's to correct, before anything is sent."""
+def test_missing_ca_bundle_exits_with_2(run: Run, stub: Stub, file: str) -> None:
+    """Before anything is sent."""
     outcome = run(f"{TO_OBS} --ca-bundle {file}", **stub.variables)
     assert (outcome.code, outcome.out, stub.requests) == (2, "", [])
     assert f"--ca-bundle: '{file}'" in outcome.err
 
 
-def test_certificates_that_cannot_be_used(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A file that holds none, or the file of a variable that is not there, is not retried: exit 2."""
+def test_unusable_ca_bundle_exits_with_2(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Neither an invalid file nor the missing file of a variable is retried."""
     broken = tmp_path / "ca.pem"
     broken.write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
     with serving(stall) as server:
@@ -270,8 +272,8 @@ def test_certificates_that_cannot_be_used(run: Run, monkeypatch: pytest.MonkeyPa
     assert (outcome.code, "REQUESTS_CA_BUNDLE" in outcome.err) == (2, True), outcome.err
 
 
-def test_interim_reply_is_no_reply(run: Run) -> None:
-    """A 100 before the reply is passed over."""
+def test_interim_reply_is_skipped(run: Run) -> None:
+    """A 100 precedes the reply."""
     interim = b"HTTP/1.1 100 Continue\r\n\r\n"
     with serving(turns(interim + reply("200 OK", CREATED))) as server:
         assert run(f"{TO_OBS} -o id", **server.variables).out == "t1\n"

@@ -1,4 +1,4 @@
-"""What a transport does not do: send on a connection that may be dead, or with a key that was refused."""
+"""Reuse of connections, and of credentials that were refused."""
 
 import json
 import time
@@ -17,7 +17,7 @@ GOOD = reply("200 OK", CREATED)
 
 
 class Clock:
-    """A clock that stands still until a test sets it."""
+    """A clock that only the test advances."""
 
     now = 100.0
 
@@ -27,8 +27,8 @@ class Clock:
 
 
 @pytest.mark.parametrize(("idle", "connections"), [(0.0, 1), (5.0, 1), (5.1, 2), (3600.0, 2)])
-def test_a_post_goes_on_a_fresh_connection(idle: float, connections: int) -> None:
-    """One that nobody used for 5 s may have been closed: a POST on it might have arrived, for all we know."""
+def test_post_opens_a_connection_after_5_idle_seconds(idle: float, connections: int) -> None:
+    """The server may have closed an idle connection, and the outcome of a POST on it would be unknown."""
     clock = Clock()
     with serving(turns(GOOD)) as server:
         client = transport(server.url, clock)
@@ -39,8 +39,8 @@ def test_a_post_goes_on_a_fresh_connection(idle: float, connections: int) -> Non
         client.close()
 
 
-def test_a_look_goes_on_any_connection() -> None:
-    """A GET that is lost has changed nothing, so that nothing is in doubt."""
+def test_get_reuses_an_idle_connection() -> None:
+    """A lost GET can be sent again."""
     clock = Clock()
     with serving(turns(GOOD)) as server:
         client = transport(server.url, clock)
@@ -51,8 +51,8 @@ def test_a_look_goes_on_any_connection() -> None:
         client.close()
 
 
-def test_each_call_keeps_a_connection_fresh() -> None:
-    """It is the last use that counts, not the first."""
+def test_idle_time_starts_with_the_last_call() -> None:
+    """GETs every 4 s keep the connection usable for a POST."""
     clock = Clock()
     with serving(turns(GOOD)) as server:
         client = transport(server.url, clock)
@@ -64,35 +64,35 @@ def test_each_call_keeps_a_connection_fresh() -> None:
         client.close()
 
 
-def test_closing_hangs_up_at_once() -> None:
-    """Also while somebody holds an error; a later call connects anew."""
+def test_close_closes_the_connection_at_once() -> None:
+    """Also while an error is referenced; a later call opens a connection."""
     with serving(turns(reply("404 Not Found"), GOOD)) as server:
         client = transport(server.url)
-        with pytest.raises(ModelArtsExportError) as held:
+        with pytest.raises(ModelArtsExportError) as raised:
             client.get("/x")
         client.close()
         begun = time.monotonic()
         with pytest.raises(ModelArtsExportError):
-            client.get("/x")  # which the server hears only when the first connection has ended
+            client.get("/x")  # the server accepts it only after the first connection was closed
         assert time.monotonic() - begun < 2
         client.close()
-    assert held.value.http_status == 404
+    assert raised.value.http_status == 404
 
 
 REFUSALS = [(401, "APIGW.0301"), (401, "APIGW.0307"), (401, "ModelArts.0206"), (403, "ModelArts.0203")]
 OTHERS = [(401, "ModelArts.0112"), (401, "ModelArts.4713"), (401, "ModelArts.9"), (401, None), (403, None)]
 
 
-def keyed(stub: Stub, status: int, code: str | None) -> Transport:
-    """Return a transport to a server that refuses with this."""
+def make_refused_transport(stub: Stub, status: int, code: str | None) -> Transport:
+    """Return a transport to a server that refuses every call."""
     stub.status, stub.body = status, json.dumps({"error_code": code} if code else {}).encode()
     return Transport(stub.url, TokenAuth(Token(token="any")), Settings())
 
 
 @pytest.mark.parametrize(("status", "code"), REFUSALS)
-def test_a_refused_key_is_used_no_more(stub: Stub, status: int, code: str) -> None:
-    """The gateway locks a key after five refusals: every later call ends as the first did, unsent."""
-    client = keyed(stub, status, code)
+def test_refused_key_is_not_used_again(stub: Stub, status: int, code: str) -> None:
+    """The gateway locks a key after five refusals: later calls raise the same error, unsent."""
+    client = make_refused_transport(stub, status, code)
     for path in ("/x", "/x", "/y"):
         with pytest.raises(AccessError, match=code):
             client.post(path, b"{}")
@@ -102,19 +102,19 @@ def test_a_refused_key_is_used_no_more(stub: Stub, status: int, code: str) -> No
 
 
 @pytest.mark.parametrize(("status", "code"), OTHERS)
-def test_other_refusals_are_about_one_call(stub: Stub, status: int, code: str | None) -> None:
-    """No permission for one call says nothing of the next, whatever its status is."""
-    client = keyed(stub, status, code)
+def test_other_refusal_does_not_block_the_next_call(stub: Stub, status: int, code: str | None) -> None:
+    """Missing permission concerns one call, whatever the status is."""
+    client = make_refused_transport(stub, status, code)
     for _ in range(3):
         with pytest.raises(ModelArtsExportError):
             client.get("/x")
     assert len(stub.requests) == 3
 
 
-def test_another_transport_has_its_own_key(stub: Stub) -> None:
-    """What one key is refused another may be granted."""
+def test_refused_key_does_not_block_another_transport(stub: Stub) -> None:
+    """It may have another key."""
     with pytest.raises(AccessError):
-        keyed(stub, 401, "APIGW.0301").get("/x")
+        make_refused_transport(stub, 401, "APIGW.0301").get("/x")
     with pytest.raises(AccessError):
-        keyed(stub, 401, "APIGW.0301").get("/x")
+        make_refused_transport(stub, 401, "APIGW.0301").get("/x")
     assert len(stub.requests) == 2

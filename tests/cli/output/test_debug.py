@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import Cloud, Outcome, Run, Stub
 from tests.support.raw_server import CREATED, RawServer, replies, reply, serving
-from tests.transport.fault_rows import answers_then, close
+from tests.transport.fault_rows import answer_then, close
 
 SUBMIT = "to-obs --path /b/d/ -o id --debug"
 TOKEN = 'MIIab+c/d="e\\f&<g>longer=='
@@ -108,7 +108,7 @@ def test_debug_prints_a_request_without_reply(run: Run) -> None:
 def test_incomplete_body_is_not_printed(run: Run) -> None:
     """It can end in half a secret; status and headers are printed."""
     cut = reply("200 OK", f'{{"token": "{TOKEN}"}}'.encode(), "X-Request-Id: req-7")[:-10]
-    with serving(answers_then(cut, close)) as server:
+    with serving(answer_then(cut, close)) as server:
         outcome = run(SUBMIT, **with_token(server.url))
     assert outcome.code == 10
     assert "< X-Request-Id: req-7\n<\n< (the body is incomplete)\n" in outcome.err

@@ -36,7 +36,7 @@ from tests.cli.output.test_debug import (
 )
 from tests.conftest import Run, Stub
 from tests.support.raw_server import RawServer, replies, reply, serving
-from tests.transport.fault_rows import answers_then, close
+from tests.transport.fault_rows import answer_then, close
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
@@ -137,7 +137,7 @@ def test_hostile_text_in_a_response_is_escaped(run: Run) -> None:
     hostile = "\x1b[2J\x9b31m\x85\t\x7f[bold]"
     headers = [f"Server: {hostile}", "Date: a\r\n ::error::b", f"{hostile}: c", "X-Request-Id: \x9b"]
     body = f"{hostile}\r\n::error::b\u202e\u2028".encode()
-    with serving(answers_then(reply(f"200 {hostile}", body, *headers), close)) as server:
+    with serving(answer_then(reply(f"200 {hostile}", body, *headers), close)) as server:
         outcome = run(SUBMIT, **with_token(server.url))
     assert not HARMFUL.search(outcome.err)
     assert r"\x1b[2J\x9b31m\x85\t\x7f[bold]" in outcome.err
