@@ -44,14 +44,21 @@ _DATASET: Location = ("dataset_id",)
 def as_typer_command(command: Callable[..., None]) -> Callable[..., None]:
     """Return the command as a function with one parameter for each option, which Typer reads."""
     parameters = inspect.signature(command, eval_str=True).parameters.values()
-    submits = any(get_origin(parameter.annotation) is RequestInput for parameter in parameters)
-    expanded = {each.name: _expand_parameter(each, submits=submits) for each in parameters}
+    requests = {each.name for each in parameters if get_origin(each.annotation) is RequestInput}
+    expanded = {each.name: _expand_parameter(each, submits=bool(requests)) for each in parameters}
+    fields = {option.name for name in requests for option in expanded[name][0]}
 
     def run(typer_context: typer.Context, **values: Any) -> None:  # noqa: ANN401 - each option has its own type
         app: AppContext = typer_context.obj
+        settings = {name: value for name, value in values.items() if name not in fields}
         # Set first, so that the errors of the other options are printed in this format.
-        app.messages.options = resolve_output_options(values, app.environ)
-        command(**{name: make_value(typer_context, values) for name, (_, make_value) in expanded.items()})
+        app.messages.options = resolve_output_options(settings, app.environ)
+        command(
+            **{
+                name: make_value(typer_context, values if name in requests else settings)
+                for name, (_, make_value) in expanded.items()
+            }
+        )
 
     first = inspect.Parameter("typer_context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
     options = [first, *(option for group, _ in expanded.values() for option in group)]
