@@ -1,22 +1,22 @@
-"""What must become of a submission, whatever goes wrong and whatever the clocks say: written by hand.
+"""The expected result of a submission for each fault and each state of the clocks, written by hand.
 
-An end is an exit code, how many POSTs were sent, and how many tasks were made of them: `10 1 0`. Exit 0 comes
-with the ID of the last of these tasks. No older twin is ever taken for one of them, and nothing is warned
-about.
+A result is the exit code, the number of POSTs and the number of tasks they created: `10 1 0`. With exit code 0
+it has the ID of the last of these tasks. An older task of the same export is never taken for one of them, and
+there are no warnings.
 """
 
 from dataclasses import dataclass
 
 from modelarts_export.config.settings import Settings
-from tests.submission.worlds import Clocks
+from tests.submission.simulated_service import Clocks
 
 
 @dataclass(frozen=True)
 class Row:
-    """A fault, with its ends: that without a lost reply, or those after one.
+    """A fault and its results.
 
-    After a lost reply the task, if there is one, is `listed` within the looks or it is not; and `undated` is
-    the end when the server tells no time, or one that is far from ours, and no list was read before.
+    After a lost reply, the result depends on whether the list shows the task in time: `listed` or `unlisted`.
+    `undated` is the result without a usable Date header and without a list that was read before the POST.
     """
 
     fault: str
@@ -25,43 +25,43 @@ class Row:
     undated: str
 
 
-def alike(fault: str, end: str) -> Row:
-    """Return the row of a fault that loses no reply: what the list shows, and when, is all the same."""
-    return Row(fault, end, end, end)
+def make_uniform_row(fault: str, result: str) -> Row:
+    """Return the row of a fault that loses no reply: its result does not depend on the list."""
+    return Row(fault, result, result, result)
 
 
-# A 2xx without an ID is no fault of the sandbox: the reply to the POST loses its body.
-EMPTY = "empty"
+# No fault of the sandbox: an interceptor removes the body of the reply.
+EMPTY_REPLY = "empty"
 ACCEPTED = {
-    "no fault": alike("", "0 1 1"),
-    # hung up: when nothing is listed, nobody is at it any more, and once more is all that is tried
+    "no fault": make_uniform_row("", "0 1 1"),
+    # the server closed the connection, so it is done: sent again once when no task is listed
     "drop": Row("drop:count=1", "0 1 1", "0 2 2", "10 1 1"),
     "drop by a reset": Row("drop:count=1,by=rst", "0 1 1", "0 2 2", "10 1 1"),
     "drop, always": Row("drop", "0 1 1", "10 2 2", "10 1 1"),
     "500": Row("500:count=1,accepted=yes", "0 1 1", "0 2 2", "10 1 1"),
     "502": Row("502:count=1", "0 1 1", "0 2 2", "10 1 1"),
     "503 without a code": Row("503:count=1,accepted=yes,code=none", "0 1 1", "0 2 2", "10 1 1"),
-    # given up by us or in front of the service, which may be at it still
+    # timed out in the client or in the gateway: the service may still process the request
     "stall": Row("stall:count=1,for=2m", "0 1 1", "10 1 1", "10 1 1"),
     "408": Row("408:count=1,accepted=yes", "0 1 1", "10 1 1", "10 1 1"),
     "504": Row("504:count=1", "0 1 1", "10 1 1", "10 1 1"),
-    # a success, of which the ID is lost
+    # a success without a usable ID
     "cut": Row("cut:count=1", "0 1 1", "10 1 1", "10 1 1"),
     "cut by a reset": Row("cut:count=1,by=rst,at=0", "0 1 1", "10 1 1", "10 1 1"),
-    "2xx without an ID": Row(EMPTY, "0 1 1", "10 1 1", "10 1 1"),
+    "2xx without an ID": Row(EMPTY_REPLY, "0 1 1", "10 1 1", "10 1 1"),
 }
 NOT_ACCEPTED = {
-    # provably so
-    "refuse": alike("refuse:count=1", "0 2 1"),
-    "refuse, always": alike("refuse", "5 3 0"),
-    "429": alike("429:count=1", "0 2 1"),
-    "429 with Retry-After": alike("429:count=1,retry-after=5s", "0 2 1"),
-    "429 for an hour": alike("429:retry-after=1h", "5 1 0"),
-    "429, always": alike("429", "5 2 0"),
-    "503 with a code": alike("503:count=1", "0 2 1"),
-    "busy": alike("busy:count=1", "0 2 1"),
-    "busy, always": alike("busy", "5 3 0"),
-    # for all that anybody knows, it may have been
+    # proven by the reply
+    "refuse": make_uniform_row("refuse:count=1", "0 2 1"),
+    "refuse, always": make_uniform_row("refuse", "5 3 0"),
+    "429": make_uniform_row("429:count=1", "0 2 1"),
+    "429 with Retry-After": make_uniform_row("429:count=1,retry-after=5s", "0 2 1"),
+    "429 for an hour": make_uniform_row("429:retry-after=1h", "5 1 0"),
+    "429, always": make_uniform_row("429", "5 2 0"),
+    "503 with a code": make_uniform_row("503:count=1", "0 2 1"),
+    "busy": make_uniform_row("busy:count=1", "0 2 1"),
+    "busy, always": make_uniform_row("busy", "5 3 0"),
+    # not proven
     "drop": Row("drop:count=1,accepted=no", "0 2 1", "0 2 1", "10 1 0"),
     "drop by a reset": Row("drop:count=1,accepted=no,by=rst", "0 2 1", "0 2 1", "10 1 0"),
     "drop, always": Row("drop:accepted=no", "10 2 0", "10 2 0", "10 1 0"),
@@ -72,8 +72,8 @@ NOT_ACCEPTED = {
     "408": Row("408:count=1", "10 1 0", "10 1 0", "10 1 0"),
     "504": Row("504:count=1,accepted=no", "10 1 0", "10 1 0", "10 1 0"),
 }
-# looks at 0, 1, 3 and 4 s; three tries that are refused; a busy dataset is asked at 0, 5 and 15 s
-PATIENCE = Settings(reconcile_timeout=4.0, queue_timeout=15.0, max_retries=2)
+# polls at 0, 1, 3 and 4 s; three attempts; a busy dataset is tried at 0, 5 and 15 s
+LIMITS = Settings(reconcile_timeout=4.0, queue_timeout=15.0, max_retries=2)
 
 _FAST = Clocks(ahead=7200.0, keys=False)
 _SLOW = Clocks(ahead=-7200.0, keys=False)
@@ -89,8 +89,8 @@ CLOCKS = {
     "suspended for 10 minutes": Clocks(suspended=600.0, keys=False),
     "set back by 15 minutes": Clocks(set=-900.0, keys=False),
 }
-# nobody can tell how old a task is
-TIMELESS = {
+# the age of a task is unknown
+UNDATED = {
     "no Date": _NO_DATE,
     "2 hours fast, with a token": _FAST,
     "2 hours slow, with a token": _SLOW,
@@ -98,16 +98,16 @@ TIMELESS = {
     "set back by an hour": Clocks(set=-3600.0, keys=False),
     "set forward by an hour": Clocks(set=3600.0, keys=False),
 }
-# but the list was read before the send
-READ_BEFORE = {
+# the list was read before the POST
+LISTED_BEFORE = {
     "no Date, list read before": _NO_DATE,
     "2 hours fast, list read before": _FAST,
     "2 hours slow, list read before": _SLOW,
     "a Date of last year, list read before": _OTHER_CENTURY,
 }
-LONG = "30m"
-LAGS = ("0s", "3s", LONG)  # the last is longer than any look
-TWINS: tuple[tuple[float, ...], ...] = (
+LONG_LAG = "30m"
+LAGS = ("0s", "3s", LONG_LAG)  # the last is longer than the reconcile timeout
+OLDER_EXPORTS: tuple[tuple[float, ...], ...] = (
     (),
     (10.0, 3600.0),
-)  # how old other exports of the same are, in seconds
+)  # ages of older tasks of the same export, in seconds

@@ -1,4 +1,4 @@
-"""The limits of retries and of the queue of a busy dataset, by clocks that a test moves."""
+"""The limits of retries and of the queue of a busy dataset, in simulated time."""
 
 import random
 from collections.abc import Callable
@@ -23,25 +23,25 @@ from modelarts_export.transport.retry import RetryPolicy
 
 
 @dataclass(kw_only=True)
-class World:
-    """Clocks that only a sleep moves, what was slept, and what was announced before."""
+class SimulatedTime:
+    """Clocks that only `sleep` advances, the sleeps, and the pauses that were announced."""
 
     now: float = 1000.0
-    naps: list[float] = field(default_factory=list)
+    sleeps: list[float] = field(default_factory=list)
     announced: list[tuple[str, float]] = field(default_factory=list)
 
     def sleep(self, seconds: float) -> None:
-        """Let the time pass at once."""
+        """Advance the clocks."""
         self.now += seconds
-        self.naps.append(seconds)
+        self.sleeps.append(seconds)
 
-    def policy(self, *, timeout: float = 120.0, max_retries: int | None = None) -> RetryPolicy:
+    def make_policy(self, *, timeout: float = 120.0, max_retries: int | None = None) -> RetryPolicy:
         """Return a retry policy with these clocks."""
         return RetryPolicy(
             timeout=timeout, max_retries=max_retries, clock=self.clock, on_retry=self.report_retry
         )
 
-    def queue(self, *, timeout: float) -> BusyQueue:
+    def make_queue(self, *, timeout: float) -> BusyQueue:
         """Return the queue of a dataset with these clocks."""
         return BusyQueue(
             dataset_id="d",
@@ -52,12 +52,12 @@ class World:
         )
 
     def report_retry(self, error: TemporaryError, pause: float) -> None:
-        """Keep the pause, which is announced before it begins."""
+        """Record an announced pause."""
         self.announced.append((str(error), pause))
 
     @property
     def clock(self) -> Clock:
-        """The clocks, with random numbers that are always the same."""
+        """The clocks, with repeatable random numbers."""
         return Clock(
             monotonic=lambda: self.now,
             time=lambda: self.now,
@@ -66,7 +66,7 @@ class World:
         )
 
 
-def error(kind: type[TemporaryError], retry_after: float | None = None) -> TemporaryError:
+def make_error(kind: type[TemporaryError], retry_after: float | None = None) -> TemporaryError:
     """Return an error with a Retry-After, in seconds."""
     found = kind("outage")
     found.retry_after = retry_after
@@ -85,38 +85,38 @@ def count_waits(wait_or_raise: Callable[[Any], None], failure: TemporaryError) -
 
 @pytest.mark.parametrize("retries", [0, 1, 4, 12])
 def test_pauses_are_random_and_double_up_to_half_a_minute(retries: int) -> None:
-    world = World()
-    policy = world.policy(timeout=3600.0, max_retries=retries)
-    assert count_waits(policy.start().wait_or_raise, error(TemporaryError)) == retries
-    assert all(0 <= nap <= min(2**turn, 30) for turn, nap in enumerate(world.naps))
-    assert len(set(world.naps)) == retries
+    time = SimulatedTime()
+    policy = time.make_policy(timeout=3600.0, max_retries=retries)
+    assert count_waits(policy.start().wait_or_raise, make_error(TemporaryError)) == retries
+    assert all(0 <= pause <= min(2**number, 30) for number, pause in enumerate(time.sleeps))
+    assert len(set(time.sleeps)) == retries
 
 
 def test_retry_after_is_the_shortest_pause() -> None:
-    world = World()
-    world.policy().start().wait_or_raise(error(TemporaryError, 42.0))
-    assert world.naps == [42.0]
-    assert world.announced == [("outage", 42.0)]
+    time = SimulatedTime()
+    time.make_policy().start().wait_or_raise(make_error(TemporaryError, 42.0))
+    assert time.sleeps == [42.0]
+    assert time.announced == [("outage", 42.0)]
 
 
 @pytest.mark.parametrize("kind", [TemporaryError, ThrottledError])
 def test_retry_after_beyond_the_budget_ends_the_retries(kind: type[TemporaryError]) -> None:
     """The hint says when to run the command again."""
-    world = World()
-    assert count_waits(world.policy().start().wait_or_raise, error(kind, 121.0)) == 0
-    assert world.naps == []
-    failure = error(kind, 100.0)
-    assert count_waits(world.policy().start().wait_or_raise, failure) == 1
+    time = SimulatedTime()
+    assert count_waits(time.make_policy().start().wait_or_raise, make_error(kind, 121.0)) == 0
+    assert time.sleeps == []
+    failure = make_error(kind, 100.0)
+    assert count_waits(time.make_policy().start().wait_or_raise, failure) == 1
     assert failure.hint.startswith("run it again after 1970-01-01")
 
 
 class _Attempts:
-    """A call that fails so often, at the times that are noted."""
+    """A call that fails a number of times, and records its times."""
 
-    def __init__(self, world: World, failures: int, failure: TemporaryError | None = None) -> None:
+    def __init__(self, time: SimulatedTime, failures: int, failure: TemporaryError | None = None) -> None:
         self.times: list[float] = []
-        self._world, self._failures = world, failures
-        self._failure = failure or error(TemporaryError)
+        self._world, self._failures = time, failures
+        self._failure = failure or make_error(TemporaryError)
 
     def __call__(self) -> str:
         self.times.append(self._world.now)
@@ -126,73 +126,72 @@ class _Attempts:
 
 
 def test_last_pause_is_cut_to_the_budget() -> None:
-    """One last try is made when the time is over, and no other; nothing but the time limits their number."""
-    world = World()
-    attempts = _Attempts(world, 999)
+    """The last attempt is made when the time is over; the number of attempts is not limited."""
+    time = SimulatedTime()
+    attempts = _Attempts(time, 999)
     with pytest.raises(TemporaryError, match="outage"):
-        world.policy().call(attempts)
+        time.make_policy().call(attempts)
     assert attempts.times[-1] == attempts.times[0] + 120.0
     assert len(attempts.times) > 5
-    assert len(world.naps) == len(attempts.times) - 1
+    assert len(time.sleeps) == len(attempts.times) - 1
 
 
 def test_outage_of_three_seconds_is_retried() -> None:
-    """It ends nothing: the call is made again, and each pause is announced."""
-    world = World()
-    attempts = _Attempts(world, 3)
-    assert world.policy().call(attempts) == "reply"
-    assert [reason for reason, _ in world.announced] == ["outage"] * 3
+    """Each pause is announced."""
+    time = SimulatedTime()
+    attempts = _Attempts(time, 3)
+    assert time.make_policy().call(attempts) == "reply"
+    assert [reason for reason, _ in time.announced] == ["outage"] * 3
 
 
 def test_each_call_has_the_whole_budget() -> None:
     """One policy serves many calls, such as the pages of a list."""
-    world = World()
-    policy = world.policy(timeout=10.0)
+    time = SimulatedTime()
+    policy = time.make_policy(timeout=10.0)
     for _ in range(3):
-        assert policy.call(_Attempts(world, 1, error(TemporaryError, 9.0))) == "reply"
+        assert policy.call(_Attempts(time, 1, make_error(TemporaryError, 9.0))) == "reply"
 
 
 def test_retry_timeout_of_zero_makes_one_attempt() -> None:
-    """`--retry-timeout 0` makes one try."""
-    world = World()
-    attempts = _Attempts(world, 1)
+    time = SimulatedTime()
+    attempts = _Attempts(time, 1)
     with pytest.raises(TemporaryError):
-        world.policy(timeout=0.0).call(attempts)
-    assert (len(attempts.times), world.naps) == (1, [])
+        time.make_policy(timeout=0.0).call(attempts)
+    assert (len(attempts.times), time.sleeps) == (1, [])
 
 
 @pytest.mark.parametrize("kind", [BusyError, CertificateError])
 def test_busy_dataset_and_bad_certificate_are_not_retried(kind: type[TemporaryError]) -> None:
-    """A dataset that is busy has a queue, and a certificate stays as it is."""
-    world = World()
-    attempts = _Attempts(world, 1, error(kind))
+    """A busy dataset has a queue, and a certificate does not change."""
+    time = SimulatedTime()
+    attempts = _Attempts(time, 1, make_error(kind))
     with pytest.raises(kind):
-        world.policy().call(attempts)
+        time.make_policy().call(attempts)
     assert len(attempts.times) == 1
 
 
 def test_throttling_window_is_read_from_the_message() -> None:
-    """Its 429 counts anew after a minute, and says so in its message alone."""
+    """The 429 of the gateway has no Retry-After."""
     words = "The throttling threshold has been reached: policy user over ratelimit,limit:5,time:1 minute"
     content = f'{{"error_code": "APIGW.0308", "error_msg": "{words}"}}'.encode()
     found: ModelArtsExportError = error_from_response(
         Response(url="http://127.0.0.1/", status=429, headers={}, content=content, changing=True)
     )
     assert isinstance(found, ThrottledError)
-    assert World().policy().start().pause_or_raise(found) == 60.0
+    assert SimulatedTime().make_policy().start().pause_or_raise(found) == 60.0
 
 
 def test_queue_is_tried_every_minute_until_its_timeout() -> None:
-    """The first pause has 5 s, and each is twice as long as the one before, up to a minute."""
-    world = World()
-    with (queue := world.queue(timeout=300.0)).slot:
-        count_waits(queue.wait_or_raise, error(BusyError))
-    assert world.naps == [5.0, 10.0, 20.0, 40.0, 60.0, 60.0, 60.0, 45.0]
-    assert sum(world.naps) == 300.0
+    """The first pause is 5 s, and each is twice as long as the one before, up to a minute."""
+    time = SimulatedTime()
+    with (queue := time.make_queue(timeout=300.0)).slot:
+        count_waits(queue.wait_or_raise, make_error(BusyError))
+    assert time.sleeps == [5.0, 10.0, 20.0, 40.0, 60.0, 60.0, 60.0, 45.0]
+    assert sum(time.sleeps) == 300.0
 
 
 def test_queue_timeout_of_zero_fails_at_once() -> None:
-    world = World()
-    with (queue := world.queue(timeout=0.0)).slot:
-        assert count_waits(queue.wait_or_raise, error(BusyError)) == 0
-    assert world.naps == []
+    time = SimulatedTime()
+    with (queue := time.make_queue(timeout=0.0)).slot:
+        assert count_waits(queue.wait_or_raise, make_error(BusyError)) == 0
+    assert time.sleeps == []

@@ -1,4 +1,4 @@
-"""Whatever goes wrong, whatever the clocks say and however late the list is: one task, or an honest 10."""
+"""Every fault with every state of the clocks and every lag of the list creates one task, or exits with 10."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -11,82 +11,83 @@ from modelarts_export.submission.reuse import ReusePolicy
 from tests.submission.matrix_rows import (
     ACCEPTED,
     CLOCKS,
-    EMPTY,
+    EMPTY_REPLY,
     LAGS,
-    LONG,
+    LIMITS,
+    LISTED_BEFORE,
+    LONG_LAG,
     NOT_ACCEPTED,
-    PATIENCE,
-    READ_BEFORE,
-    TIMELESS,
-    TWINS,
+    OLDER_EXPORTS,
+    UNDATED,
     Row,
 )
-from tests.submission.worlds import World, submit
+from tests.submission.simulated_service import SimulatedService, submit
 
 ROWS = {
     **{f"{name}, accepted": row for name, row in ACCEPTED.items()},
     **{f"{name}, not accepted": row for name, row in NOT_ACCEPTED.items()},
 }
-ALL_CLOCKS = {**CLOCKS, **TIMELESS, **READ_BEFORE}
-CELLS = list(product(ALL_CLOCKS, LAGS, TWINS))
+ALL_CLOCKS = {**CLOCKS, **UNDATED, **LISTED_BEFORE}
+CELLS = list(product(ALL_CLOCKS, LAGS, OLDER_EXPORTS))
 
 
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
-def test_a_fault(row: Row) -> None:
-    """Every cell ends as its row says, and all that do not are shown together."""
+def test_fault_has_the_expected_result_in_every_cell(row: Row) -> None:
+    """All cells with another result are shown together."""
     wrong = [
-        f"{clocks}, lag {lag}, twins {twins}: {end}; {wanted} is wanted"
-        for clocks, lag, twins in CELLS
-        if (end := ended(row, clocks, lag, twins)) != (wanted := expected(row, clocks, lag))
+        f"{clocks}, lag {lag}, older tasks {ages}: {result}; expected {wanted}"
+        for clocks, lag, ages in CELLS
+        if (result := submit_in_cell(row, clocks, lag, ages))
+        != (wanted := expected_outcome(row, clocks, lag))
     ]
     assert wrong == []
 
 
-def test_how_many_cells_there_are() -> None:
-    """Nobody takes some away unseen."""
+def test_number_of_cells() -> None:
+    """A removed row must not go unnoticed."""
     assert len(ROWS) * len(CELLS) == 31 * 108
 
 
-def expected(row: Row, clocks: str, lag: str) -> str:
-    """Return the end that the row has for a cell."""
-    if clocks in TIMELESS:
+def expected_outcome(row: Row, clocks: str, lag: str) -> str:
+    """Return the expected result of a cell."""
+    if clocks in UNDATED:
         return row.undated
-    return row.unlisted if lag == LONG else row.listed
+    return row.unlisted if lag == LONG_LAG else row.listed
 
 
-def ended(row: Row, clocks: str, lag: str, twins: tuple[float, ...]) -> str:
-    """Return how a submission ended in a world like that, with whatever there is to remark."""
-    faults = [row.fault] if row.fault not in ("", EMPTY) else []
+def submit_in_cell(row: Row, clocks: str, lag: str, ages: tuple[float, ...]) -> str:
+    """Return the result of a submission with these clocks and this lag, and any discrepancies."""
+    faults = [row.fault] if row.fault not in ("", EMPTY_REPLY) else []
     faults += [] if lag == "0s" else [f"lag:for={lag}"]
-    world = World(clocks=ALL_CLOCKS[clocks], faults=tuple(faults))
-    if row.fault == EMPTY:
-        world.in_front = losing_its_body
-    for age in twins:
-        world.plant(age=age)
-    reuse = ReusePolicy(reuse_running=clocks in READ_BEFORE)
-    end = submit(world, reuse=reuse, settings=PATIENCE)
-    found = f"{end.code} {len(world.posts)} {len(world.ours)}"
-    task_id = end.task.task_id if end.task else None
-    told = [name for name, _ in world.heard.resends]
-    twice = [task_id] if task_id and len(world.posts) > 1 and row.listed != row.undated else []
-    resends = [] if told == twice else [f"told of a second send {told}, not {twice}"]
-    return "; ".join((found, *remarks(world, task_id), *resends))
+    service = SimulatedService(clocks=ALL_CLOCKS[clocks], faults=tuple(faults))
+    if row.fault == EMPTY_REPLY:
+        service.intercept = empty_post_replies
+    for age in ages:
+        service.add_foreign_task(age=age)
+    reuse = ReusePolicy(reuse_running=clocks in LISTED_BEFORE)
+    result = submit(service, reuse=reuse, settings=LIMITS)
+    found = f"{result.exit_code} {len(service.posts)} {len(service.our_tasks)}"
+    task_id = result.task.task_id if result.task else None
+    told = [name for name, _ in service.events.resends]
+    twice = [task_id] if task_id and len(service.posts) > 1 and row.listed != row.undated else []
+    resends = [] if told == twice else [f"possible duplicates {told}, not {twice}"]
+    return "; ".join((found, *find_discrepancies(service, task_id), *resends))
 
 
-def remarks(world: World, task_id: str | None) -> Iterator[str]:
-    """Yield what is wrong beside the end itself."""
-    heard, last = world.heard, world.ours[-1].task_id if world.ours else None
+def find_discrepancies(service: SimulatedService, task_id: str | None) -> Iterator[str]:
+    """Yield discrepancies between the events and the tasks."""
+    events, last = service.events, service.our_tasks[-1].task_id if service.our_tasks else None
     if task_id not in (None, last):
-        yield f"{task_id} is not the last task of ours, {last}"
-    if heard.accepted_ids + heard.found_ids != [task_id] * (task_id is not None):
-        yield f"told of {heard.accepted_ids} and {heard.found_ids}, but it is {task_id}"
-    if heard.reused_ids:
-        yield f"reused {heard.reused_ids}"
-    yield from heard.warnings
+        yield f"{task_id} is not our last task, {last}"
+    if events.accepted_ids + events.recovered_ids != [task_id] * (task_id is not None):
+        yield f"events have {events.accepted_ids} and {events.recovered_ids}, but it is {task_id}"
+    if events.reused_ids:
+        yield f"reused {events.reused_ids}"
+    yield from events.warnings
 
 
-def losing_its_body(request: Request, answer: Callable[[], HttpReply]) -> HttpReply:
-    """Return the reply to a POST without the ID."""
+def empty_post_replies(request: Request, answer: Callable[[], HttpReply]) -> HttpReply:
+    """Remove the body of each reply to a POST."""
     reply = answer()
     if request.method != "POST":
         return reply

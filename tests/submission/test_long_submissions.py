@@ -1,4 +1,4 @@
-"""Submissions that go on for long, against a sandbox whose clock a test moves."""
+"""Long submissions to a sandbox in simulated time."""
 
 import random
 from collections.abc import Iterator
@@ -23,30 +23,30 @@ from modelarts_export.transport.session import Transport
 
 
 @dataclass(kw_only=True)
-class World:
-    """A sandbox and a submission by one clock, which only a sleep moves."""
+class Simulation:
+    """A clock that only `sleep` advances, for a sandbox and its client."""
 
     now: float = 1_700_000_000.0
     started: float = 1_700_000_000.0
-    naps: list[float] = field(default_factory=list)
+    sleeps: list[float] = field(default_factory=list)
 
     def sleep(self, seconds: float) -> None:
-        """Let the time pass at once."""
+        """Advance the clock."""
         self.now += seconds
-        self.naps.append(seconds)
+        self.sleeps.append(seconds)
 
     @contextmanager
-    def submission(self, *faults: str, patience: float) -> Iterator[tuple[Sandbox, Submission]]:
-        """Give a sandbox with faults, and a submission to it that looks for so many seconds."""
-        told = Faults([parse_fault(words, parse_duration) for words in faults])
-        with Sandbox(clock=lambda: self.now, faults=told) as sandbox:
-            settings = Settings(reconcile_timeout=patience, max_retries=0, queue_timeout=0.0)
+    def open_submission(self, *faults: str, reconcile_timeout: float) -> Iterator[tuple[Sandbox, Submission]]:
+        """Yield a sandbox with faults, and a submission to it; the timeout is in seconds."""
+        parsed = Faults([parse_fault(words, parse_duration) for words in faults])
+        with Sandbox(clock=lambda: self.now, faults=parsed) as sandbox:
+            settings = Settings(reconcile_timeout=reconcile_timeout, max_retries=0, queue_timeout=0.0)
             transport = Transport(sandbox.url, TokenAuth(Token(token=sandbox.token)), settings)
             clock = Clock(
                 monotonic=lambda: self.now,
                 time=lambda: self.now,
                 sleep=self.sleep,
-                random=random.Random(1),  # noqa: S311 - dice, no secrets
+                random=random.Random(1),  # noqa: S311 - no secret
             )
             client = Client(transport, sandbox.project_id)
             request = ToObs(path="/b/d/")
@@ -58,48 +58,51 @@ class World:
 
     @property
     def passed(self) -> float:
-        """How many seconds have passed."""
+        """The seconds that have passed."""
         return self.now - self.started
 
 
-def ids(sandbox: Sandbox) -> list[str]:
-    """Return the IDs of the tasks that are there, the oldest first."""
+def task_ids(sandbox: Sandbox) -> list[str]:
+    """Return the IDs of all tasks, the oldest first."""
     return [task.task_id for task in reversed(sandbox.gateway.cloud.list_tasks(sandbox.dataset_id))]
 
 
-def test_looks_become_rarer() -> None:
-    """1 s, twice as long each time up to 15 s, and the last with a second left for it."""
-    world = World()
-    with world.submission("504:accepted=no", patience=60.0) as (_, submission):
+def test_pauses_between_polls_grow_to_15_seconds() -> None:
+    """From 1 s, each is twice as long, up to 15 s; a second is left for the last poll."""
+    simulation = Simulation()
+    with simulation.open_submission("504:accepted=no", reconcile_timeout=60.0) as (_, submission):
         with pytest.raises(UnknownOutcomeError):
             submission.run()
         assert submission.outcome_unknown
-    assert world.naps == [1.0, 2.0, 4.0, 8.0, 15.0, 15.0, 14.0]
+    assert simulation.sleeps == [1.0, 2.0, 4.0, 8.0, 15.0, 15.0, 14.0]
 
 
-def test_a_task_that_is_listed_late() -> None:
-    """However late: there is no upper bound to when ours may have been created."""
-    world = World()
-    with world.submission("504", "lag:for=50s", patience=60.0) as (sandbox, submission):
-        assert [submission.run().task_id] == ids(sandbox)
+def test_task_that_is_listed_late_is_recovered() -> None:
+    """Also at the end of the reconcile timeout."""
+    simulation = Simulation()
+    with simulation.open_submission("504", "lag:for=50s", reconcile_timeout=60.0) as (sandbox, submission):
+        assert [submission.run().task_id] == task_ids(sandbox)
         assert not submission.outcome_unknown
-    assert 50 <= world.passed <= 60
+    assert 50 <= simulation.passed <= 60
 
 
-def test_the_first_of_two_lost_sends_is_looked_for() -> None:
-    """What may be ours begins with the first send of which nobody knows the end, not with the second."""
-    world = World()
-    with world.submission("drop:count=2", "lag:for=30s", patience=20.0) as (sandbox, submission):
+def test_task_of_the_first_of_two_lost_posts_is_recovered() -> None:
+    """Candidates are all tasks since the first POST with an unknown outcome."""
+    simulation = Simulation()
+    with simulation.open_submission("drop:count=2", "lag:for=30s", reconcile_timeout=20.0) as (
+        sandbox,
+        submission,
+    ):
         found = submission.run().task_id
-        assert (found, len(ids(sandbox))) == (ids(sandbox)[0], 2)
-    assert world.passed >= 30
+        assert (found, len(task_ids(sandbox))) == (task_ids(sandbox)[0], 2)
+    assert simulation.passed >= 30
 
 
-def test_a_task_of_before_is_not_ours() -> None:
-    """Once the clocks have moved on, the five seconds of slack are those of the send, not of the look."""
-    world = World()
-    with world.submission("504:accepted=no", patience=60.0) as (sandbox, submission):
-        asked = {"path": "/b/d/", "export_type": 3, "export_params": {}}
-        sandbox.gateway.cloud.add_task(sandbox.dataset_id, asked, age=6.5)
+def test_task_from_before_the_post_is_not_recovered() -> None:
+    """The tolerance of five seconds is relative to the POST, not to the poll."""
+    simulation = Simulation()
+    with simulation.open_submission("504:accepted=no", reconcile_timeout=60.0) as (sandbox, submission):
+        body = {"path": "/b/d/", "export_type": 3, "export_params": {}}
+        sandbox.gateway.cloud.add_task(sandbox.dataset_id, body, age=6.5)
         with pytest.raises(UnknownOutcomeError):
             submission.run()

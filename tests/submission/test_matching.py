@@ -1,4 +1,4 @@
-"""Whether a task of the list is what a request asks for: pairs of what was sent and what is shown."""
+"""Whether a listed task matches a request: pairs of a request body and a task."""
 
 import copy
 from itertools import permutations
@@ -17,213 +17,245 @@ from modelarts_export.submission.matching import explain_unverifiable, is_compat
 PATHS = ["/b/d/", "/b/d", "b/d/", "obs://b/d/", "OBS://b/d", "s3://b/d/", "/b/%64", "obs%3A%2F%2Fb%2fd%2F"]
 
 
-def sent(params: dict[str, Any] | None = None, **fields: object) -> dict[str, Any]:
-    """Return a body: the usual one, and this."""
+def make_body(params: dict[str, Any] | None = None, **fields: object) -> dict[str, Any]:
+    """Return a body with the usual fields, and with these."""
     given = {"sample_state": "", "export_dest": "DIR", **(params or {})}
     return {"path": "/b/d/", "export_type": 3, "export_params": given, **fields}
 
 
-def new_dataset(name: str, work_path: str) -> dict[str, Any]:
-    """Return the body of an export that makes a dataset."""
+def make_new_dataset_body(name: str, work_path: str) -> dict[str, Any]:
+    """Return the body of an export to a new dataset."""
     names = {"export_new_dataset_name": name, "export_new_dataset_work_path": work_path}
-    return sent({"export_dest": "NEW_DATASET", **names})
+    return make_body({"export_dest": "NEW_DATASET", **names})
 
 
-def shown(answer: dict[str, Any]) -> ExportTask:
-    """Return a task that the API shows so."""
+def make_task(answer: dict[str, Any]) -> ExportTask:
+    """Return a task with this answer of the API."""
     return ExportTask(task_id="t1", dataset_id="abc", project_id="0123", raw=answer)
 
 
 @pytest.mark.parametrize("path", PATHS)
-@pytest.mark.parametrize("asked", PATHS)
-def test_forms_of_a_path(asked: str, path: str) -> None:
-    """One directory, however it is spelled."""
+@pytest.mark.parametrize("body_sent", PATHS)
+def test_all_forms_of_a_path_are_compatible(body_sent: str, path: str) -> None:
+    """All are one directory."""
     assert to_directory(path) == "/b/d/"
-    assert is_compatible(sent(path=asked), shown(sent(path=path)))
+    assert is_compatible(make_body(path=body_sent), make_task(make_body(path=path)))
 
 
 def test_percent_encoded_paths_are_compared_decoded() -> None:
-    """In UTF-8, and the work path as the path; a plus is no space."""
-    assert is_compatible(sent(path="/桶/a b/"), shown(sent(path="/%E6%A1%B6/a%20b/")))
-    assert not is_compatible(sent(path="/b/a b/"), shown(sent(path="/b/a+b/")))
-    asked = new_dataset("n", "/b/w x/")
+    """In UTF-8, also in the work path; a plus is not a space."""
+    assert is_compatible(make_body(path="/桶/a b/"), make_task(make_body(path="/%E6%A1%B6/a%20b/")))
+    assert not is_compatible(make_body(path="/b/a b/"), make_task(make_body(path="/b/a+b/")))
+    body_sent = make_new_dataset_body("n", "/b/w x/")
     for spelled in ("/b/w%20x/", "obs://b/w x", "S3://b/w%20x/"):
-        assert is_equivalent(asked, shown(new_dataset("n", spelled)))
-    assert not is_compatible(asked, shown(new_dataset("n", "/b/w/")))
+        assert is_equivalent(body_sent, make_task(make_new_dataset_body("n", spelled)))
+    assert not is_compatible(body_sent, make_task(make_new_dataset_body("n", "/b/w/")))
 
 
 @pytest.mark.parametrize("path", ["/b/d/e/", "/b/", "/b/D/", "/c/d/", "/b/dd/", "", None, 7, ["/b/d/"]])
-def test_another_path(path: object) -> None:
-    """Or none that anybody could compare."""
-    assert not is_compatible(sent(), shown(sent(path=path)))
+def test_other_path_is_incompatible(path: object) -> None:
+    """Or none that can be compared."""
+    assert not is_compatible(make_body(), make_task(make_body(path=path)))
 
 
-def test_a_task_without_a_path() -> None:
-    """It may be anything."""
-    assert not is_compatible(sent(), shown({"export_type": 3}))
+def test_task_without_a_path_is_incompatible() -> None:
+    """It cannot be compared."""
+    assert not is_compatible(make_body(), make_task({"export_type": 3}))
 
 
 DEEP: list[Any] = []
 for _ in range(50_000):
     DEEP = [DEEP]
 
-# What was sent beside the usual, what is shown beside it, and whether they may be the same.
+# The body of the request, the answer for the task, and whether they are compatible.
 PAIRS: list[tuple[dict[str, Any], dict[str, Any], bool]] = [
-    (sent(), sent(export_type="3"), True),
-    (sent(), sent(export_type=2), False),
-    (sent(), sent(export_type=None), True),
-    (sent(), sent(export_format=2, version_format="Default", clear_difficult=False), True),
-    (sent(export_format=1), sent(export_format=2), False),
-    (sent(export_format=1), sent(export_format="1"), True),
-    (sent(), sent({"clear_hard_property": True, "clear_difficult": False, "unheard_of": {}}), True),
-    (sent({"train_sample_ratio": "0.80"}), sent({"train_sample_ratio": 0.8}), True),
-    (sent({"train_sample_ratio": "1.00"}), sent({"train_sample_ratio": 1}), True),
-    (sent({"train_sample_ratio": "0"}), sent({"train_sample_ratio": 0.0}), True),
-    (sent({"train_sample_ratio": "0.8"}), sent({"train_sample_ratio": 0.5}), False),
-    (sent({"train_sample_ratio": "0.12345678"}), sent({"train_sample_ratio": 0.12345679}), False),
-    (sent({"ratio_sample_usage": True}), sent({"ratio_sample_usage": "true"}), True),
-    (sent({"ratio_sample_usage": True}), sent({"ratio_sample_usage": False}), False),
-    (sent({"samples": ["a", "b"]}), sent({"samples": ["b", "a"]}), True),
-    (sent({"samples": ["1", "2"]}), sent({"samples": [2, 1]}), True),
-    (sent({"samples": ["a"]}), sent({"samples": ["a", "b"]}), False),
-    (sent({"samples": ["a", "b", "c"]}), sent({"samples": ["c", "a"]}), True),
-    (sent({"samples": ["a", "b", "c"]}), sent({"samples": ["a", "x"]}), False),
-    (sent({"samples": ["a", "a", "b"]}), sent({"samples": ["a", "b", "b"]}), False),
-    (sent({"samples": ["a", "b"]}), sent({"samples": '["b", "a"]'}), True),
-    (sent({"samples": ["a", "b"]}), sent({"samples": '["b", "x"]'}), False),
-    (sent({"samples": ["a"]}), sent({"samples": "[]"}), True),
-    (sent({"samples": ["a"]}), sent({"samples": {"a": 1}}), False),
-    (sent({"samples": ["a"]}), sent({"samples": [DEEP]}), False),
-    (sent({"samples": 20_000 * ["a"]}), sent({"samples": [*(19_999 * [None]), {}]}), False),
-    (sent({"samples": ["a"]}), {"path": "/b/d/", "export_params": '{"samples": ["b"]}'}, False),
-    (sent({"samples": ["a"]}), {"path": "/b/d/", "export_params": [{"samples": ["b"]}]}, False),
-    (sent({"samples": ["a"]}), {"path": "/b/d/", "export_params": ["samples", "a"]}, True),
-    (sent({"export_dataset_version_name": "[1]"}), sent({"export_dataset_version_name": "[1]"}), True),
-    (sent({"samples": ["a", "b"]}), sent({"samples": ["a", "c"]}), False),
-    (sent({"samples": ["a"]}), sent(), True),
-    (sent({"samples": ["a"]}), sent({"samples": []}), True),
-    (sent({"samples": ["a"]}), sent({"samples": "a"}), False),
-    (sent({"sample_state": "__ACCEPTED__"}), sent({"sample_state": ""}), False),
-    (sent({"sample_state": ""}), sent({"sample_state": "__ACCEPTED__"}), False),
-    (sent({"search_conditions": [{"hard": "1"}]}), sent({"search_conditions": [{"hard": 1}]}), True),
-    (sent({"search_conditions": [{"hard": "1"}]}), sent({"search_conditions": [{"hard": "0"}]}), False),
-    (sent({"search_conditions": [{"a": 1}, {"b": 2}]}), sent({"search_conditions": [{"a": 1}]}), False),
+    (make_body(), make_body(export_type="3"), True),
+    (make_body(), make_body(export_type=2), False),
+    (make_body(), make_body(export_type=None), True),
+    (make_body(), make_body(export_format=2, version_format="Default", clear_difficult=False), True),
+    (make_body(export_format=1), make_body(export_format=2), False),
+    (make_body(export_format=1), make_body(export_format="1"), True),
+    (make_body(), make_body({"clear_hard_property": True, "clear_difficult": False, "unheard_of": {}}), True),
+    (make_body({"train_sample_ratio": "0.80"}), make_body({"train_sample_ratio": 0.8}), True),
+    (make_body({"train_sample_ratio": "1.00"}), make_body({"train_sample_ratio": 1}), True),
+    (make_body({"train_sample_ratio": "0"}), make_body({"train_sample_ratio": 0.0}), True),
+    (make_body({"train_sample_ratio": "0.8"}), make_body({"train_sample_ratio": 0.5}), False),
+    (make_body({"train_sample_ratio": "0.12345678"}), make_body({"train_sample_ratio": 0.12345679}), False),
+    (make_body({"ratio_sample_usage": True}), make_body({"ratio_sample_usage": "true"}), True),
+    (make_body({"ratio_sample_usage": True}), make_body({"ratio_sample_usage": False}), False),
+    (make_body({"samples": ["a", "b"]}), make_body({"samples": ["b", "a"]}), True),
+    (make_body({"samples": ["1", "2"]}), make_body({"samples": [2, 1]}), True),
+    (make_body({"samples": ["a"]}), make_body({"samples": ["a", "b"]}), False),
+    (make_body({"samples": ["a", "b", "c"]}), make_body({"samples": ["c", "a"]}), True),
+    (make_body({"samples": ["a", "b", "c"]}), make_body({"samples": ["a", "x"]}), False),
+    (make_body({"samples": ["a", "a", "b"]}), make_body({"samples": ["a", "b", "b"]}), False),
+    (make_body({"samples": ["a", "b"]}), make_body({"samples": '["b", "a"]'}), True),
+    (make_body({"samples": ["a", "b"]}), make_body({"samples": '["b", "x"]'}), False),
+    (make_body({"samples": ["a"]}), make_body({"samples": "[]"}), True),
+    (make_body({"samples": ["a"]}), make_body({"samples": {"a": 1}}), False),
+    (make_body({"samples": ["a"]}), make_body({"samples": [DEEP]}), False),
+    (make_body({"samples": 20_000 * ["a"]}), make_body({"samples": [*(19_999 * [None]), {}]}), False),
+    (make_body({"samples": ["a"]}), {"path": "/b/d/", "export_params": '{"samples": ["b"]}'}, False),
+    (make_body({"samples": ["a"]}), {"path": "/b/d/", "export_params": [{"samples": ["b"]}]}, False),
+    (make_body({"samples": ["a"]}), {"path": "/b/d/", "export_params": ["samples", "a"]}, True),
     (
-        sent({"search_conditions": [{"a": ["x", "x", "y"]}]}),
-        sent({"search_conditions": [{"a": ["y", "x", "x"]}]}),
+        make_body({"export_dataset_version_name": "[1]"}),
+        make_body({"export_dataset_version_name": "[1]"}),
+        True,
+    ),
+    (make_body({"samples": ["a", "b"]}), make_body({"samples": ["a", "c"]}), False),
+    (make_body({"samples": ["a"]}), make_body(), True),
+    (make_body({"samples": ["a"]}), make_body({"samples": []}), True),
+    (make_body({"samples": ["a"]}), make_body({"samples": "a"}), False),
+    (make_body({"sample_state": "__ACCEPTED__"}), make_body({"sample_state": ""}), False),
+    (make_body({"sample_state": ""}), make_body({"sample_state": "__ACCEPTED__"}), False),
+    (
+        make_body({"search_conditions": [{"hard": "1"}]}),
+        make_body({"search_conditions": [{"hard": 1}]}),
         True,
     ),
     (
-        sent({"search_conditions": [{"a": ["x", "x", "y"]}]}),
-        sent({"search_conditions": [{"a": ["x", "y", "y"]}]}),
+        make_body({"search_conditions": [{"hard": "1"}]}),
+        make_body({"search_conditions": [{"hard": "0"}]}),
         False,
     ),
-    (sent(annotation_format="VOC"), sent(), True),
-    (sent(version_id="v1"), sent(version_id="v2"), False),
-    (sent(task_id="mine", status=0), sent(task_id="t1", status="RUNNING"), True),
-    (sent(), {"path": "/b/d/"}, True),
-    (sent(), {"path": "/b/d/", "export_params": "none"}, True),
+    (
+        make_body({"search_conditions": [{"a": 1}, {"b": 2}]}),
+        make_body({"search_conditions": [{"a": 1}]}),
+        False,
+    ),
+    (
+        make_body({"search_conditions": [{"a": ["x", "x", "y"]}]}),
+        make_body({"search_conditions": [{"a": ["y", "x", "x"]}]}),
+        True,
+    ),
+    (
+        make_body({"search_conditions": [{"a": ["x", "x", "y"]}]}),
+        make_body({"search_conditions": [{"a": ["x", "y", "y"]}]}),
+        False,
+    ),
+    (make_body(annotation_format="VOC"), make_body(), True),
+    (make_body(version_id="v1"), make_body(version_id="v2"), False),
+    (make_body(task_id="mine", status=0), make_body(task_id="t1", status="RUNNING"), True),
+    (make_body(), {"path": "/b/d/"}, True),
+    (make_body(), {"path": "/b/d/", "export_params": "none"}, True),
 ]
 
 
-@pytest.mark.parametrize(("asked", "answer", "expected"), PAIRS)
-def test_pairs(asked: dict[str, Any], answer: dict[str, Any], *, expected: bool) -> None:
-    """A contradiction is a value that both have and that is another one, and nothing else is."""
-    assert is_compatible(asked, shown(answer)) is expected
+@pytest.mark.parametrize(("body_sent", "answer", "expected"), PAIRS)
+def test_compatibility_of_pairs(body_sent: dict[str, Any], answer: dict[str, Any], *, expected: bool) -> None:
+    """They are incompatible only if both have a field with different values."""
+    assert is_compatible(body_sent, make_task(answer)) is expected
 
 
 CONDITION = {"search_conditions": [{"hard": "1"}]}
 AS_TEXT = '{"sample_state": "", "export_dest": "DIR", "samples": ["b", "a"], "search_conditions": "[]"}'
-STRICTER: list[tuple[dict[str, Any], dict[str, Any], bool]] = [
-    (sent(), sent(), True),
-    (sent(), sent({"samples": [], "search_conditions": [], "sample_state": ""}, version_id=""), True),
-    (sent(), sent({"train_sample_ratio": 1.0, "clear_hard_property": True}, export_format=2), True),
-    (sent(), sent(create_time=1, progress=3.0, unheard_of="x"), True),
-    (sent(), sent({"samples": ["a"]}), False),
-    (sent(), sent(CONDITION), False),
-    (sent(), sent(sample_state="__ACCEPTED__"), False),
-    (sent(), sent(version_id="v1"), False),
-    (sent(), sent({"train_sample_ratio": 0.8}), False),
-    (sent(), sent(annotation_format="VOC"), False),
-    (sent(CONDITION), sent(CONDITION), True),
-    (sent(CONDITION), sent({"search_conditions": [{"hard": 1, "labeler": ""}]}), True),
-    (sent(CONDITION), sent({"search_conditions": [{"hard": "1", "labeler": "zhang"}]}), False),
-    (sent(CONDITION), sent({"search_conditions": [{}]}), False),
-    (sent(CONDITION), sent({"search_conditions": [{"hard": 1, "unheard_of": False}]}), True),
-    (sent(CONDITION), sent({"search_conditions": [{"hard": 1, "unheard_of": 0}]}), False),
+EQUIVALENCE: list[tuple[dict[str, Any], dict[str, Any], bool]] = [
+    (make_body(), make_body(), True),
     (
-        sent({"search_conditions": [{"kvp": "1"}]}),
-        sent({"search_conditions": [{"kvp": "1", "hard": False}]}),
+        make_body(),
+        make_body({"samples": [], "search_conditions": [], "sample_state": ""}, version_id=""),
+        True,
+    ),
+    (make_body(), make_body({"train_sample_ratio": 1.0, "clear_hard_property": True}, export_format=2), True),
+    (make_body(), make_body(create_time=1, progress=3.0, unheard_of="x"), True),
+    (make_body(), make_body({"samples": ["a"]}), False),
+    (make_body(), make_body(CONDITION), False),
+    (make_body(), make_body(sample_state="__ACCEPTED__"), False),
+    (make_body(), make_body(version_id="v1"), False),
+    (make_body(), make_body({"train_sample_ratio": 0.8}), False),
+    (make_body(), make_body(annotation_format="VOC"), False),
+    (make_body(CONDITION), make_body(CONDITION), True),
+    (make_body(CONDITION), make_body({"search_conditions": [{"hard": 1, "labeler": ""}]}), True),
+    (make_body(CONDITION), make_body({"search_conditions": [{"hard": "1", "labeler": "zhang"}]}), False),
+    (make_body(CONDITION), make_body({"search_conditions": [{}]}), False),
+    (make_body(CONDITION), make_body({"search_conditions": [{"hard": 1, "unheard_of": False}]}), True),
+    (make_body(CONDITION), make_body({"search_conditions": [{"hard": 1, "unheard_of": 0}]}), False),
+    (
+        make_body({"search_conditions": [{"kvp": "1"}]}),
+        make_body({"search_conditions": [{"kvp": "1", "hard": False}]}),
         False,
     ),
-    (sent(CONDITION), sent({"search_conditions": '[{"hard": "1"}]'}), True),
-    (sent(CONDITION), sent({"search_conditions": '[{"hard": "0"}]'}), False),
-    (sent({"samples": ["a", "b"]}), sent({"samples": ["a"]}), False),
-    (sent({"samples": ["a", "b"]}), sent() | {"export_params": AS_TEXT}, True),
-    (sent({"samples": ["a", "b"]}), sent() | {"export_params": [AS_TEXT]}, True),
-    (sent(), sent() | {"export_params": AS_TEXT}, False),
-    ({"path": "/b/d/"}, sent(), False),
+    (make_body(CONDITION), make_body({"search_conditions": '[{"hard": "1"}]'}), True),
+    (make_body(CONDITION), make_body({"search_conditions": '[{"hard": "0"}]'}), False),
+    (make_body({"samples": ["a", "b"]}), make_body({"samples": ["a"]}), False),
+    (make_body({"samples": ["a", "b"]}), make_body() | {"export_params": AS_TEXT}, True),
+    (make_body({"samples": ["a", "b"]}), make_body() | {"export_params": [AS_TEXT]}, True),
+    (make_body(), make_body() | {"export_params": AS_TEXT}, False),
+    ({"path": "/b/d/"}, make_body(), False),
     ({"path": "/b/d/"}, {"path": "/b/d/", "export_type": 2}, True),
 ]
 
 
-@pytest.mark.parametrize(("asked", "task", "expected"), STRICTER)
-def test_what_stands_in(asked: dict[str, Any], task: dict[str, Any], *, expected: bool) -> None:
-    """Nothing that narrows an export may be there on one side alone; nor anything else but a default."""
-    assert is_equivalent(asked, shown(task)) is expected
+@pytest.mark.parametrize(("body_sent", "task", "expected"), EQUIVALENCE)
+def test_equivalence_of_pairs(body_sent: dict[str, Any], task: dict[str, Any], *, expected: bool) -> None:
+    """A field of one side alone must be a default that does not narrow the export."""
+    assert is_equivalent(body_sent, make_task(task)) is expected
 
 
 NESTED = "[" * 100_000 + "]" * 100_000
 MANY = '{"other": [' + "[]," * 1_000_000 + "[]]}"
 UNVERIFIABLE: list[tuple[dict[str, Any], dict[str, Any], str | None]] = [
-    (sent(), sent(), None),
-    (sent({"samples": ["a"]}), sent(), "it does not show export_params.samples"),
-    (sent({"samples": ["a"]}), sent({"samples": []}), "it does not show export_params.samples"),
-    (sent({"samples": ["a"]}), sent({"samples": " [] "}), "it does not show export_params.samples"),
-    (sent(CONDITION), sent({"search_conditions": None}), "it does not show export_params.search_conditions"),
-    (sent(version_id="v1"), sent(), "it does not show version_id"),
-    (sent(), {"path": "/b/d/"}, "it does not show export_type"),
-    (sent(annotation_format="VOC"), sent(), None),
-    (sent(undeclared=1), sent(), "it does not show undeclared"),
-    (sent({"sample_state": ""}), {"path": "/b/d/", "export_type": 3}, None),
+    (make_body(), make_body(), None),
+    (make_body({"samples": ["a"]}), make_body(), "it does not show export_params.samples"),
+    (make_body({"samples": ["a"]}), make_body({"samples": []}), "it does not show export_params.samples"),
+    (make_body({"samples": ["a"]}), make_body({"samples": " [] "}), "it does not show export_params.samples"),
     (
-        new_dataset("n", "/b/w/"),
+        make_body(CONDITION),
+        make_body({"search_conditions": None}),
+        "it does not show export_params.search_conditions",
+    ),
+    (make_body(version_id="v1"), make_body(), "it does not show version_id"),
+    (make_body(), {"path": "/b/d/"}, "it does not show export_type"),
+    (make_body(annotation_format="VOC"), make_body(), None),
+    (make_body(undeclared=1), make_body(), "it does not show undeclared"),
+    (make_body({"sample_state": ""}), {"path": "/b/d/", "export_type": 3}, None),
+    (
+        make_new_dataset_body("n", "/b/w/"),
         {"path": "/b/d/", "export_type": 3},
         "it does not show export_params.export_new_dataset_name",
     ),
-    (sent(), sent() | {"export_params": AS_TEXT}, None),
-    (sent(), sent() | {"export_params": ""}, None),
-    (sent(), sent() | {"export_params": "{}"}, None),
-    (sent(), sent() | {"export_params": "sample_state="}, "its export_params cannot be read"),
+    (make_body(), make_body() | {"export_params": AS_TEXT}, None),
+    (make_body(), make_body() | {"export_params": ""}, None),
+    (make_body(), make_body() | {"export_params": "{}"}, None),
+    (make_body(), make_body() | {"export_params": "sample_state="}, "its export_params cannot be read"),
     (
-        sent(),
-        sent() | {"export_params": [{"name": "samples"}, {"value": "a"}]},
+        make_body(),
+        make_body() | {"export_params": [{"name": "samples"}, {"value": "a"}]},
         "its export_params cannot be read",
     ),
-    (sent(), sent() | {"export_params": NESTED}, "its export_params cannot be read"),
-    (sent(), sent() | {"export_params": MANY}, "its export_params cannot be read"),
-    (sent(), sent(samples=["a"]), "its samples is not a known field"),
-    (sent(), sent({"clear_difficult": False}, unheard_of=None, filter="{}", other=[]), None),
-    (sent(), sent({"clear_difficult": True}), "its export_params.clear_difficult is not a known field"),
-    (sent(), sent({"first": 0}), "its export_params.first is not a known field"),
-    (sent(), sent(filter='{"label": "cat"}'), "its filter is not a known field"),
-    (sent(), sent(progress=3.0, dataset_id="abc", error_code="", create_time=1, status="RUNNING"), None),
+    (make_body(), make_body() | {"export_params": NESTED}, "its export_params cannot be read"),
+    (make_body(), make_body() | {"export_params": MANY}, "its export_params cannot be read"),
+    (make_body(), make_body(samples=["a"]), "its samples is not a known field"),
+    (make_body(), make_body({"clear_difficult": False}, unheard_of=None, filter="{}", other=[]), None),
+    (
+        make_body(),
+        make_body({"clear_difficult": True}),
+        "its export_params.clear_difficult is not a known field",
+    ),
+    (make_body(), make_body({"first": 0}), "its export_params.first is not a known field"),
+    (make_body(), make_body(filter='{"label": "cat"}'), "its filter is not a known field"),
+    (
+        make_body(),
+        make_body(progress=3.0, dataset_id="abc", error_code="", create_time=1, status="RUNNING"),
+        None,
+    ),
 ]
 
 
-@pytest.mark.parametrize(("asked", "task", "expected"), UNVERIFIABLE)
-def test_what_forbids_reuse_without_being_another_value(
-    asked: dict[str, Any], task: dict[str, Any], expected: str | None
+@pytest.mark.parametrize(("body_sent", "task", "expected"), UNVERIFIABLE)
+def test_unverifiable_field_is_named(
+    body_sent: dict[str, Any], task: dict[str, Any], expected: str | None
 ) -> None:
-    """A narrowing field that is not shown, parameters that cannot be read, a field that no document has."""
-    assert explain_unverifiable(asked, shown(task)) == expected
-    assert is_compatible(asked, shown(task))
+    """A narrowing field is not shown, the parameters cannot be read, or a field is unknown."""
+    assert explain_unverifiable(body_sent, make_task(task)) == expected
+    assert is_compatible(body_sent, make_task(task))
 
 
 LEAVES = [
     *{each.location: each for kind in (ToObs, ToNewDataset) for each in iter_leaf_fields(kind)}.values()
 ]
-# .github/API.md, section 1: what takes samples away or makes another dataset, and the documented defaults.
+# .github/API.md, section 1: fields that narrow the export, and the documented defaults.
 INNER = "export_params"
 NARROWING = {
     *(("path",), ("export_type",), ("sample_state",), ("version_id",)),
@@ -244,31 +276,40 @@ DOCUMENTED: dict[tuple[str, ...], object] = {
 
 
 def test_every_field_declares_how_it_is_compared() -> None:
-    """A field without the declaration would not be compared as anybody thought about it."""
+    """With the documented defaults."""
     declared = {each.location: each.comparison for each in LEAVES}
-    assert [where for where, comparison in declared.items() if comparison is None] == []
-    told = {where: comparison for where, comparison in declared.items() if comparison}
-    assert {where for where, comparison in told.items() if comparison.narrows} == NARROWING
-    assert {where: each.default for where, each in told.items() if each.default is not None} == DOCUMENTED
-    assert {where for where, each in told.items() if not each.is_returned} == {("status",), ("task_id",)}
+    assert [location for location, comparison in declared.items() if comparison is None] == []
+    declarations = {location: comparison for location, comparison in declared.items() if comparison}
+    assert {location for location, comparison in declarations.items() if comparison.narrows} == NARROWING
+    assert {
+        location: each.default for location, each in declarations.items() if each.default is not None
+    } == DOCUMENTED
+    assert {location for location, each in declarations.items() if not each.is_returned} == {
+        ("status",),
+        ("task_id",),
+    }
 
 
-def with_field(where: tuple[str, ...], value: object) -> dict[str, Any]:
-    """Return the body of the usual request with one field more."""
-    return sent({where[1]: value}) if len(where) > 1 else {**sent(), where[0]: value}
+def make_body_with_field(location: tuple[str, ...], value: object) -> dict[str, Any]:
+    """Return the usual body with one more field."""
+    return make_body({location[1]: value}) if len(location) > 1 else {**make_body(), location[0]: value}
 
 
 USUALLY_SENT = {("path",), ("export_type",), (INNER, "sample_state"), (INNER, "export_dest")}
 OTHERS = [each.location for each in LEAVES if each.location not in USUALLY_SENT]
 
 
-@pytest.mark.parametrize("where", [where for where in OTHERS if where[0] not in ("status", "task_id")])
-def test_a_field_of_the_task_alone_forbids_reuse(where: tuple[str, ...]) -> None:
-    """Unless it has its documented default; and a narrowing one has to be shown for a request that has it."""
-    value: object = ["x"] if where[-1] in ("samples", "search_conditions") else "/x/y/"
-    assert not is_equivalent(sent(), shown(with_field(where, value)))
-    assert is_equivalent(sent(), shown(with_field(where, DOCUMENTED.get(where))))
-    assert (explain_unverifiable(with_field(where, value), shown(sent())) is not None) == (where in NARROWING)
+@pytest.mark.parametrize(
+    "location", [location for location in OTHERS if location[0] not in ("status", "task_id")]
+)
+def test_field_of_the_task_alone_prevents_reuse(location: tuple[str, ...]) -> None:
+    """Unless it has its documented default; a narrowing field of the request must be shown."""
+    value: object = ["x"] if location[-1] in ("samples", "search_conditions") else "/x/y/"
+    assert not is_equivalent(make_body(), make_task(make_body_with_field(location, value)))
+    assert is_equivalent(make_body(), make_task(make_body_with_field(location, DOCUMENTED.get(location))))
+    assert (
+        explain_unverifiable(make_body_with_field(location, value), make_task(make_body())) is not None
+    ) == (location in NARROWING)
 
 
 FIELDS = st.fixed_dictionaries(
@@ -296,32 +337,32 @@ PARAMS = st.fixed_dictionaries(
 BODIES = st.builds(lambda fields, params: {**fields, "export_params": params}, FIELDS, PARAMS)
 
 
-@given(body=BODIES, turn=st.randoms(use_true_random=False))
-def test_an_echo_of_any_request_is_its_own(body: dict[str, Any], turn: Any) -> None:  # noqa: ANN401 - a Random
-    """As the API shows a request: numbers for text, another order, and keys of its own."""
+@given(body=BODIES, shuffler=st.randoms(use_true_random=False))
+def test_request_matches_its_own_task(body: dict[str, Any], shuffler: Any) -> None:  # noqa: ANN401 - a Random
+    """The API shows numbers for text, another order and additional keys."""
     answer = copy.deepcopy(body)
     params = answer["export_params"]
     if "train_sample_ratio" in params:
         params["train_sample_ratio"] = float(params["train_sample_ratio"])
-    turn.shuffle(params.get("samples", []))
+    shuffler.shuffle(params.get("samples", []))
     answer.update(task_id="t1", status="RUNNING", create_time=1, clear_difficult=False)
-    assert is_compatible(body, shown(answer))
-    assert is_equivalent(body, shown(answer))
-    assert explain_unverifiable(body, shown(answer)) is None
+    assert is_compatible(body, make_task(answer))
+    assert is_equivalent(body, make_task(answer))
+    assert explain_unverifiable(body, make_task(answer)) is None
 
 
 @given(body=BODIES, choice=st.data())
-def test_any_other_value_contradicts(body: dict[str, Any], choice: st.DataObject) -> None:
-    """One field that is shown as something else is enough."""
+def test_any_other_value_is_incompatible(body: dict[str, Any], choice: st.DataObject) -> None:
+    """In any one field."""
     answer = copy.deepcopy(body)
     part = choice.draw(st.sampled_from([answer, answer["export_params"]]).filter(lambda part: part != {}))
     name = choice.draw(st.sampled_from(sorted(part.keys() - {"export_params"})))
     part[name] = "/something/else/"
-    assert not is_compatible(body, shown(answer))
+    assert not is_compatible(body, make_task(answer))
 
 
-def test_a_condition_said_twice_does_not_hide_another() -> None:
-    """Conditions stand beside each other in any order, and each has to be among those of the other side."""
+def test_repeated_condition_does_not_match_another() -> None:
+    """Conditions are compared in any order, each with one of the other side."""
     cat, dog = {"labeler": "cat"}, {"labeler": "dog"}
 
     def body(*conditions: dict[str, str]) -> dict[str, Any]:
@@ -339,14 +380,14 @@ def test_a_condition_said_twice_does_not_hide_another() -> None:
 
 @pytest.mark.parametrize("order", [*permutations(range(3))])
 def test_conditions_are_assigned_one_to_one(order: tuple[int, ...]) -> None:
-    """One that is shown in part fits two that were sent; whichever comes first, each finds its own."""
+    """A condition that is shown partly matches two of the request."""
     both, hard, other = {"hard": "1", "labeler": "a"}, {"hard": "1"}, {"hard": "0", "labeler": "a"}
     body = {"path": "/b/d/", "export_params": {"search_conditions": [both, hard, other]}}
     parts = [{"hard": "1", "labeler": ""}, {"hard": "1", "labeler": "a"}, {"labeler": "a"}]
     assert is_compatible(
-        body, shown({**body, "export_params": {"search_conditions": [parts[i] for i in order]}})
+        body, make_task({**body, "export_params": {"search_conditions": [parts[i] for i in order]}})
     )
     parts[2] = {"hard": "1"}
     assert not is_compatible(
-        body, shown({**body, "export_params": {"search_conditions": [parts[i] for i in order]}})
+        body, make_task({**body, "export_params": {"search_conditions": [parts[i] for i in order]}})
     )

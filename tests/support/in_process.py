@@ -18,13 +18,13 @@ from modelarts_export.sandbox.messages import HttpReply, Request
 from modelarts_export.transport.deadline import DeadlineAdapter
 
 
-class World(Protocol):
+class SimulatedNetwork(Protocol):
     """A simulated network with a server."""
 
-    def clock(self) -> float:
+    def monotonic(self) -> float:
         """Return seconds of the monotonic clock of the client."""
 
-    def let_pass(self, seconds: float) -> None:
+    def pass_time(self, seconds: float) -> None:
         """Advance all clocks."""
 
     def next_faults(self, method: str, target: str) -> ActiveFaults:
@@ -37,9 +37,9 @@ class World(Protocol):
 class InProcess(DeadlineAdapter):
     """Send each request to a simulated server, on a connection of its own; for one thread."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: SimulatedNetwork) -> None:
         """Use the clock of the simulation."""
-        super().__init__(clock=world.clock)
+        super().__init__(clock=world.monotonic)
         self._world = world
         self._active_faults: ActiveFaults = {}
 
@@ -66,7 +66,7 @@ class InProcess(DeadlineAdapter):
 class _Wire:
     """A socket for http.client, which takes one request and returns its reply."""
 
-    def __init__(self, world: World, active_faults: ActiveFaults) -> None:
+    def __init__(self, world: SimulatedNetwork, active_faults: ActiveFaults) -> None:
         self._world = world
         self._active_faults = active_faults
         self._timeout = 0.0
@@ -100,7 +100,7 @@ class _Wire:
 
     def _arrived(self) -> io.BytesIO:
         reply = self._world.answer(_request(bytes(self._sent)), self._active_faults)
-        self._world.let_pass(min(reply.delay, self._timeout))
+        self._world.pass_time(min(reply.delay, self._timeout))
         if reply.delay > self._timeout:
             raise TimeoutError("timed out")
         self._reset = reply.reset

@@ -4,7 +4,7 @@ import pytest
 
 from modelarts_export.config.settings import Settings
 from modelarts_export.errors import ModelArtsExportError, TemporaryError, UnknownOutcomeError
-from tests.submission.worlds import EXPORT, WAY, World, make_client
+from tests.submission.simulated_service import EXPORT, LATENCY, SimulatedService, make_client
 from tests.transport.sent_or_not_rows import ROWS
 from tests.transport.test_sent_or_not import iter_causes
 
@@ -24,30 +24,30 @@ def test_faults_raise_the_errors_of_a_socket(fault: str, name: str) -> None:
     """The exception, its cause and the error of the client are the same."""
     row = ROWS[name]
     with pytest.raises((TemporaryError, UnknownOutcomeError)) as caught:
-        make_client(World(faults=(fault,))).create("sandbox-images", EXPORT)
+        make_client(SimulatedService(faults=(fault,))).create("sandbox-images", EXPORT)
     assert " ← ".join(list(iter_causes(caught.value.__cause__))[:2]) in row.raised.split(" or ")
     assert type(caught.value).__name__ == row.error
 
 
 @pytest.mark.parametrize(
     ("fault", "seconds"),
-    [("refuse", 0), ("drop", 2 * WAY), ("stall:for=7s", 7 + 2 * WAY), ("late:for=99", 20)],
+    [("refuse", 0), ("drop", 2 * LATENCY), ("stall:for=7s", 7 + 2 * LATENCY), ("late:for=99", 20)],
 )
 def test_faults_take_simulated_time(fault: str, seconds: float) -> None:
     """At most the read timeout."""
-    world = World(faults=(fault,))
+    service = SimulatedService(faults=(fault,))
     with pytest.raises(ModelArtsExportError):
-        make_client(world, Settings(read_timeout=20.0)).create("sandbox-images", EXPORT)
-    assert world.clock() == pytest.approx(seconds, abs=2 * WAY)
+        make_client(service, Settings(read_timeout=20.0)).create("sandbox-images", EXPORT)
+    assert service.monotonic() == pytest.approx(seconds, abs=2 * LATENCY)
 
 
 def test_request_and_reply_arrive_unchanged() -> None:
     """The request is signed."""
-    world = World()
-    client = make_client(world)
+    service = SimulatedService()
+    client = make_client(service)
     task = client.create("sandbox-images", EXPORT)
-    assert [made.task_id for made in world.ours] == [task.task_id]
+    assert [made.task_id for made in service.our_tasks] == [task.task_id]
     assert client.show("sandbox-images", task.task_id).raw["path"] == EXPORT.path
     (page,) = client.iter_task_pages("sandbox-images")
     assert page.tasks[0].task_id == task.task_id
-    assert page.date == int(world.now)
+    assert page.date == int(service.now)

@@ -48,15 +48,15 @@ from modelarts_export.submission.submission import Submission
 from modelarts_export.transport.session import Transport
 
 REQUEST = ToObs(path="/bucket/out/")
-_FAR = 1200.0  # seconds; a Date with a larger offset is unusable
-_OLD = 60.0  # seconds; a task of this age is not taken for a new one
+_MAX_DATE_OFFSET = 1200.0  # seconds; a Date with a larger offset is unusable
+_MAX_MATCHING_AGE = 60.0  # seconds; a task of this age is not taken for a new one
 _PROJECT = "0123"
 _TOKEN = "any"
 _IAM = Identity(user_name="", password="", domain_name="", project_id=_PROJECT, project_name="")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Meeting:
+class CallSetup:
     """The faults of one call, in the form of the option --fault, and the events just before it.
 
     `takes` is in seconds, half of it before the server. `foreign` is the path of a task that another host
@@ -64,15 +64,15 @@ class Meeting:
     forward; `halt` interrupts the submission.
     """
 
-    words: tuple[str, ...] = ()
-    takes: float = 0.2
+    faults: tuple[str, ...] = ()
+    duration: float = 0.2
     foreign: str = ""
     suspended: float = 0.0
     set_by: float = 0.0
-    halt: bool = False
+    cancel: bool = False
 
 
-CALM = Meeting()
+NO_FAULTS = CallSetup()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,30 +84,30 @@ class Call:
     """
 
     method: str
-    met: Meeting
-    began: float
+    setup: CallSetup
+    started: float
     ended: float
     created: str | None
-    shown: frozenset[str] | None
+    listed_ids: frozenset[str] | None
     dated: bool
 
 
-class World(HTTPAdapter):
+class SimulatedEnvironment(HTTPAdapter):
     """The environment of a submission, and the handler of its events."""
 
-    def __init__(self, posts: Sequence[Meeting] = (), looks: Sequence[Meeting] = ()) -> None:
+    def __init__(self, posts: Sequence[CallSetup] = (), polls: Sequence[CallSetup] = ()) -> None:
         """Set the faults of successive calls; later calls have none."""
         super().__init__()
         self.mono, self.wall, self.server = 1000.0, 1.8e9, 1.8e9 + 0.7  # three clocks that differ
-        self._left = {"POST": list(posts), "GET": list(looks)}
+        self._left = {"POST": list(posts), "GET": list(polls)}
         self.calls: list[Call] = []
-        self.slept: list[tuple[float, float]] = []  # when, and for how long
-        self.told: list[str] = []
+        self.sleeps: list[tuple[float, float]] = []  # when, and for how long
+        self.reported_ids: list[str] = []
         self.warnings: list[str] = []
         self.resends: list[str] = []
-        self.foreign: list[str] = []
-        self._has_alike = False
-        self.under_way: Submission | None = None
+        self.foreign_ids: list[str] = []
+        self._has_matching_task = False
+        self.submission: Submission | None = None
         self._coordinator = SubmissionCoordinator()
         self._gateway = Gateway(
             credentials=Credentials(access_key="", secret_key="", token=_TOKEN, project_id=_PROJECT),
@@ -131,7 +131,7 @@ class World(HTTPAdapter):
             random=random.Random(0),  # noqa: S311 - it spreads load
         )
         client = Client(transport, _PROJECT)
-        self.under_way = Submission(
+        self.submission = Submission(
             client,
             DATASET_ID,
             REQUEST,
@@ -141,24 +141,26 @@ class World(HTTPAdapter):
             clock=clock,
         )
         try:
-            return self.under_way.run()
+            return self.submission.run()
         except CanceledError:
             return None
         except ModelArtsExportError as error:
             return error
 
-    def plant(self, path: str, *, age: float = 0.0) -> str:
+    def add_foreign_task(self, path: str, *, age: float = 0.0) -> str:
         """Add a task that another host created `age` seconds ago, and return its ID."""
         body = {**REQUEST.to_dict(), "path": path}
         task_id = self._gateway.cloud.add_task(DATASET_ID, body, age=age).task_id
-        self.foreign.append(task_id)
-        self._has_alike = self._has_alike or (path == REQUEST.path and age < _OLD)
+        self.foreign_ids.append(task_id)
+        self._has_matching_task = self._has_matching_task or (
+            path == REQUEST.path and age < _MAX_MATCHING_AGE
+        )
         return task_id
 
     @property
-    def has_alike(self) -> bool:
+    def has_matching_task(self) -> bool:
         """Whether another host's recent task matches the request, also by a wrong clock."""
-        return self._has_alike or self.wall > self.server
+        return self._has_matching_task or self.wall > self.server
 
     def pass_time(self, seconds: float) -> None:
         """Advance all clocks."""
@@ -166,67 +168,67 @@ class World(HTTPAdapter):
 
     def sleep(self, seconds: float) -> None:
         """Advance all clocks and record the sleep."""
-        self.slept.append((self.mono, seconds))
+        self.sleeps.append((self.mono, seconds))
         self.pass_time(seconds)
 
     def send(self, request: requests.PreparedRequest, *_: Any, **named: Any) -> requests.Response:  # noqa: ANN401 - as HTTPAdapter has it
         """Execute a call with the next faults, within its timeout."""
         left = self._left[str(request.method)]
-        met = left.pop(0) if left else CALM
-        self._happens_before(met)
+        setup = left.pop(0) if left else NO_FAULTS
+        self._apply_events(setup)
         began, before = self.mono, self.tasks
-        self.pass_time(met.takes / 2)
-        reply = self._reply(request, met)
-        takes = met.takes + (reply.delay if reply else 0.0)
+        self.pass_time(setup.duration / 2)
+        reply = self._reply(request, setup)
+        duration = setup.duration + (reply.delay if reply else 0.0)
         longest: float = named["timeout"].read_timeout
-        is_late = takes > longest
-        self.pass_time(min(takes, longest) - met.takes / 2)
+        is_late = duration > longest
+        self.pass_time(min(duration, longest) - setup.duration / 2)
         is_list = request.method == "GET" and reply is not None and not is_late
         call = Call(
             method=str(request.method),
-            met=met,
-            began=began,
+            setup=setup,
+            started=began,
             ended=self.mono,
             created=next(iter(self.tasks - before), None),
-            shown=_shown(reply) if is_list and reply else None,
-            dated=bool(reply and "Date" in reply.headers) and abs(self.server - self.wall) < _FAR,
+            listed_ids=_parse_listed_ids(reply) if is_list and reply else None,
+            dated=bool(reply and "Date" in reply.headers) and abs(self.server - self.wall) < _MAX_DATE_OFFSET,
         )
         self.calls.append(call)
         if is_late:
             raise requests.ReadTimeout from TimeoutError("timed out")
-        return self._delivered(request, reply)
+        return self._deliver(request, reply)
 
-    def _happens_before(self, met: Meeting) -> None:
-        if met.foreign:
-            self.plant(met.foreign)
-        self.wall += met.suspended + met.set_by
-        self.server += met.suspended
-        if met.halt and self.under_way:
-            self.under_way.cancel()
+    def _apply_events(self, setup: CallSetup) -> None:
+        if setup.foreign:
+            self.add_foreign_task(setup.foreign)
+        self.wall += setup.suspended + setup.set_by
+        self.server += setup.suspended
+        if setup.cancel and self.submission:
+            self.submission.cancel()
 
     @property
     def tasks(self) -> frozenset[str]:
         """The IDs of all tasks."""
         return frozenset(task.task_id for task in self._gateway.cloud.list_tasks(DATASET_ID))
 
-    def _reply(self, request: requests.PreparedRequest, met: Meeting) -> HttpReply | None:
+    def _reply(self, request: requests.PreparedRequest, setup: CallSetup) -> HttpReply | None:
         """Return the sandbox's reply; None when the connection is refused."""
         active_faults = {
-            fault.aspect: fault for fault in (parse_fault(words, parse_duration) for words in met.words)
+            fault.aspect: fault for fault in (parse_fault(words, parse_duration) for words in setup.faults)
         }
         if refuses_connection(active_faults):
             return None
-        taken: Any = request.body
+        body: Any = request.body
         url = urlsplit(str(request.url))
         asked = Request(
             method=str(request.method),
             target=f"{url.path}?{url.query}",
             headers={name: str(value) for name, value in request.headers.items()},
-            body=taken.read() if taken else b"",
+            body=body.read() if body else b"",
         )
         return self._gateway.answer(asked, active_faults)
 
-    def _delivered(self, request: requests.PreparedRequest, reply: HttpReply | None) -> requests.Response:
+    def _deliver(self, request: requests.PreparedRequest, reply: HttpReply | None) -> requests.Response:
         """Return a reply as requests does, or raise what it raises."""
         if reply is not None and reply.delivery is Delivery.DROPPED and reply.delay:
             raise requests.ReadTimeout from TimeoutError("timed out")
@@ -242,7 +244,7 @@ class World(HTTPAdapter):
         """Keep the IDs that the event tells, and warnings."""
         match event:
             case TaskAccepted() | TaskRecovered() | TaskReused() | SubmissionSkipped():
-                self.told.append(event.task.task_id)
+                self.reported_ids.append(event.task.task_id)
                 if isinstance(event, TaskRecovered) and len(event.task_ids) > 1:
                     self.warnings.append(", ".join(event.task_ids))
             case DuplicatePossible(task=task):
@@ -255,7 +257,7 @@ class World(HTTPAdapter):
                 self.warnings.append(str(error))
 
 
-def _shown(reply: HttpReply) -> frozenset[str] | None:
+def _parse_listed_ids(reply: HttpReply) -> frozenset[str] | None:
     """Return the IDs of a complete list reply."""
     if reply.status != 200 or reply.delivery is not Delivery.DELIVERED:
         return None

@@ -1,4 +1,4 @@
-"""Made-up worlds in which a request is submitted: one true time, and clocks that have their own."""
+"""A simulated service for submissions, with a true time and with clocks that differ from it."""
 
 import random
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from modelarts_export.errors import ModelArtsExportError
 from modelarts_export.request.models import ExportRequest, ToObs
 from modelarts_export.sandbox.authentication import Credentials
 from modelarts_export.sandbox.cloud.datasets import DATASET_ID
-from modelarts_export.sandbox.cloud.tasks import SandboxTask as Made
+from modelarts_export.sandbox.cloud.tasks import SandboxTask
 from modelarts_export.sandbox.faults.catalogue import ActiveFaults, Fault, Faults
 from modelarts_export.sandbox.faults.parser import parse_fault
 from modelarts_export.sandbox.gateway import Gateway
@@ -42,13 +42,13 @@ from modelarts_export.transport.session import Transport
 from tests.support.in_process import InProcess
 
 START = 1_606_103_424.75
-"""When everything begins, in epoch seconds: late in a second, of which a Date knows nothing."""
-WAY = 0.05
-"""How long a request is on its way, and a reply as well, in seconds."""
+"""The true time at the start, in epoch seconds: late in a second, which a Date header cannot show."""
+LATENCY = 0.05
+"""The latency of a request and of a reply, in seconds."""
 EXPORT = ToObs(path="/test-obs/out/")
-"""What is submitted unless something else is."""
+"""The default request."""
 _SETTINGS = Settings()
-_URL = "http://127.0.0.1:9"  # nobody listens there, nor is asked to
+_URL = "http://127.0.0.1:9"  # no connection is made
 _PROJECT = "5a4d0b0c5a4d0b0c5a4d0b0c5a4d0b0c"
 _KEYS = AccessKey(access_key="AKEXAMPLE0000000TEST", secret_key="SKexample0123456789abcdefghijklmnopqrstuv")
 _TOKEN = Token(token="a-token-that-never-ends")
@@ -62,12 +62,12 @@ _CREDENTIALS = Credentials(
 
 @dataclass(frozen=True, kw_only=True)
 class Clocks:
-    """What the clocks of a world make of the true time.
+    """The offsets of the clocks from the true time, in seconds.
 
-    The clock on the wall of the client is `ahead`, in seconds. While the first POST is on its way, the client
-    is `suspended` for so long, which its other clock does not notice, and then its clock on the wall is `set`
-    forward. `faults` are about the clocks of the server, in the words of the sandbox. With `keys` requests
-    are signed, and with the time; otherwise they have a token.
+    The wall clock of the client is `ahead`. During the first POST, the client is `suspended`, which its
+    monotonic clock does not show, and then its wall clock is `set` forward. `faults` are faults of the
+    sandbox that affect the clocks of the server. With `keys`, requests are signed and so have a time;
+    otherwise they have a token.
     """
 
     ahead: float = 0.0
@@ -78,23 +78,23 @@ class Clocks:
 
 
 @dataclass(kw_only=True)
-class Heard:
-    """The events of a submission, with tasks by their IDs; calling it handles an event."""
+class EventLog:
+    """The events of a submission, with the IDs of their tasks; calling it records an event."""
 
     accepted_ids: list[str] = field(default_factory=list)
-    found_ids: list[str] = field(default_factory=list)
+    recovered_ids: list[str] = field(default_factory=list)
     reused_ids: list[str] = field(default_factory=list)
     skipped_ids: list[str] = field(default_factory=list)
     resends: list[tuple[str, str]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
     def __call__(self, event: SubmissionEvent) -> None:
-        """Keep what the event says."""
+        """Record the event."""
         match event:
             case TaskAccepted(task=task):
                 self.accepted_ids.append(task.task_id)
             case TaskRecovered(task=task, task_ids=task_ids):
-                self.found_ids.append(task.task_id)
+                self.recovered_ids.append(task.task_id)
                 if len(task_ids) > 1:
                     self.warnings.append(f"one of {', '.join(task_ids)}")
             case TaskReused(task=task):
@@ -111,31 +111,31 @@ class Heard:
                 self.warnings.append(str(failure))
 
 
-Layer = Callable[[Request, Callable[[], HttpReply]], HttpReply]
-"""Something in front of the service: given a request, and the way to the reply, it returns some reply."""
+Interceptor = Callable[[Request, Callable[[], HttpReply]], HttpReply]
+"""A function that returns the reply to a request; its second argument calls the service."""
 
 
-def _nothing(_request: Request, answer: Callable[[], HttpReply]) -> HttpReply:
+def _pass_through(_request: Request, answer: Callable[[], HttpReply]) -> HttpReply:
     return answer()
 
 
 @dataclass(kw_only=True)
-class World:
-    """A sandbox with faults and clocks, and a client of it; `now` is the true time, in epoch seconds.
+class SimulatedService:
+    """A sandbox with faults and clocks; `now` is the true time, in epoch seconds.
 
-    `posts` and `looks` have the times at which they were sent, and `pauses` how long each pause was.
+    `posts` and `polls` have the times at which they were sent, and `pauses` the length of each pause.
     """
 
     clocks: Clocks = Clocks()
     faults: tuple[str, ...] = ()
-    in_front: Layer = _nothing
+    intercept: Interceptor = _pass_through
     dataset_id: str = DATASET_ID
     now: float = START
-    heard: Heard = field(default_factory=Heard)
+    events: EventLog = field(default_factory=EventLog)
     posts: list[float] = field(default_factory=list)
-    looks: list[float] = field(default_factory=list)
+    polls: list[float] = field(default_factory=list)
     pauses: list[float] = field(default_factory=list)
-    planted: list[Made] = field(default_factory=list)
+    foreign_tasks: list[SandboxTask] = field(default_factory=list)
     gateway: Gateway = field(init=False)
     _missed: float = 0.0
     _set: float = 0.0
@@ -147,54 +147,54 @@ class World:
             iam=_IAM,
             clock=lambda: self.now,
             rng=random.Random(7),  # noqa: S311 - IDs, not secrets
-            faults=Faults(_fault(words) for words in (*self.faults, *self.clocks.faults)),
+            faults=Faults(_parse_fault(words) for words in (*self.faults, *self.clocks.faults)),
         )
 
-    def clock(self) -> float:
-        """Return the seconds that this machine has been awake."""
+    def monotonic(self) -> float:
+        """Return the monotonic clock of the client, which stops while it is suspended."""
         return self.now - START - self._missed
 
-    def wall(self) -> float:
-        """Return what this machine takes for the time."""
+    def wall_time(self) -> float:
+        """Return the wall clock of the client, in epoch seconds."""
         return self.now + self.clocks.ahead + self._set
 
-    def let_pass(self, seconds: float) -> None:
-        """Let time pass, for everybody."""
+    def pass_time(self, seconds: float) -> None:
+        """Advance all clocks."""
         self.now += seconds
 
     def sleep(self, seconds: float) -> None:
-        """Let time pass while nothing is done."""
+        """Advance all clocks, and record the pause."""
         self.pauses.append(seconds)
         self.now += seconds
 
     def suspend(self, seconds: float) -> None:
-        """Let time pass of which one clock of this machine knows nothing."""
+        """Advance all clocks but the monotonic clock of the client."""
         self._missed += seconds
         self.now += seconds
 
-    def plant(self, *, age: float, request: ExportRequest = EXPORT) -> Made:
-        """Add a task that is so many seconds old and none of ours."""
+    def add_foreign_task(self, *, age: float, request: ExportRequest = EXPORT) -> SandboxTask:
+        """Add a task of another client that was created `age` seconds ago."""
         task = self.gateway.cloud.add_task(self.dataset_id, request.to_dict(), age=age)
-        self.planted.append(task)
+        self.foreign_tasks.append(task)
         return task
 
     @property
-    def ours(self) -> list[Made]:
-        """The tasks that our requests have made, in their order."""
-        planted = {task.task_id for task in self.planted}
+    def our_tasks(self) -> list[SandboxTask]:
+        """The tasks that were created by the requests of the client, in order."""
+        planted = {task.task_id for task in self.foreign_tasks}
         made = reversed(self.gateway.cloud.list_tasks(self.dataset_id))
         return [task for task in made if task.task_id not in planted]
 
     def next_faults(self, method: str, target: str) -> ActiveFaults:
-        """Count a request, and tell what it is going to meet."""
-        (self.posts if method == "POST" else self.looks).append(self.now)
+        """Record a request, and return its faults."""
+        (self.posts if method == "POST" else self.polls).append(self.now)
         return self.gateway.next_faults(method, target)
 
     def answer(self, request: Request, active_faults: ActiveFaults) -> HttpReply:
-        """Return what the service says, after the way there and the way back."""
-        self.let_pass(WAY)
-        reply = self.in_front(request, lambda: self.gateway.answer(request, active_faults))
-        self.let_pass(WAY)
+        """Return the reply of the service; the latency passes before and after it."""
+        self.pass_time(LATENCY)
+        reply = self.intercept(request, lambda: self.gateway.answer(request, active_faults))
+        self.pass_time(LATENCY)
         if request.method == "POST" and not self._set and not self._missed:
             self.suspend(self.clocks.suspended)
             self._set = self.clocks.set
@@ -202,35 +202,35 @@ class World:
 
 
 @dataclass(frozen=True, kw_only=True)
-class End:
-    """How a submission ended: with a task, or with an error."""
+class Result:
+    """The result of a submission: a task or an error."""
 
     task: ExportTask | None = None
     error: ModelArtsExportError | None = None
 
     @property
-    def code(self) -> int:
+    def exit_code(self) -> int:
         """The exit code."""
         return self.error.exit_code if self.error else 0
 
 
 def submit(
-    world: World,
+    service: SimulatedService,
     request: ExportRequest = EXPORT,
     *,
     reuse: ReusePolicy | None = None,
     settings: Settings = _SETTINGS,
-) -> End:
-    """Submit a request in a world, and return how it ended; what happened is known to the world."""
-    submission = make_submission(world, request, reuse=reuse, settings=settings)
+) -> Result:
+    """Submit a request to the service, which records the events, and return the result."""
+    submission = make_submission(service, request, reuse=reuse, settings=settings)
     try:
-        return End(task=submission.run())
+        return Result(task=submission.run())
     except ModelArtsExportError as error:
-        return End(error=error)
+        return Result(error=error)
 
 
-def make_submission(  # noqa: PLR0913 - as a submission has them
-    world: World,
+def make_submission(  # noqa: PLR0913 - the parameters of Submission
+    service: SimulatedService,
     request: ExportRequest = EXPORT,
     *,
     reuse: ReusePolicy | None = None,
@@ -239,34 +239,39 @@ def make_submission(  # noqa: PLR0913 - as a submission has them
     client: Client | None = None,
     clock: Clock | None = None,
 ) -> Submission:
-    """Return a submission to a world."""
+    """Return a submission to the service."""
     return Submission(
-        client or make_client(world, settings),
-        world.dataset_id,
+        client or make_client(service, settings),
+        service.dataset_id,
         request,
         reuse=reuse,
-        on_event=world.heard,
+        on_event=service.events,
         coordinator=coordinator,
-        clock=clock or make_clock(world),
+        clock=clock or make_clock(service),
     )
 
 
-def make_client(world: World, settings: Settings = _SETTINGS) -> Client:
-    """Return a client of a world."""
-    auth = make_auth(_KEYS if world.clocks.keys else _TOKEN, _PROJECT, now=partial(_date, world))
-    transport = Transport(_URL, auth, settings, clock=world.clock)
-    transport.mount(InProcess(world))
+def make_client(service: SimulatedService, settings: Settings = _SETTINGS) -> Client:
+    """Return a client of the service."""
+    auth = make_auth(_KEYS if service.clocks.keys else _TOKEN, _PROJECT, now=partial(_wall_datetime, service))
+    transport = Transport(_URL, auth, settings, clock=service.monotonic)
+    transport.mount(InProcess(service))
     return Client(transport, _PROJECT)
 
 
-def make_clock(world: World) -> Clock:
-    """Return the clock of this machine."""
-    return Clock(monotonic=world.clock, time=world.wall, sleep=world.sleep, random=random.Random(7))  # noqa: S311 - no secret
+def make_clock(service: SimulatedService) -> Clock:
+    """Return the clocks of the client."""
+    return Clock(
+        monotonic=service.monotonic,
+        time=service.wall_time,
+        sleep=service.sleep,
+        random=random.Random(7),  # noqa: S311 - no secret
+    )
 
 
-def _date(world: World) -> datetime:
-    return datetime.fromtimestamp(world.wall(), UTC)
+def _wall_datetime(service: SimulatedService) -> datetime:
+    return datetime.fromtimestamp(service.wall_time(), UTC)
 
 
-def _fault(words: str) -> Fault:
+def _parse_fault(words: str) -> Fault:
     return parse_fault(words, parse_duration)
