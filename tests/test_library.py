@@ -36,7 +36,7 @@ from modelarts_export.sandbox.faults.parser import parse_fault
 from modelarts_export.sandbox.server import Sandbox
 from modelarts_export.submission.events import TaskAccepted, TaskReused
 from tests.conftest import Cloud, sandboxed
-from tests.support.raw_server import replies, serving
+from tests.support.raw_server import answer_with, serve
 
 NEW = {"export_new_dataset_name": "cats", "export_new_dataset_work_path": "/bucket/work/"}
 
@@ -192,7 +192,7 @@ def test_refused_poll_raises_with_the_tasks(cloud: Cloud) -> None:
 def test_outage_raises_with_the_tasks(cloud: Cloud) -> None:
     with connected(cloud) as client:
         task = submit(client, "sandbox-images", ToObs(path="/b/d/"))
-    with serving(replies("503 Service Unavailable")) as server:
+    with serve(answer_with("503 Service Unavailable")) as server:
         variables = {**cloud.variables, "MODELARTS_EXPORT_ENDPOINT": f"http://127.0.0.1:{server.port}"}
         with connect(environ=variables) as client, pytest.raises(NotFinishedError) as caught:
             wait(client, [task], max_outage=0)

@@ -8,7 +8,16 @@ import pytest
 
 from modelarts_export import __version__
 from tests.conftest import Run, Stub
-from tests.support.raw_server import CREATED, Handler, RawServer, replies, reply, reset, serving, turns
+from tests.support.raw_server import (
+    CREATED,
+    Handler,
+    RawServer,
+    answer_in_sequence,
+    answer_with,
+    make_reply,
+    reset,
+    serve,
+)
 
 TO_OBS = "to-obs --path /test-obs/daoChu/"
 TASKS = "/v2/0123/datasets/abc/export-tasks"
@@ -63,19 +72,19 @@ def test_verbose_shows_each_call(run: Run, stub: Stub) -> None:
 
 
 def test_verbose_shows_a_call_without_a_reply(run: Run) -> None:
-    with serving(lambda server, peer: server.read(peer)) as server:
+    with serve(lambda server, peer: server.read(peer)) as server:
         outcome = run(f"{TO_OBS} -v", **server.variables)
     assert re.search(rf"^POST {re.escape(server.url + TASKS)} no reply [0-9.]+s$", outcome.err, re.MULTILINE)
 
 
 def error(status: str, code: str) -> bytes:
     """Return the reply of an error with this code."""
-    return reply(status, json.dumps({"error_code": code, "error_msg": "as the API puts it"}).encode())
+    return make_reply(status, json.dumps({"error_code": code, "error_msg": "as the API puts it"}).encode())
 
 
 def accept_then(answer: bytes) -> Handler:
     """Return a handler that accepts the POST, and gives this answer to the GET."""
-    return turns(reply("200 OK", CREATED), answer)
+    return answer_in_sequence(make_reply("200 OK", CREATED), answer)
 
 
 def accept_then_cut(answer: bytes, *, with_reset: bool = False) -> Handler:
@@ -83,7 +92,7 @@ def accept_then_cut(answer: bytes, *, with_reset: bool = False) -> Handler:
 
     def handle(server: RawServer, peer: socket.socket) -> None:
         server.read(peer)
-        peer.sendall(reply("200 OK", CREATED))
+        peer.sendall(make_reply("200 OK", CREATED))
         server.read(peer)
         peer.sendall(answer)
         if with_reset:
@@ -98,28 +107,28 @@ FAILED_LOOKS: dict[str, Handler] = {
     "busy": accept_then(error("400 Bad Request", "ModelArts.4409")),
     "refused key": accept_then(error("401 Unauthorized", "APIGW.0301")),
     "no permission": accept_then(error("403 Forbidden", "ModelArts.0108")),
-    "not found": accept_then(reply("404 Not Found")),
-    "timeout": accept_then(reply("408 Request Timeout")),
+    "not found": accept_then(make_reply("404 Not Found")),
+    "timeout": accept_then(make_reply("408 Request Timeout")),
     "throttled": accept_then(error("429 Too Many Requests", "APIGW.0308")),
     "internal": accept_then(error("500 Internal Server Error", "ModelArts.0010")),
-    "page of a proxy": accept_then(reply("502 Bad Gateway", b"<html>Bad Gateway</html>")),
+    "page of a proxy": accept_then(make_reply("502 Bad Gateway", b"<html>Bad Gateway</html>")),
     "down": accept_then(error("503 Service Unavailable", "ModelArts.4302")),
-    "gateway timeout": accept_then(reply("504 Gateway Timeout")),
-    "redirect": accept_then(reply("302 Found", b"", "Location: http://127.0.0.1:9/")),
-    "redirect to nowhere": accept_then(reply("302 Found", b"", "Location: http://[bad")),
+    "gateway timeout": accept_then(make_reply("504 Gateway Timeout")),
+    "redirect": accept_then(make_reply("302 Found", b"", "Location: http://127.0.0.1:9/")),
+    "redirect to nowhere": accept_then(make_reply("302 Found", b"", "Location: http://[bad")),
     "unsupported": accept_then(error("501 Not Implemented", "ModelArts.4383")),
     "code in a 200": accept_then(error("200 OK", "ModelArts.4359")),
-    "nothing": accept_then(reply("200 OK")),
-    "no object": accept_then(reply("200 OK", b"[]")),
-    "empty object": accept_then(reply("200 OK", b"{}")),
-    "page": accept_then(reply("200 OK", b"<html>hello</html>")),
-    "no JSON": accept_then(reply("200 OK", b'{"task_id": "t1"')),
-    "not UTF-8": accept_then(reply("200 OK", b'{"task_id": "\xff"}')),
+    "nothing": accept_then(make_reply("200 OK")),
+    "no object": accept_then(make_reply("200 OK", b"[]")),
+    "empty object": accept_then(make_reply("200 OK", b"{}")),
+    "page": accept_then(make_reply("200 OK", b"<html>hello</html>")),
+    "no JSON": accept_then(make_reply("200 OK", b'{"task_id": "t1"')),
+    "not UTF-8": accept_then(make_reply("200 OK", b'{"task_id": "\xff"}')),
     "204": accept_then(b"HTTP/1.1 204 No Content\r\n\r\n"),
     "FIN": accept_then_cut(b""),
     "RST": accept_then_cut(b"", with_reset=True),
     "cut status line": accept_then_cut(b"HTTP/1."),
-    "cut body": accept_then_cut(reply("200 OK", b'{"task_id": "t1"}')[:-3]),
+    "cut body": accept_then_cut(make_reply("200 OK", b'{"task_id": "t1"}')[:-3]),
     "cut chunk": accept_then_cut(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n11\r\n{"),
     "no HTTP": accept_then_cut(b"220 smtp.example ESMTP\r\n"),
 }
@@ -129,7 +138,7 @@ FAILED_LOOKS: dict[str, Handler] = {
 @pytest.mark.parametrize("fault", FAILED_LOOKS)
 def test_failed_status_check_is_a_warning(run: Run, fault: str) -> None:
     """The task is shown without a status, and the check is not repeated."""
-    with serving(FAILED_LOOKS[fault]) as server:
+    with serve(FAILED_LOOKS[fault]) as server:
         outcome = run(f"{TO_OBS} -o json", **server.variables)
         calls = [request.split(b" HTTP")[0].decode() for request in server.requests]
     assert outcome.code == 0, outcome.err
@@ -144,7 +153,7 @@ def test_failed_status_check_is_a_warning(run: Run, fault: str) -> None:
 
 def test_failed_status_check_shows_the_error_of_the_api(run: Run) -> None:
     """In a table, the status is unknown."""
-    with serving(FAILED_LOOKS["no permission"]) as server:
+    with serve(FAILED_LOOKS["no permission"]) as server:
         outcome = run(TO_OBS, **server.variables)
     assert outcome.code == 0
     assert "as the API puts it (ModelArts.0108, HTTP 403)" in outcome.err
@@ -152,7 +161,7 @@ def test_failed_status_check_shows_the_error_of_the_api(run: Run) -> None:
 
 
 def test_failed_status_check_is_silent_when_quiet(run: Run) -> None:
-    with serving(FAILED_LOOKS["down"]) as server:
+    with serve(FAILED_LOOKS["down"]) as server:
         outcome = run(f"{TO_OBS} -q -o json", **server.variables)
     assert (outcome.code, outcome.err) == (0, "")
     assert json.loads(outcome.out)["task_id"] == "t1"
@@ -162,7 +171,7 @@ def test_failed_status_check_is_silent_when_quiet(run: Run) -> None:
 def test_status_check_shows_the_status(run: Run, status: str) -> None:
     """A task that has failed already is a warning; its submission succeeded."""
     shown = {"status": status, "error_code": "ModelArts.4401", "error_msg": "no space"}
-    with serving(accept_then(reply("200 OK", json.dumps(shown).encode()))) as server:
+    with serve(accept_then(make_reply("200 OK", json.dumps(shown).encode()))) as server:
         outcome = run(f"{TO_OBS} -o json", **server.variables)
     assert outcome.code == 0
     assert json.loads(outcome.out)["status"] == status
@@ -173,14 +182,16 @@ def test_status_check_shows_the_status(run: Run, status: str) -> None:
 
 def test_status_check_opens_a_new_connection(run: Run) -> None:
     """The server closes each connection after its reply."""
-    with serving(replies("200 OK", b'{"task_id": "t1", "status": "RUNNING"}', "Connection: close")) as server:
+    with serve(
+        answer_with("200 OK", b'{"task_id": "t1", "status": "RUNNING"}', "Connection: close")
+    ) as server:
         outcome = run(f"{TO_OBS} -o json", **server.variables)
         assert len(server.requests) == 2
     assert (outcome.code, json.loads(outcome.out)["status"]) == (0, "RUNNING")
 
 
 def test_output_of_the_id_alone_needs_no_status_check(run: Run) -> None:
-    with serving(accept_then(reply("500 Internal Server Error"))) as server:
+    with serve(accept_then(make_reply("500 Internal Server Error"))) as server:
         outcome = run(f"{TO_OBS} -o id", **server.variables)
         assert len(server.requests) == 1
     assert (outcome.code, outcome.out) == (0, "t1\n")
@@ -189,7 +200,7 @@ def test_output_of_the_id_alone_needs_no_status_check(run: Run) -> None:
 @pytest.mark.parametrize("task_id", ["a/b", "a b", "a?b#c", "ü", "%2e"])
 def test_status_check_quotes_any_id(run: Run, task_id: str) -> None:
     """The URL stays below the list of tasks."""
-    with serving(turns(reply("200 OK", json.dumps({"task_id": task_id}).encode()))) as server:
+    with serve(answer_in_sequence(make_reply("200 OK", json.dumps({"task_id": task_id}).encode()))) as server:
         outcome = run(f"{TO_OBS} -o json", **server.variables)
         looks = [request for request in server.requests if request.startswith(b"GET")]
     assert (outcome.code, json.loads(outcome.out)["task_id"]) == (0, task_id)

@@ -9,8 +9,14 @@ import pytest
 from modelarts_export.clock import Clock
 from modelarts_export.errors import AccessError, TemporaryError
 from modelarts_export.transport.retry import RetryPolicy
-from tests.support.raw_server import reply
-from tests.support.simulated import Simulated, answering, client_of, error, targets
+from tests.support.raw_server import make_reply
+from tests.support.simulated import (
+    SimulatedTime,
+    make_client,
+    make_error_reply,
+    requested_targets,
+    serve_answers,
+)
 
 
 def list_datasets(*named: tuple[str, str, object]) -> Callable[[str], bytes]:
@@ -20,7 +26,7 @@ def list_datasets(*named: tuple[str, str, object]) -> Callable[[str], bytes]:
         start = 10 * int(parse_qs(urlsplit(target).query)["offset"][0])
         shown = [{"dataset_id": i, "dataset_name": name, "create_time": at} for i, name, at in named]
         fields = {"total_number": len(shown), "datasets": shown[start : start + 10]}
-        return reply("200 OK", json.dumps(fields).encode())
+        return make_reply("200 OK", json.dumps(fields).encode())
 
     return answer
 
@@ -42,26 +48,26 @@ NAMED: list[tuple[list[tuple[str, str, object]], str | None]] = [
 @pytest.mark.parametrize(("there", "wanted"), NAMED)
 def test_newest_dataset_of_a_name_is_found(there: list[tuple[str, str, object]], wanted: str | None) -> None:
     """On whatever page; None without one."""
-    with answering(list_datasets(*there)) as server:
-        assert client_of(server.url).find_dataset_by_name("cats") == wanted
-        assert targets(server)[0] == "/v2/0123/datasets?limit=100&offset=0"
+    with serve_answers(list_datasets(*there)) as server:
+        assert make_client(server.url).find_dataset_by_name("cats") == wanted
+        assert requested_targets(server)[0] == "/v2/0123/datasets?limit=100&offset=0"
 
 
 def test_refused_list_of_datasets_is_raised() -> None:
     with (
-        answering(lambda _: error("403 Forbidden", "ModelArts.0112")) as server,
+        serve_answers(lambda _: make_error_reply("403 Forbidden", "ModelArts.0112")) as server,
         pytest.raises(AccessError),
     ):
-        client_of(server.url).find_dataset_by_name("cats")
+        make_client(server.url).find_dataset_by_name("cats")
 
 
 def test_retries_of_a_list_end_with_its_timeout() -> None:
     """However long the policy allows; the last error of the server says why."""
-    time = Simulated()
-    clock = Clock(monotonic=time.clock, time=time.clock, sleep=time.sleep, random=time.chance)
+    time = SimulatedTime()
+    clock = Clock(monotonic=time.monotonic, time=time.monotonic, sleep=time.sleep, random=time.random)
     retry = RetryPolicy(timeout=120.0, max_retries=None, clock=clock)
-    with answering(lambda _: error("503 Service Unavailable", "ModelArts.4302")) as server:
-        client = client_of(server.url, clock=time.clock)
+    with serve_answers(lambda _: make_error_reply("503 Service Unavailable", "ModelArts.4302")) as server:
+        client = make_client(server.url, clock=time.monotonic)
         with pytest.raises(TemporaryError, match="503"):
             client.find_dataset_by_name("cats", timeout=30.0, retry=retry)
     assert time.passed == 30.0

@@ -14,8 +14,14 @@ from hypothesis import strategies as st
 from modelarts_export.api.client import TaskPage
 from modelarts_export.api.pagination import Page, iter_pages
 from modelarts_export.errors import NotFoundError, RefusedError, TemporaryError
-from tests.support.raw_server import reply
-from tests.support.simulated import answering, client_of, error, listed, targets
+from tests.support.raw_server import make_reply
+from tests.support.simulated import (
+    make_client,
+    make_error_reply,
+    make_list_reply,
+    requested_targets,
+    serve_answers,
+)
 
 LIST = "/v2/0123/datasets/abc/export-tasks"
 Answer = Callable[[int], bytes]
@@ -33,9 +39,9 @@ def offset_of(target: str) -> int:
 
 def read_list(answer: Answer, *, export_type: int | None = None) -> tuple[list[TaskPage], list[str]]:
     """Return the pages of a list with these answers, and the targets that were requested."""
-    with answering(lambda target: answer(offset_of(target))) as server:
-        found = list(client_of(server.url).iter_task_pages("abc", export_type=export_type))
-        return found, targets(server)
+    with serve_answers(lambda target: answer(offset_of(target))) as server:
+        found = list(make_client(server.url).iter_task_pages("abc", export_type=export_type))
+        return found, requested_targets(server)
 
 
 def ids_of(found: list[TaskPage]) -> list[str]:
@@ -50,12 +56,12 @@ def names(number: int) -> list[str]:
 
 def page_server(number: int, total: object = None, size: int = 100) -> Answer:
     """Answer by page numbers, as the API is documented."""
-    return lambda offset: listed(entries(number)[offset * size : (offset + 1) * size], total)
+    return lambda offset: make_list_reply(entries(number)[offset * size : (offset + 1) * size], total)
 
 
 def entry_server(number: int, total: object = None, size: int = 100) -> Answer:
     """Answer by the number of the first entry, as other lists of the API do."""
-    return lambda offset: listed(entries(number)[offset : offset + size], total)
+    return lambda offset: make_list_reply(entries(number)[offset : offset + size], total)
 
 
 def always(answer: bytes, _offset: int) -> bytes:
@@ -122,14 +128,14 @@ def test_full_page_past_the_total_is_followed_by_the_next(
     server: Callable[[int, int], Answer], number: int, total: int
 ) -> None:
     """A task that is missed would be created again."""
-    with answering(lambda target: server(number, total)(offset_of(target))) as raw:
-        found = list(client_of(raw.url).iter_task_pages("abc", past_total=True))
+    with serve_answers(lambda target: server(number, total)(offset_of(target))) as raw:
+        found = list(make_client(raw.url).iter_task_pages("abc", past_total=True))
     assert ids_of(found) == names(number)
 
 
 def test_repeated_page_ends_the_list() -> None:
     """One more page is read, and two while the total is not reached."""
-    for reply_of_all, calls in ((listed(entries(100)), 2), (listed(entries(100), 5000), 3)):
+    for reply_of_all, calls in ((make_list_reply(entries(100)), 2), (make_list_reply(entries(100), 5000), 3)):
         found, asked = read_list(partial(always, reply_of_all))
         assert (ids_of(found), len(asked)) == (names(100), calls)
 
@@ -150,7 +156,7 @@ def test_list_that_grows_while_it_is_read(growth: int) -> None:
 
     def answer(offset: int) -> bytes:
         now = [*entries(growth * offset, 1000), *entries(250)]
-        return listed(now[100 * offset :][:100], len(now))
+        return make_list_reply(now[100 * offset :][:100], len(now))
 
     assert ids_of(read_list(answer)[0]) == names(250)
 
@@ -160,7 +166,7 @@ def test_growing_list_by_entry_number_loses_no_task() -> None:
 
     def answer(offset: int) -> bytes:
         now = [*entries(3 * next(times), 1000), *entries(250)]
-        return listed(now[offset : offset + 100], len(now))
+        return make_list_reply(now[offset : offset + 100], len(now))
 
     assert set(ids_of(read_list(answer)[0])) >= set(names(250))
 
@@ -187,19 +193,19 @@ ODD: list[object] = [
 def test_invalid_entries_are_skipped() -> None:
     """They are no objects or have no ID; a number is a valid ID."""
     found, asked = read_list(
-        lambda offset: listed([*ODD, {"task_id": 7}, *entries(2)] if offset == 0 else [])
+        lambda offset: make_list_reply([*ODD, {"task_id": 7}, *entries(2)] if offset == 0 else [])
     )
     assert ids_of(found) == ["7", "n0", "n1"]
     assert len(asked) == 2
 
 
 def test_page_of_invalid_entries_ends_the_list() -> None:
-    found, asked = read_list(lambda _: listed(ODD * 10, 5000))
+    found, asked = read_list(lambda _: make_list_reply(ODD * 10, 5000))
     assert (ids_of(found), len(asked)) == ([], 1)
 
 
 def test_task_twice_on_a_page_is_yielded_once() -> None:
-    found, _ = read_list(lambda _: listed([*entries(3), *entries(3)], 3))
+    found, _ = read_list(lambda _: make_list_reply([*entries(3), *entries(3)], 3))
     assert ids_of(found) == names(3)
 
 
@@ -210,7 +216,7 @@ def test_page_has_the_date_of_the_server() -> None:
         (["Date: now"], None),
         ([], None),
     ):
-        (page,), _ = read_list(partial(always, reply("200 OK", body, *headers)))
+        (page,), _ = read_list(partial(always, make_reply("200 OK", body, *headers)))
         assert (page.date, page.tasks) == (date, ())
 
 
@@ -218,7 +224,7 @@ def test_page_has_the_date_of_the_server() -> None:
     "body", [b'{"total_count": 0}', b'{"export_tasks": []}', b'{"export_tasks": null, "total_count": 4}']
 )
 def test_empty_list_may_lack_total_or_entries(body: bytes) -> None:
-    found, asked = read_list(lambda _: reply("200 OK", body))
+    found, asked = read_list(lambda _: make_reply("200 OK", body))
     assert (ids_of(found), len(asked)) == ([], 1)
 
 
@@ -228,7 +234,7 @@ def test_empty_list_may_lack_total_or_entries(body: bytes) -> None:
 def test_reply_without_a_list_is_a_transient_error(body: bytes) -> None:
     """It may be the page of a proxy, and is no empty list."""
     with pytest.raises(TemporaryError):
-        read_list(lambda _: reply("200 OK", body))
+        read_list(lambda _: make_reply("200 OK", body))
 
 
 def test_error_on_a_later_page_is_raised_after_the_first_pages() -> None:
@@ -236,20 +242,20 @@ def test_error_on_a_later_page_is_raised_after_the_first_pages() -> None:
 
     def answer(target: str) -> bytes:
         return (
-            listed(entries(100), 200)
+            make_list_reply(entries(100), 200)
             if offset_of(target) == 0
-            else error("400 Bad Request", "ModelArts.4352")
+            else make_error_reply("400 Bad Request", "ModelArts.4352")
         )
 
-    with answering(answer) as server, pytest.raises(NotFoundError):  # noqa: PT012 - what came before is asserted
-        for page in client_of(server.url).iter_task_pages("abc"):
+    with serve_answers(answer) as server, pytest.raises(NotFoundError):  # noqa: PT012 - what came before is asserted
+        for page in make_client(server.url).iter_task_pages("abc"):
             found.append(page)  # noqa: PERF402 - a list would be lost with the error
     assert ids_of(found) == names(100)
 
 
 def test_pages_are_read_lazily() -> None:
-    with answering(lambda target: page_server(1000, 1000)(offset_of(target))) as server:
-        reading = client_of(server.url).iter_task_pages("abc")
+    with serve_answers(lambda target: page_server(1000, 1000)(offset_of(target))) as server:
+        reading = make_client(server.url).iter_task_pages("abc")
         assert server.requests == []
         next(reading)
         next(reading)
@@ -283,8 +289,8 @@ def test_list_has_one_deadline_for_all_pages() -> None:
     """Each page takes a second, and there is always another one."""
     seconds = count()
     read_pages: list[TaskPage] = []
-    with answering(lambda target: listed(entries(1, first=offset_of(target)))) as server:
-        client = client_of(server.url, clock=lambda: float(next(seconds)))
+    with serve_answers(lambda target: make_list_reply(entries(1, first=offset_of(target)))) as server:
+        client = make_client(server.url, clock=lambda: float(next(seconds)))
         with pytest.raises(TemporaryError, match="not complete after 30 s"):  # noqa: PT012 - as above
             for page in client.iter_task_pages("abc", timeout=30.0):
                 read_pages.append(page)  # noqa: PERF402 - as above

@@ -1,4 +1,4 @@
-"""The signature: the vectors of API.md, section 6.2, and the vendor's own signer."""
+"""The signature: the vectors of API.md, section 6.2, and the signer of huaweicloudsdkcore."""
 
 import hashlib
 import string
@@ -30,7 +30,7 @@ DATE = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 @dataclass(frozen=True, kw_only=True)
 class Vector:
-    """A request as it was signed elsewhere; `digest` is the SHA-256 of its canonical form."""
+    """A request that another signer signed; `digest` is the SHA-256 of its canonical form."""
 
     url: str
     digest: str
@@ -117,8 +117,8 @@ VECTORS = {
 
 
 @pytest.mark.parametrize("name", VECTORS)
-def test_vectors(name: str) -> None:
-    """Canonical form and signature are those that other signers make."""
+def test_canonical_request_and_signature_match_the_vectors(name: str) -> None:
+    """Both are those of other signers."""
     vector = VECTORS[name]
     headers = vector.header_values()
     canonical = make_canonical_request(vector.method, vector.url, headers, vector.body, signed=headers)
@@ -128,8 +128,8 @@ def test_vectors(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", VECTORS)
-def test_the_vendors_signer_agrees(name: str) -> None:
-    """The vectors are what huaweicloudsdkcore signs, so that they were not copied with a mistake."""
+def test_vendor_signer_matches_the_vectors(name: str) -> None:
+    """The vectors were copied without a mistake."""
     vector = VECTORS[name]
     parts = urlsplit(vector.url)
     request = SdkRequest(
@@ -157,10 +157,10 @@ TOKEN = st.text(string.ascii_letters + string.digits + "-._~=+/ ", max_size=20)
     headers=st.dictionaries(st.from_regex(r"\A[a-z][a-z-]{0,10}\Z"), TOKEN, max_size=4),
     body=st.text(st.characters(exclude_categories=["Cs"]), max_size=60),
 )
-def test_any_request_is_signed_as_the_vendor_signs_it(
+def test_any_request_has_the_signature_of_the_vendor_signer(
     method: str, segments: list[str], query: list[tuple[str, str]], headers: dict[str, str], body: str
 ) -> None:
-    """Methods, paths, queries, headers and bodies of any form."""
+    """With any method, path, query, headers and body."""
     path = "/" + "/".join(quote(segment, safe="") for segment in segments)
     url = f"https://{HOST}{path}?{urlencode(query, quote_via=quote)}"
     signed = {**headers, "content-type": "application/json", "host": HOST, "x-sdk-date": "20260102T030405Z"}
@@ -180,8 +180,8 @@ def test_any_request_is_signed_as_the_vendor_signs_it(
 
 
 @pytest.mark.parametrize("name", ["A", "B", "C", "G"])
-def test_the_prepared_request_is_signed_as_the_vectors_are(name: str) -> None:
-    """The auth object adds the headers and signs the bytes that will be sent, whatever holds them."""
+def test_prepared_request_has_the_signature_of_the_vectors(name: str) -> None:
+    """The auth object adds the headers and signs the bytes of the body, of any type."""
     vector = VECTORS[name]
     keys = AccessKey(
         access_key=ACCESS_KEY,
@@ -211,8 +211,8 @@ def test_the_prepared_request_is_signed_as_the_vectors_are(name: str) -> None:
         ("https://[::1]:8443/", "[::1]:8443"),
     ],
 )
-def test_the_host_header_has_a_port_only_where_it_is_not_the_usual_one(url: str, host: str) -> None:
-    """What is signed is what http.client sends."""
+def test_signed_host_has_a_port_unless_it_is_the_default(url: str, host: str) -> None:
+    """As in the Host header of http.client."""
     keys = AccessKey(access_key=ACCESS_KEY, secret_key=SECRET_KEY)
     request = requests.Request("GET", url, auth=AccessKeyAuth(keys, "0123")).prepare()
     assert request.headers["Host"] == host

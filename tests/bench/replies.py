@@ -13,7 +13,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 
 from modelarts_export.errors import ModelArtsExportError
-from tests.support.raw_server import reply, serving, transport, turns
+from tests.support.raw_server import answer_in_sequence, make_reply, make_transport, serve
 
 _MIB = 1024 * 1024
 _FORMS: Mapping[str, bytes] = {
@@ -31,7 +31,7 @@ def read(url: str, form: str) -> None:
     """Read one reply, and print what that cost."""
     before, begun = _peak(), time.perf_counter()
     try:
-        transport(url).get("/x")
+        make_transport(url).get("/x")
         end = "read"
     except ModelArtsExportError:
         end = "refused"
@@ -45,7 +45,7 @@ def _peak() -> int:
 def main() -> None:
     """Serve each form to a process that reads it."""
     for form, body in _FORMS.items():
-        with serving(turns(reply("200 OK", body))) as server:
+        with serve(answer_in_sequence(make_reply("200 OK", body))) as server:
             subprocess.run([sys.executable, __file__, server.url, form], check=True)
 
 

@@ -1,9 +1,9 @@
-"""Many submissions through a cloud that fails now and then, and what has become of each of them.
+"""Many submissions to a service with faults, and the result of each of them.
 
 python tests/bench/soak.py [--submissions N] [--threads N] [--seed N]
 
-Real HTTP over loopback into the sandbox, with time that runs a hundred times faster than ours. The counts of
-faults differ a little between two runs with one seed, since threads come in any order.
+Real HTTP over loopback into the sandbox, with simulated time that runs a hundred times faster. The counts of
+faults differ slightly between two runs with one seed, since the order of threads is not fixed.
 """
 
 import argparse
@@ -43,50 +43,50 @@ from modelarts_export.submission.events import (
 from modelarts_export.submission.submission import Submission
 from modelarts_export.transport.session import Transport
 
-SPEED = 100.0  # how much faster than ours the time of the soak runs
-SHARE = 0.2  # of the creations, and of the looks, that meet a fault
-DATASETS = 20  # so that a list has a page or two, as in life
-CREATIONS = [
+SPEED = 100.0  # simulated seconds a second
+SHARE = 0.2  # of create calls and of polls that have a fault
+DATASETS = 20  # so that a list has one or two pages
+CREATE_FAULTS = [
     "refuse",
     *("drop:accepted=yes", "drop:accepted=no", "drop:accepted=yes,by=rst", "drop:accepted=no,by=rst"),
     "cut",
-    "stall:for=1s",  # of our time, and longer than the read timeout
+    "stall:for=1s",  # a real second, longer than the read timeout
     *("500:accepted=yes", "500:accepted=no", "502:accepted=yes", "502:accepted=no"),
     *("504:accepted=yes", "504:accepted=no", "503:accepted=yes,code=none", "503:retry-after=2s"),
     *("429:retry-after=2s", "busy"),
 ]
-LOOKS = ["drop:on=list", "cut:on=list", "500:on=list", "502:on=list", "429:on=list,retry-after=1s"]
-# An outage so long that some tasks are not found in time, although they are there.
+POLL_FAULTS = ["drop:on=list", "cut:on=list", "500:on=list", "502:on=list", "429:on=list,retry-after=1s"]
+# An outage so long that some tasks are not recovered in time.
 OUTAGE = "502:on=list,after=20,count=200"
 LAG = "lag:for=4s,on=list,probability=0.5"
 SETTINGS = Settings(read_timeout=0.4, max_retries=1, queue_timeout=20.0)
 
 
 class FastTime:
-    """Time that runs SPEED times faster than ours, from now on."""
+    """Clocks that run SPEED times faster."""
 
     def __init__(self) -> None:
-        """Begin with the time of this machine."""
+        """Start with the time of this machine."""
         self._began, self._wall = time.monotonic(), time.time()
 
-    def clock(self) -> float:
-        """Return seconds of a clock that never goes back."""
+    def monotonic(self) -> float:
+        """Return the monotonic clock, in seconds."""
         return (time.monotonic() - self._began) * SPEED
 
-    def wall(self) -> float:
+    def time(self) -> float:
         """Return epoch seconds."""
-        return self._wall + self.clock()
+        return self._wall + self.monotonic()
 
     def sleep(self, seconds: float) -> None:
-        """Let seconds pass."""
+        """Sleep for simulated seconds."""
         time.sleep(seconds / SPEED)
 
 
-class Sender(TokenAuth):
-    """Writes on each request whose it is: the number of the submission that this thread makes."""
+class NumberedTokenAuth(TokenAuth):
+    """An auth that adds the number of the submission to each request; each thread sets its own number."""
 
     def __init__(self, token: str) -> None:
-        """Keep the token, and a number for each thread."""
+        """Use a token, and a number for each thread."""
         super().__init__(Token(token=token))
         self._here = threading.local()
 
@@ -107,70 +107,74 @@ class Sender(TokenAuth):
 
 @dataclass(kw_only=True)
 class Record:
-    """What the server did for each submission, and what each was told; several threads write to it."""
+    """The calls, the tasks and the results of all submissions; several threads write to it."""
 
     calls: Counter[str] = field(default_factory=Counter)
-    made: dict[str, int] = field(default_factory=dict)
-    told: defaultdict[int, list[str]] = field(default_factory=lambda: defaultdict(list))
+    created: dict[str, int] = field(default_factory=dict)
+    reported_ids: defaultdict[int, list[str]] = field(default_factory=lambda: defaultdict(list))
     warnings: defaultdict[int, list[str]] = field(default_factory=lambda: defaultdict(list))
-    ends: dict[int, int] = field(default_factory=dict)
+    exit_codes: dict[int, int] = field(default_factory=dict)
     seconds: float = 0.0
 
     @property
-    def exits(self) -> Counter[int]:
-        """How many submissions ended with each exit code."""
-        return Counter(self.ends.values())
+    def exit_counts(self) -> Counter[int]:
+        """The number of submissions for each exit code."""
+        return Counter(self.exit_codes.values())
 
     @property
     def accepted_unknown(self) -> int:
-        """How many ended with 10 although there is a task."""
-        return len({number for number in self.made.values() if self.ends[number] == 10})
+        """The number of submissions with exit code 10 that created a task."""
+        return len({number for number in self.created.values() if self.exit_codes[number] == 10})
 
     @property
-    def twins(self) -> int:
-        """How many tasks there are beside the first of each submission."""
-        return len(self.made) - len(set(self.made.values()))
+    def duplicates(self) -> int:
+        """The number of tasks beyond the first of each submission."""
+        return len(self.created) - len(set(self.created.values()))
 
     @property
-    def adds_up(self) -> bool:
-        """Whether each task on the server is that of an exit 0, or of an exit 10 that was accepted."""
-        return len(self.made) - self.twins == self.exits[0] + self.accepted_unknown
+    def is_consistent(self) -> bool:
+        """Whether the tasks are those of exit code 0 and of accepted submissions with exit code 10."""
+        return len(self.created) - self.duplicates == self.exit_counts[0] + self.accepted_unknown
 
     @property
-    def lost(self) -> list[str]:
-        """The IDs that nobody was told of, although the submission did not end with 10."""
+    def lost_ids(self) -> list[str]:
+        """The IDs that were not reported, although the exit code was not 10."""
         return [
             task_id
-            for task_id, number in self.made.items()
-            if self.ends[number] != 10 and task_id not in " ".join(self.told[number] + self.warnings[number])
+            for task_id, number in self.created.items()
+            if self.exit_codes[number] != 10
+            and task_id not in " ".join(self.reported_ids[number] + self.warnings[number])
         ]
 
     @property
-    def strange(self) -> list[str]:
-        """The IDs that somebody was told of whose tasks they are not."""
-        pairs = ((task_id, number) for number, told in self.told.items() for task_id in told)
-        return [task_id for task_id, number in pairs if self.made.get(task_id) != number]
+    def wrong_ids(self) -> list[str]:
+        """The IDs that were reported by a submission that did not create the task."""
+        pairs = ((task_id, number) for number, told in self.reported_ids.items() for task_id in told)
+        return [task_id for task_id, number in pairs if self.created.get(task_id) != number]
 
 
-def handle(record: Record, number: int, event: SubmissionEvent) -> None:
-    """Keep the IDs that an event of a submission tells, and warnings of others."""
+def record_event(record: Record, number: int, event: SubmissionEvent) -> None:
+    """Record the IDs of an event of a submission."""
     match event:
         case TaskAccepted() | TaskRecovered() | TaskReused() | SubmissionSkipped():
-            record.told[number].append(event.task.task_id)
+            record.reported_ids[number].append(event.task.task_id)
             if isinstance(event, TaskRecovered):
                 record.warnings[number].extend(event.task_ids[1:])
         case DuplicateFound(duplicate=duplicate):
             record.warnings[number].append(duplicate.task_id)
 
 
-def faults(seed: int) -> Faults:
-    """Return faults that a creation, and a look, meets with the probability SHARE, an outage and a lag."""
+def make_faults(seed: int) -> Faults:
+    """Return faults of create calls and of polls with the probability SHARE, an outage and a lag."""
     others = [parse_fault(words, parse_duration) for words in (OUTAGE, LAG)]
-    return Faults([*others, *_each(CREATIONS), *_each(LOOKS)], rng=random.Random(seed))
+    return Faults(
+        [*others, *_parse_with_shares(CREATE_FAULTS), *_parse_with_shares(POLL_FAULTS)],
+        rng=random.Random(seed),
+    )
 
 
-def _each(words: Sequence[str]) -> list[Fault]:
-    # A fault is asked only when those before it have let the call pass.
+def _parse_with_shares(words: Sequence[str]) -> list[Fault]:
+    # A fault is considered only if none before it was applied to the call.
     shares = [SHARE / len(words) / (1 - SHARE * before / len(words)) for before in range(len(words))]
     return [
         parse_fault(f"{each}{',' if ':' in each else ':'}probability={share:.9f}", parse_duration)
@@ -178,8 +182,8 @@ def _each(words: Sequence[str]) -> list[Fault]:
     ]
 
 
-def soak(submissions: int, *, threads: int = 16, seed: int = 1) -> Record:
-    """Make so many submissions, three of ten identical to their neighbours, and return what came of them."""
+def run_soak(submissions: int, *, threads: int = 16, seed: int = 1) -> Record:
+    """Run submissions, three of ten for the same export, and return the record."""
     record, now = Record(), FastTime()
     lock = threading.Lock()
 
@@ -189,45 +193,45 @@ def soak(submissions: int, *, threads: int = 16, seed: int = 1) -> Record:
             if request.method != "POST" or not request.body:
                 return
             path, dataset_id = json.loads(request.body)["path"], request.target.split("/")[4]
-            # One submission at a time writes to a path, so that what is new there came of this one.
+            # One submission at a time has a path, so that it created each new task with this path.
             for task in sandbox.gateway.cloud.list_tasks(dataset_id):
                 if task.request_fields["path"] == path:
-                    record.made.setdefault(task.task_id, int(request.get_header("X-Submission") or ""))
+                    record.created.setdefault(task.task_id, int(request.get_header("X-Submission") or ""))
 
-    sandbox = Sandbox(clock=now.wall, rng=random.Random(seed), faults=faults(seed), observe=observe)
-    datasets = _datasets(sandbox)
-    sender = Sender(sandbox.token)
+    sandbox = Sandbox(clock=now.time, rng=random.Random(seed), faults=make_faults(seed), observe=observe)
+    datasets = _create_datasets(sandbox)
+    sender = NumberedTokenAuth(sandbox.token)
     client = Client(Transport(sandbox.url, sender, SETTINGS), sandbox.project_id)
-    clock = Clock(monotonic=now.clock, time=now.wall, sleep=now.sleep, random=random.Random(seed))
+    clock = Clock(monotonic=now.monotonic, time=now.time, sleep=now.sleep, random=random.Random(seed))
     coordinator = SubmissionCoordinator()
 
     def submit(number: int) -> None:
         sender.number = number
-        place = number - number % 10 if number % 10 < 3 else number
-        dataset_id = datasets[place % len(datasets)]
-        request = ToObs(path=f"/soak/{place}/")
+        export_number = number - number % 10 if number % 10 < 3 else number
+        dataset_id = datasets[export_number % len(datasets)]
+        request = ToObs(path=f"/soak/{export_number}/")
         try:
             Submission(
                 client,
                 dataset_id,
                 request,
-                on_event=partial(handle, record, number),
+                on_event=partial(record_event, record, number),
                 coordinator=coordinator,
                 clock=clock,
             ).run()
-            record.ends[number] = 0
+            record.exit_codes[number] = 0
         except ModelArtsExportError as error:
-            record.ends[number] = error.exit_code
+            record.exit_codes[number] = error.exit_code
 
-    begin = time.perf_counter()
+    start = time.perf_counter()
     with sandbox, ThreadPoolExecutor(threads) as pool:
         list(pool.map(submit, range(submissions)))
-    record.seconds = time.perf_counter() - begin
+    record.seconds = time.perf_counter() - start
     return record
 
 
-def _datasets(sandbox: Sandbox) -> list[str]:
-    """Return the IDs of datasets that are there for the soak."""
+def _create_datasets(sandbox: Sandbox) -> list[str]:
+    """Create the datasets of the run, and return their IDs."""
     cloud = sandbox.gateway.cloud
     for number in range(DATASETS):
         params = {
@@ -241,28 +245,28 @@ def _datasets(sandbox: Sandbox) -> list[str]:
 
 
 def main() -> None:
-    """Print what came of them; the exit code is 1 when a promise was broken."""
-    parser = argparse.ArgumentParser(description="Submit through a cloud that fails")
+    """Print the counts; the exit code is 1 if an ID was lost or wrong, or if counts differ."""
+    parser = argparse.ArgumentParser(description="Submit to a service with faults")
     parser.add_argument("--submissions", type=int, default=2000)
     parser.add_argument("--threads", type=int, default=16)
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
-    record = soak(arguments.submissions, threads=arguments.threads, seed=arguments.seed)
+    record = run_soak(arguments.submissions, threads=arguments.threads, seed=arguments.seed)
     rows = {
-        "submissions": len(record.ends),
-        "tasks on the server": len(record.made),
-        **{f"exits {code}": count for code, count in sorted(record.exits.items())},
+        "submissions": len(record.exit_codes),
+        "tasks on the server": len(record.created),
+        **{f"exits {code}": count for code, count in sorted(record.exit_counts.items())},
         "exits 10 that were accepted": record.accepted_unknown,
-        "second tasks": record.twins,
-        "lost IDs": len(record.lost),
-        "IDs of others": len(record.strange),
-        "creations sent": record.calls["POST"],
-        "looks": record.calls["GET"],
+        "duplicate tasks": record.duplicates,
+        "lost IDs": len(record.lost_ids),
+        "wrong IDs": len(record.wrong_ids),
+        "create calls": record.calls["POST"],
+        "polls": record.calls["GET"],
         "seconds": round(record.seconds),
     }
     for name, count in rows.items():
         print(f"{name:28}{count:>7,}")
-    raise SystemExit(bool(record.lost or record.strange or not record.adds_up))
+    raise SystemExit(bool(record.lost_ids or record.wrong_ids or not record.is_consistent))
 
 
 if __name__ == "__main__":

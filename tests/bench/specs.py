@@ -1,13 +1,13 @@
-"""How fast specs and files of sample IDs are read, and the memory that takes.
+"""The time and memory for reading specs and files of sample IDs.
 
     python tests/bench/specs.py
 
-Pass the folder of another checkout to measure the same pairs against it (`python tests/bench/specs.py DIR`):
-documents and sample IDs there and here, in turn. Then each hostile spec of hostile_rows.py is
+`python tests/bench/specs.py DIR` also compares documents and sample IDs with the checkout in DIR, in turn.
+Then each hostile spec of hostile_rows.py is
 validated once, with its CPU seconds and MiB; those over 3 s or 400 MiB are marked.
 
 Each figure is the median of runs of the real program in processes of their own, in CPU seconds, in pairs
-taken in turn: a run and a bare `--version` (what a start costs is taken off), or a run and one of twice the
+taken in turn: a run and a bare `--version` (whose time is subtracted), or a run and one of twice the
 size (a ratio of 2 is linear growth). Nothing is asserted, as machines are noisy.
 """
 
@@ -51,10 +51,10 @@ export_params:
 
 
 HERE = Path(__file__).parents[2]
-SECONDS, MEBIBYTES = 3, 400  # that any spec may cost
+SECONDS, MEBIBYTES = 3, 400  # the limits for any spec
 
 
-def measured(*arguments: str, of: Path = HERE, codes: tuple[int, ...] = (0,)) -> tuple[float, float]:
+def measure(*arguments: str, of: Path = HERE, codes: tuple[int, ...] = (0,)) -> tuple[float, float]:
     """Return CPU seconds and MiB of one run of the program in a folder."""
     command = [sys.executable, "-m", "modelarts_export", *arguments]
     variables = {**os.environ, "PYTHONPATH": str(of)}
@@ -62,69 +62,71 @@ def measured(*arguments: str, of: Path = HERE, codes: tuple[int, ...] = (0,)) ->
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode not in codes:
-        raise SystemExit(f"{arguments} ended with {process.returncode}")
+        raise SystemExit(f"{arguments} exited with {process.returncode}")
     return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
-def net_of_start(*arguments: str) -> tuple[float, float]:
-    """Return seconds without those of a start, and MiB: medians of pairs."""
-    pairs = [(measured(*arguments), measured("--version")) for _ in range(PAIRS)]
+def measure_without_start(*arguments: str) -> tuple[float, float]:
+    """Return seconds without those of a bare start, and MiB: medians of pairs."""
+    pairs = [(measure(*arguments), measure("--version")) for _ in range(PAIRS)]
     return median(run[0] - bare[0] for run, bare in pairs), median(run[1] for run, _ in pairs)
 
 
-def growth(small: list[str], large: list[str]) -> float:
+def measure_growth(small: list[str], large: list[str]) -> float:
     """Return how many times longer the large run takes: the median of pairs."""
-    bare = median(measured("--version")[0] for _ in range(PAIRS))
-    pairs = [(measured(*large)[0] - bare, measured(*small)[0] - bare) for _ in range(PAIRS)]
+    bare = median(measure("--version")[0] for _ in range(PAIRS))
+    pairs = [(measure(*large)[0] - bare, measure(*small)[0] - bare) for _ in range(PAIRS)]
     return median(more / less for more, less in pairs)
 
 
-def against(other: Path, *arguments: str) -> float:
+def compare_with_checkout(other: Path, *arguments: str) -> float:
     """Return how many times longer a run takes here than in another checkout: the median of pairs."""
-    pairs = [(measured(*arguments)[0], measured(*arguments, of=other)[0]) for _ in range(3 * PAIRS)]
+    pairs = [(measure(*arguments)[0], measure(*arguments, of=other)[0]) for _ in range(3 * PAIRS)]
     return median(here / there for here, there in pairs)
 
 
-def bench_hostile(folder: Path) -> None:
-    """Print what each hostile spec costs; another process writes them, to keep this one small."""
+def measure_hostile_specs(folder: Path) -> None:
+    """Print the cost of each hostile spec; another process writes them, to keep this one small."""
     subprocess.run([sys.executable, str(Path(__file__).with_name("hostile_rows.py")), folder], check=True)
     for spec in sorted(folder.iterdir()):
-        seconds, mebibytes = measured("validate", "-q", str(spec), codes=(0, 2))
+        seconds, mebibytes = measure("validate", "-q", str(spec), codes=(0, 2))
         mark = "!" if seconds > SECONDS or mebibytes > MEBIBYTES else " "
         size = spec.stat().st_size / 2**20
         print(f"{mark} {spec.name[3:]:36}{size:5.1f} MiB{seconds:7.2f} s{mebibytes:5.0f} MiB")
 
 
-def bench(folder: Path, other: Path | None) -> None:
+def run_benchmark(folder: Path, other: Path | None) -> None:
     """Print the figures."""
     for count in (10_000, 20_000):
         documents = (DOCUMENT.format(number=number) for number in range(count))
         (folder / f"{count}.yaml").write_text("---\n".join(documents))
     small, large = (["validate", "-q", str(folder / f"{count}.yaml")] for count in (10_000, 20_000))
-    seconds, mebibytes = net_of_start(*small)
+    seconds, mebibytes = measure_without_start(*small)
     print(f"validate 10,000 documents: {10_000 / seconds:,.0f} a second, {mebibytes:.0f} MiB")
-    print(f"twice as many: {growth(small, large):.2f} times as long")
+    print(f"twice as many: {measure_growth(small, large):.2f} times as long")
     if other:
-        print(f"10,000 documents, as to {other}: {against(other, *small):.3f} times as long")
+        print(f"10,000 documents, as to {other}: {compare_with_checkout(other, *small):.3f} times as long")
 
-    chance = random.Random(1)
+    random_ids = random.Random(1)
     samples = folder / "samples"
-    samples.write_text("".join(f"{chance.getrandbits(128):032x}\n" for _ in range(300_000)))
+    samples.write_text("".join(f"{random_ids.getrandbits(128):032x}\n" for _ in range(300_000)))
     line = ["to-obs", "abc", "--path", "/b/c/", "--samples-file", str(samples), "-o", "id", "-q"]
-    with accepting_server() as url:
+    with start_server() as url:
         os.environ.update(
             HUAWEICLOUD_SDK_AK="AK", HUAWEICLOUD_SDK_SK="secret", MODELARTS_EXPORT_PROJECT_ID="p"
         )
         os.environ["MODELARTS_EXPORT_ENDPOINT"] = url
-        seconds, mebibytes = net_of_start(*line)
+        seconds, mebibytes = measure_without_start(*line)
         if other:
-            print(f"300,000 sample IDs, as to {other}: {against(other, *line):.3f} times as long")
+            print(
+                f"300,000 sample IDs, as to {other}: {compare_with_checkout(other, *line):.3f} times as long"
+            )
     print(f"300,000 sample IDs read, validated and sent: {seconds:.2f} s, {mebibytes:.0f} MiB")
 
 
 @contextmanager
-def accepting_server() -> Iterator[str]:
-    """Serve, from a process of its own, an API that accepts whatever it has read."""
+def start_server() -> Iterator[str]:
+    """Start an API in a process of its own that accepts every request, and yield its URL."""
     with subprocess.Popen([sys.executable, "-c", SERVER], stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout
         yield f"http://127.0.0.1:{server.stdout.readline().strip()}"
@@ -133,5 +135,5 @@ def accepting_server() -> Iterator[str]:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as scratch, tempfile.TemporaryDirectory() as hostile:
-        bench(Path(scratch), Path(sys.argv[1]) if sys.argv[1:] else None)
-        bench_hostile(Path(hostile))
+        run_benchmark(Path(scratch), Path(sys.argv[1]) if sys.argv[1:] else None)
+        measure_hostile_specs(Path(hostile))

@@ -1,4 +1,4 @@
-"""What a start costs, compared with programs that do the least the same libraries can do.
+"""The start-up time, compared with minimal programs that use the same libraries.
 
     python tests/bench/start.py
 
@@ -94,10 +94,10 @@ def compare(
     """Print the median ratio of our command to its counterpart, after one run of each to fill caches."""
     measure(ours(), extra), measure(other, {})
     pairs = [(measure(ours(), extra), measure(other, {})) for _ in range(PAIRS)]
-    own, least = (median(each) * 1000 for each in zip(*pairs, strict=True))
-    ratio = median(mine / least for mine, least in pairs)
+    ours_ms, other_ms = (median(each) * 1000 for each in zip(*pairs, strict=True))
+    ratio = median(our_seconds / other_ms for our_seconds, other_ms in pairs)
     print(
-        f"{name:12} {ratio:5.2f} times (goal {goal:.2f}): {own:4.0f} ms, counterpart {least:4.0f} ms",
+        f"{name:12} {ratio:5.2f} times (goal {goal:.2f}): {ours_ms:4.0f} ms, counterpart {other_ms:4.0f} ms",
         flush=True,
     )
 

@@ -2,9 +2,9 @@
 
     python tests/bench/waiting.py
 
-Ten hours are waited for tasks of ten datasets, in simulated time but over real HTTP, which takes minutes: a
-sandbox in a process of its own lives by the clock of the client, so that the CPU seconds are those of the
-client alone. None of the tasks ends meanwhile. Nothing is asserted, as machines are noisy.
+Each wait for tasks of ten datasets lasts ten hours, in simulated time but over real HTTP, which takes
+minutes: a sandbox in a process of its own has the clock of the client, so that the CPU seconds are those of
+the client alone. None of the tasks ends meanwhile. Nothing is asserted, as machines are noisy.
 """
 
 import json
@@ -46,7 +46,7 @@ with Sandbox(clock=lambda: now, task_duration={DURATION}) as sandbox:
 TO_OBS = ToObs.model_validate({"path": "/b/out/"})
 
 
-class Tally:
+class CallCounter:
     """Counts calls."""
 
     calls = 0
@@ -57,29 +57,29 @@ class Tally:
 
 
 @dataclass(kw_only=True)
-class World:
+class BenchClient:
     """A client, the count of its calls, and the clock of client and server."""
 
     client: Client
-    orders: IO[str]
-    answers: IO[str]
-    tally: Tally
+    server_input: IO[str]
+    server_output: IO[str]
+    counter: CallCounter
     now: float = 0.0
 
     def sleep(self, seconds: float) -> None:
         """Advance the clock, that of the server too."""
         self.now += seconds
-        print(seconds, file=self.orders, flush=True)
-        self.answers.readline()
+        print(seconds, file=self.server_input, flush=True)
+        self.server_output.readline()
 
-    def datasets(self) -> list[str]:
+    def create_datasets(self) -> list[str]:
         """Return ten datasets: three of the sandbox, and seven that exports have created."""
         for index in range(7):
-            made = {
+            bench_client = {
                 "export_new_dataset_name": f"new-{index}",
                 "export_new_dataset_work_path": f"/b/work/{index}/",
             }
-            request = ToNewDataset.model_validate({"path": "/b/in/", "export_params": made})
+            request = ToNewDataset.model_validate({"path": "/b/in/", "export_params": bench_client})
             self.client.create("sandbox-images", request)
         self.sleep(DURATION)
         new = [self.client.find_dataset_by_name(f"new-{index}") for index in range(7)]
@@ -88,51 +88,53 @@ class World:
     def wait(self, tasks: list[ExportTask]) -> None:
         """Wait for ten hours, and print the cost."""
         clock = Clock(monotonic=lambda: self.now, sleep=self.sleep, random=random.Random(1))
-        begun, cpu, calls = self.now, time.process_time(), self.tally.calls
+        started, cpu, calls = self.now, time.process_time(), self.counter.calls
         rounds, after_one = 0, 0.0
         for _ in poll(self.client, tasks, PollOptions(timeout=10 * HOUR), clock=clock):
             rounds += 1
-            if not after_one and self.now - begun >= HOUR:
-                after_one = resident()
-        cpu, calls = time.process_time() - cpu, self.tally.calls - calls
+            if not after_one and self.now - started >= HOUR:
+                after_one = measure_memory()
+        cpu, calls = time.process_time() - cpu, self.counter.calls - calls
         print(f"{len(tasks):,} tasks: {calls / rounds:.1f} calls a round, {rounds / 10:.0f} rounds an hour")
         print(f"  {cpu / 10:.2f} CPU seconds an hour")
-        print(f"  {after_one:.1f} MiB after 1 h, {resident():.1f} MiB after 10 h")
+        print(f"  {after_one:.1f} MiB after 1 h, {measure_memory():.1f} MiB after 10 h")
 
 
-def resident() -> float:
+def measure_memory() -> float:
     """Return the memory of this process in MiB."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1024**2
 
 
 @contextmanager
-def world() -> Iterator[World]:
-    """Serve from a process of its own."""
+def open_client() -> Iterator[BenchClient]:
+    """Start a server in a process of its own, and yield the client."""
     command = [sys.executable, "-c", SERVER]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, text=True, stdin=pipe, stdout=pipe) as server:
         assert server.stdin
         assert server.stdout
         known = json.loads(server.stdout.readline())
-        tally = Tally()
+        tally = CallCounter()
         transport = Transport(
             known["url"], TokenAuth(Token(token=known["token"])), Settings(), on_call=tally.add
         )
         client = Client(transport, known["project"])
-        yield World(client=client, tally=tally, orders=server.stdin, answers=server.stdout)
+        yield BenchClient(
+            client=client, counter=tally, server_input=server.stdin, server_output=server.stdout
+        )
         server.kill()
 
 
-def bench() -> None:
+def run_benchmark() -> None:
     """Print the figures."""
     for number in (1, 100, 1000):
-        with world() as made:
-            datasets = made.datasets()
-            tasks = [made.client.create(datasets[index % 10], TO_OBS) for index in range(number)]
-            made.sleep(DURATION / 9)  # until most of them run, and tell their samples
-            made.wait(tasks)
+        with open_client() as bench_client:
+            datasets = bench_client.create_datasets()
+            tasks = [bench_client.client.create(datasets[index % 10], TO_OBS) for index in range(number)]
+            bench_client.sleep(DURATION / 9)  # until most of them are running and have samples
+            bench_client.wait(tasks)
 
 
 if __name__ == "__main__":
-    bench()
+    run_benchmark()

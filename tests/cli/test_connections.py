@@ -5,7 +5,7 @@ import threading
 from socket import socket
 
 from tests.conftest import Run
-from tests.support.raw_server import RawServer, reply, serving
+from tests.support.raw_server import RawServer, make_reply, serve
 
 
 def test_command_closes_its_connections(run: Run) -> None:
@@ -14,10 +14,10 @@ def test_command_closes_its_connections(run: Run) -> None:
 
     def keep_alive(server: RawServer, peer: socket) -> None:
         while server.read(peer):
-            peer.sendall(reply("200 OK", json.dumps({"task_id": "t1", "status": "RUNNING"}).encode()))
+            peer.sendall(make_reply("200 OK", json.dumps({"task_id": "t1", "status": "RUNNING"}).encode()))
         closed.set()
 
-    with serving(keep_alive) as server:
+    with serve(keep_alive) as server:
         outcome = run("to-obs abc --path /b/d/", **server.variables)
         assert (outcome.code, len(server.requests), server.connections) == (0, 2, 1)
         assert closed.wait(5)

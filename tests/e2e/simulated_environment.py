@@ -48,8 +48,8 @@ from modelarts_export.submission.submission import Submission
 from modelarts_export.transport.session import Transport
 
 REQUEST = ToObs(path="/bucket/out/")
-_MAX_DATE_OFFSET = 1200.0  # seconds; a Date with a larger offset is unusable
-_MAX_MATCHING_AGE = 60.0  # seconds; a task of this age is not taken for a new one
+_MAX_DATE_OFFSET = 1200.0  # seconds; a Date header with a larger offset is unusable
+_MAX_MATCHING_AGE = 60.0  # seconds; an older task does not count as a new one
 _PROJECT = "0123"
 _TOKEN = "any"
 _IAM = Identity(user_name="", password="", domain_name="", project_id=_PROJECT, project_name="")
@@ -59,9 +59,9 @@ _IAM = Identity(user_name="", password="", domain_name="", project_id=_PROJECT, 
 class CallSetup:
     """The faults of one call, in the form of the option --fault, and the events just before it.
 
-    `takes` is in seconds, half of it before the server. `foreign` is the path of a task that another host
-    creates. `suspended` is how long this machine slept, and `set_by` how far its wall clock was moved
-    forward; `halt` interrupts the submission.
+    `duration` is in seconds, half of it before the server. `foreign` is the path of a task that another
+    client creates. `suspended` is how long this machine slept, and `set_by` how far its wall clock was set
+    forward; `cancel` cancels the submission.
     """
 
     faults: tuple[str, ...] = ()
@@ -79,8 +79,8 @@ NO_FAULTS = CallSetup()
 class Call:
     """A call with its times, faults and result.
 
-    `created` is the task that it created; `shown` has the IDs that it listed, or is None without a complete
-    list. `dated` tells whether its Date header was near the time of this machine.
+    `created` is the task that it created; `listed_ids` is None without a complete list. `dated` is
+    whether its Date header was near the time of this machine.
     """
 
     method: str
@@ -96,12 +96,12 @@ class SimulatedEnvironment(HTTPAdapter):
     """The environment of a submission, and the handler of its events."""
 
     def __init__(self, posts: Sequence[CallSetup] = (), polls: Sequence[CallSetup] = ()) -> None:
-        """Set the faults of successive calls; later calls have none."""
+        """Set the faults of the first POSTs and polls; later ones have none."""
         super().__init__()
         self.mono, self.wall, self.server = 1000.0, 1.8e9, 1.8e9 + 0.7  # three clocks that differ
         self._left = {"POST": list(posts), "GET": list(polls)}
         self.calls: list[Call] = []
-        self.sleeps: list[tuple[float, float]] = []  # when, and for how long
+        self.sleeps: list[tuple[float, float]] = []  # start and length
         self.reported_ids: list[str] = []
         self.warnings: list[str] = []
         self.resends: list[str] = []
@@ -113,7 +113,7 @@ class SimulatedEnvironment(HTTPAdapter):
             credentials=Credentials(access_key="", secret_key="", token=_TOKEN, project_id=_PROJECT),
             iam=_IAM,
             clock=lambda: self.server,
-            rng=random.Random(0),  # noqa: S311 - made-up IDs
+            rng=random.Random(0),  # noqa: S311 - IDs, not secrets
             task_duration=3600,
         )
 
@@ -122,13 +122,13 @@ class SimulatedEnvironment(HTTPAdapter):
     ) -> ExportTask | ModelArtsExportError | None:
         """Return the task of a submission of REQUEST, or its error; None when it was cancelled."""
         token = TokenAuth(Token(token=_TOKEN))
-        transport = Transport("https://world", token, settings, clock=lambda: self.mono)
+        transport = Transport("https://simulated", token, settings, clock=lambda: self.mono)
         transport.mount(self)
         clock = Clock(
             monotonic=lambda: self.mono,
             time=lambda: self.wall,
             sleep=self.sleep,
-            random=random.Random(0),  # noqa: S311 - it spreads load
+            random=random.Random(0),  # noqa: S311 - no secret
         )
         client = Client(transport, _PROJECT)
         self.submission = Submission(
@@ -148,7 +148,7 @@ class SimulatedEnvironment(HTTPAdapter):
             return error
 
     def add_foreign_task(self, path: str, *, age: float = 0.0) -> str:
-        """Add a task that another host created `age` seconds ago, and return its ID."""
+        """Add a task that another client created `age` seconds ago, and return its ID."""
         body = {**REQUEST.to_dict(), "path": path}
         task_id = self._gateway.cloud.add_task(DATASET_ID, body, age=age).task_id
         self.foreign_ids.append(task_id)
@@ -159,7 +159,7 @@ class SimulatedEnvironment(HTTPAdapter):
 
     @property
     def has_matching_task(self) -> bool:
-        """Whether another host's recent task matches the request, also by a wrong clock."""
+        """Whether a recent task of another client matches the request, also by a wrong clock."""
         return self._has_matching_task or self.wall > self.server
 
     def pass_time(self, seconds: float) -> None:
@@ -220,13 +220,13 @@ class SimulatedEnvironment(HTTPAdapter):
             return None
         body: Any = request.body
         url = urlsplit(str(request.url))
-        asked = Request(
+        sent = Request(
             method=str(request.method),
             target=f"{url.path}?{url.query}",
             headers={name: str(value) for name, value in request.headers.items()},
             body=body.read() if body else b"",
         )
-        return self._gateway.answer(asked, active_faults)
+        return self._gateway.answer(sent, active_faults)
 
     def _deliver(self, request: requests.PreparedRequest, reply: HttpReply | None) -> requests.Response:
         """Return a reply as requests does, or raise what it raises."""
@@ -241,7 +241,7 @@ class SimulatedEnvironment(HTTPAdapter):
         return self.build_response(request, raw)
 
     def handle(self, event: SubmissionEvent) -> None:
-        """Keep the IDs that the event tells, and warnings."""
+        """Record the ID or the warning of an event."""
         match event:
             case TaskAccepted() | TaskRecovered() | TaskReused() | SubmissionSkipped():
                 self.reported_ids.append(event.task.task_id)

@@ -1,4 +1,4 @@
-"""Any spec and any environment: exit 0 or 2, without a traceback."""
+"""Any spec, environment and command line: exit code 0 or 2, without a traceback."""
 
 import io
 import json
@@ -47,7 +47,7 @@ NAMES = st.text(st.characters(exclude_characters="=\0", exclude_categories=["Cs"
 VALUES = st.text(st.characters(exclude_characters="\0"), max_size=60)
 
 
-def ends_well(line: list[str], stdin: bytes, environ: dict[str, str]) -> None:
+def check_exit_code(line: list[str], stdin: bytes, environ: dict[str, str]) -> None:
     """Check that a command line exits with 0 or 2, and without a traceback."""
     out, err = io.StringIO(), io.StringIO()
     with (
@@ -64,26 +64,26 @@ def ends_well(line: list[str], stdin: bytes, environ: dict[str, str]) -> None:
 @ANY
 @given(st.one_of(st.text(), st.text("{}[]:,-&*!|>'\"%@`#?~ \n\tab0", max_size=60)))
 def test_any_text_as_spec_is_handled(text: str) -> None:
-    ends_well(["validate", "-"], text.encode(errors="surrogatepass"), {})
+    check_exit_code(["validate", "-"], text.encode(errors="surrogatepass"), {})
 
 
 @ANY
 @given(st.binary(max_size=200))
 def test_any_bytes_as_spec_are_handled(content: bytes) -> None:
-    ends_well(["validate", "-"], content, {})
+    check_exit_code(["validate", "-"], content, {})
 
 
 @ANY
 @given(MAPPINGS, st.sampled_from(["to-obs", "to-new-dataset"]))
 def test_any_mapping_as_spec_is_handled(mapping: dict[str, object], command: str) -> None:
     """In YAML and, if possible, in JSON."""
-    ends_well(
+    check_exit_code(
         [command, "abc", "-f", "-", "--dry-run"],
         yaml.safe_dump(mapping, allow_unicode=True).encode("utf-8", "surrogatepass"),
         {},
     )
     text = json.dumps(mapping, default=str, allow_nan=False) if _is_finite(mapping) else "{}"
-    ends_well([command, "abc", "-f", "-", "--dry-run", "-o", "json"], text.encode(), {})
+    check_exit_code([command, "abc", "-f", "-", "--dry-run", "-o", "json"], text.encode(), {})
 
 
 def _is_finite(value: object) -> bool:
@@ -115,20 +115,20 @@ VARIABLES = st.one_of(
 @ANY
 @given(st.dictionaries(VARIABLES, VALUES, max_size=8))
 def test_any_environment_is_handled(environ: dict[str, str]) -> None:
-    """A variable that is wrong is named; one that is none of ours is let be."""
-    ends_well(["to-obs", "abc", "--path", "/b/c/", "--dry-run"], b"", environ)
+    """Invalid values are errors, and unknown variables are ignored."""
+    check_exit_code(["to-obs", "abc", "--path", "/b/c/", "--dry-run"], b"", environ)
 
 
 @ANY
 @given(
     st.lists(st.one_of(st.text(max_size=20), st.sampled_from(["-f", "-", "--path", "/b/c/", "-o", "json"])))
 )
-def test_any_command_line(arguments: list[str]) -> None:
-    """Of a command that sends nothing."""
-    ends_well(["to-obs", "--dry-run", *arguments], b"path: /b/c/", {})
+def test_any_command_line_is_handled(arguments: list[str]) -> None:
+    """The command sends nothing."""
+    check_exit_code(["to-obs", "--dry-run", *arguments], b"path: /b/c/", {})
 
 
-def test_the_fields_are_all_there() -> None:
-    """So that a field which is added is tried as well."""
+def test_all_fields_are_drawn() -> None:
+    """They are collected from the models."""
     assert {"path", "export_params", "samples", "sample_time", "export_new_dataset_name"} <= set(FIELDS)
     assert issubclass(SearchCondition, RequestModel)

@@ -58,7 +58,7 @@ def test_readme_has_every_setting() -> None:
 
 
 def test_picture_of_a_submission_matches_a_real_run(tmp_path: Path) -> None:
-    """The script in the repository draws it anew, and the one that is kept shows the same."""
+    """The script in the repository draws the same picture again."""
     command = [sys.executable, str(ROOT / ".github" / "picture.py"), str(tmp_path), "submission"]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     for folder in (tmp_path, ROOT / ".github"):
@@ -67,7 +67,7 @@ def test_picture_of_a_submission_matches_a_real_run(tmp_path: Path) -> None:
 
 
 def test_picture_of_a_wait_shows_three_tasks() -> None:
-    """One has ended, and the others are on their way, with samples and the time that is left."""
+    """One is finished, and the others are running, with samples and the estimated time left."""
     svg = (ROOT / ".github" / "wait.svg").read_text(encoding="utf-8")
     assert [svg.count(word) for word in ("succeeded", "running", "/20&#160;")] == [1, 2, 3]
     assert "&#160;left" in svg

@@ -56,7 +56,7 @@ CANCELS = st.sampled_from([False] * 9 + [True])
 def draw_call_setups(
     groups: list[tuple[str, ...]], events: st.SearchStrategy[dict[str, float]]
 ) -> st.SearchStrategy[CallSetup]:
-    """Draw the faults of a call: one of one of these groups, all equally likely, or none."""
+    """Draw a call with no fault or with one fault; groups of faults are equally likely."""
     faults = st.one_of(st.just(()), *(st.tuples(st.sampled_from(group)) for group in groups))
     return st.builds(
         lambda faults, duration, foreign, cancel, event: CallSetup(
@@ -80,7 +80,7 @@ class Scenario:
 @st.composite
 def draw_scenario(draw: st.DrawFn) -> Scenario:
     """Draw a scenario; suspending the machine and setting its clock are not combined."""
-    clock = st.sampled_from([700.0, -700.0])  # once is near enough for a Date to be usable, and twice is not
+    clock = st.sampled_from([700.0, -700.0])  # a Date header is usable after one such step, not after two
     jump = draw(st.sampled_from(["suspended", "set_by"]))
     often = st.sampled_from(
         [{}, {}, {}, {}, {jump: abs(draw(clock)) if jump == "suspended" else draw(clock)}]
@@ -105,7 +105,7 @@ def draw_scenario(draw: st.DrawFn) -> Scenario:
 
 
 def make_scenario(*posts: CallSetup, polls: tuple[CallSetup, ...] = (), reuse: bool = False) -> Scenario:
-    """Return a scenario that is rarely drawn."""
+    """Return a scenario for an explicit example."""
     return Scenario(posts=[*posts], polls=[*polls], settings=Settings(), reuse=reuse, older=[])
 
 
@@ -130,7 +130,7 @@ HIDDEN_AGAIN = (
 @example(make_scenario(ACCEPTED_WITHOUT_REPLY, polls=HIDDEN_AGAIN))
 @example(make_scenario(ACCEPTED_WITHOUT_REPLY, polls=HIDDEN_AGAIN[:3]))
 def test_submission_creates_no_duplicate_in_any_scenario(scenario: Scenario) -> None:
-    """The fault of each create call says what it proves."""
+    """The faults of create calls show which pauses, polls and results are allowed."""
     environment = SimulatedEnvironment(posts=scenario.posts, polls=scenario.polls)
     for age in scenario.older:
         environment.add_foreign_task(REQUEST.path, age=age)
@@ -154,17 +154,19 @@ def test_submission_creates_no_duplicate_in_any_scenario(scenario: Scenario) -> 
 
 
 def is_usable(call: Call, scenario: Scenario) -> bool:
-    """Tell whether a call returned a list that separates new tasks from older ones."""
-    return call.listed_ids is not None and (call.dated or scenario.reuse)  # who may reuse has read it before
+    """Return whether a call returned a list that separates new tasks from older ones."""
+    return call.listed_ids is not None and (
+        call.dated or scenario.reuse
+    )  # with reuse, the list was read before
 
 
 def has_unknown_outcome(post: Call) -> bool:
-    """Tell whether the outcome of a create call is unknown."""
+    """Return whether the outcome of a create call is unknown."""
     return any(fault in UNKNOWN_OUTCOME for fault in post.setup.faults)
 
 
 def was_not_accepted(post: Call) -> bool:
-    """Tell whether a create call was provably not accepted."""
+    """Return whether a create call was provably not accepted."""
     return any(fault in PROOF_OF_REFUSAL for fault in post.setup.faults)
 
 
@@ -178,10 +180,10 @@ def check_sends(environment: SimulatedEnvironment, posts: list[Call], scenario: 
         faults = {*before.setup.faults}
         assert faults, "a task was created, and another one was requested"
         assert not faults & {*REFUSED, *PENDING, TOO_LONG}
-        is_doubtful = any(map(has_unknown_outcome, posts[:number]))
-        assert not faults & {*BUSY} or not is_doubtful, "busy, perhaps with our own task"
+        is_unknown = any(map(has_unknown_outcome, posts[:number]))
+        assert not faults & {*BUSY} or not is_unknown, "busy, perhaps with our own task"
         before_post = environment.calls[: environment.calls.index(post)]
-        if is_doubtful:
+        if is_unknown:
             assert limits.on_lost_reply == "resend"
             assert before_post[-1].method == "GET", "sent again without a poll"
             assert is_usable(before_post[-1], scenario), "sent again without a usable list"
@@ -189,20 +191,20 @@ def check_sends(environment: SimulatedEnvironment, posts: list[Call], scenario: 
         if has_unknown_outcome(before):
             check_polls(environment, before, post.started, limits)
         assert not any(call.setup.cancel for call in before_post)
-        mine = {each.created for each in posts[:number]}
-        seen = [call.listed_ids for call in before_post if call.listed_ids]
-        assert not any(shown & mine for shown in seen), "sent again although the list showed its task"
+        own_ids = {each.created for each in posts[:number]}
+        lists = [call.listed_ids for call in before_post if call.listed_ids]
+        assert not any(shown & own_ids for shown in lists), "sent again although the list showed its task"
     if any(map(has_unknown_outcome, posts)) and not posts[-1].setup.faults and not was_cancelled(environment):
         assert environment.calls[-1].method == "GET", "the list was not polled for a duplicate"
 
 
 def was_cancelled(environment: SimulatedEnvironment) -> bool:
-    """Tell whether the submission was interrupted; it then makes no further call."""
+    """Return whether the submission was cancelled; it then makes no further call."""
     return any(call.setup.cancel for call in environment.calls)
 
 
 def check_polls(environment: SimulatedEnvironment, post: Call, result: float, limits: Settings) -> None:
-    """Check that the list was polled until there was no time left for another poll as long as the last."""
+    """Check that the list was polled until less time was left than the longest poll took."""
     polls = [call for call in environment.calls if post.ended <= call.started and call.ended <= result + 1e-6]
     longest = max((poll.ended - poll.started for poll in polls), default=0.0)
     assert polls
@@ -211,23 +213,32 @@ def check_polls(environment: SimulatedEnvironment, post: Call, result: float, li
 
 def check_pauses(environment: SimulatedEnvironment, posts: list[Call], limits: Settings) -> None:
     """Check the total pauses of retries, queue and polls against their limits."""
-    searches = sum(map(has_unknown_outcome, posts)) + 1 + len(posts)  # and one before each send, at most
+    reconciliations = (
+        sum(map(has_unknown_outcome, posts)) + 1 + len(posts)
+    )  # at most, with one before each POST
     reconciling = [seconds for began, seconds in environment.sleeps if is_reconciling(environment, began)]
-    assert sum(reconciling) <= searches * limits.reconcile_timeout + 90.0 + 1e-6  # that is a Retry-After
+    assert (
+        sum(reconciling) <= reconciliations * limits.reconcile_timeout + 90.0 + 1e-6
+    )  # the 90 s are a Retry-After
     others = sum(seconds for _, seconds in environment.sleeps) - sum(reconciling)
     assert others <= 300.0 + limits.queue_timeout + 1e-6
-    asked = {"429": 60.0, "429:retry-after=2s": 2.0, "429:retry-at=9s": 8.0, "503:retry-after=3s": 3.0}
-    asked |= {f"503:code=none,retry-after=90s,accepted={word}": 90.0 for word in ("yes", "no")}
+    retry_after_of = {
+        "429": 60.0,
+        "429:retry-after=2s": 2.0,
+        "429:retry-at=9s": 8.0,
+        "503:retry-after=3s": 3.0,
+    }
+    retry_after_of |= {f"503:code=none,retry-after=90s,accepted={word}": 90.0 for word in ("yes", "no")}
     for before, post in pairwise(posts):
-        told = max((asked.get(fault, 0.0) for fault in before.setup.faults), default=0.0)
-        assert post.started - before.ended >= told - 1e-6
+        retry_after = max((retry_after_of.get(fault, 0.0) for fault in before.setup.faults), default=0.0)
+        assert post.started - before.ended >= retry_after - 1e-6
 
 
 def is_reconciling(environment: SimulatedEnvironment, when: float) -> bool:
-    """Tell whether the last call before was a poll that reconciles a create call."""
+    """Return whether the last call before was a poll that reconciles a create call."""
     calls = [call for call in environment.calls if call.ended <= when]
-    doubted = any(call.method == "POST" and has_unknown_outcome(call) for call in calls)
-    return doubted and calls[-1].method == "GET"
+    is_unknown = any(call.method == "POST" and has_unknown_outcome(call) for call in calls)
+    return is_unknown and calls[-1].method == "GET"
 
 
 def check_result(
@@ -252,11 +263,11 @@ def check_result(
             longest = max(limits.reconcile_timeout, 5.0) + 1
             is_asked = any(
                 "retry-after=90s" in fault for fault in posts[-1].setup.faults
-            )  # then it polls again
+            )  # polls go on after the pause
             assert polls[-1].ended - posts[-1].ended <= (2 * longest + 90 if is_asked else longest)
-        gone = {*posts[-1].setup.faults} <= {*GIVEN_UP} and sum(map(has_unknown_outcome, posts)) == 1
-        gone = gone and limits.on_lost_reply == "resend"
-        assert not gone or not is_usable(polls[-1], scenario), "the request was not sent again"
+        must_resend = {*posts[-1].setup.faults} <= {*GIVEN_UP} and sum(map(has_unknown_outcome, posts)) == 1
+        must_resend = must_resend and limits.on_lost_reply == "resend"
+        assert not must_resend or not is_usable(polls[-1], scenario), "the request was not sent again"
     else:
         assert result.exit_code in (3, 5, 6)
         assert not any(post.created for post in posts)
@@ -276,7 +287,7 @@ def check_tasks(
         if is_usable(call, scenario) and call.listed_ids
         for task_id in call.listed_ids
     }
-    known = " ".join([*environment.reported_ids, *environment.warnings])
-    assert all(task_id in known for task_id in shown & ours)
+    reported = " ".join([*environment.reported_ids, *environment.warnings])
+    assert all(task_id in reported for task_id in shown & ours)
     if isinstance(result, ExportTask) and not environment.has_matching_task:
         assert result.task_id in ours

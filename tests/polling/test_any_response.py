@@ -9,25 +9,32 @@ from hypothesis import strategies as st
 
 from modelarts_export.api.task import ExportTask
 from modelarts_export.errors import ModelArtsExportError
-from tests.support.raw_server import reply
-from tests.support.simulated import Simulated, accepted, answering, client_of, error, task
+from tests.support.raw_server import make_reply
+from tests.support.simulated import (
+    SimulatedTime,
+    make_accepted_task,
+    make_client,
+    make_error_reply,
+    make_task,
+    serve_answers,
+)
 
 RUNNING, ENDED = "RUNNING", ("SUCCESSED", "FAILED", "completed")
 TIMEOUTS = [0.0, 0.3, 7.0, 60.0, 300.0]
 OUTAGES = [0.0, 5.0, 60.0, 900.0]
 BROKEN = [
-    error("500 Internal Server Error", "ModelArts.0010"),
-    reply("502 Bad Gateway", b"<html>Bad Gateway</html>"),
-    error("503 Service Unavailable", "ModelArts.4302", "Retry-After: 20"),
-    error("429 Too Many Requests", "APIGW.0308", "Retry-After: Sun, 06 Nov 2033 08:50:07 GMT"),
-    reply("504 Gateway Timeout"),
-    error("403 Forbidden", "ModelArts.0112"),
-    error("401 Unauthorized", "APIGW.0301"),
-    error("400 Bad Request", "ModelArts.4359"),
-    error("400 Bad Request", "ModelArts.0104"),
-    reply("404 Not Found"),
-    reply("302 Found", b"", "Location: http://127.0.0.1:9/"),
-    reply("204 No Content"),
+    make_error_reply("500 Internal Server Error", "ModelArts.0010"),
+    make_reply("502 Bad Gateway", b"<html>Bad Gateway</html>"),
+    make_error_reply("503 Service Unavailable", "ModelArts.4302", "Retry-After: 20"),
+    make_error_reply("429 Too Many Requests", "APIGW.0308", "Retry-After: Sun, 06 Nov 2033 08:50:07 GMT"),
+    make_reply("504 Gateway Timeout"),
+    make_error_reply("403 Forbidden", "ModelArts.0112"),
+    make_error_reply("401 Unauthorized", "APIGW.0301"),
+    make_error_reply("400 Bad Request", "ModelArts.4359"),
+    make_error_reply("400 Bad Request", "ModelArts.0104"),
+    make_reply("404 Not Found"),
+    make_reply("302 Found", b"", "Location: http://127.0.0.1:9/"),
+    make_reply("204 No Content"),
     b"",
     b"220 smtp.example ESMTP\r\n",
 ]
@@ -67,7 +74,7 @@ STEPS = st.builds(
         st.none(),
         st.none(),
         st.sampled_from(BROKEN),
-        ODD_JSON.map(lambda value: reply("200 OK", json.dumps(value).encode())),
+        ODD_JSON.map(lambda value: make_reply("200 OK", json.dumps(value).encode())),
     ),
     ends=st.frozensets(st.sampled_from(["t0", "t1", "t2"]), max_size=2),
     word=st.sampled_from(ENDED),
@@ -80,7 +87,7 @@ STEPS = st.builds(
 class Server:
     """Take one step for each call, the last one repeatedly; `again` has the calls for finished tasks."""
 
-    time: Simulated
+    time: SimulatedTime
     steps: Sequence[Step]
     tasks: Sequence[ExportTask]
     ended: set[tuple[str, str]] = field(default_factory=set)
@@ -102,7 +109,7 @@ class Server:
         tasks = [{"task_id": name, "status": step.word if name in step.ends else RUNNING} for name in there]
         self.ended |= {(dataset, name) for name in step.ends & there}
         fields = {"total_count": len(tasks), "export_tasks": tasks} if asked.startswith("?") else tasks[0]
-        return reply("200 OK", json.dumps(fields).encode())
+        return make_reply("200 OK", json.dumps(fields).encode())
 
 
 def check_wait(server: Server, **limits: float | None) -> None:
@@ -112,8 +119,8 @@ def check_wait(server: Server, **limits: float | None) -> None:
     over = False
     overslept: list[float] = []
     time.meanwhile = lambda passed: overslept.append(passed) if passed > timeout + 1e-6 else None
-    with answering(server) as raw:
-        snapshots = time.waits(client_of(raw.url), tasks, **limits)
+    with serve_answers(server) as raw:
+        snapshots = time.iter_wait(make_client(raw.url), tasks, **limits)
         for rounds, (_, snapshot) in enumerate(snapshots):
             assert rounds < 500
             assert [each.task.task_id for each in snapshot] == [each.task_id for each in tasks]
@@ -148,15 +155,15 @@ def test_wait_ends_whatever_polls_return(  # noqa: PLR0913, PLR0917 - all that c
     poll_interval: float | None,
 ) -> None:
     """It never raises, sleeps past its deadline or polls a finished task again."""
-    make = accepted if new else task
+    make = make_accepted_task if new else make_task
     tasks = [make(f"t{index}") for index in range(number)]
     limits = {"timeout": timeout, "max_outage": max_outage, "poll_interval": poll_interval}
-    check_wait(Server(time=Simulated(), steps=steps, tasks=tasks), **limits)
+    check_wait(Server(time=SimulatedTime(), steps=steps, tasks=tasks), **limits)
 
 
 @settings(max_examples=50, deadline=None)
 @given(st.lists(STEPS, min_size=1, max_size=8), st.sampled_from(TIMEOUTS))
 def test_wait_for_two_datasets_ends_whatever_polls_return(steps: list[Step], timeout: float) -> None:
     """Calls for both alternate, so that an error of one comes between polls of the other."""
-    tasks = [task("t0", "a"), task("t1", "a"), task("t2", "b")]
-    check_wait(Server(time=Simulated(), steps=steps, tasks=tasks), timeout=timeout)
+    tasks = [make_task("t0", "a"), make_task("t1", "a"), make_task("t2", "b")]
+    check_wait(Server(time=SimulatedTime(), steps=steps, tasks=tasks), timeout=timeout)

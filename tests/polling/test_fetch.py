@@ -10,10 +10,19 @@ from modelarts_export.api.task import ExportTask
 from modelarts_export.request.models import ToNewDataset, ToObs
 from modelarts_export.sandbox.messages import HttpReply, Request
 from modelarts_export.sandbox.server import Sandbox
-from tests.support.raw_server import reply
-from tests.support.simulated import Simulated, answering, client_of, error, listed, shown, targets, task
+from tests.support.raw_server import make_reply
+from tests.support.simulated import (
+    SimulatedTime,
+    make_client,
+    make_error_reply,
+    make_list_reply,
+    make_show_body,
+    make_task,
+    requested_targets,
+    serve_answers,
+)
 
-GONE = error("400 Bad Request", "ModelArts.4359")
+GONE = make_error_reply("400 Bad Request", "ModelArts.4359")
 TO_OBS = ToObs.model_validate({"path": "/b/out/"})
 
 
@@ -22,10 +31,10 @@ class World:
 
     def __init__(self) -> None:
         """Let a task of the usual dataset take a hundred seconds."""
-        self.time = Simulated()
+        self.time = SimulatedTime()
         self.calls: list[tuple[float, str]] = []
-        self.sandbox = Sandbox(clock=self.time.clock, task_duration=100.0, observe=self._observe)
-        self.client = client_of(self.sandbox.url, project=self.sandbox.project_id, token=self.sandbox.token)
+        self.sandbox = Sandbox(clock=self.time.monotonic, task_duration=100.0, observe=self._observe)
+        self.client = make_client(self.sandbox.url, project=self.sandbox.project_id, token=self.sandbox.token)
 
     def _observe(self, request: Request, _: HttpReply) -> None:
         self.calls.append((self.time.passed, request.target))
@@ -66,7 +75,7 @@ def world() -> Iterator[World]:
 def test_one_task_is_polled_with_the_show_call(world: World) -> None:
     """A new task is INIT, then RUNNING with its samples, then SUCCESSED."""
     (made,) = world.create(1)
-    seen = [(at, each) for at, (each,) in world.time.waits(world.client, [made])]
+    seen = [(at, each) for at, (each,) in world.time.iter_wait(world.client, [made])]
     assert [status for status, _ in groupby(each.task.status for _, each in seen)] == [
         "INIT",
         "RUNNING",
@@ -84,7 +93,7 @@ def test_several_tasks_of_a_dataset_take_one_list_call(world: World) -> None:
     made = world.create(30)
     world.time.now += 1
     begin = world.time.passed
-    snapshots = [snapshot for _, snapshot in world.time.waits(world.client, made)]
+    snapshots = [snapshot for _, snapshot in world.time.iter_wait(world.client, made)]
     assert set(world.count_calls(begin)) == {1}
     assert all("?limit=100&offset=0" in target for at, target in world.calls if at >= begin)
     for snapshot in snapshots:
@@ -99,7 +108,7 @@ def test_thousand_tasks_of_ten_datasets_take_ten_calls(world: World) -> None:
     made = [each for dataset in datasets for each in world.create(100, dataset)]
     world.time.now += 1
     begin = world.time.passed
-    *_, (at, last) = world.time.waits(world.client, made, timeout=400.0)
+    *_, (at, last) = world.time.iter_wait(world.client, made, timeout=400.0)
     rounds = world.count_calls(begin)
     assert len({each.dataset_id for each in made}) == 10
     assert rounds[0] == 10
@@ -137,18 +146,23 @@ class TaskList:
         if "?" not in target:
             asked = target.rpartition("/")[2]
             there = asked in (*self.ids, *self.hidden)
-            return reply("200 OK", shown(**self._entry(asked))) if there else GONE
+            return make_reply("200 OK", make_show_body(**self._entry(asked))) if there else GONE
         begin = 100 * get_offset(target)
-        return listed([self._entry(each) for each in self.ids[begin : begin + 100]], len(self.ids))
+        return make_list_reply([self._entry(each) for each in self.ids[begin : begin + 100]], len(self.ids))
 
 
 def poll_calls(full: TaskList, *wanted: str, timeout: float = 1.5) -> list[list[str]]:
     """Return the calls of each round, shortened: an offset of the list, or an ID."""
-    time = Simulated()
+    time = SimulatedTime()
     rounds: list[list[str]] = []
-    with answering(full) as server:
-        for _ in time.waits(client_of(server.url), [task(each) for each in wanted], timeout=timeout):
-            asked = [target.rpartition("offset=" if "?" in target else "/")[2] for target in targets(server)]
+    with serve_answers(full) as server:
+        for _ in time.iter_wait(
+            make_client(server.url), [make_task(each) for each in wanted], timeout=timeout
+        ):
+            asked = [
+                target.rpartition("offset=" if "?" in target else "/")[2]
+                for target in requested_targets(server)
+            ]
             rounds.append(asked[sum(len(each) for each in rounds) :])
     return rounds
 
@@ -164,35 +178,39 @@ def test_each_unfinished_task_is_shown_once_at_the_deadline() -> None:
     full = TaskList(10)
     full.ended = {"n3"}
     assert poll_calls(full, "n3", "n4", "n7")[-1] == ["0", "n4", "n7"]
-    time = Simulated()
+    time = SimulatedTime()
 
     def lagging(target: str) -> bytes:
         entries = [{"task_id": each, "status": "RUNNING"} for each in ("n1", "n2")]
         return (
-            listed(entries, 2)
+            make_list_reply(entries, 2)
             if "?" in target
-            else reply("200 OK", shown("SUCCESSED", task_id=target.rpartition("/")[2]))
+            else make_reply("200 OK", make_show_body("SUCCESSED", task_id=target.rpartition("/")[2]))
         )
 
-    with answering(lagging) as server:
-        *_, (_, last) = time.waits(client_of(server.url), [task("n1"), task("n2")], timeout=1.5)
+    with serve_answers(lagging) as server:
+        *_, (_, last) = time.iter_wait(
+            make_client(server.url), [make_task("n1"), make_task("n2")], timeout=1.5
+        )
     assert [each.task.status for each in last] == ["SUCCESSED"] * 2
 
 
 def test_entries_without_a_status_are_shown() -> None:
-    time = Simulated()
+    time = SimulatedTime()
 
     def without(target: str) -> bytes:
         entries = [{"task_id": "n1"}, {"task_id": "n2", "status": "SUCCESSED"}]
         return (
-            listed(entries, 2)
+            make_list_reply(entries, 2)
             if "?" in target
-            else reply("200 OK", shown("SUCCESSED", task_id=target.rpartition("/")[2]))
+            else make_reply("200 OK", make_show_body("SUCCESSED", task_id=target.rpartition("/")[2]))
         )
 
-    with answering(without) as server:
-        ((_, last),) = time.waits(client_of(server.url), [task("n1"), task("n2")], timeout=60.0)
-        assert [each.rpartition("/")[2] for each in targets(server)][1:] == ["n1"]
+    with serve_answers(without) as server:
+        ((_, last),) = time.iter_wait(
+            make_client(server.url), [make_task("n1"), make_task("n2")], timeout=60.0
+        )
+        assert [each.rpartition("/")[2] for each in requested_targets(server)][1:] == ["n1"]
     assert [each.task.status for each in last] == ["SUCCESSED"] * 2
 
 
@@ -219,10 +237,12 @@ def test_tasks_missing_in_the_list_are_shown() -> None:
 
 
 def test_task_that_is_not_found_is_abandoned() -> None:
-    time = Simulated()
-    with answering(TaskList(5)) as server:
-        *_, (_, last) = time.waits(client_of(server.url), [task("typo"), task("n1")], timeout=30.0)
-        asked = targets(server)
+    time = SimulatedTime()
+    with serve_answers(TaskList(5)) as server:
+        *_, (_, last) = time.iter_wait(
+            make_client(server.url), [make_task("typo"), make_task("n1")], timeout=30.0
+        )
+        asked = requested_targets(server)
     assert [(each.abandoned, each.task.status) for each in last] == [(True, None), (False, "RUNNING")]
     assert 1 < sum(target.endswith("/typo") for target in asked) < sum("?" in target for target in asked) + 2
     assert asked[-1].endswith("/n1")
@@ -230,16 +250,18 @@ def test_task_that_is_not_found_is_abandoned() -> None:
 
 def test_task_given_twice_is_polled_once() -> None:
     """It is in each snapshot as often as it was given."""
-    time = Simulated()
-    with answering(TaskList(5)) as server:
-        for _, snapshot in time.waits(client_of(server.url), [task("n1"), task("n1")], timeout=1.5):
+    time = SimulatedTime()
+    with serve_answers(TaskList(5)) as server:
+        for _, snapshot in time.iter_wait(
+            make_client(server.url), [make_task("n1"), make_task("n1")], timeout=1.5
+        ):
             assert [each.task.status for each in snapshot] == ["RUNNING"] * 2
-        assert not any("?" in target for target in targets(server))
+        assert not any("?" in target for target in requested_targets(server))
 
 
 def test_finished_task_is_not_polled_again() -> None:
     """Its status does not change, whatever a later list shows."""
-    time = Simulated()
+    time = SimulatedTime()
     full = TaskList(5)
     full.ended = {"n1"}
 
@@ -247,18 +269,20 @@ def test_finished_task_is_not_polled_again() -> None:
         full.ended = {"n2"} if time.passed > 1 else {"n1"}
 
     time.meanwhile = forget
-    with answering(full) as server:
-        tasks = [task("n1"), task("n2"), task("n3"), task("n4")]
-        *_, (_, last) = time.waits(client_of(server.url), tasks, timeout=20.0)
+    with serve_answers(full) as server:
+        tasks = [make_task("n1"), make_task("n2"), make_task("n3"), make_task("n4")]
+        *_, (_, last) = time.iter_wait(make_client(server.url), tasks, timeout=20.0)
     assert [each.task.status for each in last] == ["SUCCESSED", "SUCCESSED", "RUNNING", "RUNNING"]
 
 
 def test_poll_updates_the_fields_of_a_task() -> None:
     """Fields of the creation stay unless the poll has newer ones."""
-    time = Simulated()
-    given = task("n1", path="/b/out/", version_id="v", status="INIT")
-    with answering(lambda _: reply("200 OK", shown(task_id="n1", path="/b/other/", extra=1))) as server:
-        *_, (_, (seen,)) = time.waits(client_of(server.url), [given], timeout=0.0)
+    time = SimulatedTime()
+    given = make_task("n1", path="/b/out/", version_id="v", status="INIT")
+    with serve_answers(
+        lambda _: make_reply("200 OK", make_show_body(task_id="n1", path="/b/other/", extra=1))
+    ) as server:
+        *_, (_, (seen,)) = time.iter_wait(make_client(server.url), [given], timeout=0.0)
     assert seen.task.raw == {
         "task_id": "n1",
         "status": "RUNNING",

@@ -13,18 +13,26 @@ from modelarts_export.errors import (
 )
 from modelarts_export.polling.poller import TrackedTask
 from tests.conftest import DEAD_PROXY, Stub
-from tests.support.raw_server import reply
-from tests.support.simulated import Simulated, answering, client_of, error, listed, shown, task
+from tests.support.raw_server import make_reply
+from tests.support.simulated import (
+    SimulatedTime,
+    make_client,
+    make_error_reply,
+    make_list_reply,
+    make_show_body,
+    make_task,
+    serve_answers,
+)
 
-DOWN = error("503 Service Unavailable", "ModelArts.4302")
-GONE = error("400 Bad Request", "ModelArts.4359")
-RUNNING, SUCCESSED = reply("200 OK", shown()), reply("200 OK", shown("SUCCESSED"))
+DOWN = make_error_reply("503 Service Unavailable", "ModelArts.4302")
+GONE = make_error_reply("400 Bad Request", "ModelArts.4359")
+RUNNING, SUCCESSED = make_reply("200 OK", make_show_body()), make_reply("200 OK", make_show_body("SUCCESSED"))
 
 
 class TimedServer:
     """A server whose answer depends on the time: each one holds from its second on."""
 
-    def __init__(self, time: Simulated, answers: Mapping[int, bytes]) -> None:
+    def __init__(self, time: SimulatedTime, answers: Mapping[int, bytes]) -> None:
         self._time = time
         self._answers = answers
 
@@ -37,26 +45,28 @@ def poll_one(
     answers: Mapping[int, bytes], given: object = None, **settings: object
 ) -> list[tuple[float, TrackedTask]]:
     """Return each snapshot of the one task, with its time."""
-    time = Simulated()
-    tasks = [given] if isinstance(given, type(task())) else [task()]
-    with answering(TimedServer(time, answers)) as server:
-        seen = [(at, snapshot[0]) for at, snapshot in time.waits(client_of(server.url), tasks, **settings)]
+    time = SimulatedTime()
+    tasks = [given] if isinstance(given, type(make_task())) else [make_task()]
+    with serve_answers(TimedServer(time, answers)) as server:
+        seen = [
+            (at, snapshot[0]) for at, snapshot in time.iter_wait(make_client(server.url), tasks, **settings)
+        ]
         assert len(server.requests) == len(seen)
     return seen
 
 
 PASSING = {
-    "internal": error("500 Internal Server Error", "ModelArts.0010"),
-    "page of a proxy": reply("502 Bad Gateway", b"<html>Bad Gateway</html>"),
+    "internal": make_error_reply("500 Internal Server Error", "ModelArts.0010"),
+    "page of a proxy": make_reply("502 Bad Gateway", b"<html>Bad Gateway</html>"),
     "down": DOWN,
-    "gateway timeout": reply("504 Gateway Timeout"),
-    "timeout": reply("408 Request Timeout"),
-    "throttled": error("429 Too Many Requests", "APIGW.0308"),
-    "busy": error("400 Bad Request", "ModelArts.4409"),
-    "nothing": reply("200 OK"),
-    "no object": reply("200 OK", b"[]"),
-    "other object": reply("200 OK", b'{"hello": "world"}'),
-    "cut": reply("200 OK", shown())[:-3],
+    "gateway timeout": make_reply("504 Gateway Timeout"),
+    "timeout": make_reply("408 Request Timeout"),
+    "throttled": make_error_reply("429 Too Many Requests", "APIGW.0308"),
+    "busy": make_error_reply("400 Bad Request", "ModelArts.4409"),
+    "nothing": make_reply("200 OK"),
+    "no object": make_reply("200 OK", b"[]"),
+    "other object": make_reply("200 OK", b'{"hello": "world"}'),
+    "cut": make_reply("200 OK", make_show_body())[:-3],
     "no HTTP": b"220 smtp.example ESMTP\r\n",
     "hung up": b"",
 }
@@ -87,8 +97,8 @@ def test_outage_beyond_max_outage_ends_the_wait(fault: str) -> None:
 
 
 def test_refused_connection_is_an_outage() -> None:
-    time = Simulated()
-    snapshots = list(time.waits(client_of(DEAD_PROXY), [task()]))
+    time = SimulatedTime()
+    snapshots = list(time.iter_wait(make_client(DEAD_PROXY), [make_task()]))
     assert [at for at, _ in snapshots][-1] == 900.0
     assert len(snapshots) > 30
     assert [snapshot[0].abandoned for _, snapshot in snapshots] == [False] * (len(snapshots) - 1) + [True]
@@ -107,8 +117,8 @@ def test_successful_poll_ends_an_outage() -> None:
 @pytest.mark.parametrize("start", [0.1, 1e3 / 3, 1e6 / 7, 1_606_103_424.7])
 def test_end_of_an_outage_is_reached_despite_rounding(outage: float, start: float) -> None:
     """A difference of floats must not lead to endless polls without a pause."""
-    time = Simulated(now=start)
-    waits = time.waits(client_of(DEAD_PROXY), [task()], timeout=None, max_outage=outage)
+    time = SimulatedTime(now=start)
+    waits = time.iter_wait(make_client(DEAD_PROXY), [make_task()], timeout=None, max_outage=outage)
     assert all(snapshots < 60 for snapshots, _ in enumerate(waits))
     assert time.now == pytest.approx(start + outage)
 
@@ -123,35 +133,37 @@ def test_max_outage_of_0_ends_the_wait_at_the_first_error() -> None:
 def test_slow_consumer_of_snapshots_causes_no_negative_sleep(stub: Stub, slow: float) -> None:
     """A terminal may be stopped during an outage."""
     stub.status = 503
-    time = Simulated()
+    time = SimulatedTime()
     lost = []
-    for _, (each,) in time.waits(client_of(stub.url), [task()], max_outage=600.0):
+    for _, (each,) in time.iter_wait(make_client(stub.url), [make_task()], max_outage=600.0):
         time.now += slow
         lost.append(each.abandoned)
     assert lost.index(True) == len(lost) - 1 > 0
 
 
 def test_slow_poll_counts_towards_the_outage_of_another_dataset() -> None:
-    time = Simulated()
+    time = SimulatedTime()
 
     def answer(target: str) -> bytes:
         if "/slow/" in target:
             time.now += 700
-            return reply("200 OK", shown(task_id="b"))
+            return make_reply("200 OK", make_show_body(task_id="b"))
         return DOWN
 
-    with answering(answer) as server:
-        tasks = [task("a", "down"), task("b", "slow")]
-        *_, (at, (down, slow)) = time.waits(client_of(server.url), tasks, max_outage=600.0, timeout=3000.0)
+    with serve_answers(answer) as server:
+        tasks = [make_task("a", "down"), make_task("b", "slow")]
+        *_, (at, (down, slow)) = time.iter_wait(
+            make_client(server.url), tasks, max_outage=600.0, timeout=3000.0
+        )
     assert (down.abandoned, slow.abandoned) == (True, False)
     assert at >= 3000
 
 
 FINAL: dict[str, tuple[bytes, type[ModelArtsExportError]]] = {
-    "no permission": (error("403 Forbidden", "ModelArts.0112"), AccessError),
-    "refused key": (error("401 Unauthorized", "APIGW.0301"), AccessError),
-    "bad request": (error("400 Bad Request", "ModelArts.4384"), RefusedError),
-    "redirect": (reply("302 Found", b"", "Location: http://127.0.0.1:9/"), RefusedError),
+    "no permission": (make_error_reply("403 Forbidden", "ModelArts.0112"), AccessError),
+    "refused key": (make_error_reply("401 Unauthorized", "APIGW.0301"), AccessError),
+    "bad request": (make_error_reply("400 Bad Request", "ModelArts.4384"), RefusedError),
+    "redirect": (make_reply("302 Found", b"", "Location: http://127.0.0.1:9/"), RefusedError),
 }
 
 
@@ -168,21 +180,21 @@ def test_refused_poll_ends_the_wait_at_once(fault: str) -> None:
 def answer_for_two(target: str, refusal: bytes) -> bytes:
     """Return a list with the good task alone, and the refusal for the bad one."""
     if "?" in target:
-        return listed([{"task_id": "good", "status": "RUNNING"}], 1)
-    return refusal if target.endswith("/bad") else reply("200 OK", shown(task_id="good"))
+        return make_list_reply([{"task_id": "good", "status": "RUNNING"}], 1)
+    return refusal if target.endswith("/bad") else make_reply("200 OK", make_show_body(task_id="good"))
 
 
-@pytest.mark.parametrize("refusal", [GONE, error("400 Bad Request", "ModelArts.0104")])
+@pytest.mark.parametrize("refusal", [GONE, make_error_reply("400 Bad Request", "ModelArts.0104")])
 @pytest.mark.parametrize("listed_too", [False, True])
 def test_refused_poll_of_one_task_does_not_end_the_wait_for_others(refusal: bytes, listed_too: bool) -> None:  # noqa: FBT001
     """Its ID may be misspelt."""
-    time = Simulated()
-    nothing = listed([], 0)
-    with answering(
+    time = SimulatedTime()
+    nothing = make_list_reply([], 0)
+    with serve_answers(
         lambda target: nothing if "?" in target and not listed_too else answer_for_two(target, refusal)
     ) as server:
-        tasks = [task("bad"), task("good")]
-        *_, (at, (bad, good)) = time.waits(client_of(server.url), tasks, timeout=60.0)
+        tasks = [make_task("bad"), make_task("good")]
+        *_, (at, (bad, good)) = time.iter_wait(make_client(server.url), tasks, timeout=60.0)
     assert at == 60.0
     assert (bad.abandoned, good.abandoned, good.task.status) == (True, False, "RUNNING")
 
@@ -190,36 +202,38 @@ def test_refused_poll_of_one_task_does_not_end_the_wait_for_others(refusal: byte
 @pytest.mark.parametrize("status", ["500 Internal Server Error", "503 Service Unavailable"])
 def test_outage_of_one_task_does_not_end_the_wait_for_others(status: str) -> None:
     """The others are still polled."""
-    time, nothing = Simulated(), listed([], 0)
-    down = error(status, "ModelArts.0010")
-    with answering(lambda target: nothing if "?" in target else answer_for_two(target, down)) as server:
-        tasks = [task("bad"), task("good")]
+    time, nothing = SimulatedTime(), make_list_reply([], 0)
+    down = make_error_reply(status, "ModelArts.0010")
+    with serve_answers(lambda target: nothing if "?" in target else answer_for_two(target, down)) as server:
+        tasks = [make_task("bad"), make_task("good")]
         snapshots = [
             (at, bad.abandoned, good.task.status)
-            for at, (bad, good) in time.waits(
-                client_of(server.url), tasks, timeout=60.0, max_outage=20.0, poll_interval=10.0
+            for at, (bad, good) in time.iter_wait(
+                make_client(server.url), tasks, timeout=60.0, max_outage=20.0, poll_interval=10.0
             )
         ]
     assert snapshots == [(at, at >= 20.0, "RUNNING") for at in range(0, 61, 10)]
 
 
-@pytest.mark.parametrize("fault", [error("429 Too Many Requests", "APIGW.0308"), reply("403 Forbidden"), b""])
+@pytest.mark.parametrize(
+    "fault", [make_error_reply("429 Too Many Requests", "APIGW.0308"), make_reply("403 Forbidden"), b""]
+)
 def test_error_that_concerns_all_tasks_ends_the_round(fault: bytes) -> None:
     """After throttling, a refusal or no reply the next task is not asked for."""
-    time, nothing = Simulated(), listed([], 0)
-    with answering(lambda target: nothing if "?" in target else fault) as server:
-        _, (bad, good) = next(time.waits(client_of(server.url), [task("bad"), task("good")]))
+    time, nothing = SimulatedTime(), make_list_reply([], 0)
+    with serve_answers(lambda target: nothing if "?" in target else fault) as server:
+        _, (bad, good) = next(time.iter_wait(make_client(server.url), [make_task("bad"), make_task("good")]))
         assert len(server.requests) == 2
     assert bad.last_error is good.last_error is not None
 
 
 def test_refused_list_ends_the_wait_for_the_tasks_of_its_dataset() -> None:
-    time = Simulated()
-    denied = error("403 Forbidden", "ModelArts.0112")
-    running = listed([{"task_id": name, "status": "RUNNING"} for name in "ab"], 2)
-    with answering(lambda target: denied if "/denied/" in target else running) as server:
-        tasks = [task(name, dataset) for name in "ab" for dataset in ("denied", "fine")]
-        *_, (at, last) = time.waits(client_of(server.url), tasks, timeout=60.0)
+    time = SimulatedTime()
+    denied = make_error_reply("403 Forbidden", "ModelArts.0112")
+    running = make_list_reply([{"task_id": name, "status": "RUNNING"} for name in "ab"], 2)
+    with serve_answers(lambda target: denied if "/denied/" in target else running) as server:
+        tasks = [make_task(name, dataset) for name in "ab" for dataset in ("denied", "fine")]
+        *_, (at, last) = time.iter_wait(make_client(server.url), tasks, timeout=60.0)
         asked = [request for request in server.requests if b"/denied/" in request]
     assert at == 60.0
     assert [each.abandoned for each in last] == [True, False, True, False]
@@ -229,10 +243,12 @@ def test_refused_list_ends_the_wait_for_the_tasks_of_its_dataset() -> None:
 def test_tasks_listed_before_an_error_are_updated() -> None:
     """Only the tasks of the later pages have the error."""
     first = [{"task_id": f"n{number}", "status": "SUCCESSED"} for number in range(100)]
-    time = Simulated()
-    with answering(lambda target: listed(first, 200) if target.endswith("=0") else DOWN) as server:
-        tasks = [task("n7"), task("old"), task("n8")]
-        *_, (_, last) = time.waits(client_of(server.url), tasks, max_outage=20.0)
+    time = SimulatedTime()
+    with serve_answers(
+        lambda target: make_list_reply(first, 200) if target.endswith("=0") else DOWN
+    ) as server:
+        tasks = [make_task("n7"), make_task("old"), make_task("n8")]
+        *_, (_, last) = time.iter_wait(make_client(server.url), tasks, max_outage=20.0)
     assert [(each.task.status, each.abandoned) for each in last] == [
         ("SUCCESSED", False),
         (None, True),

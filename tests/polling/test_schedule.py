@@ -11,8 +11,17 @@ from requests.structures import CaseInsensitiveDict
 
 from modelarts_export.transport.response import Response
 from tests.conftest import Stub
-from tests.support.raw_server import reply
-from tests.support.simulated import Dice, Simulated, answering, client_of, error, listed, shown, task
+from tests.support.raw_server import make_reply
+from tests.support.simulated import (
+    FixedRandom,
+    SimulatedTime,
+    make_client,
+    make_error_reply,
+    make_list_reply,
+    make_show_body,
+    make_task,
+    serve_answers,
+)
 
 GROWING = [0.5, 0.75, 1.125, 1.6875, 2.53125, 3.796875, 5.6953125, 8.54296875, 12.814453125, 19.2216796875]
 
@@ -20,22 +29,22 @@ GROWING = [0.5, 0.75, 1.125, 1.6875, 2.53125, 3.796875, 5.6953125, 8.54296875, 1
 @pytest.mark.parametrize(("face", "factor"), [(0.0, 0.9), (0.5, 1.0), (1.0, 1.1)])
 def test_pauses_grow_from_half_a_second_to_thirty(stub: Stub, face: float, factor: float) -> None:
     """Each is half as long again as the one before, with a tenth of jitter."""
-    stub.body = shown()
-    time = Simulated(chance=Dice(face))
-    snapshots = list(time.waits(client_of(stub.url), [task()], timeout=200.0))
+    stub.body = make_show_body()
+    time = SimulatedTime(random=FixedRandom(face))
+    snapshots = list(time.iter_wait(make_client(stub.url), [make_task()], timeout=200.0))
     wanted = [pause * factor for pause in [*GROWING, 28.83251953125, *[30.0] * 5]]
-    fitting = len(time.naps) - 1  # the last is cut by the deadline
-    assert time.naps[:fitting] == pytest.approx(wanted[:fitting])
+    fitting = len(time.sleeps) - 1  # the last is cut by the deadline
+    assert time.sleeps[:fitting] == pytest.approx(wanted[:fitting])
     assert fitting >= 12
-    assert len(stub.requests) == len(snapshots) == len(time.naps) + 1
+    assert len(stub.requests) == len(snapshots) == len(time.sleeps) + 1
 
 
 def test_jitter_is_random(stub: Stub) -> None:
     """Waits that began together do not poll together."""
-    stub.body = shown()
-    time = Simulated(chance=random.Random(1))  # noqa: S311 - spreads load, and keeps no secret
-    list(time.waits(client_of(stub.url), [task()], timeout=3600.0, poll_interval=20.0))
-    naps = time.naps[:-1]
+    stub.body = make_show_body()
+    time = SimulatedTime(random=random.Random(1))  # noqa: S311 - spreads load, and keeps no secret
+    list(time.iter_wait(make_client(stub.url), [make_task()], timeout=3600.0, poll_interval=20.0))
+    naps = time.sleeps[:-1]
     assert len(set(naps)) == len(naps) > 150
     assert 18.0 <= min(naps) < 18.2
     assert 21.8 < max(naps) <= 22.0
@@ -46,21 +55,21 @@ def test_jitter_is_random(stub: Stub) -> None:
 )
 def test_given_interval_is_fixed(stub: Stub, interval: float, face: float, wanted: float) -> None:
     """It neither grows nor depends on the estimate; the tenth of jitter stays."""
-    time = Simulated(chance=Dice(face))
-    stub.body = shown(total_sample_count=10**6, finished_sample_count=0)
+    time = SimulatedTime(random=FixedRandom(face))
+    stub.body = make_show_body(total_sample_count=10**6, finished_sample_count=0)
 
     def export(passed: float) -> None:
-        stub.body = shown(total_sample_count=10**6, finished_sample_count=int(passed))
+        stub.body = make_show_body(total_sample_count=10**6, finished_sample_count=int(passed))
 
     time.meanwhile = export
-    list(time.waits(client_of(stub.url), [task()], timeout=10.5 * wanted, poll_interval=interval))
-    assert time.naps[:-1] == pytest.approx([wanted] * 10)
+    list(time.iter_wait(make_client(stub.url), [make_task()], timeout=10.5 * wanted, poll_interval=interval))
+    assert time.sleeps[:-1] == pytest.approx([wanted] * 10)
 
 
 def throttled(passed: Callable[[], float], *headers: str) -> Callable[[str], bytes]:
     """Return a server that is throttled for the first ten seconds."""
-    busy = error("429 Too Many Requests", "APIGW.0308", *headers)
-    return lambda _target: busy if passed() < 10 else reply("200 OK", shown())
+    busy = make_error_reply("429 Too Many Requests", "APIGW.0308", *headers)
+    return lambda _target: busy if passed() < 10 else make_reply("200 OK", make_show_body())
 
 
 DATE = "Date: Sun, 06 Nov 2033 08:49:37 GMT"
@@ -83,44 +92,48 @@ ASKED = [
 @pytest.mark.parametrize(("headers", "wanted"), ASKED)
 def test_retry_after_is_honoured(headers: list[str], wanted: list[float]) -> None:
     """In seconds, or until a time by the server's clock."""
-    time = Simulated()
-    with answering(throttled(lambda: time.passed, *headers)) as server:
-        list(time.waits(client_of(server.url), [task()], timeout=60.0))
-    assert time.naps[:2] == wanted
+    time = SimulatedTime()
+    with serve_answers(throttled(lambda: time.passed, *headers)) as server:
+        list(time.iter_wait(make_client(server.url), [make_task()], timeout=60.0))
+    assert time.sleeps[:2] == wanted
 
 
 @pytest.mark.parametrize("interval", [None, 2.0])
 @pytest.mark.parametrize("face", [0.0, 1.0])
 def test_jitter_does_not_shorten_retry_after(interval: float | None, face: float) -> None:
-    time = Simulated(chance=Dice(face))
-    with answering(throttled(lambda: time.passed, "Retry-After: 2")) as server:
-        list(time.waits(client_of(server.url), [task()], timeout=5.0, poll_interval=interval))
-    assert time.naps[0] == (2.2 if interval and face else 2.0)
+    time = SimulatedTime(random=FixedRandom(face))
+    with serve_answers(throttled(lambda: time.passed, "Retry-After: 2")) as server:
+        list(time.iter_wait(make_client(server.url), [make_task()], timeout=5.0, poll_interval=interval))
+    assert time.sleeps[0] == (2.2 if interval and face else 2.0)
 
 
 def test_retry_after_does_not_exceed_deadline_or_outage() -> None:
     """There is a last poll at the deadline, and one at the end of the longest outage."""
     for settings, wanted in [({"timeout": 50.0}, [50.0]), ({"max_outage": 70.0}, [70.0])]:
-        time = Simulated()
-        with answering(lambda _: error("503 Service Unavailable", "x", "Retry-After: 999999999")) as server:
-            list(time.waits(client_of(server.url), [task()], **settings))
+        time = SimulatedTime()
+        with serve_answers(
+            lambda _: make_error_reply("503 Service Unavailable", "x", "Retry-After: 999999999")
+        ) as server:
+            list(time.iter_wait(make_client(server.url), [make_task()], **settings))
             assert len(server.requests) == 2
-        assert time.naps == wanted
+        assert time.sleeps == wanted
 
 
 def test_longest_retry_after_of_several_datasets_is_honoured() -> None:
-    time = Simulated()
-    busy = error("429 Too Many Requests", "APIGW.0308", "Retry-After: 40")
-    with answering(lambda target: busy if "/busy/" in target else reply("200 OK", shown())) as server:
-        tasks = [task("a", "busy"), task("b", "fine")]
-        list(time.waits(client_of(server.url), tasks, timeout=100.0))
-    assert time.naps == [40.0, 40.0, 20.0]
+    time = SimulatedTime()
+    busy = make_error_reply("429 Too Many Requests", "APIGW.0308", "Retry-After: 40")
+    with serve_answers(
+        lambda target: busy if "/busy/" in target else make_reply("200 OK", make_show_body())
+    ) as server:
+        tasks = [make_task("a", "busy"), make_task("b", "fine")]
+        list(time.iter_wait(make_client(server.url), tasks, timeout=100.0))
+    assert time.sleeps == [40.0, 40.0, 20.0]
 
 
 class ExportingTasks:
     """A server of tasks, each with samples a second by its ID, or without counts when that is 0."""
 
-    def __init__(self, time: Simulated, total: int) -> None:
+    def __init__(self, time: SimulatedTime, total: int) -> None:
         """Have as many samples for each."""
         self._time = time
         self._total = total
@@ -128,8 +141,8 @@ class ExportingTasks:
     def __call__(self, target: str) -> bytes:
         """Return the list, or one task."""
         if "?" in target:
-            return listed([self._task(rate) for rate in ("0", "1", "5")], 3)
-        return reply("200 OK", shown(**self._task(target[-1])))
+            return make_list_reply([self._task(rate) for rate in ("0", "1", "5")], 3)
+        return make_reply("200 OK", make_show_body(**self._task(target[-1])))
 
     def _task(self, rate: str) -> dict[str, object]:
         done = int(self._time.passed * int(rate))
@@ -140,10 +153,10 @@ class ExportingTasks:
 
 def pauses_of(*rates: str, total: int, timeout: float = 7200.0) -> list[float]:
     """Return the pauses of a wait for tasks with these rates."""
-    time = Simulated()
-    with answering(ExportingTasks(time, total)) as server:
-        list(time.waits(client_of(server.url), [task(rate) for rate in rates], timeout=timeout))
-    return time.naps
+    time = SimulatedTime()
+    with serve_answers(ExportingTasks(time, total)) as server:
+        list(time.iter_wait(make_client(server.url), [make_task(rate) for rate in rates], timeout=timeout))
+    return time.sleeps
 
 
 def test_pauses_grow_with_the_estimated_time_left() -> None:
@@ -173,18 +186,20 @@ def test_task_without_an_estimate_keeps_pauses_short() -> None:
 
 
 def test_long_pauses_have_jitter_too() -> None:
-    time = Simulated(chance=Dice(1.0))
-    with answering(ExportingTasks(time, 10**6)) as server:
-        list(time.waits(client_of(server.url), [task("1")], timeout=3600.0))
-    assert max(time.naps) == pytest.approx(33.0)
+    time = SimulatedTime(random=FixedRandom(1.0))
+    with serve_answers(ExportingTasks(time, 10**6)) as server:
+        list(time.iter_wait(make_client(server.url), [make_task("1")], timeout=3600.0))
+    assert max(time.sleeps) == pytest.approx(33.0)
 
 
 @pytest.mark.parametrize("timeout", [0.25, 0.5, 1.0, 1.25, 59.0, 60.0, 3600.0])
 @pytest.mark.parametrize("settings", [{}, {"poll_interval": 60.0}])
 def test_one_last_poll_at_the_deadline(stub: Stub, timeout: float, settings: dict[str, float]) -> None:
-    stub.body = shown()
-    time = Simulated()
-    snapshots = [at for at, _ in time.waits(client_of(stub.url), [task()], timeout=timeout, **settings)]
+    stub.body = make_show_body()
+    time = SimulatedTime()
+    snapshots = [
+        at for at, _ in time.iter_wait(make_client(stub.url), [make_task()], timeout=timeout, **settings)
+    ]
     assert snapshots[-1] == timeout
     assert [at for at in snapshots if at >= timeout] == [timeout]
     assert all(later > earlier for earlier, later in pairwise(snapshots))
@@ -192,46 +207,48 @@ def test_one_last_poll_at_the_deadline(stub: Stub, timeout: float, settings: dic
 
 
 def test_task_that_ends_at_the_deadline_is_a_success(stub: Stub) -> None:
-    stub.body = shown()
-    time = Simulated()
+    stub.body = make_show_body()
+    time = SimulatedTime()
 
     def end(passed: float) -> None:
-        stub.body = shown("SUCCESSED" if passed >= 60 else "RUNNING")
+        stub.body = make_show_body("SUCCESSED" if passed >= 60 else "RUNNING")
 
     time.meanwhile = end
-    *_, (at, (seen,)) = time.waits(client_of(stub.url), [task()], timeout=60.0)
+    *_, (at, (seen,)) = time.iter_wait(make_client(stub.url), [make_task()], timeout=60.0)
     assert (at, seen.task.status) == (60.0, "SUCCESSED")
 
 
 def test_timeout_of_0_is_one_poll(stub: Stub) -> None:
-    stub.body = shown()
-    time = Simulated()
-    (snapshot,) = time.waits(client_of(stub.url), [task()], timeout=0.0)
+    stub.body = make_show_body()
+    time = SimulatedTime()
+    (snapshot,) = time.iter_wait(make_client(stub.url), [make_task()], timeout=0.0)
     assert (snapshot[0], snapshot[1][0].task.status) == (0.0, "RUNNING")
-    assert (len(stub.requests), time.naps) == (1, [])
+    assert (len(stub.requests), time.sleeps) == (1, [])
 
 
 def test_wait_without_a_timeout_lasts_for_a_week(stub: Stub) -> None:
-    stub.body = shown()
-    time = Simulated()
+    stub.body = make_show_body()
+    time = SimulatedTime()
     week = 7 * 86400
 
     def end(passed: float) -> None:
-        stub.body = shown("SUCCESSED" if passed >= week else "RUNNING")
+        stub.body = make_show_body("SUCCESSED" if passed >= week else "RUNNING")
 
     time.meanwhile = end
-    *_, (at, (seen,)) = time.waits(client_of(stub.url), [task()], timeout=None, poll_interval=3600.0)
+    *_, (at, (seen,)) = time.iter_wait(
+        make_client(stub.url), [make_task()], timeout=None, poll_interval=3600.0
+    )
     assert week <= at <= week + 3600
     assert seen.task.is_finished
 
 
 def test_finished_task_is_not_polled(stub: Stub) -> None:
-    time = Simulated()
-    ended = [task("a", status="SUCCESSED"), task("b", status="FAILED")]
-    (snapshot,) = time.waits(client_of(stub.url), ended)
+    time = SimulatedTime()
+    ended = [make_task("a", status="SUCCESSED"), make_task("b", status="FAILED")]
+    (snapshot,) = time.iter_wait(make_client(stub.url), ended)
     assert [each.task for each in snapshot[1]] == ended
-    assert (stub.requests, time.naps) == ([], [])
-    assert [each for _, each in time.waits(client_of(stub.url), [])] == [()]
+    assert (stub.requests, time.sleeps) == ([], [])
+    assert [each for _, each in time.iter_wait(make_client(stub.url), [])] == [()]
 
 
 def leap(seconds: float) -> Iterator[float]:
@@ -259,10 +276,10 @@ def test_poll_has_the_time_until_the_deadline(timeout: float | None, bounds: lis
 
     The clock of the connection leaps, so that each reply comes too late and its error names the bound.
     """
-    time, leaps = Simulated(), leap(10_000.0)
-    with answering(lambda _: reply("200 OK", shown())) as server:
-        client = client_of(server.url, clock=lambda: next(leaps))
-        waits = time.waits(client, [task()], timeout=timeout)
+    time, leaps = SimulatedTime(), leap(10_000.0)
+    with serve_answers(lambda _: make_reply("200 OK", make_show_body())) as server:
+        client = make_client(server.url, clock=lambda: next(leaps))
+        waits = time.iter_wait(client, [make_task()], timeout=timeout)
         errors = [str(next(waits)[1][0].last_error) for _ in bounds]
     seconds = [float(words.rpartition("after ")[2].removesuffix(" s")) for words in errors]
     assert seconds == pytest.approx(bounds, abs=0.4)

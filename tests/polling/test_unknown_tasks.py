@@ -4,21 +4,21 @@ import pytest
 
 from modelarts_export.errors import NotFoundError
 from tests.polling.test_outages import DOWN, GONE, RUNNING, SUCCESSED, poll_one
-from tests.support.raw_server import reply
-from tests.support.simulated import accepted, error, task
+from tests.support.raw_server import make_reply
+from tests.support.simulated import make_accepted_task, make_error_reply, make_task
 
 UNKNOWN = {
     "unknown task": GONE,
-    "unknown dataset": error("400 Bad Request", "ModelArts.4352"),
-    "not found": reply("404 Not Found"),
-    "unknown, and yet 200": reply("200 OK", GONE.partition(b"\r\n\r\n")[2]),
+    "unknown dataset": make_error_reply("400 Bad Request", "ModelArts.4352"),
+    "not found": make_reply("404 Not Found"),
+    "unknown, and yet 200": make_reply("200 OK", GONE.partition(b"\r\n\r\n")[2]),
 }
 for_any_unknown = pytest.mark.parametrize("fault", UNKNOWN)
-SEEN = task(status="RUNNING", path="/b/out/")
+SEEN = make_task(status="RUNNING", path="/b/out/")
 
 
 @for_any_unknown
-@pytest.mark.parametrize("given", [accepted(), SEEN])
+@pytest.mark.parametrize("given", [make_accepted_task(), SEEN])
 def test_created_or_seen_task_may_be_missing_for_a_minute(given: object, fault: str) -> None:
     """Replicas of the server may lag behind."""
     seen = poll_one({0: UNKNOWN[fault], 55: RUNNING, 75: SUCCESSED}, given, poll_interval=10.0)
@@ -29,7 +29,7 @@ def test_created_or_seen_task_may_be_missing_for_a_minute(given: object, fault: 
 
 
 @for_any_unknown
-@pytest.mark.parametrize("given", [accepted(), SEEN])
+@pytest.mark.parametrize("given", [make_accepted_task(), SEEN])
 def test_created_or_seen_task_is_abandoned_after_a_minute(given: object, fault: str) -> None:
     """Whatever the longest outage is."""
     seen = poll_one({0: UNKNOWN[fault]}, given, poll_interval=10.0, max_outage=0.0)

@@ -39,7 +39,7 @@ from modelarts_export.submission.events import (
 from modelarts_export.submission.reuse import ReusePolicy
 from modelarts_export.submission.submission import Submission
 from modelarts_export.transport.session import Transport
-from tests.support.in_process import InProcess
+from tests.support.in_process import SimulatedAdapter
 
 START = 1_606_103_424.75
 """The true time at the start, in epoch seconds: late in a second, which a Date header cannot show."""
@@ -255,7 +255,7 @@ def make_client(service: SimulatedService, settings: Settings = _SETTINGS) -> Cl
     """Return a client of the service."""
     auth = make_auth(_KEYS if service.clocks.keys else _TOKEN, _PROJECT, now=partial(_wall_datetime, service))
     transport = Transport(_URL, auth, settings, clock=service.monotonic)
-    transport.mount(InProcess(service))
+    transport.mount(SimulatedAdapter(service))
     return Client(transport, _PROJECT)
 
 

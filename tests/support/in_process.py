@@ -1,7 +1,7 @@
-"""HTTP into a sandbox without sockets and in simulated time, with the real HTTP libraries.
+"""HTTP to a sandbox without sockets and in simulated time, with the real HTTP libraries.
 
-Only the connection is made up, and below urllib3 and http.client, so that what they raise is what they raise
-over a real one (test_what_left.py has those).
+Only the connection below urllib3 and http.client is simulated, so that they raise the same errors as over a
+real one (tests/transport/sent_or_not_rows.py).
 """
 
 import errno
@@ -34,7 +34,7 @@ class SimulatedNetwork(Protocol):
         """Return the reply to a request that has arrived."""
 
 
-class InProcess(DeadlineAdapter):
+class SimulatedAdapter(DeadlineAdapter):
     """Send each request to a simulated server, on a connection of its own; for one thread."""
 
     def __init__(self, world: SimulatedNetwork) -> None:
@@ -43,27 +43,27 @@ class InProcess(DeadlineAdapter):
         self._world = world
         self._active_faults: ActiveFaults = {}
 
-    def send(self, request: PreparedRequest, *arguments: Any, **named: Any) -> Response:  # noqa: ANN401 - handed on
+    def send(self, request: PreparedRequest, *arguments: Any, **named: Any) -> Response:  # noqa: ANN401 - passed on
         """Send a request as requests does, after its faults are determined."""
         self._active_faults = self._world.next_faults(str(request.method), request.path_url)
         return super().send(request, *arguments, **named)
 
-    def get_connection_with_tls_context(self, *arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - handed on
+    def get_connection_with_tls_context(self, *arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - passed on
         """Return a pool whose connections lead to the simulated server."""
         pool = super().get_connection_with_tls_context(*arguments, **named)
         kind = pool.ConnectionCls
         if "_new_conn" not in vars(kind):
-            pool.ConnectionCls = type(kind.__name__, (kind,), {"_new_conn": self._connected})
+            pool.ConnectionCls = type(kind.__name__, (kind,), {"_new_conn": self._connect})
         return pool
 
-    def _connected(self) -> "_Wire":
+    def _connect(self) -> "_SimulatedSocket":
         if refuses_connection(self._active_faults):
             error = ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
             raise NewConnectionError(None, f"Failed to establish a new connection: {error}") from error  # type: ignore[arg-type]
-        return _Wire(self._world, self._active_faults)
+        return _SimulatedSocket(self._world, self._active_faults)
 
 
-class _Wire:
+class _SimulatedSocket:
     """A socket for http.client, which takes one request and returns its reply."""
 
     def __init__(self, world: SimulatedNetwork, active_faults: ActiveFaults) -> None:
@@ -71,7 +71,7 @@ class _Wire:
         self._active_faults = active_faults
         self._timeout = 0.0
         self._sent = bytearray()
-        self._coming: io.BytesIO | None = None
+        self._incoming: io.BytesIO | None = None
         self._reset = False
 
     def sendall(self, data: bytes) -> None:
@@ -91,27 +91,27 @@ class _Wire:
 
     def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - a buffer of any kind
         """Return how much of the reply was read; the first read sends the request."""
-        if self._coming is None:
-            self._coming = self._arrived()
-        count = self._coming.readinto(buffer)
+        if self._incoming is None:
+            self._incoming = self._receive()
+        count = self._incoming.readinto(buffer)
         if not count and self._reset:
             raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
         return count
 
-    def _arrived(self) -> io.BytesIO:
-        reply = self._world.answer(_request(bytes(self._sent)), self._active_faults)
+    def _receive(self) -> io.BytesIO:
+        reply = self._world.answer(_parse_request(bytes(self._sent)), self._active_faults)
         self._world.pass_time(min(reply.delay, self._timeout))
         if reply.delay > self._timeout:
             raise TimeoutError("timed out")
         self._reset = reply.reset
-        return io.BytesIO(_on_the_wire(reply))
+        return io.BytesIO(_format_reply(reply))
 
 
 class _Stream(io.RawIOBase):
     """The file that http.client opens on a socket."""
 
-    def __init__(self, wire: _Wire) -> None:
-        self._wire = wire
+    def __init__(self, simulated_socket: _SimulatedSocket) -> None:
+        self._wire = simulated_socket
 
     def readable(self) -> bool:
         return True
@@ -120,7 +120,7 @@ class _Stream(io.RawIOBase):
         return self._wire.readinto(buffer)
 
 
-def _request(sent: bytes) -> Request:
+def _parse_request(sent: bytes) -> Request:
     head, _, body = sent.partition(b"\r\n\r\n")
     start, *lines = head.decode("latin-1").split("\r\n")
     method, target, _ = start.split(" ")
@@ -129,7 +129,7 @@ def _request(sent: bytes) -> Request:
     return Request(method=method, target=target, headers=headers, body=body)
 
 
-def _on_the_wire(reply: HttpReply) -> bytes:
+def _format_reply(reply: HttpReply) -> bytes:
     """Return as much of a reply as arrives; each is the last one on its connection."""
     if reply.delivery is Delivery.DROPPED:
         return b""

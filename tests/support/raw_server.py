@@ -21,7 +21,7 @@ CREATED = b'{"task_id": "t1"}'
 
 @dataclass(kw_only=True)
 class RawServer:
-    """The received requests; `over` is set at the end of the test, `gave_up` if a client hung until then."""
+    """The received requests; `over` is set at the end of the test, `gave_up` if a stall lasted too long."""
 
     port: int
     connections: int = 0
@@ -65,7 +65,7 @@ Handler = Callable[[RawServer, socket.socket], object]
 
 
 @contextmanager
-def serving(handle: Handler, *, receive_buffer: int = 0) -> Iterator[RawServer]:
+def serve(handle: Handler, *, receive_buffer: int = 0) -> Iterator[RawServer]:
     """Call the handler for each connection in turn, and close it; no client may hang."""
     with socket.socket() as listener:
         if receive_buffer:
@@ -99,49 +99,49 @@ def _accept(listener: socket.socket, server: RawServer, handle: Handler) -> None
                 continue
 
 
-def replies(status: str, body: bytes = b"", *headers: str) -> Handler:
+def answer_with(status: str, body: bytes = b"", *headers: str) -> Handler:
     """Return a handler that answers every request of a connection with this."""
-    return turns(reply(status, body, *headers))
+    return answer_in_sequence(make_reply(status, body, *headers))
 
 
-def turns(*answers: bytes) -> Handler:
+def answer_in_sequence(*answers: bytes) -> Handler:
     """Return a handler that gives one answer after the other on each connection, the last one repeatedly."""
 
     def handle(server: RawServer, peer: socket.socket) -> None:
-        left = list(answers)
+        remaining = list(answers)
         while server.read(peer):
-            peer.sendall(left.pop(0) if len(left) > 1 else left[0])
+            peer.sendall(remaining.pop(0) if len(remaining) > 1 else remaining[0])
 
     return handle
 
 
-def answering(*answers: bytes) -> Handler:
+def answer_each_once(*answers: bytes) -> Handler:
     """Return a handler that gives each of these answers once, and then closes the connection."""
-    left = list(answers)
+    remaining = list(answers)
 
     def handle(server: RawServer, peer: socket.socket) -> None:
-        while left and server.read(peer):
-            peer.sendall(left.pop(0))
+        while remaining and server.read(peer):
+            peer.sendall(remaining.pop(0))
 
     return handle
 
 
-def in_turn(*answers: bytes) -> Handler:
+def answer_connections(*answers: bytes) -> Handler:
     """Return a handler that gives one answer to each connection, the last one repeatedly, or no answer.
 
     For clients that outlive the server: it does not wait until they close their connections.
     """
-    left = list(answers)
+    remaining = list(answers)
 
     def handle(server: RawServer, peer: socket.socket) -> None:
         server.read(peer)
-        answer = left.pop(0) if len(left) > 1 else left[0]
+        answer = remaining.pop(0) if len(remaining) > 1 else remaining[0]
         peer.sendall(answer.replace(b"\r\n", b"\r\nConnection: close\r\n", 1))
 
     return handle
 
 
-def reply(status: str, body: bytes = b"", *headers: str) -> bytes:
+def make_reply(status: str, body: bytes = b"", *headers: str) -> bytes:
     """Return a whole reply, such as `200 OK`."""
     lines = (f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers)
     return "\r\n".join((*lines, "", "")).encode("latin-1") + body
@@ -153,7 +153,7 @@ def reset(peer: socket.socket) -> None:
     peer.close()
 
 
-def transport(
+def make_transport(
     url: str, clock: Callable[[], float] = time.monotonic, connect: float = 10.0, read: float = 90.0
 ) -> Transport:
     """Return a transport to this URL with a token that is not checked; timeouts are in seconds."""

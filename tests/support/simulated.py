@@ -17,13 +17,13 @@ from modelarts_export.clock import Clock
 from modelarts_export.config.settings import Settings
 from modelarts_export.polling.poller import PollOptions, Snapshot, poll
 from modelarts_export.transport.session import Transport
-from tests.support.raw_server import RawServer, reply, serving
+from tests.support.raw_server import RawServer, make_reply, serve
 
 START = 1_606_103_424.0
 PROJECT = "0123"
 
 
-class Dice(random.Random):
+class FixedRandom(random.Random):
     """A random number generator that always returns the same number, from 0 to 1."""
 
     def __init__(self, face: float) -> None:
@@ -37,15 +37,15 @@ class Dice(random.Random):
 
 
 @dataclass(kw_only=True)
-class Simulated:
+class SimulatedTime:
     """A clock that only `sleep` advances; `naps` are the sleeps in seconds."""
 
     now: float = START
-    naps: list[float] = field(default_factory=list)
-    chance: random.Random = field(default_factory=lambda: Dice(0.5))
+    sleeps: list[float] = field(default_factory=list)
+    random: random.Random = field(default_factory=lambda: FixedRandom(0.5))
     meanwhile: Callable[[float], object] = lambda _seconds: None
 
-    def clock(self) -> float:
+    def monotonic(self) -> float:
         """Return the time."""
         return self.now
 
@@ -58,23 +58,23 @@ class Simulated:
         """Advance the clock, and call `meanwhile` with the seconds since the start."""
         if seconds < 0:
             raise ValueError("sleep length must be non-negative")
-        self.naps.append(seconds)
+        self.sleeps.append(seconds)
         self.now += seconds
         self.meanwhile(self.passed)
 
-    def waits(
+    def iter_wait(
         self,
         client: Client,
         tasks: Sequence[ExportTask],
         **settings: Any,  # noqa: ANN401 - as PollOptions has them
     ) -> Iterator[tuple[float, Snapshot]]:
         """Yield each snapshot of a wait with the seconds that had passed then."""
-        clock = Clock(monotonic=self.clock, time=self.clock, sleep=self.sleep, random=self.chance)
+        clock = Clock(monotonic=self.monotonic, time=self.monotonic, sleep=self.sleep, random=self.random)
         for snapshot in poll(client, tasks, PollOptions(**settings), clock=clock):
             yield self.passed, snapshot
 
 
-def client_of(
+def make_client(
     url: str,
     *,
     project: str = PROJECT,
@@ -87,35 +87,37 @@ def client_of(
     return Client(Transport(url, TokenAuth(Token(token=token)), settings, clock=clock), project)
 
 
-def task(task_id: str = "t1", dataset_id: str = "abc", **answer: object) -> ExportTask:
+def make_task(task_id: str = "t1", dataset_id: str = "abc", **answer: object) -> ExportTask:
     """Return a task with this answer of the API, or with none."""
     return ExportTask(task_id=task_id, dataset_id=dataset_id, project_id=PROJECT, raw=answer)
 
 
-def accepted(task_id: str = "t1") -> ExportTask:
+def make_accepted_task(task_id: str = "t1") -> ExportTask:
     """Return a task that was created and not polled yet."""
     answer = {"task_id": task_id, "path": "/b/out/"}
     return ExportTask(task_id=task_id, dataset_id="abc", project_id=PROJECT, raw=answer)
 
 
-def shown(status: object = "RUNNING", **answer: object) -> bytes:
+def make_show_body(status: object = "RUNNING", **answer: object) -> bytes:
     """Return the body of a show call."""
     return json.dumps({"task_id": "t1", "status": status, **answer}).encode()
 
 
-def listed(entries: Sequence[object], total: object = None) -> bytes:
+def make_list_reply(entries: Sequence[object], total: object = None) -> bytes:
     """Return the reply of a list call, without a total when it is None."""
     fields = {} if total is None else {"total_count": total}
-    return reply("200 OK", json.dumps({**fields, "export_tasks": entries}).encode())
+    return make_reply("200 OK", json.dumps({**fields, "export_tasks": entries}).encode())
 
 
-def error(status: str, code: str, *headers: str) -> bytes:
+def make_error_reply(status: str, code: str, *headers: str) -> bytes:
     """Return the reply of an error with this code."""
-    return reply(status, json.dumps({"error_code": code, "error_msg": "as it is put"}).encode(), *headers)
+    return make_reply(
+        status, json.dumps({"error_code": code, "error_msg": "as it is put"}).encode(), *headers
+    )
 
 
 @contextmanager
-def answering(answer: Callable[[str], bytes]) -> Iterator[RawServer]:
+def serve_answers(answer: Callable[[str], bytes]) -> Iterator[RawServer]:
     """Serve the raw reply that `answer` returns for the target, each on a connection of its own."""
 
     def handle(server: RawServer, peer: socket) -> None:
@@ -123,10 +125,10 @@ def answering(answer: Callable[[str], bytes]) -> Iterator[RawServer]:
             raw = answer(request.split(b" ")[1].decode())
             peer.sendall(raw.replace(b"\r\n", b"\r\nConnection: close\r\n", 1))
 
-    with serving(handle) as server:
+    with serve(handle) as server:
         yield server
 
 
-def targets(server: RawServer) -> list[str]:
+def requested_targets(server: RawServer) -> list[str]:
     """Return the targets of the requests, in their order."""
     return [request.split(b" ")[1].decode() for request in server.requests]

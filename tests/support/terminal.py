@@ -24,7 +24,7 @@ _STYLE = re.compile(r"\x1b\[[\d;]*m")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shown:
+class TerminalOutput:
     """The output of a program on a terminal, its exit code, and its stdout off the terminal."""
 
     written: str
@@ -35,7 +35,7 @@ class Shown:
     @property
     def lines(self) -> list[str]:
         """The visible lines in the end, without colour."""
-        return seen(_STYLE.sub("", self.written), self.columns)
+        return render_lines(_STYLE.sub("", self.written), self.columns)
 
     @property
     def has_cursor(self) -> bool:
@@ -43,7 +43,7 @@ class Shown:
         return self.written.rfind("\x1b[?25l") <= self.written.rfind("\x1b[?25h")
 
 
-def on_a_terminal(
+def show_on_terminal(
     story: str,
     *,
     columns: int = 84,
@@ -51,7 +51,7 @@ def on_a_terminal(
     pause: float = 0.0,
     talk: Callable[[Console], None] = say_something,
     **variables: str,
-) -> Shown:
+) -> TerminalOutput:
     """Display a sequence of snapshots on a terminal."""
     ours, theirs = pty.openpty()
     pieces: list[bytes] = []
@@ -66,10 +66,10 @@ def on_a_terminal(
             tell(story, stage, pause=pause, talk=talk)
     reader.join()
     os.close(ours)
-    return Shown(written=b"".join(pieces).decode(), columns=columns, out=out.getvalue())
+    return TerminalOutput(written=b"".join(pieces).decode(), columns=columns, out=out.getvalue())
 
 
-def process_on_a_terminal(story: str, *, hangs_up: bool = False) -> Shown:
+def show_in_process_on_terminal(story: str, *, hangs_up: bool = False) -> TerminalOutput:
     """Display a sequence of snapshots in a process of its own; its terminal may hang up before the start."""
     command = [sys.executable, "-m", "tests.cli.progress.snapshots", story]
     ours, theirs = pty.openpty()
@@ -81,7 +81,7 @@ def process_on_a_terminal(story: str, *, hangs_up: bool = False) -> Shown:
         written = b"" if hangs_up else b"".join(iter(lambda: _read(ours), b""))
         os.close(ours)
         out, _ = process.communicate(timeout=20)
-    return Shown(written=written.decode(), columns=84, code=process.returncode, out=out.decode())
+    return TerminalOutput(written=written.decode(), columns=84, code=process.returncode, out=out.decode())
 
 
 def _terminal(columns: int) -> dict[str, str]:
@@ -95,7 +95,7 @@ def _read(terminal: int) -> bytes:
         return b""
 
 
-def seen(written: str, columns: int) -> list[str]:
+def render_lines(written: str, columns: int) -> list[str]:
     """Return the lines of a terminal of so many columns, down to that of the cursor.
 
     Only the control sequences that rich writes are supported.

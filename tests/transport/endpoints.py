@@ -14,7 +14,7 @@ from requests import PreparedRequest
 
 from modelarts_export.auth.request_auth import RequestAuth
 from modelarts_export.transport.attempt import TrackedBody
-from tests.support.raw_server import Handler, RawServer, reply, reset, serving
+from tests.support.raw_server import Handler, RawServer, make_reply, reset, serve
 
 UNRESOLVED_HOST = "modelarts.invalid"  # only a proxy is asked to connect to it
 HTTP_URL, HTTPS_URL = "http://127.0.0.1:{}", "https://127.0.0.1:{}"
@@ -129,7 +129,7 @@ def serve_tls_through_proxy(handle: Handler, *, context: MakeContext = make_prox
 def _serve_after_connect(handle: Handler) -> Endpoint:
     def connected(server: RawServer, peer: socket.socket) -> None:
         server.read(peer)
-        peer.sendall(reply("200 Connection established"))
+        peer.sendall(make_reply("200 Connection established"))
         handle(server, peer)
 
     return serve_proxy(connected)["CONNECT"]
@@ -140,7 +140,7 @@ def serve_at(url: str, handle: Handler, receive_buffer: int = 0) -> Endpoint:
 
     @contextmanager
     def scene(_sender: RecordingAuth) -> Iterator[Target]:
-        with serving(handle, receive_buffer=receive_buffer) as server:
+        with serve(handle, receive_buffer=receive_buffer) as server:
             yield Target(url=url.format(server.port), requests=server.requests)
 
     return scene

@@ -3,7 +3,7 @@
 import socket
 from collections.abc import Callable
 
-from tests.support.raw_server import CREATED, Handler, RawServer, replies, reply, reset
+from tests.support.raw_server import CREATED, Handler, RawServer, answer_with, make_reply, reset
 
 
 def close_unread(_server: RawServer, peer: socket.socket) -> None:
@@ -70,23 +70,23 @@ AMBIGUOUS: dict[str, Handler] = {
     "no reply": never_answer,
     "stall in the status line": answer_then(b"HTTP/1.1 2", stall),
     "stall in the headers": answer_then(b"HTTP/1.1 200 OK\r\nContent-", stall),
-    "stall in the body": answer_then(reply("200 OK", CREATED)[:-5], stall),
+    "stall in the body": answer_then(make_reply("200 OK", CREATED)[:-5], stall),
     "stall without a length": answer_then(b"HTTP/1.1 200 OK\r\n\r\n" + HALF, stall),
     "stall in a chunk": answer_then(CHUNKED + b"11\r\n" + HALF, stall),
     "cut in the status line": answer_then(b"HTTP/1.1 2", close),
     "cut in the headers": answer_then(b"HTTP/1.1 200 OK\r\nContent-", close),
-    "cut with a length": answer_then(reply("200 OK", CREATED)[:-5], close),
+    "cut with a length": answer_then(make_reply("200 OK", CREATED)[:-5], close),
     "cut without a length": answer_then(b"HTTP/1.1 200 OK\r\n\r\n" + HALF, close),
     "cut in a chunk": answer_then(CHUNKED + b"11\r\n" + HALF, close),
     "cut between chunks": answer_then(CHUNKED + b"9\r\n" + HALF + b"\r\n", close),
-    "cut with a reset": answer_then(reply("200 OK", CREATED)[:-5], lambda _, peer: reset(peer)),
+    "cut with a reset": answer_then(make_reply("200 OK", CREATED)[:-5], lambda _, peer: reset(peer)),
     "chunk of no size": answer_then(CHUNKED + b"xyz\r\n", close),
-    "gzip that is none": replies("200 OK", CREATED, GZIP),
-    "two lengths": replies("200 OK", CREATED, "Content-Length: 3"),
+    "gzip that is none": answer_with("200 OK", CREATED, GZIP),
+    "two lengths": answer_with("200 OK", CREATED, "Content-Length: 3"),
     "no HTTP": answer_then(b"220 smtp.example ESMTP\r\n", close),
-    "many headers": replies("200 OK", CREATED, *(f"X-{n}: {n}" for n in range(200))),
-    "a long header": replies("200 OK", CREATED, "X-Long: " + "x" * 70_000),
-    "status 999": replies("999 Blocked", CREATED),
+    "many headers": answer_with("200 OK", CREATED, *(f"X-{n}: {n}" for n in range(200))),
+    "a long header": answer_with("200 OK", CREATED, "X-Long: " + "x" * 70_000),
+    "status 999": answer_with("999 Blocked", CREATED),
     "status 101": answer_then(b"HTTP/1.1 101 Switching Protocols\r\n\r\n", close),
     "204 without a body": answer_then(b"HTTP/1.1 204 No Content\r\n\r\n", close),
 }

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import KW_ONLY, dataclass
 from ssl import MemoryBIO, SSLError, SSLSocket
 
-from tests.support.raw_server import CREATED, Handler, RawServer, replies, reply, reset
+from tests.support.raw_server import CREATED, Handler, RawServer, answer_with, make_reply, reset
 from tests.transport.endpoints import (
     HTTPS_URL,
     Endpoints,
@@ -142,8 +142,8 @@ def serve_slowly(handle: Handler) -> Endpoints:
     return serve_http_and_tls(handle, slow=True)
 
 
-ACCEPTED = reply("200 OK", CREATED, "Connection: close")
-TOO_LARGE = reply("413 Content Too Large", b'{"error_code": "ModelArts.4104"}', "Connection: close")
+ACCEPTED = make_reply("200 OK", CREATED, "Connection: close")
+TOO_LARGE = make_reply("413 Content Too Large", b'{"error_code": "ModelArts.4104"}', "Connection: close")
 
 BEFORE = {
     "closed port": Row(refuse_connections(), NOT_CONNECTED, NO, TEMPORARY),
@@ -155,16 +155,18 @@ BEFORE = {
     "no connection to the proxy in time": Row(
         use_as_proxy(fill_backlog()), PROXY, NO, TEMPORARY, connect=0.3
     ),
-    "403 to CONNECT": Row(serve_proxy(replies("403 Forbidden")), PROXY, NO, TEMPORARY),
-    "407 to CONNECT": Row(serve_proxy(replies("407 Proxy Authentication Required")), PROXY, NO, TEMPORARY),
-    "502 to CONNECT": Row(serve_proxy(replies("502 Bad Gateway", b"<html>")), PROXY, NO, TEMPORARY),
+    "403 to CONNECT": Row(serve_proxy(answer_with("403 Forbidden")), PROXY, NO, TEMPORARY),
+    "407 to CONNECT": Row(
+        serve_proxy(answer_with("407 Proxy Authentication Required")), PROXY, NO, TEMPORARY
+    ),
+    "502 to CONNECT": Row(serve_proxy(answer_with("502 Bad Gateway", b"<html>")), PROXY, NO, TEMPORARY),
     "FIN after CONNECT": Row(serve_proxy(close_after_all), ABORTED, NO, TEMPORARY),
     "RST after CONNECT": Row(serve_proxy(reset_after_all), ABORTED, NO, TEMPORARY),
     "no reply to CONNECT": Row(serve_proxy(never_answer), UNREAD, NO, TEMPORARY, connect=0.3),
     "stall in the handshake": Row(serve_handshake(stall), UNREAD, NO, TEMPORARY, connect=0.3),
     "FIN in the handshake": Row(serve_handshake(close_after_hello), TLS, NO, TEMPORARY),
     "RST in the handshake": Row(serve_handshake(reset_after_a_part), ABORTED, NO, TEMPORARY),
-    "no TLS": Row(serve_handshake(answer_early(reply("400 Bad Request"), stall)), TLS, NO, TEMPORARY),
+    "no TLS": Row(serve_handshake(answer_early(make_reply("400 Bad Request"), stall)), TLS, NO, TEMPORARY),
     "untrusted certificate": Row(serve_tls(close, context=make_untrusted_context), TLS, NO, BAD_CERTIFICATE),
     "certificate of another host": Row(
         serve_tls(close, context=make_proxied_context), TLS, NO, BAD_CERTIFICATE
@@ -233,7 +235,7 @@ PARTLY = {
         serve_http(answer_early(TOO_LARGE[:-5]), slow=True), NONE, NO, REFUSED, size=LARGE
     ),
     "12 MB, 502 and FIN": Row(
-        serve_http(answer_early(reply("502 Bad Gateway")), slow=True), NONE, NO, UNKNOWN, size=LARGE
+        serve_http(answer_early(make_reply("502 Bad Gateway")), slow=True), NONE, NO, UNKNOWN, size=LARGE
     ),
     "12 MB, 200 and FIN": Row(serve_http(answer_early(ACCEPTED), slow=True), NONE, NO, NONE, size=LARGE),
     "12 MB, half a 200 and FIN": Row(

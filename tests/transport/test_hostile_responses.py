@@ -10,8 +10,16 @@ from modelarts_export.polling.outcome import outcome_of
 from modelarts_export.polling.poller import TrackedTask
 from modelarts_export.transport.response import Response, error_from_response
 from tests.conftest import Run, Stub
-from tests.support.raw_server import CREATED, Handler, reply, reset, serving, transport, turns
-from tests.support.simulated import client_of, task
+from tests.support.raw_server import (
+    CREATED,
+    Handler,
+    answer_in_sequence,
+    make_reply,
+    make_transport,
+    reset,
+    serve,
+)
+from tests.support.simulated import make_client, make_task
 from tests.transport.fault_rows import answer_then, close, stall
 
 TO_OBS = "to-obs --path /test-obs/daoChu/"
@@ -42,7 +50,7 @@ def test_invalid_times_in_headers_are_ignored(run: Run, status: str, name: str, 
     lines = [
         f"{header}: {each}" for header, each in {**headers, name: value.encode().decode("latin-1")}.items()
     ]
-    with serving(turns(reply(status, b"{}", *lines))) as server:
+    with serve(answer_in_sequence(make_reply(status, b"{}", *lines))) as server:
         outcome = run(TO_OBS, **server.variables)
     assert outcome.code == (5 if status.startswith("429") else 10), outcome.err
     assert "Traceback" not in outcome.err
@@ -52,7 +60,7 @@ def test_invalid_times_in_headers_are_ignored(run: Run, status: str, name: str, 
 def test_retry_after_of_centuries_exits_with_5(run: Run, value: str) -> None:
     """At once; the hint says when to run it again, after a year at most."""
     lines = [f"Retry-After: {value}", "Date: Tue, 24 Nov 2026 00:00:00 GMT"]
-    with serving(turns(reply("429 Too Many Requests", b"{}", *lines))) as server:
+    with serve(answer_in_sequence(make_reply("429 Too Many Requests", b"{}", *lines))) as server:
         outcome = run(f"{TO_OBS} --max-retries 9", **server.variables)
         assert (outcome.code, len(server.requests)) == (5, 1)
     assert "run it again after 20" in outcome.err
@@ -122,26 +130,26 @@ OVERFULL = {
 @pytest.mark.parametrize("form", FULL)
 def test_a_million_json_values_are_read(form: str) -> None:
     """The content of a string is not counted."""
-    with serving(turns(reply("200 OK", FULL[form]))) as server:
-        assert transport(server.url).get("/x").fields["task_id"] == "t1"
+    with serve(answer_in_sequence(make_reply("200 OK", FULL[form]))) as server:
+        assert make_transport(server.url).get("/x").fields["task_id"] == "t1"
 
 
 @pytest.mark.parametrize("form", OVERFULL)
 def test_more_than_a_million_json_values_are_refused(form: str) -> None:
     """Before they are parsed."""
-    with serving(turns(reply("200 OK", OVERFULL[form]))) as server:
+    with serve(answer_in_sequence(make_reply("200 OK", OVERFULL[form]))) as server:
         with pytest.raises(TemporaryError, match="more than 1,000,000 JSON values"):
-            transport(server.url).get("/x")
+            make_transport(server.url).get("/x")
         with pytest.raises(UnknownOutcomeError, match="more than 1,000,000 JSON values"):
-            transport(server.url).post("/x", b"{}")
+            make_transport(server.url).post("/x", b"{}")
 
 
 def test_strings_without_commas_are_refused_early() -> None:
     """They are not JSON, and a reply may have thirty million of them."""
     strings = b'["' + b"," * MILLION + b'"' + b'""' * (3 * MILLION)
     expected = pytest.raises(TemporaryError, match="more than 1,000,000 JSON values")
-    with serving(turns(reply("200 OK", strings))) as server, expected:
-        transport(server.url).get("/x")
+    with serve(answer_in_sequence(make_reply("200 OK", strings))) as server, expected:
+        make_transport(server.url).get("/x")
 
 
 LONG = ["word " * 200_000, "w" * 1_000_000, "字" * 1_000_000]
@@ -161,7 +169,9 @@ def test_long_message_of_a_server_is_cut(run: Run, stub: Stub, key: str, words: 
 
 def test_long_message_of_a_failed_task_is_cut() -> None:
     """At 500 characters."""
-    error = outcome_of(TrackedTask(task=task(status="FAILED", error_code="4401", error_msg="word " * 1000)))
+    error = outcome_of(
+        TrackedTask(task=make_task(status="FAILED", error_code="4401", error_msg="word " * 1000))
+    )
     assert 450 < len(str(error)) < 600
 
 
@@ -177,10 +187,10 @@ def test_message_of_500_characters_is_not_cut() -> None:
 def test_interim_replies_are_skipped(run: Run, status: str, number: int) -> None:
     """On a new connection and on a reused one."""
     before = f"HTTP/1.1 {status}\r\nLink: </x>; rel=preload\r\n\r\n".encode() * number
-    with serving(turns(before + reply("200 OK", CREATED))) as server:
+    with serve(answer_in_sequence(before + make_reply("200 OK", CREATED))) as server:
         outcome = run(f"{TO_OBS} -o id", **server.variables)
         assert (outcome.code, outcome.out) == (0, "t1\n"), outcome.err
-        client = transport(server.url)
+        client = make_transport(server.url)
         assert [client.get("/x").fields for _ in range(3)] == [{"task_id": "t1"}] * 3
         assert server.connections == 2
         client.close()
@@ -191,19 +201,19 @@ def test_interim_replies_are_skipped(run: Run, status: str, number: int) -> None
 )
 def test_too_many_interim_replies_are_an_unknown_outcome(run: Run, before: bytes) -> None:
     """So is a switch to another protocol."""
-    with serving(turns(before + reply("200 OK", CREATED))) as server:
+    with serve(answer_in_sequence(before + make_reply("200 OK", CREATED))) as server:
         outcome = run(TO_OBS, **server.variables)
         assert outcome.code == 10, outcome.err
         assert sum(request.startswith(b"POST") for request in server.requests) == 1
         with pytest.raises(TemporaryError):
-            transport(server.url).get("/x")
+            make_transport(server.url).get("/x")
 
 
 def test_reply_about_another_task_is_a_transient_error() -> None:
     """Its connection is not used again."""
-    other = reply("200 OK", json.dumps({"task_id": "B1", "status": "SUCCESSED"}).encode())
-    with serving(turns(other)) as server:
-        client = client_of(server.url)
+    other = make_reply("200 OK", json.dumps({"task_id": "B1", "status": "SUCCESSED"}).encode())
+    with serve(answer_in_sequence(other)) as server:
+        client = make_client(server.url)
         with pytest.raises(TemporaryError, match="about export task B1, not about A1") as caught:
             client.show("abc", "A1")
         assert caught.value.http_status == 200
@@ -218,7 +228,7 @@ def test_reply_with_a_numeric_or_missing_id_is_accepted(
 ) -> None:
     """A numeric ID equals the same digits as text."""
     stub.body = json.dumps({"task_id": reported_id, "status": "RUNNING"}).encode()
-    assert client_of(stub.url).show("abc", task_id).status == "RUNNING"
+    assert make_client(stub.url).show("abc", task_id).status == "RUNNING"
 
 
 def test_wait_ignores_a_reply_about_another_task(run: Run, stub: Stub) -> None:
@@ -240,14 +250,14 @@ BUSY = b'{"error_code": "ModelArts.4409", "error_msg": "busy"}'
 
 def make_broken_servers(status: str) -> dict[str, Handler]:
     """Return handlers whose reply with this status has a broken body."""
-    whole = reply(status, BUSY)
+    whole = make_reply(status, BUSY)
     chunks = f"HTTP/1.1 {status}\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n".encode()
     return {
         "cut": answer_then(whole[:-5], close),
         "reset": answer_then(whole[:-5], lambda _, peer: reset(peer)),
         "cut chunk": answer_then(chunks + b"{", close),
-        "unknown encoding": turns(reply(status, BUSY, "Content-Encoding: br")),
-        "no gzip": turns(reply(status, BUSY, "Content-Encoding: gzip")),
+        "unknown encoding": answer_in_sequence(make_reply(status, BUSY, "Content-Encoding: br")),
+        "no gzip": answer_in_sequence(make_reply(status, BUSY, "Content-Encoding: gzip")),
         "stall": answer_then(whole[:-5], stall),
     }
 
@@ -258,7 +268,7 @@ def test_refusal_with_a_broken_body_has_the_exit_code_of_its_status(
     run: Run, status: str, fault: str
 ) -> None:
     """The body could only add a message: nothing was accepted."""
-    with serving(make_broken_servers(status)[fault]) as server:
+    with serve(make_broken_servers(status)[fault]) as server:
         outcome = run(f"{TO_OBS} --read-timeout 0.3s", **server.variables)
         assert [request.split()[0] for request in server.requests] == [b"POST"]
     assert outcome.code == REFUSED[status], outcome.err
@@ -267,14 +277,14 @@ def test_refusal_with_a_broken_body_has_the_exit_code_of_its_status(
 @pytest.mark.parametrize("status", ["408 Request Timeout", "500 Internal Server Error", "503 Down", "200 OK"])
 def test_other_reply_with_a_broken_body_is_an_unknown_outcome(status: str) -> None:
     """The status does not show whether the request was accepted."""
-    with serving(make_broken_servers(status)["cut"]) as server, pytest.raises(UnknownOutcomeError):
-        transport(server.url).post("/x", b"{}")
+    with serve(make_broken_servers(status)["cut"]) as server, pytest.raises(UnknownOutcomeError):
+        make_transport(server.url).post("/x", b"{}")
 
 
 def test_code_of_a_truncated_refusal_is_found(run: Run) -> None:
     """Busy must not be mistaken for refused."""
-    longer = reply("400 Bad Request", BUSY).replace(b"Content-Length: ", b"Content-Length: 9")
-    with serving(answer_then(longer, close)) as server:
+    longer = make_reply("400 Bad Request", BUSY).replace(b"Content-Length: ", b"Content-Length: 9")
+    with serve(answer_then(longer, close)) as server:
         outcome = run(TO_OBS, **server.variables)
     assert outcome.code == 5
     assert "ModelArts.4409" in outcome.err
@@ -284,8 +294,8 @@ def test_refusal_of_64_mib_shows_its_beginning() -> None:
     """The rest of the body is not read."""
     begin = b"HTTP/1.1 400 Bad Request\r\n\r\n[" + b"1," * (33 * 2**20)
 
-    with serving(answer_then(begin, close)) as server, pytest.raises(ModelArtsExportError) as caught:
-        transport(server.url).get("/x")
+    with serve(answer_then(begin, close)) as server, pytest.raises(ModelArtsExportError) as caught:
+        make_transport(server.url).get("/x")
     assert caught.value.http_status == 400
     assert len(str(caught.value)) < 700
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from modelarts_export.errors import TemporaryError
 from tests.conftest import Run, Stub
-from tests.support.raw_server import CREATED, RawServer, replies, reply, serving, transport
+from tests.support.raw_server import CREATED, RawServer, answer_with, make_reply, make_transport, serve
 
 TO_OBS = "to-obs --path /test-obs/daoChu/"
 LARGEST = 64 * 1024 * 1024
@@ -33,8 +33,8 @@ ENCODED = {
 @pytest.mark.parametrize("encoding", ENCODED)
 def test_compressed_reply_is_decoded(run: Run, encoding: str) -> None:
     """A proxy may compress a reply although no encoding was accepted."""
-    encoded = replies("200 OK", ENCODED[encoding], f"Content-Encoding: {encoding}")
-    with serving(encoded) as server:
+    encoded = answer_with("200 OK", ENCODED[encoding], f"Content-Encoding: {encoding}")
+    with serve(encoded) as server:
         assert run(f"{TO_OBS} -o id", **server.variables).out == "t1\n"
 
 
@@ -51,7 +51,7 @@ UNUSABLE = {
 def test_reply_that_cannot_be_decoded_is_an_unknown_outcome(run: Run, encoding: str) -> None:
     """For a GET it is a transient error."""
     body, words = UNUSABLE[encoding]
-    with serving(replies("200 OK", body, f"Content-Encoding: {encoding}")) as server:
+    with serve(answer_with("200 OK", body, f"Content-Encoding: {encoding}")) as server:
         outcome = run(TO_OBS, **server.variables)
         assert (outcome.code, outcome.out) == (10, "")
         methods = [request.split()[0] for request in server.requests]
@@ -59,7 +59,7 @@ def test_reply_that_cannot_be_decoded_is_an_unknown_outcome(run: Run, encoding: 
         assert methods == [b"POST", *[b"GET"] * (2 if is_readable else 1)]
         assert words in outcome.err
         with pytest.raises(TemporaryError, match=words):
-            transport(server.url).get("/x")
+            make_transport(server.url).get("/x")
 
 
 def test_empty_body_with_an_unknown_encoding_is_ignored(run: Run, stub: Stub) -> None:
@@ -164,7 +164,7 @@ def scripted_server() -> Iterator[tuple[RawServer, list[bytes]]]:
     logger = logging.getLogger("urllib3")
     level = logger.level
     logger.setLevel(logging.CRITICAL)  # its warnings quote headers, and xdist cannot send surrogates
-    with serving(handle) as server:
+    with serve(handle) as server:
         yield server, left
     logger.setLevel(level)
 
@@ -176,14 +176,16 @@ def scripted_server() -> Iterator[tuple[RawServer, list[bytes]]]:
     database=None,
 )
 @given(post=draw_reply(), check=draw_reply(), form=st.sampled_from(["table", "json", "yaml", "id"]))
-@example(post=reply("200 OK", CREATED), check=reply("200 OK", b'{"status": [NaN, 1e999]}'), form="json")
+@example(
+    post=make_reply("200 OK", CREATED), check=make_reply("200 OK", b'{"status": [NaN, 1e999]}'), form="json"
+)
 def test_any_reply_has_a_documented_exit_code(
     run: Run, scripted_server: tuple[RawServer, list[bytes]], post: bytes, check: bytes, form: str
 ) -> None:
     """Whatever the replies to POST and status check are, there is one POST and no traceback."""
     server, left = scripted_server
     server.requests.clear()
-    for answers in ([post, check], [reply("200 OK", CREATED), check]):
+    for answers in ([post, check], [make_reply("200 OK", CREATED), check]):
         left[:] = answers
         outcome = run(f"{TO_OBS} -o {form}", **server.variables)
         methods = [request.split()[0] for request in server.requests]

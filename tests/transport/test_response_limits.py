@@ -9,7 +9,15 @@ import pytest
 
 from modelarts_export.errors import TemporaryError, UnknownOutcomeError
 from tests.conftest import Run, Stub
-from tests.support.raw_server import CREATED, Handler, RawServer, answering, reply, serving, transport
+from tests.support.raw_server import (
+    CREATED,
+    Handler,
+    RawServer,
+    answer_each_once,
+    make_reply,
+    make_transport,
+    serve,
+)
 from tests.transport.fault_rows import CHUNKED
 
 TO_OBS = "to-obs --path /test-obs/daoChu/"
@@ -47,7 +55,7 @@ SLOW_PARTS = {
 @pytest.mark.parametrize("part", SLOW_PARTS)
 def test_slow_reply_ends_with_the_read_timeout(run: Run, part: str) -> None:
     """The timeout holds for the whole reply, however many pieces it has."""
-    with serving(SLOW_PARTS[part]) as server:
+    with serve(SLOW_PARTS[part]) as server:
         begun = time.monotonic()
         outcome = run(f"{TO_OBS} --read-timeout 0.2s", **server.variables)
         assert time.monotonic() - begun < 1.5
@@ -59,10 +67,10 @@ def test_slow_reply_ends_with_the_read_timeout(run: Run, part: str) -> None:
 @pytest.mark.parametrize("part", SLOW_PARTS)
 def test_slow_reply_to_a_get_is_a_transient_error(part: str) -> None:
     """A call may have a timeout of its own."""
-    with serving(SLOW_PARTS[part]) as server:
+    with serve(SLOW_PARTS[part]) as server:
         begun = time.monotonic()
         with pytest.raises(TemporaryError):
-            transport(server.url).get("/x", timeout=0.2)
+            make_transport(server.url).get("/x", timeout=0.2)
         assert time.monotonic() - begun < 1.5
 
 
@@ -75,10 +83,10 @@ def test_late_stall_ends_with_the_read_timeout_of_the_whole_reply() -> None:
         peer.sendall(b"HTTP/1.1 200 OK\r\n")
         server.stall()
 
-    with serving(handle) as server:
+    with serve(handle) as server:
         begun = time.monotonic()
         with pytest.raises(TemporaryError):
-            transport(server.url, read=0.8).get("/x")
+            make_transport(server.url, read=0.8).get("/x")
         assert time.monotonic() - begun < 1.3
 
 
@@ -86,7 +94,7 @@ def test_slow_reply_to_connect_ends_with_the_connect_timeout(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing was sent."""
-    with serving(send_slowly(b"HTTP/1.1 200 Connection established\r\nX: ")) as proxy:
+    with serve(send_slowly(b"HTTP/1.1 200 Connection established\r\nX: ")) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
         monkeypatch.setenv("https_proxy", proxy.url)
         begun = time.monotonic()
@@ -98,14 +106,17 @@ def test_slow_reply_to_connect_ends_with_the_connect_timeout(
 
 def test_read_timeout_is_90_seconds_by_default() -> None:
     """It holds for all reads of one reply, and starts anew with the next."""
-    good = reply("200 OK", CREATED)
-    with serving(answering(good, good, good)) as server:
-        client = transport(server.url, itertools.count(0.0, 20.0).__next__)
+    good = make_reply("200 OK", CREATED)
+    with serve(answer_each_once(good, good, good)) as server:
+        client = make_transport(server.url, itertools.count(0.0, 20.0).__next__)
         for _ in range(3):
             assert client.get("/x").fields == {"task_id": "t1"}
         assert server.connections == 1
-    with serving(answering(good)) as server, pytest.raises(UnknownOutcomeError, match="complete after 90 s"):
-        transport(server.url, itertools.count(0.0, 95.0).__next__).post("/x", b"{}")
+    with (
+        serve(answer_each_once(good)) as server,
+        pytest.raises(UnknownOutcomeError, match="complete after 90 s"),
+    ):
+        make_transport(server.url, itertools.count(0.0, 95.0).__next__).post("/x", b"{}")
 
 
 def read_slowly(peer: socket.socket, size: int) -> None:
@@ -122,11 +133,11 @@ def test_upload_does_not_count_towards_the_read_timeout() -> None:
 
     def handle(_server: RawServer, peer: socket.socket) -> None:
         read_slowly(peer, 16_000_000)
-        peer.sendall(reply("200 OK", CREATED))
+        peer.sendall(make_reply("200 OK", CREATED))
 
-    with serving(handle, receive_buffer=65536) as server:
+    with serve(handle, receive_buffer=65536) as server:
         begun = time.monotonic()
-        client = transport(server.url, connect=0.5, read=0.5)
+        client = make_transport(server.url, connect=0.5, read=0.5)
         assert client.post("/x", b" " * 16_000_000).fields == {"task_id": "t1"}
         assert time.monotonic() - begun > 0.5
 
@@ -136,15 +147,15 @@ def test_each_request_has_the_whole_read_timeout() -> None:
 
     def handle(server: RawServer, peer: socket.socket) -> None:
         server.read(peer)
-        peer.sendall(reply("200 OK", CREATED)[:-1])
+        peer.sendall(make_reply("200 OK", CREATED)[:-1])
         time.sleep(0.4)
         peer.sendall(CREATED[-1:])
         time.sleep(0.4)  # a request that is larger than the buffers blocks meanwhile
         read_slowly(peer, 16_000_000)
-        peer.sendall(reply("200 OK", CREATED))
+        peer.sendall(make_reply("200 OK", CREATED))
 
-    with serving(handle, receive_buffer=65536) as server:
-        client = transport(server.url, read=0.6)
+    with serve(handle, receive_buffer=65536) as server:
+        client = make_transport(server.url, read=0.6)
         for body in (b"{}", b" " * 16_000_000):
             assert client.post("/x", body).fields == {"task_id": "t1"}
         assert server.connections == 1
@@ -181,7 +192,7 @@ ENDLESS_FORMS = {
 def test_endless_reply_is_read_to_64_mib(run: Run, form: str) -> None:
     """The connection is not used again."""
     sent: list[int] = []
-    with serving(send_without_end(*ENDLESS_FORMS[form], sent)) as server:
+    with serve(send_without_end(*ENDLESS_FORMS[form], sent)) as server:
         outcome = run(TO_OBS, **server.variables)
         assert sum(sent) < 2 * (LARGEST + 16 * 2**20)
         assert server.connections == 2  # for the POST, and for the status check
@@ -200,8 +211,8 @@ def test_connection_of_an_endless_reply_is_closed() -> None:
         except OSError:
             closed.set()
 
-    with serving(handle) as server:
-        client = transport(server.url)
+    with serve(handle) as server:
+        client = make_transport(server.url)
         with pytest.raises(TemporaryError) as raised:
             client.get("/x")
         assert closed.wait(2)
@@ -210,9 +221,9 @@ def test_connection_of_an_endless_reply_is_closed() -> None:
 
 def test_reply_of_64_mib_is_read() -> None:
     """A larger one is an error, and the next call opens a connection."""
-    answers = [reply("200 OK", pad_reply(size)) for size in (LARGEST, LARGEST + 2**20, 100)]
-    with serving(answering(*answers)) as server:
-        client = transport(server.url)
+    answers = [make_reply("200 OK", pad_reply(size)) for size in (LARGEST, LARGEST + 2**20, 100)]
+    with serve(answer_each_once(*answers)) as server:
+        client = make_transport(server.url)
         assert client.get("/x").fields == {"task_id": "t1"}
         with pytest.raises(TemporaryError, match="larger than 64 MiB"):
             client.get("/x")

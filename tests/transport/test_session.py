@@ -10,7 +10,16 @@ import pytest
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from tests.conftest import PROXIES, Outcome, Run, Stub
-from tests.support.raw_server import CREATED, Handler, RawServer, replies, reply, reset, serving, turns
+from tests.support.raw_server import (
+    CREATED,
+    Handler,
+    RawServer,
+    answer_in_sequence,
+    answer_with,
+    make_reply,
+    reset,
+    serve,
+)
 from tests.transport.fault_rows import (
     AMBIGUOUS,
     close,
@@ -43,7 +52,7 @@ def assert_failed(outcome: Outcome, expected: int) -> None:
 @pytest.mark.parametrize("fault", AMBIGUOUS)
 def test_post_with_a_lost_reply_is_not_sent_again(run: Run, fault: str) -> None:
     """The server read the whole request and gave no usable reply, so the outcome is unknown."""
-    with serving(AMBIGUOUS[fault]) as server:
+    with serve(AMBIGUOUS[fault]) as server:
         outcome = run(f"{TO_OBS} {SHORT} -v", **server.variables)
     assert find_calls(outcome) == ["POST", "GET"]
     assert_failed(outcome, 10)
@@ -51,7 +60,7 @@ def test_post_with_a_lost_reply_is_not_sent_again(run: Run, fault: str) -> None:
 
 def test_reset_before_reading_exits_with_5_or_10(run: Run) -> None:
     """By chance, the reset arrives before or after the request was sent."""
-    with serving(lambda _, peer: reset(peer)) as server:
+    with serve(lambda _, peer: reset(peer)) as server:
         outcome = run(f"{TO_OBS} {SHORT} -v", **server.variables)
     assert outcome.code in (5, 10)
     assert find_calls(outcome) == ["POST", "GET"][: 1 if outcome.code == 5 else 2]
@@ -60,7 +69,7 @@ def test_reset_before_reading_exits_with_5_or_10(run: Run) -> None:
 
 def test_lost_reply_is_a_json_error(run: Run) -> None:
     """Fields that come from a reply are null."""
-    with serving(close_after_all) as server:
+    with serve(close_after_all) as server:
         outcome = run(f"{TO_OBS} -o json", **server.variables)
     error = json.loads(outcome.err.splitlines()[-1])
     assert (outcome.code, outcome.out, error["exit_code"]) == (10, "", 10)
@@ -97,12 +106,12 @@ def test_connecting_ends_with_the_connect_timeout(run: Run) -> None:
         pytest.param(stall, id="handshake stalls"),
         pytest.param(close, id="handshake is cut"),
         pytest.param(reset_after_a_part, id="handshake is reset"),
-        pytest.param(lambda _, peer: peer.sendall(reply("400 Bad Request")), id="no TLS"),
+        pytest.param(lambda _, peer: peer.sendall(make_reply("400 Bad Request")), id="no TLS"),
     ],
 )
 def test_failed_handshake_exits_with_5(run: Run, handle: Handler) -> None:
     """Nothing of the request is sent before TLS is established."""
-    with serving(handle) as server:
+    with serve(handle) as server:
         url = server.url.replace("http:", "https:")
         flags = "--read-timeout 0.3s --connect-timeout 0.3s"
         outcome = run(f"{TO_OBS} {flags}", **Stub(url=url).variables)
@@ -113,8 +122,8 @@ def test_failed_handshake_exits_with_5(run: Run, handle: Handler) -> None:
 @pytest.mark.parametrize(
     "handle",
     [
-        pytest.param(replies("403 Forbidden"), id="refuses"),
-        pytest.param(replies("502 Bad Gateway", b"<html>"), id="bad gateway"),
+        pytest.param(answer_with("403 Forbidden"), id="refuses"),
+        pytest.param(answer_with("502 Bad Gateway", b"<html>"), id="bad gateway"),
         pytest.param(close_after_all, id="closes"),
         pytest.param(reset_after_all, id="resets"),
     ],
@@ -124,7 +133,7 @@ def test_refused_connect_of_a_proxy_exits_with_5(
 ) -> None:
     """A reply to CONNECT is none of the API, and nothing was sent."""
     url = "https://modelarts.invalid"
-    with serving(handle) as proxy:
+    with serve(handle) as proxy:
         for name in PROXIES:
             monkeypatch.setenv(name, proxy.url)
         outcome = run(f"{TO_OBS} {SHORT}", **Stub(url=url).variables)
@@ -137,7 +146,7 @@ def test_refused_connect_of_a_proxy_exits_with_5(
 
 def test_loopback_is_reached_without_a_proxy(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the variables for proxies are."""
-    with serving(replies("200 OK", CREATED)) as proxy, serving(replies("200 OK", CREATED)) as server:
+    with serve(answer_with("200 OK", CREATED)) as proxy, serve(answer_with("200 OK", CREATED)) as server:
         for name in PROXIES:
             monkeypatch.setenv(name, proxy.url)
         outcome = run(f"{TO_OBS} -o id", **server.variables)
@@ -156,7 +165,7 @@ def large(tmp_path: Path) -> str:
 @pytest.mark.parametrize("handle", [stall, close_after_a_part, reset_after_a_part])
 def test_partly_sent_body_exits_with_5(run: Run, large: str, handle: Handler) -> None:
     """An incomplete request was not accepted."""
-    with serving(handle, receive_buffer=4096) as server:
+    with serve(handle, receive_buffer=4096) as server:
         flags = "--read-timeout 0.3s --connect-timeout 0.3s"
         outcome = run(f"{TO_OBS} {large} {flags}", **server.variables)
         assert server.connections == 1
@@ -168,9 +177,9 @@ def test_refusal_before_the_end_of_the_body_is_final(run: Run, large: str) -> No
 
     def refuse(_server: RawServer, peer: socket.socket) -> None:
         peer.recv(1024)
-        peer.sendall(reply("413 Too Large", b'{"error_code": "ModelArts.4104"}', "Connection: close"))
+        peer.sendall(make_reply("413 Too Large", b'{"error_code": "ModelArts.4104"}', "Connection: close"))
 
-    with serving(refuse, receive_buffer=4096) as server:
+    with serve(refuse, receive_buffer=4096) as server:
         outcome = run(f"{TO_OBS} {large}", **server.variables)
     assert_failed(outcome, 6)
     assert "ModelArts.4104" in outcome.err
@@ -179,9 +188,9 @@ def test_refusal_before_the_end_of_the_body_is_final(run: Run, large: str) -> No
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_redirect_is_refused(run: Run, status: int) -> None:
     """Neither body nor signature are sent to its target, which the error names."""
-    with serving(replies("200 OK", CREATED)) as target:
+    with serve(answer_with("200 OK", CREATED)) as target:
         location = f"Location: http://name:word@127.0.0.1:{target.port}/elsewhere"
-        with serving(replies(f"{status} Elsewhere", b"", location)) as server:
+        with serve(answer_with(f"{status} Elsewhere", b"", location)) as server:
             outcome = run(f"{TO_OBS} {SHORT}", **server.variables)
             assert len(server.requests) == 1
         assert target.connections == 0
@@ -196,7 +205,7 @@ def test_redirect_is_refused(run: Run, status: int) -> None:
 )
 def test_redirect_to_an_invalid_location_is_refused(run: Run, location: str) -> None:
     """The error names the status."""
-    with serving(replies("302 Found", b"", f"Location: {location}")) as server:
+    with serve(answer_with("302 Found", b"", f"Location: {location}")) as server:
         outcome = run(f"{TO_OBS} {SHORT}", **server.variables)
         assert len(server.requests) == 1
     assert_failed(outcome, 6)
@@ -219,7 +228,7 @@ def test_netrc_is_not_read(run: Run, stub: Stub, tmp_path: Path, monkeypatch: py
 
 def test_cookies_are_not_kept(run: Run) -> None:
     """No request has a cookie after a reply has set one."""
-    with serving(replies("200 OK", CREATED, "Set-Cookie: a=b; Path=/")) as server:
+    with serve(answer_with("200 OK", CREATED, "Set-Cookie: a=b; Path=/")) as server:
         assert run(TO_OBS, **server.variables).code == 0
     assert len(server.requests) == 2
     assert not any(b"cookie" in request.lower() for request in server.requests)
@@ -243,7 +252,7 @@ def test_ca_options_take_precedence_over_variables(
     run: Run, monkeypatch: pytest.MonkeyPatch, name: str, flags: str
 ) -> None:
     """The missing file of the variable is not read."""
-    with serving(replies("403 Forbidden")) as proxy:
+    with serve(answer_with("403 Forbidden")) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
         monkeypatch.setenv("https_proxy", proxy.url)
         monkeypatch.setenv(name, "/nonexistent/ca.pem")
@@ -263,7 +272,7 @@ def test_unusable_ca_bundle_exits_with_2(run: Run, monkeypatch: pytest.MonkeyPat
     """Neither an invalid file nor the missing file of a variable is retried."""
     broken = tmp_path / "ca.pem"
     broken.write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
-    with serving(stall) as server:
+    with serve(stall) as server:
         url = server.url.replace("http:", "https:")
         outcome = run(f"{TO_OBS} --ca-bundle {broken} --max-retries 9", **Stub(url=url).variables)
     assert outcome.code == 2, outcome.err
@@ -275,5 +284,5 @@ def test_unusable_ca_bundle_exits_with_2(run: Run, monkeypatch: pytest.MonkeyPat
 def test_interim_reply_is_skipped(run: Run) -> None:
     """A 100 precedes the reply."""
     interim = b"HTTP/1.1 100 Continue\r\n\r\n"
-    with serving(turns(interim + reply("200 OK", CREATED))) as server:
+    with serve(answer_in_sequence(interim + make_reply("200 OK", CREATED))) as server:
         assert run(f"{TO_OBS} -o id", **server.variables).out == "t1\n"

@@ -11,9 +11,9 @@ from modelarts_export.config.settings import Settings
 from modelarts_export.errors import AccessError, ModelArtsExportError
 from modelarts_export.transport.session import Transport
 from tests.conftest import Stub
-from tests.support.raw_server import CREATED, reply, serving, transport, turns
+from tests.support.raw_server import CREATED, answer_in_sequence, make_reply, make_transport, serve
 
-GOOD = reply("200 OK", CREATED)
+GOOD = make_reply("200 OK", CREATED)
 
 
 class Clock:
@@ -30,8 +30,8 @@ class Clock:
 def test_post_opens_a_connection_after_5_idle_seconds(idle: float, connections: int) -> None:
     """The server may have closed an idle connection, and the outcome of a POST on it would be unknown."""
     clock = Clock()
-    with serving(turns(GOOD)) as server:
-        client = transport(server.url, clock)
+    with serve(answer_in_sequence(GOOD)) as server:
+        client = make_transport(server.url, clock)
         client.get("/x")
         clock.now += idle
         client.post("/x", b"{}")
@@ -42,8 +42,8 @@ def test_post_opens_a_connection_after_5_idle_seconds(idle: float, connections: 
 def test_get_reuses_an_idle_connection() -> None:
     """A lost GET can be sent again."""
     clock = Clock()
-    with serving(turns(GOOD)) as server:
-        client = transport(server.url, clock)
+    with serve(answer_in_sequence(GOOD)) as server:
+        client = make_transport(server.url, clock)
         for _ in range(3):
             client.get("/x")
             clock.now += 3600.0
@@ -54,8 +54,8 @@ def test_get_reuses_an_idle_connection() -> None:
 def test_idle_time_starts_with_the_last_call() -> None:
     """GETs every 4 s keep the connection usable for a POST."""
     clock = Clock()
-    with serving(turns(GOOD)) as server:
-        client = transport(server.url, clock)
+    with serve(answer_in_sequence(GOOD)) as server:
+        client = make_transport(server.url, clock)
         for _ in range(4):
             client.get("/x")
             clock.now += 4.0
@@ -66,8 +66,8 @@ def test_idle_time_starts_with_the_last_call() -> None:
 
 def test_close_closes_the_connection_at_once() -> None:
     """Also while an error is referenced; a later call opens a connection."""
-    with serving(turns(reply("404 Not Found"), GOOD)) as server:
-        client = transport(server.url)
+    with serve(answer_in_sequence(make_reply("404 Not Found"), GOOD)) as server:
+        client = make_transport(server.url)
         with pytest.raises(ModelArtsExportError) as raised:
             client.get("/x")
         client.close()

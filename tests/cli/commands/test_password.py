@@ -7,7 +7,14 @@ import pytest
 
 from tests.cli.output.test_debug import SPELLINGS, TOKEN, assert_unseen
 from tests.conftest import Cloud, Run, Stub
-from tests.support.raw_server import Handler, in_turn, replies, reply, serving, turns
+from tests.support.raw_server import (
+    Handler,
+    answer_connections,
+    answer_in_sequence,
+    answer_with,
+    make_reply,
+    serve,
+)
 from tests.transport.fault_rows import close_after_all, never_answer
 
 TO_OBS = "to-obs --path /b/d/"
@@ -30,11 +37,11 @@ def make_password_variables(iam_url: str, url: str) -> dict[str, str]:
 
 def make_token_reply(token: str, *headers: str, body: object = PROJECT) -> bytes:
     """Return IAM's reply with a token."""
-    return reply("201 Created", json.dumps(body).encode(), f"X-Subject-Token: {token}", *headers)
+    return make_reply("201 Created", json.dumps(body).encode(), f"X-Subject-Token: {token}", *headers)
 
 
 def make_error_reply(status: str, body: object) -> bytes:
-    return reply(status, json.dumps(body).encode())
+    return make_reply(status, json.dumps(body).encode())
 
 
 def test_submission_and_status_check_use_one_token(run: Run, cloud: Cloud) -> None:
@@ -76,25 +83,28 @@ def test_wrong_password_exits_with_4(run: Run, cloud: Cloud) -> None:
 
 # fmt: off
 FAULTS: dict[str, tuple[Handler, int]] = {
-    "locked user": (replies("401 Unauthorized", b'{"error_code": "IAM.0061", "error_msg": "locked"}'), 4),
-    "no permission": (replies("403 Forbidden", b'{"error_code": "IAM.0003", "error_msg": "no"}'), 4),
-    "malformed": (replies("400 Bad Request", b'{"error": {"code": 400, "message": "m"}}'), 6),
-    "not there": (replies("404 Not Found"), 3),
-    "redirect": (replies("307 Temporary Redirect", b"", "Location: http://127.0.0.1:9/"), 6),
-    "throttled": (replies("429 Too Many Requests", b'{"error_code": "IAM.0012"}'), 5),
-    "internal": (replies("500 Internal Server Error", b'{"error_code": "IAM.0006"}'), 5),
-    "page of a proxy": (replies("502 Bad Gateway", b"<html>Bad Gateway</html>"), 5),
-    "down": (replies("503 Service Unavailable"), 5),
+    "locked user": (answer_with("401 Unauthorized", b'{"error_code": "IAM.0061", "error_msg": "locked"}'), 4),
+    "no permission": (answer_with("403 Forbidden", b'{"error_code": "IAM.0003", "error_msg": "no"}'), 4),
+    "malformed": (answer_with("400 Bad Request", b'{"error": {"code": 400, "message": "m"}}'), 6),
+    "not there": (answer_with("404 Not Found"), 3),
+    "redirect": (answer_with("307 Temporary Redirect", b"", "Location: http://127.0.0.1:9/"), 6),
+    "throttled": (answer_with("429 Too Many Requests", b'{"error_code": "IAM.0012"}'), 5),
+    "internal": (answer_with("500 Internal Server Error", b'{"error_code": "IAM.0006"}'), 5),
+    "page of a proxy": (answer_with("502 Bad Gateway", b"<html>Bad Gateway</html>"), 5),
+    "down": (answer_with("503 Service Unavailable"), 5),
     "lost reply": (close_after_all, 5),
     "no reply": (never_answer, 5),
-    "no token": (replies("201 Created", json.dumps(PROJECT).encode()), 5),
-    "empty token": (turns(make_token_reply("")), 5),
-    "no JSON": (replies("201 Created", b"<html>hello</html>", f"X-Subject-Token: {TOKEN}"), 5),
-    "token that no header takes": (turns(make_token_reply("\xfc")), 4),
-    "no project": (turns(make_token_reply(TOKEN, body={"token": {}})), 2),
-    "project that is none": (turns(make_token_reply(TOKEN, body={"token": {"project": {"id": "../x"}}})), 2),
-    "project that is a number": (turns(make_token_reply(TOKEN, body={"token": {"project": {"id": 123}}})), 2),
-    "project that is a list": (turns(make_token_reply(TOKEN, body={"token": [{"project": 1}]})), 2),
+    "no token": (answer_with("201 Created", json.dumps(PROJECT).encode()), 5),
+    "empty token": (answer_in_sequence(make_token_reply("")), 5),
+    "no JSON": (answer_with("201 Created", b"<html>hello</html>", f"X-Subject-Token: {TOKEN}"), 5),
+    "token that no header takes": (answer_in_sequence(make_token_reply("\xfc")), 4),
+    "no project": (answer_in_sequence(make_token_reply(TOKEN, body={"token": {}})), 2),
+    "project that is none": (
+        answer_in_sequence(make_token_reply(TOKEN, body={"token": {"project": {"id": "../x"}}})), 2),
+    "project that is a number": (
+        answer_in_sequence(make_token_reply(TOKEN, body={"token": {"project": {"id": 123}}})), 2),
+    "project that is a list": (
+        answer_in_sequence(make_token_reply(TOKEN, body={"token": [{"project": 1}]})), 2),
 }
 # fmt: on
 
@@ -103,7 +113,7 @@ FAULTS: dict[str, tuple[Handler, int]] = {
 def test_failure_of_iam_never_exits_with_10(run: Run, stub: Stub, fault: str) -> None:
     """Nothing was sent to ModelArts."""
     handle, expected = FAULTS[fault]
-    with serving(handle) as iam:
+    with serve(handle) as iam:
         outcome = run(f"{TO_OBS} --read-timeout 0.3s", **make_password_variables(iam.url, stub.url))
         assert iam.connections == 1
     assert (outcome.code, outcome.out, stub.requests) == (expected, "", []), outcome.err
@@ -114,7 +124,7 @@ def test_failure_of_iam_never_exits_with_10(run: Run, stub: Stub, fault: str) ->
 @pytest.mark.parametrize("line", ["list abc", TO_OBS])
 def test_token_request_is_retried_with_a_message(run: Run, stub: Stub, line: str) -> None:
     stub.body = b'{"task_id": "t1", "total_count": 0, "export_tasks": []}'
-    with serving(in_turn(reply("503 Service Unavailable"), make_token_reply(TOKEN))) as iam:
+    with serve(answer_connections(make_reply("503 Service Unavailable"), make_token_reply(TOKEN))) as iam:
         outcome = run(f"{line} --max-retries 1", **make_password_variables(iam.url, stub.url))
         assert iam.connections == 2
     assert outcome.code == 0, outcome.err
@@ -181,13 +191,13 @@ def test_secrets_that_iam_echoes_are_redacted(run: Run, stub: Stub, spelling: st
     spell = SPELLINGS[spelling]
     answers = (
         make_token_reply(TOKEN, f"Server: {spell(TOKEN)}", body={"heard": [TOKEN, spell(PASSWORD)]}),
-        reply("401 Unauthorized", f'{{"heard": {spell(PASSWORD)}}}'.encode()),
-        reply("401 Unauthorized", f"<p>{spell(PASSWORD)}</p>".encode()),
-        reply("201 Created", f"<p>{spell(PASSWORD)}</p>".encode()),
+        make_reply("401 Unauthorized", f'{{"heard": {spell(PASSWORD)}}}'.encode()),
+        make_reply("401 Unauthorized", f"<p>{spell(PASSWORD)}</p>".encode()),
+        make_reply("201 Created", f"<p>{spell(PASSWORD)}</p>".encode()),
     )
     for answer in answers:
         for flags in ("--debug", "--debug -o json"):
-            with serving(in_turn(answer)) as iam:
+            with serve(answer_connections(answer)) as iam:
                 outcome = run(f"{TO_OBS} {flags}", **make_password_variables(iam.url, stub.url))
             assert outcome.code != 0
             assert_unseen(PASSWORD, outcome.err)
@@ -203,8 +213,8 @@ def test_tokens_that_modelarts_echoes_are_redacted(run: Run, flags: str) -> None
     )
     echo = {"error_code": "ModelArts.4352", "error_msg": f"heard {first}, {second} and {PASSWORD}"}
     with (
-        serving(in_turn(make_token_reply(first), make_token_reply(second))) as iam,
-        serving(in_turn(expired, make_error_reply("400 Bad Request", echo))) as server,
+        serve(answer_connections(make_token_reply(first), make_token_reply(second))) as iam,
+        serve(answer_connections(expired, make_error_reply("400 Bad Request", echo))) as server,
     ):
         outcome = run(f"{TO_OBS} {flags}", **make_password_variables(iam.url, server.url))
         sent = [request.partition(b"X-Auth-Token: ")[2] for request in server.requests]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.conftest import Cloud, Outcome, Run, Stub
-from tests.support.raw_server import CREATED, RawServer, replies, reply, serving
+from tests.support.raw_server import CREATED, RawServer, answer_with, make_reply, serve
 from tests.transport.fault_rows import answer_then, close
 
 SUBMIT = "to-obs --path /b/d/ -o id --debug"
@@ -29,7 +29,7 @@ def with_token(url: str) -> dict[str, str]:
 
 def answered(run: Run, body: bytes, *headers: str, status: str = "200 OK") -> Outcome:
     """Submit with a token to a server that answers this."""
-    with serving(replies(status, body, *headers)) as server:
+    with serve(answer_with(status, body, *headers)) as server:
         return run(SUBMIT, **with_token(server.url))
 
 
@@ -97,7 +97,7 @@ def test_json_error_is_the_last_line(run: Run, stub: Stub) -> None:
 
 
 def test_debug_prints_a_request_without_reply(run: Run) -> None:
-    with serving(lambda server, peer: server.read(peer)) as server:
+    with serve(lambda server, peer: server.read(peer)) as server:
         outcome = run(SUBMIT, **server.variables)
     assert outcome.code == 10
     assert '> {"path":"/b/d/"' in outcome.err
@@ -107,8 +107,8 @@ def test_debug_prints_a_request_without_reply(run: Run) -> None:
 
 def test_incomplete_body_is_not_printed(run: Run) -> None:
     """It can end in half a secret; status and headers are printed."""
-    cut = reply("200 OK", f'{{"token": "{TOKEN}"}}'.encode(), "X-Request-Id: req-7")[:-10]
-    with serving(answer_then(cut, close)) as server:
+    cut = make_reply("200 OK", f'{{"token": "{TOKEN}"}}'.encode(), "X-Request-Id: req-7")[:-10]
+    with serve(answer_then(cut, close)) as server:
         outcome = run(SUBMIT, **with_token(server.url))
     assert outcome.code == 10
     assert "< X-Request-Id: req-7\n<\n< (the body is incomplete)\n" in outcome.err
@@ -172,9 +172,9 @@ def test_signature_is_hidden(run: Run) -> None:
     def quote(server: RawServer, peer: socket.socket) -> None:
         request = server.read(peer).decode()
         signatures.append(request.partition("Signature=")[2][:64])
-        peer.sendall(reply("401 Unauthorized", json.dumps({"message": "?", "heard": request}).encode()))
+        peer.sendall(make_reply("401 Unauthorized", json.dumps({"message": "?", "heard": request}).encode()))
 
-    with serving(quote) as server:
+    with serve(quote) as server:
         outcome = run(SUBMIT, **server.variables, HUAWEICLOUD_SDK_SECURITY_TOKEN=TOKEN)
     assert outcome.code == 4
     sent = "SDK-HMAC-SHA256 Access=AKEXAMPLE0000000TEST, "

@@ -35,7 +35,7 @@ from tests.cli.output.test_debug import (
     with_token,
 )
 from tests.conftest import Run, Stub
-from tests.support.raw_server import RawServer, replies, reply, serving
+from tests.support.raw_server import RawServer, answer_with, make_reply, serve
 from tests.transport.fault_rows import answer_then, close
 
 
@@ -46,7 +46,7 @@ def test_echoed_secret_is_redacted(run: Run, secret: str, spelling: str) -> None
     echo = SPELLINGS[spelling](TOKEN)
     bodies = (f'{{"task_id": "t1", "heard": [{echo}]}}', f'{{"task_id": "t1", {echo}: ""}}', f"<p>{echo}</p>")
     for body in bodies:
-        with serving(replies("200 OK", body.encode(), f"Server: {echo}")) as server:
+        with serve(answer_with("200 OK", body.encode(), f"Server: {echo}")) as server:
             outcome = run(SUBMIT, **SECRETS[secret](server))
         assert outcome.code in (0, 10)
         told = [line for line in outcome.err.splitlines() if line.startswith("< ")]
@@ -106,7 +106,7 @@ def test_response_without_secret_is_unchanged(run: Run) -> None:
 def test_secret_at_the_cut_of_a_body_is_redacted(run: Run, before: int) -> None:
     """No half of a secret is left."""
     body = "x" * (LONGEST - len("< ") - before) + TOKEN + "y" * 5000
-    with serving(replies("200 OK", body.encode())) as server:
+    with serve(answer_with("200 OK", body.encode())) as server:
         outcome = run(SUBMIT, **known(server))
     assert outcome.code == 10
     assert_unseen(TOKEN, outcome.err)
@@ -137,7 +137,7 @@ def test_hostile_text_in_a_response_is_escaped(run: Run) -> None:
     hostile = "\x1b[2J\x9b31m\x85\t\x7f[bold]"
     headers = [f"Server: {hostile}", "Date: a\r\n ::error::b", f"{hostile}: c", "X-Request-Id: \x9b"]
     body = f"{hostile}\r\n::error::b\u202e\u2028".encode()
-    with serving(answer_then(reply(f"200 {hostile}", body, *headers), close)) as server:
+    with serve(answer_then(make_reply(f"200 {hostile}", body, *headers), close)) as server:
         outcome = run(SUBMIT, **with_token(server.url))
     assert not HARMFUL.search(outcome.err)
     assert r"\x1b[2J\x9b31m\x85\t\x7f[bold]" in outcome.err
@@ -156,7 +156,7 @@ def test_binary_body_is_printed_as_far_as_possible(run: Run, body: bytes) -> Non
 def test_proxy_refusal_shows_only_its_status(run: Run, monkeypatch: pytest.MonkeyPatch, form: str) -> None:
     """A proxy can quote its password."""
     spelled = b64encode(f"user:{PASSWORD}".encode()).decode()
-    with serving(replies(f"407 no to user:{PASSWORD} {PASSWORD[::-1]} {spelled}")) as server:
+    with serve(answer_with(f"407 no to user:{PASSWORD} {PASSWORD[::-1]} {spelled}")) as server:
         for name in ("HTTPS_PROXY", "https_proxy"):
             monkeypatch.setenv(name, f"http://user:{PASSWORD}@127.0.0.1:{server.port}")
         outcome = run(f"to-obs abc --path /b/d/ {form}", **with_token("https://modelarts.invalid"))
@@ -190,9 +190,9 @@ def test_echoed_signature_is_redacted(run: Run, flags: str, echo: str, page: str
         signatures.append(signature.decode())
         echoed.append(ECHOES[echo](signature))
         body = page.replace("%s", echoed[-1]).encode()
-        peer.sendall(reply("401 Unauthorized", body, f"X-Request-Id: {echoed[-1]}"))
+        peer.sendall(make_reply("401 Unauthorized", body, f"X-Request-Id: {echoed[-1]}"))
 
-    with serving(quote) as server:
+    with serve(quote) as server:
         outcome = run(f"to-obs --path /b/d/ {flags}", **server.variables)
     assert outcome.code == 4
     assert "***" in outcome.err
@@ -211,8 +211,8 @@ def test_echoed_proxy_password_is_redacted(run: Run, line: str) -> None:
     """As in the URL, and as Basic credentials."""
     proxy = "http://user:p%40ss-word@127.0.0.1:9"
     for form in ("p%40ss-word", "p@ss-word", b64encode(b"user:p@ss-word").decode(), b"p@ss-word".hex()):
-        with serving(
-            replies(line.format(form), b'{"error_code": "x", "error_msg": "%s"}' % form.encode())
+        with serve(
+            answer_with(line.format(form), b'{"error_code": "x", "error_msg": "%s"}' % form.encode())
         ) as server:
             outcome = run(f"{SUBMIT} --debug", **{**server.variables, "https_proxy": proxy})
         assert form not in outcome.err
@@ -224,7 +224,7 @@ def test_proxy_password_is_redacted(
     run: Run, monkeypatch: pytest.MonkeyPatch, proxy: str, expected: int
 ) -> None:
     """Also when the proxy refuses it or its URL is invalid."""
-    with serving(replies("407 Proxy Authentication Required")) as server:
+    with serve(answer_with("407 Proxy Authentication Required")) as server:
         for name in ("HTTPS_PROXY", "https_proxy"):
             monkeypatch.setenv(name, proxy.format(password=PASSWORD, port=server.port))
         outcome = run(SUBMIT, **with_token("https://modelarts.invalid"))

@@ -7,7 +7,7 @@ import pytest
 from modelarts_export.cli.output.console import Console
 from tests.cli.output.test_hostile_text import find_ci_commands
 from tests.cli.progress.snapshots import SECRET
-from tests.support.terminal import on_a_terminal, process_on_a_terminal, seen
+from tests.support.terminal import render_lines, show_in_process_on_terminal, show_on_terminal
 
 ID = "rF9NNoB56k5rtYKg2Y7"
 COLOUR = re.compile(r"\x1b\[[\d;]*m")
@@ -17,7 +17,7 @@ for_any_width = pytest.mark.parametrize("columns", [40, 84, 200])
 @for_any_width
 def test_bar_stays_below_messages_after_the_wait(columns: int) -> None:
     """The result is alone on stdout."""
-    shown = on_a_terminal("one", columns=columns)
+    shown = show_on_terminal("one", columns=columns)
     bar = {
         40: f"{ID} succeeded 100 %",
         84: f"{ID} succeeded {'━' * 21} 100 % 20/20  6m 40s",
@@ -31,7 +31,7 @@ def test_bar_stays_below_messages_after_the_wait(columns: int) -> None:
 
 def test_every_snapshot_is_drawn() -> None:
     """Queued, running with an estimate, and an outage with its error."""
-    written = COLOUR.sub("", on_a_terminal("one", columns=200).written)
+    written = COLOUR.sub("", show_on_terminal("one", columns=200).written)
     assert f"{ID} queued " in written
     assert f"{ID} running   {'━' * 14}╺{'━' * 25}  35 %  7/20  3m 20s 1m 25s left" in written
     assert f"export task {ID}: not seen for 0s: no connection to" in written
@@ -39,7 +39,7 @@ def test_every_snapshot_is_drawn() -> None:
 
 def test_columns_keep_their_place() -> None:
     """Samples have their final width, and the time left keeps its column while it is unknown."""
-    written = COLOUR.sub("", on_a_terminal("one", columns=76).written)
+    written = COLOUR.sub("", show_on_terminal("one", columns=76).written)
     drawn = [line for line in re.split(r"[\r\n]+", written) if line.startswith(f"{ID} running ")]
     assert len({line.index("/20 ") for line in drawn}) == 1
     assert {line.rstrip().endswith(" left") for line in drawn} == {True, False}
@@ -82,19 +82,19 @@ EVERY_KIND = {
 @pytest.mark.parametrize("columns", EVERY_KIND)
 def test_narrow_terminal_has_fewer_columns(columns: int) -> None:
     """No line wraps."""
-    lines = on_a_terminal("every_kind", columns=columns).lines
+    lines = show_on_terminal("every_kind", columns=columns).lines
     assert lines[lines.index("said meanwhile") + 1 : -1] == EVERY_KIND[columns]
 
 
 def test_wide_terminal_has_all_columns() -> None:
-    lines = on_a_terminal("every_kind", columns=200).lines
+    lines = show_on_terminal("every_kind", columns=200).lines
     assert f"paused-1    PAUSED    {'━' * 40}" + " " * 22 + "1m 40s" in lines
 
 
 @for_any_width
 def test_many_tasks_share_one_bar(columns: int) -> None:
     """The bar counts finished tasks, and a line below it counts the other states."""
-    lines = on_a_terminal("crowd", columns=columns).lines
+    lines = show_on_terminal("crowd", columns=columns).lines
     bar = {
         40: "export tasks 10 of 40 ended ━╸━━━━  25 %",
         84: f"export tasks 10 of 40 ended ━━━━━╸{'━' * 17}  25 % 200 of 800 samples  3m 20s",
@@ -106,7 +106,7 @@ def test_many_tasks_share_one_bar(columns: int) -> None:
 @pytest.mark.parametrize("story", ["interrupted", "broken"])
 def test_cursor_is_shown_again_after_an_error(story: str) -> None:
     """The bar stays on the terminal."""
-    shown = process_on_a_terminal(story)
+    shown = show_in_process_on_terminal(story)
     assert shown.code != 0
     assert "\x1b[?25l" in shown.written
     assert shown.has_cursor
@@ -114,12 +114,12 @@ def test_cursor_is_shown_again_after_an_error(story: str) -> None:
 
 
 def test_bar_is_redrawn_between_polls() -> None:
-    written = COLOUR.sub("", on_a_terminal("lasting", pause=2.2, columns=200).written)
+    written = COLOUR.sub("", show_on_terminal("lasting", pause=2.2, columns=200).written)
     assert "1s" in re.findall(r"35 % +(\d+s)", written)
 
 
 def test_no_color_keeps_static_bars() -> None:
-    shown = on_a_terminal("every_kind", NO_COLOR="1")
+    shown = show_on_terminal("every_kind", NO_COLOR="1")
     assert not COLOUR.search(shown.written)
     lines = shown.lines[shown.lines.index("said meanwhile") + 1 :]
     assert lines[0] == "queued-1    queued" + " " * 47 + "1m 40s"
@@ -129,13 +129,13 @@ def test_no_color_keeps_static_bars() -> None:
 
 def test_rich_variables_do_not_disable_bars() -> None:
     """TTY_INTERACTIVE and TTY_COMPATIBLE are variables of rich."""
-    shown = on_a_terminal("one", TTY_INTERACTIVE="0", TTY_COMPATIBLE="0", FORCE_COLOR="")
+    shown = show_on_terminal("one", TTY_INTERACTIVE="0", TTY_COMPATIBLE="0", FORCE_COLOR="")
     assert f"{ID} queued " in COLOUR.sub("", shown.written)
 
 
 def test_dumb_terminal_gets_lines() -> None:
     """It has no cursor control."""
-    shown = on_a_terminal("one", TERM="dumb", FORCE_COLOR="1")
+    shown = show_on_terminal("one", TERM="dumb", FORCE_COLOR="1")
     assert f"export task {ID}: queued" in COLOUR.sub("", shown.written).splitlines()
     assert not re.search(r"\x1b\[[^m]*[A-Za-ln-z]", shown.written)
 
@@ -143,17 +143,17 @@ def test_dumb_terminal_gets_lines() -> None:
 @pytest.mark.parametrize(("columns", "rows"), [(40, 5), (84, 4)])
 def test_bars_in_ascii(columns: int, rows: int) -> None:
     """Bars are hyphens, and an escaped character counts with its escape."""
-    shown = on_a_terminal("hostile", columns=columns, encoding="ascii")
+    shown = show_on_terminal("hostile", columns=columns, encoding="ascii")
     assert shown.written.isascii()
     assert r"\u2026" not in shown.written
     assert len(shown.lines[shown.lines.index("said meanwhile") + 1 : -1]) == rows
-    lines = on_a_terminal("every_kind", encoding="ascii").lines
+    lines = show_on_terminal("every_kind", encoding="ascii").lines
     assert "failed-1    failed    ------- -------------  35 %  7/20              0s" in lines
 
 
 def test_notes_are_limited() -> None:
     """Three notes of three lines each are shown."""
-    lines = on_a_terminal("wordy", columns=84).lines
+    lines = show_on_terminal("wordy", columns=84).lines
     notes = lines[lines.index("said meanwhile") + 5 : -1]
     assert len(notes) == 9
     assert [line for line in notes if "export task" in line] == notes[::3]
@@ -179,7 +179,7 @@ HOSTILE = {
 @pytest.mark.parametrize("columns", HOSTILE)
 def test_hostile_text_is_escaped(columns: int) -> None:
     """Text is cut at its column, and markup and commands are not interpreted."""
-    shown = on_a_terminal("hostile", columns=columns)
+    shown = show_on_terminal("hostile", columns=columns)
     assert shown.lines[shown.lines.index("said meanwhile") + 1 : -1] == HOSTILE[columns]
     assert SECRET not in shown.written
     assert find_ci_commands("\n".join(shown.lines)) == []
@@ -187,18 +187,18 @@ def test_hostile_text_is_escaped(columns: int) -> None:
 
 def test_closed_terminal_keeps_the_result() -> None:
     for story in ("one", "crowd"):
-        shown = process_on_a_terminal(story, hangs_up=True)
+        shown = show_in_process_on_terminal(story, hangs_up=True)
         assert (shown.code, shown.out) == (0, "the result\n")
 
 
 def test_emulated_terminal_detects_overwritten_text() -> None:
     """It also detects lines that are too long."""
-    assert seen("ab\r\ncd\r\x1b[2K\x1b[1A\x1b[2Kef", 80) == ["ef"]
-    assert seen("abcdef", 4) == ["abcd", "ef"]
+    assert render_lines("ab\r\ncd\r\x1b[2K\x1b[1A\x1b[2Kef", 80) == ["ef"]
+    assert render_lines("abcdef", 4) == ["abcd", "ef"]
     with pytest.raises(AssertionError, match="below"):
-        seen("ab\r\ncd\x1b[1A", 80)
+        render_lines("ab\r\ncd\x1b[1A", 80)
     with pytest.raises(AssertionError, match="over"):
-        seen("abc\rd", 80)
+        render_lines("abc\rd", 80)
 
 
 def test_messages_are_whole_above_bars() -> None:
@@ -209,7 +209,7 @@ def test_messages_are_whole_above_bars() -> None:
         console.print_raw('{"a":"[bold]"}')
         console.print_excerpt("key: value", 5, "1 | ")
 
-    lines = on_a_terminal("lasting", columns=40, talk=talk).lines
+    lines = show_on_terminal("lasting", columns=40, talk=talk).lines
     assert lines == [
         "warning: " + "w" * 31,
         "w" * 29,
@@ -223,7 +223,7 @@ def test_messages_are_whole_above_bars() -> None:
 
 def test_full_bar_is_green_only_after_success() -> None:
     """A progress of 148 is no success."""
-    written = on_a_terminal("every_kind").written
+    written = show_on_terminal("every_kind").written
     colours = dict(re.findall(r"m(\w+-\d) *\x1b\[0m \S+ *\x1b\[0m \x1b\[([\d;]+)m━", written))
     green, red, pink = "38;5;70", "31", "38;5;197"
     assert {name: colours[name] for name in ("running-1", "running-2", "succeeded-1", "failed-1")} == {
@@ -236,6 +236,6 @@ def test_full_bar_is_green_only_after_success() -> None:
 
 def test_note_is_redrawn_whole() -> None:
     """A message above the bars redraws them too."""
-    written = COLOUR.sub("", on_a_terminal("every_kind").written)
+    written = COLOUR.sub("", show_on_terminal("every_kind").written)
     assert written.count("it was refused\r\n") + written.count("s refused\r") >= 2
     assert "it wa\r" not in written
