@@ -27,12 +27,12 @@ def test_headers_of_a_signed_request(run: Run, stub: Stub) -> None:
     """The POST has a user agent, a content type, and accepts plain JSON."""
     stub.body = CREATED
     assert run(TO_OBS, **stub.variables).code == 0
-    (post, _, sent, body), (get, path, looked, _) = stub.requests
+    (post, _, post_headers, body), (get, path, get_headers, _) = stub.requests
     assert (post, get, path) == ("POST", "GET", f"{TASKS}/t1")
-    assert sent["Content-Type"] == "application/json"
-    assert "Content-Type" not in looked
-    assert sent["Content-Length"] == str(len(body))
-    for headers in (sent, looked):
+    assert post_headers["Content-Type"] == "application/json"
+    assert "Content-Type" not in get_headers
+    assert post_headers["Content-Length"] == str(len(body))
+    for headers in (post_headers, get_headers):
         assert headers["User-Agent"] == f"modelarts-export/{__version__}"
         assert headers["Accept-Encoding"] == "identity"
         assert headers["Accept"] == "application/json"
@@ -77,7 +77,7 @@ def test_verbose_shows_a_call_without_a_reply(run: Run) -> None:
     assert re.search(rf"^POST {re.escape(server.url + TASKS)} no reply [0-9.]+s$", outcome.err, re.MULTILINE)
 
 
-def error(status: str, code: str) -> bytes:
+def make_error(status: str, code: str) -> bytes:
     """Return the reply of an error with this code."""
     return make_reply(status, json.dumps({"error_code": code, "error_msg": "as the API puts it"}).encode())
 
@@ -103,21 +103,21 @@ def accept_then_cut(answer: bytes, *, with_reset: bool = False) -> Handler:
 
 # fmt: off
 FAILED_LOOKS: dict[str, Handler] = {
-    "unknown task": accept_then(error("400 Bad Request", "ModelArts.4359")),
-    "busy": accept_then(error("400 Bad Request", "ModelArts.4409")),
-    "refused key": accept_then(error("401 Unauthorized", "APIGW.0301")),
-    "no permission": accept_then(error("403 Forbidden", "ModelArts.0108")),
+    "unknown task": accept_then(make_error("400 Bad Request", "ModelArts.4359")),
+    "busy": accept_then(make_error("400 Bad Request", "ModelArts.4409")),
+    "refused key": accept_then(make_error("401 Unauthorized", "APIGW.0301")),
+    "no permission": accept_then(make_error("403 Forbidden", "ModelArts.0108")),
     "not found": accept_then(make_reply("404 Not Found")),
     "timeout": accept_then(make_reply("408 Request Timeout")),
-    "throttled": accept_then(error("429 Too Many Requests", "APIGW.0308")),
-    "internal": accept_then(error("500 Internal Server Error", "ModelArts.0010")),
+    "throttled": accept_then(make_error("429 Too Many Requests", "APIGW.0308")),
+    "internal": accept_then(make_error("500 Internal Server Error", "ModelArts.0010")),
     "page of a proxy": accept_then(make_reply("502 Bad Gateway", b"<html>Bad Gateway</html>")),
-    "down": accept_then(error("503 Service Unavailable", "ModelArts.4302")),
+    "down": accept_then(make_error("503 Service Unavailable", "ModelArts.4302")),
     "gateway timeout": accept_then(make_reply("504 Gateway Timeout")),
     "redirect": accept_then(make_reply("302 Found", b"", "Location: http://127.0.0.1:9/")),
     "redirect to nowhere": accept_then(make_reply("302 Found", b"", "Location: http://[bad")),
-    "unsupported": accept_then(error("501 Not Implemented", "ModelArts.4383")),
-    "code in a 200": accept_then(error("200 OK", "ModelArts.4359")),
+    "unsupported": accept_then(make_error("501 Not Implemented", "ModelArts.4383")),
+    "code in a 200": accept_then(make_error("200 OK", "ModelArts.4359")),
     "nothing": accept_then(make_reply("200 OK")),
     "no object": accept_then(make_reply("200 OK", b"[]")),
     "empty object": accept_then(make_reply("200 OK", b"{}")),
@@ -202,8 +202,8 @@ def test_status_check_quotes_any_id(run: Run, task_id: str) -> None:
     """The URL stays below the list of tasks."""
     with serve(answer_in_sequence(make_reply("200 OK", json.dumps({"task_id": task_id}).encode()))) as server:
         outcome = run(f"{TO_OBS} -o json", **server.variables)
-        looks = [request for request in server.requests if request.startswith(b"GET")]
+        gets = [request for request in server.requests if request.startswith(b"GET")]
     assert (outcome.code, json.loads(outcome.out)["task_id"]) == (0, task_id)
-    path = looks[0].split(b" ")[1].decode()
+    path = gets[0].split(b" ")[1].decode()
     assert path.startswith(f"{TASKS}/")
     assert not set("/?#") & set(path.removeprefix(f"{TASKS}/"))

@@ -19,7 +19,7 @@ from tests.support.simulated import (
 )
 
 
-def list_datasets(*named: tuple[str, str, object]) -> Callable[[str], bytes]:
+def make_dataset_server(*named: tuple[str, str, object]) -> Callable[[str], bytes]:
     """Return a server of these datasets, ten a page: ID, name and time of creation."""
 
     def answer(target: str) -> bytes:
@@ -48,7 +48,7 @@ NAMED: list[tuple[list[tuple[str, str, object]], str | None]] = [
 @pytest.mark.parametrize(("there", "wanted"), NAMED)
 def test_newest_dataset_of_a_name_is_found(there: list[tuple[str, str, object]], wanted: str | None) -> None:
     """On whatever page; None without one."""
-    with serve_answers(list_datasets(*there)) as server:
+    with serve_answers(make_dataset_server(*there)) as server:
         assert make_client(server.url).find_dataset_by_name("cats") == wanted
         assert requested_targets(server)[0] == "/v2/0123/datasets?limit=100&offset=0"
 
@@ -64,7 +64,7 @@ def test_refused_list_of_datasets_is_raised() -> None:
 def test_retries_of_a_list_end_with_its_timeout() -> None:
     """However long the policy allows; the last error of the server says why."""
     time = SimulatedTime()
-    clock = Clock(monotonic=time.monotonic, time=time.monotonic, sleep=time.sleep, random=time.random)
+    clock = Clock(monotonic=time.monotonic, time=time.monotonic, sleep=time.sleep, random=time.rng)
     retry = RetryPolicy(timeout=120.0, max_retries=None, clock=clock)
     with serve_answers(lambda _: make_error_reply("503 Service Unavailable", "ModelArts.4302")) as server:
         client = make_client(server.url, clock=time.monotonic)

@@ -27,53 +27,53 @@ LIST = "/v2/0123/datasets/abc/export-tasks"
 Answer = Callable[[int], bytes]
 
 
-def entries(number: int, first: int = 0) -> list[dict[str, object]]:
+def make_entries(number: int, first: int = 0) -> list[dict[str, object]]:
     """Return as many entries, the newest first."""
     return [{"task_id": f"n{each}", "status": "SUCCESSED"} for each in range(first, first + number)]
 
 
-def offset_of(target: str) -> int:
+def get_offset(target: str) -> int:
     """Return the offset of a request."""
     return int(parse_qs(urlsplit(target).query)["offset"][0])
 
 
 def read_list(answer: Answer, *, export_type: int | None = None) -> tuple[list[TaskPage], list[str]]:
     """Return the pages of a list with these answers, and the targets that were requested."""
-    with serve_answers(lambda target: answer(offset_of(target))) as server:
+    with serve_answers(lambda target: answer(get_offset(target))) as server:
         found = list(make_client(server.url).iter_task_pages("abc", export_type=export_type))
         return found, requested_targets(server)
 
 
-def ids_of(found: list[TaskPage]) -> list[str]:
+def get_ids(found: list[TaskPage]) -> list[str]:
     """Return the IDs of all tasks."""
     return [task.task_id for page in found for task in page.tasks]
 
 
-def names(number: int) -> list[str]:
+def make_ids(number: int) -> list[str]:
     """Return the IDs of as many entries."""
-    return [str(entry["task_id"]) for entry in entries(number)]
+    return [str(entry["task_id"]) for entry in make_entries(number)]
 
 
-def page_server(number: int, total: object = None, size: int = 100) -> Answer:
+def make_page_server(number: int, total: object = None, size: int = 100) -> Answer:
     """Answer by page numbers, as the API is documented."""
-    return lambda offset: make_list_reply(entries(number)[offset * size : (offset + 1) * size], total)
+    return lambda offset: make_list_reply(make_entries(number)[offset * size : (offset + 1) * size], total)
 
 
-def entry_server(number: int, total: object = None, size: int = 100) -> Answer:
+def make_entry_server(number: int, total: object = None, size: int = 100) -> Answer:
     """Answer by the number of the first entry, as other lists of the API do."""
-    return lambda offset: make_list_reply(entries(number)[offset : offset + size], total)
+    return lambda offset: make_list_reply(make_entries(number)[offset : offset + size], total)
 
 
-def always(answer: bytes, _offset: int) -> bytes:
+def answer_always(answer: bytes, _offset: int) -> bytes:
     """Return the same answer for every offset."""
     return answer
 
 
 def test_request_has_limit_offset_and_filter() -> None:
     """A hundred entries a page, the maximum, and page numbers from 0."""
-    _, asked = read_list(page_server(250, 250))
+    _, asked = read_list(make_page_server(250, 250))
     assert asked == [f"{LIST}?limit=100&offset={offset}" for offset in range(3)]
-    _, asked = read_list(page_server(150, 150), export_type=3)
+    _, asked = read_list(make_page_server(150, 150), export_type=3)
     assert asked == [f"{LIST}?export_type=3&limit=100&offset={offset}" for offset in range(2)]
 
 
@@ -105,47 +105,53 @@ def test_each_task_is_yielded_once_and_in_order(
     number: int, total: object, by_page: int, by_entry: int
 ) -> None:
     """However the server counts, without a total, and with one that is too large or no number."""
-    for answer, calls in ((page_server(number, total), by_page), (entry_server(number, total), by_entry)):
+    for answer, calls in (
+        (make_page_server(number, total), by_page),
+        (make_entry_server(number, total), by_entry),
+    ):
         found, asked = read_list(answer)
-        assert ids_of(found) == names(number)
+        assert get_ids(found) == make_ids(number)
         assert len(asked) == calls
 
 
 def test_short_pages_do_not_end_the_list() -> None:
-    assert ids_of(read_list(page_server(35, 35, size=10))[0]) == names(35)
-    assert ids_of(read_list(entry_server(35, 35, size=10))[0]) == names(35)
+    assert get_ids(read_list(make_page_server(35, 35, size=10))[0]) == make_ids(35)
+    assert get_ids(read_list(make_entry_server(35, 35, size=10))[0]) == make_ids(35)
 
 
 def test_total_that_is_too_small_ends_the_list() -> None:
     """A task that is missing is shown by its ID."""
-    found, asked = read_list(page_server(250, 150))
-    assert (ids_of(found), len(asked)) == (names(200), 2)
+    found, asked = read_list(make_page_server(250, 150))
+    assert (get_ids(found), len(asked)) == (make_ids(200), 2)
 
 
-@pytest.mark.parametrize("server", [page_server, entry_server])
+@pytest.mark.parametrize("server", [make_page_server, make_entry_server])
 @pytest.mark.parametrize(("number", "total"), [(100, 100), (250, 100), (250, 0), (250, 150), (201, 200)])
 def test_full_page_past_the_total_is_followed_by_the_next(
     server: Callable[[int, int], Answer], number: int, total: int
 ) -> None:
     """A task that is missed would be created again."""
-    with serve_answers(lambda target: server(number, total)(offset_of(target))) as raw:
+    with serve_answers(lambda target: server(number, total)(get_offset(target))) as raw:
         found = list(make_client(raw.url).iter_task_pages("abc", past_total=True))
-    assert ids_of(found) == names(number)
+    assert get_ids(found) == make_ids(number)
 
 
 def test_repeated_page_ends_the_list() -> None:
     """One more page is read, and two while the total is not reached."""
-    for reply_of_all, calls in ((make_list_reply(entries(100)), 2), (make_list_reply(entries(100), 5000), 3)):
-        found, asked = read_list(partial(always, reply_of_all))
-        assert (ids_of(found), len(asked)) == (names(100), calls)
+    for reply_of_all, calls in (
+        (make_list_reply(make_entries(100)), 2),
+        (make_list_reply(make_entries(100), 5000), 3),
+    ):
+        found, asked = read_list(partial(answer_always, reply_of_all))
+        assert (get_ids(found), len(asked)) == (make_ids(100), calls)
 
 
 @pytest.mark.parametrize(("number", "calls"), [(1, 1), (100, 1), (101, 3), (250, 4), (1000, 11)])
 def test_server_that_counts_pages_from_1_is_read_to_the_end(number: int, calls: int) -> None:
     """Its page 0 is its first; the total shows that page 1, a repetition, is not the last."""
-    found, asked = read_list(lambda offset: page_server(number, number)(max(offset - 1, 0)))
-    assert (ids_of(found), [offset_of(target) for target in asked]) == (
-        names(number),
+    found, asked = read_list(lambda offset: make_page_server(number, number)(max(offset - 1, 0)))
+    assert (get_ids(found), [get_offset(target) for target in asked]) == (
+        make_ids(number),
         list(range(calls)),
     )
 
@@ -155,25 +161,25 @@ def test_list_that_grows_while_it_is_read(growth: int) -> None:
     """An entry that has moved to the next page is yielded once; new ones appear in the next reading."""
 
     def answer(offset: int) -> bytes:
-        now = [*entries(growth * offset, 1000), *entries(250)]
+        now = [*make_entries(growth * offset, 1000), *make_entries(250)]
         return make_list_reply(now[100 * offset :][:100], len(now))
 
-    assert ids_of(read_list(answer)[0]) == names(250)
+    assert get_ids(read_list(answer)[0]) == make_ids(250)
 
 
 def test_growing_list_by_entry_number_loses_no_task() -> None:
     times = count()
 
     def answer(offset: int) -> bytes:
-        now = [*entries(3 * next(times), 1000), *entries(250)]
+        now = [*make_entries(3 * next(times), 1000), *make_entries(250)]
         return make_list_reply(now[offset : offset + 100], len(now))
 
-    assert set(ids_of(read_list(answer)[0])) >= set(names(250))
+    assert set(get_ids(read_list(answer)[0])) >= set(make_ids(250))
 
 
 def test_list_that_shrinks_while_it_is_read() -> None:
-    found, _ = read_list(lambda offset: page_server(250 - 100 * offset, 250 - 100 * offset)(offset))
-    assert ids_of(found) == names(150)
+    found, _ = read_list(lambda offset: make_page_server(250 - 100 * offset, 250 - 100 * offset)(offset))
+    assert get_ids(found) == make_ids(150)
 
 
 ODD: list[object] = [
@@ -193,20 +199,20 @@ ODD: list[object] = [
 def test_invalid_entries_are_skipped() -> None:
     """They are no objects or have no ID; a number is a valid ID."""
     found, asked = read_list(
-        lambda offset: make_list_reply([*ODD, {"task_id": 7}, *entries(2)] if offset == 0 else [])
+        lambda offset: make_list_reply([*ODD, {"task_id": 7}, *make_entries(2)] if offset == 0 else [])
     )
-    assert ids_of(found) == ["7", "n0", "n1"]
+    assert get_ids(found) == ["7", "n0", "n1"]
     assert len(asked) == 2
 
 
 def test_page_of_invalid_entries_ends_the_list() -> None:
     found, asked = read_list(lambda _: make_list_reply(ODD * 10, 5000))
-    assert (ids_of(found), len(asked)) == ([], 1)
+    assert (get_ids(found), len(asked)) == ([], 1)
 
 
 def test_task_twice_on_a_page_is_yielded_once() -> None:
-    found, _ = read_list(lambda _: make_list_reply([*entries(3), *entries(3)], 3))
-    assert ids_of(found) == names(3)
+    found, _ = read_list(lambda _: make_list_reply([*make_entries(3), *make_entries(3)], 3))
+    assert get_ids(found) == make_ids(3)
 
 
 def test_page_has_the_date_of_the_server() -> None:
@@ -216,7 +222,7 @@ def test_page_has_the_date_of_the_server() -> None:
         (["Date: now"], None),
         ([], None),
     ):
-        (page,), _ = read_list(partial(always, make_reply("200 OK", body, *headers)))
+        (page,), _ = read_list(partial(answer_always, make_reply("200 OK", body, *headers)))
         assert (page.date, page.tasks) == (date, ())
 
 
@@ -225,7 +231,7 @@ def test_page_has_the_date_of_the_server() -> None:
 )
 def test_empty_list_may_lack_total_or_entries(body: bytes) -> None:
     found, asked = read_list(lambda _: make_reply("200 OK", body))
-    assert (ids_of(found), len(asked)) == ([], 1)
+    assert (get_ids(found), len(asked)) == ([], 1)
 
 
 @pytest.mark.parametrize(
@@ -242,19 +248,19 @@ def test_error_on_a_later_page_is_raised_after_the_first_pages() -> None:
 
     def answer(target: str) -> bytes:
         return (
-            make_list_reply(entries(100), 200)
-            if offset_of(target) == 0
+            make_list_reply(make_entries(100), 200)
+            if get_offset(target) == 0
             else make_error_reply("400 Bad Request", "ModelArts.4352")
         )
 
     with serve_answers(answer) as server, pytest.raises(NotFoundError):  # noqa: PT012 - what came before is asserted
         for page in make_client(server.url).iter_task_pages("abc"):
             found.append(page)  # noqa: PERF402 - a list would be lost with the error
-    assert ids_of(found) == names(100)
+    assert get_ids(found) == make_ids(100)
 
 
 def test_pages_are_read_lazily() -> None:
-    with serve_answers(lambda target: page_server(1000, 1000)(offset_of(target))) as server:
+    with serve_answers(lambda target: make_page_server(1000, 1000)(get_offset(target))) as server:
         reading = make_client(server.url).iter_task_pages("abc")
         assert server.requests == []
         next(reading)
@@ -289,7 +295,7 @@ def test_list_has_one_deadline_for_all_pages() -> None:
     """Each page takes a second, and there is always another one."""
     seconds = count()
     read_pages: list[TaskPage] = []
-    with serve_answers(lambda target: make_list_reply(entries(1, first=offset_of(target)))) as server:
+    with serve_answers(lambda target: make_list_reply(make_entries(1, first=get_offset(target)))) as server:
         client = make_client(server.url, clock=lambda: float(next(seconds)))
         with pytest.raises(TemporaryError, match="not complete after 30 s"):  # noqa: PT012 - as above
             for page in client.iter_task_pages("abc", timeout=30.0):
@@ -337,11 +343,11 @@ def test_list_of_any_length_and_page_size_is_read_completely(
     with_total: bool,  # noqa: FBT001
 ) -> None:
     """However the server counts."""
-    listed_entries = tuple(entries(number))
+    listed_entries = tuple(make_entries(number))
 
     def fetch(offset: int) -> Page:
         start = offset * size if by_page else offset
         return Page(entries=listed_entries[start : start + size], total=number if with_total else None)
 
     found = [str(entry["task_id"]) for page in iter_pages(fetch, "task_id") for entry in page.entries]
-    assert found == names(number)
+    assert found == make_ids(number)

@@ -29,13 +29,13 @@ _FORMS: Mapping[str, bytes] = {
 
 def read(url: str, form: str) -> None:
     """Read one reply, and print what that cost."""
-    before, begun = _peak(), time.perf_counter()
+    before, started = _peak(), time.perf_counter()
     try:
         make_transport(url).get("/x")
-        end = "read"
+        error_name = "read"
     except ModelArtsExportError:
-        end = "refused"
-    print(f"| {form} | {end} | {time.perf_counter() - begun:.1f} s | {_peak() - before:,} MiB |")
+        error_name = "refused"
+    print(f"| {form} | {error_name} | {time.perf_counter() - started:.1f} s | {_peak() - before:,} MiB |")
 
 
 def _peak() -> int:

@@ -149,7 +149,7 @@ class Record:
     @property
     def wrong_ids(self) -> list[str]:
         """The IDs that were reported by a submission that did not create the task."""
-        pairs = ((task_id, number) for number, told in self.reported_ids.items() for task_id in told)
+        pairs = ((task_id, number) for number, task_ids in self.reported_ids.items() for task_id in task_ids)
         return [task_id for task_id, number in pairs if self.created.get(task_id) != number]
 
 

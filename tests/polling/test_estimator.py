@@ -20,7 +20,7 @@ def estimate(*statuses: Status, every: float = 10.0) -> ProgressEstimator:
     return estimator
 
 
-def counts(finished: object = None, total: object = None, **more: object) -> Status:
+def make_status(finished: object = None, total: object = None, **more: object) -> Status:
     """Return a status with these counts, without those that are None."""
     fields = {"finished_sample_count": finished, "total_sample_count": total, **more}
     return {name: value for name, value in fields.items() if value is not None}
@@ -42,27 +42,27 @@ PERCENT: list[tuple[list[Status], float | None]] = [
     ([{"progress": 148}, {"progress": 1}], 100.0),
     ([{"status": "SUCCESSED"}], 100.0),
     ([{"status": "succeeded", "progress": 3}], 100.0),
-    ([{"status": "SUCCESSED", **counts(7, 20)}], 100.0),
+    ([{"status": "SUCCESSED", **make_status(7, 20)}], 100.0),
     ([{"status": "FAILED", "progress": 50}], 50.0),
-    ([counts(5, 20)], 25.0),
-    ([counts(5, 20, progress=90)], 25.0),
-    ([counts(0, 20, progress=90)], 0.0),
-    ([counts(30, 20)], 100.0),
-    ([counts(5)], None),
-    ([counts(5, progress=90)], 90.0),
-    ([counts(None, 20, progress=90)], 90.0),
-    ([counts(5, 0, progress=90)], 90.0),
-    ([counts(5, 0)], None),
-    ([counts(0, 0)], None),
-    ([counts(-5, 20, progress=30)], 30.0),
-    ([counts("5", 20, progress=30)], 30.0),
-    ([counts(5, 20), counts(3, 20)], 25.0),
-    ([counts(5, 20), {}], 25.0),
-    ([counts(5, 20), {"progress": 90}], 25.0),
-    ([counts(5, 20), counts(6, 60)], 25.0),
-    ([counts(5, 20), counts(30, 60)], 50.0),
-    ([counts(5, 20), counts(5, 10)], 50.0),
-    ([counts(5), counts(None, 20)], 25.0),
+    ([make_status(5, 20)], 25.0),
+    ([make_status(5, 20, progress=90)], 25.0),
+    ([make_status(0, 20, progress=90)], 0.0),
+    ([make_status(30, 20)], 100.0),
+    ([make_status(5)], None),
+    ([make_status(5, progress=90)], 90.0),
+    ([make_status(None, 20, progress=90)], 90.0),
+    ([make_status(5, 0, progress=90)], 90.0),
+    ([make_status(5, 0)], None),
+    ([make_status(0, 0)], None),
+    ([make_status(-5, 20, progress=30)], 30.0),
+    ([make_status("5", 20, progress=30)], 30.0),
+    ([make_status(5, 20), make_status(3, 20)], 25.0),
+    ([make_status(5, 20), {}], 25.0),
+    ([make_status(5, 20), {"progress": 90}], 25.0),
+    ([make_status(5, 20), make_status(6, 60)], 25.0),
+    ([make_status(5, 20), make_status(30, 60)], 50.0),
+    ([make_status(5, 20), make_status(5, 10)], 50.0),
+    ([make_status(5), make_status(None, 20)], 25.0),
 ]
 
 
@@ -74,15 +74,15 @@ def test_percent_is_share_of_samples_or_progress(statuses: list[Status], percent
 
 COUNTS: list[tuple[list[Status], int | None, int | None]] = [
     ([{}], None, None),
-    ([counts(5, 20)], 5, 20),
-    ([counts(5, 20), {}], 5, 20),
-    ([counts(5, 20), counts(3)], 5, 20),
-    ([counts(5, 20), counts(None, 30)], 5, 30),
-    ([counts(5, 20), counts(9, 10)], 9, 10),
-    ([counts(25, 20)], 25, 20),
-    ([counts(5, 20), counts(0, 0)], 5, 0),
-    ([counts(5.0, 20.9)], 5, 20),
-    ([counts("5", [])], None, None),
+    ([make_status(5, 20)], 5, 20),
+    ([make_status(5, 20), {}], 5, 20),
+    ([make_status(5, 20), make_status(3)], 5, 20),
+    ([make_status(5, 20), make_status(None, 30)], 5, 30),
+    ([make_status(5, 20), make_status(9, 10)], 9, 10),
+    ([make_status(25, 20)], 25, 20),
+    ([make_status(5, 20), make_status(0, 0)], 5, 0),
+    ([make_status(5.0, 20.9)], 5, 20),
+    ([make_status("5", [])], None, None),
 ]
 
 
@@ -96,22 +96,22 @@ def test_samples_never_decrease(statuses: list[Status], finished: int | None, to
 # statuses ten seconds apart, and the seconds that are left at the last of them
 LEFT: list[tuple[list[Status], float | None]] = [
     ([], None),
-    ([counts(5, 20)], None),
-    ([counts(5, 20), counts(5, 20)], None),
-    ([counts(5, 20), counts(10, 20)], 20.0),
-    ([counts(0, 100), counts(10, 100)], 90.0),
-    ([counts(0, 100), counts(10, 100), counts(40, 100)], 30.0),
-    ([counts(0, 100), {}, counts(40, 100)], 30.0),
-    ([counts(0, 100), counts(40, 100), {}], 5.0),
-    ([counts(0, 100), counts(90, 100), {}, {}, {}], 0.0),
-    ([counts(0), counts(10)], None),
-    ([counts(0), counts(10), counts(None, 100)], 80.0),
-    ([counts(0, 100), counts(10, 0)], None),
-    ([counts(0, 100), counts(10, 200)], 190.0),
-    ([counts(0, 100), counts(100, 100)], 0.0),
-    ([counts(0, 100), counts(120, 100)], 0.0),
-    ([counts(50, 100), counts(10, 100)], None),
-    ([counts(50, 100), counts(10, 100), counts(75, 100)], 20.0),
+    ([make_status(5, 20)], None),
+    ([make_status(5, 20), make_status(5, 20)], None),
+    ([make_status(5, 20), make_status(10, 20)], 20.0),
+    ([make_status(0, 100), make_status(10, 100)], 90.0),
+    ([make_status(0, 100), make_status(10, 100), make_status(40, 100)], 30.0),
+    ([make_status(0, 100), {}, make_status(40, 100)], 30.0),
+    ([make_status(0, 100), make_status(40, 100), {}], 5.0),
+    ([make_status(0, 100), make_status(90, 100), {}, {}, {}], 0.0),
+    ([make_status(0), make_status(10)], None),
+    ([make_status(0), make_status(10), make_status(None, 100)], 80.0),
+    ([make_status(0, 100), make_status(10, 0)], None),
+    ([make_status(0, 100), make_status(10, 200)], 190.0),
+    ([make_status(0, 100), make_status(100, 100)], 0.0),
+    ([make_status(0, 100), make_status(120, 100)], 0.0),
+    ([make_status(50, 100), make_status(10, 100)], None),
+    ([make_status(50, 100), make_status(10, 100), make_status(75, 100)], 20.0),
     ([{"progress": 1}, {"progress": 50}], None),
 ]
 
@@ -125,12 +125,12 @@ def test_eta_follows_from_samples_a_second(statuses: list[Status], left: float |
 
 def test_eta_decreases_between_polls() -> None:
     """It does not become negative."""
-    estimator = estimate(counts(0, 100), counts(50, 100))
+    estimator = estimate(make_status(0, 100), make_status(50, 100))
     assert [estimator.eta_seconds(at) for at in (10.0, 14.0, 20.0, 99.0)] == [10.0, 6.0, 0.0, 0.0]
 
 
 def test_two_polls_at_one_instant_give_no_eta() -> None:
-    assert estimate(counts(0, 100), counts(50, 100), every=0.0).eta_seconds(0.0) is None
+    assert estimate(make_status(0, 100), make_status(50, 100), every=0.0).eta_seconds(0.0) is None
 
 
 ANYTHING = st.one_of(

@@ -26,8 +26,8 @@ GONE = make_error_reply("400 Bad Request", "ModelArts.4359")
 TO_OBS = ToObs.model_validate({"path": "/b/out/"})
 
 
-class World:
-    """A sandbox in simulated time, a client for it, and the calls that were made, each with its second."""
+class SandboxRun:
+    """A sandbox in simulated time, a client for it, and the time and target of each call."""
 
     def __init__(self) -> None:
         """Let a task of the usual dataset take a hundred seconds."""
@@ -65,17 +65,17 @@ class World:
 
 
 @pytest.fixture
-def world() -> Iterator[World]:
+def sandbox_run() -> Iterator[SandboxRun]:
     """Serve for one test."""
-    made = World()
-    with made.sandbox:
-        yield made
+    started = SandboxRun()
+    with started.sandbox:
+        yield started
 
 
-def test_one_task_is_polled_with_the_show_call(world: World) -> None:
+def test_one_task_is_polled_with_the_show_call(sandbox_run: SandboxRun) -> None:
     """A new task is INIT, then RUNNING with its samples, then SUCCESSED."""
-    (made,) = world.create(1)
-    seen = [(at, each) for at, (each,) in world.time.iter_wait(world.client, [made])]
+    (task,) = sandbox_run.create(1)
+    seen = [(at, each) for at, (each,) in sandbox_run.time.iter_wait(sandbox_run.client, [task])]
     assert [status for status, _ in groupby(each.task.status for _, each in seen)] == [
         "INIT",
         "RUNNING",
@@ -83,34 +83,39 @@ def test_one_task_is_polled_with_the_show_call(world: World) -> None:
     ]
     assert 100 <= seen[-1][0] <= 130
     assert (seen[-1][1].estimator.finished, seen[-1][1].estimator.percent) == (20, 100.0)
-    assert {target for _, target in world.calls[1:]} == {
-        f"/v2/{world.sandbox.project_id}/datasets/sandbox-images/export-tasks/{made.task_id}"
+    assert {target for _, target in sandbox_run.calls[1:]} == {
+        f"/v2/{sandbox_run.sandbox.project_id}/datasets/sandbox-images/export-tasks/{task.task_id}"
     }
 
 
-def test_several_tasks_of_a_dataset_take_one_list_call(world: World) -> None:
+def test_several_tasks_of_a_dataset_take_one_list_call(sandbox_run: SandboxRun) -> None:
     """The snapshot is in the order of the tasks, whatever the order of the list."""
-    made = world.create(30)
-    world.time.now += 1
-    begin = world.time.passed
-    snapshots = [snapshot for _, snapshot in world.time.iter_wait(world.client, made)]
-    assert set(world.count_calls(begin)) == {1}
-    assert all("?limit=100&offset=0" in target for at, target in world.calls if at >= begin)
+    tasks = sandbox_run.create(30)
+    sandbox_run.time.now += 1
+    begin = sandbox_run.time.passed
+    snapshots = [snapshot for _, snapshot in sandbox_run.time.iter_wait(sandbox_run.client, tasks)]
+    assert set(sandbox_run.count_calls(begin)) == {1}
+    assert all("?limit=100&offset=0" in target for at, target in sandbox_run.calls if at >= begin)
     for snapshot in snapshots:
-        assert [each.task.task_id for each in snapshot] == [each.task_id for each in made]
+        assert [each.task.task_id for each in snapshot] == [each.task_id for each in tasks]
     assert {each.task.status for each in snapshots[-1]} == {"SUCCESSED"}
     assert snapshots[-1][0].task.raw["path"] == "/b/out/"
 
 
-def test_thousand_tasks_of_ten_datasets_take_ten_calls(world: World) -> None:
+def test_thousand_tasks_of_ten_datasets_take_ten_calls(sandbox_run: SandboxRun) -> None:
     """A dataset whose tasks are finished takes none."""
-    datasets = [*world.create_datasets(7), world.sandbox.dataset_id, "sandbox-failing", "sandbox-slow"]
-    made = [each for dataset in datasets for each in world.create(100, dataset)]
-    world.time.now += 1
-    begin = world.time.passed
-    *_, (at, last) = world.time.iter_wait(world.client, made, timeout=400.0)
-    rounds = world.count_calls(begin)
-    assert len({each.dataset_id for each in made}) == 10
+    datasets = [
+        *sandbox_run.create_datasets(7),
+        sandbox_run.sandbox.dataset_id,
+        "sandbox-failing",
+        "sandbox-slow",
+    ]
+    tasks = [each for dataset in datasets for each in sandbox_run.create(100, dataset)]
+    sandbox_run.time.now += 1
+    begin = sandbox_run.time.passed
+    *_, (at, last) = sandbox_run.time.iter_wait(sandbox_run.client, tasks, timeout=400.0)
+    rounds = sandbox_run.count_calls(begin)
+    assert len({each.dataset_id for each in tasks}) == 10
     assert rounds[0] == 10
     *before, last_round = rounds
     assert before == sorted(before, reverse=True)

@@ -29,7 +29,7 @@ GONE = NotFoundError("no such task", **FACTS)
 REFUSED = RefusedError("the request is refused", **FACTS)
 
 
-def tracked(error: ModelArtsExportError | None = None, **answer: Any) -> TrackedTask:  # noqa: ANN401 - as JSON
+def make_tracked_task(error: ModelArtsExportError | None = None, **answer: Any) -> TrackedTask:  # noqa: ANN401 - as JSON
     """Return a task as it was last seen, with the error of its last poll."""
     task = ExportTask(task_id="t1", dataset_id="d", project_id="p", raw=answer)
     return TrackedTask(task=task, last_error=error, abandoned=error is not None)
@@ -40,31 +40,31 @@ def exit_code(end: Outcome) -> int:
 
 
 ONE: list[tuple[TrackedTask, int]] = [
-    (tracked(status="SUCCESSED"), 0),
-    (tracked(status="SUCCEEDED"), 0),
-    (tracked(status="COMPLETED"), 0),
-    (tracked(status="SUCCESSED", finished_sample_count=0), 0),
-    (tracked(DOWN, status="SUCCESSED"), 0),
-    (tracked(status="FAILED"), 7),
-    (tracked(DENIED, status="FAILED"), 7),
-    (tracked(status="STOPPED"), 7),
-    (tracked(status="stopped"), 7),
-    (tracked(status="STOPPING"), 8),
-    (tracked(status="INIT"), 8),
-    (tracked(status="RUNNING"), 8),
-    (tracked(status="PAUSED"), 8),
-    (tracked(path="/b/c/"), 8),
-    (tracked(), 8),
-    (tracked(DOWN, status="RUNNING"), 8),
-    (tracked(DENIED, status="RUNNING"), 8),
-    (tracked(GONE, status="RUNNING"), 8),
-    (tracked(REFUSED, status="RUNNING"), 8),
-    (tracked(DENIED, path="/b/c/"), 8),
-    (tracked(GONE, path="/b/c/"), 8),
-    (tracked(DOWN), 8),
-    (tracked(DENIED), 4),
-    (tracked(GONE), 3),
-    (tracked(REFUSED), 6),
+    (make_tracked_task(status="SUCCESSED"), 0),
+    (make_tracked_task(status="SUCCEEDED"), 0),
+    (make_tracked_task(status="COMPLETED"), 0),
+    (make_tracked_task(status="SUCCESSED", finished_sample_count=0), 0),
+    (make_tracked_task(DOWN, status="SUCCESSED"), 0),
+    (make_tracked_task(status="FAILED"), 7),
+    (make_tracked_task(DENIED, status="FAILED"), 7),
+    (make_tracked_task(status="STOPPED"), 7),
+    (make_tracked_task(status="stopped"), 7),
+    (make_tracked_task(status="STOPPING"), 8),
+    (make_tracked_task(status="INIT"), 8),
+    (make_tracked_task(status="RUNNING"), 8),
+    (make_tracked_task(status="PAUSED"), 8),
+    (make_tracked_task(path="/b/c/"), 8),
+    (make_tracked_task(), 8),
+    (make_tracked_task(DOWN, status="RUNNING"), 8),
+    (make_tracked_task(DENIED, status="RUNNING"), 8),
+    (make_tracked_task(GONE, status="RUNNING"), 8),
+    (make_tracked_task(REFUSED, status="RUNNING"), 8),
+    (make_tracked_task(DENIED, path="/b/c/"), 8),
+    (make_tracked_task(GONE, path="/b/c/"), 8),
+    (make_tracked_task(DOWN), 8),
+    (make_tracked_task(DENIED), 4),
+    (make_tracked_task(GONE), 3),
+    (make_tracked_task(REFUSED), 6),
 ]
 
 
@@ -94,22 +94,22 @@ SAMPLES: list[tuple[object, int, bool]] = [
 @pytest.mark.parametrize(("exported", "required", "enough"), SAMPLES)
 def test_too_few_or_unknown_samples_are_a_failure(exported: object, required: int, enough: bool) -> None:  # noqa: FBT001
     fields: dict[str, Any] = {} if exported is None else {"finished_sample_count": exported}
-    end = outcome_of(tracked(status="SUCCESSED", **fields), require_samples=required)
+    end = outcome_of(make_tracked_task(status="SUCCESSED", **fields), require_samples=required)
     assert exit_code(end) == (0 if enough else 7)
 
 
 def test_too_few_samples_are_reported_with_both_numbers() -> None:
-    few = outcome_of(tracked(status="SUCCESSED", finished_sample_count=1234), require_samples=5000)
+    few = outcome_of(make_tracked_task(status="SUCCESSED", finished_sample_count=1234), require_samples=5000)
     assert str(few) == "export task t1 exported 1,234 samples; 5,000 are required"
-    unknown = outcome_of(tracked(status="SUCCESSED"), require_samples=1)
+    unknown = outcome_of(make_tracked_task(status="SUCCESSED"), require_samples=1)
     assert "an unknown number of samples" in str(unknown)
     assert few
     assert few.hint
 
 
 def test_samples_are_required_of_a_success_alone() -> None:
-    assert exit_code(outcome_of(tracked(status="RUNNING"), require_samples=5)) == 8
-    failed = outcome_of(tracked(status="FAILED", error_msg="no space"), require_samples=5)
+    assert exit_code(outcome_of(make_tracked_task(status="RUNNING"), require_samples=5)) == 8
+    failed = outcome_of(make_tracked_task(status="FAILED", error_msg="no space"), require_samples=5)
     assert "no space" in str(failed)
 
 
@@ -143,7 +143,9 @@ SPLIT_ERRORS = [
 def test_code_and_message_are_split(answer: tuple[str, str | None], shown: tuple[str, str | None]) -> None:
     """One field may hold both (API.md, section 4)."""
     fields = {
-        name: said for name, said in zip(("error_code", "error_msg"), answer, strict=True) if said is not None
+        name: message
+        for name, message in zip(("error_code", "error_msg"), answer, strict=True)
+        if message is not None
     }
     each = TrackedTask(task=ExportTask(task_id="t1", dataset_id="d", project_id="p", raw=fields))
     result = each.task.to_dict()
@@ -152,7 +154,7 @@ def test_code_and_message_are_split(answer: tuple[str, str | None], shown: tuple
 
 
 def test_hint_follows_from_a_split_code() -> None:
-    end = outcome_of(tracked(status="FAILED", error_code=BUCKET))
+    end = outcome_of(make_tracked_task(status="FAILED", error_code=BUCKET))
     assert str(end) == "export task t1 failed: ModelArts.4311: OBS bucket does not exist."
     assert end
     assert (end.error_code, end.hint) == (
@@ -161,56 +163,67 @@ def test_hint_follows_from_a_split_code() -> None:
     )
 
 
-@pytest.mark.parametrize(("answer", "said", "hint"), FAILURES)
-def test_failure_has_reason_and_hint(answer: dict[str, Any], said: str, hint: str) -> None:
-    end = outcome_of(tracked(status="FAILED", **answer))
+@pytest.mark.parametrize(("answer", "message", "hint"), FAILURES)
+def test_failure_has_reason_and_hint(answer: dict[str, Any], message: str, hint: str) -> None:
+    end = outcome_of(make_tracked_task(status="FAILED", **answer))
     assert isinstance(end, FailedTaskError)
-    assert said in str(end)
+    assert message in str(end)
     assert hint in end.hint
     assert end.error_code == (str(answer["error_code"]) if answer.get("error_code") else None)
 
 
 def test_stopped_task_is_not_reported_as_failed() -> None:
     """Nothing is wrong with the request."""
-    end = outcome_of(tracked(status="STOPPED", error_code="ModelArts.4393"))
+    end = outcome_of(make_tracked_task(status="STOPPED", error_code="ModelArts.4393"))
     assert str(end) == "export task t1 was stopped: ModelArts.4393"
-    assert str(outcome_of(tracked(status="STOPPED"))) == "export task t1 was stopped before it was finished"
+    assert (
+        str(outcome_of(make_tracked_task(status="STOPPED")))
+        == "export task t1 was stopped before it was finished"
+    )
     assert end
     assert "submit it again" in end.hint
 
 
 def test_stopped_and_failed_tasks_are_counted_apart() -> None:
-    ends = [outcome_of(tracked(status=status)) for status in ("STOPPED", "FAILED", "STOPPED", "SUCCESSED")]
+    ends = [
+        outcome_of(make_tracked_task(status=status))
+        for status in ("STOPPED", "FAILED", "STOPPED", "SUCCESSED")
+    ]
     whole = combine_outcomes(ends)
     assert str(whole) == "of 4 export tasks: 2 stopped, 1 failed"
     assert exit_code(combine_outcomes(ends[:2])) == 7
 
 
 def test_unfinished_task_has_last_status_and_facts_of_the_error() -> None:
-    running, paused = outcome_of(tracked(status="RUNNING")), outcome_of(tracked(status="PAUSED"))
+    running, paused = (
+        outcome_of(make_tracked_task(status="RUNNING")),
+        outcome_of(make_tracked_task(status="PAUSED")),
+    )
     assert str(running) == "export task t1 is not finished: its status is running"
     assert str(paused) == "export task t1 is not finished: its status is PAUSED"
-    assert str(outcome_of(tracked())) == "export task t1 is not finished: its status is unknown"
-    end = outcome_of(tracked(DENIED, status="INIT"))
+    assert str(outcome_of(make_tracked_task())) == "export task t1 is not finished: its status is unknown"
+    end = outcome_of(make_tracked_task(DENIED, status="INIT"))
     assert end
     assert str(end) == (
         "export task t1 was queued when it was last seen; polling it failed: access is denied"
     )
-    assert str(outcome_of(tracked(DOWN))).startswith("export task t1 was never seen; polling it failed: ")
+    assert str(outcome_of(make_tracked_task(DOWN))).startswith(
+        "export task t1 was never seen; polling it failed: "
+    )
     assert {name: getattr(end, name) for name in FACTS} == FACTS
 
 
 def test_fetch_error_names_the_task_that_is_not_found() -> None:
     """A refused key does not concern one task alone."""
-    assert fetch_error_of(tracked()) is None
-    assert fetch_error_of(tracked(DENIED)) is DENIED
-    unknown = fetch_error_of(tracked(GONE))
+    assert fetch_error_of(make_tracked_task()) is None
+    assert fetch_error_of(make_tracked_task(DENIED)) is DENIED
+    unknown = fetch_error_of(make_tracked_task(GONE))
     assert isinstance(unknown, NotFoundError)
     assert str(unknown) == "export task t1: no such task"
     assert {name: getattr(unknown, name) for name in FACTS} == FACTS
 
 
-def outcome(code: int, name: str) -> Outcome:
+def make_outcome(code: int, name: str) -> Outcome:
     """Return an outcome with this exit code, whose message names this task."""
     kinds = (NotFoundError, AccessError, TemporaryError, RefusedError, FailedTaskError, NotFinishedError)
     by_code = {kind.exit_code: kind for kind in (*kinds, UnknownOutcomeError)}
@@ -231,13 +244,15 @@ def test_every_combination_has_the_code_of_the_table(number: int) -> None:
     """In any order."""
     for codes in combinations_with_replacement([0, 3, 4, 5, 6, 7, 8, 10], number):
         for order in {codes, codes[::-1], next(iter(permutations(codes)))}:
-            whole = combine_outcomes([outcome(code, f"n{index}") for index, code in enumerate(order)])
+            whole = combine_outcomes([make_outcome(code, f"n{index}") for index, code in enumerate(order)])
             assert exit_code(whole) == expected_code(set(codes)), order
 
 
 @given(st.lists(st.sampled_from([0, 3, 4, 5, 6, 7, 8, 10]), max_size=12), st.booleans())
 def test_any_number_of_outcomes_has_the_code_of_the_table(codes: list[int], alike: bool) -> None:  # noqa: FBT001
-    whole = combine_outcomes([outcome(code, "same" if alike else f"n{i}") for i, code in enumerate(codes)])
+    whole = combine_outcomes(
+        [make_outcome(code, "same" if alike else f"n{i}") for i, code in enumerate(codes)]
+    )
     assert exit_code(whole) == (expected_code(set(codes)) if codes else 0)
     if whole:
         assert whole.problems == () or len(whole.problems) == sum(code != 0 for code in codes)
@@ -251,8 +266,8 @@ def test_same_error_of_all_tasks_is_returned_as_it_is() -> None:
 
 
 def test_different_outcomes_are_counted_and_listed() -> None:
-    failed = [outcome(7, f"n{number}") for number in range(1200)]
-    whole = combine_outcomes([*failed, None, outcome(8, "slow"), outcome(4, "x")])
+    failed = [make_outcome(7, f"n{number}") for number in range(1200)]
+    whole = combine_outcomes([*failed, None, make_outcome(8, "slow"), make_outcome(4, "x")])
     assert isinstance(whole, MixedOutcomesError)
     assert str(whole) == "of 1,203 export tasks: 1,200 failed, 1 not finished, 1 not polled"
     assert whole.hint == ""
@@ -265,7 +280,7 @@ def test_different_outcomes_are_counted_and_listed() -> None:
 
 
 def test_shared_hint_is_kept() -> None:
-    whole = combine_outcomes([outcome(7, "a"), None, outcome(7, "b")])
+    whole = combine_outcomes([make_outcome(7, "a"), None, make_outcome(7, "b")])
     assert isinstance(whole, MixedOutcomesError)
     assert whole.hint == "hint 7"
     assert str(whole) == "of 3 export tasks: 2 failed"
@@ -275,7 +290,7 @@ def test_shared_hint_is_kept() -> None:
 def test_hint_of_one_task_is_listed_with_its_error() -> None:
     """It may be wrong for the others."""
     without = FailedTaskError("task a")
-    whole = combine_outcomes([without, outcome(7, "b")])
+    whole = combine_outcomes([without, make_outcome(7, "b")])
     assert whole
     assert whole.hint == ""
     assert [str(problem) for problem in whole.problems] == ["task a", "task b; hint 7"]

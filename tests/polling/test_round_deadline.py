@@ -21,7 +21,7 @@ TWELVE = tuple(f"n{number}" for number in range(12))
 NO_TIME = "there was no time to ask for it"
 
 
-def slow_shows(time: SimulatedTime, seconds: float) -> Callable[[str], bytes]:
+def make_slow_server(time: SimulatedTime, seconds: float) -> Callable[[str], bytes]:
     """Return a server whose list is empty, and whose show calls take a time."""
 
     def answer(target: str) -> bytes:
@@ -42,7 +42,7 @@ def test_wait_ends_soon_after_its_timeout(
 ) -> None:
     """At most 10 s or the read timeout later; a wait of 0 s is one round, which takes the read timeout."""
     time = SimulatedTime()
-    with serve_answers(slow_shows(time, show)) as server:
+    with serve_answers(make_slow_server(time, show)) as server:
         client = make_client(server.url, clock=time.monotonic, read_timeout=read_timeout)
         *_, (at, last) = time.iter_wait(client, [make_task(name) for name in TWELVE], timeout=timeout)
     assert at <= longest
@@ -54,7 +54,7 @@ def test_wait_ends_soon_after_its_timeout(
 def test_tasks_not_reached_come_first_in_the_next_round() -> None:
     """A wait without a timeout has rounds of 90 s, and that a round was too short is no outage."""
     time = SimulatedTime()
-    with serve_answers(slow_shows(time, 20.0)) as server:
+    with serve_answers(make_slow_server(time, 20.0)) as server:
         client = make_client(server.url, clock=time.monotonic)
         waits = time.iter_wait(
             client, [make_task(name) for name in TWELVE], timeout=None, max_outage=60.0, poll_interval=1.0
@@ -69,7 +69,7 @@ def test_tasks_not_reached_come_first_in_the_next_round() -> None:
 
 def test_dataset_not_reached_comes_first_in_the_next_round() -> None:
     time = SimulatedTime()
-    with serve_answers(slow_shows(time, 50.0)) as server:
+    with serve_answers(make_slow_server(time, 50.0)) as server:
         tasks = [make_task(name, dataset) for dataset in ("a", "b") for name in ("n1", "n2", "n3")]
         waits = time.iter_wait(make_client(server.url, clock=time.monotonic), tasks, timeout=None)
         next(waits), next(waits)

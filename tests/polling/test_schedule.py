@@ -30,7 +30,7 @@ GROWING = [0.5, 0.75, 1.125, 1.6875, 2.53125, 3.796875, 5.6953125, 8.54296875, 1
 def test_pauses_grow_from_half_a_second_to_thirty(stub: Stub, face: float, factor: float) -> None:
     """Each is half as long again as the one before, with a tenth of jitter."""
     stub.body = make_show_body()
-    time = SimulatedTime(random=FixedRandom(face))
+    time = SimulatedTime(rng=FixedRandom(face))
     snapshots = list(time.iter_wait(make_client(stub.url), [make_task()], timeout=200.0))
     wanted = [pause * factor for pause in [*GROWING, 28.83251953125, *[30.0] * 5]]
     fitting = len(time.sleeps) - 1  # the last is cut by the deadline
@@ -42,12 +42,12 @@ def test_pauses_grow_from_half_a_second_to_thirty(stub: Stub, face: float, facto
 def test_jitter_is_random(stub: Stub) -> None:
     """Waits that began together do not poll together."""
     stub.body = make_show_body()
-    time = SimulatedTime(random=random.Random(1))  # noqa: S311 - spreads load, and keeps no secret
+    time = SimulatedTime(rng=random.Random(1))  # noqa: S311 - spreads load, and keeps no secret
     list(time.iter_wait(make_client(stub.url), [make_task()], timeout=3600.0, poll_interval=20.0))
-    naps = time.sleeps[:-1]
-    assert len(set(naps)) == len(naps) > 150
-    assert 18.0 <= min(naps) < 18.2
-    assert 21.8 < max(naps) <= 22.0
+    pauses = time.sleeps[:-1]
+    assert len(set(pauses)) == len(pauses) > 150
+    assert 18.0 <= min(pauses) < 18.2
+    assert 21.8 < max(pauses) <= 22.0
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_jitter_is_random(stub: Stub) -> None:
 )
 def test_given_interval_is_fixed(stub: Stub, interval: float, face: float, wanted: float) -> None:
     """It neither grows nor depends on the estimate; the tenth of jitter stays."""
-    time = SimulatedTime(random=FixedRandom(face))
+    time = SimulatedTime(rng=FixedRandom(face))
     stub.body = make_show_body(total_sample_count=10**6, finished_sample_count=0)
 
     def export(passed: float) -> None:
@@ -66,7 +66,7 @@ def test_given_interval_is_fixed(stub: Stub, interval: float, face: float, wante
     assert time.sleeps[:-1] == pytest.approx([wanted] * 10)
 
 
-def throttled(passed: Callable[[], float], *headers: str) -> Callable[[str], bytes]:
+def make_throttled_server(passed: Callable[[], float], *headers: str) -> Callable[[str], bytes]:
     """Return a server that is throttled for the first ten seconds."""
     busy = make_error_reply("429 Too Many Requests", "APIGW.0308", *headers)
     return lambda _target: busy if passed() < 10 else make_reply("200 OK", make_show_body())
@@ -93,7 +93,7 @@ ASKED = [
 def test_retry_after_is_honoured(headers: list[str], wanted: list[float]) -> None:
     """In seconds, or until a time by the server's clock."""
     time = SimulatedTime()
-    with serve_answers(throttled(lambda: time.passed, *headers)) as server:
+    with serve_answers(make_throttled_server(lambda: time.passed, *headers)) as server:
         list(time.iter_wait(make_client(server.url), [make_task()], timeout=60.0))
     assert time.sleeps[:2] == wanted
 
@@ -101,8 +101,8 @@ def test_retry_after_is_honoured(headers: list[str], wanted: list[float]) -> Non
 @pytest.mark.parametrize("interval", [None, 2.0])
 @pytest.mark.parametrize("face", [0.0, 1.0])
 def test_jitter_does_not_shorten_retry_after(interval: float | None, face: float) -> None:
-    time = SimulatedTime(random=FixedRandom(face))
-    with serve_answers(throttled(lambda: time.passed, "Retry-After: 2")) as server:
+    time = SimulatedTime(rng=FixedRandom(face))
+    with serve_answers(make_throttled_server(lambda: time.passed, "Retry-After: 2")) as server:
         list(time.iter_wait(make_client(server.url), [make_task()], timeout=5.0, poll_interval=interval))
     assert time.sleeps[0] == (2.2 if interval and face else 2.0)
 
@@ -151,7 +151,7 @@ class ExportingTasks:
         return {"task_id": rate, "status": ended, **(counts if rate != "0" else {})}
 
 
-def pauses_of(*rates: str, total: int, timeout: float = 7200.0) -> list[float]:
+def measure_pauses(*rates: str, total: int, timeout: float = 7200.0) -> list[float]:
     """Return the pauses of a wait for tasks with these rates."""
     time = SimulatedTime()
     with serve_answers(ExportingTasks(time, total)) as server:
@@ -161,8 +161,8 @@ def pauses_of(*rates: str, total: int, timeout: float = 7200.0) -> list[float]:
 
 def test_pauses_grow_with_the_estimated_time_left() -> None:
     """To a tenth of it, but to thirty seconds at most."""
-    assert pauses_of("1", total=100_000, timeout=100.0)[:4] == [0.5, 0.75, 30.0, 30.0]
-    pauses = pauses_of("1", total=101)
+    assert measure_pauses("1", total=100_000, timeout=100.0)[:4] == [0.5, 0.75, 30.0, 30.0]
+    pauses = measure_pauses("1", total=101)
     assert pauses[1] == 0.75
     assert pauses[2] == pytest.approx((101 - 1) / (1 / 1.25) / 10)  # 1 sample in the first 1.25 s
     assert pauses[3] < pauses[2]
@@ -171,22 +171,22 @@ def test_pauses_grow_with_the_estimated_time_left() -> None:
 def test_end_of_a_task_is_noticed_soon() -> None:
     """Within little more than a tenth of its duration."""
     for total in (5, 60, 400, 2000):
-        waited = sum(pauses_of("1", total=total))
+        waited = sum(measure_pauses("1", total=total))
         assert total <= waited <= min(1.5 * total, total + 31) + 1
 
 
 def test_pauses_follow_the_task_with_the_least_time_left() -> None:
-    assert pauses_of("1", total=500)[2] == 30.0
-    assert pauses_of("1", "5", total=500)[2] == pytest.approx((500 - 6) / (6 / 1.25) / 10)
+    assert measure_pauses("1", total=500)[2] == 30.0
+    assert measure_pauses("1", "5", total=500)[2] == pytest.approx((500 - 6) / (6 / 1.25) / 10)
 
 
 def test_task_without_an_estimate_keeps_pauses_short() -> None:
     """It may end at any moment."""
-    assert pauses_of("0", "1", total=10**6, timeout=60.0)[:10] == GROWING
+    assert measure_pauses("0", "1", total=10**6, timeout=60.0)[:10] == GROWING
 
 
 def test_long_pauses_have_jitter_too() -> None:
-    time = SimulatedTime(random=FixedRandom(1.0))
+    time = SimulatedTime(rng=FixedRandom(1.0))
     with serve_answers(ExportingTasks(time, 10**6)) as server:
         list(time.iter_wait(make_client(server.url), [make_task("1")], timeout=3600.0))
     assert max(time.sleeps) == pytest.approx(33.0)
@@ -251,7 +251,7 @@ def test_finished_task_is_not_polled(stub: Stub) -> None:
     assert [each for _, each in time.iter_wait(make_client(stub.url), [])] == [()]
 
 
-def leap(seconds: float) -> Iterator[float]:
+def iter_leaps(seconds: float) -> Iterator[float]:
     """Yield times that are far from each other."""
     now = 0.0
     while True:
@@ -276,7 +276,7 @@ def test_poll_has_the_time_until_the_deadline(timeout: float | None, bounds: lis
 
     The clock of the connection leaps, so that each reply comes too late and its error names the bound.
     """
-    time, leaps = SimulatedTime(), leap(10_000.0)
+    time, leaps = SimulatedTime(), iter_leaps(10_000.0)
     with serve_answers(lambda _: make_reply("200 OK", make_show_body())) as server:
         client = make_client(server.url, clock=lambda: next(leaps))
         waits = time.iter_wait(client, [make_task()], timeout=timeout)

@@ -181,9 +181,9 @@ class SimulatedService:
     @property
     def our_tasks(self) -> list[SandboxTask]:
         """The tasks that were created by the requests of the client, in order."""
-        planted = {task.task_id for task in self.foreign_tasks}
-        made = reversed(self.gateway.cloud.list_tasks(self.dataset_id))
-        return [task for task in made if task.task_id not in planted]
+        foreign_ids = {task.task_id for task in self.foreign_tasks}
+        tasks = reversed(self.gateway.cloud.list_tasks(self.dataset_id))
+        return [task for task in tasks if task.task_id not in foreign_ids]
 
     def next_faults(self, method: str, target: str) -> ActiveFaults:
         """Record a request, and return its faults."""

@@ -66,12 +66,12 @@ def submit_in_cell(row: Row, clocks: str, lag: str, ages: tuple[float, ...]) -> 
         service.add_foreign_task(age=age)
     reuse = ReusePolicy(reuse_running=clocks in LISTED_BEFORE)
     result = submit(service, reuse=reuse, settings=LIMITS)
-    found = f"{result.exit_code} {len(service.posts)} {len(service.our_tasks)}"
+    counts = f"{result.exit_code} {len(service.posts)} {len(service.our_tasks)}"
     task_id = result.task.task_id if result.task else None
-    told = [name for name, _ in service.events.resends]
-    twice = [task_id] if task_id and len(service.posts) > 1 and row.listed != row.undated else []
-    resends = [] if told == twice else [f"possible duplicates {told}, not {twice}"]
-    return "; ".join((found, *find_discrepancies(service, task_id), *resends))
+    reported = [name for name, _ in service.events.resends]
+    expected_ids = [task_id] if task_id and len(service.posts) > 1 and row.listed != row.undated else []
+    resends = [] if reported == expected_ids else [f"possible duplicates {reported}, not {expected_ids}"]
+    return "; ".join((counts, *find_discrepancies(service, task_id), *resends))
 
 
 def find_discrepancies(service: SimulatedService, task_id: str | None) -> Iterator[str]:

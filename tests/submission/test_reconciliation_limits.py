@@ -19,16 +19,16 @@ OTHER = ToObs(path="/test-obs/other/")
 
 def list_without_end(service: SimulatedService, seconds: float) -> Interceptor:
     """Follow each page of a list with a full page of other tasks, after so many seconds."""
-    made = 0
+    pages = 0
 
     def intercept(request: Request, answer: Callable[[], HttpReply]) -> HttpReply:
-        nonlocal made
+        nonlocal pages
         reply = answer()
         if request.method != "GET" or "export-tasks?" not in request.target:
             return reply
         service.pass_time(seconds)
-        made += 1
-        entries = [{"task_id": f"t{made}-{each}", "path": "/b/x/"} for each in range(100)]
+        pages += 1
+        entries = [{"task_id": f"t{pages}-{each}", "path": "/b/x/"} for each in range(100)]
         return replace_body(reply, {"total_count": 10**9, "export_tasks": entries})
 
     return intercept

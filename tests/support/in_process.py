@@ -37,10 +37,10 @@ class SimulatedNetwork(Protocol):
 class SimulatedAdapter(DeadlineAdapter):
     """Send each request to a simulated server, on a connection of its own; for one thread."""
 
-    def __init__(self, world: SimulatedNetwork) -> None:
+    def __init__(self, network: SimulatedNetwork) -> None:
         """Use the clock of the simulation."""
-        super().__init__(clock=world.monotonic)
-        self._world = world
+        super().__init__(clock=network.monotonic)
+        self._world = network
         self._active_faults: ActiveFaults = {}
 
     def send(self, request: PreparedRequest, *arguments: Any, **named: Any) -> Response:  # noqa: ANN401 - passed on
@@ -66,8 +66,8 @@ class SimulatedAdapter(DeadlineAdapter):
 class _SimulatedSocket:
     """A socket for http.client, which takes one request and returns its reply."""
 
-    def __init__(self, world: SimulatedNetwork, active_faults: ActiveFaults) -> None:
-        self._world = world
+    def __init__(self, network: SimulatedNetwork, active_faults: ActiveFaults) -> None:
+        self._world = network
         self._active_faults = active_faults
         self._timeout = 0.0
         self._sent = bytearray()

@@ -38,11 +38,11 @@ class FixedRandom(random.Random):
 
 @dataclass(kw_only=True)
 class SimulatedTime:
-    """A clock that only `sleep` advances; `naps` are the sleeps in seconds."""
+    """A clock that only `sleep` advances; `sleeps` are in seconds."""
 
     now: float = START
     sleeps: list[float] = field(default_factory=list)
-    random: random.Random = field(default_factory=lambda: FixedRandom(0.5))
+    rng: random.Random = field(default_factory=lambda: FixedRandom(0.5))
     meanwhile: Callable[[float], object] = lambda _seconds: None
 
     def monotonic(self) -> float:
@@ -69,7 +69,7 @@ class SimulatedTime:
         **settings: Any,  # noqa: ANN401 - as PollOptions has them
     ) -> Iterator[tuple[float, Snapshot]]:
         """Yield each snapshot of a wait with the seconds that had passed then."""
-        clock = Clock(monotonic=self.monotonic, time=self.monotonic, sleep=self.sleep, random=self.random)
+        clock = Clock(monotonic=self.monotonic, time=self.monotonic, sleep=self.sleep, random=self.rng)
         for snapshot in poll(client, tasks, PollOptions(**settings), clock=clock):
             yield self.passed, snapshot
 

@@ -16,7 +16,7 @@ from rich.cells import cell_len
 
 from modelarts_export.cli.output.console import Console
 from modelarts_export.sanitize import Redactor
-from tests.cli.progress.snapshots import SECRET, say_something, tell
+from tests.cli.progress.snapshots import SECRET, print_message, show_scenario
 
 ROOT = Path(__file__).parent.parent.parent
 _PIECE = re.compile(r"\x1b\[(\??\d*)([A-Za-z])|\x1b\[[\d;]*m|([\r\n])|([^\x1b\r\n]+)|(.)", re.DOTALL)
@@ -44,42 +44,42 @@ class TerminalOutput:
 
 
 def show_on_terminal(
-    story: str,
+    scenario: str,
     *,
     columns: int = 84,
     encoding: str = "utf-8",
     pause: float = 0.0,
-    talk: Callable[[Console], None] = say_something,
+    on_snapshot: Callable[[Console], None] = print_message,
     **variables: str,
 ) -> TerminalOutput:
     """Display a sequence of snapshots on a terminal."""
-    ours, theirs = pty.openpty()
+    terminal, program_side = pty.openpty()
     pieces: list[bytes] = []
-    reader = threading.Thread(target=lambda: pieces.extend(iter(lambda: _read(ours), b"")))
+    reader = threading.Thread(target=lambda: pieces.extend(iter(lambda: _read(terminal), b"")))
     reader.start()
     out = io.StringIO()
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {**_terminal(columns), **variables}.items():
             patch.setenv(name, value)
-        with os.fdopen(theirs, "w", encoding=encoding, errors="backslashreplace") as err:
-            stage = Console(out, err, environ=os.environ, redactor=Redactor([SECRET]))
-            tell(story, stage, pause=pause, talk=talk)
+        with os.fdopen(program_side, "w", encoding=encoding, errors="backslashreplace") as err:
+            console = Console(out, err, environ=os.environ, redactor=Redactor([SECRET]))
+            show_scenario(scenario, console, pause=pause, on_snapshot=on_snapshot)
     reader.join()
-    os.close(ours)
+    os.close(terminal)
     return TerminalOutput(written=b"".join(pieces).decode(), columns=columns, out=out.getvalue())
 
 
-def show_in_process_on_terminal(story: str, *, hangs_up: bool = False) -> TerminalOutput:
-    """Display a sequence of snapshots in a process of its own; its terminal may hang up before the start."""
-    command = [sys.executable, "-m", "tests.cli.progress.snapshots", story]
-    ours, theirs = pty.openpty()
+def show_in_process_on_terminal(scenario: str, *, is_closed: bool = False) -> TerminalOutput:
+    """Display snapshots in a process of its own; `is_closed` closes its terminal before the start."""
+    command = [sys.executable, "-m", "tests.cli.progress.snapshots", scenario]
+    terminal, program_side = pty.openpty()
     environ = {**os.environ, **_terminal(84)}
     with subprocess.Popen(
-        command, env=environ, stdin=theirs, stdout=subprocess.PIPE, stderr=theirs, cwd=ROOT
+        command, env=environ, stdin=program_side, stdout=subprocess.PIPE, stderr=program_side, cwd=ROOT
     ) as process:
-        os.close(theirs)
-        written = b"" if hangs_up else b"".join(iter(lambda: _read(ours), b""))
-        os.close(ours)
+        os.close(program_side)
+        written = b"" if is_closed else b"".join(iter(lambda: _read(terminal), b""))
+        os.close(terminal)
         out, _ = process.communicate(timeout=20)
     return TerminalOutput(written=written.decode(), columns=84, code=process.returncode, out=out.decode())
 
@@ -91,7 +91,7 @@ def _terminal(columns: int) -> dict[str, str]:
 def _read(terminal: int) -> bytes:
     try:
         return os.read(terminal, 4096)
-    except OSError:  # Linux says so when the other end is closed
+    except OSError:  # Linux raises it when the other end is closed
         return b""
 
 
@@ -103,7 +103,7 @@ def render_lines(written: str, columns: int) -> list[str]:
     lines, row, column = [""], 0, 0
     for match in _PIECE.finditer(written):
         argument, command, feed, text, unknown = match.groups()
-        assert not unknown, f"the terminal does not know {unknown!r}"
+        assert not unknown, f"unsupported control sequence {unknown!r}"
         if feed == "\n":
             row += 1
             lines += [""] * (row + 1 - len(lines))
@@ -119,8 +119,8 @@ def render_lines(written: str, columns: int) -> list[str]:
             if column + cell_len(letter) > columns:
                 row, column = row + 1, 0
                 lines += [""] * (row + 1 - len(lines))
-            assert column == cell_len(lines[row]), "written over something"
+            assert column == cell_len(lines[row]), "text was overwritten"
             lines[row] += letter
             column += cell_len(letter)
-    assert not any(lines[row + 1 :]), "something is left below the cursor"
+    assert not any(lines[row + 1 :]), "there is text below the cursor"
     return [line.rstrip() for line in lines[: row + 1]]

@@ -56,9 +56,9 @@ SLOW_PARTS = {
 def test_slow_reply_ends_with_the_read_timeout(run: Run, part: str) -> None:
     """The timeout holds for the whole reply, however many pieces it has."""
     with serve(SLOW_PARTS[part]) as server:
-        begun = time.monotonic()
+        started = time.monotonic()
         outcome = run(f"{TO_OBS} --read-timeout 0.2s", **server.variables)
-        assert time.monotonic() - begun < 1.5
+        assert time.monotonic() - started < 1.5
         assert sum(request.startswith(b"POST") for request in server.requests) == 1
     assert (outcome.code, outcome.out) == (10, ""), outcome.err
     assert "the reply was not complete after 0.2 s" in outcome.err or "timed out" in outcome.err
@@ -68,10 +68,10 @@ def test_slow_reply_ends_with_the_read_timeout(run: Run, part: str) -> None:
 def test_slow_reply_to_a_get_is_a_transient_error(part: str) -> None:
     """A call may have a timeout of its own."""
     with serve(SLOW_PARTS[part]) as server:
-        begun = time.monotonic()
+        started = time.monotonic()
         with pytest.raises(TemporaryError):
             make_transport(server.url).get("/x", timeout=0.2)
-        assert time.monotonic() - begun < 1.5
+        assert time.monotonic() - started < 1.5
 
 
 def test_late_stall_ends_with_the_read_timeout_of_the_whole_reply() -> None:
@@ -84,10 +84,10 @@ def test_late_stall_ends_with_the_read_timeout_of_the_whole_reply() -> None:
         server.stall()
 
     with serve(handle) as server:
-        begun = time.monotonic()
+        started = time.monotonic()
         with pytest.raises(TemporaryError):
             make_transport(server.url, read=0.8).get("/x")
-        assert time.monotonic() - begun < 1.3
+        assert time.monotonic() - started < 1.3
 
 
 def test_slow_reply_to_connect_ends_with_the_connect_timeout(
@@ -97,10 +97,10 @@ def test_slow_reply_to_connect_ends_with_the_connect_timeout(
     with serve(send_slowly(b"HTTP/1.1 200 Connection established\r\nX: ")) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
         monkeypatch.setenv("https_proxy", proxy.url)
-        begun = time.monotonic()
+        started = time.monotonic()
         flags = "--connect-timeout 0.2s --read-timeout 0.2s"
         outcome = run(f"{TO_OBS} {flags}", **Stub(url="https://modelarts.invalid").variables)
-        assert time.monotonic() - begun < 1.5
+        assert time.monotonic() - started < 1.5
     assert (outcome.code, outcome.out) == (5, ""), outcome.err
 
 
@@ -136,10 +136,10 @@ def test_upload_does_not_count_towards_the_read_timeout() -> None:
         peer.sendall(make_reply("200 OK", CREATED))
 
     with serve(handle, receive_buffer=65536) as server:
-        begun = time.monotonic()
+        started = time.monotonic()
         client = make_transport(server.url, connect=0.5, read=0.5)
         assert client.post("/x", b" " * 16_000_000).fields == {"task_id": "t1"}
-        assert time.monotonic() - begun > 0.5
+        assert time.monotonic() - started > 0.5
 
 
 def test_each_request_has_the_whole_read_timeout() -> None:

@@ -31,7 +31,7 @@ DOWN = make_reply("503 Service Unavailable")
 
 def make_policy(time: SimulatedTime, **limits: float) -> RetryPolicy:
     """Return the default policy, or one with other limits, in simulated time."""
-    clock = Clock(monotonic=time.monotonic, time=time.monotonic, sleep=time.sleep, random=time.random)
+    clock = Clock(monotonic=time.monotonic, time=time.monotonic, sleep=time.sleep, random=time.rng)
     return RetryPolicy(timeout=limits.get("timeout", 120.0), max_retries=None, clock=clock)
 
 

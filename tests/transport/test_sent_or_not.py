@@ -91,7 +91,7 @@ def test_request_counts_as_sent_with_its_last_byte(size: int, over: str, trusted
 
 def test_contributing_has_the_same_table() -> None:
     """It has no other rows."""
-    _, _, begun = CONTRIBUTING.read_text(encoding="utf-8").partition(f"## {HEADING}\n")
-    section, _, _ = begun.partition("\n## ")
+    _, _, rest = CONTRIBUTING.read_text(encoding="utf-8").partition(f"## {HEADING}\n")
+    section, _, _ = rest.partition("\n## ")
     cells = [(name, ", ".join(row.endpoints), row.raised, row.sent, row.error) for name, row in ROWS.items()]
     assert re.findall(r"(?m)^\| (.+) \|$", section)[1:] == [" | ".join(row) for row in cells]

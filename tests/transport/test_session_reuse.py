@@ -71,10 +71,10 @@ def test_close_closes_the_connection_at_once() -> None:
         with pytest.raises(ModelArtsExportError) as raised:
             client.get("/x")
         client.close()
-        begun = time.monotonic()
+        started = time.monotonic()
         with pytest.raises(ModelArtsExportError):
             client.get("/x")  # the server accepts it only after the first connection was closed
-        assert time.monotonic() - begun < 2
+        assert time.monotonic() - started < 2
         client.close()
     assert raised.value.http_status == 404
 

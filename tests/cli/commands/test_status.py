@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.cli.output.test_output import in_bash
+from tests.cli.output.test_output import run_in_bash
 from tests.conftest import Answer, Run, Stub
 from tests.support.task_replies import ACCEPTED, OFTEN, make_error_reply, make_list_reply, make_task_reply
 
@@ -95,7 +95,9 @@ def test_code_of_a_refused_key_in_a_task_does_not_stop_the_polling(run: Run, stu
 )
 def test_hint_of_an_unwritable_result_does_not_resubmit(stub: Stub, line: str, code: int, hint: str) -> None:
     stub.body = make_task_reply("SUCCESSED").body
-    done = in_bash(f"{sys.executable} -m modelarts_export {line} -q -o json > /dev/full", **stub.variables)
+    done = run_in_bash(
+        f"{sys.executable} -m modelarts_export {line} -q -o json > /dev/full", **stub.variables
+    )
     assert done.returncode == code
     assert json.loads(done.stderr)["hint"] == hint
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.cli.output.test_output import in_bash
+from tests.cli.output.test_output import run_in_bash
 from tests.conftest import Answer, Cloud, Outcome, Run, Stub
 from tests.support.task_replies import ACCEPTED, NEW, OFTEN, make_error_reply, make_task_reply
 
@@ -177,7 +177,7 @@ def test_new_dataset_is_not_searched_without_wait(run: Run, stub: Stub) -> None:
 def test_unwritable_result_exits_with_8(quick: Cloud) -> None:
     """The task was accepted and must not be submitted again."""
     line = f"to-obs sandbox-images --path /b/d/ --wait -q -o json {OFTEN}"
-    done = in_bash(f"{sys.executable} -m modelarts_export {line} > /dev/full", **quick.variables)
+    done = run_in_bash(f"{sys.executable} -m modelarts_export {line} > /dev/full", **quick.variables)
     assert done.returncode == 8
     assert "was accepted, but the result cannot be written" in done.stderr
 

@@ -17,7 +17,7 @@ HARMFUL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u202a-\u202e\u2028\u202
 LONGEST = 4096
 
 
-def with_token(url: str) -> dict[str, str]:
+def token_variables(url: str) -> dict[str, str]:
     """Return variables that point a client with a token at a server."""
     return {
         "HW_AUTH_TOKEN": TOKEN,
@@ -27,13 +27,13 @@ def with_token(url: str) -> dict[str, str]:
     }
 
 
-def answered(run: Run, body: bytes, *headers: str, status: str = "200 OK") -> Outcome:
+def submit_with_token(run: Run, body: bytes, *headers: str, status: str = "200 OK") -> Outcome:
     """Submit with a token to a server that answers this."""
     with serve(answer_with(status, body, *headers)) as server:
-        return run(SUBMIT, **with_token(server.url))
+        return run(SUBMIT, **token_variables(server.url))
 
 
-def known(server: RawServer) -> dict[str, str]:
+def secret_key_variables(server: RawServer) -> dict[str, str]:
     """Return variables that have the token for a secret key, which never leaves this machine."""
     return {**server.variables, "HUAWEICLOUD_SDK_SK": TOKEN}
 
@@ -45,17 +45,17 @@ def test_debug_prints_request_and_response(run: Run, stub: Stub) -> None:
     assert (outcome.code, outcome.out) == (0, "t1\n")
     url = f"{stub.url}/v2/0123/datasets/abc/export-tasks"
     sent = stub.requests[0][3].decode()
-    told = outcome.err.splitlines()
-    assert told[0] == f"> POST {url}"
+    lines = outcome.err.splitlines()
+    assert lines[0] == f"> POST {url}"
     for line in ("Content-Type: application/json", f"Content-Length: {len(sent)}", "X-Project-Id: 0123"):
-        assert f"> {line}" in told
-    assert told[told.index(">") + 1] == f"> {sent}"
-    reply_begins = told.index("< HTTP 200 OK")
-    assert told.index(f"> {sent}") == reply_begins - 1
-    assert "< X-Request-Id: req-7" in told[reply_begins:]
-    assert told[told.index("<") + 1] == f"< {CREATED.decode()}"
-    assert re.fullmatch(rf"POST {re.escape(url)} 200 [0-9.]+s request req-7", told[-2])
-    assert told[-1] == "Created export task t1"
+        assert f"> {line}" in lines
+    assert lines[lines.index(">") + 1] == f"> {sent}"
+    reply_begins = lines.index("< HTTP 200 OK")
+    assert lines.index(f"> {sent}") == reply_begins - 1
+    assert "< X-Request-Id: req-7" in lines[reply_begins:]
+    assert lines[lines.index("<") + 1] == f"< {CREATED.decode()}"
+    assert re.fullmatch(rf"POST {re.escape(url)} 200 [0-9.]+s request req-7", lines[-2])
+    assert lines[-1] == "Created export task t1"
 
 
 def test_debug_prints_every_call(run: Run, cloud: Cloud) -> None:
@@ -109,7 +109,7 @@ def test_incomplete_body_is_not_printed(run: Run) -> None:
     """It can end in half a secret; status and headers are printed."""
     cut = make_reply("200 OK", f'{{"token": "{TOKEN}"}}'.encode(), "X-Request-Id: req-7")[:-10]
     with serve(answer_then(cut, close)) as server:
-        outcome = run(SUBMIT, **with_token(server.url))
+        outcome = run(SUBMIT, **token_variables(server.url))
     assert outcome.code == 10
     assert "< X-Request-Id: req-7\n<\n< (the body is incomplete)\n" in outcome.err
     assert TOKEN[:8] not in outcome.err
@@ -137,7 +137,7 @@ HIDDEN = {
 
 def test_values_of_unknown_headers_are_hidden(run: Run) -> None:
     headers = [f"{name}: {value}" for name, value in {**SHOWN, **HIDDEN}.items()]
-    outcome = answered(run, b"", *headers, status="403 Forbidden")
+    outcome = submit_with_token(run, b"", *headers, status="403 Forbidden")
     assert outcome.code == 4
     for name, value in SHOWN.items():
         assert f"< {name}: {value}\n" in outcome.err
@@ -159,7 +159,7 @@ def test_values_of_unknown_headers_are_hidden(run: Run) -> None:
 )
 def test_location_is_printed_without_user_and_query(run: Run, location: str, shown: str) -> None:
     """The query can be signed."""
-    outcome = answered(run, b"", f"Location: {location}", status="302 Found")
+    outcome = submit_with_token(run, b"", f"Location: {location}", status="302 Found")
     assert outcome.code == 6
     assert f"< Location: {shown}\n" in outcome.err
     assert "abcdefgh" not in outcome.err
@@ -221,7 +221,7 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
 }
 
 
-SECRETS = {"was sent": lambda server: with_token(server.url), "is known": known}
+SECRETS = {"was sent": lambda server: token_variables(server.url), "is known": secret_key_variables}
 
 
 PASSWORD = "pr0xysecret"

@@ -28,11 +28,11 @@ from tests.cli.output.test_debug import (
     SPELLINGS,
     SUBMIT,
     TOKEN,
-    answered,
     as_gson,
     assert_unseen,
-    known,
-    with_token,
+    secret_key_variables,
+    submit_with_token,
+    token_variables,
 )
 from tests.conftest import Run, Stub
 from tests.support.raw_server import RawServer, answer_with, make_reply, serve
@@ -49,18 +49,18 @@ def test_echoed_secret_is_redacted(run: Run, secret: str, spelling: str) -> None
         with serve(answer_with("200 OK", body.encode(), f"Server: {echo}")) as server:
             outcome = run(SUBMIT, **SECRETS[secret](server))
         assert outcome.code in (0, 10)
-        told = [line for line in outcome.err.splitlines() if line.startswith("< ")]
-        assert_unseen(TOKEN, "\n".join(told))
-        replied = sum(line.startswith("< HTTP") for line in told)
-        assert replied >= (2 if outcome.code else 1)  # a poll, too
-        assert sum("***" in line for line in told) == 2 * replied
+        lines = [line for line in outcome.err.splitlines() if line.startswith("< ")]
+        assert_unseen(TOKEN, "\n".join(lines))
+        replies = sum(line.startswith("< HTTP") for line in lines)
+        assert replies >= (2 if outcome.code else 1)  # a poll, too
+        assert sum("***" in line for line in lines) == 2 * replies
 
 
 @pytest.mark.parametrize("spelling", ["JSON", "Gson", "numbers"])
 def test_secret_in_a_cut_error_is_redacted(run: Run, spelling: str) -> None:
     """A cut JSON text is searched as text."""
     page = f'{{"error_msg": {SPELLINGS[spelling](TOKEN)}, "error_co'
-    outcome = answered(run, page.encode(), status="502 Bad Gateway")
+    outcome = submit_with_token(run, page.encode(), status="502 Bad Gateway")
     assert outcome.code == 10
     assert_unseen(TOKEN, outcome.err)
     assert "***" in outcome.err.partition("\nerror: ")[2]
@@ -99,7 +99,7 @@ def test_transport_callback_gets_no_secret(stub: Stub) -> None:
 def test_response_without_secret_is_unchanged(run: Run) -> None:
     """Escapes are undone only to redact."""
     body = r'{"task_id": "t1", "words": "\u4e2d\/\"\\ \ud83d"}'
-    assert f"\n< {body}\n" in answered(run, body.encode()).err
+    assert f"\n< {body}\n" in submit_with_token(run, body.encode()).err
 
 
 @pytest.mark.parametrize("before", [0, 1, 5, 6, 10, len(TOKEN) - 1, len(TOKEN)])
@@ -107,7 +107,7 @@ def test_secret_at_the_cut_of_a_body_is_redacted(run: Run, before: int) -> None:
     """No half of a secret is left."""
     body = "x" * (LONGEST - len("< ") - before) + TOKEN + "y" * 5000
     with serve(answer_with("200 OK", body.encode())) as server:
-        outcome = run(SUBMIT, **known(server))
+        outcome = run(SUBMIT, **secret_key_variables(server))
     assert outcome.code == 10
     assert_unseen(TOKEN, outcome.err)
     line = next(line for line in outcome.err.splitlines() if line.startswith("< xxx"))
@@ -120,7 +120,7 @@ def test_secret_at_the_cut_of_a_body_is_redacted(run: Run, before: int) -> None:
 def test_secret_at_the_cut_of_an_error_is_redacted(run: Run, before: int, begin: str) -> None:
     """An error shows the beginning of a page, to the end of a word, also with -o json."""
     page = begin + "x" * (499 - before - len(begin)) + f" {as_gson(TOKEN) if begin else TOKEN} " + "y " * 50
-    outcome = answered(run, page.encode(), status="502 Bad Gateway")
+    outcome = submit_with_token(run, page.encode(), status="502 Bad Gateway")
     assert outcome.code == 10
     assert_unseen(TOKEN, outcome.err)
     assert "x" * 400 in outcome.err.partition("\nerror: ")[2]
@@ -128,7 +128,7 @@ def test_secret_at_the_cut_of_an_error_is_redacted(run: Run, before: int, begin:
 
 def test_page_without_a_space_is_hidden(run: Run) -> None:
     """There is no end of a word to cut at."""
-    outcome = answered(run, b"x" * 501, status="502 Bad Gateway")
+    outcome = submit_with_token(run, b"x" * 501, status="502 Bad Gateway")
     assert "x" * 9 not in outcome.err.partition("\nerror: ")[2]
 
 
@@ -138,7 +138,7 @@ def test_hostile_text_in_a_response_is_escaped(run: Run) -> None:
     headers = [f"Server: {hostile}", "Date: a\r\n ::error::b", f"{hostile}: c", "X-Request-Id: \x9b"]
     body = f"{hostile}\r\n::error::b\u202e\u2028".encode()
     with serve(answer_then(make_reply(f"200 {hostile}", body, *headers), close)) as server:
-        outcome = run(SUBMIT, **with_token(server.url))
+        outcome = run(SUBMIT, **token_variables(server.url))
     assert not HARMFUL.search(outcome.err)
     assert r"\x1b[2J\x9b31m\x85\t\x7f[bold]" in outcome.err
     assert "\n::error" not in outcome.err
@@ -146,7 +146,7 @@ def test_hostile_text_in_a_response_is_escaped(run: Run) -> None:
 
 @pytest.mark.parametrize("body", [b"\xff\xfe\x00", "{}".encode("utf-16"), bytes(range(256))])
 def test_binary_body_is_printed_as_far_as_possible(run: Run, body: bytes) -> None:
-    outcome = answered(run, body)
+    outcome = submit_with_token(run, body)
     assert outcome.code == 10
     assert "\n<\n< " in outcome.err
     assert not HARMFUL.search(outcome.err)
@@ -159,11 +159,11 @@ def test_proxy_refusal_shows_only_its_status(run: Run, monkeypatch: pytest.Monke
     with serve(answer_with(f"407 no to user:{PASSWORD} {PASSWORD[::-1]} {spelled}")) as server:
         for name in ("HTTPS_PROXY", "https_proxy"):
             monkeypatch.setenv(name, f"http://user:{PASSWORD}@127.0.0.1:{server.port}")
-        outcome = run(f"to-obs abc --path /b/d/ {form}", **with_token("https://modelarts.invalid"))
+        outcome = run(f"to-obs abc --path /b/d/ {form}", **token_variables("https://modelarts.invalid"))
     assert outcome.code == 5
     assert "the proxy refused to connect (HTTP 407)" in outcome.err
-    for told in (PASSWORD, PASSWORD[::-1], spelled):
-        assert told not in outcome.err
+    for secret in (PASSWORD, PASSWORD[::-1], spelled):
+        assert secret not in outcome.err
 
 
 ECHOES: dict[str, Callable[[bytes], str]] = {
@@ -227,7 +227,7 @@ def test_proxy_password_is_redacted(
     with serve(answer_with("407 Proxy Authentication Required")) as server:
         for name in ("HTTPS_PROXY", "https_proxy"):
             monkeypatch.setenv(name, proxy.format(password=PASSWORD, port=server.port))
-        outcome = run(SUBMIT, **with_token("https://modelarts.invalid"))
+        outcome = run(SUBMIT, **token_variables("https://modelarts.invalid"))
         asked = b64encode(f"user:{PASSWORD}".encode())
         assert [asked in request for request in server.requests] == ([True] if expected == 5 else [])
     assert outcome.code == expected, outcome.err

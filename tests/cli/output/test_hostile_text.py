@@ -133,10 +133,16 @@ def test_secret_that_a_server_echoes_is_redacted(
 ) -> None:
     """The gateway's error 0301 quotes the signed headers; -v and an HTML page are redacted too."""
     secret = SECRETS[name]
-    said = f"verify aksk signature fail, canonicalRequest:GET|/|x-security-token:{secret}|"
-    answer = {"task_id": "t1", "status": said, "error_code": "APIGW.0301", "error_msg": said, secret: [said]}
+    message = f"verify aksk signature fail, canonicalRequest:GET|/|x-security-token:{secret}|"
+    answer = {
+        "task_id": "t1",
+        "status": message,
+        "error_code": "APIGW.0301",
+        "error_msg": message,
+        secret: [message],
+    }
     stub.status = status
-    page = f"<html><title>{said}</title></html>"
+    page = f"<html><title>{message}</title></html>"
     stub.body = (page if status == 502 else json.dumps(answer)).encode()
     outcome = run(f"to-obs --path /b/d/ -v -o {output}", **{**SECRETS, **stub.variables})
     written = outcome.out + outcome.err

@@ -23,7 +23,7 @@ SUBMIT = "to-obs sandbox-images --path /test-obs/daoChu/"
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def on_a_terminal(line: str, *, columns: int, **variables: str) -> str:
+def run_on_terminal(line: str, *, columns: int, **variables: str) -> str:
     """Return what a command line writes to a terminal."""
     command = [sys.executable, "-m", "modelarts_export", *line.split()]
     ours, theirs = pty.openpty()
@@ -36,7 +36,7 @@ def on_a_terminal(line: str, *, columns: int, **variables: str) -> str:
     return written.decode().replace("\r\n", "\n")
 
 
-def in_bash(command: str, **variables: str) -> subprocess.CompletedProcess[str]:
+def run_in_bash(command: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run a line of bash to its end."""
     environ = {**os.environ, **variables}
     line = ["/bin/bash", "-c", command]
@@ -111,7 +111,7 @@ def test_pipe_has_colour_only_with_force_color(
 @pytest.mark.parametrize("columns", [40, 80, 200])
 def test_box_fits_a_terminal_of_any_width(cloud: Cloud, columns: int) -> None:
     """Every value is whole."""
-    written = ANSI.sub("", on_a_terminal(SUBMIT, columns=columns, **cloud.variables))
+    written = ANSI.sub("", run_on_terminal(SUBMIT, columns=columns, **cloud.variables))
     box = [line for line in written.splitlines() if line[:1] in "╭│╰"]
     assert box
     assert max(map(len, box)) <= columns
@@ -122,9 +122,9 @@ def test_box_fits_a_terminal_of_any_width(cloud: Cloud, columns: int) -> None:
 
 def test_terminal_has_colour(cloud: Cloud) -> None:
     """Except with NO_COLOR or TERM=dumb."""
-    assert ANSI.search(on_a_terminal(SUBMIT, columns=80, **cloud.variables))
-    assert not ANSI.search(on_a_terminal(SUBMIT, columns=80, NO_COLOR="1", **cloud.variables))
-    assert not ANSI.search(on_a_terminal(SUBMIT, columns=80, **{**cloud.variables, "TERM": "dumb"}))
+    assert ANSI.search(run_on_terminal(SUBMIT, columns=80, **cloud.variables))
+    assert not ANSI.search(run_on_terminal(SUBMIT, columns=80, NO_COLOR="1", **cloud.variables))
+    assert not ANSI.search(run_on_terminal(SUBMIT, columns=80, **{**cloud.variables, "TERM": "dumb"}))
 
 
 def test_quiet_prints_no_messages_and_no_table(run: Run, cloud: Cloud) -> None:
@@ -233,9 +233,9 @@ def test_box_in_any_encoding(encoding: str, corner: str) -> None:
 def test_yaml_of_many_lines_takes_linear_time(run: Run, stub: Stub) -> None:
     """A hundred thousand line feeds."""
     stub.body = json.dumps({"task_id": "t1", "status": "FAILED", "error_msg": "\n" * 100_000}).encode()
-    begun = time.monotonic()
+    started = time.monotonic()
     outcome = run("to-obs --path /b/d/ -o yaml", **stub.variables)
-    assert time.monotonic() - begun < 15
+    assert time.monotonic() - started < 15
     assert yaml.safe_load(outcome.out)["error_msg"] == "\n" * 100_000
 
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tests.cli.output.test_output import SUBMIT, in_bash
+from tests.cli.output.test_output import SUBMIT, run_in_bash
 from tests.conftest import Cloud, Run, Stub
 
 
@@ -38,7 +38,7 @@ def test_closed_pipe_prints_no_error() -> None:
 def test_full_stdout_names_the_accepted_task(cloud: Cloud, form: str, redirection: str) -> None:
     """Also when quiet, because the task must not be submitted again."""
     command = f"{sys.executable} -m modelarts_export {SUBMIT} {form} {redirection}"
-    done = in_bash(command, **cloud.variables)
+    done = run_in_bash(command, **cloud.variables)
     task_id = json.loads(cloud.exchanges[0][1].body)["task_id"]
     assert done.returncode == 8
     assert task_id in done.stderr
@@ -50,7 +50,7 @@ def test_full_stdout_names_the_accepted_task(cloud: Cloud, form: str, redirectio
 )
 def test_full_stderr_keeps_the_exit_code(cloud: Cloud, line: str, code: int) -> None:
     command = f"{sys.executable} -m modelarts_export {line} 2> /dev/full"
-    assert in_bash(command, **cloud.variables).returncode == code
+    assert run_in_bash(command, **cloud.variables).returncode == code
 
 
 def test_closed_stderr_keeps_the_result(cloud: Cloud) -> None:
@@ -128,17 +128,17 @@ def test_full_stdout_is_a_one_line_error(stub: Stub, line: str, code: int, redir
     stub.body = json.dumps(
         {"task_id": "t1", "status": "SUCCESSED", "export_tasks": [{"task_id": "t1"}], "total_count": 1}
     ).encode()
-    done = in_bash(f"{sys.executable} -m modelarts_export {line} {redirection}", **stub.variables)
+    done = run_in_bash(f"{sys.executable} -m modelarts_export {line} {redirection}", **stub.variables)
     assert done.returncode == code, done.stderr
-    told = [each for each in done.stderr.splitlines() if "cannot be written" in each]
-    assert len(told) == 1
-    assert ("t1" in told[0]) == (code == 8)
+    errors = [each for each in done.stderr.splitlines() if "cannot be written" in each]
+    assert len(errors) == 1
+    assert ("t1" in errors[0]) == (code == 8)
     assert "Traceback" not in done.stderr
 
 
 def test_help_on_an_unbuffered_stdout_that_is_full_exits_with_5() -> None:
     line = f"PYTHONUNBUFFERED=1 {sys.executable} -m modelarts_export --help > /dev/full"
-    done = in_bash(line)
+    done = run_in_bash(line)
     assert (done.returncode, done.stderr.count("cannot be written")) == (5, 1)
 
 
@@ -146,6 +146,6 @@ def test_help_on_an_unbuffered_stdout_that_is_full_exits_with_5() -> None:
 def test_closed_pipe_exits_with_141(stub: Stub, line: str) -> None:
     stub.body = b'{"task_id": "t1", "status": "SUCCESSED"}'
     command = f"(sleep 0.3; {sys.executable} -m modelarts_export {line}; echo $? >&2) | true"
-    done = in_bash(command, **stub.variables)
+    done = run_in_bash(command, **stub.variables)
     assert done.stderr.splitlines()[-1] == "141"
     assert "Traceback" not in done.stderr

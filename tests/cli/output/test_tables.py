@@ -21,7 +21,7 @@ ROWS: "list[dict[str, Cell]]" = [
 ]
 
 
-def written(**environ: str) -> str:
+def render_table(**environ: str) -> str:
     """Return the table off a terminal."""
     out = io.StringIO()
     Console(out, io.StringIO(), environ=environ, redactor=Redactor()).write_table(ROWS)
@@ -30,17 +30,17 @@ def written(**environ: str) -> str:
 
 def test_cells_have_styles_with_colour() -> None:
     """A heading is its key without _id; a column without text is omitted."""
-    assert written().splitlines() == [
+    assert render_table().splitlines() == [
         "TASK    STATUS",
         "t1      running",
         r"task-2  [bold]\x1b[2J",
         "        queued",
     ]
-    assert "\x1b[34mrunning\x1b[0m" in written(FORCE_COLOR="1", TERM="xterm-256color")
-    assert "\x1b" not in written(FORCE_COLOR="1", NO_COLOR="1")
+    assert "\x1b[34mrunning\x1b[0m" in render_table(FORCE_COLOR="1", TERM="xterm-256color")
+    assert "\x1b" not in render_table(FORCE_COLOR="1", NO_COLOR="1")
 
 
-def wide(columns: int) -> list[str]:
+def render_wide_table(columns: int) -> list[str]:
     """Return a table of a task with a long path as a terminal of so many columns shows it."""
     rows = [Text("rF9NNoB56k5rtYKg2Y7"), Text("/bucket/a/long/path/to/a/directory/")]
     cells = [dict(zip(("TASK", "PATH"), rows, strict=True))]
@@ -51,6 +51,8 @@ def wide(columns: int) -> list[str]:
 
 def test_wide_table_is_folded() -> None:
     """The widest column is folded; if that is not enough, each row has a box of its own."""
-    assert "rF9NNoB56k5rtYKg2Y7 | /bucket/a/long/path/to/a/directory/ |" in "\n".join(wide(80))
-    assert [line.count("rF9NNoB56k5rtYKg2Y7") for line in wide(60) if "TASK" not in line].count(1) == 1
-    assert any(line.startswith("| TASK | rF9NNoB56k5rtYKg2Y7") for line in wide(40))
+    assert "rF9NNoB56k5rtYKg2Y7 | /bucket/a/long/path/to/a/directory/ |" in "\n".join(render_wide_table(80))
+    assert [line.count("rF9NNoB56k5rtYKg2Y7") for line in render_wide_table(60) if "TASK" not in line].count(
+        1
+    ) == 1
+    assert any(line.startswith("| TASK | rF9NNoB56k5rtYKg2Y7") for line in render_wide_table(40))

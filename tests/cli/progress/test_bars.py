@@ -23,8 +23,8 @@ def test_bar_stays_below_messages_after_the_wait(columns: int) -> None:
         84: f"{ID} succeeded {'━' * 21} 100 % 20/20  6m 40s",
         200: f"{ID} succeeded {'━' * 40} 100 % 20/20  6m 40s",
     }
-    said = ["said meanwhile"] * 5
-    assert shown.lines == [*said, bar[columns], ""]
+    messages = ["a test message"] * 5
+    assert shown.lines == [*messages, bar[columns], ""]
     assert (shown.out, shown.has_cursor) == ("the result\n", True)
     assert COLOUR.search(shown.written)
 
@@ -83,7 +83,7 @@ EVERY_KIND = {
 def test_narrow_terminal_has_fewer_columns(columns: int) -> None:
     """No line wraps."""
     lines = show_on_terminal("every_kind", columns=columns).lines
-    assert lines[lines.index("said meanwhile") + 1 : -1] == EVERY_KIND[columns]
+    assert lines[lines.index("a test message") + 1 : -1] == EVERY_KIND[columns]
 
 
 def test_wide_terminal_has_all_columns() -> None:
@@ -100,13 +100,13 @@ def test_many_tasks_share_one_bar(columns: int) -> None:
         84: f"export tasks 10 of 40 ended ━━━━━╸{'━' * 17}  25 % 200 of 800 samples  3m 20s",
         200: f"export tasks 10 of 40 ended {'━' * 10}╺{'━' * 29}  25 % 200 of 800 samples  3m 20s",
     }
-    assert lines == ["said meanwhile"] * 2 + [bar[columns], "1 failed, 18 running, 12 queued", ""]
+    assert lines == ["a test message"] * 2 + [bar[columns], "1 failed, 18 running, 12 queued", ""]
 
 
-@pytest.mark.parametrize("story", ["interrupted", "broken"])
-def test_cursor_is_shown_again_after_an_error(story: str) -> None:
+@pytest.mark.parametrize("scenario", ["interrupted", "broken"])
+def test_cursor_is_shown_again_after_an_error(scenario: str) -> None:
     """The bar stays on the terminal."""
-    shown = show_in_process_on_terminal(story)
+    shown = show_in_process_on_terminal(scenario)
     assert shown.code != 0
     assert "\x1b[?25l" in shown.written
     assert shown.has_cursor
@@ -121,7 +121,7 @@ def test_bar_is_redrawn_between_polls() -> None:
 def test_no_color_keeps_static_bars() -> None:
     shown = show_on_terminal("every_kind", NO_COLOR="1")
     assert not COLOUR.search(shown.written)
-    lines = shown.lines[shown.lines.index("said meanwhile") + 1 :]
+    lines = shown.lines[shown.lines.index("a test message") + 1 :]
     assert lines[0] == "queued-1    queued" + " " * 47 + "1m 40s"
     assert lines[4] == f"failed-1    failed    {'━' * 7}" + " " * 16 + "35 %  7/20              0s"
     assert "\x1b[?25l" in shown.written
@@ -146,7 +146,7 @@ def test_bars_in_ascii(columns: int, rows: int) -> None:
     shown = show_on_terminal("hostile", columns=columns, encoding="ascii")
     assert shown.written.isascii()
     assert r"\u2026" not in shown.written
-    assert len(shown.lines[shown.lines.index("said meanwhile") + 1 : -1]) == rows
+    assert len(shown.lines[shown.lines.index("a test message") + 1 : -1]) == rows
     lines = show_on_terminal("every_kind", encoding="ascii").lines
     assert "failed-1    failed    ------- -------------  35 %  7/20              0s" in lines
 
@@ -154,7 +154,7 @@ def test_bars_in_ascii(columns: int, rows: int) -> None:
 def test_notes_are_limited() -> None:
     """Three notes of three lines each are shown."""
     lines = show_on_terminal("wordy", columns=84).lines
-    notes = lines[lines.index("said meanwhile") + 5 : -1]
+    notes = lines[lines.index("a test message") + 5 : -1]
     assert len(notes) == 9
     assert [line for line in notes if "export task" in line] == notes[::3]
 
@@ -180,14 +180,14 @@ HOSTILE = {
 def test_hostile_text_is_escaped(columns: int) -> None:
     """Text is cut at its column, and markup and commands are not interpreted."""
     shown = show_on_terminal("hostile", columns=columns)
-    assert shown.lines[shown.lines.index("said meanwhile") + 1 : -1] == HOSTILE[columns]
+    assert shown.lines[shown.lines.index("a test message") + 1 : -1] == HOSTILE[columns]
     assert SECRET not in shown.written
     assert find_ci_commands("\n".join(shown.lines)) == []
 
 
 def test_closed_terminal_keeps_the_result() -> None:
-    for story in ("one", "crowd"):
-        shown = show_in_process_on_terminal(story, hangs_up=True)
+    for scenario in ("one", "crowd"):
+        shown = show_in_process_on_terminal(scenario, is_closed=True)
         assert (shown.code, shown.out) == (0, "the result\n")
 
 
@@ -204,12 +204,12 @@ def test_emulated_terminal_detects_overwritten_text() -> None:
 def test_messages_are_whole_above_bars() -> None:
     """A warning longer than the terminal is wide, JSON, and an excerpt."""
 
-    def talk(console: Console) -> None:
+    def print_messages(console: Console) -> None:
         console.print("w" * 60, "warning")
         console.print_raw('{"a":"[bold]"}')
         console.print_excerpt("key: value", 5, "1 | ")
 
-    lines = show_on_terminal("lasting", columns=40, talk=talk).lines
+    lines = show_on_terminal("lasting", columns=40, on_snapshot=print_messages).lines
     assert lines == [
         "warning: " + "w" * 31,
         "w" * 29,

@@ -6,7 +6,7 @@ import pytest
 
 from modelarts_export.cli.progress import messages as progress
 from modelarts_export.polling.poller import TrackedTask
-from tests.cli.progress.snapshots import OUTAGE, many, seen, task
+from tests.cli.progress.snapshots import OUTAGE, make_snapshot, make_tracked_task, poll_task
 
 DURATIONS = [
     (-1.0, "0s"),
@@ -64,19 +64,19 @@ def test_samples_are_never_more_than_all(done: int | None, total: int | None, wo
 
 
 PROGRESS = [
-    (task(status="INIT"), "queued"),
-    (task(status=None), "unknown"),
-    (task(progress=99.99), "running, 99 %"),
-    (task(progress=148.0), "running, 100 %"),
-    (task(progress=-3.0), "running, 0 %"),
-    (task(done=7), "running (7 samples)"),
-    (task(done=7, total=20, progress=99.0), "running, 35 % (7 of 20 samples)"),
-    (task(status="COMPLETED", done=20, total=20), "succeeded (20 of 20 samples)"),
-    (task(status="FAILED", error_code="ModelArts.4401"), "failed: ModelArts.4401"),
-    (task(error_msg="left over"), "running"),
-    (task(status="STOPPING", progress=40), "stopping, 40 %"),
-    (task(status="STOPPED", error_msg="by a user"), "stopped: by a user"),
-    (task(status="PAUSED", progress=5), "PAUSED, 5 %"),
+    (make_tracked_task(status="INIT"), "queued"),
+    (make_tracked_task(status=None), "unknown"),
+    (make_tracked_task(progress=99.99), "running, 99 %"),
+    (make_tracked_task(progress=148.0), "running, 100 %"),
+    (make_tracked_task(progress=-3.0), "running, 0 %"),
+    (make_tracked_task(done=7), "running (7 samples)"),
+    (make_tracked_task(done=7, total=20, progress=99.0), "running, 35 % (7 of 20 samples)"),
+    (make_tracked_task(status="COMPLETED", done=20, total=20), "succeeded (20 of 20 samples)"),
+    (make_tracked_task(status="FAILED", error_code="ModelArts.4401"), "failed: ModelArts.4401"),
+    (make_tracked_task(error_msg="left over"), "running"),
+    (make_tracked_task(status="STOPPING", progress=40), "stopping, 40 %"),
+    (make_tracked_task(status="STOPPED", error_msg="by a user"), "stopped: by a user"),
+    (make_tracked_task(status="PAUSED", progress=5), "PAUSED, 5 %"),
 ]
 
 
@@ -87,34 +87,34 @@ def test_progress_of_a_task(each: TrackedTask, words: str) -> None:
 
 def test_progress_never_decreases() -> None:
     """The API reports 148, then 0, then nothing."""
-    each = task(progress=148.0)
+    each = make_tracked_task(progress=148.0)
     assert progress.format_progress(each) == "running, 100 %"
-    each = seen(each, 1.0, progress=0.0)
+    each = poll_task(each, 1.0, progress=0.0)
     assert progress.format_progress(each) == "running, 100 %"
-    assert progress.format_progress(seen(each, 2.0)) == "running, 100 %"
+    assert progress.format_progress(poll_task(each, 2.0)) == "running, 100 %"
 
 
 def test_sums_of_several_tasks() -> None:
     """Counts by state, and the samples of tasks with a known total."""
     states = {"INIT": 3, "FAILED": 1, "SUCCESSED": 1, "PAUSED": 1, "STOPPED": 1, "STOPPING": 1}
-    snapshot = (*many(10, **states), task(done=3))
+    snapshot = (*make_snapshot(10, **states), make_tracked_task(done=3))
     assert progress.count_finished(snapshot) == 3
     assert (
         progress.count_states(snapshot) == "1 failed, 1 stopped, 3 running, 1 stopping, 3 queued, 1 unknown"
     )
     assert progress.sum_samples(snapshot) == "50 of 200 samples"
-    assert progress.sum_samples((task(done=3),)) == ""
-    lost = replace(task(), last_error=OUTAGE, abandoned=True)
-    assert progress.count_states((lost, task())) == "1 given up, 1 running"
+    assert progress.sum_samples((make_tracked_task(done=3),)) == ""
+    lost = replace(make_tracked_task(), last_error=OUTAGE, abandoned=True)
+    assert progress.count_states((lost, make_tracked_task())) == "1 given up, 1 running"
 
 
 def test_eta_of_several_tasks_is_the_longest() -> None:
     """It is unknown while it is unknown for one task."""
-    slow = seen(task("slow", done=0, total=100), 10.0, done=10, total=100)
-    fast = seen(task("fast", done=0, total=100), 10.0, done=50, total=100)
-    over = task("over", "SUCCESSED")
+    slow = poll_task(make_tracked_task("slow", done=0, total=100), 10.0, done=10, total=100)
+    fast = poll_task(make_tracked_task("fast", done=0, total=100), 10.0, done=50, total=100)
+    over = make_tracked_task("over", "SUCCESSED")
     assert progress.seconds_left((slow, fast, over), 10.0) == pytest.approx(90.0)
-    assert progress.seconds_left((slow, task("new")), 10.0) is None
+    assert progress.seconds_left((slow, make_tracked_task("new")), 10.0) is None
     assert progress.seconds_left((over,), 10.0) is None
 
 
@@ -122,7 +122,7 @@ def test_wait_times() -> None:
     """The time of a finished task stops, and each outage starts at zero."""
     now = 0.0
     times = progress.WaitTimes(lambda: now)
-    unseen, over = replace(task("a"), last_error=OUTAGE), task("b", "SUCCESSED")
+    unseen, over = replace(make_tracked_task("a"), last_error=OUTAGE), make_tracked_task("b", "SUCCESSED")
     now = 10.0
     times.update((unseen, over))
     now = 20.0
@@ -130,7 +130,7 @@ def test_wait_times() -> None:
     now = 25.0
     assert (times.outage(unseen), times.elapsed(over), times.elapsed(unseen)) == ("15s", "10s", "25s")
     assert times.elapsed() == "25s"
-    times.update((task("a"), over))
+    times.update((make_tracked_task("a"), over))
     now = 30.0
     times.update((unseen, over))
     now = 33.0

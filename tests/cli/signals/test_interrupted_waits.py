@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.cli.output.test_output import in_bash
+from tests.cli.output.test_output import run_in_bash
 from tests.conftest import Answer, Cloud, Outcome, Run, Stub
 from tests.support.task_replies import ACCEPTED, NEW, OFTEN, create_task, make_list_reply, make_task_reply
 
@@ -105,7 +105,7 @@ def test_command_to_resume_is_runnable_in_a_shell(stub: Stub) -> None:
     stub.body = RUNNING.body
     outcome = interrupt(f"wait abc t1 {OFTEN}", stub.variables, make_sleep_check(stub))
     stub.first, stub.body = [RUNNING] * 3, make_task_reply("SUCCESSED").body
-    resumed = in_bash(f"{PROGRAM}; {find_resume_command(outcome.err)}", **stub.variables)
+    resumed = run_in_bash(f"{PROGRAM}; {find_resume_command(outcome.err)}", **stub.variables)
     assert resumed.returncode == 0, resumed.stderr
     assert resumed.stderr == "export task t1: running\nexport task t1: succeeded\n"
 
@@ -155,13 +155,13 @@ def test_stalled_search_for_the_new_dataset_is_not_waited_for(stub: Stub) -> Non
 def test_closed_pipe_exits_with_141_without_a_message(stub: Stub, line: str) -> None:
     stub.body = make_list_reply(t1="SUCCESSED", t2="SUCCESSED").body
     command = f"{sys.executable} -m modelarts_export {line} -q -o json; echo $? >&2"
-    done = in_bash(f"({command}) | true", **stub.variables)
+    done = run_in_bash(f"({command}) | true", **stub.variables)
     assert done.stderr == "141\n"
 
 
 def test_wait_reads_the_ids_that_list_prints(run: Run, quick: Cloud) -> None:
     tasks = [create_task(run, quick) for _ in range(3)]
-    done = in_bash(
+    done = run_in_bash(
         f"{PROGRAM}; modelarts-export list sandbox-images -o id | "
         f"modelarts-export wait sandbox-images - -o id {OFTEN}",
         **quick.variables,
