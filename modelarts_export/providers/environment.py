@@ -55,7 +55,7 @@ SOURCES = (
     ),
 )
 
-# A provider may read any variable of these families; later providers read the others.
+# The sandbox runs its command without the variables with these prefixes, also those that no provider reads.
 FAMILIES = ("HUAWEICLOUD_", "HW_", "OS_", "HC_CONTAINER_")
 _OPENSTACK_SECRETS = ("OS_SECRET_KEY", "OS_SECURITY_TOKEN", "OS_TOKEN", "OS_PASSWORD")
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
