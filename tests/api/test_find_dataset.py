@@ -12,9 +12,9 @@ from modelarts_export.transport.retry import RetryPolicy
 from tests.support.raw_server import make_reply
 from tests.support.simulated import (
     SimulatedTime,
+    get_targets,
     make_client,
     make_error_reply,
-    requested_targets,
     serve_answers,
 )
 
@@ -50,7 +50,7 @@ def test_newest_dataset_of_a_name_is_found(there: list[tuple[str, str, object]],
     """On whatever page; None without one."""
     with serve_answers(make_dataset_server(*there)) as server:
         assert make_client(server.url).find_dataset_by_name("cats") == wanted
-        assert requested_targets(server)[0] == "/v2/0123/datasets?limit=100&offset=0"
+        assert get_targets(server)[0] == "/v2/0123/datasets?limit=100&offset=0"
 
 
 def test_refused_list_of_datasets_is_raised() -> None:

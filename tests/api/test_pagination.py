@@ -16,10 +16,10 @@ from modelarts_export.api.pagination import Page, iter_pages
 from modelarts_export.errors import NotFoundError, RefusedError, TemporaryError
 from tests.support.raw_server import make_reply
 from tests.support.simulated import (
+    get_targets,
     make_client,
     make_error_reply,
     make_list_reply,
-    requested_targets,
     serve_answers,
 )
 
@@ -41,7 +41,7 @@ def read_list(answer: Answer, *, export_type: int | None = None) -> tuple[list[T
     """Return the pages of a list with these answers, and the targets that were requested."""
     with serve_answers(lambda target: answer(get_offset(target))) as server:
         found = list(make_client(server.url).iter_task_pages("abc", export_type=export_type))
-        return found, requested_targets(server)
+        return found, get_targets(server)
 
 
 def get_ids(found: list[TaskPage]) -> list[str]:

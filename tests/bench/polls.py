@@ -20,7 +20,7 @@ from itertools import count
 _NUMBERS = count()
 
 
-class _Endless(BaseHTTPRequestHandler):
+class _EndlessListHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 
@@ -48,7 +48,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Poll an endless list")
     parser.add_argument("--limit", type=float, default=20.0)
     limit = parser.parse_args().limit
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Endless) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _EndlessListHandler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         variables = {
             "HUAWEICLOUD_SDK_AK": "AKEXAMPLE0000000TEST",

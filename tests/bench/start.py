@@ -102,7 +102,7 @@ def compare(
     )
 
 
-def run() -> None:
+def run_benchmark() -> None:
     """Compare all commands, inside a sandbox."""
     with tempfile.TemporaryDirectory() as folder:
         scripts = {"calls": TWO_CALLS, "one": ONE_COMMAND, "two": TWO_COMMANDS}
@@ -117,7 +117,7 @@ def run() -> None:
 
 if __name__ == "__main__":
     if "--inside" in sys.argv:
-        run()
+        run_benchmark()
     else:
         inner = [sys.executable, __file__, "--inside"]
         sys.exit(

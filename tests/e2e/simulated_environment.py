@@ -99,7 +99,7 @@ class SimulatedEnvironment(HTTPAdapter):
         """Set the faults of the first POSTs and polls; later ones have none."""
         super().__init__()
         self.mono, self.wall, self.server = 1000.0, 1.8e9, 1.8e9 + 0.7  # three clocks that differ
-        self._left = {"POST": list(posts), "GET": list(polls)}
+        self._remaining = {"POST": list(posts), "GET": list(polls)}
         self.calls: list[Call] = []
         self.sleeps: list[tuple[float, float]] = []  # start and length
         self.reported_ids: list[str] = []
@@ -173,7 +173,7 @@ class SimulatedEnvironment(HTTPAdapter):
 
     def send(self, request: requests.PreparedRequest, *_: Any, **named: Any) -> requests.Response:  # noqa: ANN401 - as HTTPAdapter has it
         """Execute a call with the next faults, within its timeout."""
-        left = self._left[str(request.method)]
+        left = self._remaining[str(request.method)]
         setup = left.pop(0) if left else NO_FAULTS
         self._apply_events(setup)
         began, before = self.mono, self.tasks

@@ -13,12 +13,12 @@ from modelarts_export.sandbox.server import Sandbox
 from tests.support.raw_server import make_reply
 from tests.support.simulated import (
     SimulatedTime,
+    get_targets,
     make_client,
     make_error_reply,
     make_list_reply,
     make_show_body,
     make_task,
-    requested_targets,
     serve_answers,
 )
 
@@ -30,7 +30,7 @@ class SandboxRun:
     """A sandbox in simulated time, a client for it, and the time and target of each call."""
 
     def __init__(self) -> None:
-        """Let a task of the usual dataset take a hundred seconds."""
+        """Create a sandbox whose tasks take a hundred seconds."""
         self.time = SimulatedTime()
         self.calls: list[tuple[float, str]] = []
         self.sandbox = Sandbox(clock=self.time.monotonic, task_duration=100.0, observe=self._observe)
@@ -40,12 +40,12 @@ class SandboxRun:
         self.calls.append((self.time.passed, request.target))
 
     def create(self, number: int, dataset_id: str | None = None) -> list[ExportTask]:
-        """Create so many tasks of a dataset."""
+        """Create a number of tasks of a dataset."""
         dataset_id = dataset_id or self.sandbox.dataset_id
         return [self.client.create(dataset_id, TO_OBS) for _ in range(number)]
 
     def create_datasets(self, number: int) -> list[str]:
-        """Create so many datasets, by exports that succeed."""
+        """Create a number of datasets, by exports that succeed."""
         for index in range(number):
             params = {
                 "export_new_dataset_name": f"new-{index}",
@@ -165,8 +165,7 @@ def poll_calls(full: TaskList, *wanted: str, timeout: float = 1.5) -> list[list[
             make_client(server.url), [make_task(each) for each in wanted], timeout=timeout
         ):
             asked = [
-                target.rpartition("offset=" if "?" in target else "/")[2]
-                for target in requested_targets(server)
+                target.rpartition("offset=" if "?" in target else "/")[2] for target in get_targets(server)
             ]
             rounds.append(asked[sum(len(each) for each in rounds) :])
     return rounds
@@ -215,7 +214,7 @@ def test_entries_without_a_status_are_shown() -> None:
         ((_, last),) = time.iter_wait(
             make_client(server.url), [make_task("n1"), make_task("n2")], timeout=60.0
         )
-        assert [each.rpartition("/")[2] for each in requested_targets(server)][1:] == ["n1"]
+        assert [each.rpartition("/")[2] for each in get_targets(server)][1:] == ["n1"]
     assert [each.task.status for each in last] == ["SUCCESSED"] * 2
 
 
@@ -247,7 +246,7 @@ def test_task_that_is_not_found_is_abandoned() -> None:
         *_, (_, last) = time.iter_wait(
             make_client(server.url), [make_task("typo"), make_task("n1")], timeout=30.0
         )
-        asked = requested_targets(server)
+        asked = get_targets(server)
     assert [(each.abandoned, each.task.status) for each in last] == [(True, None), (False, "RUNNING")]
     assert 1 < sum(target.endswith("/typo") for target in asked) < sum("?" in target for target in asked) + 2
     assert asked[-1].endswith("/n1")
@@ -261,7 +260,7 @@ def test_task_given_twice_is_polled_once() -> None:
             make_client(server.url), [make_task("n1"), make_task("n1")], timeout=1.5
         ):
             assert [each.task.status for each in snapshot] == ["RUNNING"] * 2
-        assert not any("?" in target for target in requested_targets(server))
+        assert not any("?" in target for target in get_targets(server))
 
 
 def test_finished_task_is_not_polled_again() -> None:

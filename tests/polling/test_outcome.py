@@ -35,8 +35,8 @@ def make_tracked_task(error: ModelArtsExportError | None = None, **answer: Any) 
     return TrackedTask(task=task, last_error=error, abandoned=error is not None)
 
 
-def exit_code(end: Outcome) -> int:
-    return end.exit_code if end else 0
+def get_exit_code(result: Outcome) -> int:
+    return result.exit_code if result else 0
 
 
 ONE: list[tuple[TrackedTask, int]] = [
@@ -71,11 +71,11 @@ ONE: list[tuple[TrackedTask, int]] = [
 @pytest.mark.parametrize(("each", "code"), ONE)
 def test_outcome_of_one_task(each: TrackedTask, code: int) -> None:
     """A task that is not finished is 8; 3, 4 and 6 are for a task that was never seen."""
-    end = outcome_of(each)
-    assert exit_code(end) == code
-    if end:
-        assert type(end).exit_code == code
-        assert "t1" in str(end) or each.last_error is end
+    result = outcome_of(each)
+    assert get_exit_code(result) == code
+    if result:
+        assert type(result).exit_code == code
+        assert "t1" in str(result) or each.last_error is result
 
 
 # exported samples, how many are required, and whether they suffice
@@ -94,8 +94,8 @@ SAMPLES: list[tuple[object, int, bool]] = [
 @pytest.mark.parametrize(("exported", "required", "enough"), SAMPLES)
 def test_too_few_or_unknown_samples_are_a_failure(exported: object, required: int, enough: bool) -> None:  # noqa: FBT001
     fields: dict[str, Any] = {} if exported is None else {"finished_sample_count": exported}
-    end = outcome_of(make_tracked_task(status="SUCCESSED", **fields), require_samples=required)
-    assert exit_code(end) == (0 if enough else 7)
+    result = outcome_of(make_tracked_task(status="SUCCESSED", **fields), require_samples=required)
+    assert get_exit_code(result) == (0 if enough else 7)
 
 
 def test_too_few_samples_are_reported_with_both_numbers() -> None:
@@ -108,12 +108,12 @@ def test_too_few_samples_are_reported_with_both_numbers() -> None:
 
 
 def test_samples_are_required_of_a_success_alone() -> None:
-    assert exit_code(outcome_of(make_tracked_task(status="RUNNING"), require_samples=5)) == 8
+    assert get_exit_code(outcome_of(make_tracked_task(status="RUNNING"), require_samples=5)) == 8
     failed = outcome_of(make_tracked_task(status="FAILED", error_msg="no space"), require_samples=5)
     assert "no space" in str(failed)
 
 
-# what the API says of a failure, and what must be in the message and in the hint
+# answer of the API, text in the message, text in the hint
 FAILURES: list[tuple[dict[str, Any], str, str]] = [
     ({}, "export task t1 failed: the API gives no reason", "submit it again"),
     ({"error_msg": "no space"}, "failed: no space", "submit it again"),
@@ -125,7 +125,7 @@ FAILURES: list[tuple[dict[str, Any], str, str]] = [
 
 
 BUCKET = "ModelArts.4311: OBS bucket does not exist."
-# error_code and error_msg as the API says them, and both as they are shown
+# error_code and error_msg of the API, and as they are shown
 SPLIT_ERRORS = [
     ((BUCKET, None), ("ModelArts.4311", "OBS bucket does not exist.")),
     ((BUCKET, ""), ("ModelArts.4311", "OBS bucket does not exist.")),
@@ -154,10 +154,10 @@ def test_code_and_message_are_split(answer: tuple[str, str | None], shown: tuple
 
 
 def test_hint_follows_from_a_split_code() -> None:
-    end = outcome_of(make_tracked_task(status="FAILED", error_code=BUCKET))
-    assert str(end) == "export task t1 failed: ModelArts.4311: OBS bucket does not exist."
-    assert end
-    assert (end.error_code, end.hint) == (
+    result = outcome_of(make_tracked_task(status="FAILED", error_code=BUCKET))
+    assert str(result) == "export task t1 failed: ModelArts.4311: OBS bucket does not exist."
+    assert result
+    assert (result.error_code, result.hint) == (
         "ModelArts.4311",
         "create the bucket, in the same region; then submit it again",
     )
@@ -165,23 +165,23 @@ def test_hint_follows_from_a_split_code() -> None:
 
 @pytest.mark.parametrize(("answer", "message", "hint"), FAILURES)
 def test_failure_has_reason_and_hint(answer: dict[str, Any], message: str, hint: str) -> None:
-    end = outcome_of(make_tracked_task(status="FAILED", **answer))
-    assert isinstance(end, FailedTaskError)
-    assert message in str(end)
-    assert hint in end.hint
-    assert end.error_code == (str(answer["error_code"]) if answer.get("error_code") else None)
+    result = outcome_of(make_tracked_task(status="FAILED", **answer))
+    assert isinstance(result, FailedTaskError)
+    assert message in str(result)
+    assert hint in result.hint
+    assert result.error_code == (str(answer["error_code"]) if answer.get("error_code") else None)
 
 
 def test_stopped_task_is_not_reported_as_failed() -> None:
     """Nothing is wrong with the request."""
-    end = outcome_of(make_tracked_task(status="STOPPED", error_code="ModelArts.4393"))
-    assert str(end) == "export task t1 was stopped: ModelArts.4393"
+    result = outcome_of(make_tracked_task(status="STOPPED", error_code="ModelArts.4393"))
+    assert str(result) == "export task t1 was stopped: ModelArts.4393"
     assert (
         str(outcome_of(make_tracked_task(status="STOPPED")))
         == "export task t1 was stopped before it was finished"
     )
-    assert end
-    assert "submit it again" in end.hint
+    assert result
+    assert "submit it again" in result.hint
 
 
 def test_stopped_and_failed_tasks_are_counted_apart() -> None:
@@ -191,7 +191,7 @@ def test_stopped_and_failed_tasks_are_counted_apart() -> None:
     ]
     whole = combine_outcomes(ends)
     assert str(whole) == "of 4 export tasks: 2 stopped, 1 failed"
-    assert exit_code(combine_outcomes(ends[:2])) == 7
+    assert get_exit_code(combine_outcomes(ends[:2])) == 7
 
 
 def test_unfinished_task_has_last_status_and_facts_of_the_error() -> None:
@@ -202,15 +202,15 @@ def test_unfinished_task_has_last_status_and_facts_of_the_error() -> None:
     assert str(running) == "export task t1 is not finished: its status is running"
     assert str(paused) == "export task t1 is not finished: its status is PAUSED"
     assert str(outcome_of(make_tracked_task())) == "export task t1 is not finished: its status is unknown"
-    end = outcome_of(make_tracked_task(DENIED, status="INIT"))
-    assert end
-    assert str(end) == (
+    result = outcome_of(make_tracked_task(DENIED, status="INIT"))
+    assert result
+    assert str(result) == (
         "export task t1 was queued when it was last seen; polling it failed: access is denied"
     )
     assert str(outcome_of(make_tracked_task(DOWN))).startswith(
         "export task t1 was never seen; polling it failed: "
     )
-    assert {name: getattr(end, name) for name in FACTS} == FACTS
+    assert {name: getattr(result, name) for name in FACTS} == FACTS
 
 
 def test_fetch_error_names_the_task_that_is_not_found() -> None:
@@ -230,7 +230,7 @@ def make_outcome(code: int, name: str) -> Outcome:
     return by_code[code](f"task {name}", hint=f"hint {code}") if code else None
 
 
-def expected_code(codes: set[int]) -> int:
+def get_expected_code(codes: set[int]) -> int:
     """Return the exit code of the table."""
     if len(codes) == 1:  # all alike
         return next(iter(codes))
@@ -245,7 +245,7 @@ def test_every_combination_has_the_code_of_the_table(number: int) -> None:
     for codes in combinations_with_replacement([0, 3, 4, 5, 6, 7, 8, 10], number):
         for order in {codes, codes[::-1], next(iter(permutations(codes)))}:
             whole = combine_outcomes([make_outcome(code, f"n{index}") for index, code in enumerate(order)])
-            assert exit_code(whole) == expected_code(set(codes)), order
+            assert get_exit_code(whole) == get_expected_code(set(codes)), order
 
 
 @given(st.lists(st.sampled_from([0, 3, 4, 5, 6, 7, 8, 10]), max_size=12), st.booleans())
@@ -253,7 +253,7 @@ def test_any_number_of_outcomes_has_the_code_of_the_table(codes: list[int], alik
     whole = combine_outcomes(
         [make_outcome(code, "same" if alike else f"n{i}") for i, code in enumerate(codes)]
     )
-    assert exit_code(whole) == (expected_code(set(codes)) if codes else 0)
+    assert get_exit_code(whole) == (get_expected_code(set(codes)) if codes else 0)
     if whole:
         assert whole.problems == () or len(whole.problems) == sum(code != 0 for code in codes)
 
@@ -297,4 +297,4 @@ def test_hint_of_one_task_is_listed_with_its_error() -> None:
 
 
 def test_error_with_the_message_none_is_no_success() -> None:
-    assert exit_code(combine_outcomes([None, FailedTaskError("None")])) == 9
+    assert get_exit_code(combine_outcomes([None, FailedTaskError("None")])) == 9

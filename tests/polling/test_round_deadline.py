@@ -9,11 +9,11 @@ import pytest
 from tests.support.raw_server import make_reply
 from tests.support.simulated import (
     SimulatedTime,
+    get_targets,
     make_client,
     make_list_reply,
     make_show_body,
     make_task,
-    requested_targets,
     serve_answers,
 )
 
@@ -60,7 +60,7 @@ def test_tasks_not_reached_come_first_in_the_next_round() -> None:
             client, [make_task(name) for name in TWELVE], timeout=None, max_outage=60.0, poll_interval=1.0
         )
         rounds = [next(waits) for _ in range(4)]
-        shows = [target.rpartition("/")[2] for target in requested_targets(server) if "?" not in target]
+        shows = [target.rpartition("/")[2] for target in get_targets(server) if "?" not in target]
     assert shows[:12] == [*TWELVE]
     assert all(later - earlier <= 120 for (earlier, _), (later, _) in pairwise(rounds))
     assert not any(each.abandoned or each.last_error for _, snapshot in rounds for each in snapshot)
@@ -73,7 +73,7 @@ def test_dataset_not_reached_comes_first_in_the_next_round() -> None:
         tasks = [make_task(name, dataset) for dataset in ("a", "b") for name in ("n1", "n2", "n3")]
         waits = time.iter_wait(make_client(server.url, clock=time.monotonic), tasks, timeout=None)
         next(waits), next(waits)
-        asked = [target.split("/")[4] for target in requested_targets(server) if "?" not in target]
+        asked = [target.split("/")[4] for target in get_targets(server) if "?" not in target]
     assert asked == ["a", "a", "b", "b"]
 
 

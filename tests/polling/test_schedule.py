@@ -26,11 +26,11 @@ from tests.support.simulated import (
 GROWING = [0.5, 0.75, 1.125, 1.6875, 2.53125, 3.796875, 5.6953125, 8.54296875, 12.814453125, 19.2216796875]
 
 
-@pytest.mark.parametrize(("face", "factor"), [(0.0, 0.9), (0.5, 1.0), (1.0, 1.1)])
-def test_pauses_grow_from_half_a_second_to_thirty(stub: Stub, face: float, factor: float) -> None:
+@pytest.mark.parametrize(("random_number", "factor"), [(0.0, 0.9), (0.5, 1.0), (1.0, 1.1)])
+def test_pauses_grow_from_half_a_second_to_thirty(stub: Stub, random_number: float, factor: float) -> None:
     """Each is half as long again as the one before, with a tenth of jitter."""
     stub.body = make_show_body()
-    time = SimulatedTime(rng=FixedRandom(face))
+    time = SimulatedTime(rng=FixedRandom(random_number))
     snapshots = list(time.iter_wait(make_client(stub.url), [make_task()], timeout=200.0))
     wanted = [pause * factor for pause in [*GROWING, 28.83251953125, *[30.0] * 5]]
     fitting = len(time.sleeps) - 1  # the last is cut by the deadline
@@ -51,11 +51,11 @@ def test_jitter_is_random(stub: Stub) -> None:
 
 
 @pytest.mark.parametrize(
-    ("interval", "face", "wanted"), [(7.0, 0.5, 7.0), (7.0, 0.0, 6.3), (120.0, 1.0, 132.0)]
+    ("interval", "random_number", "wanted"), [(7.0, 0.5, 7.0), (7.0, 0.0, 6.3), (120.0, 1.0, 132.0)]
 )
-def test_given_interval_is_fixed(stub: Stub, interval: float, face: float, wanted: float) -> None:
+def test_given_interval_is_fixed(stub: Stub, interval: float, random_number: float, wanted: float) -> None:
     """It neither grows nor depends on the estimate; the tenth of jitter stays."""
-    time = SimulatedTime(rng=FixedRandom(face))
+    time = SimulatedTime(rng=FixedRandom(random_number))
     stub.body = make_show_body(total_sample_count=10**6, finished_sample_count=0)
 
     def export(passed: float) -> None:
@@ -99,12 +99,12 @@ def test_retry_after_is_honoured(headers: list[str], wanted: list[float]) -> Non
 
 
 @pytest.mark.parametrize("interval", [None, 2.0])
-@pytest.mark.parametrize("face", [0.0, 1.0])
-def test_jitter_does_not_shorten_retry_after(interval: float | None, face: float) -> None:
-    time = SimulatedTime(rng=FixedRandom(face))
+@pytest.mark.parametrize("random_number", [0.0, 1.0])
+def test_jitter_does_not_shorten_retry_after(interval: float | None, random_number: float) -> None:
+    time = SimulatedTime(rng=FixedRandom(random_number))
     with serve_answers(make_throttled_server(lambda: time.passed, "Retry-After: 2")) as server:
         list(time.iter_wait(make_client(server.url), [make_task()], timeout=5.0, poll_interval=interval))
-    assert time.sleeps[0] == (2.2 if interval and face else 2.0)
+    assert time.sleeps[0] == (2.2 if interval and random_number else 2.0)
 
 
 def test_retry_after_does_not_exceed_deadline_or_outage() -> None:

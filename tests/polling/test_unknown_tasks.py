@@ -1,4 +1,4 @@
-"""Tasks that the server does not find: for how long a wait goes on to poll them."""
+"""Tasks that the server does not find: how long a wait keeps polling them."""
 
 import pytest
 

@@ -38,7 +38,7 @@ def test_fault_has_the_expected_result_in_every_cell(row: Row) -> None:
         f"{clocks}, lag {lag}, older tasks {ages}: {result}; expected {wanted}"
         for clocks, lag, ages in CELLS
         if (result := submit_in_cell(row, clocks, lag, ages))
-        != (wanted := expected_outcome(row, clocks, lag))
+        != (wanted := get_expected_outcome(row, clocks, lag))
     ]
     assert wrong == []
 
@@ -48,7 +48,7 @@ def test_number_of_cells() -> None:
     assert len(ROWS) * len(CELLS) == 31 * 108
 
 
-def expected_outcome(row: Row, clocks: str, lag: str) -> str:
+def get_expected_outcome(row: Row, clocks: str, lag: str) -> str:
     """Return the expected result of a cell."""
     if clocks in UNDATED:
         return row.undated

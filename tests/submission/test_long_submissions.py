@@ -62,7 +62,7 @@ class Simulation:
         return self.now - self.started
 
 
-def task_ids(sandbox: Sandbox) -> list[str]:
+def list_task_ids(sandbox: Sandbox) -> list[str]:
     """Return the IDs of all tasks, the oldest first."""
     return [task.task_id for task in reversed(sandbox.gateway.cloud.list_tasks(sandbox.dataset_id))]
 
@@ -81,7 +81,7 @@ def test_task_that_is_listed_late_is_recovered() -> None:
     """Also at the end of the reconcile timeout."""
     simulation = Simulation()
     with simulation.open_submission("504", "lag:for=50s", reconcile_timeout=60.0) as (sandbox, submission):
-        assert [submission.run().task_id] == task_ids(sandbox)
+        assert [submission.run().task_id] == list_task_ids(sandbox)
         assert not submission.outcome_unknown
     assert 50 <= simulation.passed <= 60
 
@@ -94,7 +94,7 @@ def test_task_of_the_first_of_two_lost_posts_is_recovered() -> None:
         submission,
     ):
         found = submission.run().task_id
-        assert (found, len(task_ids(sandbox))) == (task_ids(sandbox)[0], 2)
+        assert (found, len(list_task_ids(sandbox))) == (list_task_ids(sandbox)[0], 2)
     assert simulation.passed >= 30
 
 

@@ -37,7 +37,7 @@ NEW = ToNewDataset(
 )
 
 
-def our_ids(service: SimulatedService) -> list[str]:
+def get_our_ids(service: SimulatedService) -> list[str]:
     """Return the IDs of our tasks, in order."""
     return [task.task_id for task in service.our_tasks]
 
@@ -55,8 +55,8 @@ def test_resend_refused_because_of_our_first_task_is_reconciled(code: str, lag: 
     service.add_foreign_task(age=3600)
     result = submit(service, NEW)
     assert (result.exit_code, len(service.posts), len(service.our_tasks)) == (exit_code, 2, 1)
-    assert service.events.recovered_ids == (our_ids(service) if exit_code == 0 else [])
-    assert result.task is None or result.task.task_id == our_ids(service)[0]
+    assert service.events.recovered_ids == (get_our_ids(service) if exit_code == 0 else [])
+    assert result.task is None or result.task.task_id == get_our_ids(service)[0]
 
 
 @pytest.mark.parametrize(("lag", "exit_code"), [(LATE, 0), (NEVER, 10)])
@@ -67,7 +67,7 @@ def test_resend_to_a_busy_dataset_is_reconciled(lag: str, exit_code: int) -> Non
     assert (result.exit_code, len(service.posts), service.events.recovered_ids) == (
         exit_code,
         2,
-        our_ids(service) if exit_code == 0 else [],
+        get_our_ids(service) if exit_code == 0 else [],
     )
     assert service.now - service.posts[-1] < 61
 
@@ -114,7 +114,7 @@ def test_lost_reply_after_a_refusal_is_reconciled() -> None:
     result = submit(service)
     assert (result.exit_code, len(service.posts), len(service.our_tasks)) == (0, 3, 1)
     assert result.task
-    assert result.task.task_id == our_ids(service)[0]
+    assert result.task.task_id == get_our_ids(service)[0]
 
 
 PAUSES = ["429:count=1,retry-after=30s", "503:count=1,retry-after=30s", "refuse:count=4", "429:count=2"]
@@ -127,7 +127,7 @@ def test_list_is_polled_before_each_resend(pause: str) -> None:
     result = submit(service, settings=Settings(max_retries=9))
     assert (result.exit_code, len(service.our_tasks), service.events.resends) == (0, 1, [])
     assert result.task
-    assert [result.task.task_id] == our_ids(service) == service.events.recovered_ids
+    assert [result.task.task_id] == get_our_ids(service) == service.events.recovered_ids
 
 
 @pytest.mark.parametrize(("polls", "code"), [("500:on=list,after=8,count=2", 0), ("500:on=list,after=8", 10)])
@@ -155,7 +155,7 @@ def test_list_is_polled_after_the_pause_of_a_throttled_resend() -> None:
 
     service.intercept = throttle_on_poll
     task = make_submission(service, coordinator=coordinator).run()
-    assert [task.task_id] == our_ids(service)
+    assert [task.task_id] == get_our_ids(service)
 
 
 def test_duplicate_that_is_listed_late_is_reported_by_a_later_check() -> None:
@@ -163,7 +163,7 @@ def test_duplicate_that_is_listed_late_is_reported_by_a_later_check() -> None:
     service = SimulatedService(faults=(LOST, LATE))
     submission = make_submission(service)
     second = submission.run().task_id
-    first, other = our_ids(service)
+    first, other = get_our_ids(service)
     assert (second, service.events.warnings) == (other, [])
     assert [name for name, _ in service.events.resends] == [second]
     service.pass_time(7200.0)
@@ -217,7 +217,7 @@ def test_failed_duplicate_check_is_a_warning() -> None:
     assert (result.exit_code, len(service.polls), result.task and result.task.task_id) == (
         0,
         9,
-        our_ids(service)[0],
+        get_our_ids(service)[0],
     )
     (warning,) = service.events.warnings
     assert warning.startswith("an internal error")
@@ -232,7 +232,7 @@ def test_candidate_nearest_to_the_post_is_recovered(fault: str, ages: tuple[floa
     service.intercept = create_during_post(service, *ages)
     result = submit(service)
     others = sorted(service.foreign_tasks, key=lambda task: abs(task.created - service.posts[0]))
-    nearest_first = [*our_ids(service), *(task.task_id for task in others)]
+    nearest_first = [*get_our_ids(service), *(task.task_id for task in others)]
     assert len(service.posts) == 1
     assert result.task
     assert result.task.task_id == nearest_first[0]
@@ -245,7 +245,7 @@ def test_at_most_a_hundred_candidates_are_named() -> None:
     service.intercept = create_during_post(service, *(250 * [-1.0]))
     result = submit(service)
     assert result.task
-    assert [result.task.task_id] == our_ids(service)
+    assert [result.task.task_id] == get_our_ids(service)
     assert service.events.warnings[0].count(", ") == 99
 
 
@@ -261,7 +261,7 @@ def test_task_that_was_listed_before_the_post_is_not_recovered(
     result = submit(service, reuse=ReusePolicy(reuse_running=True))
     assert (result.exit_code, len(service.posts), len(service.our_tasks)) == (0, posts, 1)
     assert result.task
-    assert result.task.task_id == our_ids(service)[0] != older.task_id
+    assert result.task.task_id == get_our_ids(service)[0] != older.task_id
     assert service.events.warnings == []
 
 
@@ -282,7 +282,7 @@ def test_older_task_without_a_create_time_keeps_the_outcome_unknown(
     result = submit(service, reuse=ReusePolicy(reuse_running=was_listed))
     assert result.exit_code == exit_code
     assert len(service.posts) == (2 if fault == LOST_NOT_ACCEPTED and was_listed else 1)
-    assert result.task is None or result.task.task_id == our_ids(service)[0]
+    assert result.task is None or result.task.task_id == get_our_ids(service)[0]
 
 
 @pytest.mark.parametrize("fault", [LOST, LOST_NOT_ACCEPTED])
@@ -364,7 +364,7 @@ def test_poll_during_suspension_is_repeated(fault: str, posts: int) -> None:
         [],
     )
     assert result.task
-    assert result.task.task_id == our_ids(service)[0]
+    assert result.task.task_id == get_our_ids(service)[0]
 
 
 def test_slow_poll_of_many_pages_finds_the_task() -> None:
@@ -413,7 +413,7 @@ def test_first_task_is_recovered_after_two_lost_replies() -> None:
     service = SimulatedService(faults=("drop:count=2", LATE))
     result = submit(service)
     assert (result.exit_code, len(service.posts), len(service.our_tasks)) == (0, 2, 2)
-    assert service.events.recovered_ids == our_ids(service)[:1]
+    assert service.events.recovered_ids == get_our_ids(service)[:1]
 
 
 @pytest.mark.parametrize(

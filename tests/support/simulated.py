@@ -129,6 +129,6 @@ def serve_answers(answer: Callable[[str], bytes]) -> Iterator[RawServer]:
         yield server
 
 
-def requested_targets(server: RawServer) -> list[str]:
+def get_targets(server: RawServer) -> list[str]:
     """Return the targets of the requests, in their order."""
     return [request.split(b" ")[1].decode() for request in server.requests]

@@ -59,7 +59,7 @@ def show_on_terminal(
     reader.start()
     out = io.StringIO()
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in {**_terminal(columns), **variables}.items():
+        for name, value in {**_make_variables(columns), **variables}.items():
             patch.setenv(name, value)
         with os.fdopen(program_side, "w", encoding=encoding, errors="backslashreplace") as err:
             console = Console(out, err, environ=os.environ, redactor=Redactor([SECRET]))
@@ -73,7 +73,7 @@ def show_in_process_on_terminal(scenario: str, *, is_closed: bool = False) -> Te
     """Display snapshots in a process of its own; `is_closed` closes its terminal before the start."""
     command = [sys.executable, "-m", "tests.cli.progress.snapshots", scenario]
     terminal, program_side = pty.openpty()
-    environ = {**os.environ, **_terminal(84)}
+    environ = {**os.environ, **_make_variables(84)}
     with subprocess.Popen(
         command, env=environ, stdin=program_side, stdout=subprocess.PIPE, stderr=program_side, cwd=ROOT
     ) as process:
@@ -84,7 +84,7 @@ def show_in_process_on_terminal(scenario: str, *, is_closed: bool = False) -> Te
     return TerminalOutput(written=written.decode(), columns=84, code=process.returncode, out=out.decode())
 
 
-def _terminal(columns: int) -> dict[str, str]:
+def _make_variables(columns: int) -> dict[str, str]:
     return {"TERM": "xterm-256color", "COLUMNS": str(columns), "LINES": "30"}
 
 
@@ -96,7 +96,7 @@ def _read(terminal: int) -> bytes:
 
 
 def render_lines(written: str, columns: int) -> list[str]:
-    """Return the lines of a terminal of so many columns, down to that of the cursor.
+    """Return the lines of a terminal with this number of columns, down to that of the cursor.
 
     Only the control sequences that rich writes are supported.
     """

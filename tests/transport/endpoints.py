@@ -127,50 +127,50 @@ def serve_tls_through_proxy(handle: Handler, *, context: MakeContext = make_prox
 
 
 def _serve_after_connect(handle: Handler) -> Endpoint:
-    def connected(server: RawServer, peer: socket.socket) -> None:
+    def answer_connect(server: RawServer, peer: socket.socket) -> None:
         server.read(peer)
         peer.sendall(make_reply("200 Connection established"))
         handle(server, peer)
 
-    return serve_proxy(connected)["CONNECT"]
+    return serve_proxy(answer_connect)["CONNECT"]
 
 
 def serve_at(url: str, handle: Handler, receive_buffer: int = 0) -> Endpoint:
     """Return a server for this URL, whose port is a placeholder."""
 
     @contextmanager
-    def scene(_sender: RecordingAuth) -> Iterator[Target]:
+    def endpoint(_sender: RecordingAuth) -> Iterator[Target]:
         with serve(handle, receive_buffer=receive_buffer) as server:
             yield Target(url=url.format(server.port), requests=server.requests)
 
-    return scene
+    return endpoint
 
 
 def _wrap_in_tls(context: MakeContext, version: str, handle: Handler) -> Handler:
-    def secured(server: RawServer, peer: socket.socket) -> None:
+    def handle_in_tls(server: RawServer, peer: socket.socket) -> None:
         with context(version).wrap_socket(peer, server_side=True) as secure:
             handle(server, secure)
 
-    return secured
+    return handle_in_tls
 
 
 def refuse_connections() -> Endpoints:
     """Return a port without a listener."""
 
     @contextmanager
-    def closed() -> Iterator[int]:
+    def open_closed_port() -> Iterator[int]:
         with socket.socket() as bound:  # bound, so that no other process gets the port
             bound.bind(("127.0.0.1", 0))
             yield bound.getsockname()[1]
 
-    return _open_port(closed)
+    return _open_port(open_closed_port)
 
 
 def fill_backlog() -> Endpoints:
     """Return a port whose backlog is full, so that connecting takes for ever."""
 
     @contextmanager
-    def queued() -> Iterator[int]:
+    def open_full_port() -> Iterator[int]:
         with socket.socket() as listener, socket.socket() as first, socket.socket() as second:
             listener.bind(("127.0.0.1", 0))
             listener.listen(0)
@@ -179,56 +179,56 @@ def fill_backlog() -> Endpoints:
                 client.connect_ex(listener.getsockname())
             yield listener.getsockname()[1]
 
-    return _open_port(queued)
+    return _open_port(open_full_port)
 
 
 def _open_port(opened: Callable[[], AbstractContextManager[int]]) -> Endpoints:
-    def scene(url: str) -> Endpoint:
+    def endpoint(url: str) -> Endpoint:
         @contextmanager
-        def at(_sender: RecordingAuth) -> Iterator[Target]:
+        def endpoint_at_port(_sender: RecordingAuth) -> Iterator[Target]:
             with opened() as port:
                 yield Target(url=url.format(port))
 
-        return at
+        return endpoint_at_port
 
-    return {"HTTP": scene(HTTP_URL), "TLS": scene(HTTPS_URL)}
+    return {"HTTP": endpoint(HTTP_URL), "TLS": endpoint(HTTPS_URL)}
 
 
 def fail_name_lookup() -> Endpoints:
     """Return a host name that is not resolved; no name server is asked."""
 
-    def unknown(*_: object, **__: object) -> None:
+    def raise_unknown_host(*_: object, **__: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
-    def scene(scheme: str) -> Endpoint:
+    def endpoint(scheme: str) -> Endpoint:
         @contextmanager
-        def unresolved(_sender: RecordingAuth) -> Iterator[Target]:
+        def endpoint_without_address(_sender: RecordingAuth) -> Iterator[Target]:
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(socket, "getaddrinfo", unknown)
+                patch.setattr(socket, "getaddrinfo", raise_unknown_host)
                 yield Target(url=f"{scheme}://{UNRESOLVED_HOST}")
 
-        return unresolved
+        return endpoint_without_address
 
-    return {"HTTP": scene("http"), "TLS": scene("https")}
+    return {"HTTP": endpoint("http"), "TLS": endpoint("https")}
 
 
-def use_as_proxy(scenes: Endpoints) -> Endpoints:
+def use_as_proxy(endpoints: Endpoints) -> Endpoints:
     """Return the endpoint over HTTP as the proxy for a request over HTTPS."""
 
     @contextmanager
-    def scene(sender: RecordingAuth) -> Iterator[Target]:
-        with scenes["HTTP"](sender) as target:
+    def endpoint(sender: RecordingAuth) -> Iterator[Target]:
+        with endpoints["HTTP"](sender) as target:
             yield Target(url=f"https://{UNRESOLVED_HOST}", proxy=target.url, requests=target.requests)
 
-    return {"CONNECT": scene}
+    return {"CONNECT": endpoint}
 
 
 def reset_once_sent() -> Endpoints:
     """Return a server that reads nothing, and resets the connection once all of the body was sent."""
 
-    def scene(url: str, context: MakeContext | None) -> Endpoint:
+    def endpoint(url: str, context: MakeContext | None) -> Endpoint:
         @contextmanager
-        def waiting(sender: RecordingAuth) -> Iterator[Target]:
+        def wait_until_sent(sender: RecordingAuth) -> Iterator[Target]:
             def handle(server: RawServer, peer: socket.socket) -> None:
                 while not (sender.fully_sent or server.over.is_set()):
                     time.sleep(0.001)
@@ -238,6 +238,6 @@ def reset_once_sent() -> Endpoints:
             with serve_at(url, wrapped, _SMALL)(sender) as target:
                 yield target
 
-        return waiting
+        return wait_until_sent
 
-    return {"HTTP": scene(HTTP_URL, None), "TLS 1.3": scene(HTTPS_URL, make_trusted_context)}
+    return {"HTTP": endpoint(HTTP_URL, None), "TLS 1.3": endpoint(HTTPS_URL, make_trusted_context)}

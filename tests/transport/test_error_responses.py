@@ -46,7 +46,7 @@ def assert_failed(outcome: Outcome, stub: Stub, expected: int) -> None:
     assert (LIST_COMMAND in outcome.err) == (expected == 10)
 
 
-def last_line(outcome: Outcome) -> Any:  # noqa: ANN401 - JSON
+def parse_last_line(outcome: Outcome) -> Any:  # noqa: ANN401 - JSON
     """Return the JSON object on the last line of stderr."""
     return json.loads(outcome.err.splitlines()[-1])
 
@@ -85,7 +85,7 @@ def test_code_and_message_are_found_in_a_body_of_any_shape(run: Run, stub: Stub,
         outcome = submit(run, stub, status, body, "-o json", X_Request_Id=REQUEST_ID)
         assert (outcome.code, outcome.out) == (expected, ""), outcome.err
         assert [method for method, *_ in stub.requests].count("POST") == 1
-        error = last_line(outcome)
+        error = parse_last_line(outcome)
         assert error["error_code"] == code
         assert (error["http_status"], error["exit_code"]) == (status, expected)
         assert (WORDS in error["error"]) == (WORDS.encode() in body)
@@ -117,7 +117,7 @@ def test_request_id_is_taken_from_headers_or_body(
     """The headers of the API or of IAM take precedence over the body of the gateway."""
     body = {"error_code": "APIGW.0301", "error_msg": WORDS, "request_id": "of-body"}
     outcome = submit(run, stub, 401, body, "-o json", **headers)
-    assert last_line(outcome)["request_id"] == expected
+    assert parse_last_line(outcome)["request_id"] == expected
 
 
 @pytest.mark.parametrize(("status", "body", "task_id"), ACCEPTED)
@@ -185,7 +185,7 @@ def test_json_error_has_all_fields(run: Run, stub: Stub, code: str) -> None:
     """It is one object on the last line of stderr."""
     body = {"error_code": code, "error_msg": WORDS}
     outcome = submit(run, stub, 400, body, "-o json -v", X_Request_Id=REQUEST_ID)
-    error = last_line(outcome)
+    error = parse_last_line(outcome)
     assert outcome.out == ""
     assert WORDS in error.pop("error")
     assert error.pop("hint")
@@ -201,7 +201,7 @@ def test_json_error_has_all_fields(run: Run, stub: Stub, code: str) -> None:
 def test_json_error_without_a_code_has_nulls(run: Run, stub: Stub) -> None:
     """The hint of an unknown outcome names the list command."""
     outcome = submit(run, stub, 502, b"<html>Bad Gateway</html>", "-o json")
-    error = last_line(outcome)
+    error = parse_last_line(outcome)
     assert outcome.code == error["exit_code"] == 10
     assert (error["error_code"], error["request_id"], error["http_status"]) == (None, None, 502)
     assert LIST_COMMAND in error["hint"]

@@ -19,7 +19,7 @@ HEADING = "What the network does, and whether the request left"
 
 
 @pytest.fixture(scope="module")
-def trusted(tmp_path_factory: pytest.TempPathFactory) -> str:
+def ca_bundle(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Return the file with the certificate of the trusted authority."""
     file = tmp_path_factory.mktemp("trust") / "ca.pem"
     make_authority().cert_pem.write_to_path(str(file))
@@ -60,11 +60,11 @@ def iter_causes(error: BaseException | None) -> Iterator[str]:
     ],
 )
 def test_error_follows_from_what_was_sent(
-    row: Row, endpoint: Endpoint, trusted: str, no_proxies: pytest.MonkeyPatch
+    row: Row, endpoint: Endpoint, ca_bundle: str, no_proxies: pytest.MonkeyPatch
 ) -> None:
     """A request that a server could read completely never counts as not sent."""
     sender = RecordingAuth()
-    settings = Settings(connect_timeout=row.connect, read_timeout=row.read, ca_bundle=trusted)
+    settings = Settings(connect_timeout=row.connect, read_timeout=row.read, ca_bundle=ca_bundle)
     with endpoint(sender) as target:
         no_proxies.setenv("HTTPS_PROXY", target.proxy)
         error = post(target, sender, settings, row.size)
@@ -79,11 +79,11 @@ def test_error_follows_from_what_was_sent(
 
 @pytest.mark.parametrize("over", serve_http_and_tls(close_after_all))
 @pytest.mark.parametrize("size", [1, 2, 16383, 16384, 16385, 32768, 1_000_000])
-def test_request_counts_as_sent_with_its_last_byte(size: int, over: str, trusted: str) -> None:
+def test_request_counts_as_sent_with_its_last_byte(size: int, over: str, ca_bundle: str) -> None:
     """At every size, and however TLS cuts the body into records."""
     sender = RecordingAuth()
     with serve_http_and_tls(close_after_all)[over](sender) as target:
-        error = post(target, sender, Settings(ca_bundle=trusted), size)
+        error = post(target, sender, Settings(ca_bundle=ca_bundle), size)
         assert [len(request.partition(b"\r\n\r\n")[2]) for request in target.requests] == [size]
     assert sender.fully_sent
     assert type(error).__name__ == "UnknownOutcomeError"

@@ -155,7 +155,7 @@ def test_loopback_is_reached_without_a_proxy(run: Run, monkeypatch: pytest.Monke
 
 
 @pytest.fixture
-def large(tmp_path: Path) -> str:
+def large_request_flags(tmp_path: Path) -> str:
     """Return flags for a request of almost 12 MB."""
     file = tmp_path / "samples.txt"
     file.write_text("".join(f"{number:032x}\n" for number in range(320_000)))
@@ -163,16 +163,16 @@ def large(tmp_path: Path) -> str:
 
 
 @pytest.mark.parametrize("handle", [stall, close_after_a_part, reset_after_a_part])
-def test_partly_sent_body_exits_with_5(run: Run, large: str, handle: Handler) -> None:
+def test_partly_sent_body_exits_with_5(run: Run, large_request_flags: str, handle: Handler) -> None:
     """An incomplete request was not accepted."""
     with serve(handle, receive_buffer=4096) as server:
         flags = "--read-timeout 0.3s --connect-timeout 0.3s"
-        outcome = run(f"{TO_OBS} {large} {flags}", **server.variables)
+        outcome = run(f"{TO_OBS} {large_request_flags} {flags}", **server.variables)
         assert server.connections == 1
     assert_failed(outcome, 5)
 
 
-def test_refusal_before_the_end_of_the_body_is_final(run: Run, large: str) -> None:
+def test_refusal_before_the_end_of_the_body_is_final(run: Run, large_request_flags: str) -> None:
     """A server may refuse a request after reading its headers."""
 
     def refuse(_server: RawServer, peer: socket.socket) -> None:
@@ -180,7 +180,7 @@ def test_refusal_before_the_end_of_the_body_is_final(run: Run, large: str) -> No
         peer.sendall(make_reply("413 Too Large", b'{"error_code": "ModelArts.4104"}', "Connection: close"))
 
     with serve(refuse, receive_buffer=4096) as server:
-        outcome = run(f"{TO_OBS} {large}", **server.variables)
+        outcome = run(f"{TO_OBS} {large_request_flags}", **server.variables)
     assert_failed(outcome, 6)
     assert "ModelArts.4104" in outcome.err
 

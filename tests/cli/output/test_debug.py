@@ -17,7 +17,7 @@ HARMFUL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u202a-\u202e\u2028\u202
 LONGEST = 4096
 
 
-def token_variables(url: str) -> dict[str, str]:
+def make_token_variables(url: str) -> dict[str, str]:
     """Return variables that point a client with a token at a server."""
     return {
         "HW_AUTH_TOKEN": TOKEN,
@@ -30,10 +30,10 @@ def token_variables(url: str) -> dict[str, str]:
 def submit_with_token(run: Run, body: bytes, *headers: str, status: str = "200 OK") -> Outcome:
     """Submit with a token to a server that answers this."""
     with serve(answer_with(status, body, *headers)) as server:
-        return run(SUBMIT, **token_variables(server.url))
+        return run(SUBMIT, **make_token_variables(server.url))
 
 
-def secret_key_variables(server: RawServer) -> dict[str, str]:
+def make_secret_key_variables(server: RawServer) -> dict[str, str]:
     """Return variables that have the token for a secret key, which never leaves this machine."""
     return {**server.variables, "HUAWEICLOUD_SDK_SK": TOKEN}
 
@@ -109,7 +109,7 @@ def test_incomplete_body_is_not_printed(run: Run) -> None:
     """It can end in half a secret; status and headers are printed."""
     cut = make_reply("200 OK", f'{{"token": "{TOKEN}"}}'.encode(), "X-Request-Id: req-7")[:-10]
     with serve(answer_then(cut, close)) as server:
-        outcome = run(SUBMIT, **token_variables(server.url))
+        outcome = run(SUBMIT, **make_token_variables(server.url))
     assert outcome.code == 10
     assert "< X-Request-Id: req-7\n<\n< (the body is incomplete)\n" in outcome.err
     assert TOKEN[:8] not in outcome.err
@@ -199,12 +199,12 @@ def assert_unseen(secret: str, written: str) -> None:
         )
 
 
-def as_gson(text: str) -> str:
+def format_as_gson(text: str) -> str:
     """Return JSON as Java's Gson writes it."""
     return re.sub("[=<>&']", lambda m: f"\\u{ord(m[0]):04x}", json.dumps(text))
 
 
-def as_numbers(text: str) -> str:
+def escape_every_character(text: str) -> str:
     """Return JSON with an escape for each character."""
     return '"' + "".join(f"\\u{ord(letter):04X}" for letter in text) + '"'
 
@@ -213,15 +213,15 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
     "as it is": str,
     "JSON": json.dumps,
     "escaped slashes": lambda text: json.dumps(text).replace("/", "\\/"),
-    "Gson": as_gson,
-    "numbers": as_numbers,
+    "Gson": format_as_gson,
+    "numbers": escape_every_character,
     "JSON in JSON": lambda text: json.dumps(json.dumps(text)),
-    "Gson in JSON": lambda text: json.dumps(as_gson(text)),
-    "Gson in Gson": lambda text: as_gson(as_gson(text)),
+    "Gson in JSON": lambda text: json.dumps(format_as_gson(text)),
+    "Gson in Gson": lambda text: format_as_gson(format_as_gson(text)),
 }
 
 
-SECRETS = {"was sent": lambda server: token_variables(server.url), "is known": secret_key_variables}
+SECRETS = {"was sent": lambda server: make_token_variables(server.url), "is known": make_secret_key_variables}
 
 
 PASSWORD = "pr0xysecret"

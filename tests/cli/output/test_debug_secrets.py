@@ -28,11 +28,11 @@ from tests.cli.output.test_debug import (
     SPELLINGS,
     SUBMIT,
     TOKEN,
-    as_gson,
     assert_unseen,
-    secret_key_variables,
+    format_as_gson,
+    make_secret_key_variables,
+    make_token_variables,
     submit_with_token,
-    token_variables,
 )
 from tests.conftest import Run, Stub
 from tests.support.raw_server import RawServer, answer_with, make_reply, serve
@@ -68,7 +68,7 @@ def test_secret_in_a_cut_error_is_redacted(run: Run, spelling: str) -> None:
 
 def test_secret_of_a_request_header_is_redacted_in_the_response() -> None:
     """In every spelling."""
-    body = f'{{"heard": {as_gson(TOKEN)}}}'.encode()
+    body = f'{{"heard": {format_as_gson(TOKEN)}}}'.encode()
     call = CallRecord(
         method="GET",
         url="https://h",
@@ -107,7 +107,7 @@ def test_secret_at_the_cut_of_a_body_is_redacted(run: Run, before: int) -> None:
     """No half of a secret is left."""
     body = "x" * (LONGEST - len("< ") - before) + TOKEN + "y" * 5000
     with serve(answer_with("200 OK", body.encode())) as server:
-        outcome = run(SUBMIT, **secret_key_variables(server))
+        outcome = run(SUBMIT, **make_secret_key_variables(server))
     assert outcome.code == 10
     assert_unseen(TOKEN, outcome.err)
     line = next(line for line in outcome.err.splitlines() if line.startswith("< xxx"))
@@ -119,7 +119,12 @@ def test_secret_at_the_cut_of_a_body_is_redacted(run: Run, before: int) -> None:
 @pytest.mark.parametrize("begin", ["", "{"])
 def test_secret_at_the_cut_of_an_error_is_redacted(run: Run, before: int, begin: str) -> None:
     """An error shows the beginning of a page, to the end of a word, also with -o json."""
-    page = begin + "x" * (499 - before - len(begin)) + f" {as_gson(TOKEN) if begin else TOKEN} " + "y " * 50
+    page = (
+        begin
+        + "x" * (499 - before - len(begin))
+        + f" {format_as_gson(TOKEN) if begin else TOKEN} "
+        + "y " * 50
+    )
     outcome = submit_with_token(run, page.encode(), status="502 Bad Gateway")
     assert outcome.code == 10
     assert_unseen(TOKEN, outcome.err)
@@ -138,7 +143,7 @@ def test_hostile_text_in_a_response_is_escaped(run: Run) -> None:
     headers = [f"Server: {hostile}", "Date: a\r\n ::error::b", f"{hostile}: c", "X-Request-Id: \x9b"]
     body = f"{hostile}\r\n::error::b\u202e\u2028".encode()
     with serve(answer_then(make_reply(f"200 {hostile}", body, *headers), close)) as server:
-        outcome = run(SUBMIT, **token_variables(server.url))
+        outcome = run(SUBMIT, **make_token_variables(server.url))
     assert not HARMFUL.search(outcome.err)
     assert r"\x1b[2J\x9b31m\x85\t\x7f[bold]" in outcome.err
     assert "\n::error" not in outcome.err
@@ -159,7 +164,7 @@ def test_proxy_refusal_shows_only_its_status(run: Run, monkeypatch: pytest.Monke
     with serve(answer_with(f"407 no to user:{PASSWORD} {PASSWORD[::-1]} {spelled}")) as server:
         for name in ("HTTPS_PROXY", "https_proxy"):
             monkeypatch.setenv(name, f"http://user:{PASSWORD}@127.0.0.1:{server.port}")
-        outcome = run(f"to-obs abc --path /b/d/ {form}", **token_variables("https://modelarts.invalid"))
+        outcome = run(f"to-obs abc --path /b/d/ {form}", **make_token_variables("https://modelarts.invalid"))
     assert outcome.code == 5
     assert "the proxy refused to connect (HTTP 407)" in outcome.err
     for secret in (PASSWORD, PASSWORD[::-1], spelled):
@@ -227,7 +232,7 @@ def test_proxy_password_is_redacted(
     with serve(answer_with("407 Proxy Authentication Required")) as server:
         for name in ("HTTPS_PROXY", "https_proxy"):
             monkeypatch.setenv(name, proxy.format(password=PASSWORD, port=server.port))
-        outcome = run(SUBMIT, **token_variables("https://modelarts.invalid"))
+        outcome = run(SUBMIT, **make_token_variables("https://modelarts.invalid"))
         asked = b64encode(f"user:{PASSWORD}".encode())
         assert [asked in request for request in server.requests] == ([True] if expected == 5 else [])
     assert outcome.code == expected, outcome.err

@@ -41,7 +41,7 @@ def test_cells_have_styles_with_colour() -> None:
 
 
 def render_wide_table(columns: int) -> list[str]:
-    """Return a table of a task with a long path as a terminal of so many columns shows it."""
+    """Return the table of a task with a long path on a terminal with this number of columns."""
     rows = [Text("rF9NNoB56k5rtYKg2Y7"), Text("/bucket/a/long/path/to/a/directory/")]
     cells = [dict(zip(("TASK", "PATH"), rows, strict=True))]
     page = io.StringIO()

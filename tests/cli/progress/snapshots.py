@@ -51,7 +51,7 @@ def poll_task(before: TrackedTask, now: float, status: str | None = "RUNNING", *
 
 
 def make_snapshot(count: int, **states: int) -> Snapshot:
-    """Return `count` tasks: so many in each of these states, and the others running."""
+    """Return `count` tasks with these numbers of states; the others are running."""
     statuses = [status for status, number in states.items() for _ in range(number)]
     statuses += ["RUNNING"] * (count - len(statuses))
     return tuple(
