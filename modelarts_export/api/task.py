@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from enum import Enum
 from typing import Any, TypeGuard
 
@@ -20,8 +21,11 @@ SHOWN_FIRST = (
     "total_sample_count",
     "finished_sample_count",
     "path",
+    "location",
     "create_time",
+    "created_at",
     "update_time",
+    "updated_at",
 )
 # One field may hold both code and message: "ModelArts.4311: OBS bucket does not exist." (.github/API.md,
 # section 4).
@@ -159,12 +163,21 @@ class ExportTask:
         return replace(self, raw={**self.raw, **newer.raw})
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all fields under the API's names: those of SHOWN_FIRST first, None where unknown."""
+        """Return all fields under the API's names, and ours: those of SHOWN_FIRST first, None where unknown.
+
+        `created_at` and `updated_at` are in UTC, in whole seconds as in 2026-11-24T05:19:50Z (RFC 3339).
+        """
         first = {name: self.raw.get(name) for name in SHOWN_FIRST}
         ids = {"task_id": self.task_id, "dataset_id": self.dataset_id, "project_id": self.project_id}
-        state = self.state.label if self.state else "unknown"
-        added = {"state": state, "reused": self.reused, "skipped": self.skipped, **self.extra}
-        return {**first, **self.raw, **self._split_error(), **ids, **added}
+        added = {
+            "state": self.state.label if self.state else "unknown",
+            "location": self.location,
+            "created_at": _format_utc(self.created),
+            "updated_at": _format_utc(self.updated),
+            "reused": self.reused,
+            "skipped": self.skipped,
+        }
+        return {**first, **self.raw, **self._split_error(), **ids, **added, **self.extra}
 
 
 def is_number(value: object) -> TypeGuard[int | float]:
@@ -176,6 +189,10 @@ def _to_seconds(milliseconds: object) -> float | None:
     if is_number(milliseconds) and _EARLIEST <= milliseconds < _LATEST:
         return milliseconds / 1000
     return None
+
+
+def _format_utc(seconds: float | None) -> str | None:
+    return None if seconds is None else f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _to_count(value: object) -> int | None:

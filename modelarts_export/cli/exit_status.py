@@ -12,31 +12,43 @@ Outcomes = Sequence[ModelArtsExportError | None]
 
 
 def raise_for_outcomes(
-    context: CommandContext, snapshot: Snapshot, options: PollOptions, settings: Settings
+    context: CommandContext,
+    snapshot: Snapshot,
+    options: PollOptions,
+    settings: Settings,
+    *,
+    seconds: float | None = None,
 ) -> None:
-    """Print where the exports are. Raises the combined error of all tasks that did not succeed."""
-    from modelarts_export.polling.outcome import outcome_of  # noqa: PLC0415 - loads the table of error codes
+    """Print where the exports are, and for several tasks a summary; `seconds` is how long the wait took.
 
-    context.messages.exported([each.task for each in snapshot if each.task.state is TaskState.SUCCESSED])
+    Raises the combined error of all tasks that did not succeed; the summary is its message.
+    """
+    from modelarts_export.polling.outcome import combine_outcomes, outcome_of, summarize_outcomes  # noqa: PLC0415 - loads the table of error codes
+
     outcomes = [outcome_of(each, require_samples=options.require_samples) for each in snapshot]
-    _raise_combined(context, snapshot, outcomes, settings)
+    if len(outcomes) > 1 and not any(outcomes):
+        context.messages.info(summarize_outcomes(outcomes, seconds=seconds))
+    context.messages.exported([each.task for each in snapshot if each.task.state is TaskState.SUCCESSED])
+    _raise_with_hint(context, snapshot, outcomes, settings, combine_outcomes(outcomes, seconds=seconds))
 
 
 def raise_for_status(context: CommandContext, snapshot: Snapshot, *, exit_status: bool) -> None:
     """Raise the combined error of failed status checks, and with `exit_status` also of the task states."""
-    from modelarts_export.polling.outcome import fetch_error_of, outcome_of  # noqa: PLC0415 - as above
+    from modelarts_export.polling.outcome import SUCCEEDED, combine_outcomes, fetch_error_of, outcome_of  # noqa: PLC0415 - as above
 
     outcomes = [fetch_error_of(each) or (outcome_of(each) if exit_status else None) for each in snapshot]
-    _raise_combined(context, snapshot, outcomes, context.settings)
+    error = combine_outcomes(outcomes, success=SUCCEEDED if exit_status else "shown")
+    _raise_with_hint(context, snapshot, outcomes, context.settings, error)
 
 
-def _raise_combined(
-    context: CommandContext, snapshot: Snapshot, outcomes: Outcomes, settings: Settings
+def _raise_with_hint(
+    context: CommandContext,
+    snapshot: Snapshot,
+    outcomes: Outcomes,
+    settings: Settings,
+    error: ModelArtsExportError | None,
 ) -> None:
-    """Raise the combined error, if any, with the command that waits for the unfinished tasks."""
-    from modelarts_export.polling.outcome import combine_outcomes  # noqa: PLC0415 - as above
-
-    error = combine_outcomes(outcomes)
+    """Raise the error of these outcomes, if any, with the command that waits for the unfinished tasks."""
     if error is None:
         return
     unfinished = [

@@ -1,10 +1,11 @@
 """The outcome of a wait, as an error or a success: for one task, and for several together."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from modelarts_export.api.task import ExportTask, TaskState
+from modelarts_export.clock import format_duration
 from modelarts_export.errors import (
     FailedTaskError,
     MixedOutcomesError,
@@ -22,13 +23,16 @@ from modelarts_export.transport.error_codes import find_code
 
 Outcome = ModelArtsExportError | None
 """The outcome of a task or of a wait; None is a success."""
+SUCCEEDED = "succeeded"
+# In the order of a summary. Any other error is that of a poll.
 _LABELS: dict[type[ModelArtsExportError], str] = {
-    NotFoundError: "not found",
     FailedTaskError: "failed",
     StoppedTaskError: "stopped",
     NotFinishedError: "not finished",
+    NotFoundError: "not found",
     UnknownOutcomeError: "perhaps never created",
 }
+_NOT_POLLED = "not polled"
 
 
 def outcome_of(tracked: TrackedTask, *, require_samples: int = 0) -> Outcome:
@@ -56,26 +60,48 @@ def fetch_error_of(tracked: TrackedTask) -> Outcome:
     return NotFoundError(f"export task {tracked.task.task_id}: {error}", **_copy_facts(error))
 
 
-def combine_outcomes(outcomes: Sequence[Outcome]) -> Outcome:
+def combine_outcomes(
+    outcomes: Sequence[Outcome], *, success: str = SUCCEEDED, seconds: float | None = None
+) -> Outcome:
     """Return the outcome of several tasks together; its `problems` has one entry for each error.
 
     The same error of all of them is returned as it is. Otherwise the class, and so the exit code, is that of
     all errors if they agree; UnknownOutcomeError if one of them is; NotFinishedError if the rest succeeded.
+    The message is that of `summarize_outcomes`, failures are the first problems, and each hint is given once.
     """
     errors = [outcome for outcome in outcomes if outcome]
     if len({(type(outcome), str(outcome)) for outcome in outcomes}) <= 1 or not errors:
         return errors[0] if errors else None
-    counts = Counter(_LABELS.get(type(error), "not polled") for error in errors)
-    summary = ", ".join(f"{count:,} {label}" for label, count in counts.items())
     hints = {error.hint for error in errors}
     combined = _combine_types(outcomes)(
-        f"of {len(outcomes):,} export tasks: {summary}", hint=hints.pop() if len(hints) == 1 else ""
+        summarize_outcomes(outcomes, success=success, seconds=seconds),
+        hint=hints.pop() if len(hints) == 1 else "",
     )
-    combined.problems = tuple(
-        Problem(message=str(error) if error.hint in ("", combined.hint) else f"{error}; {error.hint}")
-        for error in errors
-    )
+    combined.problems = tuple(_list_errors(errors, {"", combined.hint}))
     return combined
+
+
+def summarize_outcomes(
+    outcomes: Sequence[Outcome], *, success: str = SUCCEEDED, seconds: float | None = None
+) -> str:
+    """Return how many tasks have each outcome: `20 tasks: 18 succeeded, 2 failed in 41s`."""
+    counts = Counter(_get_label(outcome) if outcome else success for outcome in outcomes)
+    order = (success, *_LABELS.values(), _NOT_POLLED)
+    summary = ", ".join(f"{counts[label]:,} {label}" for label in order if counts[label])
+    took = "" if seconds is None else f" in {format_duration(seconds)}"
+    return f"{len(outcomes):,} tasks: {summary}{took}"
+
+
+def _list_errors(errors: Sequence[ModelArtsExportError], known_hints: set[str]) -> Iterator[Problem]:
+    """Yield a problem for each error, those first that a summary has first, with its hint if that is new."""
+    order = [*_LABELS.values(), _NOT_POLLED]
+    for error in sorted(errors, key=lambda each: order.index(_get_label(each))):
+        yield Problem(message=str(error) if error.hint in known_hints else f"{error}; {error.hint}")
+        known_hints.add(error.hint)
+
+
+def _get_label(error: ModelArtsExportError) -> str:
+    return _LABELS.get(type(error), _NOT_POLLED)
 
 
 def _combine_types(outcomes: Sequence[Outcome]) -> type[ModelArtsExportError]:

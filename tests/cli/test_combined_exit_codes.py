@@ -1,6 +1,7 @@
 """Several tasks at once: their combined exit code, and `--any`."""
 
 import json
+import re
 import shlex
 
 import pytest
@@ -38,9 +39,11 @@ def test_different_outcomes_are_listed(run: Run, quick: Cloud) -> None:
     fine, failing = create_task(run, quick), create_task(run, quick, "sandbox-failing")
     outcome = run(f"wait sandbox-failing {failing} {fine} {OFTEN} --max-outage 0s", **quick.variables)
     assert outcome.code == 9
-    assert "error: of 2 export tasks: 1 failed, 1 not found\n" in outcome.err
-    assert f"\n  export task {failing} failed: ModelArts.4401: " in outcome.err
-    assert f"\n  export task {fine}: no such export task: " in outcome.err
+    summary = re.search(r"^error: 2 tasks: 1 failed, 1 not found\n", outcome.err, re.MULTILINE)
+    assert summary
+    failures = outcome.err[: summary.start()]
+    assert f"\nerror: export task {failing} failed: ModelArts.4401: " in failures
+    assert f"\nerror: export task {fine}: no such export task: " in failures
 
 
 @pytest.mark.parametrize(
@@ -56,6 +59,32 @@ def test_hint_is_printed_if_it_applies_to_all_tasks(run: Run, stub: Stub, code: 
     outcome = run("wait abc t1 t2 -q -o json", **stub.variables)
     error = json.loads(outcome.err)
     assert (outcome.code, error["hint"]) == (7, hint)
+
+
+@pytest.mark.parametrize("failed", [0, 2, 20])
+def test_many_tasks_end_in_few_lines(run: Run, stub: Stub, failed: int) -> None:
+    """A row each, the failures with their reasons, a summary, and hints once."""
+    listed = [
+        {
+            "task_id": f"t{number}",
+            "path": f"/b/{number}/",
+            "status": "FAILED" if number < failed else "SUCCESSED",
+        }
+        | ({"error_code": "ModelArts.4401", "error_msg": "no space"} if number < failed else {})
+        for number in range(20)
+    ]
+    stub.body = json.dumps({"total_count": 20, "export_tasks": listed}).encode()
+    outcome = run(["wait", "abc", *(task["task_id"] for task in listed)], **stub.variables)
+    err = outcome.err.splitlines()
+    counts = [f"{20 - failed} succeeded"] * (failed < 20) + [f"{failed} failed"] * (failed > 0)
+    summary = f"20 tasks: {', '.join(counts)}"
+    assert len(outcome.out.splitlines()) == 21
+    assert f"{'error: ' if failed else ''}{summary}" in err
+    assert [line for line in err if "failed: ModelArts.4401: no space" in line and "error:" in line] == [
+        f"error: export task t{number} failed: ModelArts.4401: no space" for number in range(failed)
+    ]
+    assert sum(line.startswith("hint:") for line in err) == (failed > 0) + (failed < 20)
+    assert len(err) <= 2 * failed + 4
 
 
 def test_command_to_resume_has_the_unfinished_tasks(run: Run, stub: Stub) -> None:
@@ -121,7 +150,7 @@ def test_existing_task_is_shown_beside_a_missing_one(run: Run, cloud: Cloud) -> 
     error = json.loads(outcome.err.splitlines()[-1])
     assert outcome.code == error["exit_code"] == 9
     assert [task["task_id"] for task in json.loads(outcome.out)] == [task_id]
-    assert error["error"] == "of 2 export tasks: 1 not found"
+    assert error["error"] == "2 tasks: 1 shown, 1 not found"
     assert error["problems"][0]["message"].startswith("export task nope: no such export task")
     assert "wait" not in error["hint"]
 
@@ -129,7 +158,7 @@ def test_existing_task_is_shown_beside_a_missing_one(run: Run, cloud: Cloud) -> 
 def test_missing_tasks_exit_with_3(run: Run, cloud: Cloud) -> None:
     outcome = run("status sandbox-images nope neither", **cloud.variables)
     assert (outcome.code, outcome.out) == (3, "")
-    assert "error: of 2 export tasks: 2 not found\n" in outcome.err
+    assert "error: 2 tasks: 2 not found\n" in outcome.err
 
 
 def test_refused_status_of_several_tasks_is_one_error(run: Run, stub: Stub) -> None:

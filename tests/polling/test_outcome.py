@@ -16,6 +16,7 @@ from modelarts_export.errors import (
     NotFinishedError,
     NotFoundError,
     RefusedError,
+    StoppedTaskError,
     TemporaryError,
     UnknownOutcomeError,
 )
@@ -190,7 +191,7 @@ def test_stopped_and_failed_tasks_are_counted_apart() -> None:
         for status in ("STOPPED", "FAILED", "STOPPED", "SUCCESSED")
     ]
     whole = combine_outcomes(ends)
-    assert str(whole) == "of 4 export tasks: 2 stopped, 1 failed"
+    assert str(whole) == "4 tasks: 1 succeeded, 1 failed, 2 stopped"
     assert get_exit_code(combine_outcomes(ends[:2])) == 7
 
 
@@ -269,13 +270,11 @@ def test_different_outcomes_are_counted_and_listed() -> None:
     failed = [make_outcome(7, f"n{number}") for number in range(1200)]
     whole = combine_outcomes([*failed, None, make_outcome(8, "slow"), make_outcome(4, "x")])
     assert isinstance(whole, MixedOutcomesError)
-    assert str(whole) == "of 1,203 export tasks: 1,200 failed, 1 not finished, 1 not polled"
+    assert str(whole) == "1,203 tasks: 1 succeeded, 1,200 failed, 1 not finished, 1 not polled"
     assert whole.hint == ""
-    assert [str(problem) for problem in whole.problems][-3:] == [
-        "task n1199; hint 7",
-        "task slow; hint 8",
-        "task x; hint 4",
-    ]
+    problems = [str(problem) for problem in whole.problems]
+    assert problems[:2] == ["task n0; hint 7", "task n1"]
+    assert problems[-3:] == ["task n1199", "task slow; hint 8", "task x; hint 4"]
     assert len(whole.problems) == 1202
 
 
@@ -283,7 +282,7 @@ def test_shared_hint_is_kept() -> None:
     whole = combine_outcomes([make_outcome(7, "a"), None, make_outcome(7, "b")])
     assert isinstance(whole, MixedOutcomesError)
     assert whole.hint == "hint 7"
-    assert str(whole) == "of 3 export tasks: 2 failed"
+    assert str(whole) == "3 tasks: 1 succeeded, 2 failed"
     assert [str(problem) for problem in whole.problems] == ["task a", "task b"]
 
 
@@ -294,6 +293,19 @@ def test_hint_of_one_task_is_listed_with_its_error() -> None:
     assert whole
     assert whole.hint == ""
     assert [str(problem) for problem in whole.problems] == ["task a", "task b; hint 7"]
+
+
+def test_failures_are_listed_first_and_each_hint_once() -> None:
+    """Whatever the order of the tasks; a summary has the same order, and how long the wait took."""
+    outcomes = [make_outcome(code, f"n{index}") for index, code in enumerate([8, 3, 7, 0, 7, 8])]
+    outcomes += [StoppedTaskError("task s", hint="hint 7")]
+    whole = combine_outcomes(outcomes, seconds=41.9)
+    assert whole
+    assert [str(problem) for problem in whole.problems] == [
+        *("task n2; hint 7", "task n4", "task s", "task n0; hint 8", "task n5", "task n1; hint 3")
+    ]
+    counts = "1 succeeded, 2 failed, 1 stopped, 2 not finished, 1 not found"
+    assert str(whole) == f"7 tasks: {counts} in 41s"
 
 
 def test_error_with_the_message_none_is_no_success() -> None:

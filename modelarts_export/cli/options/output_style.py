@@ -10,7 +10,7 @@ from modelarts_export.config.options import option, resolve_options
 from modelarts_export.config.parsers import parse_bool
 from modelarts_export.quoting import did_you_mean
 
-FORMATS = ("table", "json", "yaml", "id")
+FORMATS = ("table", "wide", "json", "yaml", "id")
 
 
 def _parse_format(text: str) -> str:
@@ -23,7 +23,9 @@ def _parse_format(text: str) -> str:
 class OutputOptions:
     """The output options of a command; `output` is None without -o."""
 
-    output: str | None = option(_parse_format, "Result format: table, json, yaml or id", "FORMAT", short="o")
+    output: str | None = option(
+        _parse_format, "Result format: table, wide, json, yaml or id", "FORMAT", short="o"
+    )
     quiet: bool = option(parse_bool, "No messages and no table; errors still print", short="q", default=False)
     verbose: bool = option(parse_bool, "One line on stderr for each HTTP call", short="v", default=False)
     debug: bool = option(parse_bool, "Headers and bodies of each HTTP call, secrets redacted", default=False)

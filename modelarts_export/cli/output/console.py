@@ -10,14 +10,13 @@ from modelarts_export.errors import ClosedOutputError, OutputError
 from modelarts_export.sanitize import Redactor, escape_controls, to_json
 
 if TYPE_CHECKING:
-    from rich.box import Box
     from rich.console import Console as RichConsole
     from rich.console import RenderableType
     from rich.live import Live
     from rich.text import Text
 
 # A fact: its name, its value, and a style of rich for the value.
-Row = tuple[str, str, str]
+Fact = tuple[str, str, str]
 # A cell of a table: text, or text and a style of rich, or nothing.
 Cell = str | tuple[str, str] | None
 _STYLES = {"error": "bold red", "warning": "bold yellow", "hint": "bold cyan"}
@@ -64,8 +63,9 @@ class Console:
 
     def load_tables(self) -> None:
         """Import all modules that a table needs."""
-        self._render(self._stdout, "", soft_wrap=False)
-        self._box()
+        from modelarts_export.cli.output.tables import lay_out_facts  # noqa: PLC0415 - see _make_rich_console
+
+        self._render(self._stdout, lay_out_facts([("", self._cell(""))]))
 
     def can_encode(self, text: str) -> bool:
         """Return whether stdout can encode every character of the text."""
@@ -112,21 +112,25 @@ class Console:
         self.write_line(f"POST {url}")
         self.write(f"\n{to_json(self.redact(body))}\n")
 
-    def write_rows(self, rows: Sequence[Row]) -> None:
-        """Write names and values to stdout: in a box on a terminal, as aligned text elsewhere."""
+    def write_facts(self, facts: Sequence[Fact]) -> None:
+        """Write names and values to stdout, a line each."""
         from modelarts_export.cli.output.tables import lay_out_facts  # noqa: PLC0415 - see _make_rich_console
 
-        facts = {name: self._cell((value, style)) for name, value, style in rows}
-        self.write(self._render(self._stdout, lay_out_facts(facts, self._box()), soft_wrap=False))
+        cells = [(self._clean(name), self._cell((value, style))) for name, value, style in facts]
+        self.write(self._render(self._stdout, lay_out_facts(cells)))
 
-    def write_table(self, rows: Sequence[Mapping[str, Cell]]) -> None:
-        """Write a row for each mapping under its keys; a column without any value is omitted."""
+    def write_table(self, rows: Sequence[Mapping[str, Cell]], *, whole: bool = False) -> None:
+        """Write a row for each mapping under its keys; a column without any value is omitted.
+
+        On a terminal rows are as wide as it is, unless they must be `whole`.
+        """
         from modelarts_export.cli.output.tables import lay_out_rows  # noqa: PLC0415 - see _make_rich_console
 
         names = [name for name in rows[0] if any(_text_and_style(row[name])[0] for row in rows)]
         cells = [{name.removesuffix("_id").upper(): self._cell(row[name]) for name in names} for row in rows]
-        table = lay_out_rows(cells, self._box(), self._make_rich_console(self._stdout, StringIO()).width)
-        self.write(_strip_padding(self._render(self._stdout, table, soft_wrap=False)))
+        width = self._make_rich_console(self._stdout, StringIO()).width if self._stdout.isatty() else None
+        ellipsis = "\u2026" if self.can_encode("\u2026") else "..."
+        self.write(self._render(self._stdout, lay_out_rows(cells, width, ellipsis, whole=whole)))
 
     def print(self, line: str, kind: str = "") -> None:
         """Write a line to stderr; `kind` is error, warning, hint or nothing.
@@ -137,7 +141,7 @@ class Console:
         if kind and not self._has_colour(self._stderr):
             text = f"{kind}: {text}"  # without rich: nothing is imported after a signal
         elif kind or self._has_colour(self._stderr):
-            text = self._render(self._stderr, _add_label(kind, text), soft_wrap=True).rstrip("\n")
+            text = self._render(self._stderr, _add_label(kind, text)).rstrip("\n")
         self.print_raw(text)
 
     def print_once(self, line: str, kind: str, *, about: str) -> None:
@@ -164,8 +168,7 @@ class Console:
 
     def format_for_stderr(self, text: str) -> str:
         """Return text for a live display: redacted, escaped, and in characters that stderr can encode."""
-        encoding = self._stderr.encoding or "utf-8"
-        return self._clean(text).encode(encoding, "backslashreplace").decode(encoding)
+        return _escape_unencodable(self._clean(text), self._stderr)
 
     def start_live(self, display: "RenderableType") -> None:
         """Keep a live display below the messages on stderr until `stop_live`; rich redraws it twice a second.
@@ -203,15 +206,17 @@ class Console:
         from rich.text import Text  # noqa: PLC0415 - see _make_rich_console
 
         text, style = _text_and_style(cell)
-        return Text.assemble((self._clean(text), style))  # a style for the text alone, not for the padding
+        shown = _escape_unencodable(self._clean(text), self._stdout)
+        return Text.assemble((shown, style))  # a style for the text alone, not for the padding
 
     def _clean(self, text: str) -> str:
         """Redact first: a secret with a control character is not found after escaping."""
         return escape_controls(self._redactor.redact(text))
 
-    def _render(self, stream: TextIO, renderable: "RenderableType", *, soft_wrap: bool) -> str:
+    def _render(self, stream: TextIO, renderable: "RenderableType") -> str:
+        """Return text with its colours; a terminal wraps its lines, so that they are copied whole."""
         page = StringIO()  # not the stream itself, which can be closed or full
-        self._make_rich_console(stream, page).print(renderable, soft_wrap=soft_wrap)
+        self._make_rich_console(stream, page).print(renderable, soft_wrap=True)
         return page.getvalue()
 
     def _make_rich_console(self, stream: TextIO, page: IO[str], *, live: bool = False) -> "RichConsole":
@@ -228,14 +233,6 @@ class Console:
             emoji=False,
             highlight=False,
         )
-
-    def _box(self) -> "Box | None":
-        """Return the box style that a terminal can encode; None off a terminal."""
-        from rich import box  # noqa: PLC0415 - see _make_rich_console
-
-        if not self._stdout.isatty():
-            return None
-        return box.ROUNDED if self.can_encode("\u256d\u2502") else box.ASCII
 
     def _has_colour(self, stream: TextIO) -> bool:
         if self._environ.get("NO_COLOR"):
@@ -266,9 +263,10 @@ def _add_label(kind: str, text: str) -> "RenderableType":
     return Text.assemble((f"{kind}:", _STYLES[kind]), " ", text) if kind else Text(text)
 
 
-def _strip_padding(text: str) -> str:
-    """Remove trailing blanks."""
-    return "".join(line.rstrip() + "\n" for line in text.splitlines())
+def _escape_unencodable(text: str, stream: TextIO) -> str:
+    """Escape what a stream cannot encode before it does, so that the width of the text is known."""
+    encoding = stream.encoding or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def _discard_buffer(stream: TextIO) -> None:

@@ -25,21 +25,32 @@ def format_hint(error: ModelArtsExportError) -> str:
 
 
 def print_error(console: Console, error: ModelArtsExportError) -> None:
-    """Print an error, its problems with their lines, and its hint to stderr."""
-    console.print(str(error), "error")
-    for problem in error.problems[:MAX_PROBLEMS]:
+    """Print an error, its problems with their lines, and its hint to stderr.
+
+    The failures of several tasks come before their summary, which is the last line of a wait.
+    """
+    if isinstance(error, InvalidInputError):
+        console.print(str(error), "error")
+        _print_problems(console, error)
+        if error.omitted:
+            console.print(f"  and {error.omitted:,} more")
+    else:
+        for problem in error.problems[:MAX_PROBLEMS]:
+            console.print(str(problem), "error")
+        if len(error.problems) > MAX_PROBLEMS:
+            console.print(f"and {len(error.problems) - MAX_PROBLEMS:,} more; -o json has all of them")
+        console.print(str(error), "error")
+    if hint := format_hint(error):
+        console.print(hint, "hint")
+
+
+def _print_problems(console: Console, error: InvalidInputError) -> None:
+    for problem in error.problems:
         if str(problem) != str(error):
             console.print(f"  {problem}")
         if problem.excerpt:
             # the line number comes first, so that no line of a file can begin a line of stderr
             console.print_excerpt(problem.excerpt, problem.caret, gutter=f"    {problem.line} | ")
-    unshown = error.omitted if isinstance(error, InvalidInputError) else 0
-    if unshown:
-        console.print(f"  and {unshown:,} more")
-    elif len(error.problems) > MAX_PROBLEMS:
-        console.print(f"  and {len(error.problems) - MAX_PROBLEMS:,} more; -o json has all of them")
-    if hint := format_hint(error):
-        console.print(hint, "hint")
 
 
 def error_to_dict(error: ModelArtsExportError) -> dict[str, Any]:

@@ -9,11 +9,9 @@ from modelarts_export.api.task import ExportTask
 from modelarts_export.cli.options.output_style import OutputOptions
 from modelarts_export.cli.output.console import Console
 from modelarts_export.cli.output.renderers import make_renderer
-from modelarts_export.cli.output.task_view import export_location
+from modelarts_export.cli.output.task_view import export_location, list_some
 from modelarts_export.errors import CanceledError, ModelArtsExportError, TemporaryError, TerminatedError
 from modelarts_export.transport.tracing import truncate
-
-_MOST_HINTS = 12  # tasks with a hint of their own; a thousand lines would hide the warnings
 
 
 class Messages:
@@ -85,14 +83,14 @@ class Messages:
             self.console.print(summary)
 
     def exported(self, tasks: Sequence[ExportTask]) -> None:
-        """Print where succeeded tasks have written, and warn of those without samples."""
-        for task in tasks:
-            if task.finished_samples == 0:
-                self.warn(f"export task {task.task_id} exported no samples; check the request's filters")
-        for location in filter(None, map(export_location, tasks[:_MOST_HINTS])):
+        """Print where succeeded tasks have written, and warn of those without samples: a line each."""
+        empty = [task.task_id for task in tasks if task.finished_samples == 0]
+        if empty:
+            subject = f"export task {empty[0]}" if len(empty) == 1 else f"{len(empty):,} export tasks"
+            ids = f": {list_some(empty)}" if len(empty) > 1 else ""
+            self.warn(f"{subject} exported no samples{ids}; check the request's filters")
+        if location := export_location(tasks):
             self.info(location, "hint")
-        if len(tasks) > _MOST_HINTS:
-            self.info(f"and {len(tasks) - _MOST_HINTS:,} more exports; -o json has their paths", "hint")
 
     def warn_about_closed_output(self, task: ExportTask) -> None:
         """Print the ID of an accepted task that stdout did not take."""

@@ -1,6 +1,6 @@
 """The choice of a renderer, one class for each output format, and the renderers for a reader."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from modelarts_export.api.task import ExportTask
@@ -9,6 +9,7 @@ from modelarts_export.cli.output.console import Console
 from modelarts_export.cli.output.error_view import print_error
 from modelarts_export.cli.output.serializers import IdRenderer, JsonRenderer, YamlRenderer
 from modelarts_export.cli.output.task_view import task_facts, task_rows
+from modelarts_export.clock import SYSTEM_CLOCK
 from modelarts_export.errors import ModelArtsExportError
 
 
@@ -49,14 +50,18 @@ def make_renderer(options: OutputOptions, console: Console) -> Renderer:
         case None if options.quiet:
             return NoRenderer(console)
         case _:
-            return TableRenderer(console)
+            return TableRenderer(console, wide=options.output == "wide")
 
 
 class TableRenderer:
-    """Writes tables and lines of text."""
+    """Writes tables and lines of text; with `wide` every fact, and nothing shortened."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(
+        self, console: Console, *, wide: bool = False, time: Callable[[], float] = SYSTEM_CLOCK.time
+    ) -> None:
         self._console = console
+        self._wide = wide
+        self._time = time
 
     def load(self) -> None:
         """Import what a table is laid out with."""
@@ -64,18 +69,18 @@ class TableRenderer:
 
     def task(self, task: ExportTask) -> None:
         """Write the facts of a task, a line each."""
-        self._console.write_rows(task_facts(task))
+        self._console.write_facts(task_facts(task, wide=self._wide))
 
     def tasks(self, tasks: Sequence[ExportTask], *, detailed: bool) -> None:
         """Write a row for each task, or the facts of a single one."""
         if detailed and len(tasks) == 1:
             self.task(tasks[0])
         elif tasks:
-            self._console.write_table(task_rows(tasks))
+            self.rows(task_rows(tasks, self._time(), wide=self._wide))
 
     def rows(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write a table."""
-        self._console.write_table(rows)
+        self._console.write_table(rows, whole=self._wide)
 
     def facts(self, rows: Sequence[Mapping[str, Any]], lines: Iterable[str]) -> None:  # noqa: ARG002 - rows are data
         """Write the lines."""

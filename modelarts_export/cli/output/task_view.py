@@ -1,19 +1,24 @@
 """The facts of a task that a table shows, as text and in local time."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from modelarts_export.api.task import ExportTask, TaskState, is_number
 from modelarts_export.cli.options.command_names import get_command_name
-from modelarts_export.cli.output.console import Cell, Row
+from modelarts_export.cli.output.console import Cell, Fact
+from modelarts_export.clock import format_duration
 from modelarts_export.request.enums import ExportFormat, ExportType, WireEnum
+from modelarts_export.sanitize import to_json
 
 if TYPE_CHECKING:
     from modelarts_export.spec.loader import SpecSet
 
 UNKNOWN = "unknown"  # in place of a status
+_NOTHING = "-"  # in place of an unknown value in a row, so that a script can count its columns
 _WHOLE = 100  # per cent
+_MOST_LISTED = 3
 _STATUS_STYLES = {
     TaskState.INIT: "yellow",
     TaskState.RUNNING: "blue",
@@ -22,19 +27,29 @@ _STATUS_STYLES = {
     TaskState.FAILED: "bold red",
     TaskState.SUCCESSED: "bold green",
 }
+# The columns of `wide` in their order, and the fields that the named facts show.
+_WIDE_COLUMNS = (
+    *("Progress", "New dataset", "New dataset ID", "Export format", "Version", "Created", "Updated"),
+    *("Dataset", "Project", "Error"),
+)
+_NAMED_FIELDS = {
+    *("task_id", "dataset_id", "project_id", "status", "progress", "total_sample_count", "version_id"),
+    *("finished_sample_count", "error_code", "error_msg", "path", "export_new_dataset_name", "export_type"),
+    *("export_format", "create_time", "update_time"),
+}
 
 
-def task_facts(task: ExportTask) -> list[Row]:
-    """Return the rows of one task; an unknown fact has none."""
-    raw, params = task.raw, _export_params(task)
-    rows = (
+def task_facts(task: ExportTask, *, wide: bool = False) -> list[Fact]:
+    """Return the known facts of one task, with `wide` also the fields that have no name of ours."""
+    raw = task.raw
+    facts = (
         ("Task", task.task_id, "bold"),
         ("Status", _format_status(task), get_style(task)),
         ("Progress", _format_percent(raw.get("progress")), ""),
         ("Samples", _format_samples(raw), ""),
         ("Error", format_failure(task), "red"),
         ("Path", _format_text(raw.get("path")), ""),
-        ("New dataset", _format_text(params.get("export_new_dataset_name")), ""),
+        ("New dataset", _format_text(_export_params(task).get("export_new_dataset_name")), ""),
         ("New dataset ID", _format_text(task.extra.get("new_dataset_id")), ""),
         ("Export type", _format_enum(ExportType, raw.get("export_type")), ""),
         ("Export format", _format_enum(ExportFormat, raw.get("export_format")), ""),
@@ -42,9 +57,10 @@ def task_facts(task: ExportTask) -> list[Row]:
         ("Dataset", task.dataset_id, ""),
         ("Project", task.project_id, ""),
         ("Created", _format_time(raw.get("create_time")), ""),
-        ("Updated", _format_time(raw.get("update_time")), ""),
+        ("Updated", _format_update(task), ""),
+        *((_to_label(name), text, "") for name, text in (_list_other_fields(task) if wide else ())),
     )
-    return [row for row in rows if row[1]]
+    return [fact for fact in facts if fact[1]]
 
 
 def spec_rows(specs: "SpecSet") -> list[dict[str, str | None]]:
@@ -62,31 +78,53 @@ def spec_rows(specs: "SpecSet") -> list[dict[str, str | None]]:
     ]
 
 
-def task_rows(tasks: Sequence[ExportTask]) -> list[dict[str, Cell]]:
-    """Return a row for each task; the table omits columns without values."""
-    return [
-        {
-            "task_id": task.task_id,
-            "status": (format_state(task), get_style(task)),
-            "progress": _format_percent(task.raw.get("progress")),
-            "samples": _format_samples(task.raw),
-            "path": _format_text(task.raw.get("path")),
-            "created": _format_time(task.raw.get("create_time")),
-            "error": format_failure(task),
-        }
-        for task in tasks
-    ]
+def task_rows(tasks: Sequence[ExportTask], now: float, *, wide: bool = False) -> list[dict[str, Cell]]:
+    """Return a row for each task, with `wide` of every fact; `now` is in epoch seconds.
+
+    The first columns are always there, so that a script can count on them.
+    """
+    return [_task_row(task, now) | (_wide_columns(task) if wide else {}) for task in tasks]
 
 
-def export_location(task: ExportTask) -> str:
-    """Return where a task has written its export; nothing when its path is unknown."""
-    params, path = _export_params(task), _format_text(task.raw.get("path"))
-    name, dataset_id = params.get("export_new_dataset_name"), task.extra.get("new_dataset_id")
-    if name:
-        return f"the new dataset is {_format_text(name)}" + (
-            f", with the ID {dataset_id}" if dataset_id else ""
-        )
-    return path and f"the export is in obs:/{path}"
+def _task_row(task: ExportTask, now: float) -> dict[str, Cell]:
+    raw = task.raw
+    age = "" if task.created is None else format_duration(now - task.created, units=1)
+    return {
+        "task_id": task.task_id,
+        "status": (format_state(task), get_style(task)),
+        "samples": _format_samples(raw) or _NOTHING,
+        "type": _format_label(ExportType, raw.get("export_type")) or _NOTHING,
+        "age": age or _NOTHING,
+        "path": _format_text(raw.get("path")) or _NOTHING,
+    }
+
+
+def _wide_columns(task: ExportTask) -> dict[str, Cell]:
+    shown = ("Task", "Status", "Samples", "Path", "Export type")
+    named: dict[str, Cell] = dict.fromkeys(_WIDE_COLUMNS)
+    named |= {name: (text, style) for name, text, style in task_facts(task) if name not in shown}
+    others = (f"{name}={text}" for name, text in _list_other_fields(task) if text)
+    return {**named, "Other": " ".join(others)}
+
+
+def export_location(tasks: Sequence[ExportTask]) -> str:
+    """Return where tasks have written their exports; nothing when no path is known."""
+    names, paths = dict[str, None](), dict[str, None]()
+    for task in tasks:
+        name, dataset_id = task.new_dataset_name, task.extra.get("new_dataset_id")
+        if name:
+            names[name + (f", with the ID {dataset_id}" if dataset_id else "")] = None
+        elif path := _format_text(task.raw.get("path")):
+            paths[f"obs:/{path}"] = None
+    datasets = f"the new dataset{' is' if len(names) == 1 else 's are'} {list_some(names)}" if names else ""
+    exports = f"the export{' is' if len(tasks) == 1 else 's are'} in {list_some(paths)}" if paths else ""
+    return "; ".join(filter(None, [datasets, exports]))
+
+
+def list_some(texts: Collection[str]) -> str:
+    """Return the first of some texts, and how many more there are."""
+    first = ", ".join(islice(texts, _MOST_LISTED))
+    return f"{first} and {len(texts) - _MOST_LISTED:,} more" if len(texts) > _MOST_LISTED else first
 
 
 def format_failure(task: ExportTask) -> str:
@@ -126,7 +164,7 @@ def _format_percent(value: object) -> str:
 
 def _format_samples(raw: Mapping[str, Any]) -> str:
     done, total = map(_format_count, (raw.get("finished_sample_count"), raw.get("total_sample_count")))
-    return f"{done or '?'} of {total or '?'}" if done or total else ""
+    return f"{done or '?'}/{total}" if total else done
 
 
 def _format_count(value: object) -> str:
@@ -134,17 +172,51 @@ def _format_count(value: object) -> str:
 
 
 def _format_enum(kind: type[WireEnum], value: object) -> str:
+    label = _format_label(kind, value)
+    return label if label == _format_text(value) else f"{label} ({value})"
+
+
+def _format_label(kind: type[WireEnum], value: object) -> str:
+    """Return the label of a value of the API, and any other value unchanged."""
     try:
-        return f"{kind.parse(value).label} ({value})"
+        return kind.parse(value).label
     except ValueError:
         return _format_text(value)
 
 
 def _format_time(value: object) -> str:
-    """Return milliseconds since 1970 as local time, and any other value unchanged."""
+    """Return milliseconds since 1970 as local time with its zone, and any other value unchanged."""
     if not is_number(value):
         return _format_text(value)
     try:
-        return datetime.fromtimestamp(value / 1000).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+        return datetime.fromtimestamp(value / 1000).astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
     except (OverflowError, OSError, ValueError):
         return _format_text(value)
+
+
+def _format_update(task: ExportTask) -> str:
+    """Return the time of the last change, and how long a finished task took."""
+    text = _format_time(task.raw.get("update_time"))
+    if not task.is_finished or task.created is None or task.updated is None or task.updated < task.created:
+        return text
+    return f"{text} ({format_duration(task.updated - task.created)})"
+
+
+def _list_other_fields(task: ExportTask) -> list[tuple[str, str]]:
+    """Return the fields that no named fact shows, those of export_params among the others."""
+    raw = task.raw
+    params = raw.get("export_params")
+    fields = {**raw, **params, "export_params": None} if isinstance(params, Mapping) else raw
+    others = [(name, _format_field(value)) for name, value in fields.items() if name not in _NAMED_FIELDS]
+    flags = [
+        (name, "yes") for name, is_true in (("reused", task.reused), ("skipped", task.skipped)) if is_true
+    ]
+    return [(name, text) for name, text in others if text] + flags
+
+
+def _format_field(value: object) -> str:
+    return value if isinstance(value, str) else "" if value is None else to_json(value)
+
+
+def _to_label(name: str) -> str:
+    return name.replace("_", " ").capitalize()

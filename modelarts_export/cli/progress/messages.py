@@ -5,24 +5,14 @@ from collections.abc import Callable, Iterable, Sequence
 
 from modelarts_export.api.task import TaskState
 from modelarts_export.cli.output.task_view import UNKNOWN, format_failure, format_state
+from modelarts_export.clock import format_duration
 from modelarts_export.polling.estimator import ProgressEstimator
 from modelarts_export.polling.poller import Snapshot, TrackedTask
 
 UNSUCCESSFUL = (TaskState.FAILED, TaskState.STOPPED)
 MAX_SINGLE_TASKS = 12  # that are shown one by one; more are summarized
-_UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 _YEAR = 365 * 86_400.0  # seconds; a longer estimate is meaningless
 GIVEN_UP = "given up"  # the status of a task that is not polled any more
-
-
-def format_duration(seconds: float) -> str:
-    """Return a duration in its largest unit and the next one, rounded down: 45s, 2m 5s, 1h 3m."""
-    rest, counts = int(max(seconds, 0.0)), []
-    for letter, size in _UNITS:
-        count, rest = divmod(rest, size)
-        counts.append((count, letter))
-    first = next((index for index, (count, _) in enumerate(counts) if count), len(counts) - 1)
-    return " ".join(f"{count}{letter}" for count, letter in counts[first : first + 2] if count) or "0s"
 
 
 def format_percent(estimator: ProgressEstimator) -> str:

@@ -50,6 +50,8 @@ def states(stub: Stub) -> Stub:
         ("stopped,failed", "c h"),
         ("queued,running", "a b"),
         ("' running , FAILED '", "b c"),
+        ("unfinished", "a b e g"),
+        ("Unfinished,failed", "a b c e g"),
     ],
 )
 def test_status_filter_accepts_labels_and_api_statuses(
@@ -83,6 +85,17 @@ def test_since_omits_older_tasks_and_tasks_without_a_time(run: Run, stub: Stub) 
     assert get_ids(run("list abc -o id --since 2m", **stub.variables)) == "minute"
     assert get_ids(run("list abc -o id --since 2h", **stub.variables)) == "minute hour"
     assert get_ids(run("list abc -o id --since 2d", **stub.variables)) == "minute hour day"
+
+
+PATHS = ["/b/d/", "/b/d/2026-11-24/", "/b/de/", "/b/", "obs://b/d/x", "/B/d/", None, 7]
+
+
+@pytest.mark.parametrize("path", ["/b/d", "/b/d/", "obs://b/d", "S3://b/d/"])
+def test_path_filter_has_the_directory_and_those_below(run: Run, stub: Stub, path: str) -> None:
+    """In any form of a path."""
+    listed = [{"task_id": f"t{number}", "path": each} for number, each in enumerate(PATHS)]
+    stub.body = json.dumps({"total_count": len(listed), "export_tasks": listed}).encode()
+    assert get_ids(run(f"list abc -o id --path {path}", **stub.variables)) == "t0 t1 t4"
 
 
 @pytest.mark.parametrize("skew", [-30 * DAY, 30 * DAY])
@@ -124,8 +137,10 @@ def test_result_is_an_array_or_a_table(run: Run, cloud: Cloud) -> None:
     assert (shown["task_id"], shown["dataset_id"], shown["path"]) == (task_id, "sandbox-slow", "/b/d/")
     assert run("list sandbox-slow -o yaml", **cloud.variables).out.startswith(f"- task_id: {task_id}\n")
     heading, row = run("list sandbox-slow", **cloud.variables).out.splitlines()
-    assert heading.split() == ["TASK", "STATUS", "PROGRESS", "PATH", "CREATED"]
-    assert row.split()[:2] == [task_id, "queued"]
+    assert heading.split() == ["TASK", "STATUS", "SAMPLES", "TYPE", "AGE", "PATH"]
+    assert row.split()[:4] == [task_id, "queued", "-", "search"]
+    assert row.split()[5] == "/b/d/"
+    assert len(run("list sandbox-slow -o wide", **cloud.variables).out.splitlines()[1]) > len(row)
 
 
 def test_quiet_omits_the_table(run: Run, cloud: Cloud) -> None:

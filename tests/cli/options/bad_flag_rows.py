@@ -204,7 +204,7 @@ SETTINGS = [
     )),
     BadLine(f"{OBS} --ca-bundle /nowhere/ca.pem", "--ca-bundle: '/nowhere/ca.pem' is not a file"),
     BadLine(f"{OBS} --ca-bundle /", "--ca-bundle: '/' is not a file"),
-    BadLine(f"{OBS} -o xml", "--output: 'xml' is not one of table, json, yaml, id"),
+    BadLine(f"{OBS} -o xml", "--output: 'xml' is not one of table, wide, json, yaml, id"),
     BadLine(f"{OBS} -o jsn", "did you mean json?"),
     *(BadLine(OBS, f"MODELARTS_EXPORT_{name}: ", f"MODELARTS_EXPORT_{name}={value}") for name, value in (
         ("REGION", "CN_NORTH"),

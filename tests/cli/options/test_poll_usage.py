@@ -37,7 +37,7 @@ BAD_LINES = [
     ("status abc ..", "TASK: '..' is not an ID"),
     ("status abc ''", "TASK: '' is not an ID"),
     (f"status abc {LONG}", f"TASK: '{LONG[:60]}…' is not an ID"),
-    ("list abc --status runing", "running, stopping, stopped, failed, succeeded; did you mean running?"),
+    ("list abc --status runing", "stopped, failed, succeeded, unfinished; did you mean running?"),
     ("list abc --status queued,sucessed", "--status: 'sucessed' is not one of"),
     ("list abc --status ''", "--status: '' is not one of"),
     ("list abc --status queued,", "--status: '' is not one of"),

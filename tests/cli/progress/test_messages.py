@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from modelarts_export.cli.progress import messages as progress
+from modelarts_export.clock import format_duration
 from modelarts_export.polling.poller import TrackedTask
 from tests.cli.progress.snapshots import OUTAGE, make_snapshot, make_tracked_task, poll_task
 
@@ -28,7 +29,7 @@ DURATIONS = [
 @pytest.mark.parametrize(("seconds", "words"), DURATIONS)
 def test_duration_has_at_most_two_units(seconds: float, words: str) -> None:
     """It is rounded down."""
-    assert progress.format_duration(seconds) == words
+    assert format_duration(seconds) == words
 
 
 @pytest.mark.parametrize(
