@@ -1,4 +1,4 @@
-"""Escaping and redaction of text that the program writes, and JSON in printable ASCII."""
+"""Escaping and redaction of text that the program writes, and JSON without control characters."""
 
 import json
 import re
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 # C0, DEL and C1 control a terminal; bidirectional controls and line separators change what a reader sees; a
 # lone surrogate cannot be encoded.
-_CONTROLS = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
-)
+_INVISIBLE = "\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff"
+_CONTROLS = re.compile(f"[\x00-\x1f{_INVISIBLE}]")
+_JSON_CONTROLS = re.compile(f"[{_INVISIBLE}]")
 _ESCAPE = re.compile(r'\\(?:u([0-9A-Fa-f]{4})|(["\\/bfnrt]))')
 _ESCAPED = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 REDACTED = "***"
@@ -53,11 +53,15 @@ def is_safe_text(text: str) -> bool:
     return not _CONTROLS.search(text.replace("\n", "")) and not _COMMAND.search(text)
 
 
-def to_json(value: object, *, indent: int | None = None) -> str:
-    """Return JSON in printable ASCII, without spaces unless indented."""
+def to_json(value: object, *, indent: int | None = None, ascii_only: bool = True) -> str:
+    """Return JSON without spaces unless indented, in which every control character is escaped.
+
+    `ascii_only` escapes every character that is not ASCII.
+    """
     separators = (",", ":") if indent is None else None
-    # json does not escape DEL, which occurs in strings only
-    text = json.dumps(value, indent=indent, separators=separators).replace("\x7f", "\\u007f")
+    text = json.dumps(value, indent=indent, separators=separators, ensure_ascii=ascii_only)
+    # json escapes C0 only; the line feeds that are left are those of the indentation
+    text = _JSON_CONTROLS.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
     return escape_commands(text, "\\u0023")
 
 

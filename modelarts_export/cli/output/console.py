@@ -103,14 +103,22 @@ class Console:
         self.stop_live()  # first: the thread that draws needs the lock too
         self._err_lock.acquire()
 
+    def write_json(self, value: object) -> None:
+        """Write redacted JSON to stdout, in UTF-8 where stdout has that, otherwise in ASCII."""
+        self.write(to_json(self.redact(value), indent=2, ascii_only=not _has_utf8(self._stdout)) + "\n")
+
     def write_line(self, line: str) -> None:
         """Write a line of text to stdout."""
         self.write(self._clean(line) + "\n")
 
     def write_request(self, url: str, body: Mapping[str, Any]) -> None:
-        """Write the URL of a POST and the bytes of its body to stdout."""
+        """Write the URL of a POST and its body to stdout: the bytes that are sent, indented on a terminal."""
         self.write_line(f"POST {url}")
-        self.write(f"\n{to_json(self.redact(body))}\n")
+        self.write("\n")
+        if self._stdout.isatty():
+            self.write_json(body)
+        else:
+            self.write(to_json(self.redact(body)) + "\n")
 
     def write_facts(self, facts: Sequence[Fact]) -> None:
         """Write names and values to stdout, a line each."""
@@ -165,6 +173,10 @@ class Console:
             live.console.print(Segments([Segment(line + "\n")]), crop=False)
         else:
             self._write_to_stderr(line + "\n")
+
+    def print_json(self, value: object) -> None:
+        """Write redacted JSON as a line to stderr. Never raises."""
+        self.print_raw(to_json(self.redact(value), ascii_only=not _has_utf8(self._stderr)))
 
     def format_for_stderr(self, text: str) -> str:
         """Return text for a live display: redacted, escaped, and in characters that stderr can encode."""
@@ -261,6 +273,11 @@ def _add_label(kind: str, text: str) -> "RenderableType":
     from rich.text import Text  # noqa: PLC0415 - see Console._make_rich_console
 
     return Text.assemble((f"{kind}:", _STYLES[kind]), " ", text) if kind else Text(text)
+
+
+def _has_utf8(stream: TextIO) -> bool:
+    """Return whether a stream is written in UTF-8, the only encoding of JSON that every program reads."""
+    return (stream.encoding or "utf-8").lower().replace("-", "").replace("_", "") == "utf8"
 
 
 def _escape_unencodable(text: str, stream: TextIO) -> str:

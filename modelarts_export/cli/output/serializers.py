@@ -9,7 +9,7 @@ from modelarts_export.cli.output.console import Console
 from modelarts_export.cli.output.error_view import error_to_dict, print_error
 from modelarts_export.errors import ModelArtsExportError, NotFinishedError, RefusedError
 from modelarts_export.identifiers import is_identifier
-from modelarts_export.sanitize import escape_commands, is_safe_text, to_json, truncate
+from modelarts_export.sanitize import escape_commands, is_safe_text, truncate
 
 _MOST_IDS = 5  # in an error message
 _ID_HINT = "-o json shows an ID of any kind; do not submit it again"
@@ -47,10 +47,10 @@ class JsonRenderer:
 
     def error(self, error: ModelArtsExportError) -> None:
         """Write an object, the last line of stderr."""
-        self._console.print_raw(to_json(self._console.redact(error_to_dict(error))))
+        self._console.print_json(error_to_dict(error))
 
     def _write(self, value: object) -> None:
-        self._console.write(to_json(self._console.redact(value), indent=2) + "\n")
+        self._console.write_json(value)
 
 
 class YamlRenderer:

@@ -208,17 +208,49 @@ def test_insecure_warns_when_quiet(run: Run, cloud: Cloud) -> None:
     assert outcome.err == "warning: TLS certificates are not verified\n"
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
-def test_yaml_in_any_encoding(encoding: str) -> None:
-    """Characters that stdout cannot encode are escaped."""
+def print_facts(form: str, encoding: str, facts: dict[str, str]) -> str:
+    """Return what stdout gets in a format and an encoding."""
     with io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="backslashreplace") as out:
         console = Console(out, io.StringIO(), environ={}, redactor=Redactor())
         messages = Messages(console)
-        messages.options = OutputOptions(output="yaml")
-        ResultPrinter(console, messages).facts([{"name": "标注 \U0001f600"}], ())
-        written = out.buffer.getvalue().decode(encoding)
-    assert yaml.safe_load(written) == [{"name": "标注 \U0001f600"}]
-    assert ("标注" in written) is (encoding == "utf-8")
+        messages.options = OutputOptions(output=form)
+        ResultPrinter(console, messages).facts([facts], ())
+        return out.buffer.getvalue().decode(encoding)
+
+
+@pytest.mark.parametrize("form", ["json", "yaml"])
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8", "UTF8"])
+def test_result_in_any_encoding(form: str, encoding: str) -> None:
+    """Characters that stdout cannot encode are escaped; JSON is ASCII where it is not UTF-8."""
+    facts = {"name": "标注 é \U0001f600"}
+    written = print_facts(form, encoding, facts)
+    assert (json.loads(written) if form == "json" else yaml.safe_load(written)) == [facts]
+    assert ("标注" in written) is encoding.lower().startswith("utf")
+    assert written.isascii() or encoding != "latin-1"
+
+
+def test_json_in_utf8_has_no_control_characters() -> None:
+    """Neither those that act on a terminal, nor those that reorder text, nor a lone surrogate."""
+    hostile = "标\x00\x1b[2J\x7f\x85\x9b\u061c\u200f\u202e\u2066\u2028\u2029\n##[cmd] \ud800"
+    written = print_facts("json", "utf-8", {"name": hostile, hostile: "name"})
+    assert json.loads(written) == [{"name": hostile, hostile: "name"}]
+    assert set(re.sub(r"[ -~\n]", "", written)) == {"标"}
+    assert "##" not in written
+
+
+def test_error_as_json_is_utf8(run: Run) -> None:
+    line = run("to-obs 标注 --path /b/d/ -o json").err.splitlines()[-1]
+    assert "'标注'" in json.loads(line)["error"]
+    assert "标注" in line
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_dry_run_is_indented_on_a_terminal(run: Run, columns: int) -> None:
+    """Elsewhere it has the bytes that are sent."""
+    line = "to-obs abc --path /b/标注/ --dry-run"
+    written = run_on_terminal(line, columns=columns)
+    assert '\n  "path": "/b/标注/",\n' in written
+    assert '\n{"path":"/b/\\u6807\\u6ce8/",' in run(line).out
 
 
 def test_yaml_of_many_lines_takes_linear_time(run: Run, stub: Stub) -> None:
