@@ -46,7 +46,7 @@ class TerminalOutput:
 def show_on_terminal(
     scenario: str,
     *,
-    columns: int = 84,
+    columns: int = 88,
     encoding: str = "utf-8",
     pause: float = 0.0,
     on_snapshot: Callable[[Console], None] = print_message,

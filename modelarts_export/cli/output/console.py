@@ -37,6 +37,7 @@ class Console:
         self._redactor = redactor
         self._live: Live | None = None
         self._printed_once: set[str] = set()
+        self._held_calls: list[str] | None = None
         self._out_lock, self._err_lock = threading.RLock(), threading.RLock()
         self._has_result = False
 
@@ -136,7 +137,7 @@ class Console:
 
         names = [name for name in rows[0] if any(_text_and_style(row[name])[0] for row in rows)]
         cells = [{name.removesuffix("_id").upper(): self._cell(row[name]) for name in names} for row in rows]
-        width = self._make_rich_console(self._stdout, StringIO()).width if self._stdout.isatty() else None
+        width = self._make_rich_console(self._stdout, StringIO()).width
         ellipsis = "\u2026" if self.can_encode("\u2026") else "..."
         self.write(self._render(self._stdout, lay_out_rows(cells, width, ellipsis, whole=whole)))
 
@@ -157,6 +158,32 @@ class Console:
         if about not in self._printed_once:
             self._printed_once.add(about)
             self.print(line, kind)
+
+    def print_call(self, line: str) -> None:
+        """Write a line about an HTTP call to stderr, or keep it for `print_held_calls`. Never raises."""
+        if self._held_calls is None:
+            self.print(line)
+        else:
+            self._held_calls.append(line)
+
+    def hold_calls(self) -> None:
+        """Keep the lines about HTTP calls until `release_calls`, so that bars are not lost among them."""
+        self._held_calls = []
+
+    def print_held_calls(self) -> None:
+        """Write one line, not longer than the terminal is wide, for the calls that are kept."""
+        if calls := self._held_calls:
+            from modelarts_export.cli.output.tables import shorten_middle  # noqa: PLC0415 - see _make_rich_console
+
+            line = calls[-1] if len(calls) == 1 else f"{len(calls):,} calls, the last one: {calls[-1]}"
+            width = self._make_rich_console(self._stderr, StringIO()).width
+            self.print(shorten_middle(self.format_for_stderr(line), width, "..."))
+            calls.clear()
+
+    def release_calls(self) -> None:
+        """Write what is kept, and keep nothing any more."""
+        self.print_held_calls()
+        self._held_calls = None
 
     def print_excerpt(self, line: str, caret: int, gutter: str) -> None:
         """Write a line of a file, and below it a caret under one of its characters. Never raises."""

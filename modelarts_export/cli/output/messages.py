@@ -79,8 +79,10 @@ class Messages:
         """Print an HTTP call: its details with debug, and its summary with verbose or debug."""
         for line in details if self.options.debug else ():
             self.console.print(truncate(self.console.redact(line)))
-        if self.options.verbose or self.options.debug:
+        if self.options.debug:
             self.console.print(summary)
+        elif self.options.verbose:
+            self.console.print_call(summary)
 
     def exported(self, tasks: Sequence[ExportTask]) -> None:
         """Print where succeeded tasks have written, and warn of those without samples: a line each."""

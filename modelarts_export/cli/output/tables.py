@@ -20,16 +20,16 @@ def lay_out_facts(facts: Sequence[tuple[str, Text]]) -> RenderableType:
     return Group(*(Text.assemble((_pad(name, width), "bold"), fact) for name, fact in facts))
 
 
-def lay_out_rows(rows: Rows, width: int | None, ellipsis: str, *, whole: bool = False) -> RenderableType:
+def lay_out_rows(rows: Rows, width: int, ellipsis: str, *, whole: bool = False) -> RenderableType:
     """Return a line for each row, under the keys of the first.
 
-    `width` is that of a terminal, or None: on a very narrow one each row is a block of facts, and on others
-    some columns are shortened or dropped until a row fits, unless rows must be `whole`.
+    On a very narrow terminal each row is a block of facts. On others some columns are shortened or dropped
+    until a row fits, unless rows must be `whole`.
     """
-    if width is not None and width < _NARROWEST:
+    if width < _NARROWEST:
         return Group(*(_lay_out_block(row, is_first=index == 0) for index, row in enumerate(rows)))
     sizes = {name: max(cell_len(name), *(cell_len(row[name].plain) for row in rows)) for name in rows[0]}
-    if width is not None and not whole:
+    if not whole:
         sizes = _fit(sizes, width)
     heading = {name: Text.assemble((name, "bold")) for name in sizes}
     return Group(*(_lay_out_row(row, sizes, ellipsis) for row in (heading, *rows)))

@@ -1,10 +1,11 @@
 """The display of progress as bars on a terminal, with as many columns as fit."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich.cells import cell_len
 from rich.console import Console as RichConsole
-from rich.console import ConsoleOptions, RenderResult
+from rich.console import ConsoleOptions, Group, RenderableType, RenderResult
+from rich.constrain import Constrain
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -16,11 +17,11 @@ from modelarts_export.cli.progress.messages import (
     GIVEN_UP,
     MAX_SINGLE_TASKS,
     WaitTimes,
-    count_finished,
     count_states,
     format_eta,
     format_percent,
     group_by_message,
+    measure_share,
     seconds_left,
     sum_samples,
 )
@@ -43,6 +44,7 @@ _BAR_STYLES: dict[TaskState | None, str] = {
     TaskState.SUCCESSED: "bar.finished",
 }
 _UNFINISHED = "bar.complete"
+_ECHO = 4  # cells of two ^C
 _MOST_NOTES, _LONGEST_NOTE = 3, 3  # notes, and lines of one
 _WHOLE = 100.0
 
@@ -54,13 +56,17 @@ class BarDisplay:
         self._console = console
         self._times = WaitTimes(clock.monotonic)
         self._snapshot: Snapshot = ()
+        self._share = 0.0  # of the summary, in per cent
         self._stopped = False
+        console.hold_calls()
 
     def show(self, snapshot: Snapshot) -> None:
         """Draw a snapshot until the next one."""
         is_first = not self._snapshot
         self._times.update(snapshot)
         self._snapshot = snapshot
+        self._share = max(self._share, measure_share(snapshot))  # a total that gets known is no way back
+        self._console.print_held_calls()
         if is_first:
             self._console.start_live(self)
 
@@ -70,10 +76,19 @@ class BarDisplay:
     def stop(self) -> None:
         """Stop redrawing, and leave the bars on the terminal."""
         self._stopped = True
+        self._console.release_calls()
         self._console.stop_live()
 
     def __rich_console__(self, console: RichConsole, options: ConsoleOptions) -> RenderResult:
-        """Draw the snapshot at the present width of the terminal."""
+        """Draw the snapshot at the present width of the terminal.
+
+        A few cells are left free at the end of each line: the terminal shows ^C there, and a line that wraps
+        because of it would be left behind by the next drawing.
+        """
+        width = max(console.width - _ECHO, 1)
+        yield Constrain(Group(*self._draw(options.update_width(width))), width)
+
+    def _draw(self, options: ConsoleOptions) -> Iterator[RenderableType]:
         snapshot, is_summary = self._snapshot, len(self._snapshot) > MAX_SINGLE_TASKS
         rows = (
             [self._make_summary_row(snapshot)] if is_summary else [self._make_row(each) for each in snapshot]
@@ -101,15 +116,16 @@ class BarDisplay:
         }
 
     def _make_summary_row(self, snapshot: Snapshot) -> _Row:
-        share = count_finished(snapshot) / len(snapshot) * _WHOLE
+        states = {each.task.state for each in snapshot}
+        style = _UNFINISHED
+        if not any(each.is_unfinished for each in snapshot):
+            style = _BAR_STYLES[TaskState.SUCCESSED if states == {TaskState.SUCCESSED} else TaskState.FAILED]
         return {
-            "name": Text("export tasks", "bold"),
-            "status": Text(f"{count_finished(snapshot)} of {len(snapshot)} ended"),
-            "bar": self._make_bar(
-                share, _BAR_STYLES[TaskState.SUCCESSED] if share == _WHOLE else _UNFINISHED
-            ),
-            "percent": Text(f"{int(share)} %"),
-            "samples": Text(sum_samples(snapshot)),
+            "name": Text(f"{len(snapshot):,} export tasks", "bold"),
+            "status": Text(),
+            "bar": self._make_bar(self._share, style),
+            "percent": Text(f"{int(self._share)} %"),
+            "samples": Text(_format_fraction(*sum_samples(snapshot))),
             "elapsed": Text(self._times.elapsed(), "dim"),
             "left": Text(format_eta(seconds_left(snapshot, self._times.now())), "cyan"),
         }

@@ -10,10 +10,10 @@ from modelarts_export.cli.progress.messages import (
     MAX_SINGLE_TASKS,
     UNSUCCESSFUL,
     WaitTimes,
-    count_finished,
     count_states,
     format_eta,
     format_progress,
+    format_samples,
     group_by_message,
     seconds_left,
     sum_samples,
@@ -84,8 +84,9 @@ class LineDisplay:
 
     def _summarize(self) -> str:
         snapshot = self._snapshot
-        finished = f"{count_finished(snapshot)} of {len(snapshot)} export tasks ended"
-        return ", ".join(filter(None, (finished, count_states(snapshot), sum_samples(snapshot))))
+        samples = format_samples(*sum_samples(snapshot))
+        counts = ", ".join(filter(None, (count_states(snapshot), samples)))
+        return f"{len(snapshot):,} export tasks: {counts}"
 
     def _format_wait(self, waiting: list[TrackedTask]) -> str:
         unseen = [each for each in waiting if each.last_error]

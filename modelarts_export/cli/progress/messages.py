@@ -11,6 +11,7 @@ from modelarts_export.polling.poller import Snapshot, TrackedTask
 
 UNSUCCESSFUL = (TaskState.FAILED, TaskState.STOPPED)
 MAX_SINGLE_TASKS = 12  # that are shown one by one; more are summarized
+_WHOLE = 100.0  # per cent
 _YEAR = 365 * 86_400.0  # seconds; a longer estimate is meaningless
 GIVEN_UP = "given up"  # the status of a task that is not polled any more
 
@@ -53,23 +54,41 @@ def group_by_message(messages: Iterable[tuple[str, TrackedTask]]) -> list[str]:
     return [f"{task_label(tasks)}: {message}" for message, tasks in groups.items()]
 
 
-def count_finished(snapshot: Snapshot) -> int:
-    """Return how many tasks are finished."""
-    return sum(each.task.is_finished for each in snapshot)
-
-
 def count_states(snapshot: Snapshot) -> str:
-    """Return the number of tasks in each state except succeeded."""
+    """Return the number of tasks in each state."""
     found = Counter(_state_label(each) for each in snapshot)
-    order = ("failed", "stopped", GIVEN_UP, "running", "stopping", "queued", UNKNOWN)
-    return ", ".join(f"{found[word]} {word}" for word in order if found[word])
+    order = (
+        TaskState.SUCCESSED.label,
+        "failed",
+        "stopped",
+        GIVEN_UP,
+        "running",
+        "stopping",
+        "queued",
+        UNKNOWN,
+    )
+    return ", ".join(f"{found[word]:,} {word}" for word in order if found[word])
 
 
-def sum_samples(snapshot: Snapshot) -> str:
-    """Return the samples of all tasks whose total is known."""
+def sum_samples(snapshot: Snapshot) -> tuple[int | None, int | None]:
+    """Return the samples done of all tasks whose total is known, and these totals together."""
     known = [each.estimator for each in snapshot if each.estimator.total is not None]
+    if not known:
+        return None, None
     done = sum(min(each.finished or 0, each.total or 0) for each in known)
-    return format_samples(done, sum(each.total or 0 for each in known)) if known else ""
+    return done, sum(each.total or 0 for each in known)
+
+
+def measure_share(snapshot: Snapshot) -> float:
+    """Return how much of a wait is done, in per cent, by samples; a task that is not polled any more is done.
+
+    A task with an unknown number of samples counts as much as the mean of the others.
+    """
+    totals = [each.estimator.total for each in snapshot if each.estimator.total]
+    mean = sum(totals) / len(totals) if totals else 1.0
+    weights = [each.estimator.total or mean for each in snapshot]
+    shares = [(each.estimator.percent or 0.0) if each.is_unfinished else _WHOLE for each in snapshot]
+    return sum(weight * share for weight, share in zip(weights, shares, strict=True)) / sum(weights)
 
 
 def seconds_left(snapshot: Snapshot, now: float) -> float | None:

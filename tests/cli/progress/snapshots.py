@@ -92,6 +92,19 @@ def crowd() -> Iterator[Snapshot]:
     yield make_snapshot(40, INIT=12, SUCCESSED=9, FAILED=1)
 
 
+def growing_crowd() -> Iterator[Snapshot]:
+    """Yield many tasks, of which one turns out to be very large."""
+    small = make_snapshot(19)
+    large = make_tracked_task("large")
+    yield (*small, make_tracked_task("small", done=5, total=20))
+    yield (*small, large)
+    large = poll_task(large, 0.0, done=0, total=10_000)
+    yield (*small, large)
+    done = tuple(poll_task(each, 1.0, "SUCCESSED", done=20, total=20) for each in small)
+    yield (*done, large)
+    yield (*done, poll_task(large, 2.0, "SUCCESSED", done=10_000, total=10_000))
+
+
 def hostile() -> Iterator[Snapshot]:
     """Yield names and statuses with control characters, markup, commands and a secret."""
     yield (
@@ -130,7 +143,7 @@ def broken() -> Iterator[Snapshot]:
 
 SCENARIOS: dict[str, Callable[[], Iterator[Snapshot]]] = {
     scenario.__name__: scenario
-    for scenario in (one, every_kind, crowd, hostile, wordy, lasting, interrupted, broken)
+    for scenario in (one, every_kind, crowd, growing_crowd, hostile, wordy, lasting, interrupted, broken)
 }
 
 

@@ -1,8 +1,10 @@
 """The bars of a wait: at any width, below the messages."""
 
 import re
+from textwrap import wrap
 
 import pytest
+from rich.cells import cell_len
 
 from modelarts_export.cli.output.console import Console
 from tests.cli.output.test_hostile_text import find_ci_commands
@@ -11,7 +13,7 @@ from tests.support.terminal import render_lines, show_in_process_on_terminal, sh
 
 ID = "rF9NNoB56k5rtYKg2Y7"
 COLOUR = re.compile(r"\x1b\[[\d;]*m")
-for_any_width = pytest.mark.parametrize("columns", [40, 84, 200])
+for_any_width = pytest.mark.parametrize("columns", [44, 88, 204])
 
 
 @for_any_width
@@ -19,9 +21,9 @@ def test_bar_stays_below_messages_after_the_wait(columns: int) -> None:
     """The result is alone on stdout."""
     shown = show_on_terminal("one", columns=columns)
     bar = {
-        40: f"{ID} succeeded 100 %",
-        84: f"{ID} succeeded {'━' * 21} 100 % 20/20  6m 40s",
-        200: f"{ID} succeeded {'━' * 40} 100 % 20/20  6m 40s",
+        44: f"{ID} succeeded 100 %",
+        88: f"{ID} succeeded {'━' * 21} 100 % 20/20  6m 40s",
+        204: f"{ID} succeeded {'━' * 40} 100 % 20/20  6m 40s",
     }
     messages = ["a test message"] * 5
     assert shown.lines == [*messages, bar[columns], ""]
@@ -31,7 +33,7 @@ def test_bar_stays_below_messages_after_the_wait(columns: int) -> None:
 
 def test_every_snapshot_is_drawn() -> None:
     """Queued, running with an estimate, and an outage with its error."""
-    written = COLOUR.sub("", show_on_terminal("one", columns=200).written)
+    written = COLOUR.sub("", show_on_terminal("one", columns=204).written)
     assert f"{ID} queued " in written
     assert f"{ID} running   {'━' * 14}╺{'━' * 25}  35 %  7/20  3m 20s 1m 25s left" in written
     assert f"export task {ID}: not seen for 0s: no connection to" in written
@@ -39,7 +41,7 @@ def test_every_snapshot_is_drawn() -> None:
 
 def test_columns_keep_their_place() -> None:
     """Samples have their final width, and the time left keeps its column while it is unknown."""
-    written = COLOUR.sub("", show_on_terminal("one", columns=76).written)
+    written = COLOUR.sub("", show_on_terminal("one", columns=80).written)
     drawn = [line for line in re.split(r"[\r\n]+", written) if line.startswith(f"{ID} running ")]
     assert len({line.index("/20 ") for line in drawn}) == 1
     assert {line.rstrip().endswith(" left") for line in drawn} == {True, False}
@@ -47,7 +49,7 @@ def test_columns_keep_their_place() -> None:
 
 
 EVERY_KIND = {
-    40: [
+    44: [
         "queued-1    queued    ━━━━━━━━━━━━",
         "running-1   running   ━━━━╺━━━━━━━  35 %",
         "running-2   running   ━━━━━━━━━━━━ 100 %",
@@ -63,7 +65,7 @@ EVERY_KIND = {
         "40s: no connection to",
         "modelarts.example.com: it was refused",
     ],
-    84: [
+    88: [
         "queued-1    queued    ━━━━━━━━━━━━━━━━━━━━━                      1m 40s",
         "running-1   running   ━━━━━━━╺━━━━━━━━━━━━━  35 %  7,100/20,000  1m 40s 3m 1s left",
         "running-2   running   ━━━━━━━━━━━━━━━━━━━━━ 100 %                1m 40s",
@@ -87,20 +89,58 @@ def test_narrow_terminal_has_fewer_columns(columns: int) -> None:
 
 
 def test_wide_terminal_has_all_columns() -> None:
-    lines = show_on_terminal("every_kind", columns=200).lines
+    lines = show_on_terminal("every_kind", columns=204).lines
     assert f"paused-1    PAUSED    {'━' * 40}" + " " * 22 + "1m 40s" in lines
 
 
-@for_any_width
+SUMMARY = {
+    40: f"40 export tasks {'━' * 2}╸{'━' * 3}  43 % 200/800",
+    80: f"40 export tasks {'━' * 16}╸{'━' * 21}  43 % 200/800  3m 20s",
+    120: f"40 export tasks {'━' * 17}╸{'━' * 22}  43 % 200/800  3m 20s",
+    200: f"40 export tasks {'━' * 17}╸{'━' * 22}  43 % 200/800  3m 20s",
+}
+
+
+@pytest.mark.parametrize("columns", SUMMARY)
 def test_many_tasks_share_one_bar(columns: int) -> None:
-    """The bar counts finished tasks, and a line below it counts the other states."""
+    """It is filled by samples, and a line below it counts the tasks in each state."""
     lines = show_on_terminal("crowd", columns=columns).lines
-    bar = {
-        40: "export tasks 10 of 40 ended ━╸━━━━  25 %",
-        84: f"export tasks 10 of 40 ended ━━━━━╸{'━' * 17}  25 % 200 of 800 samples  3m 20s",
-        200: f"export tasks 10 of 40 ended {'━' * 10}╺{'━' * 29}  25 % 200 of 800 samples  3m 20s",
-    }
-    assert lines == ["a test message"] * 2 + [bar[columns], "1 failed, 18 running, 12 queued", ""]
+    counts = wrap("9 succeeded, 1 failed, 18 running, 12 queued", columns - 4)
+    assert lines == ["a test message"] * 2 + [SUMMARY[columns], *counts, ""]
+
+
+def test_summary_bar_never_goes_back() -> None:
+    """Neither when a large total becomes known."""
+    written = COLOUR.sub("", show_on_terminal("growing_crowd", columns=80).written)
+    shares = [int(share) for share in re.findall(r"(\d+) %", written)]
+    assert shares == sorted(shares)
+    assert (shares[0], shares[-1]) == (25, 100)
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+@pytest.mark.parametrize("scenario", ["one", "every_kind", "crowd", "wordy"])
+def test_echo_of_ctrl_c_wraps_no_line(scenario: str, columns: int) -> None:
+    """Each drawn line leaves room for two ^C at its end."""
+    shown = show_on_terminal(scenario, columns=columns, on_snapshot=lambda _: None)
+    drawn = COLOUR.sub("", shown.written).partition("\x1b[?25l")[2].partition("\x1b[?25h")[0]
+    lines = re.split(r"[\r\n]+|\x1b\[\d*[A-Z]", drawn)
+    assert 20 < max(map(cell_len, lines)) <= columns - len("^C^C")
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_calls_are_one_line_a_poll(columns: int) -> None:
+    """It is not longer than the terminal is wide, and ends with the request ID of the last call."""
+
+    def print_calls(console: Console) -> None:
+        for number in range(3):
+            console.print_call(f"GET http://127.0.0.1:4000/{'long/' * 20} 200 0.01s request r{number}")
+
+    lines = show_on_terminal("one", columns=columns, on_snapshot=print_calls).lines
+    calls = [line for line in lines if line.endswith("request r2")]
+    assert len(calls) == 5
+    assert {cell_len(line) for line in calls} == {columns}
+    assert all(line.startswith("3 calls, the") for line in calls)
+    assert len(lines) == 5 + 1 + 1
 
 
 @pytest.mark.parametrize("scenario", ["interrupted", "broken"])
@@ -114,7 +154,7 @@ def test_cursor_is_shown_again_after_an_error(scenario: str) -> None:
 
 
 def test_bar_is_redrawn_between_polls() -> None:
-    written = COLOUR.sub("", show_on_terminal("lasting", pause=2.2, columns=200).written)
+    written = COLOUR.sub("", show_on_terminal("lasting", pause=2.2, columns=204).written)
     assert "1s" in re.findall(r"35 % +(\d+s)", written)
 
 
@@ -140,7 +180,7 @@ def test_dumb_terminal_gets_lines() -> None:
     assert not re.search(r"\x1b\[[^m]*[A-Za-ln-z]", shown.written)
 
 
-@pytest.mark.parametrize(("columns", "rows"), [(40, 5), (84, 4)])
+@pytest.mark.parametrize(("columns", "rows"), [(44, 5), (88, 4)])
 def test_bars_in_ascii(columns: int, rows: int) -> None:
     """Bars are hyphens, and an escaped character counts with its escape."""
     shown = show_on_terminal("hostile", columns=columns, encoding="ascii")
@@ -153,21 +193,21 @@ def test_bars_in_ascii(columns: int, rows: int) -> None:
 
 def test_notes_are_limited() -> None:
     """Three notes of three lines each are shown."""
-    lines = show_on_terminal("wordy", columns=84).lines
+    lines = show_on_terminal("wordy", columns=88).lines
     notes = lines[lines.index("a test message") + 5 : -1]
     assert len(notes) == 9
     assert [line for line in notes if "export task" in line] == notes[::3]
 
 
 HOSTILE = {
-    40: [
+    44: [
         r"\x1b[2J[bold… \x1b]0;owned\x07[re…  10 %",
         r"\x3a:error::… STATUSSTATUSSTATUSS…",
         "***           running",
         "export task ***: not seen for 1m 40s:",
         r"got ***\n::add-mask::x \x1b[31m",
     ],
-    84: [
+    88: [
         r"\x1b[2J[bold]a\r\nb                      \x1b]0;owned\x07[re… ╸━━━━━━━  10 %  1m 40s",
         r"\x3a:error::猫\u202elonglonglonglonglon… STATUSSTATUSSTATUSS… ━━━━━━━━        1m 40s",
         "***                                      running              ━━━━━━━━        1m 40s",

@@ -107,9 +107,9 @@ def test_many_tasks_are_summarized() -> None:
     """Each round with a change prints one line, and each failed task its own."""
     rounds = list(crowd())
     assert SimulatedConsole().show_all([*rounds, rounds[-1]]) == [
-        "0 of 40 export tasks ended, 15 running, 25 queued, 200 of 800 samples",
+        "40 export tasks: 15 running, 25 queued, 200 of 800 samples",
         "export task task-21: failed, 25 % (5 of 20 samples)",
-        "10 of 40 export tasks ended, 1 failed, 18 running, 12 queued, 200 of 800 samples",
+        "40 export tasks: 9 succeeded, 1 failed, 18 running, 12 queued, 200 of 800 samples",
     ]
 
 
@@ -169,7 +169,7 @@ def test_heartbeat_of_several_tasks_is_one_line() -> None:
         display.show((*tasks[:2], replace(tasks[2], last_error=OUTAGE)))
         simulated.read_lines()
         simulated.sleep(60.0, display)
-    summary = "1 of 3 export tasks ended, 2 running, 15 of 60 samples"
+    summary = "3 export tasks: 1 succeeded, 2 running, 15 of 60 samples"
     assert simulated.read_lines() == [f"{summary}, 1 of them not seen for 1m, 1m so far"]
 
 

@@ -99,14 +99,28 @@ def test_sums_of_several_tasks() -> None:
     """Counts by state, and the samples of tasks with a known total."""
     states = {"INIT": 3, "FAILED": 1, "SUCCESSED": 1, "PAUSED": 1, "STOPPED": 1, "STOPPING": 1}
     snapshot = (*make_snapshot(10, **states), make_tracked_task(done=3))
-    assert progress.count_finished(snapshot) == 3
-    assert (
-        progress.count_states(snapshot) == "1 failed, 1 stopped, 3 running, 1 stopping, 3 queued, 1 unknown"
-    )
-    assert progress.sum_samples(snapshot) == "50 of 200 samples"
-    assert progress.sum_samples((make_tracked_task(done=3),)) == ""
+    counts = "1 succeeded, 1 failed, 1 stopped, 3 running, 1 stopping, 3 queued, 1 unknown"
+    assert progress.count_states(snapshot) == counts
+    assert progress.sum_samples(snapshot) == (50, 200)
+    assert progress.sum_samples((make_tracked_task(done=3),)) == (None, None)
     lost = replace(make_tracked_task(), last_error=OUTAGE, abandoned=True)
     assert progress.count_states((lost, make_tracked_task())) == "1 given up, 1 running"
+
+
+SHARES = [
+    ([], 25.0),  # 5 of 20 each
+    ([make_tracked_task(done=0, total=40)], 5 * 100 / 60),
+    ([make_tracked_task()], 12.5),  # an unknown number counts as the mean
+    ([make_tracked_task(progress=75.0)], 50.0),
+    ([make_tracked_task(status="FAILED", done=7, total=20)], 62.5),  # it is not polled any more
+    ([replace(make_tracked_task(), last_error=OUTAGE, abandoned=True)], 62.5),
+]
+
+
+@pytest.mark.parametrize(("others", "share"), SHARES)
+def test_share_of_a_wait_is_by_samples(others: list[TrackedTask], share: float) -> None:
+    assert progress.measure_share((*make_snapshot(1), *others)) == pytest.approx(share)
+    assert progress.measure_share((make_tracked_task(),)) == 0.0
 
 
 def test_eta_of_several_tasks_is_the_longest() -> None:
