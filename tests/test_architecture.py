@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "__main__": "cli",
     "cli": (
         "cli/options cli/output cli/progress "
-        "api client_factory config polling providers request spec submission transport"
+        "api auth client_factory config polling providers request spec submission transport"
     ),
     "cli/commands": (
         "cli cli/options config documents polling providers request sandbox sandbox/faults spec submission"

@@ -1,6 +1,6 @@
 """The Typer program: a table of its commands, of which only the one that was named is built."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
@@ -10,20 +10,29 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from modelarts_export import __version__
+from modelarts_export.cli.options.help_page import collect_sections, format_argument, format_page
+from modelarts_export.errors import InvalidInputError
 
 NAME = "modelarts-export"
 _HELP_FLAGS = {"help_option_names": ["-h", "--help"]}
+_SUBMIT_CODES = "0 to 10, 130, 141, 143; see: modelarts-export explain 10"
+_READ_CODES = "0 to 5, 7 to 9, 130, 141, 143; see: modelarts-export explain 8"
+_LOCAL_CODES = "0, 2, 5 and 141"
 
 
 @dataclass(frozen=True, kw_only=True)
 class CommandEntry:
     """Where a command is (module:function below cli.commands), its help in one line, and how it is built.
 
-    `is_bound`: its parameters are expanded into options; otherwise they are Typer's own.
+    `group` is the title of its group in the program's help. `is_bound`: its parameters are expanded into
+    options; otherwise they are Typer's own.
     """
 
     target: str
+    group: str
     help: str
+    examples: Sequence[str]
+    exit_codes: str = _READ_CODES
     is_bound: bool = True
     cls: str = ""
     context_settings: Mapping[str, Any] = field(default_factory=dict)
@@ -31,35 +40,106 @@ class CommandEntry:
 
 COMMANDS: Mapping[str, CommandEntry] = {
     "to-obs": CommandEntry(
-        target="export:to_obs", help="Create an export task that writes the dataset to an OBS directory."
+        target="export:to_obs",
+        group="Create",
+        help="Create an export task that writes the dataset to an OBS directory.",
+        examples=(
+            "modelarts-export to-obs dataset-1 --path obs://bucket/out/ --wait",
+            "modelarts-export to-obs dataset-1 --path /bucket/cats/ --search label=cat -o id",
+            "modelarts-export to-obs -f nightly.yaml --reuse-running --wait --timeout 4h",
+        ),
+        exit_codes=_SUBMIT_CODES,
     ),
     "to-new-dataset": CommandEntry(
-        target="export:to_new_dataset", help="Create an export task that makes a new dataset."
+        target="export:to_new_dataset",
+        group="Create",
+        help="Create an export task that makes a new dataset.",
+        examples=(
+            "modelarts-export to-new-dataset dataset-1 -f cats.yaml --dry-run",
+            "modelarts-export to-new-dataset -f cats.yaml --wait -o json",
+        ),
+        exit_codes=_SUBMIT_CODES,
     ),
-    "status": CommandEntry(target="tasks:status", help="Show the status of export tasks."),
-    "wait": CommandEntry(target="tasks:wait", help="Wait until export tasks are finished."),
+    "status": CommandEntry(
+        target="tasks:status",
+        group="Follow",
+        help="Show the status of export tasks.",
+        examples=(
+            "modelarts-export status dataset-1 task-1 task-2",
+            "modelarts-export status -d dataset-1 task-1 --exit-status -q",
+        ),
+    ),
+    "wait": CommandEntry(
+        target="tasks:wait",
+        group="Follow",
+        help="Wait until export tasks are finished.",
+        examples=(
+            "modelarts-export wait dataset-1 task-1 --timeout 4h",
+            "modelarts-export list dataset-1 --status running -o id | modelarts-export wait dataset-1 -",
+        ),
+    ),
     "list": CommandEntry(
-        target="tasks:list_tasks", help="List the export tasks of a dataset, the newest first."
+        target="tasks:list_tasks",
+        group="Follow",
+        help="List the export tasks of a dataset, the newest first.",
+        examples=(
+            "modelarts-export list dataset-1 --status failed --since 2d",
+            "modelarts-export list dataset-1 --limit 1 -o json",
+        ),
     ),
     "validate": CommandEntry(
         target="specs:validate",
-        help="Check spec files, all of them and without a network, and show what they would export.",
+        group="Specs",
+        help="Check spec files offline, and show what they would export.",
+        examples=("modelarts-export validate exports.yaml", "modelarts-export validate - < exports.yaml"),
+        exit_codes=_LOCAL_CODES,
     ),
-    "init": CommandEntry(target="specs:init", help="Print a commented spec to fill in.", is_bound=False),
-    "schema": CommandEntry(target="specs:schema", help="Print the JSON Schema of a spec.", is_bound=False),
+    "init": CommandEntry(
+        target="specs:init",
+        group="Specs",
+        help="Print a commented spec to fill in.",
+        examples=("modelarts-export init to-obs > nightly.yaml",),
+        exit_codes=_LOCAL_CODES,
+        is_bound=False,
+    ),
+    "schema": CommandEntry(
+        target="specs:schema",
+        group="Specs",
+        help="Print the JSON Schema of a spec.",
+        examples=("modelarts-export schema > spec.schema.json",),
+        exit_codes=_LOCAL_CODES,
+        is_bound=False,
+    ),
     "explain": CommandEntry(
         target="explain:explain",
+        group="Diagnose",
         help="Explain a field, value, exit code, task status or API error code.",
+        examples=(
+            "modelarts-export explain",
+            "modelarts-export explain sample-state",
+            "modelarts-export explain ModelArts.4409",
+        ),
+        exit_codes=_LOCAL_CODES,
         context_settings={"ignore_unknown_options": True},
     ),
     "sandbox": CommandEntry(
         target="sandbox:sandbox",
+        group="Diagnose",
         help="Serve a local emulator of the ModelArts API.",
+        examples=(
+            "modelarts-export sandbox -- modelarts-export to-obs --path /bucket/out/ --wait",
+            "modelarts-export sandbox --fault drop:count=1 -- ./nightly.sh",
+        ),
+        exit_codes="that of COMMAND; otherwise 0, 2, 5, 130 or 143",
         is_bound=False,
         cls="SandboxCommand",
         context_settings={"allow_interspersed_args": False},
     ),
 }
+_PROGRAM_EXAMPLES = (
+    "modelarts-export to-obs dataset-1 --path obs://bucket/out/ --wait",
+    "modelarts-export help to-obs",
+)
 
 
 class LazyCommands(dict[str, Any]):
@@ -87,10 +167,30 @@ class LazyGroup(TyperGroup):
         """Return the names in the order of the table."""
         return list(COMMANDS)
 
-    def format_commands(self, _context: Any, formatter: Any) -> None:  # noqa: ANN401 - as above
-        """List the commands without building them."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, entry.help) for name, entry in COMMANDS.items()])
+    def parse_args(self, context: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - as above
+        """Parse the options before the command; `help COMMAND` is `COMMAND --help`."""
+        if args[:1] == ["help"]:
+            args = [*args[1:2], "--help"]
+        try:
+            return super().parse_args(context, args)
+        except typer.TyperException as error:
+            flag = getattr(error, "option_name", "")  # of an unknown option
+            owners = [name for name in COMMANDS if flag in _list_flags(self.commands.get(name))]
+            if not owners:
+                raise
+            raise InvalidInputError(
+                f"{flag} belongs after the command", hint=f"write: {NAME} {owners[0]} {flag} ..."
+            ) from None
+
+    def format_help(self, context: Any, formatter: Any) -> None:  # noqa: ANN401 - as above
+        """Write the help of the program: its commands in groups, without building them."""
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for name, entry in COMMANDS.items():
+            sections.setdefault(entry.group, []).append((name, entry.help))
+        sections |= collect_sections(self.params, self.get_help_option(context))
+        usage = f"{NAME} [OPTIONS] COMMAND [ARGUMENTS]..."
+        page = format_page(usage, self.help or "", sections, examples=_PROGRAM_EXAMPLES, exit_codes="")
+        formatter.write(page + "\n")
 
     def shell_complete(self, context: Any, incomplete: str) -> list[Any]:  # noqa: ANN401 - as above
         """Complete a command's name without building any, or an option of the program."""
@@ -101,8 +201,28 @@ class LazyGroup(TyperGroup):
         return [*items, *super(TyperGroup, self).shell_complete(context, incomplete)]
 
 
-class Command(TyperCommand):
-    """A command."""
+def _list_flags(command: Any) -> list[str]:  # noqa: ANN401 - of the vendored Click
+    """Return the flags of all options of a command."""
+    return [flag for option in command.params for flag in (*option.opts, *option.secondary_opts)]
+
+
+class ProgramCommand(TyperCommand):
+    """A command, whose help is a page of plain text with options in groups."""
+
+    def format_help(self, context: Any, formatter: Any) -> None:  # noqa: ANN401 - of the vendored Click
+        """Write the help page."""
+        entry = COMMANDS[str(self.name)]
+        arguments = [format_argument(each) for each in self.params if each.param_type_name == "argument"]
+        usage = " ".join(filter(None, [NAME, self.name, "[OPTIONS]", *arguments]))
+        sections = collect_sections(self.params, self.get_help_option(context))
+        page = format_page(
+            usage, self.help or "", sections, examples=entry.examples, exit_codes=entry.exit_codes
+        )
+        formatter.write(page + "\n" + self.make_epilog())
+
+    def make_epilog(self) -> str:
+        """Return what follows the page."""
+        return ""
 
     def get_help_option(self, context: Any) -> Any:  # noqa: ANN401 - of the vendored Click
         """Return the option --help."""
@@ -127,7 +247,7 @@ def build_command(name: str) -> Any:  # noqa: ANN401 - a command of the vendored
 
         function = as_typer_command(function)
     single = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-    cls = getattr(module, entry.cls) if entry.cls else Command
+    cls = getattr(module, entry.cls) if entry.cls else ProgramCommand
     settings = {**_HELP_FLAGS, **entry.context_settings}
     single.command(name, cls=cls, context_settings=settings)(function)
     command = typer.main.get_command(single)
@@ -151,7 +271,7 @@ class _AsParsed:
 app = typer.Typer(
     name=NAME,
     cls=LazyGroup,
-    help="Create Huawei Cloud ModelArts dataset export tasks.",
+    help="Create Huawei Cloud ModelArts dataset export tasks, exactly once.",
     context_settings=_HELP_FLAGS,
     rich_markup_mode=None,  # panels cut long flags and words at 80 columns, and cost 100 ms
     pretty_exceptions_enable=False,  # they would show local variables, a secret key among them
@@ -162,7 +282,7 @@ app = typer.Typer(
 def _show_program(
     context: typer.Context,
     *,
-    version: Annotated[bool, typer.Option("--version", help="Show the version and exit")] = False,
+    version: Annotated[bool, typer.Option("--version", "-V", help="Show the version and exit")] = False,
 ) -> None:
     if version:
         context.obj.printer.line(f"{NAME} {__version__}")

@@ -11,16 +11,16 @@ any other type       the option or argument that Typer makes of it
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import Field, is_dataclass
 from functools import partial
-from textwrap import wrap
 from typing import Annotated, Any, get_args, get_origin
 
 import typer
 
 from modelarts_export.cli.context import AppContext, CommandContext
 from modelarts_export.cli.options.flags import format_flag, make_flag_layer
+from modelarts_export.cli.options.help_page import format_suffix, list_values
 from modelarts_export.cli.options.output_style import OutputOptions, resolve_output_options
 from modelarts_export.cli.options.request_input import RequestInput
 from modelarts_export.config.environment import format_variable
@@ -28,16 +28,25 @@ from modelarts_export.config.options import option_fields, resolve_options
 from modelarts_export.config.settings import Settings
 from modelarts_export.errors import InvalidInputError, Location
 from modelarts_export.polling.poller import PollOptions
-from modelarts_export.request.fields import RequestField, iter_flag_fields
+from modelarts_export.request.fields import REQUEST, SAMPLES, RequestField, iter_flag_fields
 from modelarts_export.request.models import ExportRequest
 
 Values = dict[str, Any]
 ValueFactory = Callable[[typer.Context, Values], Any]
-_HELP_WIDTH = 46
+_MINUTE, _HOUR = 60, 3600  # seconds
 VAR_HELP = (
     "The value of ${NAME} in a spec; NAME alone takes that environment variable. "
     "MODELARTS_EXPORT_VAR_NAME is read as well, and no other variable. Repeatable"
 )
+_DATASET_SUFFIX = format_suffix(variable=format_variable("dataset_id"))
+# By the name of the dataclass: not every command loads all of them.
+_GROUPS = {
+    "ReusePolicy": "Duplicates",
+    "TaskFilter": "Filter",
+    "PollOptions": "Waiting",
+    "Settings": "Connection",
+    "OutputOptions": "Output",
+}
 _DATASET: Location = ("dataset_id",)
 
 
@@ -82,7 +91,12 @@ def _expand_parameter(
         return _make_request_options(*get_args(kind))
     if kind == PollOptions | None:
         wait = _make_option(
-            "wait", bool, ["--wait/--no-wait"], help="Wait until the task is finished", metavar=""
+            "wait",
+            bool,
+            ["--wait/--no-wait"],
+            help="Wait until the task is finished",
+            metavar="",
+            group=_GROUPS["PollOptions"],
         )
         return [wait, *_make_setting_options(PollOptions)], _resolve_poll_options
     if isinstance(kind, type) and is_dataclass(kind):
@@ -114,18 +128,38 @@ def _resolve_poll_options(typer_context: typer.Context, values: Values) -> PollO
 
 def _make_setting_options(group: type[Any], *, submits: bool = True) -> list[inspect.Parameter]:
     settings = (each for each in option_fields(group) if submits or not each.metadata.get("submits"))
-    return [_make_setting_option(each, has_variable=group in (Settings, OutputOptions)) for each in settings]
+    return [_make_setting_option(each, group) for each in settings]
 
 
-def _make_setting_option(setting: Field[Any], *, has_variable: bool) -> inspect.Parameter:
+def _make_setting_option(setting: Field[Any], group: type[Any]) -> inspect.Parameter:
     metadata = setting.metadata
+    default = metadata.get("default_text") or _format_default(setting)
+    variable = format_variable(setting.name) if group in (Settings, OutputOptions) else ""
     return _make_option(
         setting.name,
         bool if setting.default is False else str,
         [format_flag(setting.name), *([f"-{metadata['short']}"] if "short" in metadata else [])],
-        help=f"{metadata['help']} ({format_variable(setting.name)})" if has_variable else metadata["help"],
+        help=metadata["help"] + format_suffix(default=default, variable=variable),
         metavar=metadata["metavar"],
+        group=metadata.get("group") or _GROUPS[group.__name__],
         autocompletion=_make_completion(metadata["words"]) if "words" in metadata else None,
+    )
+
+
+def _format_default(setting: Field[Any]) -> str:
+    """Return the default of a setting as it is written: 2m, resend, 0; nothing for a switch."""
+    default: Any = setting.default
+    if default is None or default is False or default == ():
+        return ""
+    if setting.metadata["metavar"] != "DURATION":
+        return str(default)
+    hours, minutes = default / _HOUR, default / _MINUTE
+    return (
+        f"{hours:g}h"
+        if hours >= 1
+        else f"{minutes:g}m"
+        if minutes > 1 and minutes % 1 == 0
+        else f"{default:g}s"
     )
 
 
@@ -135,8 +169,9 @@ def _make_field_option(field: RequestField) -> inspect.Parameter:
         _make_parameter_name(field),
         bool if field.is_boolean else list[str] if field.is_list else str,
         [f"--{field.flag}/--no-{field.flag}" if field.is_boolean else f"--{field.flag}"],
-        help=f"{field.flag_help}: {', '.join(labels)}" if labels else field.flag_help,
+        help=f"{field.flag_help}: {list_values(labels, field.flag)}" if labels else field.flag_help,
         metavar=field.metavar,
+        group=field.group,
         autocompletion=_make_completion(labels) if labels else None,
     )
 
@@ -154,16 +189,24 @@ def _make_request_options(kind: type[ExportRequest]) -> tuple[list[inspect.Param
 
     def make_request_input(_typer_context: typer.Context, values: Values) -> RequestInput[Any]:
         flags = {location: values[parameter] for location, parameter in parameters.items()}
+        names = flag_names
+        if flags[_DATASET] is None:
+            flags[_DATASET], names = values["dataset_option"], {**flag_names, _DATASET: "--dataset"}
         return RequestInput(
             kind=kind,
             files=values["file"] or (),
             samples_file=values["samples_file"],
             flags={location: value for location, value in flags.items() if value is not None},
-            flag_names=flag_names,
+            flag_names=names,
             assignments=values["var"] or (),
         )
 
-    dataset = typer.Argument(metavar="DATASET", help="ID of the dataset (MODELARTS_EXPORT_DATASET_ID)")
+    return _make_request_parameters(fields), make_request_input
+
+
+def _make_request_parameters(fields: Sequence[RequestField]) -> list[inspect.Parameter]:
+    """Return DATASET, the options of the fields, and those that give a request from files."""
+    dataset = typer.Argument(metavar="DATASET", help="ID of the dataset" + _DATASET_SUFFIX)
     return [
         _make_parameter("dataset", Annotated[str | None, dataset]),
         _make_option(
@@ -172,6 +215,7 @@ def _make_request_options(kind: type[ExportRequest]) -> tuple[list[inspect.Param
             ["--file", "-f"],
             help="Spec file: the request in YAML or JSON; - is stdin",
             metavar="FILE",
+            group=REQUEST,
         ),
         *(_make_field_option(field) for field in fields),
         _make_option(
@@ -180,31 +224,35 @@ def _make_request_options(kind: type[ExportRequest]) -> tuple[list[inspect.Param
             ["--samples-file"],
             help="File of sample IDs, one a line; - is stdin",
             metavar="FILE",
+            group=SAMPLES,
         ),
-        _make_option("var", list[str], ["--var"], help=VAR_HELP, metavar="NAME[=VALUE]"),
-    ], make_request_input
+        _make_option(
+            "dataset_option",
+            str,
+            ["--dataset", "-d"],
+            help="ID of the dataset, instead of DATASET" + _DATASET_SUFFIX,
+            metavar="ID",
+            group="Connection",
+        ),
+        _make_option("var", list[str], ["--var"], help=VAR_HELP, metavar="NAME[=VALUE]", group=REQUEST),
+    ]
 
 
-def _make_option(
+def _make_option(  # noqa: PLR0913 - the attributes of an option
     name: str,
     kind: Any,  # noqa: ANN401 - annotations have no type
     flags: list[str],
     *,
     help: str,  # noqa: A002 - the name of the argument of Typer
     metavar: str,
+    group: str,
     **attributes: Any,  # noqa: ANN401 - passed to Typer
 ) -> inspect.Parameter:
     """Return an option that is None when it is not given."""
     option = typer.Option(
-        *flags, help=_wrap_help(help), metavar=metavar or None, show_default=False, **attributes
+        *flags, help=help, metavar=metavar or None, show_default=False, rich_help_panel=group, **attributes
     )
     return _make_parameter(name, Annotated[kind | None, option])
-
-
-def _wrap_help(text: str) -> str:
-    """Wrap help to Typer's column of an 80-column page; Typer would break flags at their hyphens."""
-    lines = wrap(text, _HELP_WIDTH, break_on_hyphens=False, break_long_words=False)
-    return "\n".join(["\b", *lines])  # Typer does not rewrap a paragraph that begins with a backspace
 
 
 def _make_parameter(name: str, annotation: Any) -> inspect.Parameter:  # noqa: ANN401 - annotations have no type

@@ -1,15 +1,22 @@
 """The settings and credentials of a command, and the client that is made of them when first asked for."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
-from modelarts_export.cli.options.flags import make_flag_layer
+from modelarts_export.auth.credentials import Credentials, Password
+from modelarts_export.cli.options.flags import format_flag, make_flag_layer
 from modelarts_export.cli.output.messages import Messages
-from modelarts_export.config.environment import make_environment_layer
+from modelarts_export.config.environment import format_variable, make_environment_layer
 from modelarts_export.config.options import SettingsLayer
 from modelarts_export.config.settings import Settings, load_settings
-from modelarts_export.errors import InvalidInputError, MissingSettingError
+from modelarts_export.errors import (
+    AccessError,
+    InvalidInputError,
+    MissingSettingError,
+    ModelArtsExportError,
+    Problem,
+)
 from modelarts_export.providers.environment import (
     EnvironmentProvider,
     first_configured,
@@ -22,12 +29,29 @@ from modelarts_export.transport.tracing import CallRecord, format_call, without_
 if TYPE_CHECKING:
     from modelarts_export.api.client import Client
 
+
+def _give(*flags: tuple[str, str]) -> str:
+    """Return a hint that names flags with their metavars, and their variables."""
+    named = (f"{format_flag(name)} {metavar} ({format_variable(name)})" for name, metavar in flags)
+    return f"give {' or '.join(named)}"
+
+
 _HOW_TO_GIVE = {
-    "endpoint": "give --region REGION or --endpoint URL",
-    "iam_endpoint": "give --region REGION or --iam-endpoint URL",
-    "project": "give --project-id ID or --region REGION",
-    "project_id": "give --project-id ID",
+    "endpoint": _give(("region", "REGION"), ("endpoint", "URL")),
+    "iam_endpoint": _give(("region", "REGION"), ("iam_endpoint", "URL")),
+    "project": _give(("project_id", "ID"), ("region", "REGION")),
+    "project_id": _give(("project_id", "ID")),
 }
+
+
+def combine_missing(errors: Sequence[ModelArtsExportError]) -> ModelArtsExportError:
+    """Return one error for all settings that are missing, an AccessError if credentials are among them."""
+    if len(errors) == 1:
+        return errors[0]
+    kind = AccessError if any(isinstance(error, AccessError) for error in errors) else InvalidInputError
+    combined = kind(f"{len(errors)} settings are missing")
+    combined.problems = tuple(Problem(message=f"{error}; {error.hint}") for error in errors)
+    return combined
 
 
 class Connection:
@@ -67,6 +91,20 @@ class Connection:
             timeout=settings.retry_timeout, max_retries=settings.max_retries, on_retry=self._messages.retry
         )
 
+    def find_missing(self, settings: Settings) -> list[ModelArtsExportError]:
+        """Return an error for each setting that a call needs and that is missing."""
+        errors: list[ModelArtsExportError] = []
+        credentials: Credentials | None = None
+        try:
+            credentials = load_credentials(self._provider, self._environ)
+        except AccessError as error:
+            errors.append(error)
+        if not settings.base_url:
+            errors.append(InvalidInputError("no endpoint", hint=_HOW_TO_GIVE["endpoint"]))
+        if not settings.project_id and not isinstance(credentials, Password):  # IAM tells that of a password
+            errors.append(InvalidInputError("no project ID", hint=_HOW_TO_GIVE["project_id"]))
+        return errors
+
     def close(self) -> None:
         """Close the connections."""
         for client in self._clients.values():
@@ -75,6 +113,9 @@ class Connection:
     def _new_client(self, settings: Settings) -> "Client":
         from modelarts_export.client_factory import make_client  # noqa: PLC0415 - it loads requests
 
+        missing = self.find_missing(settings)
+        if missing:
+            raise combine_missing(missing)
         credentials = load_credentials(self._provider, self._environ)
         if settings.insecure and not settings.ca_bundle:
             self._messages.warn("TLS certificates are not verified", always=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from modelarts_export.api.endpoints import tasks_path
 from modelarts_export.cancellation import CancelToken
-from modelarts_export.cli.connection import Connection
+from modelarts_export.cli.connection import Connection, combine_missing
 from modelarts_export.cli.options.flags import make_flag_layer
 from modelarts_export.cli.options.spec_variables import make_interpolator
 from modelarts_export.cli.output.messages import Messages
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from modelarts_export.transport.retry import RetryPolicy
 
 _DATASET_VARIABLE = format_variable("dataset_id")
+_HOW_TO_GIVE_DATASET = f"give DATASET or --dataset ID ({_DATASET_VARIABLE}), or dataset_id in a spec"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,10 +117,10 @@ class CommandContext:
         """Close the connections."""
         self._connection.close()
 
-    def resolve(self, request_input: "RequestInput[Any]") -> ResolvedExport:
-        """Return the export to send, and print its warnings.
+    def resolve(self, request_input: "RequestInput[Any]", *, offline: bool) -> ResolvedExport:
+        """Return the export to send, and print its warnings; `offline` needs no credentials.
 
-        Raises InvalidInputError with every problem.
+        Raises InvalidInputError with every problem, and one error for all settings that are missing.
         """
         timeout = self._app.read_timeout(self._flags)
         export, warnings = request_input.resolve(
@@ -128,7 +129,8 @@ class CommandContext:
         self._app.warn(warnings)
         settings = self._connection.load_settings(export.project_id)
         self._warn_of_another_project(export.project_id)
-        dataset_id = export.dataset_id or self._get_default_dataset()
+        needed_for = None if offline else settings
+        dataset_id = self.resolve_dataset(export.dataset_id, needed_for=needed_for)
         self.messages.keep(dataset_id)
         return ResolvedExport(
             dataset_id=dataset_id,
@@ -263,13 +265,25 @@ class CommandContext:
         """The settings when no spec names a project. Raises InvalidInputError."""
         return self._connection.settings
 
-    def _get_default_dataset(self) -> str:
-        dataset_id = self._app.environ.get(_DATASET_VARIABLE)
-        if not dataset_id:
-            raise InvalidInputError(
-                "no dataset", hint=f"give DATASET, dataset_id in the spec, or {_DATASET_VARIABLE}"
-            )
+    def resolve_dataset(
+        self, given: str | None, origin: str = "DATASET", *, needed_for: Settings | None
+    ) -> str:
+        """Return the ID of the dataset: the one given, or that of the variable.
+
+        Raises InvalidInputError for an invalid one, and one error for all settings that are missing for a
+        call with the settings `needed_for`.
+        """
+        if given is None:
+            given, origin = self.default_dataset, _DATASET_VARIABLE
+        if given is None:
+            missing = self._connection.find_missing(needed_for) if needed_for else []
+            raise combine_missing([InvalidInputError("no dataset", hint=_HOW_TO_GIVE_DATASET), *missing])
         try:
-            return check_identifier(dataset_id)
+            return check_identifier(given)
         except ValueError as error:
-            raise InvalidInputError(f"{_DATASET_VARIABLE}: {error}") from None
+            raise InvalidInputError(f"{origin}: {error}") from None
+
+    @property
+    def default_dataset(self) -> str | None:
+        """The dataset of the variable, unchecked."""
+        return self._app.environ.get(_DATASET_VARIABLE) or None

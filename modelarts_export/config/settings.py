@@ -35,10 +35,8 @@ class Settings:
 
     region: str | None = option(parse_region, "Region of the project, such as cn-north-4", "REGION")
     project_id: str | None = option(check_identifier, "ID of the project", "ID")
-    endpoint: str | None = option(
-        parse_base_url, "URL of ModelArts (default: follows from the region)", "URL"
-    )
-    iam_endpoint: str | None = option(parse_iam_url, "URL of IAM (default: follows from the region)", "URL")
+    endpoint: str | None = option(parse_base_url, "URL of ModelArts", "URL", default_text="from the region")
+    iam_endpoint: str | None = option(parse_iam_url, "URL of IAM", "URL", default_text="from the region")
     connect_timeout: float = option(
         parse_positive_duration, "How long a connection may take", "DURATION", default=10.0
     )
@@ -47,32 +45,35 @@ class Settings:
     )
     retry_timeout: float = option(
         parse_duration,
-        "How long to retry a call after a transient error (default 2m, 0 for no retry)",
+        "How long to retry a call after a transient error; 0 for no retry",
         "DURATION",
         default=120.0,
     )
     max_retries: int | None = option(
-        parse_int, "How often to retry a call at most (default: as often as the time allows)", "N"
+        parse_int, "How often to retry a call at most", "N", default_text="no limit"
     )
     reconcile_timeout: float = option(
         parse_duration,
-        "How long to reconcile a lost reply (default 60s)",
+        "How long to reconcile a lost reply",
         "DURATION",
         default=60.0,
+        group="Duplicates",
         submits=True,
     )
     on_lost_reply: str = option(
         _parse_on_lost_reply,
-        "What to do when the reply is lost and no task is listed: resend (default) or stop",
+        "What to do when the reply is lost and no task is listed: resend or stop",
         "VALUE",
+        group="Duplicates",
         default="resend",
         words=_LOST_REPLY_ACTIONS,
         submits=True,
     )
     queue_timeout: float = option(
         parse_duration,
-        "How long to wait for a busy dataset (default 30m, 0 not at all)",
+        "How long to wait for a busy dataset; 0 not at all",
         "DURATION",
+        group="Waiting",
         default=1800.0,
         submits=True,
     )

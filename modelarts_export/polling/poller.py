@@ -43,19 +43,17 @@ class PollOptions:
 
     timeout: float | None = option(
         _parse_timeout,
-        "How long to wait: none for ever, 0 for one poll (default 2h)",
+        "How long to wait: none for ever, 0 for one poll",
         "DURATION",
         default=7200.0,
     )
     poll_interval: float | None = option(
-        parse_positive_duration, "Time between polls (default 0.5s, growing to 30s)", "DURATION"
+        parse_positive_duration, "Time between polls", "DURATION", default_text="0.5s, growing to 30s"
     )
-    max_outage: float = option(
-        parse_duration, "How long polls may fail in a row (default 15m)", "DURATION", default=900.0
-    )
+    max_outage: float = option(parse_duration, "How long polls may fail in a row", "DURATION", default=900.0)
     heartbeat: float = option(
         parse_positive_duration,
-        "Off a terminal, time between lines (default 60s)",
+        "Off a terminal, time between lines",
         "DURATION",
         default=60.0,
     )

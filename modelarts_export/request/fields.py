@@ -15,11 +15,12 @@ from modelarts_export.request.field_types import Metavar
 class CliFlag:
     """The flag of a field, where it is not named after the field; without a name, only a spec sets the field.
 
-    `help` describes a flag that gives a part of the field's value.
+    `help` describes a flag that gives a part of the field's value, and `group` is the title of its group.
     """
 
     name: str = ""
     help: str = ""
+    group: str = "Output data"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +39,7 @@ class Comparison:
 
 
 SPEC_ONLY = CliFlag()
+REQUEST, SAMPLES = "Request", "Samples"
 
 
 def declare_optional(description: str, *examples: object) -> Any:  # noqa: ANN401 - like pydantic's Field
@@ -91,6 +93,11 @@ class RequestField:
     def flag_help(self) -> str:
         """The help of its flag, which may give a part of its value."""
         return self._flag.help or self.help
+
+    @property
+    def group(self) -> str:
+        """The title of the group of its flag."""
+        return self._flag.group
 
     @property
     def metavar(self) -> str:

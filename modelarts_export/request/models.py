@@ -37,7 +37,7 @@ from modelarts_export.request.field_types import (
     SampleTime,
     Text,
 )
-from modelarts_export.request.fields import SPEC_ONLY, CliFlag, Comparison, declare_optional
+from modelarts_export.request.fields import REQUEST, SAMPLES, SPEC_ONLY, CliFlag, Comparison, declare_optional
 from modelarts_export.request.problems import add_field_name, to_problems
 from modelarts_export.request.rules import find_errors, is_search
 from modelarts_export.sanitize import to_json
@@ -130,14 +130,22 @@ class SearchCondition(RequestModel):
 class ExportParams(RequestModel):
     """The fields of `export_params` that both kinds of requests have."""
 
-    sample_state: Annotated[SampleState | None, _NARROWS] = declare_optional("Only samples in this state")
+    sample_state: Annotated[SampleState | None, CliFlag("sample-state", group=SAMPLES), _NARROWS] = (
+        declare_optional("Only samples in this state")
+    )
     export_dest: Annotated[ExportDest | None, SPEC_ONLY, Comparison(default="DIR")] = None
     samples: Annotated[
-        LongList[SampleId] | None, CliFlag("sample", help="Only this sample; may be given again"), _NARROWS
+        LongList[SampleId] | None,
+        CliFlag("sample", help="Only this sample; may be given again", group=SAMPLES),
+        _NARROWS,
     ] = declare_optional("Only the samples with these IDs", ["sample-1", "sample-2"])
     search_conditions: Annotated[
         LongList[SearchCondition] | None,
-        CliFlag("search", help='Only samples that match, such as "label=cat,dog hard=true"; again for "or"'),
+        CliFlag(
+            "search",
+            help='Only samples that match, such as "label=cat,dog hard=true"; again for "or"',
+            group=SAMPLES,
+        ),
         _NARROWS,
     ] = declare_optional("Only samples that match all fields of any of these conditions")
     train_sample_ratio: Annotated[Ratio | None, Comparison(default="1.00")] = declare_optional(
@@ -173,12 +181,14 @@ class NewDatasetParams(ExportParams):
     export_dest: Annotated[ExportDest | None, SPEC_ONLY, Comparison(default="DIR")] = Field(
         default=ExportDest.NEW_DATASET, description=_DEST
     )
-    export_new_dataset_name: Annotated[DatasetName, CliFlag("new-dataset-name"), _NARROWS] = Field(
-        description="Name of the new dataset: 1 to 100 letters, digits, -, _ and Chinese characters",
-        examples=["cats"],
+    export_new_dataset_name: Annotated[DatasetName, CliFlag("new-dataset-name", group=REQUEST), _NARROWS] = (
+        Field(
+            description="Name of the new dataset: 1 to 100 letters, digits, -, _ and Chinese characters",
+            examples=["cats"],
+        )
     )
     export_new_dataset_work_path: Annotated[
-        DirectoryInBucket, CliFlag("new-dataset-work-path"), Comparison()
+        DirectoryInBucket, CliFlag("new-dataset-work-path", group=REQUEST), Comparison()
     ] = Field(
         description="OBS directory for the output of the new dataset; outside path",
         examples=["/bucket/work/"],
@@ -190,21 +200,21 @@ class ExportRequest(RequestModel):
 
     dest: ClassVar[ExportDest]
 
-    path: Annotated[ObsDirectory, _NARROWS] = Field(
+    path: Annotated[ObsDirectory, CliFlag("path", group=REQUEST), _NARROWS] = Field(
         description="OBS directory to write to, /bucket/dir/ or obs://bucket/dir/; warns for a bucket's root",
         examples=["/bucket/export/"],
     )
-    export_type: Annotated[ExportType | None, Comparison(narrows=True, default=2)] = declare_optional(
-        "Which samples are exported (default search)"
-    )
+    export_type: Annotated[
+        ExportType | None, CliFlag("export-type", group=REQUEST), Comparison(narrows=True, default=2)
+    ] = declare_optional("Which samples are exported (default search)")
     export_format: Annotated[ExportFormat | None, Comparison(default=2)] = declare_optional(
         "A folder for each label, or all files side by side"
     )
     annotation_format: Annotated[AnnotationFormat | None, Comparison()] = declare_optional(
         "Format of the labels"
     )
-    dataset_type: Annotated[DatasetType | None, Comparison()] = declare_optional(
-        "An older field, sent only when given"
+    dataset_type: Annotated[DatasetType | None, CliFlag("dataset-type", group=REQUEST), Comparison()] = (
+        declare_optional("An older field, sent only when given")
     )
     source_type_header: Annotated[SourceTypeHeader | None, Comparison(default="obs://")] = declare_optional(
         "Scheme of the paths in the manifest; training reads s3:// only"
@@ -271,7 +281,7 @@ class ToNewDataset(ExportRequest):
     """A request to export a dataset to a new dataset."""
 
     dest: ClassVar[ExportDest] = ExportDest.NEW_DATASET
-    path: Annotated[DirectoryInBucket, _NARROWS] = Field(
+    path: Annotated[DirectoryInBucket, CliFlag("path", group=REQUEST), _NARROWS] = Field(
         description="OBS directory to write to, /bucket/dir/ or obs://bucket/dir/; not the root of a bucket",
         examples=["/bucket/export/"],
     )

@@ -45,7 +45,7 @@ class ReusePolicy:
     if_path_used: str = option(
         _parse_path_check,
         "What to do when a task that did not fail writes to the same path, above or below it: "
-        "ignore, warn, fail; default ignore",
+        "ignore, warn, fail",
         "VALUE",
         words=[IGNORE, WARN, FAIL],
         default=IGNORE,

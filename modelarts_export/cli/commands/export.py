@@ -9,10 +9,13 @@ from modelarts_export.cli.exit_status import raise_for_outcomes
 from modelarts_export.cli.follow import add_new_dataset_ids, poll_until_done
 from modelarts_export.cli.options.request_input import RequestInput
 from modelarts_export.polling.poller import PollOptions
+from modelarts_export.request.fields import REQUEST
 from modelarts_export.request.models import ToNewDataset, ToObs
 from modelarts_export.submission.reuse import ReusePolicy
 
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the request and send nothing")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", rich_help_panel=REQUEST, help="Print the request and send nothing")
+]
 
 
 def to_obs(
@@ -47,7 +50,7 @@ def _export(
     *,
     dry_run: bool,
 ) -> None:
-    export = context.resolve(request_input)
+    export = context.resolve(request_input, offline=dry_run)
     if dry_run:
         context.printer.request(export.url, export.request.to_dict())
         return

@@ -12,11 +12,11 @@ import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from typer.core import TyperCommand
 
+from modelarts_export.cli.app import ProgramCommand
 from modelarts_export.cli.context import AppContext
 from modelarts_export.cli.options.output_style import OutputOptions
 from modelarts_export.config.environment import PREFIX, format_variable
@@ -52,15 +52,14 @@ FaultSpecs = Annotated[
 FaultSeed = Annotated[int | None, typer.Option(metavar="N", help="Seed of the faults with a probability")]
 
 
-class SandboxCommand(TyperCommand):
+class SandboxCommand(ProgramCommand):
     """A command whose help ends with the tables of datasets and faults."""
 
-    def format_epilog(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - of the vendored Click
-        """Write the tables of datasets and faults."""
+    def make_epilog(self) -> str:
+        """Return the tables of datasets and faults."""
         from modelarts_export.cli.options.fault_help import format_fault_help  # noqa: PLC0415 - loaded for this help only
 
-        self.epilog = format_fault_help()
-        super().format_epilog(ctx, formatter)
+        return format_fault_help()
 
 
 def sandbox(  # noqa: PLR0913 - Typer reads an option from each

@@ -41,7 +41,7 @@ Assignments = Annotated[
 
 
 def validate(files: Files, app: AppContext, *, var: Assignments = None) -> None:
-    """Check spec files, all of them and without a network, and show what they would export."""
+    """Check spec files offline, and show what they would export."""
     app.printer.specs(app.load_specs(files, var or ()))
 
 

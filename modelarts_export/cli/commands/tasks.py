@@ -15,43 +15,73 @@ from modelarts_export.cli.follow import (
     make_unseen_tasks,
     poll_until_done,
 )
+from modelarts_export.cli.options.help_page import format_suffix
 from modelarts_export.cli.options.task_filter import TaskFilter
+from modelarts_export.config.environment import format_variable
 from modelarts_export.documents.files import STDIN, read_text
 from modelarts_export.errors import InvalidInputError
 from modelarts_export.identifiers import check_identifier
 from modelarts_export.polling.poller import PollOptions, Snapshot, TrackedTask
 
-Dataset = Annotated[str, typer.Argument(metavar="DATASET", help="ID of the dataset")]
-Tasks = Annotated[list[str], typer.Argument(metavar="TASK...", help="IDs of tasks; - reads them from stdin")]
+Dataset = Annotated[str | None, typer.Argument(metavar="DATASET", help="ID of the dataset")]
+DatasetOption = Annotated[
+    str | None,
+    typer.Option(
+        "--dataset",
+        "-d",
+        metavar="ID",
+        rich_help_panel="Connection",
+        help="ID of the dataset, instead of DATASET" + format_suffix(variable=format_variable("dataset_id")),
+    ),
+]
+DatasetAndTasks = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="[DATASET] TASK...", help="ID of the dataset, and IDs of its tasks; - reads those from stdin"
+    ),
+]
 ExitStatus = Annotated[
     bool,
-    typer.Option("--exit-status", help="Exit with 0 for succeeded, 7 for failed or stopped, 8 otherwise"),
+    typer.Option(
+        "--exit-status",
+        rich_help_panel="Waiting",
+        help="Exit with 0 for succeeded, 7 for failed or stopped, 8 otherwise",
+    ),
 ]
 Any_ = Annotated[
-    bool, typer.Option("--any", help="Stop when the first task is finished; its outcome is the exit code")
+    bool,
+    typer.Option(
+        "--any",
+        rich_help_panel="Waiting",
+        help="Stop when the first task is finished; its outcome is the exit code",
+    ),
 ]
 
 
 def status(
-    dataset: Dataset, tasks: Tasks, context: CommandContext, *, exit_status: ExitStatus = False
+    tasks: DatasetAndTasks,
+    context: CommandContext,
+    *,
+    dataset: DatasetOption = None,
+    exit_status: ExitStatus = False,
 ) -> None:
     """Show the status of export tasks."""
-    unseen = make_unseen_tasks(context, _check_dataset_id(dataset), _read_task_ids(tasks))
+    unseen = make_unseen_tasks(context, *_split_dataset(context, tasks, dataset))
     snapshot = add_new_dataset_ids(context, fetch_status(context, unseen), context.settings)
     context.printer.tasks([each.task for each in snapshot if each.task.raw])
     raise_for_status(context, snapshot, exit_status=exit_status)
 
 
 def wait(
-    dataset: Dataset,
-    tasks: Tasks,
+    tasks: DatasetAndTasks,
     wait: PollOptions,
     context: CommandContext,
     *,
+    dataset: DatasetOption = None,
     any: Any_ = False,  # noqa: A002 - the name of the flag
 ) -> None:
     """Wait until export tasks are finished."""
-    dataset_id, task_ids = _check_dataset_id(dataset), _read_task_ids(tasks)
+    dataset_id, task_ids = _split_dataset(context, tasks, dataset)
     context.follow(dataset_id, task_ids, context.settings)
     snapshot = poll_until_done(
         context,
@@ -71,16 +101,37 @@ def _show(context: CommandContext, snapshot: Snapshot) -> None:
     context.printer.polled([each.task for each in snapshot if each.may_be_listed])
 
 
-def list_tasks(dataset: Dataset, task_filter: TaskFilter, context: CommandContext) -> None:
+def list_tasks(
+    task_filter: TaskFilter,
+    context: CommandContext,
+    *,
+    dataset: Dataset = None,
+    dataset_option: DatasetOption = None,
+) -> None:
     """List the export tasks of a dataset, the newest first."""
-    context.printer.task_list(fetch_listed(context, _check_dataset_id(dataset), task_filter))
+    origin = "--dataset" if dataset is None else "DATASET"
+    given = dataset_option if dataset is None else dataset
+    dataset_id = context.resolve_dataset(given, origin, needed_for=context.settings)
+    context.printer.task_list(fetch_listed(context, dataset_id, task_filter))
 
 
-def _check_dataset_id(text: str) -> str:
-    try:
-        return check_identifier(text)
-    except ValueError as error:
-        raise InvalidInputError(f"DATASET: {error}") from None
+def _split_dataset(
+    context: CommandContext, arguments: Sequence[str], option: str | None
+) -> tuple[str, list[str]]:
+    """Return the dataset and the tasks: all arguments are tasks with --dataset.
+
+    A single argument is a task, too, when the variable names the dataset.
+    """
+    settings = context.settings
+    if option is not None:
+        return context.resolve_dataset(option, "--dataset", needed_for=settings), _read_task_ids(arguments)
+    if len(arguments) == 1 and context.default_dataset:
+        return context.resolve_dataset(None, needed_for=settings), _read_task_ids(arguments)
+    dataset, *tasks = arguments
+    dataset_id = context.resolve_dataset(dataset, needed_for=settings)
+    if not tasks:
+        raise InvalidInputError("TASK is required", hint="give DATASET and TASK, or TASK and --dataset ID")
+    return dataset_id, _read_task_ids(tasks)
 
 
 def _read_task_ids(arguments: Sequence[str]) -> list[str]:

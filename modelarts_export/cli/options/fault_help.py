@@ -3,11 +3,10 @@
 from collections.abc import Iterable, Iterator
 from textwrap import fill
 
+from modelarts_export.cli.options.help_page import format_rows, get_width
 from modelarts_export.sandbox.cloud.datasets import BUILT_IN, MISSING_BUCKET
 from modelarts_export.sandbox.cloud.samples import SUMMARY
 from modelarts_export.sandbox.faults.catalogue import KEYS, KINDS
-
-_WIDTH = 78
 
 _ORDER = (
     "The first fault that matches a call and is not used up applies; the faults after it do not count that "
@@ -22,15 +21,11 @@ _EXAMPLES = (
 )
 
 
-def _format_paragraph(title: str, rows: Iterable[tuple[str, str]], note: str = "") -> str:
-    """Return rows in two columns; Typer does not rewrap a paragraph that begins with a backspace."""
-    rows = list(rows)
-    column = max(len(name) for name, _ in rows) + 2
-    wrapped = (
-        fill(f"{name:{column}}{meaning}", _WIDTH, subsequent_indent=" " * column, break_on_hyphens=False)
-        for name, meaning in rows
-    )
-    return "\n".join(["\b", title, *wrapped, *([fill(note, _WIDTH)] if note else [])])
+def _format_table(title: str, rows: Iterable[tuple[str, str]], note: str = "") -> str:
+    """Return a titled table of two columns, and a note below it."""
+    rows, width = list(rows), get_width()
+    column = max(len(name) for name, _ in rows) + 4
+    return "\n".join(["", title, *format_rows(rows, column, width), *([fill(note, width)] if note else [])])
 
 
 def _format_kinds() -> Iterator[tuple[str, str]]:
@@ -43,13 +38,13 @@ def _format_kinds() -> Iterator[tuple[str, str]]:
 
 
 def format_fault_help() -> str:
-    """Return the tables as paragraphs, separated by blank lines."""
+    """Return the tables, each after a blank line."""
     datasets = [(name, behaviour.description) for name, behaviour in BUILT_IN.items()]
     note = f"A path in the bucket {MISSING_BUCKET} is refused with 400, ModelArts.4311. {SUMMARY}"
-    paragraphs = (
-        _format_paragraph("Datasets, by ID:", datasets, note),
-        _format_paragraph("Kinds of a FAULT, which is KIND[:KEY=VALUE,...]:", _format_kinds(), _ORDER),
-        _format_paragraph("Keys:", ((f"{key}={form}", meaning) for key, (form, meaning) in KEYS.items())),
-        _format_paragraph("Examples:", _EXAMPLES),
+    tables = (
+        _format_table("Datasets, by ID:", datasets, note),
+        _format_table("Kinds of a FAULT, which is KIND[:KEY=VALUE,...]:", _format_kinds(), _ORDER),
+        _format_table("Keys:", ((f"{key}={form}", meaning) for key, (form, meaning) in KEYS.items())),
+        _format_table("Examples:", _EXAMPLES),
     )
-    return "\n\n".join(paragraphs)
+    return "\n".join(tables) + "\n"

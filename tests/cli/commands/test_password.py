@@ -148,7 +148,7 @@ def test_unreachable_iam_exits_with_5(run: Run, stub: Stub) -> None:
         ({"HW_PASSWORD": ""}, 4, "HW_PASSWORD missing"),
         ({"MODELARTS_EXPORT_IAM_ENDPOINT": "", "HW_REGION_NAME": ""}, 2, "--iam-endpoint URL"),
         ({"MODELARTS_EXPORT_ENDPOINT": "", "HW_REGION_NAME": ""}, 2, "--endpoint URL"),
-        ({"HW_REGION_NAME": ""}, 2, "--project-id ID or --region REGION"),
+        ({"HW_REGION_NAME": ""}, 2, "--project-id ID (MODELARTS_EXPORT_PROJECT_ID) or --region REGION"),
         ({"MODELARTS_EXPORT_IAM_ENDPOINT": "http://h.test"}, 2, "MODELARTS_EXPORT_IAM_ENDPOINT: plain http"),
     ],
 )

@@ -26,10 +26,9 @@ BAD_LINES = [
     ("wait abc t1 --require-samples -1", "--require-samples: '-1' is not a whole number"),
     ("wait abc t1 --require-samples 1.5", "--require-samples: '1.5' is not a whole number"),
     (f"{OBS} --wait --timeout soon", "--timeout: 'soon' is not a duration"),
-    ("wait", "Missing argument 'DATASET'"),
-    ("wait abc", "Missing argument 'TASK...'"),
-    ("status abc", "Missing argument 'TASK...'"),
-    ("list", "Missing argument 'DATASET'"),
+    ("wait", "Missing argument '[DATASET] TASK...'"),
+    ("list -d a/c", "--dataset: 'a/c' is not an ID"),
+    ("wait -d a/c t1", "--dataset: 'a/c' is not an ID"),
     ("wait a/c t1", "DATASET: 'a/c' is not an ID: 1 to 64 letters, digits, _, . and -, the first no . or -"),
     (f"status {LONG} t1", f"DATASET: '{LONG[:60]}…' is not an ID"),
     ("list ''", "DATASET: '' is not an ID"),
@@ -68,13 +67,23 @@ def test_invalid_command_line_is_refused(run: Run, stub: Stub, line: str, messag
     ("line", "hint"),
     [
         ("wait abc t1 --nope", "modelarts-export wait --help shows what it takes"),
-        ("list", "modelarts-export list --help shows what it takes"),
+        ("wait", "modelarts-export wait --help shows what it takes"),
         ("lsit abc", "modelarts-export --help shows the commands"),
         ("--nope wait", "modelarts-export --help shows the commands"),
     ],
 )
 def test_usage_error_hints_at_the_help_of_the_command(run: Run, line: str, hint: str) -> None:
     assert json.loads(run(f"{line} -o json").err)["hint"] == hint
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [("wait abc", "TASK is required"), ("status abc", "TASK is required"), ("list", "no dataset")],
+)
+def test_dataset_or_task_that_nothing_names_is_refused(run: Run, stub: Stub, line: str, message: str) -> None:
+    outcome = run(line, **{**stub.variables, "MODELARTS_EXPORT_DATASET_ID": ""})
+    assert (outcome.code, outcome.out, stub.requests) == (2, "", [])
+    assert message in outcome.err
 
 
 @pytest.mark.parametrize("command", [OBS, NEW])
@@ -123,12 +132,6 @@ def test_missing_setting_is_named(  # noqa: PLR0913, PLR0917
     outcome = run(line, **variables)
     assert (outcome.code, outcome.out, stub.requests) == (code, "", [])
     assert message in outcome.err
-
-
-def test_status_does_not_read_the_dataset_from_its_variable(run: Run, stub: Stub) -> None:
-    assert "MODELARTS_EXPORT_DATASET_ID" in stub.variables
-    assert run("status t1", **stub.variables).code == 2
-    assert stub.requests == []
 
 
 def test_dry_run_with_wait_sends_nothing(run: Run, stub: Stub) -> None:

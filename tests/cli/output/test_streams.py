@@ -69,17 +69,6 @@ def test_version_and_help_without_command(run: Run) -> None:
     assert "to-new-dataset" in bare.out
 
 
-@pytest.mark.parametrize("command", ["to-obs", "to-new-dataset"])
-def test_help_shows_every_enumeration_value(run: Run, command: str) -> None:
-    """The values are whole, so that they can be searched for and copied."""
-    words = (
-        "unlabeled search tree flat VOC COCO image-classification named-entity-recognition obs:// CarbonData"
-    )
-    states = "pending-acceptance sampled-unchecked sampled-accepted auto-annotated"
-    shown = run(f"{command} --help").out
-    assert [word for word in f"{words} {states}".split() if word not in shown] == []
-
-
 def test_completion_in_bash(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("_MODELARTS_EXPORT_COMPLETE", "complete_bash")
     monkeypatch.setenv("COMP_WORDS", "modelarts-export to-obs --sample-state sampled-a")

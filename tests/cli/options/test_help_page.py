@@ -1,0 +1,170 @@
+"""The help pages: groups, widths, defaults, variables, examples and exit codes."""
+
+import re
+import shlex
+
+import pytest
+
+from modelarts_export.cli.app import COMMANDS, build_command
+from modelarts_export.cli.options.help_page import GROUPS
+from tests.conftest import Run, Stub
+
+PAGES = ["", *COMMANDS]
+PYTHON_TYPES = re.compile(r"<(str|int|float|bool|list)|TEXT|INTEGER|BOOLEAN")
+
+
+@pytest.fixture(params=[80, 100, 120])
+def width(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    columns: int = request.param
+    monkeypatch.setenv("COLUMNS", str(columns))
+    return columns
+
+
+@pytest.mark.parametrize("command", PAGES)
+def test_page_fits_the_terminal(run: Run, command: str, width: int) -> None:
+    page = run(f"{command} --help").out
+    lines = [line for line in page.splitlines() if not line.startswith("  modelarts-export ")]  # examples
+    assert [line for line in lines if len(line) > width] == []
+    assert not PYTHON_TYPES.search(page)
+
+
+@pytest.mark.parametrize(("columns", "longest"), [("20", 80), ("500", 120)])
+def test_page_has_80_to_120_columns(
+    run: Run, monkeypatch: pytest.MonkeyPatch, columns: str, longest: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    lines = run("to-obs --help").out.partition("Examples:")[0].splitlines()
+    assert longest - 15 < max(map(len, lines)) <= longest
+
+
+@pytest.mark.parametrize("command", ["to-obs", "to-new-dataset"])
+def test_options_are_in_groups_in_order(run: Run, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    page = run(f"{command} -h").out
+    titles = re.findall(r"^(\w[\w ]*):$", page, re.MULTILINE)
+    wanted = ["Arguments", *(title for title in GROUPS if title != "Filter"), "Examples"]
+    assert titles == wanted
+    assert len(page.splitlines()) <= 95
+    for flag in ("--dry-run", "-f, --file FILE", "--var NAME[=VALUE]"):
+        assert page.index("Request:") < page.index(f"  {flag}") < page.index("Samples:")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_option_is_on_the_page(run: Run, command: str) -> None:
+    page = run(f"{command} --help").out
+    flags = [
+        flag for option in build_command(command).params for flag in option.opts if flag.startswith("--")
+    ]
+    shown = page.replace("--[no-]", "--")
+    assert [flag for flag in flags if f"{flag} " not in shown and f"{flag}\n" not in shown] == []
+
+
+def test_defaults_and_variables_are_shown(run: Run, width: int) -> None:
+    page = run("to-obs -h").out
+    for text in (
+        "[default: 2h]",
+        "[default: 60s]",
+        "[default: 30m]",
+        "[default: ignore]",
+        "[default: 0.5s, growing to 30s]",
+        "[env: MODELARTS_EXPORT_RECONCILE_TIMEOUT]",
+        "[env: MODELARTS_EXPORT_DATASET_ID]",
+    ):
+        assert text in page
+    assert width
+
+
+@pytest.mark.parametrize("command", ["to-obs", "to-new-dataset"])
+def test_long_enumerations_point_to_explain(run: Run, command: str) -> None:
+    text = " ".join(run(f"{command} -h").out.split())
+    assert "labeled, unlabeled, pending-acceptance, ...; see: explain sample-state" in text
+    assert "labeled, unlabeled, all, search" in text
+    assert run("explain sample-state").code == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "usage"),
+    [
+        ("to-obs -h", "Usage: modelarts-export to-obs [OPTIONS] [DATASET]"),
+        ("wait -h", "Usage: modelarts-export wait [OPTIONS] [DATASET] TASK..."),
+        ("list -h", "Usage: modelarts-export list [OPTIONS] [DATASET]"),
+        ("-h", "Usage: modelarts-export [OPTIONS] COMMAND [ARGUMENTS]..."),
+    ],
+)
+def test_usage_line_is_readable(run: Run, line: str, usage: str) -> None:
+    assert run(line).out.splitlines()[0] == usage
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_page_ends_with_examples_and_exit_codes(run: Run, command: str) -> None:
+    """The examples use options that exist."""
+    page = run(f"{command} -h").out
+    assert "\nExamples:\n  modelarts-export" in page
+    assert re.search(r"^Exit codes: ", page, re.MULTILINE)
+    flags = {flag for option in build_command(command).params for flag in option.opts}
+    for example in COMMANDS[command].examples:
+        (own,) = (part for part in example.partition(" -- ")[0].split(" | ") if f"export {command}" in part)
+        used = {word for word in shlex.split(own) if word.startswith("-") and word != "-"}
+        assert used <= flags | {"--help"}
+
+
+def test_program_help_groups_the_commands(run: Run) -> None:
+    page = run("--help").out
+    assert re.findall(r"^(\w+):$", page, re.MULTILINE)[:4] == ["Create", "Follow", "Specs", "Diagnose"]
+
+
+@pytest.mark.parametrize(("line", "same"), [("help", "--help"), ("help to-obs", "to-obs --help")])
+def test_help_is_a_command_too(run: Run, line: str, same: str) -> None:
+    assert run(line).out == run(same).out
+
+
+def test_help_of_an_unknown_command_is_an_error(run: Run) -> None:
+    assert run("help nope").code == 2
+
+
+def test_version_has_a_short_flag(run: Run) -> None:
+    assert run("-V").out == run("--version").out
+
+
+@pytest.mark.parametrize(
+    ("line", "flag"), [("--region eu-de to-obs", "--region"), ("-o json list", "-o"), ("-q wait a b", "-q")]
+)
+def test_option_before_the_command_is_explained(run: Run, line: str, flag: str) -> None:
+    outcome = run(line)
+    assert outcome.code == 2
+    assert f"{flag} belongs after the command" in outcome.err
+
+
+def test_missing_settings_are_reported_together(run: Run) -> None:
+    """With credentials among them, the exit code is 4."""
+    outcome = run("to-obs --path /b/d/")
+    assert outcome.code == 4
+    for name in ("DATASET", "HUAWEICLOUD_SDK_AK", "--region", "MODELARTS_EXPORT_REGION", "--project-id"):
+        assert name in outcome.err
+    assert "4 settings are missing" in outcome.err
+
+
+def test_missing_settings_beside_credentials_exit_with_2(run: Run) -> None:
+    keys = {"HUAWEICLOUD_SDK_AK": "AK", "HUAWEICLOUD_SDK_SK": "SK0123456789"}
+    outcome = run("list", **keys)
+    assert (outcome.code, outcome.err.splitlines()[0]) == (2, "error: 3 settings are missing")
+
+
+def test_dataset_comes_from_the_option_on_every_command(run: Run, stub: Stub) -> None:
+    """All arguments of `status` and `wait` are tasks then; so is a single one if the variable is set."""
+    stub.body = b'{"task_id": "t1", "status": "SUCCESSED", "export_tasks": []}'
+    variables = {**stub.variables, "MODELARTS_EXPORT_DATASET_ID": "from-variable"}
+    for line, dataset in (
+        ("to-obs -d given --path /b/d/ -o id", "given"),
+        ("status -d given t1", "given"),
+        ("wait --dataset given t1", "given"),
+        ("list -d given", "given"),
+        ("status t1", "from-variable"),
+        ("wait t1", "from-variable"),
+        ("list", "from-variable"),
+        ("status argument t1", "argument"),
+        ("to-obs argument -d given --path /b/d/ -o id", "argument"),
+    ):
+        stub.requests.clear()
+        assert run(line, **variables).code == 0, line
+        assert f"/datasets/{dataset}/" in stub.requests[0][1], line
