@@ -1,6 +1,6 @@
-"""Draw the pictures of the README: a submission and a wait on a pseudo-terminal, against the sandbox.
+"""Draw the pictures of the README on a pseudo-terminal of 80 columns, against the sandbox.
 
-    python .github/picture.py [FOLDER [submission | wait]]
+    python .github/picture.py [FOLDER [submission | wait | problems | list]]
 
 The output of the program is interpreted as a terminal does, and rich draws it as SVG.
 """
@@ -17,12 +17,25 @@ from rich.console import Console
 from rich.text import Text
 
 HERE = Path(__file__).parent
-COLUMNS = 92
+COLUMNS = 80
 PROMPT = "\x1b[1;32m$\x1b[0m "
 SUBMISSION = "modelarts-export to-obs -f sample-configs/to-obs.yaml"
 # The wait that is drawn, and the three exports before it.
-WAIT = "modelarts-export list sandbox-images -o id | modelarts-export wait sandbox-images -"
+WAIT = "modelarts-export list -o id | modelarts-export wait -"
 THREE = "for n in 1 2 3; do modelarts-export to-obs --path /bucket/$n/ -q -o id >/dev/null; sleep 1.4; done"
+PROBLEMS = "modelarts-export validate nightly.yaml"
+SPEC = """\
+dataset_id: dataset-1
+path: /bucket/nightly/
+export_type: serch
+export_params:
+  train_sample_ratio: "1.5"
+"""
+LIST = "modelarts-export list --limit 4"
+TASKS = (
+    "for n in 1 2 3; do modelarts-export to-obs --path /bucket/out/$n/ -q; sleep 2; done; "
+    "modelarts-export to-obs --path /bucket/cats/ --export-type labeled -q"
+)
 _PIECE = re.compile(r"\x1b\[(\d*)([AK])|\x1b\[\?25[lh]|\r|(\n)|((?:\x1b\[[\d;]*m|[^\x1b\r\n])+)")
 
 
@@ -81,14 +94,28 @@ def submission() -> str:
 
 
 def wait() -> str:
-    """Return the terminal when the first task is finished and the time left of another is known."""
-    frames = iter_frames(run_on_terminal(f"{THREE}; {WAIT}", "--task-duration", "9s"))
-    return f"{PROMPT}{WAIT}\n" + next(frame for frame in frames if "succeeded" in frame and " left" in frame)
+    """Return the terminal while three tasks are polled, and at their end."""
+    frames = list(iter_frames(run_on_terminal(f"{THREE}; {WAIT}", "--task-duration", "9s")))
+    under_way = next(frame for frame in frames if "succeeded" in frame and " left" in frame)
+    return f"{PROMPT}{WAIT}\n{under_way.rstrip()}\n...\n{frames[-1]}"
+
+
+def problems() -> str:
+    """Return the terminal after the validation of a spec with two mistakes."""
+    script = f"cd $(mktemp -d); cat > nightly.yaml <<'END'\n{SPEC}END\n{PROBLEMS} || true"
+    return f"{PROMPT}{PROBLEMS}\n{run_on_terminal(script)}"
+
+
+def list_tasks() -> str:
+    """Return the terminal after a list of tasks."""
+    return f"{PROMPT}{LIST}\n{run_on_terminal(f'{TASKS}; {LIST}')}"
+
+
+PICTURES = {"submission": submission, "wait": wait, "problems": problems, "list": list_tasks}
 
 
 if __name__ == "__main__":
     folder, *wanted = sys.argv[1:] or [HERE]
-    for picture in (submission, wait):
-        if not wanted or picture.__name__ in wanted:
-            svg = draw_svg(picture(), picture.__name__)
-            (Path(folder) / f"{picture.__name__}.svg").write_text(svg, encoding="utf-8")
+    for name, draw in PICTURES.items():
+        if not wanted or name in wanted:
+            (Path(folder) / f"{name}.svg").write_text(draw_svg(draw(), name), encoding="utf-8")

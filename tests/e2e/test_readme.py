@@ -1,18 +1,17 @@
 """The commands and pictures of the README."""
 
+import json
 import os
 import re
 import shlex
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import pytest
+import yaml
 
-from modelarts_export.cli.options.flags import format_flag
-from modelarts_export.config.environment import format_variable
-from modelarts_export.config.options import option_fields
-from modelarts_export.config.settings import Settings
 from tests.cli.commands.test_sandbox import FOREIGN
 
 ROOT = Path(__file__).parent.parent.parent
@@ -47,14 +46,69 @@ def test_ci_runs_the_test_command_of_the_readme() -> None:
     assert "grep -m1 'pytest -q$' README.md" in (ROOT / ".ci" / "run").read_text()
 
 
-def test_readme_has_every_setting() -> None:
-    """With its flag and its variable."""
-    missing = [
-        s.name
-        for s in option_fields(Settings)
-        if not {f"`{format_flag(s.name)}`", f"`{format_variable(s.name)}`"} <= set(README.split())
-    ]
-    assert missing == []
+def run_in_sandbox(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a shell script against the sandbox, in a folder that has the sample specs and nightly.yaml."""
+    (folder / "sample-configs").symlink_to(ROOT / "sample-configs")
+    (folder / "nightly.yaml").write_text(read_blocks("yaml")[2], encoding="utf-8")
+    program = [sys.executable, "-m", "modelarts_export", "sandbox", "--task-duration", "0s", "--"]
+    return subprocess.run(
+        [*program, "bash", "-ec", script], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+def read_blocks(language: str) -> list[str]:
+    """Return the code blocks of the README in a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+def list_command_lines() -> list[str]:
+    """Return the command lines of shell blocks that do not set the program up."""
+    lines = [line for block in read_blocks("sh") for line in block.splitlines()]
+    return [line for line in lines if not line.startswith(("export ", "python3 ", ".venv/"))]
+
+
+@pytest.mark.parametrize("line", list_command_lines())
+def test_command_line_of_the_readme_works(line: str, tmp_path: Path) -> None:
+    done = run_in_sandbox(line, tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+def test_step_of_github_actions_works_and_its_repetition_reuses_the_task(tmp_path: Path) -> None:
+    (step,) = yaml.safe_load(read_blocks("yaml")[0])
+    done = run_in_sandbox(f"export GITHUB_RUN_ID=17; {step['run']}; {step['run']}", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert [done.stderr.count(word) for word in ("Created", "Reused")] == [1, 1]
+    assert set(step["env"]) == {"HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK"}
+
+
+def test_job_of_gitlab_ci_writes_its_artifact(tmp_path: Path) -> None:
+    job = yaml.safe_load(read_blocks("yaml")[1])["export"]
+    done = run_in_sandbox("export CI_PIPELINE_ID=17; " + "\n".join(job["script"]), tmp_path)
+    assert done.returncode == 0, done.stderr
+    (artifact,) = job["artifacts"]["paths"]
+    assert json.loads((tmp_path / artifact).read_text())["state"] == "succeeded"
+
+
+def test_crontab_line_is_silent_and_makes_a_dated_folder(tmp_path: Path) -> None:
+    """The program cron would take an unescaped % for the end of the command."""
+    (line,) = read_blocks("crontab")
+    command = line.split(maxsplit=5)[5].strip()
+    assert "%" not in command
+    done = run_in_sandbox(f"{command}; modelarts-export list -o json", tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    (task,) = json.loads(done.stdout)
+    assert task["path"] == f"/bucket/nightly/{datetime.now().astimezone():%Y-%m-%d}/"
+
+
+def test_readme_is_short() -> None:
+    assert len(README.splitlines()) <= 200
+
+
+def test_links_and_pictures_exist() -> None:
+    targets = re.findall(r"\]\(([^)#]+)\)", README)
+    local = [target for target in targets if not target.startswith("https://")]
+    assert local
+    assert [target for target in local if not (ROOT / target).exists()] == []
 
 
 def test_picture_of_a_submission_matches_a_real_run(tmp_path: Path) -> None:
@@ -66,8 +120,12 @@ def test_picture_of_a_submission_matches_a_real_run(tmp_path: Path) -> None:
         assert [row for row in SHOWN if f">{row}" not in svg] == []
 
 
-def test_picture_of_a_wait_shows_three_tasks() -> None:
-    """One is finished, and the others are running, with samples and the estimated time left."""
+def test_picture_of_a_wait_shows_three_tasks_and_their_end() -> None:
     svg = (ROOT / ".github" / "wait.svg").read_text(encoding="utf-8")
-    assert [svg.count(word) for word in ("succeeded", "running", "/20&#160;")] == [1, 2, 3]
     assert "&#160;left" in svg
+    assert "3&#160;tasks:&#160;3&#160;succeeded" in svg
+
+
+@pytest.mark.parametrize(("name", "words"), [("problems", "did&#160;you&#160;mean"), ("list", "SAMPLES")])
+def test_other_pictures_show_their_subject(name: str, words: str) -> None:
+    assert words in (ROOT / ".github" / f"{name}.svg").read_text(encoding="utf-8")
