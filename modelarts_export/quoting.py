@@ -1,8 +1,11 @@
 """Quoting of values in messages: shortened, and without the values of variables."""
 
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Self
 
 MAX_LENGTH = 60  # characters of a value or a key in a message
+_LETTERS_PER_ERROR = 3
+_MAX_ERRORS = 3
 
 
 class InterpolatedString(str):
@@ -38,13 +41,64 @@ def quote(value: object) -> str:
         return repr(shorten(value))
     if isinstance(value, dict | list):
         return "a list" if isinstance(value, list) else "a mapping"
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
     return shorten(repr(value))
 
 
-def did_you_mean(word: str, known: list[str]) -> str:
-    """Return "; did you mean X?" for the most similar of the known words, or an empty string."""
-    from difflib import get_close_matches  # noqa: PLC0415 - for an error alone
+def describe_invalid_choice(value: object, noun: str, choices: Sequence[str]) -> str:
+    """Return `'serch' is not a valid export type (choose from …); did you mean 'search'?`."""
+    is_text = isinstance(value, str) and not isinstance(value, InterpolatedString)
+    suggestion = did_you_mean(str(value), choices) if is_text else ""
+    return f"{quote(value)} is not a valid {noun} (choose from {', '.join(choices)}){suggestion}"
 
-    by_lower = {candidate.lower(): candidate for candidate in known}
-    close = get_close_matches(word.lower(), by_lower, n=1) if len(word) <= MAX_LENGTH else []
-    return f"; did you mean {by_lower[close[0]]}?" if close else ""
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return "; did you mean 'X'?" for the known word that was probably meant, or an empty string."""
+    nearest = find_nearest(word, known)
+    return f"; did you mean {nearest!r}?" if nearest else ""
+
+
+def find_nearest(word: str, known: Iterable[str]) -> str | None:
+    """Return the first of the most similar words, in any letter case, or None without a similar one.
+
+    The word may be the beginning of the known one, or have one typing error for each three letters, in whole
+    or in its first part: `exprot` is export_type. A typing error is a letter that is missing, added, wrong or
+    swapped with the next one.
+    """
+    word = _normalize(word)
+    limit = min(len(word) // _LETTERS_PER_ERROR, _MAX_ERRORS)
+    nearest, fewest = None, (limit + 1, False)
+    for candidate in known if limit and len(word) <= MAX_LENGTH else ():
+        for form, is_part in _iter_forms(_normalize(candidate), word):
+            if abs(len(form) - len(word)) <= limit:
+                errors = (_count_typing_errors(word, form), is_part)
+                nearest, fewest = (candidate, errors) if errors < fewest else (nearest, fewest)
+    return nearest
+
+
+def _normalize(word: str) -> str:
+    return word.lower().replace("-", "_").lstrip("_")
+
+
+def _iter_forms(name: str, word: str) -> Iterator[tuple[str, bool]]:
+    """Yield a name, each beginning of it that ends before an underscore, and the word if the name has it."""
+    yield name, False
+    parts = name.split("_")
+    yield from (("_".join(parts[:count]), True) for count in range(1, len(parts)))
+    if name.startswith(word):
+        yield word, True
+
+
+def _count_typing_errors(word: str, other: str) -> int:
+    """Return the Damerau-Levenshtein distance (optimal string alignment)."""
+    before, previous = list[int](), list(range(len(other) + 1))
+    for i, letter in enumerate(word, 1):
+        current = [i]
+        for j, expected in enumerate(other, 1):
+            errors = min(previous[j] + 1, current[-1] + 1, previous[j - 1] + (letter != expected))
+            if i > 1 and j > 1 and letter == other[j - 2] and word[i - 2] == expected:
+                errors = min(errors, before[j - 2] + 1)
+            current.append(errors)
+        before, previous = previous, current
+    return previous[-1]

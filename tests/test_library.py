@@ -81,7 +81,7 @@ def test_request_takes_mappings_and_models() -> None:
     [
         ({}, "path is required"),
         ({"path": "bucket"}, "path: 'bucket' is not an OBS directory"),
-        ({"path": "/b/d/", "export_type": "serch"}, "did you mean search?"),
+        ({"path": "/b/d/", "export_type": "serch"}, "did you mean 'search'?"),
         ({"path": "/b/d/", "exprt_type": "all"}, "exprt_type: unknown"),
         ({"path": "/b/d/", "dataset_id": "d"}, "dataset_id: unknown"),
         ({"path": "/b/d/", "export_params": {"samples": [""]}}, r"export_params.samples\[0\]"),
@@ -227,7 +227,7 @@ def test_submission_is_cancelled_in_a_pause_before_the_next_attempt() -> None:
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"regoin": "cn-north-4"}, "'regoin' is not a setting; did you mean region?"),
+        ({"regoin": "cn-north-4"}, "'regoin' is not a setting; did you mean 'region'?"),
         ({"read_timeout": "soon"}, "read_timeout: 'soon' is not a duration"),
         ({"read_timeout": 0}, "read_timeout: must be longer than zero"),
         ({"endpoint": "http://example.com"}, "endpoint: plain http:// is for this machine only"),

@@ -17,6 +17,7 @@ import typer
 from modelarts_export.cli.app import COMMANDS, NAME, get_program
 from modelarts_export.cli.context import AppContext
 from modelarts_export.cli.options.output_style import OutputOptions, resolve_output_options
+from modelarts_export.cli.options.parse_errors import describe_parse_error
 from modelarts_export.cli.output.console import Console
 from modelarts_export.cli.output.messages import Messages
 from modelarts_export.cli.output.printer import ResultPrinter
@@ -56,9 +57,8 @@ def main(
             code = get_program()(arguments, prog_name=NAME, standalone_mode=False, obj=app)
     except typer.TyperException as error:  # parsing failed, so that no command has set the style
         messages.options = _guess_output_options(arguments, environ)
-        return _report_error(
-            messages, InvalidInputError(error.format_message(), hint=_suggest_help(arguments))
-        )
+        message = describe_parse_error(error, COMMANDS)
+        return _report_error(messages, InvalidInputError(message, hint=_suggest_help(arguments)))
     except CanceledError as error:
         return error.exit_code  # whoever received the signal writes the final output
     except ModelArtsExportError as error:

@@ -15,6 +15,7 @@ from modelarts_export.config.parsers import (
     parse_region,
 )
 from modelarts_export.identifiers import check_identifier
+from modelarts_export.quoting import describe_invalid_choice
 
 _LOST_REPLY_ACTIONS = ["resend", "stop"]
 _HOSTS = {"eu-de": "eu-de.otc.t-systems.com"}  # .github/API.md, section 7; else REGION.myhuaweicloud.com
@@ -22,7 +23,7 @@ _HOSTS = {"eu-de": "eu-de.otc.t-systems.com"}  # .github/API.md, section 7; else
 
 def _parse_on_lost_reply(text: str) -> str:
     if text.lower() not in _LOST_REPLY_ACTIONS:
-        raise ValueError(f"{text!r} is not valid (choose from {', '.join(_LOST_REPLY_ACTIONS)})")
+        raise ValueError(describe_invalid_choice(text, "action", _LOST_REPLY_ACTIONS))
     return text.lower()
 
 

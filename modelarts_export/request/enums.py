@@ -1,10 +1,11 @@
 """The enumerations of the API (.github/API.md, section 1): label, wire value and meaning of each member."""
 
+import re
 from enum import Enum
 from functools import cache
 from typing import TYPE_CHECKING, Any, Self
 
-from modelarts_export.quoting import InterpolatedString, did_you_mean, quote
+from modelarts_export.quoting import InterpolatedString, describe_invalid_choice
 
 if TYPE_CHECKING:  # commands without a request load no pydantic
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -51,12 +52,8 @@ class WireEnum(Enum):
 
     @classmethod
     def _explain_invalid(cls, value: object) -> str:
-        suggestion = (
-            ""
-            if isinstance(value, InterpolatedString)
-            else did_you_mean(_normalize(value) or "", cls.labels())
-        )
-        return f"{quote(value)} is not one of {', '.join(cls.labels())}{suggestion}"
+        noun = re.sub(r"(?<!^)(?=[A-Z])", " ", cls.__name__).lower()
+        return describe_invalid_choice(value, noun, cls.labels())
 
     @classmethod
     def __get_pydantic_core_schema__(cls, _source: type, _handler: "GetCoreSchemaHandler") -> "CoreSchema":

@@ -8,7 +8,7 @@ from modelarts_export.api.task import ExportTask, TaskState
 from modelarts_export.config.options import option
 from modelarts_export.config.parsers import parse_bool, parse_positive_duration
 from modelarts_export.errors import InvalidInputError
-from modelarts_export.quoting import did_you_mean
+from modelarts_export.quoting import describe_invalid_choice
 from modelarts_export.request.directories import normalize_directory
 from modelarts_export.submission.matching import explain_unverifiable, find_directories, is_equivalent
 
@@ -19,7 +19,7 @@ IGNORE, WARN, FAIL = "ignore", "warn", "fail"
 def _parse_path_check(text: str) -> str:
     choices = [IGNORE, WARN, FAIL]
     if text.lower() not in choices:
-        raise ValueError(f"{text!r} is not one of {', '.join(choices)}{did_you_mean(text, choices)}")
+        raise ValueError(describe_invalid_choice(text, "action", choices))
     return text.lower()
 
 

@@ -51,7 +51,7 @@ def test_names_of_members_are_unique(kind: type[WireEnum]) -> None:
 
 @pytest.mark.parametrize("value", INVALID_VALUES, ids=lambda value: type(value).__name__)
 def test_value_that_is_neither_text_nor_integer_is_refused(value: object) -> None:
-    with pytest.raises(ValueError, match="is not one of labeled, unlabeled, all, search"):
+    with pytest.raises(ValueError, match=r"is not a valid export type \(choose from labeled, unlabeled, "):
         ExportType.parse(value)
 
 
@@ -78,9 +78,9 @@ def test_labels_omit_the_empty_label() -> None:
 
 
 SUGGESTIONS = [
-    ("serch", ["labeled", "search"], "; did you mean search?"),
-    ("SERCH", ["labeled", "Search"], "; did you mean Search?"),
-    ("export_typ", ["export_format", "export_type"], "; did you mean export_type?"),
+    ("serch", ["labeled", "search"], "; did you mean 'search'?"),
+    ("SERCH", ["labeled", "Search"], "; did you mean 'Search'?"),
+    ("export_typ", ["export_format", "export_type"], "; did you mean 'export_type'?"),
     ("zzz", ["labeled", "search"], ""),
     ("", ["labeled"], ""),
     ("labeled", [], ""),

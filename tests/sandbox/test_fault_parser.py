@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from modelarts_export.config.parsers import parse_duration
+from modelarts_export.quoting import did_you_mean
 from modelarts_export.sandbox.faults.catalogue import (
     CALLS,
     KEYS,
@@ -50,13 +51,16 @@ GOOD = [
     ("clock:skew=-14m", Fault(kind="clock", on=CREATE, skew=-840)),
 ]
 BAD = [
-    ("", "'' is not one of refuse, drop"),
-    ("drp", "'drp' is not one of refuse, drop, stall, cut, busy, 400, 408, 429, 500, 502, 503, 504, lag"),
+    ("", "'' is not a valid fault (choose from refuse, drop"),
+    (
+        "drp",
+        "(choose from refuse, drop, stall, cut, busy, 400, 408, 429, 500, 502, 503, 504, lag",
+    ),
     ("400", "400: code is missing; write 400:code="),
-    ("drp", "did you mean drop?"),
-    ("nodate", "did you mean no-date?"),
-    ("403", "'403' is not one of"),
-    ("drop=1", "'drop=1' is not one of"),
+    ("drp", "did you mean 'drop'?"),
+    ("nodate", "did you mean 'no-date'?"),
+    ("403", "'403' is not a valid fault"),
+    ("drop=1", "'drop=1' is not a valid fault"),
     ("drop:", "drop: '' is not KEY=VALUE"),
     ("drop:count", "drop: 'count' is not KEY=VALUE"),
     ("drop:count=", "drop: 'count=' is not KEY=VALUE"),
@@ -66,14 +70,14 @@ BAD = [
     ("drop:count=1,Count=1", "drop: count is given twice"),
     (
         "drop:cuont=1",
-        "drop: 'cuont' is not one of accepted, by, on, count, after, probability; did you mean c",
+        "(choose from accepted, by, on, count, after, probability); did you mean 'count'?",
     ),
-    ("drop:retry-after=3", "drop: 'retry-after' is not one of"),
-    ("busy:accepted=yes", "busy: 'accepted' is not one of code, on"),
-    ("429:accepted=yes", "429: 'accepted' is not one of"),
-    ("cut:accepted=no", "cut: 'accepted' is not one of"),
-    ("clock:skew=1s,count=1", "clock: 'count' is not one of skew"),
-    ("clock:skew=1s,on=all", "clock: 'on' is not one of skew"),
+    ("drop:retry-after=3", "drop: 'retry-after' is not a valid key"),
+    ("busy:accepted=yes", "busy: 'accepted' is not a valid key (choose from code, on"),
+    ("429:accepted=yes", "429: 'accepted' is not a valid key"),
+    ("cut:accepted=no", "cut: 'accepted' is not a valid key"),
+    ("clock:skew=1s,count=1", "clock: 'count' is not a valid key (choose from skew"),
+    ("clock:skew=1s,on=all", "clock: 'on' is not a valid key (choose from skew"),
     ("drop:count=0", "drop: count: must be 1 or more"),
     ("drop:count=-1", "drop: count: '-1' is not a whole number"),
     ("drop:count=1.5", "drop: count: '1.5' is not a whole number"),
@@ -85,15 +89,15 @@ BAD = [
     ("drop:probability=1.1", "probability: '1.1' is not a number"),
     ("drop:probability=20%", "probability: '20%' is not a number"),
     ("drop:probability=nan", "probability: 'nan' is not a number"),
-    ("drop:accepted=maybe", "drop: accepted: 'maybe' is not one of yes, no"),
-    ("drop:by=rts", "drop: by: 'rts' is not one of fin, rst; did you mean rst?"),
+    ("drop:accepted=maybe", "drop: accepted: 'maybe' is not a valid value (choose from yes, no"),
+    ("drop:by=rts", "drop: by: 'rts' is not a valid value (choose from fin, rst); did you mean 'rst'?"),
     (
         "drop:on=crate",
-        "drop: on: 'crate' is not one of create, list, show, datasets, all; did you mean create?",
+        "drop: on: 'crate' is not a valid call (choose from create, list, show, datasets, all); did",
     ),
-    ("drop:on=list+", "drop: on: '' is not one of"),
-    ("lag:for=1s,on=create", "lag: on: 'create' is not one of list, show"),
-    ("lag:for=1s,on=all", "lag: on: 'all' is not one of list, show"),
+    ("drop:on=list+", "drop: on: '' is not a valid call"),
+    ("lag:for=1s,on=create", "lag: on: 'create' is not a valid call (choose from list, show"),
+    ("lag:for=1s,on=all", "lag: on: 'all' is not a valid call (choose from list, show"),
     ("lag", "lag: for is missing; write lag:for=DURATION"),
     ("stall:count=1", "stall: for is missing; write stall:for=DURATION"),
     ("date", "date: skew is missing; write date:skew=[-]DURATION"),
@@ -136,7 +140,7 @@ def test_fault_is_parsed(words: str, fault: Fault) -> None:
 @pytest.mark.parametrize(("words", "error"), BAD)
 def test_parse_error_names_the_wrong_part(words: str, error: str) -> None:
     with pytest.raises(ValueError, match=re.escape(error)):
-        parse_fault(words, parse_duration)
+        parse_fault(words, parse_duration, did_you_mean)
 
 
 def test_rows_cover_every_kind_and_key() -> None:

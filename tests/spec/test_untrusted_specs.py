@@ -52,8 +52,8 @@ def test_suggestion_does_not_depend_on_the_value_of_a_variable(
     """It depends on the source text only."""
     spec = f"path: /b/d/\nexport_params: {{sample_state: '{written}'}}"
     err = run("validate -", stdin=spec.encode(), **{VARIABLE: value}).err
-    assert f"{written if value else repr(written)} is not one of" in err
-    assert ("; did you mean unlabeled?" in err) is hinted
+    assert f"{written if value else repr(written)} is not a valid sample state" in err
+    assert ("; did you mean 'unlabeled'?" in err) is hinted
 
 
 @pytest.mark.parametrize("name", SECRETS)

@@ -7,7 +7,8 @@ import typer
 from modelarts_export.cli.binding import VAR_HELP
 from modelarts_export.cli.context import AppContext
 from modelarts_export.cli.options.command_names import get_command_name
-from modelarts_export.quoting import did_you_mean
+from modelarts_export.errors import InvalidInputError
+from modelarts_export.quoting import describe_invalid_choice
 from modelarts_export.request.validation import KINDS
 from modelarts_export.sanitize import to_json
 from modelarts_export.spec.json_schema import make_spec_schema
@@ -61,8 +62,7 @@ def init(typer_context: typer.Context, command: Command) -> None:
     Required keys have no value, and every other field is a comment with its help and an example.
     """
     if command not in _BY_COMMAND:
-        suggestion = did_you_mean(command, _COMMANDS)
-        raise typer.BadParameter(f"{command!r} is not one of {', '.join(_COMMANDS)}{suggestion}")
+        raise InvalidInputError(describe_invalid_choice(command, "command", _COMMANDS))
     app: AppContext = typer_context.obj
     for line in (
         *_TEMPLATE_HEADER.format(command=command).splitlines(),

@@ -8,14 +8,14 @@ from modelarts_export.cli.options.flags import make_flag_layer
 from modelarts_export.config.environment import make_environment_layer
 from modelarts_export.config.options import option, resolve_options
 from modelarts_export.config.parsers import parse_bool
-from modelarts_export.quoting import did_you_mean
+from modelarts_export.quoting import describe_invalid_choice
 
 FORMATS = ("table", "wide", "json", "yaml", "id")
 
 
 def _parse_format(text: str) -> str:
     if text.lower() not in FORMATS:
-        raise ValueError(f"{text!r} is not one of {', '.join(FORMATS)}{did_you_mean(text, list(FORMATS))}")
+        raise ValueError(describe_invalid_choice(text, "format", FORMATS))
     return text.lower()
 
 

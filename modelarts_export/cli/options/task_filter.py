@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from modelarts_export.api.task import ExportTask, TaskState
 from modelarts_export.config.options import option
 from modelarts_export.config.parsers import parse_duration, parse_int
-from modelarts_export.quoting import did_you_mean
+from modelarts_export.quoting import describe_invalid_choice
 from modelarts_export.request.directories import normalize_directory, to_directory
 from modelarts_export.request.enums import ExportType
 
@@ -30,8 +30,7 @@ def _parse_state(text: str) -> TaskState | str:
         return label
     state = TaskState.parse(label) or next((each for each in TaskState if each.label == label), None)
     if state is None:
-        choices = ", ".join(_STATE_LABELS)
-        raise ValueError(f"{text!r} is not one of {choices}{did_you_mean(text, _STATE_LABELS)}")
+        raise ValueError(describe_invalid_choice(text, "status", _STATE_LABELS))
     return state
 
 

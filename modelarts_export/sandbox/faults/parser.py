@@ -2,37 +2,55 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from difflib import get_close_matches
+from functools import partial
 from typing import Any
 
 from modelarts_export.sandbox.faults.catalogue import KEYS, KINDS, RETRY, Fault, FaultKind
 
+Suggest = Callable[[str, Iterable[str]], str]
 
-def parse_fault(text: str, duration: Callable[[str], float]) -> Fault:
+
+def parse_fault(
+    text: str, duration: Callable[[str], float], suggest: Suggest = lambda _word, _known: ""
+) -> Fault:
     """Parse a fault; `duration` parses a time into seconds.
 
-    Raises ValueError, which names the wrong part and the nearest valid word.
+    Raises ValueError, which names the wrong part, and ends with what `suggest` returns for it and the valid
+    words.
     """
     first, colon, rest = text.partition(":")
-    name = _require_one_of(KINDS, first.strip().lower())
+    require = partial(_require_one_of, suggest)
+    name = require(KINDS, first.strip().lower(), "fault")
     try:
         given = _split_pairs(rest) if colon else {}
-        return _make_fault(name, given, duration)
+        return _make_fault(name, given, duration, require)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
 
 
-def _make_fault(name: str, given: Mapping[str, str], duration: Callable[[str], float]) -> Fault:
+def _require_one_of(suggest: Suggest, words: Iterable[str], word: str, noun: str) -> str:
+    known = list(words)
+    if word not in known:
+        choices = ", ".join(known)
+        raise ValueError(f"{word!r} is not a valid {noun} (choose from {choices}){suggest(word, known)}")
+    return word
+
+
+def _make_fault(
+    name: str, given: Mapping[str, str], duration: Callable[[str], float], require: Callable[..., str]
+) -> Fault:
     kind = KINDS[name]
     for key in given:
-        _require_one_of(kind.keys, key)
+        require(kind.keys, key, "key")
     for key in kind.required:
         if key not in given:
             raise ValueError(f"{key} is missing; write {name}:{key}={KEYS[key][0]}")
     if given.keys() >= {*RETRY}:
         raise ValueError(f"{' and '.join(RETRY)} are one header; write one of them")
     words = {"on": kind.on, **kind.defaults, **kind.fixed, **given}
-    return Fault(kind=name, **dict(_parse_field(kind, key, word, duration) for key, word in words.items()))
+    return Fault(
+        kind=name, **dict(_parse_field(kind, key, word, duration, require) for key, word in words.items())
+    )
 
 
 def _split_pairs(text: str) -> dict[str, str]:
@@ -48,20 +66,22 @@ def _split_pairs(text: str) -> dict[str, str]:
     return pairs
 
 
-def _parse_field(kind: FaultKind, key: str, word: str, duration: Callable[[str], float]) -> tuple[str, Any]:
+def _parse_field(
+    kind: FaultKind, key: str, word: str, duration: Callable[[str], float], require: Callable[..., str]
+) -> tuple[str, Any]:
     """Return the field of a Fault that a key sets, and its value."""
     fields: Mapping[str, tuple[str, Callable[[str], object]]] = {
         "for": ("duration", duration),
         "skew": ("skew", lambda text: -duration(text[1:]) if text.startswith("-") else duration(text)),
-        "accepted": ("accepted", lambda text: _require_one_of(("yes", "no"), text.lower()) == "yes"),
-        "by": ("reset", lambda text: _require_one_of(("fin", "rst"), text.lower()) == "rst"),
+        "accepted": ("accepted", lambda text: require(("yes", "no"), text.lower(), "value") == "yes"),
+        "by": ("reset", lambda text: require(("fin", "rst"), text.lower(), "value") == "rst"),
         "at": ("at", _parse_number),
         "code": ("code", _parse_code),
         "retry-after": ("retry_after", duration),
         "retry-at": ("retry_at", duration),
         "on": (
             "on",
-            lambda text: frozenset(_require_one_of(kind.calls, call) for call in text.lower().split("+")),
+            lambda text: frozenset(require(kind.calls, call, "call") for call in text.lower().split("+")),
         ),
         "count": ("count", _parse_count),
         "after": ("after", _parse_number),
@@ -72,15 +92,6 @@ def _parse_field(kind: FaultKind, key: str, word: str, duration: Callable[[str],
         return name, value_of(word)
     except ValueError as error:
         raise ValueError(f"{key}: {error}") from None
-
-
-def _require_one_of(words: Iterable[str], word: str) -> str:
-    known = list(words)
-    if word in known:
-        return word
-    near = get_close_matches(word, known, n=1, cutoff=0.5)
-    hint = f"; did you mean {near[0]}?" if near else ""
-    raise ValueError(f"{word!r} is not one of {', '.join(known)}{hint}")
 
 
 def _parse_number(text: str) -> int:

@@ -132,9 +132,12 @@ def test_template_lists_the_labels_of_every_enumeration(run: Run, command: str) 
 
 
 INVALID = [
-    ("init", "to-obs|to-new-dataset"),
-    ("init to-ob", "'to-ob' is not one of to-obs, to-new-dataset; did you mean to-obs?"),
-    ("init to-obs to-new-dataset", "unexpected extra argument"),
+    ("init", "to-obs or to-new-dataset is required"),
+    (
+        "init to-ob",
+        "'to-ob' is not a valid command (choose from to-obs, to-new-dataset); did you mean 'to-obs'?",
+    ),
+    ("init to-obs to-new-dataset", "unexpected argument 'to-new-dataset'"),
 ]
 
 

@@ -215,9 +215,9 @@ def test_exit_code_of_an_export_by_dataset(dataset: str, code: int) -> None:
         ("--task-duration soon", "--task-duration: 'soon' is not a duration"),
         ("--latency soon", "--latency: 'soon' is not a duration"),
         ("--fault-seed x", "--fault-seed"),
-        ("--fault drip", "--fault: 'drip' is not one of refuse, drop"),
-        ("--fault drip", "did you mean drop?"),
-        ("--fault busy --fault drop:cont=1", "--fault: drop: 'cont' is not one of"),
+        ("--fault drip", "--fault: 'drip' is not a valid fault (choose from refuse, drop"),
+        ("--fault drip", "did you mean 'drop'?"),
+        ("--fault busy --fault drop:cont=1", "--fault: drop: 'cont' is not a valid key"),
         ("--fault lag:for=long", "--fault: lag: for: 'long' is not a duration"),
     ],
 )

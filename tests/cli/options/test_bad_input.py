@@ -111,7 +111,7 @@ def test_problem_of_a_spec_is_printed_with_position_excerpt_and_caret(
     file = tmp_path / "spec.yaml"
     file.write_text("path: /b/d/\nexport_typ: 3\n")
     err = assert_refused(run(f"to-obs -f {file}", **endpoint.variables), endpoint)
-    message = f"error: {file}:2:1: export_typ: unknown field; did you mean export_type?"
+    message = f"error: {file}:2:1: export_typ: unknown field; did you mean 'export_type'?"
     assert err.splitlines() == [message, "    2 | export_typ: 3", "        ^"]
 
 

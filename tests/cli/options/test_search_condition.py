@@ -36,7 +36,7 @@ CONDITIONS: list[tuple[str, dict[str, Any]]] = [
 INVALID = [
     ("", "at least one"), (" \t", "at least one"), ("a", "'a' is not key=value"), ("=a", "is not key=value"),
     ("hard=", "is not key=value"), ("hard = 1", "'hard' is not key=value"), ("zzz=1", "unknown field 'zzz'"),
-    ("hrad=1", "did you mean hard?"), ("label_list=a", "label_list is a mapping; write label="),
+    ("hrad=1", "did you mean 'hard'?"), ("label_list=a", "label_list is a mapping; write label="),
     ("metadata=a", "write meta.KEY="), ("meta.=a", "unknown field 'meta.'"), ("label=a,b+c", "mixes , and"),
     ("label=,", "empty label"), ("label=a,", "empty label"), ("label=+a", "empty label"),
     ("hard=1 hard=1", "duplicate key 'hard'"), ("label=a label=b", "duplicate key 'label'"),

@@ -1,0 +1,51 @@
+"""The errors of the parser of the command line, in one sentence each."""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import typer
+
+from modelarts_export.cli.options.output_style import FORMATS
+from modelarts_export.quoting import did_you_mean
+
+_OPTIONAL = re.compile(r"\[[^\]]*\]\s*")
+_UNKNOWN_COMMAND = re.compile(r"No such command (?P<name>'.*'|\".*\")\.(?: Did you mean [^?]*\?)?", re.DOTALL)
+_UNEXPECTED = re.compile(r"Got unexpected extra arguments?(?:\(s\))? \((?P<arguments>.*)\)", re.DOTALL)
+
+
+def describe_parse_error(error: typer.TyperException, commands: Iterable[str]) -> str:
+    """Return what is wrong with a command line, and the option or command that was probably meant.
+
+    The classes of the errors are private in Typer, so their names tell them apart.
+    """
+    details: Any = error
+    match type(error).__name__:
+        case "NoSuchOption":
+            return f"unknown option {details.option_name!r}{_suggest_option(details)}"
+        case "MissingParameter":
+            return f"{_get_metavar(details.param)} is required"
+        case "BadOptionUsage":
+            takes_none = "not take" in str(error)
+            return f"{details.option_name} {'takes no value' if takes_none else 'requires a value'}"
+    message = error.format_message()
+    if unknown := _UNKNOWN_COMMAND.fullmatch(message):
+        return f"unknown command {unknown['name']}{did_you_mean(unknown['name'][1:-1], commands)}"
+    if unexpected := _UNEXPECTED.fullmatch(message):
+        return f"unexpected argument {unexpected['arguments']!r}"
+    return message
+
+
+def _suggest_option(error: Any) -> str:  # noqa: ANN401 - see describe_parse_error
+    parameters = error.ctx.command.params if error.ctx else ()
+    options = [name for each in parameters for name in (*each.opts, *each.secondary_opts)]
+    name = error.option_name.lstrip("-").lower()
+    if name in FORMATS and "-o" in options:
+        return f"; did you mean '-o {name}'?"
+    return did_you_mean(error.option_name, (each for each in options if each.startswith("--")))
+
+
+def _get_metavar(parameter: Any) -> str:  # noqa: ANN401 - see describe_parse_error
+    """Return the name of a parameter as its help shows it, without dots and what may be left out."""
+    name = _OPTIONAL.sub("", parameter.metavar or parameter.opts[0])
+    return name.removesuffix("...").replace("|", " or ")

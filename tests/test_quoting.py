@@ -1,0 +1,44 @@
+"""Suggestions for a mistyped word: good guesses only."""
+
+import pytest
+
+from modelarts_export.quoting import did_you_mean, find_nearest
+
+KNOWN = [
+    "export_type",
+    "export_format",
+    "--sample",
+    "video",
+    "all",
+    "CarbonData",
+    "obs://",
+    "4409",
+    "no-date",
+]
+
+
+@pytest.mark.parametrize(
+    ("word", "nearest"),
+    [
+        ("exprot", "export_type"),
+        ("export-fromat", "export_format"),
+        ("--smaple", "--sample"),
+        ("carbon", "CarbonData"),
+        ("OBS", "obs://"),
+        ("4490", "4409"),
+        ("nodate", "no-date"),
+        ("wide", None),
+        ("json", None),
+        ("al", None),
+        ("", None),
+        ("export_typ" * 10, None),
+    ],
+)
+def test_word_with_few_typing_errors_has_a_suggestion(word: str, nearest: str | None) -> None:
+    assert find_nearest(word, KNOWN) == nearest
+    assert did_you_mean(word, KNOWN) == (f"; did you mean {nearest!r}?" if nearest else "")
+
+
+def test_word_with_fewest_typing_errors_is_suggested() -> None:
+    assert find_nearest("sampls", ["sample", "samples", "sampls-2"]) == "sampls-2"
+    assert find_nearest("smaples", ["sample", "samples"]) == "samples"
