@@ -138,7 +138,7 @@ def make_invalid_input_error(problems: Sequence[Problem]) -> InvalidInputError:
     files = {problem.file: i for i, problem in reversed(list(enumerate(described)))}
     ordered = sorted(described, key=lambda p: (files[p.file], p.line or 0, p.column or 0))[:MAX_PROBLEMS]
     total = sum(problem.count for problem in problems)
-    message = str(ordered[0]) if total == 1 else f"{total} problems; nothing was sent"
+    message = str(ordered[0]) if total == 1 else f"{total:,} problems"
     return InvalidInputError(message, problems=ordered, omitted=total - len(ordered))
 
 

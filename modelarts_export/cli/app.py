@@ -90,7 +90,7 @@ COMMANDS: Mapping[str, CommandEntry] = {
     "validate": CommandEntry(
         target="specs:validate",
         group="Specs",
-        help="Check spec files offline, and show what they would export.",
+        help="Check spec files offline.",
         examples=("modelarts-export validate exports.yaml", "modelarts-export validate - < exports.yaml"),
         exit_codes=_LOCAL_CODES,
     ),

@@ -67,8 +67,17 @@ class Document:
     positions: Positions
 
     def find_mark(self, location: Location = (), *, key: bool = False) -> Mark:
-        """Return the position of a value or its key; if it does not exist, that of its nearest parent."""
-        return self.positions.get_mark(self._find_path(location, key=key)[-1])
+        """Return the position of a value or its key.
+
+        If it does not exist, return that of the key of its nearest parent, or the start of a parent without
+        a key: a block mapping begins at its first key, a neighbour of the one that is missing.
+        """
+        path = self._find_path(location, key=key)
+        depth = len(path) - 1
+        is_missing = depth < len(location)
+        has_key = depth > 0 and isinstance(location[depth - 1], str)
+        is_parent = is_missing and has_key and self.positions.is_collection(path[-1])
+        return self.positions.get_mark(path[-1] - 1 if is_parent else path[-1])
 
     def get_plain_scalar(self, location: Location) -> str | None:
         """Return the source text of a scalar without quotes, or None for any other value."""

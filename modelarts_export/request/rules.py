@@ -87,6 +87,7 @@ def _check_label_operator(body: Body) -> Iterator[Problem]:
             yield Problem(
                 location=("export_params", "search_conditions", i, "label_list"),
                 message="several labels need op: AND (a sample has all of them) or OR (any of them)",
+                at_key=True,
             )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from modelarts_export.documents.files import format_name, read_text
 from modelarts_export.documents.yaml_reader import START, Document, Mark, UnreadableError, load_documents
+from modelarts_export.documents.yaml_scalars import read_plain
 from modelarts_export.errors import MISSING, Problem, truncate_problems
 from modelarts_export.quoting import shorten
 from modelarts_export.request.problems import add_field_name
@@ -74,12 +75,26 @@ class Spec:
         if not problem.message:
             return problem
         mark = self.document.find_mark(problem.location, key=problem.at_key)
-        plain = self.document.get_plain_scalar(problem.location)
-        if problem.message == _NOT_TEXT and plain:
-            problem = replace(
-                problem, message=f'YAML does not read {shorten(plain)} as text; write "{shorten(plain)}"'
-            )
-        return self.source.locate(add_field_name(problem), mark)
+        problem = add_field_name(replace(problem, message=self._explain_type(problem)))
+        # a block mapping begins at its first key, which is not the one that is missing
+        is_missing = len(problem.location) == 1 and problem.location[0] not in self.values
+        shows_neighbour = is_missing and self.source.text[mark.index : mark.index + 1] != "{"
+        return self.source.locate(problem, mark, with_excerpt=not shows_neighbour)
+
+    def _explain_type(self, problem: Problem) -> str:
+        """Return the message, with the type that YAML gives to a word without quotes, such as no."""
+        word = self.document.get_plain_scalar(problem.location)
+        if not word or problem.at_key:
+            return problem.message
+        value = read_plain(word)
+        if isinstance(value, bool) and word.lower() not in ("true", "false"):
+            meaning = f"YAML reads {word} as {'true' if value else 'false'}"
+            if problem.message == _NOT_TEXT:
+                return f'{meaning}; write "{word}"'
+            return f"{problem.message}; {meaning} unless it is quoted"
+        if problem.message == _NOT_TEXT:
+            return f'YAML does not read {shorten(word)} as text; write "{shorten(word)}"'
+        return problem.message
 
 
 def parse_specs(

@@ -106,11 +106,11 @@ def test_hundred_problems_are_shown_and_the_others_counted(run: Run) -> None:
     """They are the first of the file."""
     text = "path: /b/d/\n" + "".join(f"k{number}: 1\n" for number in range(20_000))
     err = run("validate -", stdin=text.encode()).err.splitlines()
-    assert err[0] == "error: 20000 problems; nothing was sent"
+    assert err[0] == "error: 20,000 problems"
     assert [line for line in err if "unknown field" in line][-1] == "  <stdin>:101:1: k99: unknown field"
     assert err[-1] == "  and 19,900 more"
     error = json.loads(run("validate - -o json", stdin=text.encode()).err)
-    assert (error["error"], len(error["problems"])) == ("20000 problems; nothing was sent", 100)
+    assert (error["error"], len(error["problems"])) == ("20,000 problems", 100)
 
 
 @pytest.mark.parametrize(("text", "item"), LISTS)
@@ -122,7 +122,7 @@ def test_invalid_items_of_a_long_list_are_counted(run: Run, text: str, item: str
         run("validate - -o json", stdin=f"path: /b/d/\n{text % items}".encode()).err.splitlines()[-1]
     )
     several = 1 if "op: XOR" in item else 0  # and what the rule about several labels finds
-    assert error["error"] == f"{1_234 + several} problems; nothing was sent"
+    assert error["error"] == f"{1_234 + several:,} problems"
     assert any(f"[{2_500}]" in problem["message"] for problem in error["problems"])
     assert len(error["problems"]) == 100
 
@@ -130,7 +130,8 @@ def test_invalid_items_of_a_long_list_are_counted(run: Run, text: str, item: str
 def test_hundred_warnings_are_shown_and_the_others_counted(run: Run) -> None:
     text = "".join(f"--- {{path: /b/{number}.x/}}\n" for number in range(300))
     err = run("validate - -o id", stdin=text.encode()).err.splitlines()
-    assert (len(err), err[-1]) == (101, "warning: and 200 more warnings")
+    assert (len(err), err[100]) == (102, "warning: and 200 more warnings")
+    assert err[-1].startswith("hint: <stdin>:1 has no dataset_id, nor have 299 more;")
 
 
 def test_long_value_is_shortened(run: Run) -> None:

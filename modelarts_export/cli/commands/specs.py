@@ -42,7 +42,7 @@ Assignments = Annotated[
 
 
 def validate(files: Files, app: AppContext, *, var: Assignments = None) -> None:
-    """Check spec files offline, and show what they would export."""
+    """Check spec files offline."""
     app.printer.specs(app.load_specs(files, var or ()))
 
 

@@ -67,7 +67,7 @@ class RequestInput(Generic[RequestT]):
         problems = [self._locate(problem, values, spec) for problem in (*unreadable, *result.problems)]
         problems = spec.merge_problems(problems) if spec else problems
         if problems or result.export is None:
-            raise make_invalid_input_error(problems)
+            raise _make_error(problems)
         return result.export, [self._locate(problem, values, spec) for problem in result.warnings]
 
     def _collect_values(self, timeout: float) -> tuple[dict[Location, Any], list[Problem]]:
@@ -117,10 +117,18 @@ def _load_one_spec(file: str, interpolate: Callable[[str], str], timeout: float)
 
     specs, problems = parse_specs(file, interpolate, timeout)
     if problems:
-        raise make_invalid_input_error(problems)
+        raise _make_error(problems)
     if len(specs) > 1:
         raise InvalidInputError(f"{format_name(file)} has {len(specs)} documents; this command takes one")
     return specs[0]
+
+
+def _make_error(problems: Sequence[Problem]) -> InvalidInputError:
+    """Return the error for some problems, which says of several that nothing was sent."""
+    error = make_invalid_input_error(problems)
+    if len(error.problems) + error.omitted == 1:
+        return error
+    return InvalidInputError(f"{error}; nothing was sent", problems=error.problems, omitted=error.omitted)
 
 
 def _merge_values(base: Mapping[str, Any], values: Mapping[Location, Any]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The results of commands, written to stdout by the renderer of the output format."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -86,8 +87,19 @@ class ResultPrinter:
         self._messages.renderer.request(url, body)
 
     def specs(self, specs: "SpecSet") -> None:
-        """Print what specs would export: a row each, and always an array for programs."""
-        self._messages.renderer.rows(spec_rows(specs))
+        """Print which spec files are valid: a line for each file, and a row for each export for programs."""
+        counts = Counter(loaded.spec.source.name for loaded in specs.exports)
+        lines = (
+            f"{file}: valid ({count:,} export{'' if count == 1 else 's'})" for file, count in counts.items()
+        )
+        self._messages.renderer.rows(spec_rows(specs), lines)
+        incomplete = [loaded.spec.place for loaded in specs.exports if not loaded.export.dataset_id]
+        if incomplete:
+            others = len(incomplete) - 1
+            more = f", nor {'has' if others == 1 else 'have'} {others:,} more" if others else ""
+            self._messages.info(
+                f"{incomplete[0]} has no dataset_id{more}; give DATASET when you submit it", "hint"
+            )
 
     def facts(self, rows: Sequence[Mapping[str, Any]], lines: Iterable[str]) -> None:
         """Print facts: the rows for a program, the lines for a reader."""

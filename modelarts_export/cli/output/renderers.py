@@ -25,8 +25,8 @@ class Renderer(Protocol):
     def tasks(self, tasks: Sequence[ExportTask], *, detailed: bool) -> None:
         """Write several tasks; with `detailed`, a table shows a single one in full."""
 
-    def rows(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Write rows that have the same keys."""
+    def rows(self, rows: Sequence[Mapping[str, Any]], lines: Iterable[str]) -> None:
+        """Write rows that have the same keys: the rows for a program, the lines for a reader."""
 
     def facts(self, rows: Sequence[Mapping[str, Any]], lines: Iterable[str]) -> None:
         """Write facts: the rows for a program, the lines for a reader."""
@@ -76,11 +76,11 @@ class TableRenderer:
         if detailed and len(tasks) == 1:
             self.task(tasks[0])
         elif tasks:
-            self.rows(task_rows(tasks, self._time(), wide=self._wide))
+            self._console.write_table(task_rows(tasks, self._time(), wide=self._wide), whole=self._wide)
 
-    def rows(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Write a table."""
-        self._console.write_table(rows, whole=self._wide)
+    def rows(self, rows: Sequence[Mapping[str, Any]], lines: Iterable[str]) -> None:
+        """Write the lines."""
+        self.facts(rows, lines)
 
     def facts(self, rows: Sequence[Mapping[str, Any]], lines: Iterable[str]) -> None:  # noqa: ARG002 - rows are data
         """Write the lines."""
@@ -111,7 +111,7 @@ class NoRenderer:
     def tasks(self, tasks: Sequence[ExportTask], *, detailed: bool) -> None:
         """Do nothing."""
 
-    def rows(self, rows: Sequence[Mapping[str, Any]]) -> None:
+    def rows(self, rows: Sequence[Mapping[str, Any]], lines: Iterable[str]) -> None:
         """Do nothing."""
 
     def facts(self, rows: Sequence[Mapping[str, Any]], lines: Iterable[str]) -> None:

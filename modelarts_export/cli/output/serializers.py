@@ -33,7 +33,7 @@ class JsonRenderer:
         """Write an array of objects."""
         self._write([task.to_dict() for task in tasks])
 
-    def rows(self, rows: Sequence[Mapping[str, Any]]) -> None:
+    def rows(self, rows: Sequence[Mapping[str, Any]], lines: Iterable[str]) -> None:  # noqa: ARG002 - lines are text
         """Write an array of objects."""
         self._write(rows)
 
@@ -71,7 +71,7 @@ class YamlRenderer:
         """Write a sequence of mappings."""
         self._write([task.to_dict() for task in tasks])
 
-    def rows(self, rows: Sequence[Mapping[str, Any]]) -> None:
+    def rows(self, rows: Sequence[Mapping[str, Any]], lines: Iterable[str]) -> None:  # noqa: ARG002 - lines are text
         """Write a sequence of mappings."""
         self._write(rows)
 
@@ -112,7 +112,7 @@ class IdRenderer:
         if omitted := _describe_omitted_ids(tasks):
             raise RefusedError(omitted, hint=_ID_HINT)
 
-    def rows(self, rows: Sequence[Mapping[str, Any]]) -> None:
+    def rows(self, rows: Sequence[Mapping[str, Any]], lines: Iterable[str]) -> None:  # noqa: ARG002 - lines are text
         """Write the dataset ID of each row that has one."""
         self._console.write("".join(f"{row['dataset_id']}\n" for row in rows if row["dataset_id"]))
 

@@ -21,16 +21,41 @@ def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_valid_specs_are_printed_as_a_table(run: Run, directory: Path) -> None:
-    """A column without values is omitted."""
+def test_valid_files_are_counted_and_a_missing_dataset_id_is_noted(run: Run, directory: Path) -> None:
     (directory / "a.yaml").write_text(f"{VALID}---\n{NEW}")
-    outcome = run("validate a.yaml")
-    assert (outcome.code, outcome.err) == (0, "")
-    assert outcome.out == (
-        "SPEC      COMMAND         NAME     DATASET  PATH\n"
-        "a.yaml:1  to-obs          nightly  abc      /b/one/\n"
-        "a.yaml:5  to-new-dataset                    /b/two/\n"
+    (directory / "b.yaml").write_text("dataset_id: abc\npath: /b/three/\n")
+    outcome = run("validate a.yaml b.yaml")
+    assert (outcome.code, outcome.out) == (0, "a.yaml: valid (2 exports)\nb.yaml: valid (1 export)\n")
+    assert outcome.err == "hint: a.yaml:5 has no dataset_id; give DATASET when you submit it\n"
+    assert run("validate b.yaml").err == ""
+
+
+def test_missing_key_is_located_at_its_parent(run: Run, directory: Path) -> None:
+    """Not at the first key of a block mapping, which is another one."""
+    (directory / "a.yaml").write_text("name: x\n")
+    assert run("validate a.yaml").err == "error: a.yaml:1:1: path is required\n"
+    (directory / "a.yaml").write_text('{"name": "x"}')
+    assert run("validate a.yaml").err.endswith('\n    1 | {"name": "x"}\n        ^\n')
+    (directory / "a.yaml").write_text(NEW.replace("  export_new_dataset_name: cats\n", ""))
+    assert run("validate a.yaml").err == (
+        "error: a.yaml:2:1: export_params.export_new_dataset_name is required\n"
+        "    2 | export_params:\n"
+        "        ^\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name: no", 'name: YAML reads no as false; write "no"'),
+        ("name: On", 'name: YAML reads On as true; write "On"'),
+        ("name: true", 'name: YAML does not read true as text; write "true"'),
+        ("status: yes", "status: must be a whole number; YAML reads yes as true unless it is quoted"),
+        ("sample_state: no", "); YAML reads no as false unless it is quoted"),
+    ],
+)
+def test_word_that_yaml_reads_as_boolean_is_named(run: Run, text: str, message: str) -> None:
+    assert f"{message}\n" in run("validate -", stdin=f"path: /b/d/\n{text}\n".encode()).err
 
 
 def test_valid_spec_is_an_array_in_json(run: Run, directory: Path) -> None:
@@ -55,7 +80,7 @@ def test_problems_of_all_files_are_reported_together(run: Run, directory: Path) 
     outcome = run("validate a.yaml b.yaml c.yaml missing.yaml")
     assert (outcome.code, outcome.out) == (2, "")
     assert outcome.err == (
-        "error: 5 problems; nothing was sent\n"
+        "error: 5 problems\n"
         "  b.yaml:1:1: a spec is a mapping of keys to values; this document is a list\n"
         "  missing.yaml: no such file or directory\n"
         "  a.yaml:1:7: path: 'b' is not an OBS directory; write /bucket/dir/ or obs://bucket/dir/\n"

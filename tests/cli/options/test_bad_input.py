@@ -153,7 +153,7 @@ def test_conditions_of_the_spec_are_validated_without_search_flag(run: Run, endp
         assert_refused(run("to-obs -f - -o json", stdin=MANY.encode(), **endpoint.variables), endpoint)
     )
     places = [(p["line"], p["column"]) for p in found]
-    assert places == [(1, 1), (1, 1), (2, 14), (3, 13), (5, 16), (6, 3), (8, 18), (8, 64), (9, 18), (10, 23)]
+    assert places == [(1, 1), (1, 1), (2, 14), (3, 13), (5, 16), (6, 3), (8, 6), (8, 64), (9, 18), (10, 23)]
 
 
 def test_value_replaced_by_a_flag_is_not_validated(run: Run, cloud: Cloud) -> None:
