@@ -141,16 +141,18 @@ class Console:
         ellipsis = "\u2026" if self.can_encode("\u2026") else "..."
         self.write(self._render(self._stdout, lay_out_rows(cells, width, ellipsis, whole=whole)))
 
-    def print(self, line: str, kind: str = "") -> None:
+    def print(self, line: str, kind: str = "", *, prefix: str = "", style: str = "bold") -> None:
         """Write a line to stderr; `kind` is error, warning, hint or nothing.
 
-        Never raises: a task can have been accepted, and a closed stderr must not hide its result.
+        With colour, the `prefix` of the line has this style of rich. Never raises: a task can have been
+        accepted, and a closed stderr must not hide its result.
         """
         text = self._clean(line)
         if kind and not self._has_colour(self._stderr):
             text = f"{kind}: {text}"  # without rich: nothing is imported after a signal
         elif kind or self._has_colour(self._stderr):
-            text = self._render(self._stderr, _add_label(kind, text)).rstrip("\n")
+            styled = (self._clean(prefix), style)
+            text = self._render(self._stderr, _add_label(kind, text, *styled)).rstrip("\n")
         self.print_raw(text)
 
     def print_once(self, line: str, kind: str, *, about: str) -> None:
@@ -190,7 +192,8 @@ class Console:
         from rich.cells import cell_len  # noqa: PLC0415 - see _make_rich_console
 
         self.print(gutter + line)
-        self.print(" " * (len(gutter) + cell_len(self._clean(line[:caret]))) + "^")
+        marker = " " * (len(gutter) + cell_len(self._clean(line[:caret]))) + "^"
+        self.print(marker, prefix=marker, style="bold red")
 
     def print_raw(self, line: str) -> None:
         """Write a line to stderr that is redacted and escaped already, such as JSON. Never raises."""
@@ -296,10 +299,13 @@ def _text_and_style(cell: Cell) -> tuple[str, str]:
     return cell if isinstance(cell, tuple) else (cell or "", "")
 
 
-def _add_label(kind: str, text: str) -> "RenderableType":
+def _add_label(kind: str, text: str, prefix: str, style: str) -> "RenderableType":
+    """Return the text after its label; the prefix has the style if the text begins with it."""
     from rich.text import Text  # noqa: PLC0415 - see Console._make_rich_console
 
-    return Text.assemble((f"{kind}:", _STYLES[kind]), " ", text) if kind else Text(text)
+    label = Text.assemble((f"{kind}:", _STYLES[kind]), " ") if kind else Text()
+    styled = prefix if text.startswith(prefix) else ""
+    return label + Text.assemble((styled, style), text.removeprefix(styled))
 
 
 def _has_utf8(stream: TextIO) -> bool:

@@ -30,7 +30,8 @@ def print_error(console: Console, error: ModelArtsExportError) -> None:
     The failures of several tasks come before their summary, which is the last line of a wait.
     """
     if isinstance(error, InvalidInputError):
-        console.print(str(error), "error")
+        places = [problem.place for problem in error.problems if str(problem) == str(error)]
+        console.print(str(error), "error", prefix="".join(places[:1]))
         _print_problems(console, error)
         if error.omitted:
             console.print(f"  and {error.omitted:,} more")
@@ -47,7 +48,7 @@ def print_error(console: Console, error: ModelArtsExportError) -> None:
 def _print_problems(console: Console, error: InvalidInputError) -> None:
     for problem in error.problems:
         if str(problem) != str(error):
-            console.print(f"  {problem}")
+            console.print(f"  {problem}", prefix=f"  {problem.place}")
         if problem.excerpt:
             # the line number comes first, so that no line of a file can begin a line of stderr
             console.print_excerpt(problem.excerpt, problem.caret, gutter=f"    {problem.line} | ")

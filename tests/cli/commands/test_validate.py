@@ -104,6 +104,16 @@ def test_caret_is_aligned_after_wide_and_escaped_characters(run: Run, directory:
     assert caret == "        " + " " * len(r'{name: "##\u202e", path: ') + "^"
 
 
+def test_location_and_caret_have_colour(run: Run, directory: Path) -> None:
+    (directory / "a.yaml").write_text("path: b\n")
+    label, *lines = run("validate a.yaml", FORCE_COLOR="1", TERM="xterm-256color").err.splitlines()
+    assert "\x1b[1ma.yaml:1:7\x1b[0m: path: 'b' is not" in label
+    assert lines == ["    1 | path: b", "\x1b[1;31m              ^\x1b[0m"]
+    (directory / "a.yaml").write_text("path: b\nnmae: x\n")
+    lines = run("validate a.yaml", FORCE_COLOR="1", TERM="xterm-256color").err.splitlines()
+    assert "\x1b[1m  a.yaml:2:1\x1b[0m: nmae: unknown field; did you mean 'name'?" in lines
+
+
 def test_excerpt_of_a_long_line_is_cut(run: Run, directory: Path) -> None:
     samples = ",".join(f'"{i:032x}"' for i in range(1000))
     (directory / "a.json").write_text(f'{{"path": "b", "export_params": {{"samples": [{samples}, 7, "a"]}}}}')
