@@ -41,6 +41,8 @@ _HTML = re.compile(
     r"(?:\s|<\?[^>]*+>|<!--.*?-->)*+<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL
 )
 _TITLE = re.compile(r"<title\b[^>]*>([^<]*)<", re.IGNORECASE)
+# The gateway ends the message about a wrong signature with all that it signed (.github/API.md, section 4).
+_CANONICAL_REQUEST = re.compile(r"[\s,;]*\bcanonicalRequest\s*:")
 _SECONDS = re.compile(r"[0-9]+")
 _LONGEST_PAUSE = 366 * 86400.0  # seconds; a later Retry-After is cut to this
 # The ID of a task in a possibly incomplete body, with its closing quote, and in a URL.
@@ -152,8 +154,11 @@ def error_from_response(reply: Response) -> ModelArtsExportError:
     code, words = _find_code_and_message(reply)
     row = classify(reply.status, code)
     kind = _choose_error(row.kind, changing=reply.changing)
+    facts = ", ".join(
+        filter(None, [code, f"HTTP {reply.status}", reply.request_id and f"request {reply.request_id}"])
+    )
     error = kind(
-        _format_message(row, words, code, reply),
+        f"{_choose_message(row, words, reply)} ({facts})",
         hint=LOOK_FIRST if kind is UnknownOutcomeError else find_hint(row, words),
         error_code=code,
         http_status=reply.status,
@@ -204,16 +209,26 @@ def _choose_error(kind: ErrorKind, *, changing: bool) -> type[ModelArtsExportErr
     return _ERRORS[kind]
 
 
-def _format_message(row: ErrorCode, words: str, code: str | None, reply: Response) -> str:
-    request = f"request {reply.request_id}" if reply.request_id else None
-    facts = ", ".join(filter(None, [code, f"HTTP {reply.status}", request]))
-    return f"{': '.join(filter(None, [row.meaning, truncate(words)]))} ({facts})"
+def _choose_message(row: ErrorCode, words: str, reply: Response) -> str:
+    """Return the server's message, or else the meaning of its code: both would say the same twice.
+
+    What is no error of the API, such as the text of a proxy, follows the meaning of the status. Raw material,
+    an HTML page or the canonical request that the gateway signed, is left to traces.
+    """
+    message = truncate(_CANONICAL_REQUEST.split(words, maxsplit=1)[0].strip())
+    is_html = bool(_HTML.match(_read_beginning(reply.content)))
+    if reply.status >= HTTPStatus.BAD_REQUEST and is_html:
+        message = message.removeprefix(str(reply.status)).strip()
+    is_error = reply.status >= HTTPStatus.MULTIPLE_CHOICES and (is_html or _find_redirect(reply))
+    if message and (is_error or next(_iter_errors(reply.fields), None)):
+        return message
+    return ": ".join(dict.fromkeys(filter(None, [row.meaning, message])))
 
 
 def _find_code_and_message(reply: Response) -> tuple[str | None, str]:
-    target = _find_host(reply.headers.get("Location", ""))
-    if HTTPStatus.MULTIPLE_CHOICES <= reply.status < HTTPStatus.BAD_REQUEST and target:
-        return None, f"redirected to {reply.redactor.redact(target)}, which is not followed"
+    target = _find_redirect(reply)
+    if target:
+        return None, f"the endpoint redirects to {reply.redactor.redact(target)}, which is not followed"
     found = next(_iter_errors(reply.fields), None)
     code, message = found or (None, _unescape_if_json(reply.redactor.redact(_read_beginning(reply.content))))
     return code, _get_title(message) if _HTML.match(message) else message
@@ -236,6 +251,12 @@ def _get_title(page: str) -> str:
     """Return the title of an HTML page, or nothing; the page itself is a matter of traces."""
     title = _TITLE.search(page)
     return " ".join(unescape(title[1]).split()) if title else ""
+
+
+def _find_redirect(reply: Response) -> str:
+    """Return the host to which a 3xx redirects, or nothing."""
+    is_redirect = HTTPStatus.MULTIPLE_CHOICES <= reply.status < HTTPStatus.BAD_REQUEST
+    return _find_host(reply.headers.get("Location", "")) if is_redirect else ""
 
 
 def _find_host(url: str) -> str:

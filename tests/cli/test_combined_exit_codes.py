@@ -43,7 +43,7 @@ def test_different_outcomes_are_listed(run: Run, quick: Cloud) -> None:
     assert summary
     failures = outcome.err[: summary.start()]
     assert f"\nerror: export task {failing} failed: ModelArts.4401: " in failures
-    assert f"\nerror: export task {fine}: no such export task: " in failures
+    assert f"\nerror: export task {fine}: Export task does not exist " in failures
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_existing_task_is_shown_beside_a_missing_one(run: Run, cloud: Cloud) -> 
     assert outcome.code == error["exit_code"] == 9
     assert [task["task_id"] for task in json.loads(outcome.out)] == [task_id]
     assert error["error"] == "2 tasks: 1 shown, 1 not found"
-    assert error["problems"][0]["message"].startswith("export task nope: no such export task")
+    assert error["problems"][0]["message"].startswith("export task nope: Export task does not exist")
     assert "wait" not in error["hint"]
 
 

@@ -181,7 +181,7 @@ def test_unreachable_server_exits_with_8_and_hints_to_wait_again(run: Run, stub:
 def test_refused_status_check_of_a_running_task_exits_with_8(run: Run, stub: Stub) -> None:
     outcome = run_wait(run, stub, make_task_reply("RUNNING"), make_error_reply(403, "ModelArts.0112"))
     assert (outcome.code, len(stub.requests)) == (8, 2)
-    assert "was running when it was last seen; polling it failed: not authorised" in outcome.err
+    assert "was running when it was last seen; polling it failed: no (ModelArts.0112" in outcome.err
     assert f"wait for it with: {RESUME}" in outcome.err
     assert "running (RUNNING)" in outcome.out
 

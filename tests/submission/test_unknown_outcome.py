@@ -220,7 +220,7 @@ def test_failed_duplicate_check_is_a_warning() -> None:
         get_our_ids(service)[0],
     )
     (warning,) = service.events.warnings
-    assert warning.startswith("an internal error")
+    assert warning.startswith("Internal error")
 
 
 @pytest.mark.parametrize(

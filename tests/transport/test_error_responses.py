@@ -154,8 +154,30 @@ def test_message_of_a_refused_credential_selects_the_hint(run: Run, stub: Stub, 
     words = f"Incorrect IAM authentication information: {tail}"
     outcome = submit(run, stub, 401, {"error_code": "APIGW.0301", "error_msg": words})
     assert_failed(outcome, stub, 4)
-    assert words in outcome.err
+    assert f"error: {words.partition(', canonicalRequest')[0]} (APIGW.0301, HTTP 401)\n" in outcome.err
     assert hint in outcome.err.partition("\nhint: ")[2]
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "message"),
+    [
+        (
+            501,
+            {"error_code": "ModelArts.4383", "error_msg": "No such type"},
+            "No such type (ModelArts.4383, ",
+        ),
+        (501, {"error_code": "ModelArts.4383"}, "datasets of this type cannot be exported (ModelArts.4383, "),
+        (504, b"<html><title>504 Gateway Time-out</title><hr>nginx</html>", "Gateway Time-out (HTTP 504)"),
+        (404, b"not found", "not found (HTTP 404)"),
+        (404, b"no route", "not found: no route (HTTP 404)"),
+        (200, b"<html><title>Log in</title></html>", "the response is not one of the API: Log in (HTTP 200)"),
+    ],
+)
+def test_fact_is_told_once(run: Run, stub: Stub, status: int, body: object, message: str) -> None:
+    """The meaning of a code is shown without a message of the API; a page shows its title and status."""
+    outcome = submit(run, stub, status, body, "--on-lost-reply stop")
+    assert outcome.err.partition("error: ")[0].count("HTTP") <= 1
+    assert f"\n{message}" in f"\n{outcome.err.replace('error: ', '')}"
 
 
 def test_secret_that_the_gateway_quotes_is_redacted(run: Run, stub: Stub) -> None:
@@ -165,7 +187,7 @@ def test_secret_that_the_gateway_quotes_is_redacted(run: Run, stub: Stub) -> Non
     stub.status, stub.body = 401, json.dumps({"error_code": "APIGW.0301", "error_msg": words}).encode()
     for form in ("table", "json"):
         variables = {**stub.variables, "HUAWEICLOUD_SDK_SECURITY_TOKEN": token}
-        outcome = run(f"{TO_OBS} -v -o {form}", **variables)
+        outcome = run(f"{TO_OBS} --debug -o {form}", **variables)
         assert (outcome.code, outcome.out) == (4, "")
         assert token not in outcome.err
         assert "x-security-token:***" in outcome.err

@@ -303,16 +303,16 @@ def test_refusal_of_64_mib_shows_its_beginning() -> None:
 @pytest.mark.parametrize(
     ("page", "words"),
     [
-        ("<html><head><title>502 Bad\n Gateway</title></head><body>nginx <b>x</b></body>", "502 Bad Gateway"),
+        ("<html><head><title>404 Not\n Here</title></head><body>nginx <b>x</b></body>", "Not Here"),
         ("<!DOCTYPE html>\n<TITLE lang=en>a &lt;b&gt;</TITLE>secret-body", "a <b>"),
-        ("<html><body>nothing but a body</body></html>", ""),
+        ("<html><body>nothing but a body</body></html>", "not found"),
     ],
 )
 def test_html_page_shows_its_title_alone(run: Run, stub: Stub, page: str, words: str) -> None:
     """And its status; the page is printed with --debug only."""
     stub.status, stub.body = 404, page.encode()
     outcome = run("list abc", **stub.variables)
-    assert f"not found{': ' * bool(words)}{words} (HTTP 404)" in outcome.err
+    assert f"error: {words} (HTTP 404)\n" in outcome.err
     assert "body" not in outcome.err
 
 
@@ -325,7 +325,7 @@ XML = (
 def test_html_behind_a_prolog_or_in_json_shows_its_title_alone(run: Run, stub: Stub, content: str) -> None:
     stub.status, stub.body = 404, content.encode()
     outcome = run("list abc", **stub.variables)
-    assert "not found: Bad Gateway (HTTP 404)" in outcome.err
+    assert "error: Bad Gateway (HTTP 404)" in outcome.err
     assert "inner-body" not in outcome.err
 
 
@@ -340,4 +340,4 @@ def test_title_does_not_reveal_an_escaped_secret() -> None:
     found = Response(
         url="u", status=404, headers={}, content=page, changing=False, secrets=("made-up-signature",)
     )
-    assert str(error_from_response(found)) == "not found: refused *** (HTTP 404)"
+    assert str(error_from_response(found)) == "refused *** (HTTP 404)"

@@ -195,7 +195,7 @@ def test_redirect_is_refused(run: Run, status: int) -> None:
             assert len(server.requests) == 1
         assert target.connections == 0
     assert_failed(outcome, 6)
-    assert f"redirected to 127.0.0.1:{target.port}" in outcome.err
+    assert f"the endpoint redirects to 127.0.0.1:{target.port}" in outcome.err
     assert "word" not in outcome.err
 
 

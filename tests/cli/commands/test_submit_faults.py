@@ -62,7 +62,7 @@ HIDDEN = Expected(code=10, posts=1, tasks=1, message="no such task is listed, bu
 UNREADABLE = Expected(code=10, posts=1, tasks=1, message="polling the list failed")
 TIMELESS = Expected(code=10, posts=1, tasks=0, message="the server sends no Date")
 RETRIED = Expected(code=0, posts=2, tasks=1, message="trying again in")
-OVER = Expected(code=5, posts=2, tasks=0, message="the service is down")
+OVER = Expected(code=5, posts=2, tasks=0, message="The service is unavailable")
 AT_ONCE = Expected(code=5, posts=1, tasks=0, message="run it again after 20")
 
 # fmt: off
