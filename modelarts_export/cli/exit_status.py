@@ -4,10 +4,12 @@ from collections.abc import Sequence
 
 from modelarts_export.api.task import TaskState
 from modelarts_export.cli.context import CommandContext
+from modelarts_export.clock import format_duration
 from modelarts_export.config.settings import Settings
 from modelarts_export.errors import ModelArtsExportError, NotFinishedError
 from modelarts_export.polling.poller import PollOptions, Snapshot
 
+_MOST_SECONDS = 120.0  # that are not shown in minutes
 Outcomes = Sequence[ModelArtsExportError | None]
 
 
@@ -25,11 +27,25 @@ def raise_for_outcomes(
     """
     from modelarts_export.polling.outcome import combine_outcomes, outcome_of, summarize_outcomes  # noqa: PLC0415 - loads the table of error codes
 
-    outcomes = [outcome_of(each, require_samples=options.require_samples) for each in snapshot]
+    timed_out = _describe_timeout(snapshot, options)
+    of_one, of_all = ("", timed_out) if len(snapshot) > 1 else (timed_out, "")
+    outcomes = [
+        outcome_of(each, require_samples=options.require_samples, timed_out=of_one) for each in snapshot
+    ]
     if len(outcomes) > 1 and not any(outcomes):
         context.messages.info(summarize_outcomes(outcomes, seconds=seconds))
     context.messages.exported([each.task for each in snapshot if each.task.state is TaskState.SUCCESSED])
-    _raise_with_hint(context, snapshot, outcomes, settings, combine_outcomes(outcomes, seconds=seconds))
+    error = combine_outcomes(outcomes, seconds=seconds, timed_out=of_all)
+    _raise_with_hint(context, snapshot, outcomes, settings, error)
+
+
+def _describe_timeout(snapshot: Snapshot, options: PollOptions) -> str:
+    """Return `timed out after 60s (--timeout)` if tasks are unfinished that would be polled again."""
+    if not options.timeout or not any(each.is_unfinished for each in snapshot):
+        return ""
+    seconds = options.timeout
+    after = f"{seconds:g}s" if seconds < _MOST_SECONDS else format_duration(seconds)
+    return f"timed out after {after} (--timeout)"
 
 
 def raise_for_status(context: CommandContext, snapshot: Snapshot, *, exit_status: bool) -> None:

@@ -35,10 +35,11 @@ _LABELS: dict[type[ModelArtsExportError], str] = {
 _NOT_POLLED = "not polled"
 
 
-def outcome_of(tracked: TrackedTask, *, require_samples: int = 0) -> Outcome:
+def outcome_of(tracked: TrackedTask, *, require_samples: int = 0, timed_out: str = "") -> Outcome:
     """Return the outcome of a task as it was last seen.
 
-    A task that was never seen, and cannot be polled, has the error of its poll as its outcome.
+    A task that was never seen, and cannot be polled, has the error of its poll as its outcome. `timed_out`
+    says that the wait for this task alone timed out, and begins the message of an unfinished one.
     """
     task, error = tracked.task, tracked.last_error
     if task.state is TaskState.FAILED:
@@ -49,7 +50,10 @@ def outcome_of(tracked: TrackedTask, *, require_samples: int = 0) -> Outcome:
         return _check_sample_count(task, require_samples)
     if error and not task.raw and not isinstance(error, TemporaryError):
         return fetch_error_of(tracked)
-    return _make_not_finished_error(task, error)
+    if timed_out and tracked.is_unfinished:
+        last = _copy_facts(error) if error else {}
+        return NotFinishedError(f"{timed_out}; the task {_describe_state(tracked)}", **last)
+    return _make_not_finished_error(tracked)
 
 
 def fetch_error_of(tracked: TrackedTask) -> Outcome:
@@ -61,20 +65,26 @@ def fetch_error_of(tracked: TrackedTask) -> Outcome:
 
 
 def combine_outcomes(
-    outcomes: Sequence[Outcome], *, success: str = SUCCEEDED, seconds: float | None = None
+    outcomes: Sequence[Outcome],
+    *,
+    success: str = SUCCEEDED,
+    seconds: float | None = None,
+    timed_out: str = "",
 ) -> Outcome:
     """Return the outcome of several tasks together; its `problems` has one entry for each error.
 
     The same error of all of them is returned as it is. Otherwise the class, and so the exit code, is that of
     all errors if they agree; UnknownOutcomeError if one of them is; NotFinishedError if the rest succeeded.
-    The message is that of `summarize_outcomes`, failures are the first problems, and each hint is given once.
+    The message is that of `summarize_outcomes`, after `timed_out` if there is one; failures are the first
+    problems, and each hint is given once.
     """
     errors = [outcome for outcome in outcomes if outcome]
     if len({(type(outcome), str(outcome)) for outcome in outcomes}) <= 1 or not errors:
         return errors[0] if errors else None
     hints = {error.hint for error in errors}
+    summary = summarize_outcomes(outcomes, success=success, seconds=None if timed_out else seconds)
     combined = _combine_types(outcomes)(
-        summarize_outcomes(outcomes, success=success, seconds=seconds),
+        f"{timed_out}; {summary}" if timed_out else summary,
         hint=hints.pop() if len(hints) == 1 else "",
     )
     combined.problems = tuple(_list_errors(errors, {"", combined.hint}))
@@ -149,13 +159,22 @@ def _check_sample_count(task: ExportTask, required: int) -> FailedTaskError | No
     )
 
 
-def _make_not_finished_error(task: ExportTask, error: ModelArtsExportError | None) -> NotFinishedError:
+def _make_not_finished_error(tracked: TrackedTask) -> NotFinishedError:
+    message = f"export task {tracked.task.task_id} {_describe_state(tracked)}"
+    return NotFinishedError(message, **_copy_facts(tracked.last_error) if tracked.last_error else {})
+
+
+def _describe_state(tracked: TrackedTask) -> str:
+    """Return `is still running (40 %)`, or when the task was last seen and why not since."""
+    task, error = tracked.task, tracked.last_error
     label = task.state.label if task.state else task.status
-    name = f"export task {task.task_id}"
-    if error is None:
-        return NotFinishedError(f"{name} is not finished: its status is {label or 'unknown'}")
-    last = f"was {label} when it was last seen" if label else "was never seen"
-    return NotFinishedError(f"{name} {last}; polling it failed: {error}", **_copy_facts(error))
+    if error:
+        last = f"was {label} when it was last seen" if label else "was never seen"
+        return f"{last}; polling it failed: {error}"
+    if not task.state:
+        return f"is not finished: its status is {label or 'unknown'}"
+    percent = tracked.estimator.percent
+    return f"is still {label}" + ("" if percent is None else f" ({int(percent)} %)")
 
 
 def _copy_facts(error: ModelArtsExportError) -> dict[str, Any]:

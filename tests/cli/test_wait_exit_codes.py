@@ -116,8 +116,36 @@ def test_timeout_shows_state_and_command_to_resume(run: Run, quick: Cloud) -> No
     error = json.loads(outcome.err.splitlines()[-1])
     assert outcome.code == error["exit_code"] == 8
     assert json.loads(outcome.out)[0]["status"] in ("INIT", "RUNNING")
-    assert re.fullmatch(rf"export task {task_id} is not finished: its status is \w+", error["error"])
+    assert re.fullmatch(
+        r"timed out after 0.1s \(--timeout\); the task is still \w+ \([0-9]+ %\)", error["error"]
+    )
     assert error["hint"].startswith(f"wait for it with: modelarts-export {line.partition(' --')[0]} ")
+
+
+def test_timeout_of_several_tasks_is_told_once(run: Run, quick: Cloud) -> None:
+    tasks = [create_task(run, quick, "sandbox-slow") for _ in range(2)]
+    outcome = run(f"wait sandbox-slow {' '.join(tasks)} --timeout 0.1s {OFTEN}", **quick.variables)
+    errors = [line for line in outcome.err.splitlines() if line.startswith("error: ")]
+    assert outcome.code == 8
+    assert errors[-1] == "error: timed out after 0.1s (--timeout); 2 tasks: 2 not finished"
+    assert [re.sub(r"(queued|running) \(\d+ %\)", "running", each) for each in errors[:-1]] == [
+        f"error: export task {task_id} is still running" for task_id in tasks
+    ]
+
+
+def test_reason_of_a_failure_is_told_once(run: Run, quick: Cloud) -> None:
+    """By the error; a table has it for a status, and with -o wide."""
+    task_id = create_task(run, quick, "sandbox-failing")
+    reason = "ModelArts.4401: Export failed"
+    for command, count in (
+        (f"wait sandbox-failing {task_id} {OFTEN}", 1),
+        (f"to-obs sandbox-failing --path /test-obs/x/ --wait {OFTEN}", 1),
+        (f"status sandbox-failing {task_id}", 1),
+        (f"status sandbox-failing {task_id} --exit-status", 1),
+        (f"wait sandbox-failing {task_id} {OFTEN} -o wide", 2),
+    ):
+        outcome = run(command, **quick.variables)
+        assert f"{outcome.out}{outcome.err}".count(reason) == count, command
 
 
 def test_timeout_of_0_makes_one_status_check(run: Run, stub: Stub) -> None:

@@ -200,7 +200,7 @@ def test_unfinished_task_has_last_status_and_facts_of_the_error() -> None:
         outcome_of(make_tracked_task(status="RUNNING")),
         outcome_of(make_tracked_task(status="PAUSED")),
     )
-    assert str(running) == "export task t1 is not finished: its status is running"
+    assert str(running) == "export task t1 is still running"
     assert str(paused) == "export task t1 is not finished: its status is PAUSED"
     assert str(outcome_of(make_tracked_task())) == "export task t1 is not finished: its status is unknown"
     result = outcome_of(make_tracked_task(DENIED, status="INIT"))

@@ -68,7 +68,7 @@ def status(
     """Show the status of export tasks."""
     unseen = make_unseen_tasks(context, *_split_dataset(context, tasks, dataset))
     snapshot = add_new_dataset_ids(context, fetch_status(context, unseen), context.settings)
-    context.printer.tasks([each.task for each in snapshot if each.task.raw])
+    context.printer.tasks([each.task for each in snapshot if each.task.raw], with_failure=not exit_status)
     raise_for_status(context, snapshot, exit_status=exit_status)
 
 

@@ -61,16 +61,19 @@ class ResultPrinter:
                 f"export task {task.task_id} was accepted, but {error}", hint="do not submit it again"
             ) from None
 
-    def tasks(self, tasks: Sequence[ExportTask]) -> None:
-        """Print the tasks of a status check: an array for programs, and a single task as a table in full."""
+    def tasks(self, tasks: Sequence[ExportTask], *, with_failure: bool = True) -> None:
+        """Print the tasks of a status check: an array for programs, and a single task as a table in full.
+
+        Without `with_failure`, an error tells the reason of a failure, and the table does not.
+        """
         if tasks:
             self._messages.keep_ids_of(*tasks)
-            self._messages.renderer.tasks(tasks, detailed=True)
+            self._messages.renderer.tasks(tasks, detailed=True, with_failure=with_failure)
 
     def polled(self, tasks: Sequence[ExportTask]) -> None:
         """Print tasks as `tasks` does. Raises NotFinishedError with their IDs when stdout takes nothing."""
         try:
-            self.tasks(tasks)
+            self.tasks(tasks, with_failure=False)
         except OutputError as error:
             ids = ", ".join(task.task_id for task in tasks)
             raise NotFinishedError(f"{error}; it is about {ids}", hint="check their status again") from None

@@ -20,10 +20,13 @@ class Renderer(Protocol):
         """Import what the format needs, so that nothing has to be imported after a signal."""
 
     def task(self, task: ExportTask) -> None:
-        """Write one task."""
+        """Write one task, whose failure is told by a message."""
 
-    def tasks(self, tasks: Sequence[ExportTask], *, detailed: bool) -> None:
-        """Write several tasks; with `detailed`, a table shows a single one in full."""
+    def tasks(self, tasks: Sequence[ExportTask], *, detailed: bool, with_failure: bool = True) -> None:
+        """Write several tasks; with `detailed`, a table shows a single one in full.
+
+        Without `with_failure`, a message tells the reason of a failure, and the table does not.
+        """
 
     def rows(self, rows: Sequence[Mapping[str, Any]], lines: Iterable[str]) -> None:
         """Write rows that have the same keys: the rows for a program, the lines for a reader."""
@@ -69,12 +72,12 @@ class TableRenderer:
 
     def task(self, task: ExportTask) -> None:
         """Write the facts of a task, a line each."""
-        self._console.write_facts(task_facts(task, wide=self._wide))
+        self.tasks([task], detailed=True, with_failure=False)
 
-    def tasks(self, tasks: Sequence[ExportTask], *, detailed: bool) -> None:
+    def tasks(self, tasks: Sequence[ExportTask], *, detailed: bool, with_failure: bool = True) -> None:
         """Write a row for each task, or the facts of a single one."""
         if detailed and len(tasks) == 1:
-            self.task(tasks[0])
+            self._console.write_facts(task_facts(tasks[0], wide=self._wide, with_failure=with_failure))
         elif tasks:
             self._console.write_table(task_rows(tasks, self._time(), wide=self._wide), whole=self._wide)
 
@@ -108,7 +111,7 @@ class NoRenderer:
     def task(self, task: ExportTask) -> None:
         """Do nothing."""
 
-    def tasks(self, tasks: Sequence[ExportTask], *, detailed: bool) -> None:
+    def tasks(self, tasks: Sequence[ExportTask], *, detailed: bool, with_failure: bool = True) -> None:
         """Do nothing."""
 
     def rows(self, rows: Sequence[Mapping[str, Any]], lines: Iterable[str]) -> None:

@@ -29,7 +29,7 @@ class JsonRenderer:
         """Write an object."""
         self._write(task.to_dict())
 
-    def tasks(self, tasks: Sequence[ExportTask], *, detailed: bool) -> None:  # noqa: ARG002 - an array either way
+    def tasks(self, tasks: Sequence[ExportTask], *, detailed: bool, with_failure: bool = True) -> None:  # noqa: ARG002 - an array either way
         """Write an array of objects."""
         self._write([task.to_dict() for task in tasks])
 
@@ -67,7 +67,7 @@ class YamlRenderer:
         """Write a mapping."""
         self._write(task.to_dict())
 
-    def tasks(self, tasks: Sequence[ExportTask], *, detailed: bool) -> None:  # noqa: ARG002 - a sequence either way
+    def tasks(self, tasks: Sequence[ExportTask], *, detailed: bool, with_failure: bool = True) -> None:  # noqa: ARG002 - a sequence either way
         """Write a sequence of mappings."""
         self._write([task.to_dict() for task in tasks])
 
@@ -106,7 +106,7 @@ class IdRenderer:
         if omitted := _describe_omitted_ids([task]):
             raise NotFinishedError(f"the task was accepted, but {omitted}", hint=_ID_HINT)
 
-    def tasks(self, tasks: Sequence[ExportTask], *, detailed: bool) -> None:  # noqa: ARG002 - IDs either way
+    def tasks(self, tasks: Sequence[ExportTask], *, detailed: bool, with_failure: bool = True) -> None:  # noqa: ARG002 - IDs either way
         """Write the IDs. Raises RefusedError when a shell could read one as an option or a command."""
         self._write_ids(tasks)
         if omitted := _describe_omitted_ids(tasks):

@@ -39,15 +39,18 @@ _NAMED_FIELDS = {
 }
 
 
-def task_facts(task: ExportTask, *, wide: bool = False) -> list[Fact]:
-    """Return the known facts of one task, with `wide` also the fields that have no name of ours."""
+def task_facts(task: ExportTask, *, wide: bool = False, with_failure: bool = True) -> list[Fact]:
+    """Return the known facts of one task, with `wide` also the fields that have no name of ours.
+
+    The reason of a failure is left out unless `with_failure`, for a command whose error tells it.
+    """
     raw = task.raw
     facts = (
         ("Task", task.task_id, "bold"),
         ("Status", _format_status(task), get_style(task)),
         ("Progress", _format_percent(raw.get("progress")), ""),
         ("Samples", _format_samples(raw), ""),
-        ("Error", format_failure(task), "red"),
+        ("Error", format_failure(task) if wide or with_failure else "", "red"),
         ("Path", _format_text(raw.get("path")), ""),
         ("New dataset", _format_text(_export_params(task).get("export_new_dataset_name")), ""),
         ("New dataset ID", _format_text(task.extra.get("new_dataset_id")), ""),

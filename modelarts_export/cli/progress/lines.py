@@ -109,7 +109,7 @@ def _list_new_errors(
 ) -> Iterator[tuple[str, TrackedTask]]:
     for old, each in pairs:
         if each.abandoned and not (old and old.abandoned):
-            yield f"{GIVEN_UP}: {each.last_error}", each
+            yield GIVEN_UP, each  # the error at the end of the wait has the reason
         elif each.last_error and not (old and old.last_error):
             yield f"not seen: {each.last_error}", each
 

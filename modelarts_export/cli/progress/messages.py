@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from modelarts_export.api.task import TaskState
-from modelarts_export.cli.output.task_view import UNKNOWN, format_failure, format_state
+from modelarts_export.cli.output.task_view import UNKNOWN, format_state
 from modelarts_export.clock import format_duration
 from modelarts_export.polling.estimator import ProgressEstimator
 from modelarts_export.polling.poller import Snapshot, TrackedTask
@@ -34,11 +34,10 @@ def format_eta(seconds: float | None) -> str:
 
 
 def format_progress(each: TrackedTask) -> str:
-    """Return status, progress and samples of a task, and its error."""
-    done, failure = format_samples(each.estimator.finished, each.estimator.total), format_failure(each.task)
+    """Return status, progress and samples of a task; the error at the end has the reason of a failure."""
+    done = format_samples(each.estimator.finished, each.estimator.total)
     share = "" if each.task.state is TaskState.SUCCESSED else format_percent(each.estimator)
-    words = ", ".join(filter(None, (format_state(each.task), share))) + (f" ({done})" if done else "")
-    return f"{words}: {failure}" if failure and each.task.state in UNSUCCESSFUL else words
+    return ", ".join(filter(None, (format_state(each.task), share))) + (f" ({done})" if done else "")
 
 
 def task_label(tasks: Sequence[TrackedTask]) -> str:

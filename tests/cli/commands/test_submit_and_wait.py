@@ -140,7 +140,7 @@ def test_new_dataset_is_found_by_its_exact_name(run: Run, stub: Stub) -> None:
     [
         (make_dataset_list(("d2", "cats-2", 9)), "no dataset has its name"),
         (make_dataset_list(), "no dataset has its name"),
-        (make_error_reply(403, "ModelArts.0112"), "not authorised: no (ModelArts.0112, HTTP 403)"),
+        (make_error_reply(403, "ModelArts.0112"), "could not be found: no (ModelArts.0112, HTTP 403)"),
         (Answer(status=503), "the service failed"),
         (Answer(body=b"nonsense"), "nonsense"),
     ],

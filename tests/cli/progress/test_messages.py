@@ -73,10 +73,10 @@ PROGRESS = [
     (make_tracked_task(done=7), "running (7 samples)"),
     (make_tracked_task(done=7, total=20, progress=99.0), "running, 35 % (7 of 20 samples)"),
     (make_tracked_task(status="COMPLETED", done=20, total=20), "succeeded (20 of 20 samples)"),
-    (make_tracked_task(status="FAILED", error_code="ModelArts.4401"), "failed: ModelArts.4401"),
+    (make_tracked_task(status="FAILED", error_code="ModelArts.4401"), "failed"),
     (make_tracked_task(error_msg="left over"), "running"),
     (make_tracked_task(status="STOPPING", progress=40), "stopping, 40 %"),
-    (make_tracked_task(status="STOPPED", error_msg="by a user"), "stopped: by a user"),
+    (make_tracked_task(status="STOPPED", error_msg="by a user"), "stopped"),
     (make_tracked_task(status="PAUSED", progress=5), "PAUSED, 5 %"),
 ]
 
