@@ -26,12 +26,14 @@ EVERYWHERE = {
 MAY_IMPORT = {
     "__main__": "cli",
     "cli": (
-        "cli/options cli/output cli/progress "
+        "cli/options cli/output cli/progress cli/reference "
         "api auth client_factory config polling providers request spec submission transport"
     ),
     "cli/commands": (
-        "cli cli/options config documents polling providers request sandbox sandbox/faults spec submission"
+        "cli cli/options cli/reference config documents polling providers request sandbox sandbox/faults "
+        "spec submission"
     ),
+    "cli/reference": ("cli cli/options config documents polling providers request spec submission transport"),
     "cli/options": "api config documents request sandbox/cloud sandbox/faults spec",
     "cli/output": "cli/options api request spec submission transport",
     "cli/progress": "cli/output api polling",

@@ -1,24 +1,33 @@
-"""Explanations of fields, values, exit codes, task states and API error codes."""
+"""Explanations of fields, options, values, exit codes, task states, HTTP statuses and API error codes."""
 
-import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from difflib import get_close_matches
-from typing import Any
+from collections.abc import Iterator
+from http import HTTPStatus
 
 from modelarts_export.api.endpoints import tasks_path
 from modelarts_export.api.task import TaskState
 from modelarts_export.cli.options.command_names import get_command_name
-from modelarts_export.errors import InvalidInputError, ModelArtsExportError
+from modelarts_export.cli.options.parse_errors import suggest_format
+from modelarts_export.cli.reference.explanation import (
+    API_ERROR,
+    EXIT_CODE,
+    FIELD,
+    HTTP_STATUS,
+    STATUS,
+    VALUE,
+    Explanation,
+)
+from modelarts_export.cli.reference.flags import explain_flags
+from modelarts_export.cli.reference.topics import collect_exit_codes, list_topics
+from modelarts_export.errors import FailedTaskError, InvalidInputError, ModelArtsExportError
+from modelarts_export.quoting import did_you_mean
 from modelarts_export.request.enums import WireEnum
 from modelarts_export.request.fields import RequestField, iter_all_fields
 from modelarts_export.request.models import SpecMetadata, ToNewDataset, ToObs
 from modelarts_export.sanitize import to_json
-from modelarts_export.transport.error_codes import ROWS, ErrorCode
+from modelarts_export.transport.error_codes import ROWS, ErrorCode, classify
 from modelarts_export.transport.response import Response, error_from_response
 
-FIELD, VALUE, EXIT_CODE, STATUS, API_ERROR = "field", "value", "exit code", "task status", "API error"
-_SUCCESS = ("success: the task was accepted, or, when waiting, succeeded", "continue")
+_PHRASES = {each.value: each.phrase for each in HTTPStatus if each >= HTTPStatus.MULTIPLE_CHOICES}
 _STATES = {
     TaskState.INIT: ("the task was accepted and has not begun", "wait"),
     TaskState.RUNNING: ("the task is writing", "wait"),
@@ -33,58 +42,20 @@ _STATES = {
     ),
     TaskState.SUCCESSED: ("the task is finished, and everything is written", "continue"),
 }
-_INDEX = re.compile(r"\[\d*\]")
-_MAX_SUGGESTIONS = 3
-
-
-def collect_exit_codes() -> dict[int, tuple[str, str]]:
-    """Return the meaning of each exit code and the action to take, sorted, from the error tree."""
-    errors = [ModelArtsExportError]
-    for error in errors:  # the list grows during the iteration
-        errors += error.__subclasses__()
-    codes = {
-        error.exit_code: (error.meaning, error.action)
-        for error in reversed(errors)
-        if "meaning" in vars(error)
-    }
-    return dict(sorted({0: _SUCCESS, **codes}.items()))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Explanation:
-    """One meaning of a topic; `facts` are its other properties, and `aliases` also find it."""
-
-    kind: str
-    name: str
-    meaning: str
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    aliases: tuple[str, ...] = ()
-
-    @property
-    def short_name(self) -> str:
-        """The name in a list: the last part of a field's path, the family of an error code."""
-        head, _, last = self.name.rpartition(".")
-        return {FIELD: last, API_ERROR: f"{head}.NNNN"}.get(self.kind, self.name)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return one flat object."""
-        return {"kind": self.kind, "name": self.name, "meaning": self.meaning, **self.facts}
-
-    def matches(self, topic: str) -> bool:
-        """Return whether the topic is the name or an alias."""
-        return _normalize(topic) in map(_normalize, (self.name, *self.aliases))
 
 
 def explain(topic: str) -> list[Explanation]:
-    """Return all meanings of a topic. Raises InvalidInputError, with close matches, for an unknown one."""
+    """Return all meanings of a topic. Raises InvalidInputError, with the nearest name, for an unknown one."""
     explanations = list_explanations()
     matching = [each for each in explanations if each.matches(topic)]
     if not matching:
-        names = {_normalize(name): name for each in explanations for name in (*each.aliases, each.name)}
-        close = [names[key] for key in get_close_matches(_normalize(topic), names, n=_MAX_SUGGESTIONS)]
-        suggestion = f"; did you mean {' or '.join(close)}?" if close else ""
+        names = [name for each in explanations for name in (each.name, *each.aliases)]
+        is_flag = topic.startswith("-")
+        names.sort(key=lambda name: name.startswith("-") is not is_flag)
+        suggestion = suggest_format(topic) or did_you_mean(topic, names)
         raise InvalidInputError(
-            f"unknown topic {topic!r}{suggestion}", hint="modelarts-export explain lists the topics"
+            f"unknown topic {topic!r}{suggestion}",
+            hint="modelarts-export explain lists the topics",
         )
     return matching
 
@@ -93,18 +64,17 @@ def list_explanations() -> list[Explanation]:
     """Return the explanations of all topics."""
     both = [each for model in (SpecMetadata, ToObs, ToNewDataset) for each in iter_all_fields(model)]
     fields = list({each.location: each for each in both}.values())
+    flags = [flag for each in fields for flag in _format_flags(each)]
     return [
+        *list_topics(fields),
         *_explain_fields(fields),
+        *explain_flags(flags),
         *_explain_exit_codes(),
         *_explain_values(fields),
         *_explain_states(),
+        *map(_explain_http_status, sorted({*_PHRASES, *(row.status for row in ROWS)})),
         *(_explain_error_code(row) for row in ROWS),
     ]
-
-
-def _normalize(topic: str) -> str:
-    """Return a key without case, dashes and indices, so that a field and its flag are equal."""
-    return _INDEX.sub("", topic).lstrip("-").lower().replace("-", "_")
 
 
 def _explain_fields(fields: list[RequestField]) -> Iterator[Explanation]:
@@ -156,7 +126,7 @@ def _explain_values(fields: list[RequestField]) -> Iterator[Explanation]:
 
 
 def _explain_value(member: WireEnum, names: list[str]) -> Explanation:
-    """Explain a value; its code is also found without the underscores around it."""
+    """Explain a value; its code is also found without underscores around it, and labeled as labelled."""
     code = str(member.wire_value)
     commands = [get_command_name(kind) for kind in (ToObs, ToNewDataset) if kind.dest is member]
     return Explanation(
@@ -164,7 +134,7 @@ def _explain_value(member: WireEnum, names: list[str]) -> Explanation:
         name=member.label or '""',
         meaning=member.meaning,
         facts={"code": member.wire_value, "fields": names},
-        aliases=(member.label, code, code.strip("_"), *commands),
+        aliases=(member.label, code, code.strip("_"), member.label.replace("labeled", "labelled"), *commands),
     )
 
 
@@ -179,18 +149,44 @@ def _explain_states() -> Iterator[Explanation]:
         yield Explanation(kind=STATUS, name=state.value, meaning=meaning, facts=facts, aliases=(state.label,))
 
 
-def _explain_error_code(row: ErrorCode) -> Explanation:
-    """Explain an error code by the error that a submission raises for it."""
-    family, _, number = row.code.partition(".")
-    content = to_json({"error_code": row.code}).encode()
-    url = tasks_path("PROJECT", "DATASET")
-    error = error_from_response(
-        Response(url=url, status=row.status, headers={}, content=content, changing=True)
+def _explain_http_status(status: int) -> Explanation:
+    """Explain an HTTP status by the error that a submission raises for it when no code is known."""
+    error = _make_error(status, {})
+    codes = [row.code for row in ROWS if row.status == status]
+    phrase, meaning = _PHRASES.get(status, ""), classify(status, None).meaning
+    return Explanation(
+        kind=HTTP_STATUS,
+        name=str(status),
+        meaning=meaning if phrase.lower() in ("", meaning) else f"{phrase}: {meaning}",
+        facts={
+            "exit_code": error.exit_code,
+            "action": error.hint,
+            **({"codes": codes} if codes else {}),
+        },
     )
+
+
+def _explain_error_code(row: ErrorCode) -> Explanation:
+    """Explain an error code by the error that a submission raises for it, and that of a failed task."""
+    family, _, number = row.code.partition(".")
+    error = _make_error(row.status, {"error_code": row.code})
+    is_of_tasks = family == "ModelArts"
     return Explanation(
         kind=API_ERROR,
         name=row.code,
         meaning=row.meaning,
-        facts={"http_status": row.status, "exit_code": error.exit_code, "action": error.hint},
+        facts={
+            "http_status": row.status,
+            "exit_code": error.exit_code,
+            **({"exit_code_of_a_failed_task": FailedTaskError.exit_code} if is_of_tasks else {}),
+            "action": error.hint,
+        },
         aliases=(number, f"APIG.{number}") if family == "APIGW" else (number,),
     )
+
+
+def _make_error(status: int, body: dict[str, str]) -> ModelArtsExportError:
+    """Return the error of a submission for a response."""
+    content = to_json(body).encode()
+    url = tasks_path("PROJECT", "DATASET")
+    return error_from_response(Response(url=url, status=status, headers={}, content=content, changing=True))

@@ -12,6 +12,8 @@ from modelarts_export.errors import InvalidInputError
 
 STDIN = "-"
 MAX_BYTES = 16 * 2**20  # bytes; a request body may have 12 MB
+MAX_VALUES = 1_000_000  # with those that aliases repeat: a page of aliases can repeat billions of values
+MAX_CHARACTERS = 64 * 2**20  # with those of aliases and variables
 _CHUNK = 2**20  # bytes for each read
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from modelarts_export.documents.files import MAX_CHARACTERS, MAX_VALUES
 from modelarts_export.documents.yaml_positions import START, Mark, Positions, convert_mark
 from modelarts_export.documents.yaml_scalars import Scalar, read_plain
 from modelarts_export.errors import MAX_PROBLEMS, Location
@@ -21,8 +22,6 @@ from modelarts_export.quoting import InterpolatedString, quote, shorten
 
 __all__ = ["START", "Document", "Mark", "UnreadableError", "YamlProblem", "load_documents"]
 
-MAX_VALUES = 1_000_000  # with those that aliases repeat: a page of aliases can repeat billions of values
-MAX_CHARACTERS = 64 * 2**20  # with those of aliases and variables
 _MAX_DOCUMENTS = 20_000  # more take too long to check
 _MAX_DEPTH = 200
 _MAX_KNOWN_KEYS = 1_000

@@ -21,7 +21,7 @@ from modelarts_export.polling.fetch import TaskFetcher
 if TYPE_CHECKING:
     from modelarts_export.api.client import Client
 
-_FIRST_PAUSE, _GROWTH, _LONGEST_PAUSE = 0.5, 1.5, 30.0  # seconds, a factor, seconds
+FIRST_PAUSE, _GROWTH, LONGEST_PAUSE = 0.5, 1.5, 30.0  # seconds, a factor, seconds
 _JITTER = 0.1
 _SHARE = 0.1  # of the estimated time left: no poll is needed before
 _NEW_FOR = 60.0  # seconds for which the server may not find a task that was accepted or seen before
@@ -239,7 +239,7 @@ class PollSchedule:
 
     def __init__(self, fixed: float | None, random: Random) -> None:
         self._fixed = fixed
-        self._next = _FIRST_PAUSE
+        self._next = FIRST_PAUSE
         self._random = random
 
     def next_pause(self, unfinished: Sequence[TrackedTask], now: float) -> float:
@@ -247,7 +247,7 @@ class PollSchedule:
         left = [each.estimator.eta_seconds(now) for each in unfinished]
         known = [seconds for seconds in left if seconds is not None]
         soonest = min(known) if len(known) == len(left) else 0.0  # a task without an estimate may end now
-        pause = self._fixed or max(self._next, min(_SHARE * soonest, _LONGEST_PAUSE))
-        self._next = min(self._next * _GROWTH, _LONGEST_PAUSE)
+        pause = self._fixed or max(self._next, min(_SHARE * soonest, LONGEST_PAUSE))
+        self._next = min(self._next * _GROWTH, LONGEST_PAUSE)
         asked = (each.last_error.retry_after or 0.0 for each in unfinished if each.last_error)
         return max(pause * self._random.uniform(1 - _JITTER, 1 + _JITTER), *asked, 0.0)

@@ -7,7 +7,7 @@ from modelarts_export.errors import Problem
 from modelarts_export.request.models import ExportRequest
 from modelarts_export.sanitize import to_json
 
-_MAX_BODY_BYTES = 12 * 2**20
+MAX_BODY_BYTES = 12 * 2**20
 _BATCH = 1_000  # items of a list that are measured at a time
 _MAX_BATCH_LENGTH = 2**20  # characters of the strings of a batch that is formatted as a whole
 
@@ -15,19 +15,19 @@ _MAX_BATCH_LENGTH = 2**20  # characters of the strings of a batch that is format
 def check_body_size(request: ExportRequest) -> Iterator[Problem]:
     """API.md, section 5, 4104: the limit is 12 MB, taken as MiB here; the API checks bodies in between."""
     size = _measure_body(request) if request.may_be_large else 0
-    if size > _MAX_BODY_BYTES:
+    if size > MAX_BODY_BYTES:
         samples = request.samples
-        fitting = _count_fitting_samples(samples, size - _MAX_BODY_BYTES) if samples else 0
+        fitting = _count_fitting_samples(samples, size - MAX_BODY_BYTES) if samples else 0
         advice = f"; the first {fitting:,} of the {len(samples):,} samples fit" if fitting else ""
         yield Problem(
             location=("export_params", "samples") if samples else (),
-            message=f"the body would have {size:,} bytes; the API accepts {_MAX_BODY_BYTES:,}{advice}",
+            message=f"the body would have {size:,} bytes; the API accepts {MAX_BODY_BYTES:,}{advice}",
         )
 
 
 def _measure_body(request: ExportRequest) -> int:
     body = request.to_dict()
-    return _measure_json(body) if _count_characters(body) > _MAX_BODY_BYTES else len(to_json(body))
+    return _measure_json(body) if _count_characters(body) > MAX_BODY_BYTES else len(to_json(body))
 
 
 def _count_characters(value: Any) -> int:  # noqa: ANN401 - any JSON value

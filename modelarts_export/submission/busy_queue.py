@@ -9,7 +9,7 @@ from modelarts_export.errors import BusyError, TemporaryError
 from modelarts_export.submission.coordinator import SubmissionCoordinator
 from modelarts_export.transport.retry import add_retry_time
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 60.0  # seconds, doubled each time
+FIRST_PAUSE, LONGEST_PAUSE = 5.0, 60.0  # seconds, doubled each time
 
 
 @dataclass(kw_only=True)
@@ -27,7 +27,7 @@ class BusyQueue:
     on_retry: Callable[[TemporaryError, float], None]
     slot: ExitStack = field(default_factory=ExitStack)
     _deadline: float | None = None
-    _pause: float = _FIRST_PAUSE
+    _pause: float = FIRST_PAUSE
 
     def wait_or_raise(self, error: BusyError) -> None:
         """Sleep before the next send. Raises the error when the timeout has passed."""
@@ -41,6 +41,6 @@ class BusyQueue:
         if asked > left:
             raise add_retry_time(error, self.clock)
         pause = min(max(self._pause, asked), left)
-        self._pause = min(self._pause * 2, _LONGEST_PAUSE)
+        self._pause = min(self._pause * 2, LONGEST_PAUSE)
         self.on_retry(error, pause)
         self.clock.sleep(pause)

@@ -73,6 +73,17 @@ def _classify_status(status: int, code: str) -> ErrorCode:
     return ErrorCode(status, code, *_BY_STATUS_CLASS.get(status // 100, server_error))
 
 
+def list_statuses(kind: ErrorKind) -> list[int]:
+    """Return the statuses of a kind without a known code, and after them the classes, such as 5 for 5xx."""
+    statuses = (*_BY_STATUS, *_BY_STATUS_CLASS, 5)
+    return [status for status in statuses if _classify_status(_example(status), "").kind is kind]
+
+
+def _example(status: int) -> int:
+    """Return a status, or one of a class that has no meaning of its own."""
+    return status if status >= HTTPStatus.CONTINUE else status * 100 + 99
+
+
 _BY_STATUS = {
     401: (ErrorKind.PERMISSION, "the credentials are not accepted", "check the credentials"),
     403: (ErrorKind.PERMISSION, "access is denied", "check the permissions of the user"),

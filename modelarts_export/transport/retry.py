@@ -8,7 +8,7 @@ from typing import TypeVar
 from modelarts_export.clock import SYSTEM_CLOCK, Clock
 from modelarts_export.errors import BusyError, CertificateError, TemporaryError
 
-_FIRST, _LONGEST = 1.0, 30.0  # seconds, doubled each time; the pause is a random part of it
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0  # seconds, doubled each time; the pause is a random part of it
 
 Result = TypeVar("Result")
 
@@ -67,7 +67,7 @@ class Retries:
         limit = self._policy.max_retries
         if left <= 0 or asked > left or (limit is not None and self._made >= limit):
             raise add_retry_time(error, self._policy.clock)
-        longest = min(_FIRST * 2.0 ** min(self._made, 16), _LONGEST)
+        longest = min(FIRST_PAUSE * 2.0 ** min(self._made, 16), LONGEST_PAUSE)
         self._made += 1
         return min(max(self._policy.clock.random.uniform(0, longest), asked), left)
 

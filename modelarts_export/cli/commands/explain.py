@@ -10,36 +10,53 @@ from modelarts_export.cli.context import AppContext
 from modelarts_export.sanitize import to_json
 
 if TYPE_CHECKING:
-    from modelarts_export.cli.glossary import Explanation
+    from modelarts_export.cli.reference.explanation import Explanation
 
 _WIDTH = 80
+_WIDEST_NAME = 34  # characters of a name beside its text; a longer one has a line of its own
 Topic = Annotated[
     str | None,
     typer.Argument(
-        metavar="TOPIC", help="A field or its flag, a value, an exit code, a task status or an API error code"
+        metavar="TOPIC",
+        help="A field or flag, a value, an exit code, a task status, an HTTP status or an API error code; or "
+        "exit-codes, environment, retries, spec or credentials",
     ),
 ]
 
 
 def explain(app: AppContext, topic: Topic = None) -> None:
-    """Explain a field, value, exit code, task status or API error code.
+    """Explain a field, flag, value, exit code, task status or API error code, or a whole topic.
 
-    A TOPIC with several meanings is explained with all of them; without TOPIC the topics are listed.
-    No network is needed.
+    A TOPIC with several meanings is explained with all of them, and exit:2, field:path, http:400 or
+    state:stopped select one. Without TOPIC the topics are listed. No network is needed.
     """
     from modelarts_export.cli import glossary  # noqa: PLC0415 - loaded for this command only
 
     explanations = glossary.list_explanations() if topic is None else glossary.explain(topic)
     lines = _format_overview(explanations) if topic is None else _format_explanations(explanations)
     app.printer.facts([each.to_dict() for each in explanations], lines)
+    if topic is not None and len({each.kind for each in explanations}) > 1:
+        selectors = dict.fromkeys(f"{each.selector}:{topic}" for each in explanations)
+        app.messages.info(f"select one meaning with {' or '.join(selectors)}", "hint")
 
 
 def _format_explanations(explanations: Sequence["Explanation"]) -> Iterator[str]:
     for number, explanation in enumerate(explanations):
         if number:
             yield ""
-        yield f"{explanation.name} ({explanation.kind})"
-        yield from _align_facts({"meaning": explanation.meaning, **explanation.facts})
+        yield f"{explanation.kind[:1].upper()}{explanation.kind[1:]} {explanation.name}:"
+        if explanation.sections:
+            yield from wrap(explanation.meaning, _WIDTH, initial_indent="  ", subsequent_indent="  ")
+            yield from _format_sections(explanation.sections)
+        else:
+            yield from _align_facts({"meaning": explanation.meaning, **explanation.facts})
+
+
+def _format_sections(sections: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
+    for title, rows in sections.items():
+        yield ""
+        yield f"{title}:"
+        yield from _align_facts(rows, is_field=False)
 
 
 def _format_overview(explanations: Sequence["Explanation"]) -> Iterator[str]:
@@ -52,13 +69,17 @@ def _format_overview(explanations: Sequence["Explanation"]) -> Iterator[str]:
     yield from _align_facts({kind: list(names) for kind, names in kinds.items()})
 
 
-def _align_facts(facts: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the facts in two columns, name and wrapped value."""
-    width = max(map(len, facts)) + 4
-    for name, fact in facts.items():
-        first = f"  {name.replace('_', ' ')}".ljust(width)
+def _align_facts(facts: Mapping[str, Any], *, is_field: bool = True) -> Iterator[str]:
+    """Yield the facts in two columns, name and wrapped value; the name of a field is shown as words."""
+    names = [name.replace("_", " ") if is_field else name for name in facts]
+    width = max((len(name) for name in names if len(name) <= _WIDEST_NAME), default=0) + 4
+    for name, fact in zip(names, facts.values(), strict=True):
+        first = f"  {name}".ljust(width)
+        if len(name) > _WIDEST_NAME:
+            yield first
+            first = " " * width
         yield from wrap(
-            _format_values(fact) if name == "values" else _format_fact(fact),
+            _format_values(fact) if name == "values" and is_field else _format_fact(fact),
             _WIDTH,
             initial_indent=first,
             subsequent_indent=" " * width,

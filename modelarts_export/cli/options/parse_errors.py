@@ -32,17 +32,22 @@ def describe_parse_error(error: typer.TyperException, commands: Iterable[str]) -
     if unknown := _UNKNOWN_COMMAND.fullmatch(message):
         return f"unknown command {unknown['name']}{did_you_mean(unknown['name'][1:-1], commands)}"
     if unexpected := _UNEXPECTED.fullmatch(message):
-        return f"unexpected argument {unexpected['arguments']!r}"
+        argument = unexpected["arguments"]
+        return f"unexpected argument {argument!r}{suggest_format(argument)}"
     return message
 
 
 def _suggest_option(error: Any) -> str:  # noqa: ANN401 - see describe_parse_error
     parameters = error.ctx.command.params if error.ctx else ()
     options = [name for each in parameters for name in (*each.opts, *each.secondary_opts)]
-    name = error.option_name.lstrip("-").lower()
-    if name in FORMATS and "-o" in options:
-        return f"; did you mean '-o {name}'?"
-    return did_you_mean(error.option_name, (each for each in options if each.startswith("--")))
+    suggestion = suggest_format(error.option_name) if "-o" in options else ""
+    return suggestion or did_you_mean(error.option_name, (each for each in options if each.startswith("--")))
+
+
+def suggest_format(flag: str) -> str:
+    """Return the option of a result format that was given as a flag: `--json` is -o json."""
+    name = flag.removeprefix("--").lower()
+    return f"; did you mean '-o {name}'?" if flag.startswith("--") and name in FORMATS else ""
 
 
 def _get_metavar(parameter: Any) -> str:  # noqa: ANN401 - see describe_parse_error

@@ -3,85 +3,110 @@
 import json
 import re
 from collections.abc import Iterator
+from http import HTTPStatus
 from pathlib import Path
 
 import pytest
 import yaml
 
-from modelarts_export.cli.glossary import collect_exit_codes, list_explanations
+from modelarts_export.cli.app import COMMANDS, build_command
+from modelarts_export.cli.glossary import list_explanations
+from modelarts_export.cli.reference.topics import collect_exit_codes
 from modelarts_export.errors import ModelArtsExportError
+from modelarts_export.providers.environment import SOURCES
 from modelarts_export.transport.error_codes import ROWS
-from tests.conftest import Run, Stub
+from tests.conftest import Cloud, Run, Stub
 from tests.request.enum_rows import CHOICES
 from tests.request.field_rows import EVERY_DOCUMENTED_FIELD
+from tests.transport.error_rows import STATUSES
 
 README = Path(__file__).parents[3] / "README.md"
 
 # A topic, the name and kind of each of its meanings, and parts of the text.
 TOPICS = [
-    ("path", ["path (field)"], "--path to-obs, to-new-dataset /bucket/"),
-    ("PATH", ["path (field)"], ""),
-    ("train_sample_ratio", ["export_params.train_sample_ratio (field)"], "--train-sample-ratio 0.8"),
-    ("train-sample-ratio", ["export_params.train_sample_ratio (field)"], ""),
-    ("--train-sample-ratio", ["export_params.train_sample_ratio (field)"], ""),
-    ("export_params.train_sample_ratio", ["export_params.train_sample_ratio (field)"], ""),
-    ("--sample", ["export_params.samples (field)"], "--sample"),
-    ("export_params.samples[3]", ["export_params.samples (field)"], ""),
-    ("--search", ["search (value)", "export_params.search_conditions (field)"], ""),
-    ("--new-dataset-name", ["export_params.export_new_dataset_name (field)"], "required by to-new-dataset"),
-    ("--no-with-column-header", ["with_column_header (field)"], "true --with-column-header"),
-    ("sample_state", ["sample_state (field)", "export_params.sample_state (field)"], "labeled (__ALL__)"),
-    ("labels.name", ["export_params.search_conditions.label_list.labels.name (field)"], "cat --search"),
-    ("name", ["name (field)", "export_params.search_conditions.label_list.labels.name (field)"], ""),
-    ("pending-review", ["pending-review (value)"], "__UNREVIEWED__ export_params.sample_state"),
-    ("pending_review", ["pending-review (value)"], ""),
-    ("__ALL__", ["labeled (value)"], "does not mean all samples"),
-    ("all", ["all (value)", "labeled (value)"], "every sample does not mean all samples"),
-    ("unlabeled", ["unlabeled (value)", "unlabeled (value)"], ""),
-    ("CarbonData", ["CarbonData (value)"], "version_format"),
-    ("carbondata", ["CarbonData (value)"], ""),
-    ("''", ['"" (value)'], "samples in any state"),
-    ("to-obs", ["DIR (value)"], "an OBS directory"),
-    ("NEW_DATASET", ["NEW_DATASET (value)"], "a new dataset"),
-    ("900", ["custom (value)"], "dataset_type"),
+    ("path", ["Field path:"], "--path to-obs, to-new-dataset /bucket/"),
+    ("PATH", ["Field path:"], ""),
+    ("train_sample_ratio", ["Field export_params.train_sample_ratio:"], "--train-sample-ratio 0.8"),
+    ("train-sample-ratio", ["Field export_params.train_sample_ratio:"], ""),
+    ("--train-sample-ratio", ["Field export_params.train_sample_ratio:"], ""),
+    ("export_params.train_sample_ratio", ["Field export_params.train_sample_ratio:"], ""),
+    ("--sample", ["Field export_params.samples:"], "--sample"),
+    ("export_params.samples[3]", ["Field export_params.samples:"], ""),
+    ("--search", ["Field export_params.search_conditions:"], ""),
+    ("--new-dataset-name", ["Field export_params.export_new_dataset_name:"], "required by to-new-dataset"),
+    ("--no-with-column-header", ["Field with_column_header:"], "true --with-column-header"),
+    ("sample_state", ["Field sample_state:", "Field export_params.sample_state:"], "labeled (__ALL__)"),
+    ("labels.name", ["Field export_params.search_conditions.label_list.labels.name:"], "cat --search"),
+    ("name", ["Field name:", "Field export_params.search_conditions.label_list.labels.name:"], ""),
+    ("pending-review", ["Value pending-review:"], "__UNREVIEWED__ export_params.sample_state"),
+    ("pending_review", ["Value pending-review:"], ""),
+    ("__ALL__", ["Value labeled:"], "does not mean all samples"),
+    ("all", ["Value all:", "Value labeled:"], "every sample does not mean all samples"),
+    ("unlabeled", ["Value unlabeled:", "Value unlabeled:"], ""),
+    ("CarbonData", ["Value CarbonData:"], "version_format"),
+    ("carbondata", ["Value CarbonData:"], ""),
+    ("''", ['Value "":'], "samples in any state"),
+    ("to-obs", ["Value DIR:"], "an OBS directory"),
+    ("NEW_DATASET", ["Value NEW_DATASET:"], "a new dataset"),
+    ("900", ["Value custom:"], "dataset_type"),
     (
         "0",
-        ["0 (exit code)", "labeled (value)", "image-classification (value)", "image-classification (value)"],
+        ["Exit code 0:", "Value labeled:", "Value image-classification:", "Value image-classification:"],
         "continue",
     ),
     (
         "1",
         [
-            "1 (exit code)",
-            "unlabeled (value)",
-            "tree (value)",
-            "object-detection (value)",
-            "object-detection (value)",
+            "Exit code 1:",
+            "Value unlabeled:",
+            "Value tree:",
+            "Value object-detection:",
+            "Value object-detection:",
         ],
         "report it",
     ),
     (
         "3",
-        ["3 (exit code)", "search (value)", "image-segmentation (value)", "image-segmentation (value)"],
+        ["Exit code 3:", "Value search:", "Value image-segmentation:", "Value image-segmentation:"],
         "not found",
     ),
-    ("5", ["5 (exit code)"], "nothing was accepted run again"),
-    ("10", ["10 (exit code)"], "list, then decide"),
-    ("130", ["130 (exit code)"], "Ctrl-C"),
-    ("SUCCESSED", ["SUCCESSED (task status)"], "succeeded continue"),
-    ("stopped", ["STOPPED (task status)"], "not complete submit"),
-    ("stopping", ["STOPPING (task status)"], "wait"),
-    ("queued", ["INIT (task status)"], "has not begun"),
-    ("ModelArts.4409", ["ModelArts.4409 (API error)"], "400 exit code 5 wait for the running task"),
-    ("modelarts.4409", ["ModelArts.4409 (API error)"], ""),
-    ("4409", ["ModelArts.4409 (API error)"], ""),
-    ("ModelArts.4105", 2 * ["ModelArts.4105 (API error)"], "400 6 500 10"),
-    ("ModelArts.4351", ["ModelArts.4351 (API error)"], "the dataset name is taken choose another name 6"),
-    ("APIGW.0301", ["APIGW.0301 (API error)"], "401 4 the access key"),
-    ("APIG.0301", ["APIGW.0301 (API error)"], ""),
-    ("APIG.0201", 7 * ["APIGW.0201 (API error)"], "400 413 414 494 500 502 504"),
-    ("IAM.0062", ["IAM.0062 (API error)"], "the password is wrong"),
-    ("0112", 2 * ["ModelArts.0112 (API error)"], "401 403"),
+    ("5", ["Exit code 5:"], "nothing was accepted run again"),
+    ("10", ["Exit code 10:"], "list, then decide"),
+    ("130", ["Exit code 130:"], "Ctrl-C"),
+    ("SUCCESSED", ["Task status SUCCESSED:"], "succeeded continue"),
+    ("stopped", ["Task status STOPPED:"], "not complete submit"),
+    ("stopping", ["Task status STOPPING:"], "wait"),
+    ("queued", ["Task status INIT:"], "has not begun"),
+    ("ModelArts.4409", ["API error ModelArts.4409:"], "400 exit code 5 wait for the running task"),
+    ("modelarts.4409", ["API error ModelArts.4409:"], ""),
+    ("4409", ["API error ModelArts.4409:"], ""),
+    ("ModelArts.4105", 2 * ["API error ModelArts.4105:"], "400 6 500 10"),
+    ("ModelArts.4351", ["API error ModelArts.4351:"], "the dataset name is taken choose another name 6"),
+    ("APIGW.0301", ["API error APIGW.0301:"], "401 4 the access key"),
+    ("APIG.0301", ["API error APIGW.0301:"], ""),
+    ("APIG.0201", 7 * ["API error APIGW.0201:"], "400 413 414 494 500 502 504"),
+    ("IAM.0062", ["API error IAM.0062:"], "the password is wrong"),
+    ("labelled", ["Value labeled:", "Value labeled:"], "__ALL__ export_type"),
+    ("--wait", ["Option --wait:"], "--no-wait to-obs, to-new-dataset"),
+    ("timeout", ["Option --timeout:"], "2h DURATION to-obs, to-new-dataset, wait"),
+    ("region", ["Option --region:"], "REGION list"),
+    ("--samples-file", ["Option --samples-file:"], "FILE one a line"),
+    ("-f", ["Option --file:"], "--file, -f"),
+    ("fault", ["Option --fault:"], "sandbox"),
+    ("ModelArts.4401", ["API error ModelArts.4401:"], "exit code 6 of a failed task 7"),
+    ("429", ["HTTP status 429:"], "5 APIGW.0308"),
+    ("494", ["HTTP status 494:"], "6 APIGW.0201"),
+    ("400", ["Value table:", "HTTP status 400:"], "dataset_type Bad Request 6"),
+    ("http:400", ["HTTP status 400:"], ""),
+    ("value:400", ["Value table:"], ""),
+    ("exit:2", ["Exit code 2:"], ""),
+    ("EXIT:2", ["Exit code 2:"], ""),
+    ("field:path", ["Field path:"], ""),
+    ("option:timeout", ["Option --timeout:"], ""),
+    ("state:stopped", ["Task status STOPPED:"], ""),
+    ("code:4409", ["API error ModelArts.4409:"], ""),
+    ("obs://", ["Value obs://:"], ""),
+    ("0112", 2 * ["API error ModelArts.0112:"], "401 403"),
 ]
 
 
@@ -93,7 +118,10 @@ def find_headings(text: str) -> list[str]:
 @pytest.mark.parametrize(("topic", "meanings", "parts"), TOPICS)
 def test_topic_is_explained_with_all_meanings(run: Run, topic: str, meanings: list[str], parts: str) -> None:
     outcome = run(f"explain {topic}")
-    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.code == 0
+    kinds = {re.sub(r" \S+:$", "", meaning) for meaning in meanings}
+    assert outcome.err.startswith("hint: select one meaning with " if len(kinds) > 1 else "")
+    assert (outcome.err == "") is (len(kinds) == 1)
     assert sorted(find_headings(outcome.out)) == sorted(meanings)
     assert [part for part in parts.split() if part not in outcome.out] == []
 
@@ -104,7 +132,10 @@ UNKNOWN = [
     ("pending-revue", "pending-review"),
     ("slice_thicknes", "slice_thickness"),
     ("ModelArts.44O9", "ModelArts.4409"),
-    ("SUCCEEDS", "SUCCESSED or succeeded"),
+    ("SUCCEEDS", "succeeded"),
+    ("exprot", "export_type"),
+    ("exit-cods", "exit-codes"),
+    ("--json", "-o json"),
 ]
 
 
@@ -112,15 +143,16 @@ UNKNOWN = [
 def test_unknown_topic_suggests_the_closest(run: Run, topic: str, suggestion: str) -> None:
     outcome = run(f"explain {topic}")
     assert (outcome.code, outcome.out) == (2, "")
-    assert f"unknown topic '{topic}'; did you mean {suggestion}" in outcome.err
+    assert f"unknown topic '{topic}'; did you mean {suggestion!r}?" in outcome.err
     assert json.loads(run(f"explain {topic} -o json").err)["exit_code"] == 2
 
 
 def test_unknown_topic_without_a_close_match_has_no_suggestion(run: Run) -> None:
-    outcome = run("explain Ω≈ç√")
-    assert outcome.code == 2
-    assert "did you mean" not in outcome.err
-    assert "modelarts-export explain lists the topics" in outcome.err
+    for topic in ("Ω≈ç√", "wide", "exit:path", "http:599"):
+        outcome = run(f"explain {topic}")
+        assert outcome.code == 2
+        assert "did you mean" not in outcome.err
+        assert "modelarts-export explain lists the topics" in outcome.err
 
 
 def iter_documented_topics() -> Iterator[str]:
@@ -160,6 +192,7 @@ def test_json_and_yaml_are_arrays_also_for_one_meaning(run: Run) -> None:
         "meaning": "no such dataset",
         "http_status": 400,
         "exit_code": 3,
+        "exit_code_of_a_failed_task": 7,
         "action": "check the dataset ID, the project ID and the region",
     }
     assert json.loads(run("explain 4352 -o json").out) == [expected]
@@ -190,6 +223,73 @@ def test_api_error_has_each_status_with_its_exit_code(
     assert all(
         ("before submitting it again" in each["action"]) is (each["exit_code"] == 10) for each in explained
     )
+
+
+@pytest.mark.parametrize(
+    ("topic", "selectors"), [("0", "exit:0 or value:0"), ("400", "value:400 or http:400")]
+)
+def test_ambiguous_topic_names_what_selects_one_kind(run: Run, topic: str, selectors: str) -> None:
+    assert run(f"explain {topic}").err == f"hint: select one meaning with {selectors}\n"
+
+
+# A longer topic, and what it has of the declarations.
+LONG_TOPICS = [
+    ("exit-codes", ["  10   sent, but", "  143  SIGTERM"]),
+    ("environment", ["MODELARTS_EXPORT_REGION", "MODELARTS_EXPORT_DATASET_ID", "HW_PASSWORD", "NO_COLOR"]),
+    ("retries", ["1s, doubled up to 30s", "5s, doubled up to 60s", "ModelArts.4409", "--queue-timeout"]),
+    ("spec", ["${NAME:-default}", "16 MiB", "train_sample_ratio", "label_list.labels.name"]),
+    ("credentials", ["1. HUAWEICLOUD_SDK_*", "2. HW_*", "HW_AUTH_TOKEN"]),
+]
+
+
+@pytest.mark.parametrize(("topic", "parts"), LONG_TOPICS)
+def test_long_topic_is_made_of_the_declarations(run: Run, topic: str, parts: list[str]) -> None:
+    outcome = run(f"explain {topic}")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out.startswith(f"Topic {topic}:\n")
+    assert max(map(len, outcome.out.splitlines())) <= 80
+    assert [part for part in parts if part not in outcome.out] == []
+    (explained,) = json.loads(run(f"explain {topic} -o json").out)
+    assert (explained["kind"], explained["name"]) == ("topic", topic)
+    assert all(text for rows in explained["sections"].values() for text in rows.values())
+
+
+def test_environment_and_credentials_name_every_variable_of_a_source(run: Run) -> None:
+    written = {topic: run(f"explain {topic}").out for topic in ("environment", "credentials")}
+    for source in SOURCES:
+        for variable in source.marker_variables:
+            assert variable in written["environment"]
+            assert variable in written["credentials"]
+
+
+def test_every_option_of_every_command_is_explained() -> None:
+    explanations = list_explanations()
+    flags = {
+        flag
+        for name in COMMANDS
+        for option in build_command(name).params
+        if option.param_type_name == "option"
+        for flag in (*option.opts, *option.secondary_opts)
+    } - {"--help", "-h"}
+    assert len(flags) > 60
+    assert [flag for flag in flags if not any(each.matches(flag) for each in explanations)] == []
+
+
+@pytest.mark.parametrize(("status", "expected"), STATUSES)
+def test_http_status_is_explained_with_the_exit_code_of_a_submission(
+    run: Run, status: int, expected: int
+) -> None:
+    if status in {each.value for each in HTTPStatus}:
+        (explained,) = json.loads(run(f"explain http:{status} -o json").out)
+        assert explained["exit_code"] == expected
+
+
+def test_failed_task_exits_as_explained(run: Run, quick: Cloud) -> None:
+    (explained,) = json.loads(run("explain ModelArts.4401 -o json").out)
+    outcome = run(
+        "to-obs sandbox-failing --path /test-obs/x/ --wait --poll-interval 0.02s", **quick.variables
+    )
+    assert outcome.code == explained["exit_code_of_a_failed_task"]
 
 
 @pytest.mark.parametrize(("status", "code"), [(400, "4352"), (401, "0206"), (403, "0112"), (400, "4358")])

@@ -1,0 +1,1 @@
+"""What `explain` shows, made of the declarations: options, topics, and the form of an explanation."""
