@@ -141,7 +141,9 @@ class BarDisplay:
         )
 
     def _format_notes(self, snapshot: Snapshot) -> list[str]:
-        lost = ((f"{GIVEN_UP}: {each.last_error}", each) for each in snapshot if each.abandoned)
+        """Return why tasks are not seen, and, before the error at the end says it, why they were given up."""
+        goes_on = any(each.is_unfinished for each in snapshot)
+        lost = ((f"{GIVEN_UP}: {each.last_error}", each) for each in snapshot if each.abandoned and goes_on)
         unseen = (
             (f"not seen for {self._times.outage(each)}: {each.last_error}", each)
             for each in snapshot

@@ -124,6 +124,13 @@ def wordy() -> Iterator[Snapshot]:
     )
 
 
+def given_up() -> Iterator[Snapshot]:
+    """Yield a task that cannot be polled, and then is not polled any more."""
+    unseen = replace(make_tracked_task("lost-1"), last_error=OUTAGE)
+    yield (unseen,)
+    yield (replace(unseen, abandoned=True),)
+
+
 def lasting() -> Iterator[Snapshot]:
     """Yield a task that keeps running."""
     yield (make_tracked_task(progress=35.0),)
@@ -143,7 +150,9 @@ def broken() -> Iterator[Snapshot]:
 
 SCENARIOS: dict[str, Callable[[], Iterator[Snapshot]]] = {
     scenario.__name__: scenario
-    for scenario in (one, every_kind, crowd, growing_crowd, hostile, wordy, lasting, interrupted, broken)
+    for scenario in (
+        *(one, every_kind, crowd, growing_crowd, hostile, wordy, given_up, lasting, interrupted, broken),
+    )
 }
 
 

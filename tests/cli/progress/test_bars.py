@@ -88,6 +88,13 @@ def test_narrow_terminal_has_fewer_columns(columns: int) -> None:
     assert lines[lines.index("a test message") + 1 : -1] == EVERY_KIND[columns]
 
 
+def test_reason_for_giving_up_is_left_to_the_error_at_the_end() -> None:
+    shown = show_on_terminal("given_up", columns=88)
+    assert "export task lost-1: not seen for 0s: no connection" in COLOUR.sub("", shown.written)
+    assert any(line.startswith("lost-1 ") and " given up " in line for line in shown.lines)
+    assert "no connection" not in "".join(shown.lines)
+
+
 def test_wide_terminal_has_all_columns() -> None:
     lines = show_on_terminal("every_kind", columns=204).lines
     assert f"paused-1    PAUSED    {'━' * 40}" + " " * 22 + "1m 40s" in lines
