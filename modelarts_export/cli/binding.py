@@ -133,7 +133,7 @@ def _make_setting_options(group: type[Any], *, submits: bool = True) -> list[ins
 
 def _make_setting_option(setting: Field[Any], group: type[Any]) -> inspect.Parameter:
     metadata = setting.metadata
-    default = metadata.get("default_text") or _format_default(setting)
+    default = format_default(setting)
     variable = format_variable(setting.name) if group in (Settings, OutputOptions) else ""
     return _make_option(
         setting.name,
@@ -146,8 +146,10 @@ def _make_setting_option(setting: Field[Any], group: type[Any]) -> inspect.Param
     )
 
 
-def _format_default(setting: Field[Any]) -> str:
+def format_default(setting: Field[Any]) -> str:
     """Return the default of a setting as it is written: 2m, resend, 0; nothing for a switch."""
+    if "default_text" in setting.metadata:
+        return str(setting.metadata["default_text"])
     default: Any = setting.default
     if default is None or default is False or default == ():
         return ""

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from modelarts_export.cli.context import AppContext
+from modelarts_export.cli.options.help_page import get_width
 from modelarts_export.sanitize import to_json
 
 if TYPE_CHECKING:
     from modelarts_export.cli.reference.explanation import Explanation
 
-_WIDTH = 80
-_WIDEST_NAME = 34  # characters of a name beside its text; a longer one has a line of its own
+_WIDEST_NAME = 34  # columns of a name beside its text; a longer one has a line of its own
 Topic = Annotated[
     str | None,
     typer.Argument(
@@ -46,7 +46,7 @@ def _format_explanations(explanations: Sequence["Explanation"]) -> Iterator[str]
             yield ""
         yield f"{explanation.kind[:1].upper()}{explanation.kind[1:]} {explanation.name}:"
         if explanation.sections:
-            yield from wrap(explanation.meaning, _WIDTH, initial_indent="  ", subsequent_indent="  ")
+            yield from wrap(explanation.meaning, get_width(), initial_indent="  ", subsequent_indent="  ")
             yield from _format_sections(explanation.sections)
         else:
             yield from _align_facts({"meaning": explanation.meaning, **explanation.facts})
@@ -80,7 +80,7 @@ def _align_facts(facts: Mapping[str, Any], *, is_field: bool = True) -> Iterator
             first = " " * width
         yield from wrap(
             _format_values(fact) if name == "values" and is_field else _format_fact(fact),
-            _WIDTH,
+            get_width(),
             initial_indent=first,
             subsequent_indent=" " * width,
             break_on_hyphens=False,

@@ -5,10 +5,10 @@ from dataclasses import Field
 from http import HTTPStatus
 from typing import Any
 
+from modelarts_export.cli.binding import format_default
 from modelarts_export.cli.options.flags import format_flag
 from modelarts_export.cli.options.output_style import OutputOptions
 from modelarts_export.cli.reference.explanation import TOPIC, Explanation
-from modelarts_export.clock import format_duration
 from modelarts_export.config.environment import format_variable
 from modelarts_export.config.options import option_fields
 from modelarts_export.config.settings import Settings
@@ -210,9 +210,5 @@ def _iter_options(*groups: type[Any]) -> Iterator[Field[Any]]:
 
 def _describe(option: Field[Any]) -> str:
     """Return the help of an option, with its default."""
-    text: str = option.metadata["help"]
-    default: Any = option.default
-    if "default" in text or default is None or default is False:
-        return text
-    is_time = option.metadata["metavar"] == "DURATION"
-    return f"{text} (default {format_duration(default) if is_time else default})"
+    default = format_default(option)
+    return f"{option.metadata['help']} [default: {default}]" if default else str(option.metadata["help"])
