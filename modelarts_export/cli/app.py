@@ -15,8 +15,8 @@ from modelarts_export.errors import InvalidInputError
 
 NAME = "modelarts-export"
 _HELP_FLAGS = {"help_option_names": ["-h", "--help"]}
-_SUBMIT_CODES = "0 to 10, 130, 141, 143; see: modelarts-export explain exit-codes"
-_READ_CODES = "0 to 5, 7 to 9, 130, 141, 143; see: modelarts-export explain exit-codes"
+_SUBMIT_CODES = "0 to 10, 130, 141, 143; modelarts-export explain exit-codes"
+_READ_CODES = "0 to 5, 7 to 9, 130, 141, 143; modelarts-export explain exit-codes"
 _LOCAL_CODES = "0, 2, 5 and 141"
 
 
