@@ -39,7 +39,7 @@ def test_different_outcomes_are_listed(run: Run, quick: Cloud) -> None:
     fine, failing = create_task(run, quick), create_task(run, quick, "sandbox-failing")
     outcome = run(f"wait sandbox-failing {failing} {fine} {OFTEN} --max-outage 0s", **quick.variables)
     assert outcome.code == 9
-    summary = re.search(r"^error: 2 tasks: 1 failed, 1 not found\n", outcome.err, re.MULTILINE)
+    summary = re.search(r"^error: 2 tasks: 1 failed, 1 not found in \d+s\n", outcome.err, re.MULTILINE)
     assert summary
     failures = outcome.err[: summary.start()]
     assert f"\nerror: export task {failing} failed: ModelArts.4401: " in failures
@@ -77,7 +77,7 @@ def test_many_tasks_end_in_few_lines(run: Run, stub: Stub, failed: int) -> None:
     outcome = run(["wait", "abc", *(task["task_id"] for task in listed)], **stub.variables)
     err = outcome.err.splitlines()
     counts = [f"{20 - failed} succeeded"] * (failed < 20) + [f"{failed} failed"] * (failed > 0)
-    summary = f"20 tasks: {', '.join(counts)}"
+    summary = f"20 tasks: {', '.join(counts)} in 0s"
     assert len(outcome.out.splitlines()) == 21
     assert f"{'error: ' if failed else ''}{summary}" in err
     assert [line for line in err if "failed: ModelArts.4401: no space" in line and "error:" in line] == [

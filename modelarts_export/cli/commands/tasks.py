@@ -17,6 +17,7 @@ from modelarts_export.cli.follow import (
 )
 from modelarts_export.cli.options.help_page import format_suffix
 from modelarts_export.cli.options.task_filter import TaskFilter
+from modelarts_export.clock import SYSTEM_CLOCK
 from modelarts_export.config.environment import format_variable
 from modelarts_export.documents.files import STDIN, read_text
 from modelarts_export.errors import InvalidInputError
@@ -83,6 +84,7 @@ def wait(
     """Wait until export tasks are finished."""
     dataset_id, task_ids = _split_dataset(context, tasks, dataset)
     context.follow(dataset_id, task_ids, context.settings)
+    begun = SYSTEM_CLOCK.monotonic()
     snapshot = poll_until_done(
         context,
         make_unseen_tasks(context, dataset_id, task_ids),
@@ -94,7 +96,8 @@ def wait(
     snapshot = add_new_dataset_ids(context, snapshot, context.settings)
     first = _find_first_finished(snapshot) if any else None
     _show(context, snapshot if first is None else (first, *(each for each in snapshot if each is not first)))
-    raise_for_outcomes(context, (first,) if first else snapshot, wait, context.settings)
+    seconds = SYSTEM_CLOCK.monotonic() - begun
+    raise_for_outcomes(context, (first,) if first else snapshot, wait, context.settings, seconds=seconds)
 
 
 def _show(context: CommandContext, snapshot: Snapshot) -> None:
