@@ -45,7 +45,7 @@ COMMANDS: Mapping[str, CommandEntry] = {
         help="Create an export task that writes the dataset to an OBS directory.",
         examples=(
             "modelarts-export to-obs dataset-1 --path obs://bucket/out/ --wait",
-            "modelarts-export to-obs dataset-1 --path /bucket/cats/ --search label=cat -o id",
+            "modelarts-export to-obs dataset-1 --path /bucket/a/ --search label=cat -o id",
             "modelarts-export to-obs -f nightly.yaml --reuse-running --wait --timeout 4h",
         ),
         exit_codes=_SUBMIT_CODES,
@@ -75,7 +75,7 @@ COMMANDS: Mapping[str, CommandEntry] = {
         help="Wait until export tasks are finished.",
         examples=(
             "modelarts-export wait dataset-1 task-1 --timeout 4h",
-            "modelarts-export list dataset-1 --status running -o id | modelarts-export wait dataset-1 -",
+            "modelarts-export list d1 --status unfinished -o id | modelarts-export wait d1 -",
         ),
     ),
     "list": CommandEntry(

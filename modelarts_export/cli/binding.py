@@ -11,6 +11,7 @@ any other type       the option or argument that Typer makes of it
 """
 
 import inspect
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import Field, is_dataclass
 from functools import partial
@@ -151,7 +152,7 @@ def format_default(setting: Field[Any]) -> str:
     if "default_text" in setting.metadata:
         return str(setting.metadata["default_text"])
     default: Any = setting.default
-    if default is None or default is False or default == ():
+    if default in (None, False, (), math.inf):
         return ""
     if setting.metadata["metavar"] != "DURATION":
         return str(default)

@@ -246,9 +246,9 @@ class CommandContext:
     ) -> FinalOutput:
         hint = self.resume.format_wait_hint("it", dataset_id, task_ids, settings)
         words = "interrupted; accepted tasks continue"
-        return [
-            partial(self.messages.interrupted, number, words, hint),
+        return [  # the command to resume comes last, where a reader looks
             partial(self.printer.print_if_missing, show),
+            partial(self.messages.interrupted, number, words, hint),
         ]
 
     @property

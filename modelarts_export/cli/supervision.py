@@ -118,10 +118,9 @@ def _interrupt(
 
 
 def _write(output: FinalOutput) -> None:
-    """Write to each stream in its own thread, so that a blocked one does not hold up the other."""
-    deadline = monotonic() + _WRITE_TIMEOUT
-    for thread in [_start_thread(write) for write in output]:
-        thread.join(max(deadline - monotonic(), 0.0))
+    """Write to one stream after the other; one that is blocked delays the next for a while only."""
+    for write in output:
+        _start_thread(write).join(_WRITE_TIMEOUT / len(output))
 
 
 def _start_thread(call: Callable[[], None]) -> threading.Thread:

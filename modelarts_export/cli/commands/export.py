@@ -54,6 +54,10 @@ def _export(
     if dry_run:
         context.printer.request(export.url, export.request.to_dict())
         return
+    if reuse.skip_if_running and not export.request.path.startswith(reuse.skip_if_running):
+        context.messages.warn(
+            f"the path is not in {reuse.skip_if_running}, the directory of --skip-if-running"
+        )
     task = context.submit(export, reuse)
     if task.skipped:
         context.printer.task(task)

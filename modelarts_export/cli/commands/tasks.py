@@ -24,7 +24,8 @@ from modelarts_export.errors import InvalidInputError
 from modelarts_export.identifiers import check_identifier
 from modelarts_export.polling.poller import PollOptions, Snapshot, TrackedTask
 
-Dataset = Annotated[str | None, typer.Argument(metavar="DATASET", help="ID of the dataset")]
+_SUFFIX = format_suffix(variable=format_variable("dataset_id"))
+Dataset = Annotated[str | None, typer.Argument(metavar="DATASET", help="ID of the dataset" + _SUFFIX)]
 DatasetOption = Annotated[
     str | None,
     typer.Option(
@@ -32,7 +33,7 @@ DatasetOption = Annotated[
         "-d",
         metavar="ID",
         rich_help_panel="Connection",
-        help="ID of the dataset, instead of DATASET" + format_suffix(variable=format_variable("dataset_id")),
+        help="ID of the dataset, instead of DATASET" + _SUFFIX,
     ),
 ]
 DatasetAndTasks = Annotated[

@@ -49,7 +49,7 @@ def collect_sections(parameters: Iterable[Any], help_option: Any) -> dict[str, l
         else:
             options[parameter.rich_help_panel or OTHERS].append(_make_row(parameter))
     last = "Output" if options["Output"] else OTHERS
-    options[last].append((", ".join(help_option.opts), "Show this help and exit"))
+    options[last].append((", ".join(sorted(help_option.opts, key=len)), "Show this help and exit"))
     return {title: rows for title, rows in {"Arguments": arguments, **options}.items() if rows}
 
 
