@@ -10,6 +10,10 @@ _SCHEMES = ("obs://", "s3://")
 _PATH_LENGTH = range(3, 701)
 CHINESE = "\u3400-\u4dbf\u4e00-\u9fff"
 """The two common blocks, for a character class; a rarer ideograph is sent with a warning."""
+SCHEME_PATTERN = "(/|[oO][bB][sS]://|[sS]3://)"
+"""The beginning of a directory, for JSON Schema."""
+NAME_PATTERN = r"[^/\u0000-\u001f\u007f-\u009f!-,:-@\[-^`{-~]+"
+"""A name in a directory, for JSON Schema, which cannot tell letters beyond ASCII from emoji."""
 _IN_BUCKET = re.compile(r"/[^/]+/")
 _BUCKET_ROOT = re.compile(r"/[^/]+/?")
 _UNDOCUMENTED_IN_PATHS = re.compile(f"[^A-Za-z0-9_/{CHINESE}-]")

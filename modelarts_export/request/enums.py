@@ -45,6 +45,12 @@ class WireEnum(Enum):
     def _map_names(cls) -> dict[str, Self]:
         return {str(name).lower(): member for member in cls for name in (member.label, member.wire_value)}
 
+    @property
+    def pattern(self) -> str:
+        """A regular expression of its label and wire value in any letter case, for JSON Schema."""
+        names = dict.fromkeys(str(name).lower() for name in (self.label, self.wire_value))
+        return "|".join(map(ignore_case, names))
+
     @classmethod
     def labels(cls) -> list[str]:
         """Return the labels, in the order of the API reference."""
@@ -68,9 +74,23 @@ class WireEnum(Enum):
     def __get_pydantic_json_schema__(
         cls, _schema: "CoreSchema", _handler: "GetJsonSchemaHandler"
     ) -> dict[str, Any]:
-        """Allow labels and wire values, and integers also as strings."""
+        """Allow labels and wire values, in any letter case and integers also as strings.
+
+        Editors complete the values of the enumeration.
+        """
         names = [*(member.label for member in cls), *(member.wire_value for member in cls)]
-        return {"enum": list(dict.fromkeys([*names, *map(str, names)]))}
+        pattern = "|".join(member.pattern for member in cls)
+        return {
+            "anyOf": [
+                {"enum": list(dict.fromkeys(names))},
+                {"type": "string", "pattern": f"^({pattern})$"},
+            ]
+        }
+
+
+def ignore_case(text: str) -> str:
+    """Return a regular expression of a text in any letter case; JSON Schema has no flag for that."""
+    return "".join(f"[{c.lower()}{c.upper()}]" if c.isalpha() else c for c in text)
 
 
 def _normalize(value: object) -> str | None:

@@ -4,7 +4,7 @@ A validator raises ValueError, which says what is wrong and what to write instea
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Annotated, Any
@@ -21,14 +21,29 @@ from pydantic import (
 
 from modelarts_export.identifiers import IDENTIFIER, check_identifier
 from modelarts_export.quoting import InterpolatedString, SourceNumber, quote, shorten
-from modelarts_export.request.directories import CHINESE, normalize_directory, normalize_directory_in_bucket
+from modelarts_export.request.directories import (
+    CHINESE,
+    NAME_PATTERN,
+    SCHEME_PATTERN,
+    normalize_directory,
+    normalize_directory_in_bucket,
+)
+from modelarts_export.request.enums import ignore_case
 
 _NAME_LENGTH = range(1, 101)
 _MAX_TIME_SPAN = timedelta(days=30)
-_DECIMAL = re.compile(r"[0-9]+(\.[0-9]+)?|\.[0-9]+")
+_RATIO = re.compile(r"0*(0(\.[0-9]+)?|1(\.0+)?|\.[0-9]+)")
+_INTEGER = re.compile("-?[0-9]{1,18}")
+_LARGEST_INTEGER = 10**18 - 1
 _TIME_SPAN = re.compile(r"([0-9]{8})-([0-9]{8})")
 _DATASET_NAME = re.compile(f"[A-Za-z0-9_{CHINESE}-]*")
-_HARD = {"true": "1", "1": "1", "false": "0", "0": "0"}
+_BOOLEANS = {  # those of YAML 1.1; an editor that reads YAML 1.2 takes yes, no, on and off for strings
+    **dict.fromkeys(("true", "yes", "on"), True),
+    **dict.fromkeys(("false", "no", "off"), False),
+}
+_HARD = {**{word: str(int(value)) for word, value in _BOOLEANS.items()}, "1": "1", "0": "0"}
+_SEPARATORS = r"\s\u0000-\u0020\u007f-\u00a0\u00ad\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff"
+"""Spaces and control characters, for a character class."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +82,7 @@ def _to_source_text(value: object) -> object:
 
 
 def _check_ratio(value: str) -> str:
-    if not _DECIMAL.fullmatch(value) or float(value) > 1:
+    if not _RATIO.fullmatch(value):
         raise ValueError(f"{quote(value)} is not a ratio; write a number from 0 to 1, such as 0.8")
     return value
 
@@ -120,12 +135,12 @@ def _check_unicode(value: str) -> str:
 
 def _parse_integer(value: object) -> object:
     """Parse the text of a flag; the type refuses fractions and booleans."""
-    return int(value) if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,18}", value) else value
+    return int(value) if isinstance(value, str) and _INTEGER.fullmatch(value) else value
 
 
 def _parse_boolean(value: object) -> object:
-    """Parse true and false; the type refuses 0 and 1."""
-    return {"true": True, "false": False}.get(value.lower(), value) if isinstance(value, str) else value
+    """Parse true, yes, on, false, no and off; the type refuses 0 and 1."""
+    return _BOOLEANS.get(value.lower(), value) if isinstance(value, str) else value
 
 
 def _make_validator(rule: Callable[[str], str]) -> WrapValidator:
@@ -143,17 +158,21 @@ def _make_string_schema(pattern: str) -> JsonSchema:
     return JsonSchema({"type": "string", "pattern": f"^({pattern})$"})
 
 
+def _match_words(words: Iterable[str]) -> str:
+    return f"^({'|'.join(map(ignore_case, words))})$"
+
+
 ObsDirectory = Annotated[
     StrictStr,
     _make_validator(normalize_directory),
     Metavar("DIR"),
-    _make_string_schema("(/|[oO][bB][sS]://|[sS]3://)[^/]+(/[^/]+)*/?"),
+    _make_string_schema(f"{SCHEME_PATTERN}{NAME_PATTERN}(/{NAME_PATTERN})*/?"),
 ]
 DirectoryInBucket = Annotated[
     StrictStr,
     _make_validator(normalize_directory_in_bucket),
     Metavar("DIR"),
-    _make_string_schema("(/|[oO][bB][sS]://|[sS]3://)[^/]+(/[^/]+)+/?"),
+    _make_string_schema(f"{SCHEME_PATTERN}{NAME_PATTERN}(/{NAME_PATTERN})+/?"),
 ]
 Identifier = Annotated[
     StrictStr, _make_validator(check_identifier), Metavar("ID"), _make_string_schema(IDENTIFIER.pattern)
@@ -170,17 +189,38 @@ Ratio = Annotated[
     BeforeValidator(_to_source_text),
     Metavar("RATIO"),
     JsonSchema(
-        {"type": ["number", "string"], "minimum": 0, "maximum": 1, "pattern": f"^{_DECIMAL.pattern}$"}
+        {"type": ["number", "string"], "minimum": 0, "maximum": 1, "pattern": f"^({_RATIO.pattern})$"}
     ),
 ]
 SampleTime = Annotated[
     StrictStr, _make_validator(_check_sample_time), _make_string_schema(f"month|day|{_TIME_SPAN.pattern}")
 ]
-SampleDir = Annotated[StrictStr, _make_validator(_check_sample_dir), _make_string_schema(".*/")]
+SampleDir = Annotated[StrictStr, _make_validator(_check_sample_dir), _make_string_schema(r"[\s\S]*/")]
 HardFlag = Annotated[
-    StrictStr, BeforeValidator(_parse_hard), JsonSchema({"enum": [True, False, 1, 0, *_HARD]})
+    StrictStr,
+    BeforeValidator(_parse_hard),
+    JsonSchema(
+        {"anyOf": [{"enum": [True, False, 1, 0]}, {"type": "string", "pattern": _match_words(_HARD)}]}
+    ),
 ]
-Integer = Annotated[StrictInt, BeforeValidator(_parse_integer)]
-Boolean = Annotated[StrictBool, BeforeValidator(_parse_boolean)]
+Integer = Annotated[
+    StrictInt,
+    BeforeValidator(_parse_integer),
+    JsonSchema(
+        {
+            "type": ["integer", "string"],
+            "minimum": -_LARGEST_INTEGER,
+            "maximum": _LARGEST_INTEGER,
+            "pattern": f"^({_INTEGER.pattern})$",
+        }
+    ),
+]
+Boolean = Annotated[
+    StrictBool,
+    BeforeValidator(_parse_boolean),
+    JsonSchema({"type": ["boolean", "string"], "pattern": _match_words(_BOOLEANS)}),
+]
 Text = Annotated[StrictStr, _make_validator(_check_unicode)]
-SampleId = Annotated[StrictStr, AfterValidator(check_sample_id), Metavar("ID"), _make_string_schema(r"\S+")]
+SampleId = Annotated[
+    StrictStr, AfterValidator(check_sample_id), Metavar("ID"), _make_string_schema(f"[^{_SEPARATORS}]+")
+]

@@ -10,8 +10,8 @@ from modelarts_export.request.models import SpecMetadata, ToNewDataset, ToObs
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _DESCRIPTION = (
     "The body of a request that creates a ModelArts export task, together with dataset_id, project_id and "
-    "name. Validation accepts more than this schema: the labels and codes of an enumeration in any letter "
-    "case, and quoted numbers and booleans. It also checks more, such as the length of a path. "
+    "name. Validation also checks what a schema cannot: rules between fields, the length of a path and its "
+    "letters beyond ASCII, dates, and how a number is written. "
     "A string may contain ${NAME}, the value of a variable that is passed by name."
 )
 _PLACEHOLDER = r"\$\{"  # a string with ${NAME} in it can have any value
@@ -42,7 +42,8 @@ def _choose_kind() -> dict[str, Any]:
     """Return a condition on `export_params.export_dest`; an interpolated one may be of either kind."""
     to_obs, to_new_dataset = ({"$ref": f"#/$defs/{kind.__name__}"} for kind in (ToObs, ToNewDataset))
     unknown = _match_dest(_INTERPOLATED, {"anyOf": [to_obs, to_new_dataset]}, otherwise=to_obs)
-    return _match_dest({"const": ToNewDataset.dest.label}, to_new_dataset, otherwise=unknown)
+    dest = {"type": "string", "pattern": f"^({ToNewDataset.dest.pattern})$"}
+    return _match_dest(dest, to_new_dataset, otherwise=unknown)
 
 
 def _match_dest(
@@ -82,10 +83,10 @@ class _Generator(GenerateJsonSchema):
 
 def _allow_interpolation(schema: JsonSchemaValue) -> JsonSchemaValue:
     """Add strings with `${NAME}` to a schema, once: pydantic generates a field in several layers."""
+    if "anyOf" in schema:
+        return {**schema, "anyOf": list(map(_allow_interpolation, schema["anyOf"]))}
     if "enum" in schema:
-        return {"anyOf": [schema, _INTERPOLATED]}
-    if schema.get("type") in ("integer", "boolean"):
-        return {**schema, "type": [schema["type"], "string"], "pattern": _PLACEHOLDER}
+        return schema
     pattern = schema.get("pattern", _PLACEHOLDER)
     return schema if pattern.endswith(_PLACEHOLDER) else {**schema, "pattern": f"{pattern}|{_PLACEHOLDER}"}
 

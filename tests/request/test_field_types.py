@@ -76,9 +76,9 @@ INVALID: list[tuple[Any, object]] = [
     *((SampleTime, value) for value in ("20260101 - 20260102", "20260101-20260102\n", "00000101-00000102")),
     *((SampleTime, value) for value in ("20260101-20260201", "20260102-20260101")),
     *((SampleDir, value) for value in ("", "a", "a/b", 3, None)),
-    *((HardFlag, value) for value in ("yes", "2", "", 2, 1.0, None, ["1"])),
+    *((HardFlag, value) for value in ("y", "2", "", 2, 1.0, None, ["1"])),
     *((Integer, value) for value in ("1.0", "", "a", " 1", "٣", "+1", 1.0, True, None, [1])),
-    *((Boolean, value) for value in ("yes", "1", "", 1, 0, None, [True])),
+    *((Boolean, value) for value in ("y", "1", "", 1, 0, None, [True])),
     *((SampleId, value) for value in ("", "a b", "a\n", "\t", "a\x00", "a\u202e", "a\u2028", 3, None)),
 ]
 DIRECTORIES = [

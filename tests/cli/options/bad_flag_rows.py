@@ -148,7 +148,7 @@ SEARCHES = [
         ("'{hard: *x}'", "is not valid YAML at column 8"),
         ("'{hard: 2}'", "hard: 2 is not true, false, 0 or 1"),
         ("hard=2", "hard: '2' is not true, false, 0 or 1"),
-        ("hard=yes", "hard: 'yes' is not true, false, 0 or 1"),
+        ("hard=y", "hard: 'y' is not true, false, 0 or 1"),
         ("frame_in_video=first", "frame_in_video: must be a whole number"),
         ("frame_in_video=1.5", "frame_in_video: must be a whole number"),
         ("sample_dir=/b/d", "sample_dir: '/b/d' must end with a slash: /b/d/"),
