@@ -34,6 +34,8 @@ SAMPLES = [
     Samples("", b"\xef\xbb\xbfb\na\n", ["b", "a"]),
     Samples("", b"\n\nb\n  \n\r\n\ta \n\n", ["b", "a"]),
     Samples("", b"a\nb\na\n", ["a", "b"]),
+    Samples("", b"# reviewed on Monday\n\na # blurred\n  # b\nc#1\n#\n", ["a", "c#1"]),
+    Samples("", b"a\nid\nsamples\n", ["a", "id", "samples"]),
     Samples("", b"no\n0123\n2026-01-02\n", ["no", "0123", "2026-01-02"]),
     Samples("", "样本\n".encode(), ["样本"]),
     Samples("--sample c --sample a", b"a\nb\nc\n", ["c", "a", "b"]),

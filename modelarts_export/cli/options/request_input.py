@@ -1,5 +1,6 @@
 """The request that a command gets: flags merged over a spec, and each problem with its flag or position."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -14,6 +15,7 @@ from modelarts_export.errors import (
     make_invalid_input_error,
     truncate_problems,
 )
+from modelarts_export.quoting import quote
 from modelarts_export.request.field_types import check_sample_id
 from modelarts_export.request.models import ExportRequest
 from modelarts_export.request.validation import ValidatedExport, validate
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     from modelarts_export.spec.document import Spec
 
 _SAMPLES: Location = ("export_params", "samples")
+_COMMENT = re.compile(r"(?:^|[^\S\n])#.*", re.MULTILINE)  # a # within an ID is a part of it
+_HEADERS = ("id", "sample", "sample id", "sample_id", "sample-id", "samples")
+_SEPARATORS = ",;\t"  # of the columns of a table
 _MAX_LINES = 1_000_000  # of sample IDs; far more than a request body can hold
 _CONDITIONS: Location = ("export_params", "search_conditions")
 
@@ -147,11 +152,14 @@ def _merge_values(base: Mapping[str, Any], values: Mapping[Location, Any]) -> di
 
 
 def _read_sample_ids(file: str, timeout: float) -> list[str]:
-    """Return the IDs of a file with one ID a line. Raises InvalidInputError for no ID or an invalid one."""
+    """Return the IDs of a file with one ID a line, without blank lines and comments.
+
+    Raises InvalidInputError for no ID, an invalid one, or the header of a table.
+    """
     text = read_text(file, timeout)
     if text.count("\n") > _MAX_LINES:
         raise InvalidInputError(f"--samples-file: {format_name(file)} has more than {_MAX_LINES:,} lines")
-    lines = list(map(str.strip, text.split("\n")))
+    lines = list(map(str.strip, _COMMENT.sub("", text).split("\n")))
     ids = list(filter(None, lines))
     if not ids:
         raise InvalidInputError(
@@ -164,13 +172,23 @@ def _read_sample_ids(file: str, timeout: float) -> list[str]:
 
 
 def _find_invalid_ids(file_name: str, lines: Sequence[str]) -> Iterator[Problem]:
+    first = next(number for number, line in enumerate(lines, start=1) if line)
     for number, line in enumerate(lines, start=1):
         try:
             if line:
-                check_sample_id(line)
+                _check_line(line, is_first=number == first)
         except ValueError as error:
             place = f"--samples-file: {file_name}:{number}"
             yield Problem(message=str(error), place=place, file=file_name, line=number, column=1)
+
+
+def _check_line(line: str, *, is_first: bool) -> None:
+    """Check the ID of a line. Raises ValueError, also for a line of a table, whose cells are no IDs."""
+    if (is_first and line.strip('"').lower() in _HEADERS) or any(each in line for each in _SEPARATORS):
+        raise ValueError(
+            f"{quote(line)} is not an ID; the file has one sample ID a line, no header and no other columns"
+        )
+    check_sample_id(line)
 
 
 def _parse_condition(text: str, index: int, problems: list[Problem]) -> Any:  # noqa: ANN401 - see _parse_yaml
