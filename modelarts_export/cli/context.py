@@ -64,16 +64,19 @@ class AppContext:
         )
         return timeout
 
-    def load_specs(self, files: Sequence[str], assignments: Sequence[str]) -> "SpecSet":
-        """Load spec files and print their warnings.
+    def load_specs(
+        self, files: Sequence[str], assignments: Sequence[str], *, recursive: bool = False
+    ) -> "SpecSet":
+        """Load spec files, also those of directories, and print their warnings.
 
         Raises InvalidInputError with every problem.
         """
         from modelarts_export.spec.loader import load_specs  # noqa: PLC0415 - yaml is loaded here
 
-        plan = load_specs(files, self.make_interpolator(assignments), self.read_timeout({}))
-        self.warn(plan.warnings)
-        return plan
+        interpolate = self.make_interpolator(assignments)
+        specs = load_specs(files, interpolate, self.read_timeout({}), recursive=recursive)
+        self.warn(specs.warnings)
+        return specs
 
     def warn(self, warnings: Sequence[Problem]) -> None:
         """Print each warning, and how many more there are."""

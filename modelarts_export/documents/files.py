@@ -41,9 +41,8 @@ def read_text(name: str, timeout: float | None) -> str:
 def _read_bytes(name: str, timeout: float | None) -> bytes:
     if name == STDIN:
         return _read_stdin(timeout)
-    path = Path(os.fsdecode(name.encode(errors="surrogateescape")))  # under LANG=C too
     # nonblocking: otherwise opening a pipe waits until another process opens it for writing
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+    descriptor = os.open(to_path(name), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
     try:
         kind = os.fstat(descriptor).st_mode
         if stat.S_ISDIR(kind):
@@ -87,6 +86,11 @@ def _read_descriptor(descriptor: int, timeout: float | None) -> bytes:
         if end is not None and time.monotonic() > end:
             raise TimeoutError
     return b"".join(chunks)
+
+
+def to_path(name: str) -> Path:
+    """Return the path of a name, under LANG=C too."""
+    return Path(os.fsdecode(name.encode(errors="surrogateescape")))
 
 
 def format_name(name: str) -> str:

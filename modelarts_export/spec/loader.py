@@ -14,6 +14,7 @@ from modelarts_export.errors import (
 from modelarts_export.quoting import InterpolatedString, quote, shorten
 from modelarts_export.request.directories import parse_directory
 from modelarts_export.request.validation import ValidatedExport, ValidationResult, find_kind, validate
+from modelarts_export.spec.discovery import find_spec_files
 from modelarts_export.spec.document import Spec, parse_specs
 
 _PATH = ("path",)
@@ -35,13 +36,17 @@ class SpecSet:
     warnings: Sequence[Problem]
 
 
-def load_specs(files: Sequence[str], interpolate: Callable[[str], str], timeout: float) -> SpecSet:
-    """Load the exports of all documents of all files; `-` is stdin.
+def load_specs(
+    names: Sequence[str], interpolate: Callable[[str], str], timeout: float, *, recursive: bool = False
+) -> SpecSet:
+    """Load the exports of all documents of all files and directories; `-` is stdin.
 
-    Each file is read within `timeout` seconds. Raises InvalidInputError with the problems of all files; two
-    specs with the same path are one.
+    With `recursive`, directories in directories are read too. Each file is read within `timeout` seconds.
+    Raises InvalidInputError with the problems of all files; two specs with the same path are one.
     """
-    specs, problems = _parse_files(files, interpolate, timeout)
+    files, problems = find_spec_files(names, recursive=recursive)
+    specs, unreadable = _parse_files(files, interpolate, timeout)
+    problems += unreadable
     exports: list[LoadedExport] = []
     warnings: list[Problem] = []
     described = 0

@@ -34,16 +34,37 @@ Command = Annotated[
         autocompletion=lambda: _COMMANDS,
     ),
 ]
-Files = Annotated[list[str], typer.Argument(metavar="FILE...", help="Spec files; - is stdin")]
+Files = Annotated[
+    list[str],
+    typer.Argument(metavar="FILE...", help="Spec files, and directories of them; - is stdin"),
+]
+Recursive = Annotated[
+    bool, typer.Option("--recursive", "-R", help="Also search the directories in a directory")
+]
 Assignments = Annotated[
     list[str] | None,
     typer.Option("--var", metavar="NAME[=VALUE]", help=VAR_HELP),
 ]
 
 
-def validate(files: Files, app: AppContext, *, var: Assignments = None) -> None:
-    """Check spec files offline."""
-    app.printer.specs(app.load_specs(files, var or ()))
+def validate(files: Files, app: AppContext, *, recursive: Recursive = False, var: Assignments = None) -> None:
+    """Check spec files offline.
+
+    A directory stands for its .yaml, .yml and .json files, without hidden ones.
+    """
+    try:
+        app.printer.specs(app.load_specs(files, var or (), recursive=recursive))
+    except InvalidInputError as error:
+        raise _add_recursive_hint(error) from None
+
+
+def _add_recursive_hint(error: InvalidInputError) -> InvalidInputError:
+    from modelarts_export.spec.discovery import NOT_SEARCHED  # noqa: PLC0415 - for an error alone
+
+    if error.hint or not any(problem.message.endswith(NOT_SEARCHED) for problem in error.problems):
+        return error
+    hint = "-R searches the directories in a directory too"
+    return InvalidInputError(str(error), hint=hint, problems=error.problems, omitted=error.omitted)
 
 
 def schema(typer_context: typer.Context) -> None:

@@ -72,6 +72,70 @@ def test_valid_spec_is_an_array_in_json(run: Run, directory: Path) -> None:
     ]
 
 
+@pytest.fixture
+def tree(directory: Path) -> Path:
+    """Make a directory `specs` with specs, other files, hidden files, and links in a circle."""
+    specs = ("specs/b.yaml", "specs/a.yml", "specs/C.JSON", "specs/team/d.yaml", "specs/team/x/e.yaml")
+    others = ("specs/notes.txt", "specs/.hidden.yaml", "specs/.git/f.yaml", "specs/team/README.md")
+    for number, name in enumerate((*specs, *others)):
+        path = directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f'{{"dataset_id": "abc", "path": "/b/{number}/"}}' if name in specs else "no spec")
+    (directory / "specs/team/circle").symlink_to(directory / "specs")
+    return directory
+
+
+@pytest.mark.parametrize(
+    ("line", "files"),
+    [
+        ("specs", "specs/C.JSON specs/a.yml specs/b.yaml"),
+        ("specs/", "specs/C.JSON specs/a.yml specs/b.yaml"),
+        ("-R specs", "specs/C.JSON specs/a.yml specs/b.yaml specs/team/d.yaml specs/team/x/e.yaml"),
+        ("specs/team --recursive", "specs/team/d.yaml specs/team/x/e.yaml"),
+        ("specs/b.yaml specs", "specs/b.yaml specs/C.JSON specs/a.yml"),
+        ("-R specs/team/x specs/team", "specs/team/x/e.yaml specs/team/d.yaml"),
+        (". -R", "specs/C.JSON specs/a.yml specs/b.yaml specs/team/d.yaml specs/team/x/e.yaml"),
+    ],
+)
+@pytest.mark.usefixtures("tree")
+def test_directory_stands_for_its_spec_files(run: Run, line: str, files: str) -> None:
+    outcome = run(f"validate -o json {line}")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert [row["spec"] for row in json.loads(outcome.out)] == [f"{file}:1" for file in files.split()]
+
+
+def test_directory_without_specs_is_refused(run: Run, tree: Path) -> None:
+    (tree / "empty").mkdir()
+    outcome = run("validate empty")
+    assert (outcome.code, outcome.err) == (2, "error: empty: no .yaml, .yml or .json file\n")
+    assert run("validate -R empty").err == outcome.err
+    assert run("validate .").err == (
+        "error: .: no .yaml, .yml or .json file; the directories in it were not searched\n"
+        "hint: -R searches the directories in a directory too\n"
+    )
+
+
+def test_problems_in_directories_are_reported_with_those_of_files(run: Run, tree: Path) -> None:
+    (tree / "empty").mkdir()
+    (tree / "specs" / "b.yaml").write_text("path: b\n")
+    outcome = run("validate empty missing.yaml specs")
+    assert outcome.code == 2
+    assert [line for line in outcome.err.splitlines() if not line.startswith("    ")] == [
+        "error: 3 problems",
+        "  empty: no .yaml, .yml or .json file",
+        "  missing.yaml: no such file or directory",
+        "  specs/b.yaml:1:7: path: 'b' is not an OBS directory; write /bucket/dir/ or obs://bucket/dir/",
+    ]
+
+
+def test_directory_that_cannot_be_read_is_refused(
+    run: Run, tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Root may read every directory, so the name of one that is gone stands for it."""
+    monkeypatch.setattr("os.path.isdir", lambda _path: True)
+    assert run(f"validate {tree}/gone").err.endswith("gone: no such file or directory\n")
+
+
 def test_problems_of_all_files_are_reported_together(run: Run, directory: Path) -> None:
     """File by file and line by line, each with an excerpt and a caret."""
     (directory / "a.yaml").write_text("path: b\nexport_tpe: 3\n")
