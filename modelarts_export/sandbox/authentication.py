@@ -29,6 +29,21 @@ _CLAIM = re.compile(
 
 
 @dataclass(frozen=True, kw_only=True)
+class KeyPair:
+    """An access key and its secret key."""
+
+    access_key: str
+    secret_key: str = field(repr=False)
+
+
+EXAMPLE_KEY = KeyPair(
+    access_key="SANDBOX0EXAMPLE0KEY0",
+    secret_key="sandboxExampleSecretKeyForLoopbackOnly00",  # noqa: S106 - everybody may know it
+)
+"""The same key in every sandbox that uses it, so that the settings of one work with the next."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Credentials:
     """The key pair and the tokens of one project; `token` never expires."""
 

@@ -16,7 +16,7 @@ from socketserver import TCPServer
 from types import TracebackType
 from typing import Self
 
-from modelarts_export.sandbox.authentication import Credentials
+from modelarts_export.sandbox.authentication import Credentials, KeyPair
 from modelarts_export.sandbox.cloud.contract import ApiError
 from modelarts_export.sandbox.cloud.datasets import DATASET_ID
 from modelarts_export.sandbox.faults.catalogue import ActiveFaults, Delivery, Faults, refuses_connection
@@ -28,6 +28,7 @@ from modelarts_export.sandbox.service import BODY_LIMIT
 Observer = Callable[[Request, HttpReply], None]
 
 _PROJECT_ID = "5a4d0b0c5a4d0b0c5a4d0b0c5a4d0b0c"
+_ALPHANUMERIC = string.ascii_letters + string.digits
 _CHUNK = 1 << 16  # bytes
 _LINGER = 1.0  # seconds
 CONNECTIONS = 64
@@ -53,22 +54,23 @@ class Sandbox:
         rng: random.Random | None = None,
         observe: Observer | None = None,
         faults: Faults | None = None,
+        key: KeyPair | None = None,
         idle_timeout: float = _IDLE,
     ) -> None:
         """Make new credentials and bind the port, any free one for 0; raises OSError if it is in use.
 
+        A `key` is used in place of a new one; the token and the password are always new.
         `task_duration` is in seconds, and so is `idle_timeout`, after which an idle connection is closed;
         `clock` gives epoch seconds, `rng` makes IDs. `observe` is called once per exchange, in the thread
         that serves it, before the reply is delayed or written; a request that is refused unread has no
         body.
         """
-        alphanumeric = string.ascii_letters + string.digits
-        self.access_key = _make_secret(string.ascii_uppercase + string.digits, 20)
-        self.secret_key = _make_secret(alphanumeric, 40)
-        self.token = _make_secret(alphanumeric, 400)
+        key = key or _make_key()
+        self.access_key, self.secret_key = key.access_key, key.secret_key
+        self.token = _make_secret(_ALPHANUMERIC, 400)
         self.project_id = _PROJECT_ID
         self.dataset_id = DATASET_ID
-        self.user = _make_user(_make_secret(alphanumeric, 24))
+        self.user = _make_user(_make_secret(_ALPHANUMERIC, 24))
         self._clock = clock
         rng = rng or random.SystemRandom()
         credentials = Credentials(
@@ -120,6 +122,13 @@ def _make_user(password: str) -> Identity:
         domain_name="sandbox-domain",
         project_id=_PROJECT_ID,
         project_name="sandbox-project",
+    )
+
+
+def _make_key() -> KeyPair:
+    return KeyPair(
+        access_key=_make_secret(string.ascii_uppercase + string.digits, 20),
+        secret_key=_make_secret(_ALPHANUMERIC, 40),
     )
 
 

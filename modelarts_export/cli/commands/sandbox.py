@@ -10,7 +10,9 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,7 +31,8 @@ from modelarts_export.quoting import did_you_mean
 
 if TYPE_CHECKING:
     from modelarts_export.sandbox.faults.catalogue import Faults
-    from modelarts_export.sandbox.server import Sandbox
+    from modelarts_export.sandbox.messages import HttpReply, Request
+    from modelarts_export.sandbox.server import Observer, Sandbox
 
 # Settings that select a cloud are replaced; those of time and output are passed to COMMAND.
 _CLOUD_SETTINGS = ("region", "project_id", "endpoint", "iam_endpoint", "ca_bundle", "insecure")
@@ -37,6 +40,12 @@ _SPEC_VARIABLE_PREFIX = f"{PREFIX}VAR_"
 # Removed from the environment, so that COMMAND cannot reach a real cloud.
 _FOREIGN = (*FAMILIES, PREFIX)
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "ftp_proxy")
+SUGGESTED = (  # to copy; each works with the printed settings
+    "modelarts-export to-obs --path /bucket/cats/ --wait",
+    "modelarts-export list sandbox-images",
+    "modelarts-export to-obs sandbox-failing --path /bucket/dogs/ --wait",
+)
+_LONGEST_TARGET = 200  # characters of a line of the log
 _NOT_FOUND, _NOT_EXECUTABLE, _KILLED = 127, 126, 128  # as in a shell
 
 Command = Annotated[
@@ -49,6 +58,12 @@ Latency = Annotated[str, typer.Option(metavar="DURATION", help="Delay of every r
 FaultSpecs = Annotated[
     list[str] | None,
     typer.Option("--fault", metavar="FAULT", help="Fault to inject, see below; repeatable"),
+]
+RandomKey = Annotated[
+    bool, typer.Option("--random-key", help="Make a new access key; otherwise it is the same every time")
+]
+ShowToken = Annotated[
+    bool, typer.Option("--show-token", help="Also print a token and a password, which are new every time")
 ]
 FaultSeed = Annotated[int | None, typer.Option(metavar="N", help="Seed of the faults with a probability")]
 
@@ -72,20 +87,23 @@ def sandbox(  # noqa: PLR0913 - Typer reads an option from each
     latency: Latency = "0s",
     fault: FaultSpecs = None,
     fault_seed: FaultSeed = None,
+    random_key: RandomKey = False,
+    show_token: ShowToken = False,
 ) -> None:
     """Serve a local emulator of the ModelArts API.
 
     With COMMAND: run it against the sandbox and exit with its code. Without: print the variables to export,
-    and serve until Ctrl-C.
+    and serve until Ctrl-C, with one line for each request.
     """
     app: AppContext = typer_context.obj
     with _name_option("--task-duration"):
         seconds = parse_duration(task_duration)
     faults = _make_faults(fault or [], latency, fault_seed)
-    with _serve(port, seconds, faults) as server:
+    observe = None if command else partial(_log_exchange, app.messages.info)
+    with _serve(port, seconds, faults, observe=observe, random_key=random_key) as server:
         if command:
             raise typer.Exit(_run_command(command, server, app))
-        _print_settings(server, app)
+        _print_settings(server, app, show_token=show_token)
         app.interruption.cancel_token.sleep(None)
 
 
@@ -109,11 +127,15 @@ def _name_option(option: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _serve(port: int, task_duration: float, faults: "Faults") -> Iterator["Sandbox"]:
+def _serve(
+    port: int, task_duration: float, faults: "Faults", *, observe: "Observer | None", random_key: bool
+) -> Iterator["Sandbox"]:
+    from modelarts_export.sandbox.authentication import EXAMPLE_KEY  # noqa: PLC0415
     from modelarts_export.sandbox.server import Sandbox  # noqa: PLC0415 - loaded for this command only
 
+    key = None if random_key else EXAMPLE_KEY
     try:
-        server = Sandbox(port=port, task_duration=task_duration, faults=faults)
+        server = Sandbox(port=port, task_duration=task_duration, faults=faults, observe=observe, key=key)
     except OSError as error:
         raise InvalidInputError(f"--port: cannot listen on {port}: {error.strerror}") from None
     with server:
@@ -211,14 +233,26 @@ class _ChildProcess:
                     self._process.terminate()
 
 
-def _print_settings(server: "Sandbox", app: AppContext) -> None:
+def _print_settings(server: "Sandbox", app: AppContext, *, show_token: bool) -> None:
+    # Exported from an earlier start, the key is a known secret, and would be redacted here.
+    app.messages.keep(server.access_key, server.secret_key)
     for name, value in make_settings(server).items():
         app.printer.line(f"export {name}={shlex.quote(value)}")
-    for alternative, variables in (
-        ("token", make_token_settings(server)),
-        ("password", make_password_settings(server)),
-    ):
+    alternatives = {"token": make_token_settings(server), "password": make_password_settings(server)}
+    for alternative, variables in alternatives.items() if show_token else ():
         pairs = (f"{name}={shlex.quote(value)}" for name, value in variables.items())
         app.printer.line(f"# or, instead of the first three, a {alternative}:")
         app.printer.line(f"# export {' '.join(pairs)}")
-    app.messages.info(f"Serving on {server.url}; press Ctrl-C to stop")
+    app.messages.info(f"serving on {server.url}; press Ctrl-C to stop")
+    app.messages.info("in another shell, run the lines above and, for example:")
+    for command in SUGGESTED:
+        app.messages.info(f"  {command}")
+
+
+def _log_exchange(log: Callable[[str], None], request: "Request", reply: "HttpReply") -> None:
+    """Print a request and the status of its reply, and what a fault does to the reply."""
+    status = str(reply.status or "-")
+    delivery = "" if reply.delivery.value == "delivered" else f", {reply.delivery.value}"
+    delay = f", after {reply.delay:g}s" if reply.delay else ""
+    target = request.target[:_LONGEST_TARGET] + "…" * (len(request.target) > _LONGEST_TARGET)
+    log(f"{time.strftime('%H:%M:%S')} {request.method} {target} {status}{delivery}{delay}")
