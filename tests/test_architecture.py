@@ -33,8 +33,11 @@ MAY_IMPORT = {
         "cli cli/options cli/reference config documents polling providers request sandbox sandbox/faults "
         "spec submission"
     ),
-    "cli/reference": ("cli cli/options config documents polling providers request spec submission transport"),
-    "cli/options": "api config documents request sandbox/cloud sandbox/faults spec",
+    "cli/reference": (
+        "cli cli/options config documents polling providers request sandbox/cloud sandbox/faults spec "
+        "submission transport"
+    ),
+    "cli/options": "api config documents request sandbox/faults spec",
     "cli/output": "cli/options api request spec submission transport",
     "cli/progress": "cli/output api polling",
     "submission": "api config request transport",
@@ -169,17 +172,46 @@ def test_start_loads_only_what_it_needs(line: str, unloaded: str) -> None:
     assert set(unloaded.split()) & set(modules) == set()
 
 
-def test_completion_of_a_command_loads_no_command_and_no_pydantic() -> None:
+def complete(shell: str, line: str) -> tuple[str, set[str]]:
+    """Return what the program tells a shell at TAB after a line, and the modules that it loaded for that."""
     code = "import sys, atexit; atexit.register(lambda: print(*sys.modules, file=sys.stderr));"
     code += "from modelarts_export.cli.main import main; main([])"
-    words = {"COMP_WORDS": "modelarts-export to", "COMP_CWORD": "1"}
-    environ = {**os.environ, "_MODELARTS_EXPORT_COMPLETE": "complete_bash", **words}
+    environ = {
+        **os.environ,
+        "_MODELARTS_EXPORT_COMPLETE": f"complete_{shell}",
+        "COMP_LINE": line,
+        "_TYPER_COMPLETE_ARGS": line,
+        "_TYPER_COMPLETE_FISH_ACTION": "get-args",
+    }
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT, env=environ
     )
-    assert done.stdout.split() == ["to-obs", "to-new-dataset"]
-    loaded = set(done.stderr.split())
+    return done.stdout, set(done.stderr.split())
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_of_a_command_loads_no_command_and_no_pydantic(shell: str) -> None:
+    out, loaded = complete(shell, "modelarts-export to")
+    assert out.index("to-obs") < out.index("to-new-dataset")
     assert {"pydantic", "requests", "rich", "yaml", f"{COMMANDS}.export"} & loaded == set()
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+@pytest.mark.parametrize(
+    ("line", "candidate"),
+    [
+        ("to-obs --sample-state pending-a", "pending-acceptance"),
+        ("list --status running,f", "running,failed"),
+        ("wait --region cn-north-4", "cn-north-4"),
+        ("sandbox --fault dr", "drop"),
+        ("explain exit-c", "exit-codes"),
+        ("to-obs --max-r", "--max-retries"),
+    ],
+)
+def test_completion_of_a_value_loads_no_network_and_no_rich(shell: str, line: str, candidate: str) -> None:
+    out, loaded = complete(shell, f"modelarts-export {line}")
+    assert candidate in out
+    assert {"requests", "urllib3", "rich", "yaml"} & loaded == set()
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(PACKAGE).as_posix())

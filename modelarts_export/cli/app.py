@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from modelarts_export import __version__
+from modelarts_export.cli.options.completion import register_shells
 from modelarts_export.cli.options.help_page import collect_sections, format_argument, format_page
 from modelarts_export.errors import InvalidInputError
 
@@ -294,6 +295,7 @@ def _show_program(
 def get_program() -> Callable[..., Any]:
     """Return the program that Typer builds; once, since a test suite calls main often."""
     program = typer.main.get_command(app)
+    register_shells()
     for switch in program.params:
         default_to_false(switch)
     return program

@@ -20,6 +20,7 @@ from typing import Annotated, Any, get_args, get_origin
 import typer
 
 from modelarts_export.cli.context import AppContext, CommandContext
+from modelarts_export.cli.options.completion import make_completion
 from modelarts_export.cli.options.flags import format_flag, make_flag_layer
 from modelarts_export.cli.options.help_page import format_suffix, list_values
 from modelarts_export.cli.options.output_style import OutputOptions, resolve_output_options
@@ -143,7 +144,9 @@ def _make_setting_option(setting: Field[Any], group: type[Any]) -> inspect.Param
         help=metadata["help"] + format_suffix(default=default, variable=variable),
         metavar=metadata["metavar"],
         group=metadata.get("group") or _GROUPS[group.__name__],
-        autocompletion=_make_completion(metadata["words"]) if "words" in metadata else None,
+        autocompletion=make_completion(metadata["words"], separator=metadata.get("separator", ""))
+        if "words" in metadata
+        else None,
     )
 
 
@@ -175,7 +178,7 @@ def _make_field_option(field: RequestField) -> inspect.Parameter:
         help=f"{field.flag_help}: {list_values(labels, field.flag)}" if labels else field.flag_help,
         metavar=field.metavar,
         group=field.group,
-        autocompletion=_make_completion(labels) if labels else None,
+        autocompletion=make_completion(labels) if labels else None,
     )
 
 
@@ -260,7 +263,3 @@ def _make_option(  # noqa: PLR0913 - the attributes of an option
 
 def _make_parameter(name: str, annotation: Any) -> inspect.Parameter:  # noqa: ANN401 - annotations have no type
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
-
-
-def _make_completion(words: list[str]) -> Callable[[str], list[str]]:
-    return lambda incomplete: [each for each in words if each.lower().startswith(incomplete.lower())]

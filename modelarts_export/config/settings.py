@@ -14,11 +14,11 @@ from modelarts_export.config.parsers import (
     parse_positive_duration,
     parse_region,
 )
+from modelarts_export.config.regions import REGIONS, get_domain
 from modelarts_export.identifiers import check_identifier
 from modelarts_export.quoting import describe_invalid_choice
 
 _LOST_REPLY_ACTIONS = ["resend", "stop"]
-_HOSTS = {"eu-de": "eu-de.otc.t-systems.com"}  # .github/API.md, section 7; else REGION.myhuaweicloud.com
 
 
 def _parse_on_lost_reply(text: str) -> str:
@@ -34,7 +34,9 @@ class Settings:
     `origins` has the name of each given value's source, such as a variable.
     """
 
-    region: str | None = option(parse_region, "Region of the project, such as cn-north-4", "REGION")
+    region: str | None = option(
+        parse_region, "Region of the project, such as cn-north-4", "REGION", words=list(REGIONS)
+    )
     project_id: str | None = option(check_identifier, "ID of the project", "ID")
     endpoint: str | None = option(parse_base_url, "URL of ModelArts", "URL", default_text="from the region")
     iam_endpoint: str | None = option(parse_iam_url, "URL of IAM", "URL", default_text="from the region")
@@ -94,7 +96,7 @@ class Settings:
 
     def _derive_url(self, service: str) -> str | None:
         region = self.region
-        return region and f"https://{service}.{_HOSTS.get(region, f'{region}.myhuaweicloud.com')}"
+        return region and f"https://{service}.{get_domain(region)}"
 
 
 def load_settings(*layers: SettingsLayer) -> Settings:

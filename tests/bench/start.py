@@ -20,6 +20,7 @@ PAIRS = 15
 PROGRAM = [str(Path(sys.executable).parent / "modelarts-export")]
 COMPLETION = {
     "_MODELARTS_EXPORT_COMPLETE": "complete_bash",
+    "COMP_LINE": "modelarts-export to",  # our script of bash passes it, and that of Typer passes the others
     "COMP_WORDS": "modelarts-export to",
     "COMP_CWORD": "1",
 }

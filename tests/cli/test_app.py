@@ -32,8 +32,7 @@ def test_completion_of_a_name_builds_no_command() -> None:
     )
     variables = {
         "_MODELARTS_EXPORT_COMPLETE": "complete_bash",
-        "COMP_WORDS": "modelarts-export to-",
-        "COMP_CWORD": "1",
+        "COMP_LINE": "modelarts-export to-",
     }
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=variables

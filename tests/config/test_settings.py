@@ -40,6 +40,8 @@ def test_setting_comes_from_the_first_layer_that_has_it(
         ("cn-north-4", "cn-north-4.myhuaweicloud.com"),
         ("ap-southeast-1", "ap-southeast-1.myhuaweicloud.com"),
         ("eu-de", "eu-de.otc.t-systems.com"),
+        ("eu-west-101", "eu-west-101.myhuaweicloud.eu"),
+        ("xy-north-1", "xy-north-1.myhuaweicloud.com"),
     ],
 )
 def test_endpoints_are_derived_from_the_region(region: str, host: str) -> None:

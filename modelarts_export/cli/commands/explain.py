@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from modelarts_export.cli.context import AppContext
+from modelarts_export.cli.options.completion import make_completion
 from modelarts_export.cli.options.help_page import get_width
 from modelarts_export.sanitize import to_json
 
@@ -14,12 +15,22 @@ if TYPE_CHECKING:
     from modelarts_export.cli.reference.explanation import Explanation
 
 _WIDEST_NAME = 34  # columns of a name beside its text; a longer one has a line of its own
+
+
+def _complete_topic(incomplete: str) -> list[str]:
+    from modelarts_export.cli import glossary  # noqa: PLC0415 - loaded for this command only
+
+    names = (name for each in glossary.list_explanations() for name in (each.name, *each.aliases))
+    return make_completion(list(dict.fromkeys(names)))(incomplete)
+
+
 Topic = Annotated[
     str | None,
     typer.Argument(
         metavar="TOPIC",
         help="A field or flag, a value, an exit code, a task status, an HTTP status or an API error code; or "
         "exit-codes, environment, retries, spec or credentials",
+        autocompletion=_complete_topic,
     ),
 ]
 

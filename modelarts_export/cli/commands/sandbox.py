@@ -20,6 +20,7 @@ import typer
 
 from modelarts_export.cli.app import ProgramCommand
 from modelarts_export.cli.context import AppContext
+from modelarts_export.cli.options.completion import complete_fault
 from modelarts_export.cli.options.output_style import OutputOptions
 from modelarts_export.config.environment import PREFIX, format_variable
 from modelarts_export.config.options import option_fields
@@ -57,7 +58,12 @@ TaskDuration = Annotated[str, typer.Option(metavar="DURATION", help="Duration of
 Latency = Annotated[str, typer.Option(metavar="DURATION", help="Delay of every reply")]
 FaultSpecs = Annotated[
     list[str] | None,
-    typer.Option("--fault", metavar="FAULT", help="Fault to inject, see below; repeatable"),
+    typer.Option(
+        "--fault",
+        metavar="FAULT",
+        help="Fault to inject, see below; repeatable",
+        autocompletion=complete_fault,
+    ),
 ]
 RandomKey = Annotated[
     bool, typer.Option("--random-key", help="Make a new access key; otherwise it is the same every time")
@@ -73,7 +79,7 @@ class SandboxCommand(ProgramCommand):
 
     def make_epilog(self) -> str:
         """Return the tables of datasets and faults."""
-        from modelarts_export.cli.options.fault_help import format_fault_help  # noqa: PLC0415 - loaded for this help only
+        from modelarts_export.cli.reference.fault_help import format_fault_help  # noqa: PLC0415 - loaded for this help only
 
         return format_fault_help()
 

@@ -24,7 +24,11 @@ class OutputOptions:
     """The output options of a command; `output` is None without -o."""
 
     output: str | None = option(
-        _parse_format, "Result format: table, wide, json, yaml or id", "FORMAT", short="o"
+        _parse_format,
+        "Result format: table, wide, json, yaml or id",
+        "FORMAT",
+        short="o",
+        words=FORMATS,
     )
     quiet: bool = option(parse_bool, "No messages and no table; errors still print", short="q", default=False)
     verbose: bool = option(parse_bool, "One line on stderr for each HTTP call", short="v", default=False)

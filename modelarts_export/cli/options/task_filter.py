@@ -60,6 +60,7 @@ class TaskFilter:
         f"Only tasks in this state, or in one of several, separated by commas: {', '.join(_STATE_LABELS)}",
         "VALUE",
         words=_STATE_LABELS,
+        separator=",",
         default=(),
     )
     since: float = option(

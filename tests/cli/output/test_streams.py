@@ -71,8 +71,7 @@ def test_version_and_help_without_command(run: Run) -> None:
 
 def test_completion_in_bash(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("_MODELARTS_EXPORT_COMPLETE", "complete_bash")
-    monkeypatch.setenv("COMP_WORDS", "modelarts-export to-obs --sample-state sampled-a")
-    monkeypatch.setenv("COMP_CWORD", "3")
+    monkeypatch.setenv("COMP_LINE", "modelarts-export to-obs --sample-state sampled-a")
     command = [sys.executable, "-m", "modelarts_export"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.stdout.split() == ["sampled-accepted"]
