@@ -114,7 +114,7 @@ COMMANDS: Mapping[str, CommandEntry] = {
     "explain": CommandEntry(
         target="explain:explain",
         group="Diagnose",
-        help="Explain a field, value, exit code, task status or API error code.",
+        help="Explain a field, flag, value, exit code, task status or API error code, or a whole topic.",
         examples=(
             "modelarts-export explain",
             "modelarts-export explain sample-state",
