@@ -247,7 +247,8 @@ class CommandContext:
         show: Callable[[], None],
         number: int,
     ) -> FinalOutput:
-        hint = self.resume.format_wait_hint("it", dataset_id, task_ids, settings)
+        pronoun = "it" if len(task_ids) == 1 else "them"
+        hint = self.resume.format_wait_hint(pronoun, dataset_id, task_ids, settings)
         words = "interrupted; accepted tasks continue"
         return [  # the command to resume comes last, where a reader looks
             partial(self.printer.print_if_missing, show),

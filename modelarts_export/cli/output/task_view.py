@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
+from posixpath import commonpath
 from typing import TYPE_CHECKING, Any
 
 from modelarts_export.api.task import ExportTask, TaskState, is_number
@@ -118,10 +119,19 @@ def export_location(tasks: Sequence[ExportTask]) -> str:
         if name:
             names[name + (f", with the ID {dataset_id}" if dataset_id else "")] = None
         elif path := _format_text(task.raw.get("path")):
-            paths[f"obs:/{path}"] = None
+            paths[path] = None
     datasets = f"the new dataset{' is' if len(names) == 1 else 's are'} {list_some(names)}" if names else ""
-    exports = f"the export{' is' if len(tasks) == 1 else 's are'} in {list_some(paths)}" if paths else ""
+    exports = f"the export{' is' if len(tasks) == 1 else 's are'} {_describe_paths(paths)}" if paths else ""
     return "; ".join(filter(None, [datasets, exports]))
+
+
+def _describe_paths(paths: Collection[str]) -> str:
+    """Return `in` some directories, or `below` the one that all of many are in."""
+    if len(paths) > _MOST_LISTED and all(path.startswith("/") for path in paths):
+        common = commonpath(paths).rstrip("/")
+        if common:
+            return f"below obs:/{common}/"
+    return f"in {list_some([f'obs:/{path}' for path in paths])}"
 
 
 def list_some(texts: Collection[str]) -> str:

@@ -102,17 +102,25 @@ def test_hint_of_an_unwritable_result_does_not_resubmit(stub: Stub, line: str, c
     assert json.loads(done.stderr)["hint"] == hint
 
 
-@pytest.mark.parametrize(
-    ("number", "rest"), [(2, ""), (3, ""), (5, " and 2 more"), (1500, " and 1,497 more")]
-)
-def test_hint_names_three_exports_and_counts_the_rest(run: Run, stub: Stub, number: int, rest: str) -> None:
-    names = [f"t{each}" for each in range(number)]
-    tasks = [{"task_id": name, "status": "SUCCESSED", "path": f"/b/{name}/"} for name in names]
-    stub.body = json.dumps({"total_count": number, "export_tasks": tasks}).encode()
-    outcome = run(f"wait abc {' '.join(names)}", **stub.variables)
+MANY = [
+    (["b/x", "b/y", "c/z"], "in obs://b/x/, obs://b/y/, obs://c/z/"),
+    (["b/x", "b/y", "c/z", "d/1", "d/2"], "in obs://b/x/, obs://b/y/, obs://c/z/ and 2 more"),
+    ([f"b/d/{number}" for number in range(1500)], "below obs://b/d/"),
+    (["b/x"] * 5, "in obs://b/x/"),
+]
+
+
+@pytest.mark.parametrize(("paths", "where"), MANY)
+def test_hint_of_many_exports_is_one_line(run: Run, stub: Stub, paths: list[str], where: str) -> None:
+    """It names three directories, or the one that all are below."""
+    tasks = [
+        {"task_id": f"t{number}", "status": "SUCCESSED", "path": f"/{path}/"}
+        for number, path in enumerate(paths)
+    ]
+    stub.body = json.dumps({"total_count": len(tasks), "export_tasks": tasks}).encode()
+    outcome = run(f"wait abc {' '.join(task['task_id'] for task in tasks)}", **stub.variables)
     printed = [line for line in outcome.err.splitlines() if line.startswith("hint: ")]
-    paths = ", ".join(f"obs://b/{name}/" for name in names[:3])
-    assert (outcome.code, printed) == (0, [f"hint: the exports are in {paths}{rest}"])
+    assert (outcome.code, printed) == (0, [f"hint: the exports are {where}"])
 
 
 PROGRESS = [(148, "100 %"), (99.99, "99 %"), (-5, "0 %"), (0.4, "0 %"), (35.0, "35 %"), ("soon", "soon")]
