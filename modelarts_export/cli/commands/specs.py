@@ -9,6 +9,7 @@ from modelarts_export.cli.context import AppContext
 from modelarts_export.cli.options.command_names import get_command_name
 from modelarts_export.errors import InvalidInputError
 from modelarts_export.quoting import describe_invalid_choice
+from modelarts_export.request.fields import REQUEST
 from modelarts_export.request.validation import KINDS
 from modelarts_export.sanitize import to_json
 from modelarts_export.spec.json_schema import make_spec_schema
@@ -39,11 +40,14 @@ Files = Annotated[
     typer.Argument(metavar="FILE...", help="Spec files, and directories of them; - is stdin"),
 ]
 Recursive = Annotated[
-    bool, typer.Option("--recursive", "-R", help="Also search the directories in a directory")
+    bool,
+    typer.Option(
+        "--recursive", "-R", rich_help_panel=REQUEST, help="Also search the directories in a directory"
+    ),
 ]
 Assignments = Annotated[
     list[str] | None,
-    typer.Option("--var", metavar="NAME[=VALUE]", help=VAR_HELP),
+    typer.Option("--var", metavar="NAME[=VALUE]", rich_help_panel=REQUEST, help=VAR_HELP),
 ]
 
 
