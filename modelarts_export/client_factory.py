@@ -28,10 +28,10 @@ def connect(
 ) -> Client:
     """Return a client, which is a context manager, with the settings and credentials of the command line.
 
-    An argument wins over the environment. `settings` are the other fields of Settings, such as endpoint or
-    read_timeout: text as in a variable, or a number of seconds. Nothing is called, except that a password is
-    exchanged for a token. Raises InvalidInputError for a setting that is unknown, invalid or missing, and
-    AccessError without credentials.
+    An argument wins over the environment; with `credentials`, only the program's own variables are read.
+    `settings` are the other fields of Settings, such as endpoint or read_timeout: text as in a variable, or a
+    number of seconds. Nothing is called, except that a password is exchanged for a token. Raises
+    InvalidInputError for a setting that is unknown, invalid or missing, and AccessError without credentials.
     """
     given = {"region": region, "project_id": project_id, **settings}
     known = [each.name for each in option_fields(Settings)]
@@ -39,15 +39,14 @@ def connect(
         if name not in known:
             raise InvalidInputError(f"{name!r} is not a setting{did_you_mean(name, known)}")
     provider = None if credentials else first_configured(environ)
-    arguments = {
-        name: value if value is None or value is True else str(value) for name, value in given.items()
-    }
+    arguments = {name: None if value is None else str(value) for name, value in given.items()}
     loaded = load_settings(
         SettingsLayer(values=arguments, origin=lambda name: name, empty=(None,)),
         make_environment_layer(environ),
         make_provider_layer(provider, environ),
     )
-    return make_client(loaded, credentials or load_credentials(provider, environ))
+    retry = RetryPolicy(timeout=loaded.retry_timeout, max_retries=loaded.max_retries)
+    return make_client(loaded, credentials or load_credentials(provider, environ), retry=retry)
 
 
 def make_client(

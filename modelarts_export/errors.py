@@ -263,11 +263,30 @@ class OutputError(ModelArtsExportError):
 
 
 class CanceledError(ModelArtsExportError):
-    """SIGINT ended the command, or a CancelToken canceled a call."""
+    """SIGINT ended the command, or a CancelToken canceled a call.
+
+    A canceled submission whose request was sent may have created a task: `path` is where it exports to,
+    `since` the time, in epoch seconds, at or after which it was created, and `task_ids` are the IDs that
+    broken replies named.
+    """
 
     exit_code = 130
     meaning = "Ctrl-C; tasks continue, and the command to resume was printed"
     action = "wait"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        task_ids: Sequence[str] = (),
+        path: str | None = None,
+        since: float | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.task_ids = tuple(task_ids)
+        self.path = path
+        self.since = since
 
 
 class TerminatedError(ModelArtsExportError):

@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,9 +21,11 @@ from modelarts_export import (
     InvalidInputError,
     NotFinishedError,
     NotFoundError,
+    PathUsedError,
     ReusePolicy,
     SearchCondition,
     SubmissionEvent,
+    TemporaryError,
     ToNewDataset,
     ToObs,
     connect,
@@ -143,14 +146,21 @@ def test_submission_reports_events_and_reuses(cloud: Cloud) -> None:
     }
 
 
+def client_environ(client: modelarts_export.Client) -> dict[str, str]:
+    """Return the environment in which another client of the same sandbox is made."""
+    return SANDBOX_ENVIRONS[client.base_url]
+
+
+SANDBOX_ENVIRONS: dict[str, dict[str, str]] = {}
+
+
 @contextmanager
-def connected_with(fault: str) -> Iterator[modelarts_export.Client]:
-    """Serve a sandbox with a fault, and connect to it."""
-    with (
-        Sandbox(faults=Faults([parse_fault(fault, parse_duration)])) as sandbox,
-        connect(environ=make_settings(sandbox)) as client,
-    ):
-        yield client
+def connected_with(*faults: str) -> Iterator[modelarts_export.Client]:
+    """Serve a sandbox with faults, and connect to it."""
+    with Sandbox(faults=Faults(parse_fault(fault, parse_duration) for fault in faults)) as sandbox:
+        environ = SANDBOX_ENVIRONS[sandbox.url] = make_settings(sandbox)
+        with connect(environ=environ) as client:
+            yield client
 
 
 def test_threads_that_share_a_client_share_a_coordinator() -> None:
@@ -257,7 +267,74 @@ def test_dataset_id_is_checked_before_anything_is_sent(cloud: Cloud) -> None:
         submit(client, "a/b", ToObs(path="/b/d/"))
 
 
-@pytest.mark.parametrize("given", [{"skip_if_running": "b"}, {"if_path_used": "maybe"}])
+def test_error_of_an_event_handler_sends_nothing_again(cloud: Cloud) -> None:
+    def handle(event: SubmissionEvent) -> None:
+        raise TemporaryError(str(event))
+
+    with connected(cloud) as client, pytest.raises(TemporaryError):
+        submit(client, "sandbox-images", ToObs(path="/b/d/"), on_event=handle)
+    assert len(cloud.created) == 1
+
+
+def test_clients_of_one_project_share_a_coordinator() -> None:
+    """Two lost replies to one path are not taken for each other."""
+    with connected_with("drop:count=2") as client, connect(environ=client_environ(client)) as other:
+        results: list[str] = []
+
+        def export(each: modelarts_export.Client) -> None:
+            results.append(submit(each, "sandbox-images", ToObs(path="/b/same/")).task_id)
+
+        threads = [threading.Thread(target=export, args=(each,)) for each in (client, other)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(set(results)) == 2
+
+
+def test_cancelled_submission_after_a_lost_reply_says_what_may_exist() -> None:
+    cancel = CancelToken()
+    threading.Timer(0.7, cancel.cancel).start()
+    request = ToObs(path="/b/hidden/")
+    with connected_with("drop:count=1", "lag:for=1m") as client, pytest.raises(CanceledError) as caught:
+        submit(client, "sandbox-images", request, cancel=cancel)
+    assert caught.value.path == "/b/hidden/"
+    assert caught.value.since is not None
+
+
+def test_cancelled_submission_does_not_wait_for_another_to_the_same_path() -> None:
+    with connected_with("429:retry-after=4s,count=1") as client:
+        first = threading.Thread(target=submit, args=(client, "sandbox-images", ToObs(path="/b/d/")))
+        first.start()
+        time.sleep(0.5)
+        cancel = CancelToken()
+        threading.Timer(0.2, cancel.cancel).start()
+        with pytest.raises(CanceledError):
+            submit(client, "sandbox-images", ToObs(path="/b/d/"), cancel=cancel)
+        assert first.is_alive()
+        first.join()
+
+
+def test_wait_takes_any_iterable(cloud: Cloud) -> None:
+    with connected(cloud) as client:
+        task = submit(client, "sandbox-images", ToObs(path="/b/d/"))
+        assert len(wait(client, (each for each in [task]), timeout=0)) == 1
+
+
+def test_reuse_policy_takes_any_letter_case(cloud: Cloud) -> None:
+    with connected(cloud) as client:
+        submit(client, "sandbox-images", ToObs(path="/b/d/"))
+        with pytest.raises(PathUsedError):
+            submit(client, "sandbox-images", ToObs(path="/b/d/"), reuse=ReusePolicy(if_path_used="FAIL"))
+
+
+def test_skip_if_running_takes_what_the_api_may_list() -> None:
+    assert ReusePolicy(skip_if_running="/b/a%20b//").skip_if_running == "/b/a b/"
+
+
+@pytest.mark.parametrize(
+    "given", [{"skip_if_running": "b"}, {"if_path_used": "maybe"}, {"if_path_used": 5}, {"reuse_within": -5}]
+)
 def test_reuse_policy_refuses_invalid_values(given: dict[str, Any]) -> None:
     with pytest.raises(InvalidInputError, match=r"^reuse: "):
         ReusePolicy(**given)

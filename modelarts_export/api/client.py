@@ -49,6 +49,11 @@ class Client:
         self.close()
 
     @property
+    def base_url(self) -> str:
+        """The endpoint."""
+        return self._transport.base_url
+
+    @property
     def settings(self) -> Settings:
         """The settings of the connection and of submissions by this client."""
         return self._transport.settings

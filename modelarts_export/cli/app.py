@@ -179,8 +179,9 @@ class LazyGroup(TyperGroup):
             owners = [name for name in COMMANDS if flag in _list_flags(self.commands.get(name))]
             if not owners:
                 raise
+            command = next((arg for arg in args if arg in owners), "COMMAND")
             raise InvalidInputError(
-                f"{flag} belongs after the command", hint=f"write: {NAME} {owners[0]} {flag} ..."
+                f"{flag} belongs after the command", hint=f"write: {NAME} {command} {flag} ..."
             ) from None
 
     def format_help(self, context: Any, formatter: Any) -> None:  # noqa: ANN401 - as above

@@ -62,6 +62,8 @@ def main(
     except CanceledError as error:
         return error.exit_code  # whoever received the signal writes the final output
     except ModelArtsExportError as error:
+        if messages.options == OutputOptions():  # no command has set them, or none were given
+            messages.options = _guess_output_options(arguments, environ)
         return _report_error(messages, error)
     except Exception as error:  # noqa: BLE001 - the last resort: a bug is reported, not dumped
         messages.bug(error)

@@ -1,6 +1,6 @@
 """Waiting for export tasks, for callers in Python."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from modelarts_export.api.client import Client
 from modelarts_export.api.task import ExportTask
@@ -13,7 +13,7 @@ from modelarts_export.polling.poller import PollOptions, Snapshot, TrackedTask, 
 
 def wait(  # noqa: PLR0913 - the tasks, and the options of a wait
     client: Client,
-    tasks: Sequence[ExportTask],
+    tasks: Iterable[ExportTask],
     *,
     timeout: float | None = 7200.0,
     poll_interval: float | None = None,
@@ -28,6 +28,7 @@ def wait(  # noqa: PLR0913 - the tasks, and the options of a wait
     of the API when polls of a task were refused, or failed for longer than `max_outage`, and CanceledError
     after `cancel`; `tasks` of the error has the tasks as they were seen last.
     """
+    tasks = tuple(tasks)
     options = PollOptions(timeout=timeout, poll_interval=poll_interval, max_outage=max_outage)
     guarded = cancel.guard(clock) if cancel else clock
     snapshot: Snapshot = tuple(TrackedTask(task=task) for task in tasks)

@@ -72,6 +72,16 @@ def parse_directory(value: object) -> str | None:
         return None
 
 
+def parse_any_directory(text: str) -> str:
+    """Return a directory that the API may list, also with characters that it refuses in a request.
+
+    Raises ValueError for a text that is no OBS directory.
+    """
+    if not _remove_scheme(text).startswith("/") or not to_directory(text).strip("/"):
+        raise ValueError(f"{quote(text)} is not an OBS directory; write /bucket/dir/ or obs://bucket/dir/")
+    return to_directory(text)
+
+
 def to_directory(text: str) -> str:
     """Return a directory of a response in the form `/bucket/dir/`, percent-decoded and not validated."""
     return f"/{_remove_scheme(unquote(text)).strip('/')}/"

@@ -17,7 +17,8 @@ class BusyQueue:
     """The place of one submission in the queue of its dataset, for `timeout` seconds from the first error.
 
     The first submission that meets the error holds the slot until `slot` is closed, and the others wait for
-    it. `on_retry` receives the error and the pause, in seconds, before each sleep.
+    it. `on_retry` receives the error and the pause, in seconds, before each sleep; `check` may raise while it
+    waits for the slot.
     """
 
     dataset_id: str
@@ -25,6 +26,7 @@ class BusyQueue:
     coordinator: SubmissionCoordinator
     clock: Clock
     on_retry: Callable[[TemporaryError, float], None]
+    check: Callable[[], None] = lambda: None
     slot: ExitStack = field(default_factory=ExitStack)
     _deadline: float | None = None
     _pause: float = FIRST_PAUSE
@@ -33,7 +35,7 @@ class BusyQueue:
         """Sleep before the next send. Raises the error when the timeout has passed."""
         if self._deadline is None:
             self._deadline = self.clock.monotonic() + self.timeout
-            self.slot.enter_context(self.coordinator.busy_slot(self.dataset_id))
+            self.slot.enter_context(self.coordinator.busy_slot(self.dataset_id, self.check))
         left = self._deadline - self.clock.monotonic()
         asked = error.retry_after or 0.0
         if left <= 0:

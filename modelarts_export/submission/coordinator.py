@@ -2,13 +2,18 @@
 
 import threading
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from weakref import WeakKeyDictionary
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from modelarts_export.clock import Clock
 
+if TYPE_CHECKING:
+    from modelarts_export.api.client import Client
+
 _LOCK = threading.Lock()
+_CHECK_INTERVAL = 0.2  # seconds
 
 
 class SubmissionCoordinator:
@@ -22,27 +27,31 @@ class SubmissionCoordinator:
         self._throttled_until = 0.0
 
     @classmethod
-    def shared_by(cls, client: object) -> "SubmissionCoordinator":
-        """Return the coordinator of all submissions by one client, which threads may share."""
+    def shared_by(cls, client: "Client") -> "SubmissionCoordinator":
+        """Return the coordinator of all submissions to the project of a client, by any client of it."""
         with _LOCK:
-            return _OF_CLIENTS.setdefault(client, cls())
+            project = (client.base_url, client.project_id)
+            coordinator = _OF_CLIENTS[client] = _OF_PROJECTS.setdefault(project, cls())
+            return coordinator
 
     @contextmanager
-    def one_at_a_time(self, dataset_id: str, path: str) -> Iterator[set[str]]:
+    def one_at_a_time(
+        self, dataset_id: str, path: str, check: Callable[[], None] = lambda: None
+    ) -> Iterator[set[str]]:
         """Serialize exports of one dataset to one path: reconciliation could mix up their tasks.
 
         Yields the IDs of the tasks of earlier submissions, none of which can be the next one's; the caller
-        adds its own.
+        adds its own. `check` is called again and again while another submission is waited for, and may raise.
         """
-        with self._get_lock("path", dataset_id, path):
+        with self._hold(check, "path", dataset_id, path):
             with self._lock:
                 claimed_ids = self._claimed_ids[dataset_id, path]
             yield claimed_ids
 
     @contextmanager
-    def busy_slot(self, dataset_id: str) -> Iterator[None]:
-        """Let one submission at a time try a busy dataset again; the others wait for the slot."""
-        with self._get_lock("busy", dataset_id):
+    def busy_slot(self, dataset_id: str, check: Callable[[], None] = lambda: None) -> Iterator[None]:
+        """Let one submission at a time try a busy dataset again; the others wait for the slot, as above."""
+        with self._hold(check, "busy", dataset_id):
             yield
 
     def throttle(self, seconds: float, clock: Clock) -> None:
@@ -55,10 +64,18 @@ class SubmissionCoordinator:
         while (left := self._throttled_until - clock.monotonic()) > 0:
             clock.sleep(left)
 
-    def _get_lock(self, *key: str) -> threading.Lock:
+    @contextmanager
+    def _hold(self, check: Callable[[], None], *key: str) -> Iterator[None]:
         with self._lock:
-            return self._locks[key]
+            lock = self._locks[key]
+        while not lock.acquire(timeout=_CHECK_INTERVAL):
+            check()
+        try:
+            yield
+        finally:
+            lock.release()
 
 
-# With the client as the key, threads that share a client cannot forget to share the coordinator.
-_OF_CLIENTS: WeakKeyDictionary[object, SubmissionCoordinator] = WeakKeyDictionary()
+# A coordinator lives as long as a client of its project; its owners cannot forget to share it.
+_OF_PROJECTS: WeakValueDictionary[tuple[str, str], SubmissionCoordinator] = WeakValueDictionary()
+_OF_CLIENTS: WeakKeyDictionary["Client", SubmissionCoordinator] = WeakKeyDictionary()

@@ -1,10 +1,13 @@
 """What happens in a submission, as events that name their export."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from modelarts_export.api.task import ExportTask
 from modelarts_export.errors import ModelArtsExportError, TemporaryError
+
+_LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +116,15 @@ class StatusCheckFailed(SubmissionEvent):
 
 
 EventHandler = Callable[[SubmissionEvent], None]
+"""Called in the thread of the submission; an error that it raises ends the submission."""
 
 
-def ignore_event(_event: SubmissionEvent) -> None:
-    """Handle an event by doing nothing."""
+def log_event(event: SubmissionEvent) -> None:
+    """Log a warning for an event that tells of tasks beside the one that is returned."""
+    match event:
+        case TaskRecovered(task_ids=task_ids) if len(task_ids) > 1:
+            _LOGGER.warning("one of these tasks was recovered: %s", ", ".join(task_ids))
+        case DuplicatePossible(task=task, error=error):
+            _LOGGER.warning("export task %s may have a duplicate: %s", task.task_id, error)
+        case DuplicateFound(task=task, duplicate=duplicate):
+            _LOGGER.warning("export task %s is a duplicate of %s", duplicate.task_id, task.task_id)

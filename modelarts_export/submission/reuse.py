@@ -9,7 +9,7 @@ from modelarts_export.config.options import option
 from modelarts_export.config.parsers import parse_bool, parse_positive_duration
 from modelarts_export.errors import InvalidInputError
 from modelarts_export.quoting import describe_invalid_choice
-from modelarts_export.request.directories import normalize_directory
+from modelarts_export.request.directories import parse_any_directory
 from modelarts_export.submission.matching import explain_unverifiable, find_directories, is_equivalent
 
 _LONG_RUNNING = 24 * 3600.0  # seconds; a task that goes on for longer may have been forgotten
@@ -38,7 +38,7 @@ class ReusePolicy:
         "DURATION",
     )
     skip_if_running: str | None = option(
-        normalize_directory,
+        parse_any_directory,
         "Submit nothing while an unfinished task writes to this directory or below it",
         "DIR",
     )
@@ -52,11 +52,13 @@ class ReusePolicy:
     )
 
     def __post_init__(self) -> None:
-        """Check what Python code gives as the command line checks its flags. Raises InvalidInputError."""
+        """Check and normalize what Python code gives. Raises InvalidInputError."""
         try:
+            if self.reuse_within is not None:
+                parse_positive_duration(str(self.reuse_within))
             if self.skip_if_running is not None:
-                object.__setattr__(self, "skip_if_running", normalize_directory(self.skip_if_running))
-            _parse_path_check(self.if_path_used)
+                object.__setattr__(self, "skip_if_running", parse_any_directory(str(self.skip_if_running)))
+            object.__setattr__(self, "if_path_used", _parse_path_check(str(self.if_path_used)))
         except ValueError as error:
             raise InvalidInputError(f"reuse: {error}") from None
 

@@ -27,6 +27,7 @@ from modelarts_export.cancellation import CancelToken
 from modelarts_export.clock import SYSTEM_CLOCK, Clock
 from modelarts_export.errors import (
     BusyError,
+    CanceledError,
     ModelArtsExportError,
     PathUsedError,
     TemporaryError,
@@ -50,7 +51,7 @@ from modelarts_export.submission.events import (
     TaskAccepted,
     TaskRecovered,
     TaskReused,
-    ignore_event,
+    log_event,
 )
 from modelarts_export.submission.reconciliation import (
     SLACK,
@@ -94,7 +95,7 @@ class Submission:
         *,
         reuse: ReusePolicy | None = None,
         spec: str | None = None,
-        on_event: EventHandler = ignore_event,
+        on_event: EventHandler = log_event,
         coordinator: SubmissionCoordinator | None = None,
         clock: Clock = SYSTEM_CLOCK,
         cancel: CancelToken | None = None,
@@ -124,6 +125,7 @@ class Submission:
             timeout=self._settings.queue_timeout,
             coordinator=self._coordinator,
             clock=self._clock,
+            check=self._cancel.raise_if_cancelled,
             on_retry=self._report_retry,
         )
         self._claimed_ids: set[str] = set()
@@ -140,23 +142,30 @@ class Submission:
         """Whether a task may have been accepted whose ID is not known."""
         return self.task is None and (self._may_be_accepted or self._unknown.first is not None)
 
-    def cancel(self) -> None:
-        """Start nothing new; the reply of a request that was sent is awaited. Works from any thread."""
-        self._cancel.cancel()
-
     def run(self) -> ExportTask:
         """Return the task that was created, recovered or reused, or because of which nothing was sent.
 
         Raises what Client.create raises, PathUsedError before anything is accepted, UnknownOutcomeError when
-        the outcome of a send is unknown and no task was found, and CanceledError after `cancel`.
+        the outcome of a send is unknown and no task was found, and CanceledError after a cancellation.
         """
-        with (
-            self._coordinator.one_at_a_time(self.dataset_id, self._request.path) as claimed_ids,
-            self._queue.slot,
-        ):
-            self._claimed_ids = claimed_ids
-            self._reconciler = replace(self._reconciler, claimed_ids=claimed_ids)
-            return self._create()
+        check = self._cancel.raise_if_cancelled
+        try:
+            with (
+                self._coordinator.one_at_a_time(self.dataset_id, self._request.path, check) as claimed_ids,
+                self._queue.slot,
+            ):
+                self._claimed_ids = claimed_ids
+                self._reconciler = replace(self._reconciler, claimed_ids=claimed_ids)
+                return self._create()
+        except CanceledError:
+            if not self.outcome_unknown:
+                raise
+            raise CanceledError(
+                "cancelled; an export task may have been accepted",
+                task_ids=self._unknown.task_ids,
+                path=self._request.path,
+                since=self._find_earliest_creation(),
+            ) from None
 
     def _create(self) -> ExportTask:
         """Send until there is a task.
@@ -171,6 +180,8 @@ class Submission:
             try:
                 task = self._find_reusable_task() or self._send()
             except ModelArtsExportError as error:
+                if self.task:  # an event handler raised it, and the task exists
+                    raise
                 if recovered := self._handle_failure(error):
                     return recovered
             else:
@@ -340,7 +351,7 @@ class Submission:
         """Poll the list once for duplicates of the task when the request was sent twice, and report each.
 
         A duplicate may be listed late, so that a second check is worth its call when the task has ended.
-        Nothing is checked after `cancel`.
+        Nothing is checked after a cancellation.
         """
         sent, accepted_after = self._unknown.first, self._accepted_after
         if self.task is None or sent is None or accepted_after is None or self._cancel.is_cancelled:
@@ -360,13 +371,17 @@ class Submission:
             words = f"{words}; a broken reply named export task {', '.join(self._unknown.task_ids)}"
         if self._unknown.count > 1 or self._was_resent:
             words = f"{words}; the request was sent twice"
-        sent = self._unknown.first
         return UnknownOutcomeError(
             words,
             task_ids=self._unknown.task_ids,
             path=self._request.path,
-            since=sent.time - SLACK if sent and self._since is None else self._since,
+            since=self._find_earliest_creation(),
             error_code=error.error_code,
             http_status=error.http_status,
             request_id=error.request_id,
         )
+
+    def _find_earliest_creation(self) -> float | None:
+        """Return the time, in epoch seconds, at or after which a task of the unknown sends was created."""
+        sent = self._unknown.first
+        return sent.time - SLACK if sent and self._since is None else self._since

@@ -6,7 +6,7 @@ from modelarts_export.cancellation import CancelToken
 from modelarts_export.errors import InvalidInputError, ModelArtsExportError
 from modelarts_export.identifiers import check_identifier
 from modelarts_export.request.models import ExportRequest
-from modelarts_export.submission.events import EventHandler, ExportLabel, StatusCheckFailed, ignore_event
+from modelarts_export.submission.events import EventHandler, ExportLabel, StatusCheckFailed, log_event
 from modelarts_export.submission.reuse import ReusePolicy
 from modelarts_export.submission.submission import Submission
 
@@ -19,13 +19,13 @@ def submit(  # noqa: PLR0913 - the request, and what a submission has beside it
     request: ExportRequest,
     *,
     reuse: ReusePolicy | None = None,
-    on_event: EventHandler = ignore_event,
+    on_event: EventHandler = log_event,
     cancel: CancelToken | None = None,
 ) -> ExportTask:
     """Create an export task exactly once, and return it with its ID: new, recovered, reused or skipped for.
 
-    `on_event` is called with each SubmissionEvent, in this thread. Raises InvalidInputError for a dataset ID
-    that is no ID, and what Submission.run raises.
+    `on_event` is called with each SubmissionEvent, in this thread; without it, possible duplicates are
+    logged. Raises InvalidInputError for a dataset ID that is no ID, and what Submission.run raises.
     """
     try:
         check_identifier(dataset_id)
@@ -35,7 +35,7 @@ def submit(  # noqa: PLR0913 - the request, and what a submission has beside it
 
 
 def fetch_status(
-    client: Client, task: ExportTask, label: ExportLabel, on_event: EventHandler = ignore_event
+    client: Client, task: ExportTask, label: ExportLabel, on_event: EventHandler = log_event
 ) -> ExportTask:
     """Return a task with its current status; unchanged when one status check of 5 s fails."""
     try:

@@ -75,6 +75,11 @@ class Transport:
         return self._clock
 
     @property
+    def base_url(self) -> str:
+        """The URL that all paths are below."""
+        return self._base_url
+
+    @property
     def settings(self) -> Settings:
         """The settings that it was made with."""
         return self._settings

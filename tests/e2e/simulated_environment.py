@@ -19,6 +19,7 @@ from modelarts_export.api.client import Client
 from modelarts_export.api.task import ExportTask
 from modelarts_export.auth.credentials import Token
 from modelarts_export.auth.request_auth import TokenAuth
+from modelarts_export.cancellation import CancelToken
 from modelarts_export.clock import Clock
 from modelarts_export.config.parsers import parse_duration
 from modelarts_export.config.settings import Settings
@@ -109,6 +110,7 @@ class SimulatedEnvironment(HTTPAdapter):
         self._has_matching_task = False
         self.submission: Submission | None = None
         self._coordinator = SubmissionCoordinator()
+        self._cancel = CancelToken()
         self._gateway = Gateway(
             credentials=Credentials(access_key="", secret_key="", token=_TOKEN, project_id=_PROJECT),
             iam=_IAM,
@@ -138,6 +140,7 @@ class SimulatedEnvironment(HTTPAdapter):
             reuse=reuse,
             on_event=self.handle,
             coordinator=self._coordinator,
+            cancel=self._cancel,
             clock=clock,
         )
         try:
@@ -204,7 +207,7 @@ class SimulatedEnvironment(HTTPAdapter):
         self.wall += setup.suspended + setup.set_by
         self.server += setup.suspended
         if setup.cancel and self.submission:
-            self.submission.cancel()
+            self._cancel.cancel()
 
     @property
     def tasks(self) -> frozenset[str]:

@@ -136,6 +136,7 @@ class SimulatedService:
     polls: list[float] = field(default_factory=list)
     pauses: list[float] = field(default_factory=list)
     foreign_tasks: list[SandboxTask] = field(default_factory=list)
+    coordinator: SubmissionCoordinator = field(default_factory=SubmissionCoordinator)
     gateway: Gateway = field(init=False)
     _missed: float = 0.0
     _set: float = 0.0
@@ -246,7 +247,7 @@ def make_submission(  # noqa: PLR0913 - the parameters of Submission
         request,
         reuse=reuse,
         on_event=service.events,
-        coordinator=coordinator,
+        coordinator=coordinator or service.coordinator,
         clock=clock or make_clock(service),
     )
 

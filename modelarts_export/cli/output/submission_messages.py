@@ -67,7 +67,7 @@ def _print_result(
 def _print_duplicate(
     messages: Messages, list_command: str, event: DuplicatePossible | DuplicateFound | DuplicateCheckFailed
 ) -> None:
-    """Warn of a duplicate also when quiet: no other output names its ID."""
+    """Warn of a duplicate; also when quiet where no other output names its ID."""
     match event:
         case DuplicatePossible(error=error):
             why = f"the outcome of the first send is unknown ({error})"

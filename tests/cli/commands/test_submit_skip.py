@@ -146,7 +146,7 @@ def test_failed_list_call_sends_nothing(run: Run, cloud: Cloud, flags: str) -> N
 
 REFUSED = [
     ("--skip-if-running b/d", "--skip-if-running: 'b/d' is not an OBS directory"),
-    ("--skip-if-running obs://", "--skip-if-running: 'obs://' has no bucket"),
+    ("--skip-if-running obs://", "--skip-if-running: 'obs://' is not an OBS directory"),
     (
         "--if-path-used wran",
         "--if-path-used: 'wran' is not a valid action (choose from ignore, warn, fail); did you mean 'warn'?",
