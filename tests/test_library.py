@@ -184,7 +184,7 @@ def test_wait_returns_tasks_as_they_are() -> None:
     with sandboxed(task_duration=0.5) as cloud, connected(cloud) as client:
         datasets = ("sandbox-failing", "sandbox-images", "sandbox-slow")
         tasks = [submit(client, name, ToObs(path="/b/d/")) for name in datasets]
-        done = wait(client, tasks, timeout=3, poll_interval=0.2)
+        done = wait(client, tasks, timeout=1.5, poll_interval=0.2)
     assert [task.task_id for task in done] == [task.task_id for task in tasks]
     assert [task.status for task in done][:2] == ["FAILED", "SUCCESSED"]
     assert done[2].is_finished is False
@@ -195,7 +195,7 @@ def test_refused_poll_raises_with_the_tasks(cloud: Cloud) -> None:
         known = submit(client, "sandbox-images", ToObs(path="/b/d/"))
         unknown = client.make_unseen_task("sandbox-images", "no-such-task")
         with pytest.raises((NotFoundError, NotFinishedError)) as caught:
-            wait(client, [known, unknown], timeout=20, poll_interval=0.2)
+            wait(client, [known, unknown], timeout=20, poll_interval=0.2, max_outage=0.5)
     assert [task.task_id for task in caught.value.tasks] == [known.task_id, "no-such-task"]
 
 
@@ -303,7 +303,7 @@ def test_cancelled_submission_after_a_lost_reply_says_what_may_exist() -> None:
 
 
 def test_cancelled_submission_does_not_wait_for_another_to_the_same_path() -> None:
-    with connected_with("429:retry-after=4s,count=1") as client:
+    with connected_with("429:retry-after=2s,count=1") as client:
         first = threading.Thread(target=submit, args=(client, "sandbox-images", ToObs(path="/b/d/")))
         first.start()
         time.sleep(0.5)

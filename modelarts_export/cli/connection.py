@@ -9,6 +9,7 @@ from modelarts_export.cli.options.flags import format_flag, make_flag_layer
 from modelarts_export.cli.output.messages import Messages
 from modelarts_export.config.environment import format_variable, make_environment_layer
 from modelarts_export.config.options import SettingsLayer
+from modelarts_export.config.regions import REGIONS
 from modelarts_export.config.settings import Settings, load_settings
 from modelarts_export.errors import (
     AccessError,
@@ -23,6 +24,7 @@ from modelarts_export.providers.environment import (
     load_credentials,
     make_provider_layer,
 )
+from modelarts_export.quoting import did_you_mean
 from modelarts_export.transport.retry import RetryPolicy
 from modelarts_export.transport.tracing import CallRecord, format_call, without_secrets
 
@@ -117,6 +119,9 @@ class Connection:
         if missing:
             raise combine_missing(missing)
         credentials = load_credentials(self._provider, self._environ)
+        if settings.region and settings.region not in REGIONS and not settings.endpoint:
+            near = did_you_mean(settings.region, REGIONS)
+            self._messages.warn(f"region {settings.region} is not a known region of ModelArts{near}")
         if settings.insecure and not settings.ca_bundle:
             self._messages.warn("TLS certificates are not verified", always=True)
         try:

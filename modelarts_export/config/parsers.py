@@ -9,6 +9,7 @@ _SECONDS_PER_UNIT = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _MAX_DURATION = 366 * 86400.0  # seconds; the timeout of a socket cannot be much longer
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smhd]?)")
 _MAX_DIGITS = 9
+_WITHOUT_MODELARTS = ("eu-nl",)  # .github/API.md, section 7
 _REGION = re.compile(r"[a-z0-9-]{1,64}")
 _BOOLEANS = {
     "1": True,
@@ -59,6 +60,8 @@ def parse_region(text: str) -> str:
     """Check the name of a region, which becomes a part of host names."""
     if not _REGION.fullmatch(text):
         raise ValueError(f"{text!r} is not a region, such as cn-north-4 or eu-de")
+    if text in _WITHOUT_MODELARTS:
+        raise ValueError(f"the region {text} has no ModelArts; eu-de has")
     return text
 
 

@@ -168,3 +168,33 @@ def test_dataset_comes_from_the_option_on_every_command(run: Run, stub: Stub) ->
         stub.requests.clear()
         assert run(line, **variables).code == 0, line
         assert f"/datasets/{dataset}/" in stub.requests[0][1], line
+
+
+@pytest.mark.parametrize(
+    ("region", "words"),
+    [
+        (
+            "cn-nort-4",
+            "warning: region cn-nort-4 is not a known region of ModelArts; did you mean 'cn-north-4'?",
+        ),
+        ("xx-1", "warning: region xx-1 is not a known region of ModelArts\n"),
+    ],
+)
+def test_unknown_region_is_warned_of_with_the_nearest(
+    run: Run, monkeypatch: pytest.MonkeyPatch, region: str, words: str
+) -> None:
+    """The host does not exist, and a proxy that refuses keeps the test on this machine."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    keys = {
+        "HUAWEICLOUD_SDK_AK": "AK",
+        "HUAWEICLOUD_SDK_SK": "SK0123456789",
+        "HUAWEICLOUD_SDK_PROJECT_ID": "p",
+    }
+    outcome = run(f"list d --region {region} --retry-timeout 0", **keys)
+    assert outcome.code == 5
+    assert words in outcome.err
+
+
+def test_region_without_modelarts_is_refused(run: Run) -> None:
+    outcome = run("list d --region eu-nl")
+    assert (outcome.code, "eu-nl has no ModelArts" in outcome.err) == (2, True)
