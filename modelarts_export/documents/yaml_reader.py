@@ -237,8 +237,10 @@ class _Parser:
 
     def _parse_key(self, event: Any, earlier: dict[str, Any], numbers: list[int]) -> str | None:  # noqa: ANN401 - see _parse_value
         """Return a key, or None for a refused one. `numbers` are those of the earlier keys, in order."""
-        problem = "" if self._is_known_key(event) else _find_key_problem(event)
-        if type(event) is not yaml.ScalarEvent:
+        is_scalar = type(event) is yaml.ScalarEvent
+        is_known = is_scalar and event.tag is None and event.value in self._known_keys  # as in many documents
+        problem = "" if is_known else _find_key_problem(event)
+        if not is_scalar:
             self._add_problem(event, problem)
             self._silenced += 1
             self._parse_value(event)
@@ -260,13 +262,9 @@ class _Parser:
         if problem:
             self._add_problem(event, problem)
             return None
-        if event.implicit[0] and len(self._known_keys) < _MAX_KNOWN_KEYS:
+        if not is_known and event.implicit[0] and len(self._known_keys) < _MAX_KNOWN_KEYS:
             self._known_keys.add(key)
         return key
-
-    def _is_known_key(self, event: Any) -> bool:  # noqa: ANN401 - see _parse_value
-        """Return whether an equal key was accepted before, so that it need not be checked again."""
-        return type(event) is yaml.ScalarEvent and event.tag is None and event.value in self._known_keys
 
     def _parse_scalar(self, event: yaml.ScalarEvent) -> Scalar:
         self._positions.add(event)

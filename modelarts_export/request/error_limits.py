@@ -19,6 +19,13 @@ def count_omitted(detail: ErrorDetails) -> int:
     return int(detail["ctx"]["count"]) if detail["type"] == OMITTED else 0
 
 
+def split_details(details: list[ErrorDetails]) -> tuple[list[ErrorDetails], int]:
+    """Return the errors that are described, and how many the others represent."""
+    described = [detail for detail in details if detail["type"] != OMITTED]
+    is_all = len(described) == len(details)
+    return described, 0 if is_all else sum(map(count_omitted, details))
+
+
 def list_details(
     error: ValidationError,
     values: object,
@@ -36,8 +43,8 @@ def list_details(
             validate(_remove_unknown_keys(values, known))
         except ValidationError as shorter_error:
             details = shorter_error.errors(include_url=False)
-    described = [detail for detail in details if not count_omitted(detail)]
-    count += sum(count_omitted(detail) - 1 for detail in details if count_omitted(detail))
+    described, omitted_inside = split_details(details)
+    count += omitted_inside - (len(details) - len(described))
     omitted = count - len(described[:MAX_PROBLEMS])
     return [*described[:MAX_PROBLEMS], *([_make_omitted(omitted)] if omitted > 0 else [])]
 

@@ -17,7 +17,7 @@ from modelarts_export.errors import (
     format_location,
 )
 from modelarts_export.quoting import SourceNumber, did_you_mean, shorten
-from modelarts_export.request.error_limits import count_omitted, list_details
+from modelarts_export.request.error_limits import list_details, split_details
 from modelarts_export.request.fields import RequestField, iter_all_fields
 
 _MESSAGES = {
@@ -45,8 +45,8 @@ def to_problems(
     `known` are names of fields at the top level that other models have.
     """
     details = list_details(error, values, model.model_validate, {*_list_field_names(model), *known})
-    described = [detail for detail in details if not count_omitted(detail)]
-    omitted = len(described[limit:]) + sum(map(count_omitted, details))
+    described, omitted = split_details(details)
+    omitted += len(described[limit:])
     problems = [_to_problem(model, detail, known) for detail in described[:limit]]
     return [*problems, *([Problem(message="", count=omitted)] if omitted else [])]
 

@@ -22,6 +22,7 @@ from pathlib import Path
 from statistics import median
 
 PAIRS = 5
+BARE = ("to-obs", "d", "--path", "/b/d/", "--dry-run", "-q")  # what a start with a request costs
 SERVER = """\
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
