@@ -7,7 +7,7 @@ Then each hostile spec of hostile_rows.py is
 validated once, with its CPU seconds and MiB; those over 3 s or 400 MiB are marked.
 
 Each figure is the median of runs of the real program in processes of their own, in CPU seconds, in pairs
-taken in turn: a run and a bare `--version` (whose time is subtracted), or a run and one of twice the
+taken in turn: a run and a dry run (whose time is subtracted), or a run and one of twice the
 size (a ratio of 2 is linear growth). Nothing is asserted, as machines are noisy.
 """
 
@@ -69,13 +69,13 @@ def measure(*arguments: str, of: Path = HERE, codes: tuple[int, ...] = (0,)) -> 
 
 def measure_without_start(*arguments: str) -> tuple[float, float]:
     """Return seconds without those of a bare start, and MiB: medians of pairs."""
-    pairs = [(measure(*arguments), measure("--version")) for _ in range(PAIRS)]
+    pairs = [(measure(*arguments), measure(*BARE)) for _ in range(PAIRS)]
     return median(run[0] - bare[0] for run, bare in pairs), median(run[1] for run, _ in pairs)
 
 
 def measure_growth(small: list[str], large: list[str]) -> float:
     """Return how many times longer the large run takes: the median of pairs."""
-    bare = median(measure("--version")[0] for _ in range(PAIRS))
+    bare = median(measure(*BARE)[0] for _ in range(PAIRS))
     pairs = [(measure(*large)[0] - bare, measure(*small)[0] - bare) for _ in range(PAIRS)]
     return median(more / less for more, less in pairs)
 

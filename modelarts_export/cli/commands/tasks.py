@@ -1,7 +1,8 @@
 """The commands `status`, `wait` and `list`, which read existing export tasks."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
@@ -20,7 +21,7 @@ from modelarts_export.cli.options.task_filter import TaskFilter
 from modelarts_export.clock import SYSTEM_CLOCK
 from modelarts_export.config.environment import format_variable
 from modelarts_export.documents.files import STDIN, read_text
-from modelarts_export.errors import InvalidInputError
+from modelarts_export.errors import InvalidInputError, NotFoundError
 from modelarts_export.identifiers import check_identifier
 from modelarts_export.polling.poller import PollOptions, Snapshot, TrackedTask
 
@@ -68,10 +69,12 @@ def status(
     exit_status: ExitStatus = False,
 ) -> None:
     """Show the status of export tasks."""
-    unseen = make_unseen_tasks(context, *_split_dataset(context, tasks, dataset))
+    dataset_id, task_ids = _split_dataset(context, tasks, dataset)
+    unseen = make_unseen_tasks(context, dataset_id, task_ids)
     snapshot = add_new_dataset_ids(context, fetch_status(context, unseen), context.settings)
     context.printer.tasks([each.task for each in snapshot if each.task.raw], with_failure=not exit_status)
-    raise_for_status(context, snapshot, exit_status=exit_status)
+    with _naming_dataset(dataset_id):
+        raise_for_status(context, snapshot, exit_status=exit_status)
 
 
 def wait(
@@ -98,7 +101,19 @@ def wait(
     first = _find_first_finished(snapshot) if any else None
     _show(context, snapshot if first is None else (first, *(each for each in snapshot if each is not first)))
     seconds = SYSTEM_CLOCK.monotonic() - begun
-    raise_for_outcomes(context, (first,) if first else snapshot, wait, context.settings, seconds=seconds)
+    with _naming_dataset(dataset_id):
+        raise_for_outcomes(context, (first,) if first else snapshot, wait, context.settings, seconds=seconds)
+
+
+@contextmanager
+def _naming_dataset(dataset_id: str) -> Iterator[None]:
+    """Name the dataset in the hint of a NotFoundError: a task may have been taken for it."""
+    try:
+        yield
+    except NotFoundError as error:
+        words = f"the dataset was {dataset_id}; with --dataset ID all arguments are tasks"
+        error.hint = "; ".join(filter(None, [error.hint, words]))
+        raise
 
 
 def _show(context: CommandContext, snapshot: Snapshot) -> None:

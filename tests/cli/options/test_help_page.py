@@ -7,7 +7,7 @@ import pytest
 
 from modelarts_export.cli.app import COMMANDS, build_command
 from modelarts_export.cli.options.help_page import GROUPS
-from tests.conftest import Run, Stub
+from tests.conftest import Cloud, Run, Stub
 
 PAGES = ["", *COMMANDS]
 PYTHON_TYPES = re.compile(r"<(str|int|float|bool|list)|TEXT|INTEGER|BOOLEAN")
@@ -198,3 +198,10 @@ def test_unknown_region_is_warned_of_with_the_nearest(
 def test_region_without_modelarts_is_refused(run: Run) -> None:
     outcome = run("list d --region eu-nl")
     assert (outcome.code, "eu-nl has no ModelArts" in outcome.err) == (2, True)
+
+
+@pytest.mark.parametrize("command", ["status", "wait"])
+def test_task_that_was_taken_for_the_dataset_is_named(run: Run, cloud: Cloud, command: str) -> None:
+    outcome = run(f"{command} task-1 task-2", **cloud.variables)
+    assert outcome.code == 3
+    assert "the dataset was task-1; with --dataset ID all arguments are tasks" in outcome.err
