@@ -1,4 +1,4 @@
-"""The Typer program: a table of its commands, of which only the one that was named is built."""
+"""The Typer program: a table of commands, of which only the named one is built."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ _LOCAL_CODES = "0, 2, 5 and 141"
 
 @dataclass(frozen=True, kw_only=True)
 class CommandEntry:
-    """Where a command is (module:function below cli.commands), its help in one line, and how it is built.
+    """One command: `target` is its module:function below cli.commands.
 
     `group` is the title of its group in the program's help. `is_bound`: its parameters are expanded into
     options; otherwise they are Typer's own.
@@ -144,7 +144,7 @@ _PROGRAM_EXAMPLES = (
 
 
 class LazyCommands(dict[str, Any]):
-    """The commands by their names, each built when it is first asked for."""
+    """The commands by name, each built on first use."""
 
     def get(self, name: str, default: Any = None) -> Any:  # noqa: ANN401 - commands of the vendored Click
         """Return the command with this name, or the default."""
@@ -154,7 +154,7 @@ class LazyCommands(dict[str, Any]):
 
 
 class LazyGroup(TyperGroup):
-    """A group that knows the names and helps of its commands, and builds a command when it is asked for."""
+    """A group that lists its commands without building them."""
 
     def __init__(self, **attributes: Any) -> None:  # noqa: ANN401 - handed on
         super().__init__(**attributes)
@@ -260,9 +260,9 @@ def build_command(name: str) -> Any:  # noqa: ANN401 - a command of the vendored
 
 
 class _AsParsed:
-    """Leaves values as the parser read them, text, switches and lists of text, which our own types judge.
+    """Returns values as the parser read them: text, switches and lists of text, which our own types validate.
 
-    It stands in the place of an adapter of pydantic, which Typer would build for each of fifty options.
+    It replaces an adapter of pydantic, which Typer would build for each of fifty options.
     """
 
     def coerce(self, value: Any, **_context: object) -> Any:  # noqa: ANN401 - of any option
@@ -294,7 +294,7 @@ def _show_program(
 
 @cache
 def get_program() -> Callable[..., Any]:
-    """Return the program that Typer builds; once, since a test suite calls main often."""
+    """Return the program that Typer builds; cached, because tests call main often."""
     program = typer.main.get_command(app)
     register_shells()
     for switch in program.params:

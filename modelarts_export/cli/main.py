@@ -1,4 +1,4 @@
-"""The command line: its commands, and the one place where an error becomes an exit code."""
+"""Run a command line, and turn each error into a message and an exit code."""
 
 import os
 import re
@@ -34,15 +34,15 @@ def main(
     environ: Mapping[str, str] = os.environ,
     interruption: Interruption | None = None,
 ) -> int:
-    """Run a command line and return its exit code; `arguments` are those of the process otherwise.
+    """Run a command line and return its exit code; `arguments` default to those of the process.
 
-    `interruption` is what a signal does meanwhile, where somebody receives signals.
+    `interruption` says what a signal does while the command runs.
     """
     arguments = [_decode_argument(argument) for argument in sys.argv[1:]] if arguments is None else arguments
     interruption = interruption or Interruption()
     console = _make_console(environ)
     messages = Messages(console)
-    interruption.set_final_output(lambda number: [partial(_say_that_it_ends, messages, number)])
+    interruption.set_final_output(lambda number: [partial(_print_interruption, messages, number)])
     app = AppContext(
         messages=messages,
         printer=ResultPrinter(console, messages),
@@ -55,12 +55,12 @@ def main(
         with redirect_stdout(cast("TextIO", _Echo(console))):  # Typer's own pages are results, too
             interruption.cancel_token.raise_if_cancelled()
             code = get_program()(arguments, prog_name=NAME, standalone_mode=False, obj=app)
-    except typer.TyperException as error:  # parsing failed, so that no command has set the style
+    except typer.TyperException as error:  # parsing failed before a command could set the options
         messages.options = _guess_output_options(arguments, environ)
         message = describe_parse_error(error, COMMANDS)
         return _report_error(messages, InvalidInputError(message, hint=_suggest_help(arguments)))
     except CanceledError as error:
-        return error.exit_code  # whoever received the signal writes the final output
+        return error.exit_code  # the thread that received the signal writes the final output
     except ModelArtsExportError as error:
         if messages.options == OutputOptions():  # no command has set them, or none were given
             messages.options = _guess_output_options(arguments, environ)
@@ -72,7 +72,7 @@ def main(
 
 
 class _Echo(TextIOBase):
-    """The stdout of Typer: what it writes there goes the way of all results."""
+    """Stdout for Typer, whose help is written like every result."""
 
     encoding = "utf-8"
 
@@ -85,8 +85,8 @@ class _Echo(TextIOBase):
         return len(text)
 
 
-def _say_that_it_ends(messages: Messages, number: int) -> None:
-    """Write the last words of a command that has changed nothing: only a program is told."""
+def _print_interruption(messages: Messages, number: int) -> None:
+    """Write the final output of a command that changed nothing: an error object with JSON, else nothing."""
     if messages.options.output == "json":
         messages.interrupted(number, "interrupted")
 
@@ -98,7 +98,7 @@ def _suggest_help(arguments: Sequence[str]) -> str:
 
 
 def _decode_argument(argument: str) -> str:
-    """Return what was typed; Python takes it for bytes when the locale is C and UTF-8 was not forced."""
+    """Return an argument as UTF-8; Python decodes it with surrogates when the locale is C."""
     try:
         return os.fsencode(argument).decode()
     except UnicodeError:
@@ -111,7 +111,7 @@ def _make_console(environ: Mapping[str, str]) -> Console:
 
 
 def _get_stream(name: str) -> TextIO:
-    """Return a standard stream that takes any text; one that refuses it, when the process has none."""
+    """Return a standard stream that can encode any text; a closed one refuses every write."""
     stream: TextIO = getattr(sys, name, None) or Path(os.devnull).open()  # noqa: SIM115 - kept to the end
     if isinstance(stream, TextIOWrapper):
         stream.reconfigure(errors="backslashreplace")  # under LANG=C a Chinese path must not end the run
@@ -125,7 +125,7 @@ def _report_error(messages: Messages, error: ModelArtsExportError) -> int:
 
 
 def _guess_output_options(arguments: Sequence[str], environ: Mapping[str, str]) -> OutputOptions:
-    """Return the style for an error of parsing: JSON for whoever asked for it."""
+    """Return the output options for an error of parsing: JSON if the arguments have -o json."""
     if any(_ASKS_FOR_JSON.fullmatch(" ".join(pair)) for pair in pairwise([*arguments, ""])):
         return OutputOptions(output="json")
     try:

@@ -38,7 +38,7 @@ class KeyPair:
 
 EXAMPLE_KEY = KeyPair(
     access_key="SANDBOX0EXAMPLE0KEY0",
-    secret_key="sandboxExampleSecretKeyForLoopbackOnly00",  # noqa: S106 - everybody may know it
+    secret_key="sandboxExampleSecretKeyForLoopbackOnly00",  # noqa: S106 - it is public
 )
 """The same key in every sandbox that uses it, so that the settings of one work with the next."""
 
