@@ -59,9 +59,10 @@ class ResumeCommands:
         command = self._format_command(["wait", dataset_id, *task_ids], settings, names)
         return f"wait for {pronoun} with: {command}"
 
-    def format_list_command(self, dataset_id: str, settings: Settings) -> str:
-        """Return the command that lists the tasks of a dataset."""
-        return self._format_command(["list", dataset_id], settings, _CONNECTION)
+    def format_list_command(self, dataset_id: str, settings: Settings, *, path: str = "") -> str:
+        """Return the command that lists the tasks of a dataset, or those that write to a path."""
+        filters = ["--path", path] if path and self._is_printable(path) else []
+        return self._format_command(["list", dataset_id, *filters], settings, _CONNECTION)
 
     def format_recovery_hint(
         self,
@@ -72,15 +73,16 @@ class ResumeCommands:
         path: str,
         settings: Settings,
     ) -> str:
-        """Return how to find a task that may exist, and how to submit again without a duplicate."""
+        """Return how to find a task that may exist, and, on a second line, how to submit again safely."""
         since = ""
         if error.since is not None:
             since = f" created since {datetime.fromtimestamp(error.since).astimezone():%Y-%m-%d %H:%M:%S %Z}"
-        find = (
-            f"find out whether there is a task for {error.path or path}{since}: "
-            f"{self.format_list_command(dataset_id, settings)}"
+        path = error.path or path
+        list_command = self.format_list_command(dataset_id, settings, path=path)
+        return (
+            f"find out whether there is a task for {path}{since}: {list_command}\n"
+            f"to run it again safely, reusing such a task: {self._format_rerun_command(reuse)}"
         )
-        return f"{find}; to run it again safely, reusing such a task: {self._format_rerun_command(reuse)}"
 
     def _format_rerun_command(self, reuse: "ReusePolicy") -> str:
         """Return the current command with flags that reuse an existing task."""

@@ -301,7 +301,7 @@ class Submission:
             ) from error
         server_gave_up = isinstance(error, UnknownOutcomeError) and error.server_gave_up
         if self._was_resent or not server_gave_up or self._settings.on_lost_reply == "stop":
-            words = f"{error}; no such task is listed, but it may be yet"
+            words = f"{error}; no such task is listed, but it may appear later"
             raise self._make_unknown_outcome(error, words) from error
         self._pause_before_resend(error, failed)
         self._was_resent = True

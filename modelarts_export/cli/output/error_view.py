@@ -41,8 +41,8 @@ def print_error(console: Console, error: ModelArtsExportError) -> None:
         if len(error.problems) > MAX_PROBLEMS:
             console.print(f"and {len(error.problems) - MAX_PROBLEMS:,} more; -o json has all of them")
         console.print(str(error), "error")
-    if hint := format_hint(error):
-        console.print(hint, "hint")
+    for line in format_hint(error).splitlines():
+        console.print(line, "hint")
 
 
 def _print_problems(console: Console, error: InvalidInputError) -> None:
@@ -58,7 +58,7 @@ def error_to_dict(error: ModelArtsExportError) -> dict[str, Any]:
     """Return an error as JSON-like data."""
     return {
         "error": str(error),
-        "hint": format_hint(error),
+        "hint": "; ".join(format_hint(error).splitlines()),
         "error_code": error.error_code,
         "http_status": error.http_status,
         "request_id": error.request_id,
