@@ -24,6 +24,8 @@ __all__ = ["START", "Document", "Mark", "UnreadableError", "YamlProblem", "load_
 
 _MAX_DOCUMENTS = 20_000  # more take too long to check
 _MAX_DEPTH = 200
+_TOO_DEEP = f"nested more than {_MAX_DEPTH} deep"
+_LIMIT_OF_LIBYAML = "exceeded maximum nesting depth"  # from 0.2.6 on, which scans ahead
 _MAX_KNOWN_KEYS = 1_000
 _MAX_ANCHORS = 10_000
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -118,6 +120,7 @@ def load_documents(text: str, interpolate: Callable[[str], str] = str) -> Iterat
         rewritten = _rewrite_json(text) if _is_json(text) else text
         if rewritten == text:
             mark, reason = convert_mark(error.problem_mark), error.problem or "invalid YAML"
+            reason = _TOO_DEEP if reason == _LIMIT_OF_LIBYAML else reason
             raise UnreadableError(reason, mark, in_mapping=parser.is_in_mapping) from None
         yield from load_documents(rewritten, interpolate)
     except (yaml.reader.ReaderError, UnicodeEncodeError):
@@ -335,7 +338,7 @@ class _Parser:
             size = f"{MAX_CHARACTERS // 2**20} MiB"
             raise self._make_error(f"more than {size} of text, with what aliases and variables add", event)
         if self._depth > _MAX_DEPTH:
-            raise self._make_error(f"nested more than {_MAX_DEPTH} deep", event)
+            raise self._make_error(_TOO_DEEP, event)
 
     def _make_error(self, message: str, event: yaml.Event) -> UnreadableError:
         return UnreadableError(message, convert_mark(event.start_mark), in_mapping=self.is_in_mapping)
