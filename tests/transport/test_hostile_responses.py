@@ -113,8 +113,7 @@ def make_list(entries: bytes) -> bytes:
 
 FULL = {
     "numbers": make_list(b",".join([b"1"] * (MILLION - 3))),
-    "empty lists": make_list(b",".join([b"[ ]"] * (MILLION - 3))),
-    "lists": make_list(b",".join([b"[1]"] * (MILLION // 2 - 2))),
+    "lists": make_list(b"[1]," * 1_000 + b",".join([b"1"] * (MILLION - 2_003))),
     "objects": make_list(b",".join([b'{"a,":"b"}'] * (MILLION // 2 - 2))),
     "a text with commas": make_list(b'"' + b',[{\\",' * MILLION + b'"'),
 }
