@@ -1,6 +1,7 @@
 """The renderers for programs: JSON, YAML and IDs."""
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -16,14 +17,11 @@ _ID_HINT = "-o json shows an ID of any kind; do not submit it again"
 _YAML_STRING = "tag:yaml.org,2002:str"
 
 
-class JsonRenderer:
-    """Writes results as JSON to stdout, and an error as one line of JSON to stderr."""
+class DataRenderer(ABC):
+    """Writes results to stdout as data: an object for one result, an array for several."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
-
-    def load(self) -> None:
-        """Do nothing: JSON is loaded already."""
 
     def task(self, task: ExportTask) -> None:
         """Write an object."""
@@ -37,13 +35,21 @@ class JsonRenderer:
         """Write an array of objects."""
         self._write(rows)
 
-    def facts(self, rows: Sequence[Mapping[str, Any]], lines: Iterable[str]) -> None:  # noqa: ARG002 - lines are text
-        """Write an array of objects."""
-        self._write(rows)
+    facts = rows
 
     def request(self, url: str, body: Mapping[str, Any]) -> None:
         """Write an object of method, URL and body."""
         self._write({"method": "POST", "url": url, "body": body})
+
+    @abstractmethod
+    def _write(self, value: object) -> None: ...
+
+
+class JsonRenderer(DataRenderer):
+    """Writes results as JSON to stdout, and an error as one line of JSON to stderr."""
+
+    def load(self) -> None:
+        """Do nothing: JSON is loaded already."""
 
     def error(self, error: ModelArtsExportError) -> None:
         """Write an object, the last line of stderr."""
@@ -53,35 +59,12 @@ class JsonRenderer:
         self._console.write_json(value)
 
 
-class YamlRenderer:
+class YamlRenderer(DataRenderer):
     """Writes results as YAML to stdout, and errors as text to stderr."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
 
     def load(self) -> None:
         """Import the YAML library."""
         to_yaml({}, can_encode=self._console.can_encode)
-
-    def task(self, task: ExportTask) -> None:
-        """Write a mapping."""
-        self._write(task.to_dict())
-
-    def tasks(self, tasks: Sequence[ExportTask], *, detailed: bool, with_failure: bool = True) -> None:  # noqa: ARG002 - a sequence either way
-        """Write a sequence of mappings."""
-        self._write([task.to_dict() for task in tasks])
-
-    def rows(self, rows: Sequence[Mapping[str, Any]], lines: Iterable[str]) -> None:  # noqa: ARG002 - lines are text
-        """Write a sequence of mappings."""
-        self._write(rows)
-
-    def facts(self, rows: Sequence[Mapping[str, Any]], lines: Iterable[str]) -> None:  # noqa: ARG002 - lines are text
-        """Write a sequence of mappings."""
-        self._write(rows)
-
-    def request(self, url: str, body: Mapping[str, Any]) -> None:
-        """Write a mapping of method, URL and body."""
-        self._write({"method": "POST", "url": url, "body": body})
 
     def error(self, error: ModelArtsExportError) -> None:
         """Print the error as text."""
