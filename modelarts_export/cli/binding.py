@@ -41,6 +41,17 @@ VAR_HELP = (
     "MODELARTS_EXPORT_VAR_NAME is read as well, and no other variable. Repeatable"
 )
 _DATASET_SUFFIX = format_suffix(variable=format_variable("dataset_id"))
+Dataset = Annotated[str | None, typer.Argument(metavar="DATASET", help="ID of the dataset" + _DATASET_SUFFIX)]
+DatasetOption = Annotated[
+    str | None,
+    typer.Option(
+        "--dataset",
+        "-d",
+        metavar="ID",
+        rich_help_panel="Connection",
+        help="ID of the dataset, instead of DATASET" + _DATASET_SUFFIX,
+    ),
+]
 # By the name of the dataclass: not every command loads all of them.
 _GROUPS = {
     "ReusePolicy": "Duplicates",
@@ -212,9 +223,8 @@ def _make_request_options(kind: type[ExportRequest]) -> tuple[list[inspect.Param
 
 def _make_request_parameters(fields: Sequence[RequestField]) -> list[inspect.Parameter]:
     """Return DATASET, the options of the fields, and those that give a request from files."""
-    dataset = typer.Argument(metavar="DATASET", help="ID of the dataset" + _DATASET_SUFFIX)
     return [
-        _make_parameter("dataset", Annotated[str | None, dataset]),
+        _make_parameter("dataset", Dataset),
         _make_option(
             "file",
             list[str],
@@ -232,14 +242,7 @@ def _make_request_parameters(fields: Sequence[RequestField]) -> list[inspect.Par
             metavar="FILE",
             group=SAMPLES,
         ),
-        _make_option(
-            "dataset_option",
-            str,
-            ["--dataset", "-d"],
-            help="ID of the dataset, instead of DATASET" + _DATASET_SUFFIX,
-            metavar="ID",
-            group="Connection",
-        ),
+        _make_parameter("dataset_option", DatasetOption),
         _make_option("var", list[str], ["--var"], help=VAR_HELP, metavar="NAME[=VALUE]", group=REQUEST),
     ]
 

@@ -98,7 +98,7 @@ class Connection:
         errors: list[ModelArtsExportError] = []
         credentials: Credentials | None = None
         try:
-            credentials = load_credentials(self._provider, self._environ)
+            credentials = self._credentials
         except AccessError as error:
             errors.append(error)
         if not settings.base_url:
@@ -118,7 +118,6 @@ class Connection:
         missing = self.find_missing(settings)
         if missing:
             raise combine_missing(missing)
-        credentials = load_credentials(self._provider, self._environ)
         if settings.region and settings.region not in REGIONS and not settings.endpoint:
             near = did_you_mean(settings.region, REGIONS)
             self._messages.warn(f"region {settings.region} is not a known region of ModelArts{near}")
@@ -127,7 +126,7 @@ class Connection:
         try:
             client = make_client(
                 settings,
-                credentials,
+                self._credentials,
                 on_call=partial(_print_call, self._messages),
                 on_token=self._messages.add_secret,
                 retry=self.retry_policy(settings),
@@ -136,6 +135,10 @@ class Connection:
             raise InvalidInputError(str(error), hint=_HOW_TO_GIVE[error.setting]) from None
         self._messages.keep(client.project_id)
         return client
+
+    @cached_property
+    def _credentials(self) -> Credentials:
+        return load_credentials(self._provider, self._environ)
 
     @cached_property
     def _provider(self) -> EnvironmentProvider | None:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from modelarts_export.cli.binding import Dataset, DatasetOption
 from modelarts_export.cli.context import CommandContext
 from modelarts_export.cli.exit_status import raise_for_outcomes, raise_for_status
 from modelarts_export.cli.follow import (
@@ -16,27 +17,13 @@ from modelarts_export.cli.follow import (
     make_unseen_tasks,
     poll_until_done,
 )
-from modelarts_export.cli.options.help_page import format_suffix
 from modelarts_export.cli.options.task_filter import TaskFilter
 from modelarts_export.clock import SYSTEM_CLOCK
-from modelarts_export.config.environment import format_variable
 from modelarts_export.documents.files import STDIN, read_text
 from modelarts_export.errors import InvalidInputError, NotFoundError
 from modelarts_export.identifiers import check_identifier
 from modelarts_export.polling.poller import PollOptions, Snapshot, TrackedTask
 
-_SUFFIX = format_suffix(variable=format_variable("dataset_id"))
-Dataset = Annotated[str | None, typer.Argument(metavar="DATASET", help="ID of the dataset" + _SUFFIX)]
-DatasetOption = Annotated[
-    str | None,
-    typer.Option(
-        "--dataset",
-        "-d",
-        metavar="ID",
-        rich_help_panel="Connection",
-        help="ID of the dataset, instead of DATASET" + _SUFFIX,
-    ),
-]
 DatasetAndTasks = Annotated[
     list[str],
     typer.Argument(
