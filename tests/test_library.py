@@ -146,21 +146,18 @@ def test_submission_reports_events_and_reuses(cloud: Cloud) -> None:
     }
 
 
-def client_environ(client: modelarts_export.Client) -> dict[str, str]:
-    """Return the environment in which another client of the same sandbox is made."""
-    return SANDBOX_ENVIRONS[client.base_url]
-
-
-SANDBOX_ENVIRONS: dict[str, dict[str, str]] = {}
+@contextmanager
+def serve_sandbox(*faults: str) -> Iterator[dict[str, str]]:
+    """Serve a sandbox with faults, and yield the environment in which clients of it are made."""
+    with Sandbox(faults=Faults(parse_fault(fault, parse_duration) for fault in faults)) as sandbox:
+        yield make_settings(sandbox)
 
 
 @contextmanager
 def connected_with(*faults: str) -> Iterator[modelarts_export.Client]:
     """Serve a sandbox with faults, and connect to it."""
-    with Sandbox(faults=Faults(parse_fault(fault, parse_duration) for fault in faults)) as sandbox:
-        environ = SANDBOX_ENVIRONS[sandbox.url] = make_settings(sandbox)
-        with connect(environ=environ) as client:
-            yield client
+    with serve_sandbox(*faults) as environ, connect(environ=environ) as client:
+        yield client
 
 
 def test_threads_that_share_a_client_share_a_coordinator() -> None:
@@ -278,7 +275,11 @@ def test_error_of_an_event_handler_sends_nothing_again(cloud: Cloud) -> None:
 
 def test_clients_of_one_project_share_a_coordinator() -> None:
     """Two lost replies to one path are not taken for each other."""
-    with connected_with("drop:count=2") as client, connect(environ=client_environ(client)) as other:
+    with (
+        serve_sandbox("drop:count=2") as environ,
+        connect(environ=environ) as client,
+        connect(environ=environ) as other,
+    ):
         results: list[str] = []
 
         def export(each: modelarts_export.Client) -> None:

@@ -47,6 +47,8 @@ LATENCY = 0.05
 """The latency of a request and of a reply, in seconds."""
 EXPORT = ToObs(path="/test-obs/out/")
 """The default request."""
+LOST, LOST_NOT_ACCEPTED = "drop:count=1", "drop:count=1,accepted=no"
+LATE, NEVER = "lag:for=75s", "lag:for=30m"  # longer than the reconcile timeout, and than twice that
 _SETTINGS = Settings()
 _URL = "http://127.0.0.1:9"  # no connection is made
 _PROJECT = "5a4d0b0c5a4d0b0c5a4d0b0c5a4d0b0c"
@@ -276,3 +278,8 @@ def _wall_datetime(service: SimulatedService) -> datetime:
 
 def _parse_fault(words: str) -> Fault:
     return parse_fault(words, parse_duration)
+
+
+def get_our_ids(service: SimulatedService) -> list[str]:
+    """Return the IDs of our tasks, in order."""
+    return [task.task_id for task in service.our_tasks]

@@ -8,7 +8,16 @@ from modelarts_export.request.models import ToObs
 from modelarts_export.sandbox.messages import HttpReply, Request
 from modelarts_export.submission.reuse import ReusePolicy
 from modelarts_export.transport.response import Response as OwnReply
-from tests.submission.simulated_service import EXPORT, SimulatedService, submit
+from tests.submission.simulated_service import (
+    EXPORT,
+    LATE,
+    LOST,
+    LOST_NOT_ACCEPTED,
+    SimulatedService,
+    get_our_ids,
+    make_submission,
+    submit,
+)
 
 
 @pytest.mark.parametrize("clock", ["date:skew=15m", "clock:skew=-6s"])
@@ -71,3 +80,48 @@ def test_incomplete_list_prevents_the_submission(reuse: ReusePolicy) -> None:
         service.add_foreign_task(age=3600, request=ToObs(path="/test-obs/other/"))
     result = submit(service, reuse=reuse)
     assert (result.exit_code, service.posts) == (5, [])
+
+
+def test_duplicate_that_is_listed_late_is_reported_by_a_later_check() -> None:
+    """A possible duplicate is reported at once, and the duplicate by a later check."""
+    service = SimulatedService(faults=(LOST, LATE))
+    submission = make_submission(service)
+    second = submission.run().task_id
+    first, other = get_our_ids(service)
+    assert (second, service.events.warnings) == (other, [])
+    assert [name for name, _ in service.events.resends] == [second]
+    service.pass_time(7200.0)
+    submission.check_for_duplicates()
+    submission.check_for_duplicates()
+    assert service.events.warnings == [f"{first} is a duplicate of {second}"]
+
+
+def test_older_task_is_no_duplicate_after_a_long_wait() -> None:
+    """Only tasks of the time between the two POSTs count."""
+    service = SimulatedService(faults=(LOST, LATE))
+    service.add_foreign_task(age=1800.0)
+    submission = make_submission(service)
+    submission.run()
+    service.pass_time(7200.0)
+    submission.check_for_duplicates()
+    assert [line.count(service.foreign_tasks[0].task_id) for line in service.events.warnings] == [0]
+
+
+def test_refused_resend_is_not_reported_as_a_possible_duplicate() -> None:
+    """The refused POST created no task."""
+    service = SimulatedService(faults=(LOST, "busy", LATE))
+    submit(service)
+    assert (len(service.posts), service.events.resends) == (2, [])
+
+
+def test_failed_duplicate_check_is_a_warning() -> None:
+    """The task is returned."""
+    service = SimulatedService(faults=(LOST_NOT_ACCEPTED, "500:on=list,after=8"))
+    result = submit(service)
+    assert (result.exit_code, len(service.polls), result.task and result.task.task_id) == (
+        0,
+        9,
+        get_our_ids(service)[0],
+    )
+    (warning,) = service.events.warnings
+    assert warning.startswith("Internal error")

@@ -20,26 +20,24 @@ from tests.submission.interceptors import (
 )
 from tests.submission.simulated_service import (
     EXPORT,
+    LATE,
+    LOST,
+    LOST_NOT_ACCEPTED,
+    NEVER,
     Interceptor,
     SimulatedService,
+    get_our_ids,
     make_clock,
     make_submission,
     submit,
 )
 
-LOST, LOST_NOT_ACCEPTED = "drop:count=1", "drop:count=1,accepted=no"
-LATE, NEVER = "lag:for=75s", "lag:for=30m"  # longer than the reconcile timeout, and than twice that
 NEW = ToNewDataset(
     path="/test-obs/out/",
     export_params=NewDatasetParams(
         export_new_dataset_name="cats", export_new_dataset_work_path="/test-obs/work/"
     ),
 )
-
-
-def get_our_ids(service: SimulatedService) -> list[str]:
-    """Return the IDs of our tasks, in order."""
-    return [task.task_id for task in service.our_tasks]
 
 
 @pytest.mark.parametrize("code", ["ModelArts.4351", "ModelArts.4364"])
@@ -158,38 +156,6 @@ def test_list_is_polled_after_the_pause_of_a_throttled_resend() -> None:
     assert [task.task_id] == get_our_ids(service)
 
 
-def test_duplicate_that_is_listed_late_is_reported_by_a_later_check() -> None:
-    """A possible duplicate is reported at once, and the duplicate by a later check."""
-    service = SimulatedService(faults=(LOST, LATE))
-    submission = make_submission(service)
-    second = submission.run().task_id
-    first, other = get_our_ids(service)
-    assert (second, service.events.warnings) == (other, [])
-    assert [name for name, _ in service.events.resends] == [second]
-    service.pass_time(7200.0)
-    submission.check_for_duplicates()
-    submission.check_for_duplicates()
-    assert service.events.warnings == [f"{first} is a duplicate of {second}"]
-
-
-def test_older_task_is_no_duplicate_after_a_long_wait() -> None:
-    """Only tasks of the time between the two POSTs count."""
-    service = SimulatedService(faults=(LOST, LATE))
-    service.add_foreign_task(age=1800.0)
-    submission = make_submission(service)
-    submission.run()
-    service.pass_time(7200.0)
-    submission.check_for_duplicates()
-    assert [line.count(service.foreign_tasks[0].task_id) for line in service.events.warnings] == [0]
-
-
-def test_refused_resend_is_not_reported_as_a_possible_duplicate() -> None:
-    """The refused POST created no task."""
-    service = SimulatedService(faults=(LOST, "busy", LATE))
-    submit(service)
-    assert (len(service.posts), service.events.resends) == (2, [])
-
-
 @pytest.mark.parametrize("fault", [LOST, LOST_NOT_ACCEPTED, "500:count=1", "502:count=1"])
 def test_on_lost_reply_stop_does_not_send_again(fault: str) -> None:
     """It exits with 10."""
@@ -208,19 +174,6 @@ def test_resend_after_an_uncoded_503_honours_retry_after(retry_after: int, code:
         assert max(retry_after, 55) <= service.posts[1] - service.posts[0] <= max(retry_after, 60) + 1
         assert service.polls[-1] > service.posts[1]  # the check
         assert service.posts[1] - max(poll for poll in service.polls if poll < service.posts[1]) < 2
-
-
-def test_failed_duplicate_check_is_a_warning() -> None:
-    """The task is returned."""
-    service = SimulatedService(faults=(LOST_NOT_ACCEPTED, "500:on=list,after=8"))
-    result = submit(service)
-    assert (result.exit_code, len(service.polls), result.task and result.task.task_id) == (
-        0,
-        9,
-        get_our_ids(service)[0],
-    )
-    (warning,) = service.events.warnings
-    assert warning.startswith("Internal error")
 
 
 @pytest.mark.parametrize(
