@@ -10,7 +10,7 @@ from modelarts_export.config.environment import make_environment_layer
 from modelarts_export.config.options import SettingsLayer, option_fields
 from modelarts_export.config.settings import Settings, load_settings
 from modelarts_export.errors import InvalidInputError, MissingSettingError
-from modelarts_export.providers.environment import first_configured, load_credentials, make_provider_layer
+from modelarts_export.providers.chain import CredentialChain, make_chain
 from modelarts_export.providers.iam import authenticate
 from modelarts_export.quoting import did_you_mean
 from modelarts_export.transport.retry import ONE_TRY, RetryPolicy
@@ -38,15 +38,15 @@ def connect(
     for name in given:
         if name not in known:
             raise InvalidInputError(f"{name!r} is not a setting{did_you_mean(name, known)}")
-    provider = None if credentials else first_configured(environ)
+    chain = CredentialChain([]) if credentials else make_chain(environ)
     arguments = {name: None if value is None else str(value) for name, value in given.items()}
     loaded = load_settings(
         SettingsLayer(values=arguments, origin=lambda name: name, empty=(None,)),
         make_environment_layer(environ),
-        make_provider_layer(provider, environ),
+        chain.make_layer(),
     )
     retry = RetryPolicy(timeout=loaded.retry_timeout, max_retries=loaded.max_retries)
-    return make_client(loaded, credentials or load_credentials(provider, environ), retry=retry)
+    return make_client(loaded, credentials or chain.load(), retry=retry)
 
 
 def make_client(

@@ -18,12 +18,7 @@ from modelarts_export.errors import (
     ModelArtsExportError,
     Problem,
 )
-from modelarts_export.providers.environment import (
-    EnvironmentProvider,
-    first_configured,
-    load_credentials,
-    make_provider_layer,
-)
+from modelarts_export.providers.chain import CredentialChain, make_chain
 from modelarts_export.quoting import did_you_mean
 from modelarts_export.transport.retry import RetryPolicy
 from modelarts_export.transport.tracing import CallRecord, format_call, without_secrets
@@ -78,7 +73,7 @@ class Connection:
             make_flag_layer(self._flags),
             spec,
             make_environment_layer(self._environ),
-            make_provider_layer(self._provider, self._environ),
+            self.chain.make_layer(),
         )
 
     def client(self, settings: Settings) -> "Client":
@@ -138,11 +133,12 @@ class Connection:
 
     @cached_property
     def _credentials(self) -> Credentials:
-        return load_credentials(self._provider, self._environ)
+        return self.chain.load()
 
     @cached_property
-    def _provider(self) -> EnvironmentProvider | None:
-        return first_configured(self._environ)
+    def chain(self) -> CredentialChain:
+        """The providers of credentials."""
+        return make_chain(self._environ)
 
 
 def _print_call(messages: Messages, call: CallRecord) -> None:

@@ -7,7 +7,7 @@ from modelarts_export.config.environment import make_environment_layer
 from modelarts_export.config.parsers import is_loopback, parse_base_url, parse_duration
 from modelarts_export.config.settings import Settings, load_settings
 from modelarts_export.errors import InvalidInputError
-from modelarts_export.providers.environment import first_configured, make_provider_layer
+from modelarts_export.providers.chain import make_chain
 
 HW = {"HW_ACCESS_KEY": "AK2", "HW_SECRET_KEY": "secret-2"}
 
@@ -25,11 +25,10 @@ def test_setting_comes_from_the_first_layer_that_has_it(
     flags: dict[str, str], environ: dict[str, str], region: str | None, origin: str | None
 ) -> None:
     """The order is flag, own variable, variable of the credentials; the origin is kept."""
-    source = first_configured({**environ, **HW})
     found = load_settings(
         make_flag_layer(flags),
         make_environment_layer(environ),
-        make_provider_layer(source, environ),
+        make_chain({**environ, **HW}).make_layer(),
     )
     assert (found.region, found.origins.get("region")) == (region, origin)
 

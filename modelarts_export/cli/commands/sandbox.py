@@ -27,7 +27,7 @@ from modelarts_export.config.options import option_fields
 from modelarts_export.config.parsers import parse_duration
 from modelarts_export.config.settings import Settings
 from modelarts_export.errors import InvalidInputError, ModelArtsExportError
-from modelarts_export.providers.environment import FAMILIES
+from modelarts_export.providers.environment import PREFIXES
 from modelarts_export.quoting import did_you_mean
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 _CLOUD_SETTINGS = ("region", "project_id", "endpoint", "iam_endpoint", "ca_bundle", "insecure")
 _SPEC_VARIABLE_PREFIX = f"{PREFIX}VAR_"
 # Removed from the environment, so that COMMAND cannot reach a real cloud.
-_FOREIGN = (*FAMILIES, PREFIX)
+_FOREIGN = (*PREFIXES, PREFIX)
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "ftp_proxy")
 SUGGESTED = (  # to copy; each works with the printed settings
     "modelarts-export to-obs --path /bucket/cats/ --wait",

@@ -15,7 +15,7 @@ from modelarts_export.config.settings import Settings
 from modelarts_export.documents.files import MAX_BYTES, MAX_CHARACTERS, MAX_VALUES
 from modelarts_export.errors import MAX_PROBLEMS, ModelArtsExportError
 from modelarts_export.polling.poller import PollOptions
-from modelarts_export.providers.environment import SOURCES, EnvironmentProvider
+from modelarts_export.providers.environment import FAMILIES, VariableFamily
 from modelarts_export.request.body_size import MAX_BODY_BYTES
 from modelarts_export.request.fields import RequestField
 from modelarts_export.spec.interpolation import VARIABLE_PREFIX
@@ -98,7 +98,7 @@ def _list_variables() -> Mapping[str, Mapping[str, str]]:
     return {
         "Settings": {**settings, format_variable("dataset_id"): "ID of the dataset, where none is given"},
         "Variables of specs": {f"{VARIABLE_PREFIX}NAME": "the value of ${NAME}, unless --var gives it"},
-        "Credentials": dict(pair for source in SOURCES for pair in _iter_variables(source)),
+        "Credentials": dict(pair for source in FAMILIES for pair in _iter_variables(source)),
         "Terminal and network": _OTHER_VARIABLES,
     }
 
@@ -177,14 +177,14 @@ def _list_keys(fields: Iterable[RequestField]) -> Mapping[str, Mapping[str, str]
 
 def _list_sources() -> Mapping[str, Mapping[str, str]]:
     sources = {}
-    for number, source in enumerate(SOURCES, 1):
+    for number, source in enumerate(FAMILIES, 1):
         forms = (source.keys[:2], (source.token,), source.password)
         sources[f"{number}. {source.name}"] = ", or ".join(" and ".join(form) for form in forms if all(form))
-    variables = {source.name: dict(_iter_variables(source)) for source in SOURCES}
+    variables = {source.name: dict(_iter_variables(source)) for source in FAMILIES}
     return {"Sources, in order": sources, **variables}
 
 
-def _iter_variables(source: EnvironmentProvider) -> Iterator[tuple[str, str]]:
+def _iter_variables(source: VariableFamily) -> Iterator[tuple[str, str]]:
     """Yield the variables of a source, and what each holds."""
     access_key, secret_key, security_token = source.keys
     user_name, password, domain_name = source.password
@@ -199,6 +199,7 @@ def _iter_variables(source: EnvironmentProvider) -> Iterator[tuple[str, str]]:
         source.region: "region",
         source.project_id: "project ID",
         source.project_name: "project name",
+        source.iam_endpoint: "URL of IAM",
     }
     yield from ((variable, meaning) for variable, meaning in meanings.items() if variable)
 

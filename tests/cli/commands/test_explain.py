@@ -13,7 +13,7 @@ from modelarts_export.cli.app import COMMANDS, build_command
 from modelarts_export.cli.glossary import list_explanations
 from modelarts_export.cli.reference.topics import collect_exit_codes
 from modelarts_export.errors import ModelArtsExportError
-from modelarts_export.providers.environment import SOURCES
+from modelarts_export.providers.environment import FAMILIES
 from modelarts_export.transport.error_codes import ROWS
 from tests.conftest import Cloud, Run, Stub
 from tests.request.enum_rows import CHOICES
@@ -256,7 +256,7 @@ def test_long_topic_is_made_of_the_declarations(run: Run, topic: str, parts: lis
 
 def test_environment_and_credentials_name_every_variable_of_a_source(run: Run) -> None:
     written = {topic: run(f"explain {topic}").out for topic in ("environment", "credentials")}
-    for source in SOURCES:
+    for source in FAMILIES:
         for variable in source.marker_variables:
             assert variable in written["environment"]
             assert variable in written["credentials"]
