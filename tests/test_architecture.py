@@ -40,6 +40,7 @@ MAY_IMPORT = {
     "cli/options": "api config documents request sandbox/faults spec",
     "cli/output": "cli/options api request spec submission transport",
     "cli/progress": "cli/output api polling",
+    "batch": "api polling",
     "submission": "api config request transport",
     "polling": "api config transport",
     "client_factory": "api auth config providers transport",

@@ -83,7 +83,7 @@ def combine_outcomes(
         return errors[0] if errors else None
     hints = {error.hint for error in errors}
     summary = summarize_outcomes(outcomes, success=success, seconds=None if timed_out else seconds)
-    combined = _combine_types(outcomes)(
+    combined = combine_types(outcomes)(
         f"{timed_out}; {summary}" if timed_out else summary,
         hint=hints.pop() if len(hints) == 1 else "",
     )
@@ -114,7 +114,12 @@ def _get_label(error: ModelArtsExportError) -> str:
     return _LABELS.get(type(error), _NOT_POLLED)
 
 
-def _combine_types(outcomes: Sequence[Outcome]) -> type[ModelArtsExportError]:
+def combine_types(outcomes: Sequence[Outcome]) -> type[ModelArtsExportError]:
+    """Return the class of the error of several outcomes, at least one of which is an error.
+
+    It is that of all if they agree; UnknownOutcomeError if one of them is; NotFinishedError if the rest
+    succeeded; MixedOutcomesError otherwise.
+    """
     types = {outcome.exit_code if outcome else 0: type(outcome) for outcome in outcomes}
     if UnknownOutcomeError.exit_code in types:
         return UnknownOutcomeError

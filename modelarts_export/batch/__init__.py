@@ -1,0 +1,1 @@
+"""Many exports at once, and one report of them."""
