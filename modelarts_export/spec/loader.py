@@ -1,9 +1,9 @@
-"""Loading of several spec files, with the problems of all of them in one error."""
+"""The one way from specs to exports: several files, with the problems of all of them in one error."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from modelarts_export.documents.files import STDIN
+from modelarts_export.documents.files import STDIN, format_name
 from modelarts_export.errors import (
     MAX_PROBLEMS,
     InvalidInputError,
@@ -13,11 +13,25 @@ from modelarts_export.errors import (
 )
 from modelarts_export.quoting import InterpolatedString, quote, shorten
 from modelarts_export.request.directories import parse_directory
+from modelarts_export.request.models import ExportRequest
 from modelarts_export.request.validation import ValidatedExport, ValidationResult, find_kind, validate
 from modelarts_export.spec.discovery import find_spec_files
 from modelarts_export.spec.document import Spec, parse_specs
+from modelarts_export.spec.overrides import Overrides
 
 _PATH = ("path",)
+_NOTHING = Overrides()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExpectedRequest:
+    """What a command takes that makes one request: one file, no directory, with one document of this kind.
+
+    `describe_other` returns the problem of a request of another kind.
+    """
+
+    kind: type[ExportRequest]
+    describe_other: Callable[[type[ExportRequest]], str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,29 +50,39 @@ class SpecSet:
     warnings: Sequence[Problem]
 
 
-def load_specs(
-    names: Sequence[str], interpolate: Callable[[str], str], timeout: float, *, recursive: bool = False
+def load_specs(  # noqa: PLR0913 - the files, and how they are read
+    names: Sequence[str],
+    interpolate: Callable[[str], str],
+    timeout: float,
+    *,
+    overrides: Overrides = _NOTHING,
+    expected: ExpectedRequest | None = None,
+    recursive: bool = False,
 ) -> SpecSet:
     """Load the exports of all documents of all files and directories; `-` is stdin.
 
-    With `recursive`, directories in directories are read too. Each file is read within `timeout` seconds.
+    `overrides` win over the values of each document. With `recursive`, directories in directories are read
+    too. Each file is read within `timeout` seconds.
     Raises InvalidInputError with the problems of all files; two specs with the same path are one.
     """
-    files, problems = find_spec_files(names, recursive=recursive)
+    files, problems = (names, []) if expected else find_spec_files(names, recursive=recursive)
     specs, unreadable = _parse_files(files, interpolate, timeout)
-    problems += unreadable
+    if expected and len(specs) > 1 and not unreadable:
+        raise InvalidInputError(f"{format_name(names[0])} has {len(specs)} documents; this command takes one")
+    problems += [*overrides.problems, *unreadable]
     exports: list[LoadedExport] = []
     warnings: list[Problem] = []
     described = 0
     for spec in specs:
-        result = _validate_spec(spec, MAX_PROBLEMS - described)
-        found = spec.merge_problems(spec.locate(problem) for problem in result.problems)
+        result = _validate_spec(spec, overrides, expected, MAX_PROBLEMS - described)
+        found = spec.merge_problems(_locate(problem, spec, overrides) for problem in result.problems)
         described += sum(bool(problem.message) for problem in found)
         problems += found
         exports += [LoadedExport(spec=spec, export=result.export)] if result.export else []
         if result.warnings:
-            warnings = truncate_problems([*warnings, *map(spec.locate, result.warnings)])
-    problems += truncate_problems(_check_shared_paths(specs))
+            located = (_locate(problem, spec, overrides) for problem in result.warnings)
+            warnings = truncate_problems([*warnings, *located])
+    problems += truncate_problems(_check_shared_paths(specs, overrides))
     if problems:
         raise make_invalid_input_error(problems)
     return SpecSet(exports=exports, warnings=warnings)
@@ -81,23 +105,35 @@ def _parse_files(
     return specs, problems
 
 
-def _validate_spec(spec: Spec, most: int) -> ValidationResult:
+def _validate_spec(
+    spec: Spec, overrides: Overrides, expected: ExpectedRequest | None, most: int
+) -> ValidationResult:
+    values = overrides.merge_into(spec.values)
     try:
-        return validate(find_kind(spec.values), spec.values, max(most, 0))
+        result = validate(expected.kind if expected else find_kind(values), values, max(most, 0))
     except ValueError as error:
         problem = Problem(location=("export_params", "export_dest"), message=str(error))
         return ValidationResult(export=None, problems=[problem], warnings=[])
+    if expected and result.actual_kind:
+        message = expected.describe_other(result.actual_kind)
+        return replace(result, problems=[replace(each, message=message) for each in result.problems])
+    return result
 
 
-def _check_shared_paths(specs: Sequence[Spec]) -> Iterator[Problem]:
+def _locate(problem: Problem, spec: Spec, overrides: Overrides) -> Problem:
+    """Add the name of the override that has the problem, else the position in the spec."""
+    return overrides.locate(problem) if overrides.has_cause_of(problem) else spec.locate(problem)
+
+
+def _check_shared_paths(specs: Sequence[Spec], overrides: Overrides) -> Iterator[Problem]:
     """Yield a problem for each spec with the path of another: the files of both would be mixed."""
     first: dict[str, Spec] = {}
     for spec in specs:
-        path = parse_directory(spec.values.get("path"))
+        value = overrides.values.get(_PATH, spec.values.get("path"))
+        path = parse_directory(value)
         if path in first:
-            value = spec.values["path"]
             shown = quote(value) if isinstance(value, InterpolatedString) else shorten(path)
             message = f"{first[path].place} writes to {shown} too; each export needs its own directory"
-            yield spec.locate(Problem(location=_PATH, message=message))
+            yield _locate(Problem(location=_PATH, message=message), spec, overrides)
         elif path:
             first[path] = spec

@@ -1,9 +1,9 @@
-"""The request that a command gets: flags merged over a spec, and each problem with its flag or position."""
+"""The request that a command gets: flags merged over a spec, with the problems of both."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from modelarts_export.cli.options.command_names import get_command_name
 from modelarts_export.documents.files import STDIN, format_name, read_text
@@ -11,7 +11,6 @@ from modelarts_export.errors import (
     InvalidInputError,
     Location,
     Problem,
-    format_location,
     make_invalid_input_error,
     truncate_problems,
 )
@@ -19,9 +18,7 @@ from modelarts_export.quoting import quote
 from modelarts_export.request.field_types import check_sample_id
 from modelarts_export.request.models import ExportRequest
 from modelarts_export.request.validation import ValidatedExport, validate
-
-if TYPE_CHECKING:
-    from modelarts_export.spec.document import Spec
+from modelarts_export.spec.overrides import Overrides
 
 _SAMPLES: Location = ("export_params", "samples")
 _COMMENT = re.compile(r"(?:^|[^\S\n])#.*", re.MULTILINE)  # a # within an ID is a part of it
@@ -50,7 +47,7 @@ class RequestInput(Generic[RequestT]):
 
     def resolve(
         self, interpolate: Callable[[str], str], timeout: float
-    ) -> tuple[ValidatedExport, list[Problem]]:
+    ) -> tuple[ValidatedExport, Sequence[Problem]]:
         """Return the export and its warnings; `interpolate` is applied to each string of the spec.
 
         Each file is read within `timeout` seconds.
@@ -60,25 +57,38 @@ class RequestInput(Generic[RequestT]):
             raise InvalidInputError("-f was given twice; this command takes one spec")
         if self.samples_file == STDIN and STDIN in self.files:
             raise InvalidInputError("stdin cannot be both the spec (-f -) and the samples (--samples-file -)")
-        spec = _load_one_spec(self.files[0], interpolate, timeout) if self.files else None
-        # Without a spec, the command decides the destination of the export.
-        base = spec.values if spec else {"export_params": {"export_dest": self.kind.dest}}
-        values, unreadable = self._collect_values(timeout)
-        result = validate(self.kind, _merge_values(base, values))
-        if result.actual_kind:
-            command = get_command_name(result.actual_kind)
-            message = f"this is a request of {command}; run {command}"
-            result = replace(result, problems=[replace(each, message=message) for each in result.problems])
-        problems = [self._locate(problem, values, spec) for problem in (*unreadable, *result.problems)]
-        problems = spec.merge_problems(problems) if spec else problems
-        if problems or result.export is None:
-            raise _make_error(problems)
-        return result.export, [self._locate(problem, values, spec) for problem in result.warnings]
+        overrides = self._make_overrides(timeout)
+        try:
+            return self._load(overrides, interpolate, timeout) if self.files else self._validate(overrides)
+        except InvalidInputError as error:
+            if len(error.problems) + error.omitted <= 1:
+                raise
+            message = f"{error}; nothing was sent"
+            raise InvalidInputError(message, problems=error.problems, omitted=error.omitted) from None
 
-    def _collect_values(self, timeout: float) -> tuple[dict[Location, Any], list[Problem]]:
+    def _load(
+        self, overrides: Overrides, interpolate: Callable[[str], str], timeout: float
+    ) -> tuple[ValidatedExport, Sequence[Problem]]:
+        from modelarts_export.spec.loader import ExpectedRequest, load_specs  # noqa: PLC0415 - yaml is loaded only for a spec
+
+        expected = ExpectedRequest(kind=self.kind, describe_other=_describe_other)
+        specs = load_specs(self.files, interpolate, timeout, overrides=overrides, expected=expected)
+        return specs.exports[0].export, specs.warnings
+
+    def _validate(self, overrides: Overrides) -> tuple[ValidatedExport, Sequence[Problem]]:
+        """Return the export of the flags alone, whose destination the command decides."""
+        base = {"export_params": {"export_dest": self.kind.dest}}
+        result = validate(self.kind, overrides.merge_into(base))
+        problems = [*overrides.problems, *map(overrides.locate, result.problems)]
+        if problems or result.export is None:
+            raise make_invalid_input_error(problems)
+        return result.export, list(map(overrides.locate, result.warnings))
+
+    def _make_overrides(self, timeout: float) -> Overrides:
         """Return the values of the flags in the form that a spec has, and the problems of unreadable ones."""
-        values, problems = dict(self.flags), list[Problem]()
+        values, names, problems = dict(self.flags), dict(self.flag_names), list[Problem]()
         if self.samples_file is not None:
+            names[_SAMPLES] = "--samples-file"
             try:
                 values[_SAMPLES] = [*values.get(_SAMPLES, []), *_read_sample_ids(self.samples_file, timeout)]
             except InvalidInputError as error:
@@ -90,65 +100,13 @@ class RequestInput(Generic[RequestT]):
             values[_CONDITIONS] = [
                 _parse_condition(text, i, problems) for i, text in enumerate(values[_CONDITIONS])
             ]
-        return values, problems
-
-    def _locate(self, problem: Problem, values: Mapping[Location, Any], spec: "Spec | None") -> Problem:
-        """Add the flag that gave the value, else the position in the spec, else the missing flag."""
-        if problem.place or not problem.location or not problem.message:
-            return problem
-        flag = next((each for each in values if problem.location[: len(each)] == each), None)
-        if flag is None and spec:
-            return spec.locate(problem)
-        flag = flag or problem.location
-        name = (
-            "--samples-file"
-            if flag == _SAMPLES and self.samples_file
-            else self.flag_names.get(flag, format_location(flag))
-        )
-        return replace(problem, place=name, message=_qualify_message(flag, problem))
+        overrides = Overrides(values=values, names=names)
+        return replace(overrides, problems=list(map(overrides.locate, problems)))
 
 
-def _qualify_message(flag: Location, problem: Problem) -> str:
-    """Return the message with the part of the flag's value that it is about, such as the second --search."""
-    rest = problem.location[len(flag) :]
-    if not rest:
-        return problem.message
-    count = f"number {rest[0] + 1}" if isinstance(rest[0], int) else ""
-    return ": ".join(filter(None, [count, format_location(rest[1:] if count else rest), problem.message]))
-
-
-def _load_one_spec(file: str, interpolate: Callable[[str], str], timeout: float) -> "Spec":
-    from modelarts_export.spec.document import parse_specs  # noqa: PLC0415 - yaml is loaded only for a spec
-
-    specs, problems = parse_specs(file, interpolate, timeout)
-    if problems:
-        raise _make_error(problems)
-    if len(specs) > 1:
-        raise InvalidInputError(f"{format_name(file)} has {len(specs)} documents; this command takes one")
-    return specs[0]
-
-
-def _make_error(problems: Sequence[Problem]) -> InvalidInputError:
-    """Return the error for some problems, which says of several that nothing was sent."""
-    error = make_invalid_input_error(problems)
-    if len(error.problems) + error.omitted == 1:
-        return error
-    return InvalidInputError(f"{error}; nothing was sent", problems=error.problems, omitted=error.omitted)
-
-
-def _merge_values(base: Mapping[str, Any], values: Mapping[Location, Any]) -> dict[str, Any]:
-    """Return the base with the values set in it; the validation reports a parent that is no mapping."""
-    body: dict[Any, Any] = dict(base)
-    for location, value in values.items():
-        *parents, key = location
-        target = body
-        for name in parents:
-            inner = {} if target.get(name) is None else target[name]
-            target[name] = dict(inner) if isinstance(inner, Mapping) else inner
-            target = target[name]
-        if isinstance(target, dict):
-            target[key] = value
-    return body
+def _describe_other(kind: type[ExportRequest]) -> str:
+    command = get_command_name(kind)
+    return f"this is a request of {command}; run {command}"
 
 
 def _read_sample_ids(file: str, timeout: float) -> list[str]:
