@@ -3,6 +3,7 @@
 import gc
 import os
 import sys
+from types import ModuleType
 from typing import NoReturn
 
 from modelarts_export.cli.supervision import Interruption, supervise
@@ -14,9 +15,20 @@ _RARELY = (100_000, 100, 100)
 def run() -> None:
     """Run the command line of this process."""
     gc.set_threshold(*_RARELY)
-    # Plug-ins of other packages would see every request, and looking for them takes longer than validation.
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    _disable_plugins()
     _exit(supervise(_run_command_line))
+
+
+def _disable_plugins() -> None:
+    """Make pydantic load no plug-ins of other packages, which would see every request.
+
+    The module that finds them would still load `importlib.metadata` with email, csv and zipfile. So it is
+    replaced; if another release of pydantic has it elsewhere, a start takes longer.
+    """
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    finder = ModuleType("pydantic.plugin._loader")
+    vars(finder)["get_plugins"] = tuple  # there are none
+    sys.modules[finder.__name__] = finder
 
 
 def _run_command_line(interruption: Interruption) -> int:
