@@ -8,15 +8,16 @@ from modelarts_export.quoting import InterpolatedString, quote
 
 _SCHEMES = ("obs://", "s3://")
 _PATH_LENGTH = range(3, 701)
-CHINESE = "\u3400-\u4dbf\u4e00-\u9fff"
-"""The two common blocks, for a character class; a rarer ideograph is sent with a warning."""
+_CHINESE_BLOCKS = ("\u3400", "\u4dbf"), ("\u4e00", "\u9fff")  # a rarer ideograph is sent with a warning
+CHINESE = "".join(map("-".join, _CHINESE_BLOCKS))
+"""Chinese characters, for a character class of JSON Schema; Python takes 5 ms to compile one."""
 SCHEME_PATTERN = "(/|[oO][bB][sS]://|[sS]3://)"
 """The beginning of a directory, for JSON Schema."""
 NAME_PATTERN = r"[^/\u0000-\u001f\u007f-\u009f!-,:-@\[-^`{-~]+"
 """A name in a directory, for JSON Schema, which cannot tell letters beyond ASCII from emoji."""
 _IN_BUCKET = re.compile(r"/[^/]+/")
 _BUCKET_ROOT = re.compile(r"/[^/]+/?")
-_UNDOCUMENTED_IN_PATHS = re.compile(f"[^A-Za-z0-9_/{CHINESE}-]")
+_UNUSUAL_IN_PATHS = re.compile("[^A-Za-z0-9_/-]")
 _LETTERS_AND_DIGITS = "LMN"
 _VARIATION_SELECTORS = re.compile("[\ufe00-\ufe0f\u20e3]")
 
@@ -43,7 +44,7 @@ def _check_path(path: str, value: str) -> None:
     if len(path) not in _PATH_LENGTH:
         raise ValueError(f"the path has {len(path)} characters; the API accepts 3 to 700")
     undocumented = find_undocumented_characters(path)
-    invalid = [c for c in _UNDOCUMENTED_IN_PATHS.findall(path) if c not in undocumented]
+    invalid = [c for c in _find_unusual_characters(path) if c not in undocumented]
     if invalid:
         is_hidden = isinstance(value, InterpolatedString)
         character = "a character that is not allowed" if is_hidden else repr(invalid[0])
@@ -100,7 +101,16 @@ def find_undocumented_characters(path: str) -> list[str]:
 
     They are dots, spaces, and letters that are neither Latin nor Chinese. Emoji are refused.
     """
-    return [c for c in _UNDOCUMENTED_IN_PATHS.findall(path) if c in ". " or _is_letter(c)]
+    return [c for c in _find_unusual_characters(path) if c in ". " or _is_letter(c)]
+
+
+def _find_unusual_characters(path: str) -> list[str]:
+    return [c for c in _UNUSUAL_IN_PATHS.findall(path) if not is_chinese(c)]
+
+
+def is_chinese(character: str) -> bool:
+    """Return whether a character is in one of the two common blocks."""
+    return any(first <= character <= last for first, last in _CHINESE_BLOCKS)
 
 
 def _is_letter(character: str) -> bool:

@@ -25,6 +25,7 @@ from modelarts_export.request.directories import (
     CHINESE,
     NAME_PATTERN,
     SCHEME_PATTERN,
+    is_chinese,
     normalize_directory,
     normalize_directory_in_bucket,
 )
@@ -36,7 +37,7 @@ _RATIO = re.compile(r"0*(0(\.[0-9]+)?|1(\.0+)?|\.[0-9]+)")
 _INTEGER = re.compile("-?[0-9]{1,18}")
 _LARGEST_INTEGER = 10**18 - 1
 _TIME_SPAN = re.compile(r"([0-9]{8})-([0-9]{8})")
-_DATASET_NAME = re.compile(f"[A-Za-z0-9_{CHINESE}-]*")
+_UNUSUAL_IN_NAMES = re.compile("[^A-Za-z0-9_-]")
 _BOOLEANS = {  # those of YAML 1.1; an editor that reads YAML 1.2 takes yes, no, on and off for strings
     **dict.fromkeys(("true", "yes", "on"), True),
     **dict.fromkeys(("false", "no", "off"), False),
@@ -67,7 +68,7 @@ class JsonSchema:
 def _check_dataset_name(value: str) -> str:
     if len(value) not in _NAME_LENGTH:
         raise ValueError(f"the name has {len(value)} characters; the API accepts 1 to 100")
-    if not _DATASET_NAME.fullmatch(value):
+    if not all(map(is_chinese, _UNUSUAL_IN_NAMES.findall(value))):
         raise ValueError(
             f"{quote(value)} is not a dataset name; use letters, digits, -, _ and Chinese characters"
         )
