@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from modelarts_export.api.client import Client
+    from modelarts_export.api.dataset import Dataset
     from modelarts_export.api.task import ExportTask, TaskState
     from modelarts_export.auth.credentials import AccessKey, Password, Token
     from modelarts_export.cancellation import CancelToken
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
         AccessError,
         BusyError,
         CanceledError,
+        DatasetNameError,
         FailedTaskError,
         InvalidInputError,
         MissingSettingError,
@@ -45,6 +47,8 @@ __all__ = [
     "CancelToken",
     "CanceledError",
     "Client",
+    "Dataset",
+    "DatasetNameError",
     "ExportTask",
     "FailedTaskError",
     "InvalidInputError",
@@ -76,6 +80,7 @@ _MODULES = {
     "AccessKey": "auth.credentials",
     "CancelToken": "cancellation",
     "Client": "api.client",
+    "Dataset": "api.dataset",
     "ExportTask": "api.task",
     "Password": "auth.credentials",
     "ReusePolicy": "submission.reuse",

@@ -5,6 +5,7 @@ ModelArtsExportError          1   a bug, unless it is one of these
 │   ├── MissingSettingError       a required setting is missing
 │   └── PathUsedError             another task uses the path of the request
 ├── NotFoundError             3   no such dataset, version, task, bucket or path
+│   └── DatasetNameError          no dataset has a name, or several do
 ├── AccessError               4   credentials missing or rejected, or no permission
 ├── TemporaryError            5   a transient error outlasted the retries; nothing was accepted
 │   ├── BusyError                 the dataset accepts no further task for now
@@ -156,6 +157,10 @@ class NotFoundError(ModelArtsExportError):
     exit_code = 3
     meaning = "dataset, version, task, bucket or path not found"
     action = "fix it"
+
+
+class DatasetNameError(NotFoundError):
+    """No dataset has the name, or several do; the message has similar names, or the IDs of those."""
 
 
 class AccessError(ModelArtsExportError):

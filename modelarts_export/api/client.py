@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlencode
 
-from modelarts_export.api.endpoints import datasets_path, task_path, tasks_path
+from modelarts_export.api.endpoints import dataset_path, datasets_path, task_path, tasks_path
 from modelarts_export.api.pagination import LIMIT, Page, iter_pages, parse_page
-from modelarts_export.api.task import ExportTask, is_number
+from modelarts_export.api.task import ExportTask
+from modelarts_export.clock import SYSTEM_CLOCK
 from modelarts_export.config.settings import Settings
 from modelarts_export.errors import RefusedError, TemporaryError
 from modelarts_export.request.models import ExportRequest
@@ -16,6 +17,11 @@ from modelarts_export.transport.response import Response, error_from_response, i
 from modelarts_export.transport.retry import ONE_TRY, Retries, RetryPolicy
 from modelarts_export.transport.session import Transport
 
+if TYPE_CHECKING:
+    from modelarts_export.api.dataset import Dataset, DatasetPage
+
+EXPORT_TASK = 2
+"""The type of export tasks among the running tasks of a dataset (.github/API.md, section 1)."""
 _ID_FIELDS = {"export_tasks": "task_id", "datasets": "dataset_id"}  # by the field that holds the list
 
 
@@ -94,21 +100,20 @@ class Client:
         Raises what Transport.get raises, TemporaryError for a reply about another task, and RefusedError for
         an ID that no URL can hold.
         """
-        if task_id in (".", ".."):
-            raise RefusedError(f"no URL can hold the task ID {task_id!r}: HTTP libraries take it for a path")
+        _check_segment("task", task_id)
         reply = self._transport.get(task_path(self._project_id, dataset_id, task_id), timeout=timeout)
         if not {"task_id", "status"} & reply.fields.keys():
             raise error_from_response(reply)
-        self._check_task_id(task_id, reply)
+        self._check_id("export task", task_id, reply)
         return self._make_task(dataset_id, task_id, reply.fields)
 
-    def _check_task_id(self, task_id: str, reply: Response) -> None:
-        """Raise TemporaryError for a reply about another task, such as the late reply to an earlier call."""
-        received = reply.fields.get("task_id")
-        if is_text_or_number(received) and str(received) != task_id:
+    def _check_id(self, noun: str, wanted: str, reply: Response) -> None:
+        """Raise TemporaryError for a reply about another one, such as the late reply to an earlier call."""
+        received = reply.fields.get(f"{noun.rpartition(' ')[2]}_id")
+        if is_text_or_number(received) and str(received) != wanted:
             self._transport.close()  # the next reply on this connection may be to an earlier call, too
             raise TemporaryError(
-                f"the reply is about export task {truncate(str(received))}, not about {task_id}",
+                f"the reply is about {noun} {truncate(str(received))}, not about {wanted}",
                 hint="try again later",
                 http_status=reply.status,
                 request_id=reply.request_id,
@@ -137,28 +142,77 @@ class Client:
             tasks = tuple(self._make_task(dataset_id, str(entry["task_id"]), entry) for entry in page.entries)
             yield TaskPage(tasks=tasks, date=page.date)
 
-    def find_dataset_by_name(
-        self, name: str, *, timeout: float | None = None, retry: RetryPolicy = ONE_TRY
-    ) -> str | None:
-        """Return the ID of the dataset with exactly this name, the newest of several, or None.
+    def show_dataset(
+        self, dataset_id: str, *, running_task_type: int | None = None, timeout: float | None = None
+    ) -> "Dataset":
+        """Return the dataset as it is now. `timeout` is in seconds.
 
-        `timeout` bounds the whole search with its retries, in seconds; `retry` applies to each page. Raises
-        what Transport.get raises, and TemporaryError when the list of datasets is not complete in time.
+        With `running_task_type`, such as EXPORT_TASK, it tells whether a task of this type is running.
+        Raises what `show` raises.
         """
+        from modelarts_export.api.dataset import Dataset  # noqa: PLC0415 - a submission does not need it
+
+        _check_segment("dataset", dataset_id)
+        query = "" if running_task_type is None else f"?{urlencode(_ask_for_tasks(running_task_type))}"
+        path = dataset_path(self._project_id, dataset_id) + query
+        reply = self._transport.get(path, timeout=timeout)
+        if not {"dataset_id", "dataset_name"} & reply.fields.keys():
+            raise error_from_response(reply)
+        self._check_id("dataset", dataset_id, reply)
+        return Dataset(dataset_id=dataset_id, project_id=self._project_id, raw=reply.fields)
+
+    def iter_dataset_pages(
+        self,
+        *,
+        dataset_type: int | None = None,
+        exportable: bool = False,
+        timeout: float | None = None,
+        retry: RetryPolicy = ONE_TRY,
+    ) -> Iterator["DatasetPage"]:
+        """Yield the project's datasets page by page, each dataset once, in the server's order.
+
+        The server filters by `dataset_type`, and by the types that it can export (.github/API.md, section 1).
+        `timeout`, `retry` and errors are those of `iter_task_pages`.
+        """
+        from modelarts_export.api.dataset import Dataset, DatasetPage  # noqa: PLC0415 - as above
+
+        query: dict[str, object] = {} if dataset_type is None else {"dataset_type": dataset_type}
+        query |= {"support_export": "true"} if exportable else {}
         path = datasets_path(self._project_id)
-        reader = _ListReader(self._transport, path, "datasets", {}, timeout=timeout, retry=retry)
-        entries = [entry for page in reader.iter_pages() for entry in page.entries]
-        named = [entry for entry in entries if entry.get("dataset_name") == name]
-        newest = max(named, key=_get_create_time, default=None)
-        return None if newest is None else str(newest["dataset_id"])
+        reader = _ListReader(self._transport, path, "datasets", query, timeout=timeout, retry=retry)
+        for page in reader.iter_pages():
+            datasets = (
+                Dataset(dataset_id=str(entry["dataset_id"]), project_id=self._project_id, raw=entry)
+                for entry in page.entries
+            )
+            yield DatasetPage(datasets=tuple(datasets), date=page.date)
+
+    def find_dataset(self, name: str, *, timeout: float | None = None) -> "Dataset":
+        """Return the one dataset with exactly this name. `timeout` bounds the search, in seconds.
+
+        Its pages are retried as the client's settings say. Raises DatasetNameError for no or several datasets
+        of this name, and what `iter_dataset_pages` raises.
+        """
+        from modelarts_export.api.dataset import select_named  # noqa: PLC0415 - as above
+
+        settings = self.settings
+        retry = RetryPolicy(timeout=settings.retry_timeout, max_retries=settings.max_retries)
+        pages = list(self.iter_dataset_pages(timeout=timeout, retry=retry))
+        datasets = [dataset for page in pages for dataset in page.datasets]
+        return select_named(datasets, name, pages[-1].date or SYSTEM_CLOCK.time())
 
     def _make_task(self, dataset_id: str, task_id: str, raw: Mapping[str, Any]) -> ExportTask:
         return ExportTask(task_id=task_id, dataset_id=dataset_id, project_id=self._project_id, raw=raw)
 
 
-def _get_create_time(entry: Mapping[str, Any]) -> float:
-    created = entry.get("create_time")
-    return created if is_number(created) else 0.0
+def _check_segment(noun: str, value: str) -> None:
+    """Raise RefusedError for an ID that HTTP libraries take for a step in a path."""
+    if value in (".", ".."):
+        raise RefusedError(f"no URL can hold the {noun} ID {value!r}: HTTP libraries take it for a path")
+
+
+def _ask_for_tasks(kind: int) -> dict[str, object]:
+    return {"check_running_task": "true", "running_task_type": kind}
 
 
 class _ListReader:

@@ -8,9 +8,14 @@ def datasets_path(project_id: str) -> str:
     return f"/v2/{quote(project_id, safe='')}/datasets"
 
 
+def dataset_path(project_id: str, dataset_id: str) -> str:
+    """Return the path of one dataset."""
+    return f"{datasets_path(project_id)}/{quote(dataset_id, safe='')}"
+
+
 def tasks_path(project_id: str, dataset_id: str) -> str:
     """Return the path of a dataset's export tasks, to create and list them."""
-    return f"{datasets_path(project_id)}/{quote(dataset_id, safe='')}/export-tasks"
+    return f"{dataset_path(project_id, dataset_id)}/export-tasks"
 
 
 def task_path(project_id: str, dataset_id: str, task_id: str) -> str:

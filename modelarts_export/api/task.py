@@ -135,12 +135,12 @@ class ExportTask:
     @property
     def finished_samples(self) -> int | None:
         """How many samples are exported, where the API shows it."""
-        return _to_count(self.raw.get("finished_sample_count"))
+        return to_count(self.raw.get("finished_sample_count"))
 
     @property
     def total_samples(self) -> int | None:
         """How many samples there are to export, where the API shows it."""
-        return _to_count(self.raw.get("total_sample_count"))
+        return to_count(self.raw.get("total_sample_count"))
 
     @property
     def percent(self) -> float | None:
@@ -151,12 +151,12 @@ class ExportTask:
     @property
     def created(self) -> float | None:
         """When it was created, in epoch seconds by the server's clock."""
-        return _to_seconds(self.raw.get("create_time"))
+        return to_seconds(self.raw.get("create_time"))
 
     @property
     def updated(self) -> float | None:
         """When it last changed, in epoch seconds by the server's clock."""
-        return _to_seconds(self.raw.get("update_time"))
+        return to_seconds(self.raw.get("update_time"))
 
     def updated_with(self, newer: "ExportTask") -> "ExportTask":
         """Return this task with the fields of a newer reply; fields that only this one has stay."""
@@ -172,8 +172,8 @@ class ExportTask:
         added = {
             "state": self.state.label if self.state else "unknown",
             "location": self.location,
-            "created_at": _format_utc(self.created),
-            "updated_at": _format_utc(self.updated),
+            "created_at": format_utc(self.created),
+            "updated_at": format_utc(self.updated),
             "reused": self.reused,
             "skipped": self.skipped,
         }
@@ -185,15 +185,18 @@ def is_number(value: object) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _TOO_LARGE
 
 
-def _to_seconds(milliseconds: object) -> float | None:
+def to_seconds(milliseconds: object) -> float | None:
+    """Return a time of the API in epoch seconds, or None for a value that is no time."""
     if is_number(milliseconds) and _EARLIEST <= milliseconds < _LATEST:
         return milliseconds / 1000
     return None
 
 
-def _format_utc(seconds: float | None) -> str | None:
+def format_utc(seconds: float | None) -> str | None:
+    """Return epoch seconds as in 2026-11-24T05:19:50Z (RFC 3339)."""
     return None if seconds is None else f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _to_count(value: object) -> int | None:
+def to_count(value: object) -> int | None:
+    """Return a number of the API as a count, or None for a value that is none."""
     return int(value) if is_number(value) and value >= 0 else None

@@ -104,12 +104,17 @@ def add_new_dataset_ids(
 
 
 def _find_dataset(context: CommandContext, name: str, settings: Settings) -> str | None:
-    dataset_id, reason = None, "no dataset has its name"
+    """Return the ID of the newest dataset of a name, or None with a warning."""
+    from modelarts_export.api.dataset import find_named  # noqa: PLC0415 - after a task that made a dataset
+
+    reason = "no dataset has its name"
     try:
         client = context.client(settings)
-        dataset_id = client.find_dataset_by_name(name, timeout=_DATASET_SEARCH, retry=context.retry_policy)
+        pages = client.iter_dataset_pages(timeout=_DATASET_SEARCH, retry=context.retry_policy)
+        named = find_named((dataset for page in pages for dataset in page.datasets), name)
+        if named:
+            return named[0].dataset_id
     except ModelArtsExportError as error:
         reason = str(error)
-    if dataset_id is None:
-        context.messages.warn(f"the ID of the new dataset {name} could not be found: {reason}")
-    return dataset_id
+    context.messages.warn(f"the ID of the new dataset {name} could not be found: {reason}")
+    return None

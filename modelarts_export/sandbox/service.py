@@ -11,7 +11,9 @@ from urllib.parse import parse_qsl, unquote
 from modelarts_export.sandbox import iam as identity
 from modelarts_export.sandbox.authentication import Credentials, KeyLockout
 from modelarts_export.sandbox.cloud import contract
-from modelarts_export.sandbox.cloud.contract import ApiError, JsonObject
+from modelarts_export.sandbox.cloud.contract import ApiError, JsonObject, make_parameter_error
+from modelarts_export.sandbox.cloud.dataset_query import DatasetQuery, parse_query
+from modelarts_export.sandbox.cloud.datasets import Dataset
 from modelarts_export.sandbox.cloud.tasks import Cloud
 from modelarts_export.sandbox.messages import HttpReply, Request
 
@@ -98,7 +100,7 @@ class Service:
             case "GET", "v2", project, "datasets":
                 return project, partial(self._list_datasets, query)
             case "GET", "v2", project, "datasets", dataset:
-                return project, partial(self._show_dataset, dataset)
+                return project, partial(self._show_dataset, dataset, query)
             case "POST", "v2", project, "datasets", dataset, "export-tasks":
                 return project, partial(self._create_task, dataset, request.body)
             case "GET", "v2", project, "datasets", dataset, "export-tasks":
@@ -108,19 +110,21 @@ class Service:
         return None
 
     def _list_datasets(self, query: dict[str, str]) -> JsonObject | ApiError:
-        exportable = query.get("support_export", "false")
-        if exportable not in {"true", "false"}:
-            return _make_parameter_error("support_export", "true or false")
-        shown = [
-            dataset.to_dict()
-            for dataset in self._cloud.list_datasets()
-            if dataset.is_exportable or exportable == "false"
-        ]
+        wanted = parse_query(query)
+        if isinstance(wanted, ApiError):
+            return wanted
+        shown = [self._describe(dataset, wanted) for dataset in wanted.select(self._cloud.list_datasets())]
         return _paginate(query, shown, total="total_number", name="datasets")
 
-    def _show_dataset(self, dataset_id: str) -> JsonObject | ApiError:
-        dataset = self._cloud.find_dataset(dataset_id)
-        return dataset if isinstance(dataset, ApiError) else dataset.to_dict()
+    def _show_dataset(self, dataset_id: str, query: dict[str, str]) -> JsonObject | ApiError:
+        wanted, dataset = parse_query(query), self._cloud.find_dataset(dataset_id)
+        if isinstance(dataset, ApiError):
+            return dataset
+        return wanted if isinstance(wanted, ApiError) else self._describe(dataset, wanted)
+
+    def _describe(self, dataset: Dataset, wanted: DatasetQuery) -> JsonObject:
+        list_running = partial(self._cloud.list_running, dataset.dataset_id)
+        return dataset.to_dict() | wanted.describe_running_tasks(list_running)
 
     def _create_task(self, dataset_id: str, body: bytes) -> JsonObject | ApiError:
         dataset = self._cloud.find_dataset(dataset_id)
@@ -140,7 +144,7 @@ class Service:
         if "export_type" in query:
             wanted = _EXPORT_TYPES.get(query["export_type"])
             if wanted is None:
-                return _make_parameter_error("export_type", "0, 1, 2 or 3")
+                return make_parameter_error("export_type", "0, 1, 2 or 3")
             shown = [task for task in shown if task.get("export_type") == wanted]
         return _paginate(query, shown, total="total_count", name="export_tasks")
 
@@ -171,16 +175,12 @@ def _paginate(
     """Return one page; `offset` counts pages, not entries (API.md, section 3)."""
     limit, offset = _parse_number(query.get("limit", "10")), _parse_number(query.get("offset", "0"))
     if limit is None or not 1 <= limit <= 100:  # noqa: PLR2004 - the documented range is clearest as it is
-        return _make_parameter_error("limit", "an integer from 1 to 100")
+        return make_parameter_error("limit", "an integer from 1 to 100")
     if offset is None:
-        return _make_parameter_error("offset", "a page number from 0")
+        return make_parameter_error("offset", "a page number from 0")
     return {total: len(shown), name: shown[offset * limit : (offset + 1) * limit]}
 
 
 def _parse_number(text: str) -> int | None:
     # int() of a very long number raises, so accept at most nine digits.
     return int(text) if re.fullmatch("[0-9]{1,9}", text) else None
-
-
-def _make_parameter_error(name: str, expected: str) -> ApiError:
-    return ApiError(code="ModelArts.0104", message=f"Invalid parameter: {name} must be {expected}")

@@ -82,8 +82,8 @@ class BenchClient:
             request = ToNewDataset.model_validate({"path": "/b/in/", "export_params": bench_client})
             self.client.create("sandbox-images", request)
         self.sleep(DURATION)
-        new = [self.client.find_dataset_by_name(f"new-{index}") for index in range(7)]
-        return ["sandbox-images", "sandbox-failing", "sandbox-slow", *filter(None, new)]
+        new = [self.client.find_dataset(f"new-{index}").dataset_id for index in range(7)]
+        return ["sandbox-images", "sandbox-failing", "sandbox-slow", *new]
 
     def wait(self, tasks: list[ExportTask]) -> None:
         """Wait for ten hours, and print the cost."""

@@ -54,8 +54,7 @@ class SandboxRun:
             request = ToNewDataset.model_validate({"path": "/b/in/", "export_params": params})
             self.client.create(self.sandbox.dataset_id, request)
         self.time.now += 101
-        found = [self.client.find_dataset_by_name(f"new-{index}") for index in range(number)]
-        return [each for each in found if each]
+        return [self.client.find_dataset(f"new-{index}").dataset_id for index in range(number)]
 
     def count_calls(self, since: float) -> list[int]:
         """Return how many calls each round has made since then."""

@@ -70,6 +70,53 @@ def test_list_is_filtered_by_exportable_types(client: DatasetClient, query: str,
     assert client.list_names(query) == [name for name in DATASET_NAMES if name not in missing]
 
 
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("&dataset_type=100", ["sandbox-text"]),
+        ("&dataset_type=0", []),
+        ("&dataset_type=1&support_export=true&search_content=BUS", ["sandbox-busy"]),
+        ("&search_content=image", ["sandbox-images"]),
+        ("&search_content=nothing", []),
+        ("&sort_by=dataset_name&order=asc", sorted(DATASET_NAMES)),
+        ("&sort_by=dataset_name", sorted(DATASET_NAMES, reverse=True)),
+    ],
+)
+def test_list_is_filtered_and_sorted(client: DatasetClient, query: str, names: list[str]) -> None:
+    """API.md, section 1."""
+    assert client.list_names(query) == names
+
+
+def test_oldest_dataset_comes_first_in_ascending_order(client: DatasetClient) -> None:
+    client.create(body=make_new_dataset_body())
+    client.age = 200
+    assert client.list_names()[0] == client.list_names("&sort_by=create_time&order=asc")[-1] == "copy"
+
+
+@pytest.mark.parametrize(
+    ("query", "shown"),
+    [
+        ("", []),
+        ("?check_running_task=false&running_task_type=2", []),
+        ("?running_task_type=2", []),
+        ("?check_running_task=true", [True, False]),
+        ("?check_running_task=true&running_task_type=2", [True, False]),
+        ("?check_running_task=true&running_task_type=6", [False, False]),
+    ],
+)
+def test_running_exports_are_shown_where_asked_for(
+    client: DatasetClient, query: str, shown: list[bool]
+) -> None:
+    """Also those in INIT (API.md, section 1), in the list and of one dataset; finished ones are not."""
+    _, task_id = client.create()
+    for age, exists in zip((0, DURATION), shown or (None, None), strict=True):
+        client.age = age
+        (listed,) = client.call("GET", f"{query or '?'}&search_content=images")[1]["datasets"]
+        assert client.call("GET", f"/sandbox-images{query}") == (200, listed)
+        assert listed.get("exist_running_task") is exists
+        assert listed.get("running_tasks_id") == (None if exists is None else [task_id] if exists else [])
+
+
 @pytest.mark.parametrize("dataset_type", [0, 1, 3, 100, 101, 102, 200, 201, 202, 400, 600, 900])
 def test_images_and_free_format_can_be_exported(dataset_type: int) -> None:
     """API.md, section 2, where the documents disagree on free format (900)."""

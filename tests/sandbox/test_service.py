@@ -197,6 +197,12 @@ def test_error_of_modelarts_has_no_request_id_in_the_body(client: ServiceClient)
         ("GET", "/v2/{project}/datasets?limit=101", 400, "ModelArts.0104"),
         ("GET", "/v2/{project}/datasets?support_export=yes", 400, "ModelArts.0104"),
         ("GET", "/v2/{project}/datasets?support_export=", 400, "ModelArts.0104"),
+        ("GET", "/v2/{project}/datasets?dataset_type=2", 400, "ModelArts.0104"),
+        ("GET", "/v2/{project}/datasets?sort_by=size", 400, "ModelArts.0104"),
+        ("GET", "/v2/{project}/datasets?order=up", 400, "ModelArts.0104"),
+        ("GET", "/v2/{project}/datasets/sandbox-images?check_running_task=1", 400, "ModelArts.0104"),
+        ("GET", "/v2/{project}/datasets/sandbox-images?running_task_type=8", 400, "ModelArts.0104"),
+        ("GET", "/v2/{project}/datasets/nothing?check_running_task=1", 400, "ModelArts.4352"),
     ],
 )
 def test_unknown_target_is_refused(

@@ -112,6 +112,11 @@ def _find_first(found: Iterable[ApiError | None]) -> ApiError | None:
     return next(filter(None, found), None)
 
 
+def make_parameter_error(name: str, expected: str) -> ApiError:
+    """Return the error of a parameter in the query."""
+    return ApiError(code="ModelArts.0104", message=f"Invalid parameter: {name} must be {expected}")
+
+
 def _make_error(place: str, wanted: str) -> ApiError:
     return ApiError(code="ModelArts.4384", message=f"Invalid export parameter: {place} must be {wanted}")
 

@@ -159,6 +159,11 @@ class Cloud:
             mine = [task for task in reversed(self._tasks) if task.dataset_id == dataset_id]
         return [task for task in mine if task.created <= newest]
 
+    def list_running(self, dataset_id: str) -> list[str]:
+        """Return the IDs of the export tasks of a dataset that are not finished, newest first."""
+        now = self._clock()
+        return [task.task_id for task in self.list_tasks(dataset_id) if not task.is_finished(now)]
+
     def find_task(self, dataset_id: str, task_id: str, *, lag: float = 0.0) -> SandboxTask | ApiError:
         """Return a task that `list_tasks` has, or the error for an unknown ID."""
         unknown = ApiError(code="ModelArts.4359", message="Export task does not exist")
