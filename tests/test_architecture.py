@@ -26,7 +26,7 @@ EVERYWHERE = {
 MAY_IMPORT = {
     "__main__": "cli",
     "cli": (
-        "cli/options cli/output cli/progress cli/reference "
+        "cli/ci cli/options cli/output cli/progress cli/reference "
         "api auth client_factory config polling providers request spec submission transport"
     ),
     "cli/commands": (
@@ -38,7 +38,8 @@ MAY_IMPORT = {
         "submission transport"
     ),
     "cli/options": "api config documents request sandbox/faults spec",
-    "cli/output": "cli/options api request spec submission transport",
+    "cli/output": "cli/ci cli/options api request spec submission transport",
+    "cli/ci": "cli/options api",
     "cli/progress": "cli/output api polling",
     "batch": "api polling",
     "submission": "api config request transport",

@@ -75,6 +75,8 @@ def as_typer_command(command: Callable[..., None]) -> Callable[..., None]:
         settings = {name: value for name, value in values.items() if name not in fields}
         # Set first, so that the errors of the other options are printed in this format.
         app.messages.options = resolve_output_options(settings, app.environ)
+        if "dotenv" in values:
+            app.report.open(app.messages.options)
         command(
             **{
                 name: make_value(typer_context, values if name in requests else settings)
@@ -96,7 +98,9 @@ def _expand_parameter(
     """Return the options for a parameter of a command, and the function that makes its value of theirs."""
     kind: Any = parameter.annotation
     if kind is AppContext:
-        return _make_setting_options(OutputOptions), lambda typer_context, _values: typer_context.obj
+        return _make_setting_options(
+            OutputOptions, of_tasks=False
+        ), lambda typer_context, _values: typer_context.obj
     if kind is CommandContext:
         connection = _make_setting_options(Settings, submits=submits)
         return [*connection, *_make_setting_options(OutputOptions)], _make_command_context
@@ -139,8 +143,11 @@ def _resolve_poll_options(typer_context: typer.Context, values: Values) -> PollO
     return None
 
 
-def _make_setting_options(group: type[Any], *, submits: bool = True) -> list[inspect.Parameter]:
-    settings = (each for each in option_fields(group) if submits or not each.metadata.get("submits"))
+def _make_setting_options(
+    group: type[Any], *, submits: bool = True, of_tasks: bool = True
+) -> list[inspect.Parameter]:
+    omitted = {name for name, is_wanted in (("submits", submits), ("of_tasks", of_tasks)) if not is_wanted}
+    settings = (each for each in option_fields(group) if not any(map(each.metadata.get, omitted)))
     return [_make_setting_option(each, group) for each in settings]
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from modelarts_export.api.endpoints import tasks_path
 from modelarts_export.cancellation import CancelToken
+from modelarts_export.cli.ci.report import RunReport
 from modelarts_export.cli.connection import Connection, combine_missing
 from modelarts_export.cli.options.flags import make_flag_layer
 from modelarts_export.cli.options.spec_variables import make_interpolator
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from modelarts_export.submission.submission import Submission
     from modelarts_export.transport.retry import RetryPolicy
 
+_SIGNALED = 128  # plus the number of the signal, as in a shell
 _DATASET_VARIABLE = format_variable("dataset_id")
 _HOW_TO_GIVE_DATASET = f"give DATASET or --dataset ID ({_DATASET_VARIABLE}), or dataset_id in a spec"
 
@@ -46,6 +48,7 @@ class AppContext:
 
     messages: Messages
     printer: ResultPrinter
+    report: RunReport
     environ: Mapping[str, str]
     now: datetime
     arguments: Sequence[str] = ()
@@ -77,6 +80,23 @@ class AppContext:
         specs = load_specs(files, interpolate, self.read_timeout({}), recursive=recursive)
         self.warn(specs.warnings)
         return specs
+
+    def write_report(self, exit_code: int, error: str = "") -> None:
+        """Write the files of the report, once; `error` is the sentence of the error, if any.
+
+        Raises OutputError or NotFinishedError when a command that succeeded cannot report that.
+        """
+        failures, warnings = self.report.write(exit_code, error)
+        for warning in warnings:
+            self.messages.warn(warning)
+        if failures and not exit_code:
+            raise self.report.make_error("; ".join(failures))
+        for failure in failures:
+            self.messages.warn(failure, always=True)
+
+    def write_report_after_signal(self, number: int) -> None:
+        """Write the files of the report after a signal."""
+        self.write_report(_SIGNALED + number, "interrupted")
 
     def warn(self, warnings: Sequence[Problem]) -> None:
         """Print each warning, and how many more there are."""
@@ -205,13 +225,14 @@ class CommandContext:
         if task:
             show = partial(self.printer.task, task)
             return self._make_resume_output(export.dataset_id, [task.task_id], export.settings, show, number)
+        report = partial(self._app.write_report_after_signal, number)
         if submission and submission.outcome_unknown:
             command = self.resume.format_list_command(export.dataset_id, export.settings)
             hint = f"check the list before you submit it again: {command}"
             words = "interrupted; an export task may have been accepted"
-            return [partial(self.messages.interrupted, number, words, hint)]
+            return [report, partial(self.messages.interrupted, number, words, hint)]
         words = "interrupted; no export task was accepted"
-        return [partial(self.messages.interrupted, number, words, always=False)]
+        return [report, partial(self.messages.interrupted, number, words, always=False)]
 
     def fetch_status(self, export: ResolvedExport, task: "ExportTask") -> "ExportTask":
         """Return a task with its current status, or unchanged when the status check fails."""
@@ -252,6 +273,7 @@ class CommandContext:
         words = "interrupted; accepted tasks continue"
         return [  # the command to resume comes last, where a reader looks
             partial(self.printer.print_if_missing, show),
+            partial(self._app.write_report_after_signal, number),
             partial(self.messages.interrupted, number, words, hint),
         ]
 

@@ -15,6 +15,7 @@ from typing import TextIO, cast
 import typer
 
 from modelarts_export.cli.app import COMMANDS, NAME, get_program
+from modelarts_export.cli.ci.report import RunReport
 from modelarts_export.cli.context import AppContext
 from modelarts_export.cli.options.output_style import OutputOptions, resolve_output_options
 from modelarts_export.cli.options.parse_errors import describe_parse_error
@@ -42,33 +43,38 @@ def main(
     interruption = interruption or Interruption()
     console = _make_console(environ)
     messages = Messages(console)
-    interruption.set_final_output(lambda number: [partial(_print_interruption, messages, number)])
+    report = RunReport(environ, console.clean)
     app = AppContext(
         messages=messages,
-        printer=ResultPrinter(console, messages),
+        printer=ResultPrinter(console, messages, report.record),
+        report=report,
         environ=environ,
         now=datetime.now().astimezone(),
         arguments=tuple(arguments),
         interruption=interruption,
     )
+    interruption.set_final_output(lambda number: [partial(_print_interruption, app, number)])
     try:
         with redirect_stdout(cast("TextIO", _Echo(console))):  # Typer's own pages are results, too
             interruption.cancel_token.raise_if_cancelled()
             code = get_program()(arguments, prog_name=NAME, standalone_mode=False, obj=app)
+        code = code if isinstance(code, int) else 0
+        app.write_report(code)
     except typer.TyperException as error:  # parsing failed before a command could set the options
         messages.options = _guess_output_options(arguments, environ)
         message = describe_parse_error(error, COMMANDS)
-        return _report_error(messages, InvalidInputError(message, hint=_suggest_help(arguments)))
+        return _report_error(app, InvalidInputError(message, hint=_suggest_help(arguments)))
     except CanceledError as error:
         return error.exit_code  # the thread that received the signal writes the final output
     except ModelArtsExportError as error:
         if messages.options == OutputOptions():  # no command has set them, or none were given
             messages.options = _guess_output_options(arguments, environ)
-        return _report_error(messages, error)
+        return _report_error(app, error)
     except Exception as error:  # noqa: BLE001 - the last resort: a bug is reported, not dumped
+        app.write_report(ModelArtsExportError.exit_code, type(error).__name__)
         messages.bug(error)
         return ModelArtsExportError.exit_code
-    return code if isinstance(code, int) else 0
+    return code
 
 
 class _Echo(TextIOBase):
@@ -85,10 +91,11 @@ class _Echo(TextIOBase):
         return len(text)
 
 
-def _print_interruption(messages: Messages, number: int) -> None:
+def _print_interruption(app: AppContext, number: int) -> None:
     """Write the final output of a command that changed nothing: an error object with JSON, else nothing."""
-    if messages.options.output == "json":
-        messages.interrupted(number, "interrupted")
+    app.write_report_after_signal(number)
+    if app.messages.options.output == "json":
+        app.messages.interrupted(number, "interrupted")
 
 
 def _suggest_help(arguments: Sequence[str]) -> str:
@@ -118,9 +125,10 @@ def _get_stream(name: str) -> TextIO:
     return stream
 
 
-def _report_error(messages: Messages, error: ModelArtsExportError) -> int:
+def _report_error(app: AppContext, error: ModelArtsExportError) -> int:
+    app.write_report(error.exit_code, str(error))  # first: with JSON, the error is the last line of stderr
     if not isinstance(error, ClosedOutputError):
-        messages.error(error)
+        app.messages.error(error)
     return error.exit_code
 
 

@@ -1,4 +1,4 @@
-"""The output options: result format, quiet, verbose and debug."""
+"""The output options: result format, quiet, verbose, debug, and reports for CI systems."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,11 +11,19 @@ from modelarts_export.config.parsers import parse_bool
 from modelarts_export.quoting import describe_invalid_choice
 
 FORMATS = ("table", "wide", "json", "yaml", "id")
+GITHUB = "github"
+_CI_SYSTEMS = (GITHUB,)
 
 
 def _parse_format(text: str) -> str:
     if text.lower() not in FORMATS:
         raise ValueError(describe_invalid_choice(text, "format", FORMATS))
+    return text.lower()
+
+
+def _parse_ci(text: str) -> str:
+    if text.lower() not in _CI_SYSTEMS:
+        raise ValueError(describe_invalid_choice(text, "CI system", _CI_SYSTEMS))
     return text.lower()
 
 
@@ -33,6 +41,15 @@ class OutputOptions:
     quiet: bool = option(parse_bool, "No messages and no table; errors still print", short="q", default=False)
     verbose: bool = option(parse_bool, "One line on stderr for each HTTP call", short="v", default=False)
     debug: bool = option(parse_bool, "Headers and bodies of each HTTP call, secrets redacted", default=False)
+    ci: str | None = option(
+        _parse_ci,
+        "In a step of GitHub Actions: annotations, outputs and a summary; github",
+        "VALUE",
+        words=_CI_SYSTEMS,
+    )
+    dotenv: str | None = option(
+        str, "Write the task, its status and the exit code as variables, for GitLab", "FILE", of_tasks=True
+    )
 
 
 def resolve_output_options(flags: Mapping[str, Any], environ: Mapping[str, str]) -> OutputOptions:

@@ -110,7 +110,7 @@ class Console:
 
     def write_line(self, line: str) -> None:
         """Write a line of text to stdout."""
-        self.write(self._clean(line) + "\n")
+        self.write(self.clean(line) + "\n")
 
     def write_request(self, url: str, body: Mapping[str, Any]) -> None:
         """Write the URL of a POST and its body to stdout: the bytes that are sent, indented on a terminal."""
@@ -125,7 +125,7 @@ class Console:
         """Write names and values to stdout, a line each."""
         from modelarts_export.cli.output.tables import lay_out_facts  # noqa: PLC0415 - see _make_rich_console
 
-        cells = [(self._clean(name), self._cell((value, style))) for name, value, style in facts]
+        cells = [(self.clean(name), self._cell((value, style))) for name, value, style in facts]
         self.write(self._render(self._stdout, lay_out_facts(cells)))
 
     def write_table(self, rows: Sequence[Mapping[str, Cell]], *, whole: bool = False) -> None:
@@ -147,11 +147,11 @@ class Console:
         With colour, the `prefix` of the line has this style of rich. Never raises: a task can have been
         accepted, and a closed stderr must not hide its result.
         """
-        text = self._clean(line)
+        text = self.clean(line)
         if kind and not self._has_colour(self._stderr):
             text = f"{kind}: {text}"  # without rich: nothing is imported after a signal
         elif kind or self._has_colour(self._stderr):
-            styled = (self._clean(prefix), style)
+            styled = (self.clean(prefix), style)
             text = self._render(self._stderr, _add_label(kind, text, *styled)).rstrip("\n")
         self.print_raw(text)
 
@@ -192,7 +192,7 @@ class Console:
         from rich.cells import cell_len  # noqa: PLC0415 - see _make_rich_console
 
         self.print(gutter + line)
-        marker = " " * (len(gutter) + cell_len(self._clean(line[:caret]))) + "^"
+        marker = " " * (len(gutter) + cell_len(self.clean(line[:caret]))) + "^"
         self.print(marker, prefix=marker, style="bold red")
 
     def print_raw(self, line: str) -> None:
@@ -210,7 +210,7 @@ class Console:
 
     def format_for_stderr(self, text: str) -> str:
         """Return text for a live display: redacted, escaped, and in characters that stderr can encode."""
-        return _escape_unencodable(self._clean(text), self._stderr)
+        return _escape_unencodable(self.clean(text), self._stderr)
 
     def start_live(self, display: "RenderableType") -> None:
         """Keep a live display below the messages on stderr until `stop_live`; rich redraws it twice a second.
@@ -248,11 +248,11 @@ class Console:
         from rich.text import Text  # noqa: PLC0415 - see _make_rich_console
 
         text, style = _text_and_style(cell)
-        shown = _escape_unencodable(self._clean(text), self._stdout)
+        shown = _escape_unencodable(self.clean(text), self._stdout)
         return Text.assemble((shown, style))  # a style for the text alone, not for the padding
 
-    def _clean(self, text: str) -> str:
-        """Redact first: a secret with a control character is not found after escaping."""
+    def clean(self, text: str) -> str:
+        """Return text redacted, and then escaped: a secret with a control character is found, too."""
         return escape_controls(self._redactor.redact(text))
 
     def _render(self, stream: TextIO, renderable: "RenderableType") -> str:

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from math import ceil
 
 from modelarts_export.api.task import ExportTask
-from modelarts_export.cli.options.output_style import OutputOptions
+from modelarts_export.cli.options.output_style import GITHUB, OutputOptions
 from modelarts_export.cli.output.console import Console
+from modelarts_export.cli.output.error_view import print_annotations
 from modelarts_export.cli.output.renderers import make_renderer
 from modelarts_export.cli.output.task_view import export_location, list_some
 from modelarts_export.errors import CanceledError, ModelArtsExportError, TemporaryError, TerminatedError
@@ -47,8 +48,14 @@ class Messages:
         self.info(f"{error}; trying again in {ceil(pause)} s")
 
     def error(self, error: ModelArtsExportError) -> None:
-        """Print the error that ended the command; with JSON, the last line of stderr is one object."""
-        self.renderer.error(error)
+        """Print the error that ended the command; with JSON, the last line of stderr is one object.
+
+        GitHub Actions gets annotations, which a log shows as the text of the error.
+        """
+        if self.options.ci == GITHUB:
+            print_annotations(self.console, error, with_hint=self.options.output != "json")
+        if self.options.ci != GITHUB or self.options.output == "json":
+            self.renderer.error(error)
 
     def bug(self, error: Exception) -> None:
         """Print an unexpected error with its traceback, which shows code and no values of variables."""

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from modelarts_export.api.task import ExportTask, TaskState
 from modelarts_export.cli.output.console import Console
@@ -15,12 +15,21 @@ if TYPE_CHECKING:
     from modelarts_export.spec.loader import SpecSet
 
 
+class Recorder(Protocol):
+    """Takes the tasks of a result, for a report."""
+
+    def __call__(self, tasks: Sequence[ExportTask], *, accepted: bool) -> None:
+        """Take the tasks; with `accepted`, they must not be submitted again."""
+
+
 class ResultPrinter:
     """Writes results to stdout; what is remarkable about a result goes to the messages."""
 
-    def __init__(self, console: Console, messages: Messages) -> None:
+    def __init__(self, console: Console, messages: Messages, record: Recorder) -> None:
+        """Pass the tasks of each result to `record`, before they are written."""
         self._console = console
         self._messages = messages
+        self._record = record
 
     def load_renderer(self) -> None:
         """Import what a task is shown with, so that nothing has to be imported after a signal."""
@@ -48,6 +57,7 @@ class ResultPrinter:
         ClosedOutputError when the reader has closed stdout.
         """
         self._messages.keep_ids_of(task)
+        self._record([task], accepted=True)
         try:
             self._messages.renderer.task(task)
         except ClosedOutputError:
@@ -61,11 +71,15 @@ class ResultPrinter:
                 f"export task {task.task_id} was accepted, but {error}", hint="do not submit it again"
             ) from None
 
-    def tasks(self, tasks: Sequence[ExportTask], *, with_failure: bool = True) -> None:
+    def tasks(
+        self, tasks: Sequence[ExportTask], *, with_failure: bool = True, accepted: bool = False
+    ) -> None:
         """Print the tasks of a status check: an array for programs, and a single task as a table in full.
 
-        Without `with_failure`, an error tells the reason of a failure, and the table does not.
+        Without `with_failure`, an error tells the reason of a failure, and the table does not. `accepted` is
+        recorded with them.
         """
+        self._record(tasks, accepted=accepted)
         if tasks:
             self._messages.keep_ids_of(*tasks)
             self._messages.renderer.tasks(tasks, detailed=True, with_failure=with_failure)
@@ -73,7 +87,7 @@ class ResultPrinter:
     def polled(self, tasks: Sequence[ExportTask]) -> None:
         """Print tasks as `tasks` does. Raises NotFinishedError with their IDs when stdout takes nothing."""
         try:
-            self.tasks(tasks, with_failure=False)
+            self.tasks(tasks, with_failure=False, accepted=True)
         except OutputError as error:
             ids = ", ".join(task.task_id for task in tasks)
             raise NotFinishedError(f"{error}; it is about {ids}", hint="check their status again") from None
@@ -81,6 +95,7 @@ class ResultPrinter:
     def task_list(self, tasks: Sequence[ExportTask]) -> None:
         """Print tasks, a row each. Raises what a renderer raises."""
         self._messages.keep_ids_of(*tasks)
+        self._record(tasks, accepted=False)
         self._messages.renderer.tasks(tasks, detailed=False)
         if not tasks:
             self._messages.info("no export tasks")

@@ -214,7 +214,7 @@ def print_facts(form: str, encoding: str, facts: dict[str, str]) -> str:
         console = Console(out, io.StringIO(), environ={}, redactor=Redactor())
         messages = Messages(console)
         messages.options = OutputOptions(output=form)
-        ResultPrinter(console, messages).facts([facts], ())
+        ResultPrinter(console, messages, lambda *_, **__: None).facts([facts], ())
         return out.buffer.getvalue().decode(encoding)
 
 

@@ -1,0 +1,56 @@
+"""The files of reports: checked before anything is sent, and written whole."""
+
+import os
+import secrets
+import stat
+from contextlib import suppress
+from pathlib import Path
+
+_MODE = 0o644  # without what the umask removes: a collector of another user may read reports
+
+
+def check_file(name: str) -> None:
+    """Check that a file can be written. Raises OSError or ValueError, without changing anything."""
+    path = _resolve(name)
+    with suppress(FileNotFoundError):
+        if not stat.S_ISREG(path.stat().st_mode):  # a device would be replaced, a pipe would block
+            raise ValueError("it is not a regular file")
+    folder = path.parent
+    if not folder.is_dir():
+        raise ValueError(f"there is no directory {folder}")
+    if not os.access(path if path.exists() else folder, os.W_OK):
+        raise ValueError("it cannot be written")
+
+
+def append_text(name: str, text: str) -> None:
+    """Append text to a file. Raises OSError."""
+    with _resolve(name).open("ab", buffering=0) as file:
+        _write_all(file.fileno(), text)
+
+
+def replace_text(name: str, text: str) -> None:
+    """Write a file as a whole: a reader sees the old text or the new one. Raises OSError."""
+    path = _resolve(name)
+    temporary = path.with_name(f".{path.name[:64]}.{secrets.token_hex(8)}.tmp")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, _MODE)
+    try:
+        try:
+            _write_all(descriptor, text)
+        finally:
+            os.close(descriptor)
+        temporary.replace(path)
+    except OSError:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+def _resolve(name: str) -> Path:
+    """Return the path that a name leads to: a link is kept, and its target is written."""
+    return Path(os.path.realpath(name))
+
+
+def _write_all(descriptor: int, text: str) -> None:
+    data = text.encode()
+    while data:
+        data = data[os.write(descriptor, data) :]

@@ -1,0 +1,99 @@
+"""GitHub Actions: annotations for errors, the outputs of a step, and its summary.
+
+Every text is redacted before it is escaped. No secret is sent to the runner with the command add-mask: the
+command itself would write the secret to stderr, which may be a file, and after stop-commands to the log.
+"""
+
+import os
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from html import escape
+
+from modelarts_export.api.task import ExportTask
+from modelarts_export.cli.ci.result import RunResult
+from modelarts_export.errors import InvalidInputError, ModelArtsExportError, Problem
+
+OUTPUTS = ("task_id", "status", "path")
+"""The outputs of a step, named as the fields of a task."""
+_MAX_OUTPUT = 256 * 1024  # bytes of one output; GitHub takes 1 MiB of a job
+_MAX_ROWS = 1_000  # of the table; GitHub takes 1 MiB of a step
+_COLUMNS = {"Task": "task_id", "Status": "status", "Dataset": "dataset_id", "Path": "path"}
+
+Clean = Callable[[str], str]
+
+
+def format_annotations(error: ModelArtsExportError, clean: Clean) -> Iterator[str]:
+    """Yield a workflow command for each problem of an error, and for the error where no problem says it.
+
+    `clean` redacts a text and escapes its control characters.
+    """
+    for problem in error.problems:
+        yield _format_annotation(problem, clean)
+    if not isinstance(error, InvalidInputError) or not error.problems:
+        yield f"::error::{_escape_data(clean(str(error)))}"
+    elif error.omitted:
+        yield f"::error::and {error.omitted:,} more problems"
+
+
+def _format_annotation(problem: Problem, clean: Clean) -> str:
+    """Return the command for a problem; the runner finds a file in its repository by its absolute path."""
+    places = {"line": problem.line, "col": problem.column}
+    file = problem.file if problem.file and os.path.isfile(problem.file) else None  # noqa: PTH113 - it raises nothing
+    properties = {"file": os.path.abspath(file), **places} if file else {}  # noqa: PTH100 - links stay
+    given = (f"{name}={_escape_property(clean(str(value)))}" for name, value in properties.items() if value)
+    return f"::error {','.join(given)}".rstrip() + f"::{_escape_data(clean(str(problem)))}"
+
+
+def _escape_data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _escape_property(text: str) -> str:
+    return _escape_data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def format_outputs(result: RunResult, clean: Clean) -> tuple[str, Sequence[str]]:
+    """Return what is appended to the file of GITHUB_OUTPUT, and the outputs that are too long and left empty.
+
+    The values of several tasks are on lines of their own. Nothing is appended without a task.
+    """
+    if not result.tasks:
+        return "", ()
+    delimiter = f"delimiter_{secrets.token_hex(16)}"  # that no text can contain
+    values = {name: result.list_values(name, clean) for name in OUTPUTS}
+    omitted = [name for name, texts in values.items() if len("\n".join(texts).encode()) > _MAX_OUTPUT]
+    # the runner skips an empty line, and what another program has written may not end with a line feed
+    lines = [""]
+    for name, texts in values.items():
+        lines += [f"{name}<<{delimiter}", *(() if name in omitted else texts), delimiter]
+    return "\n".join([*lines, ""]), omitted
+
+
+def format_summary(result: RunResult, clean: Clean) -> tuple[str, Sequence[str]]:
+    """Return what is appended to the file of GITHUB_STEP_SUMMARY: the error, and a row for each task.
+
+    It is one block of HTML, in which Markdown means nothing, and ends with an empty line, as a block does.
+    No value is left empty.
+    """
+    lines = [""]
+    if result.error:
+        lines.append(f"<p>modelarts-export exited with {result.exit_code}: {_code(clean(result.error))}</p>")
+    if result.tasks:
+        heading = "".join(f"<th>{name}</th>" for name in _COLUMNS)
+        lines += ["<table>", f"<tr>{heading}</tr>"]
+        lines += [_format_row(task, clean) for task in result.tasks[:_MAX_ROWS]]
+        lines.append("</table>")
+        if (more := len(result.tasks) - _MAX_ROWS) > 0:
+            lines.append(f"<p>and {more:,} more tasks</p>")
+    return "\n".join([*lines, "", ""]) if len(lines) > 1 else "", ()
+
+
+def _format_row(task: ExportTask, clean: Clean) -> str:
+    fields = task.to_dict()
+    cells = ("" if fields[name] is None else _code(clean(str(fields[name]))) for name in _COLUMNS.values())
+    return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+
+
+def _code(text: str) -> str:
+    """Return text that GitHub shows as it is, without links and mentions."""
+    return f"<code>{escape(text)}</code>"

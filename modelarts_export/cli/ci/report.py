@@ -1,0 +1,104 @@
+"""The report of a command: the tasks of its result, and the files that tell a CI system of them."""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from modelarts_export.api.task import ExportTask
+from modelarts_export.cli.ci.result import RunResult
+from modelarts_export.cli.options.output_style import GITHUB, OutputOptions
+from modelarts_export.errors import InvalidInputError, ModelArtsExportError, NotFinishedError, OutputError
+
+Clean = Callable[[str], str]
+Format = Callable[[RunResult, Clean], tuple[str, Sequence[str]]]
+"""Returns the text of a file, and the names of values that were left empty because they are too long."""
+_OUTPUT, _SUMMARY = "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportFile:
+    """A file of the report. `origin` is the option or variable that names it."""
+
+    origin: str
+    name: str
+    format: Format
+    is_appended: bool = False
+
+
+class RunReport:
+    """Collects the tasks of a command, and writes its files once, at the end or after a signal."""
+
+    def __init__(self, environ: Mapping[str, str], clean: Clean) -> None:
+        """Use the variables of GitHub Actions in `environ`; `clean` redacts and escapes every text."""
+        self._environ = environ
+        self._clean = clean
+        self._tasks: Sequence[ExportTask] = ()
+        self._is_accepted = False
+        self._files: list[ReportFile] = []
+        self._lock = threading.Lock()
+
+    def record(self, tasks: Sequence[ExportTask], *, accepted: bool) -> None:
+        """Remember the tasks of the result; with `accepted`, they must not be submitted again."""
+        self._tasks, self._is_accepted = tasks, accepted
+
+    def open(self, options: OutputOptions) -> None:
+        """Prepare the files that the options of a command with tasks ask for.
+
+        Raises InvalidInputError for one that cannot be written, before anything is sent.
+        """
+        if options.ci == GITHUB:
+            from modelarts_export.cli.ci.github import format_outputs, format_summary  # noqa: PLC0415 - not for a start
+
+            if not self._environ.get(_OUTPUT):
+                hint = "a step of GitHub Actions sets it"
+                raise InvalidInputError(f"--ci {GITHUB}: {_OUTPUT} is not set", hint=hint)
+            for variable, make_text in ((_OUTPUT, format_outputs), (_SUMMARY, format_summary)):
+                if name := self._environ.get(variable):
+                    self.add(ReportFile(origin=variable, name=name, format=make_text, is_appended=True))
+        if options.dotenv:
+            from modelarts_export.cli.ci.dotenv import format_dotenv  # noqa: PLC0415 - as above
+
+            self.add(ReportFile(origin="--dotenv", name=options.dotenv, format=format_dotenv))
+
+    def add(self, file: ReportFile) -> None:
+        """Prepare one more file. Raises InvalidInputError for one that cannot be written."""
+        from modelarts_export.cli.ci.files import check_file  # noqa: PLC0415 - as above
+
+        try:
+            check_file(file.name)
+        except (OSError, ValueError) as error:
+            reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+            raise InvalidInputError(f"{file.origin}: {file.name}: {reason}") from None
+        self._files.append(file)
+
+    def write(self, exit_code: int, error: str = "") -> tuple[list[str], list[str]]:
+        """Write each file, once, and return a sentence for each that failed and for each value left empty."""
+        with self._lock:
+            files, self._files = self._files, []
+        result = RunResult(tasks=self._tasks, exit_code=exit_code, error=error)
+        failures, warnings = list[str](), list[str]()
+        for file in files:
+            try:
+                omitted = self._write_file(file, result)
+            except OSError as os_error:
+                failures.append(f"{file.origin}: {file.name} cannot be written: {os_error.strerror}")
+            else:
+                warnings += [f"{file.origin}: {name} is too long and left empty" for name in omitted]
+        return failures, warnings
+
+    def make_error(self, failure: str) -> ModelArtsExportError:
+        """Return the error of a command that succeeded, but for its report: it names accepted tasks."""
+        if not self._is_accepted:
+            return OutputError(failure)
+        ids = ", ".join(task.task_id for task in self._tasks)
+        return NotFinishedError(f"{failure}; it is about {ids}", hint="do not submit it again")
+
+    def _write_file(self, file: ReportFile, result: RunResult) -> Sequence[str]:
+        from modelarts_export.cli.ci.files import append_text, replace_text  # noqa: PLC0415 - as above
+
+        text, omitted = file.format(result, self._clean)
+        if not file.is_appended:
+            replace_text(file.name, text)
+        elif text:
+            append_text(file.name, text)
+        return omitted
