@@ -26,7 +26,7 @@ ModelArtsExportError          1   a bug, unless it is one of these
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self, TypedDict, Unpack
 
 from modelarts_export.quoting import shorten
 
@@ -72,35 +72,50 @@ def format_location(location: Location) -> str:
     return "".join(steps).removeprefix(".")
 
 
-class ModelArtsExportError(Exception):
-    """The base of all errors of the program.
+class ErrorFacts(TypedDict, total=False):
+    """The facts that every error may have beside its message; those of the API are from its response."""
 
-    `hint` says what to do next. `error_code`, `http_status` and `request_id` are those of the API's response.
+    hint: str
+    """What to do next."""
+    problems: Sequence[Problem]
+    error_code: str | None
+    http_status: int | None
+    request_id: str | None
+    retry_after: float | None
+    """Seconds after which the server allows a retry."""
+    tasks: Sequence[Any]
+    """The export tasks of a wait that this error has ended, as they were seen last."""
+
+
+class ModelArtsExportError(Exception):
+    """The base of all errors of the program; `ErrorFacts` describes its attributes.
+
+    No attribute changes after construction: whoever knows more makes a copy by `copy_with`.
     """
 
     exit_code: ClassVar[int] = 1
     meaning: ClassVar[str] = "a bug in this program"
     action: ClassVar[str] = "report it"
-    problems: tuple[Problem, ...] = ()
-    tasks: tuple[Any, ...] = ()
-    """The export tasks of a wait that this error has ended, as they were seen last."""
-    retry_after: float | None = None
-    """Seconds after which the server allows a retry."""
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        hint: str = "",
-        error_code: str | None = None,
-        http_status: int | None = None,
-        request_id: str | None = None,
-    ) -> None:
+    def __init__(self, message: str, **facts: Unpack[ErrorFacts]) -> None:
         super().__init__(message)
-        self.hint = hint
-        self.error_code = error_code
-        self.http_status = http_status
-        self.request_id = request_id
+        self.hint = facts.get("hint", "")
+        self.problems = tuple(facts.get("problems", ()))
+        self.error_code = facts.get("error_code")
+        self.http_status = facts.get("http_status")
+        self.request_id = facts.get("request_id")
+        self.retry_after = facts.get("retry_after")
+        self.tasks = tuple(facts.get("tasks", ()))
+
+    def copy_with(self, *, hint: str | None = None, tasks: Sequence[Any] | None = None) -> Self:
+        """Return a copy of the error, its facts and its cause, with another hint or with tasks."""
+        copied = type(self).__new__(type(self), *self.args)
+        changed = {"hint": hint, "tasks": None if tasks is None else tuple(tasks)}
+        vars(copied).update(
+            vars(self), **{name: value for name, value in changed.items() if value is not None}
+        )
+        copied.__cause__ = self.__cause__
+        return copied
 
 
 class InvalidInputError(ModelArtsExportError):
@@ -113,11 +128,8 @@ class InvalidInputError(ModelArtsExportError):
     meaning = "command line or spec wrong; nothing was sent"
     action = "fix it"
 
-    def __init__(
-        self, message: str, *, hint: str = "", problems: Sequence[Problem] = (), omitted: int = 0
-    ) -> None:
-        super().__init__(message, hint=hint)
-        self.problems = tuple(problems)
+    def __init__(self, message: str, *, omitted: int = 0, **facts: Unpack[ErrorFacts]) -> None:
+        super().__init__(message, **facts)
         self.omitted = omitted
 
 
@@ -239,7 +251,7 @@ class UnknownOutcomeError(ModelArtsExportError):
     meaning = "sent, but whether it was accepted is unknown"
     action = "list, then decide"
 
-    def __init__(  # noqa: PLR0913 - each is a fact of its own
+    def __init__(
         self,
         message: str,
         *,
@@ -247,14 +259,9 @@ class UnknownOutcomeError(ModelArtsExportError):
         task_ids: Sequence[str] = (),
         path: str | None = None,
         since: float | None = None,
-        hint: str = "",
-        error_code: str | None = None,
-        http_status: int | None = None,
-        request_id: str | None = None,
+        **facts: Unpack[ErrorFacts],
     ) -> None:
-        super().__init__(
-            message, hint=hint, error_code=error_code, http_status=http_status, request_id=request_id
-        )
+        super().__init__(message, **facts)
         self.server_gave_up = server_gave_up
         self.task_ids = tuple(task_ids)
         self.path = path
@@ -283,12 +290,12 @@ class CanceledError(ModelArtsExportError):
         self,
         message: str,
         *,
-        hint: str = "",
         task_ids: Sequence[str] = (),
         path: str | None = None,
         since: float | None = None,
+        **facts: Unpack[ErrorFacts],
     ) -> None:
-        super().__init__(message, hint=hint)
+        super().__init__(message, **facts)
         self.task_ids = tuple(task_ids)
         self.path = path
         self.since = since

@@ -162,11 +162,10 @@ class BatchReport:
         if len({(type(each), str(each)) for each in outcomes}) == 1 and errors:
             return errors[0]
         hints = {error.hint for error in errors}
-        combined = combine_types(outcomes)(
-            self.summarize(), hint=hint or (hints.pop() if len(hints) == 1 else "")
+        hint = hint or (hints.pop() if len(hints) == 1 else "")
+        return combine_types(outcomes)(
+            self.summarize(), hint=hint, problems=list(self._list_problems({"", hint}))
         )
-        combined.problems = tuple(self._list_problems({"", combined.hint}))
-        return combined
 
     def _list_problems(self, known_hints: set[str]) -> Iterator[Problem]:
         """Yield a problem for each message, at the position of the first spec that has it."""

@@ -195,14 +195,14 @@ class CommandContext:
                 return submission.run()
             except UnknownOutcomeError as error:
                 self.messages.keep(*error.task_ids)
-                error.hint = self.resume.format_recovery_hint(
+                hint = self.resume.format_recovery_hint(
                     error,
                     reuse,
                     dataset_id=export.dataset_id,
                     path=export.request.path,
                     settings=export.settings,
                 )
-                raise
+                raise error.copy_with(hint=hint) from None
 
     def _make_event_printer(self, export: ResolvedExport) -> "EventHandler":
         from modelarts_export.cli.output.submission_messages import print_event  # noqa: PLC0415 - as above

@@ -79,5 +79,5 @@ def _raise_with_hint(
         command = context.resume.format_wait_hint(
             pronoun, dataset_id, task_ids, settings, timeout_has_expired=expired
         )
-        error.hint = "; then ".join(filter(None, [error.hint, command]))
+        error = error.copy_with(hint="; then ".join(filter(None, [error.hint, command])))
     raise error

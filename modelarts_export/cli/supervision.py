@@ -130,7 +130,10 @@ def _start_thread(call: Callable[[], None]) -> threading.Thread:
 
 
 class _CommandThread(threading.Thread):
-    """The thread of the command; `code` is its exit code, and None while it runs."""
+    """The thread of the command; `code` is its exit code, and None while it runs.
+
+    A Future would do the same, and load `logging` at each start, even for one key press of completion.
+    """
 
     def __init__(
         self, command: Callable[[Interruption], int], interruption: Interruption, wake: Callable[[], None]

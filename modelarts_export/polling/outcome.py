@@ -2,11 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from modelarts_export.api.task import ExportTask, TaskState
 from modelarts_export.clock import format_duration
 from modelarts_export.errors import (
+    ErrorFacts,
     FailedTaskError,
     MixedOutcomesError,
     ModelArtsExportError,
@@ -51,8 +51,8 @@ def outcome_of(tracked: TrackedTask, *, require_samples: int = 0, timed_out: str
     if error and not task.raw and not isinstance(error, TemporaryError):
         return fetch_error_of(tracked)
     if timed_out and tracked.is_unfinished:
-        last = _copy_facts(error) if error else {}
-        return NotFinishedError(f"{timed_out}; the task {_describe_state(tracked)}", **last)
+        message = f"{timed_out}; the task {_describe_state(tracked)}"
+        return NotFinishedError(message, **_copy_facts(error))
     return _make_not_finished_error(tracked)
 
 
@@ -82,13 +82,13 @@ def combine_outcomes(
     if len({(type(outcome), str(outcome)) for outcome in outcomes}) <= 1 or not errors:
         return errors[0] if errors else None
     hints = {error.hint for error in errors}
+    hint = hints.pop() if len(hints) == 1 else ""
     summary = summarize_outcomes(outcomes, success=success, seconds=None if timed_out else seconds)
-    combined = combine_types(outcomes)(
+    return combine_types(outcomes)(
         f"{timed_out}; {summary}" if timed_out else summary,
-        hint=hints.pop() if len(hints) == 1 else "",
+        hint=hint,
+        problems=list(_list_errors(errors, {"", hint})),
     )
-    combined.problems = tuple(_list_errors(errors, {"", combined.hint}))
-    return combined
 
 
 def summarize_outcomes(
@@ -166,7 +166,7 @@ def _check_sample_count(task: ExportTask, required: int) -> FailedTaskError | No
 
 def _make_not_finished_error(tracked: TrackedTask) -> NotFinishedError:
     message = f"export task {tracked.task.task_id} {_describe_state(tracked)}"
-    return NotFinishedError(message, **_copy_facts(tracked.last_error) if tracked.last_error else {})
+    return NotFinishedError(message, **_copy_facts(tracked.last_error))
 
 
 def _describe_state(tracked: TrackedTask) -> str:
@@ -182,6 +182,13 @@ def _describe_state(tracked: TrackedTask) -> str:
     return f"is still {label}" + ("" if percent is None else f" ({int(percent)} %)")
 
 
-def _copy_facts(error: ModelArtsExportError) -> dict[str, Any]:
-    """Return the fields of an error beside its message, as arguments of another one."""
-    return {name: getattr(error, name) for name in ("hint", "error_code", "http_status", "request_id")}
+def _copy_facts(error: ModelArtsExportError | None) -> ErrorFacts:
+    """Return what an error says beside its message, as arguments of another one; nothing of none."""
+    if error is None:
+        return ErrorFacts()
+    return ErrorFacts(
+        hint=error.hint,
+        error_code=error.error_code,
+        http_status=error.http_status,
+        request_id=error.request_id,
+    )

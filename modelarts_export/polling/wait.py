@@ -39,6 +39,5 @@ def wait(  # noqa: PLR0913 - the tasks, and the options of a wait
         if error:
             raise error
     except ModelArtsExportError as error:
-        error.tasks = tuple(each.task for each in snapshot)
-        raise
+        raise error.copy_with(tasks=[each.task for each in snapshot]) from error.__cause__
     return [each.task for each in snapshot]

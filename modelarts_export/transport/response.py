@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from modelarts_export.errors import (
     AccessError,
     BusyError,
+    ErrorFacts,
     ModelArtsExportError,
     NotFoundError,
     RefusedError,
@@ -154,22 +155,23 @@ def error_from_response(reply: Response) -> ModelArtsExportError:
     code, words = _find_code_and_message(reply)
     row = classify(reply.status, code)
     kind = _choose_error(row.kind, changing=reply.changing)
-    facts = ", ".join(
+    source = ", ".join(
         filter(None, [code, f"HTTP {reply.status}", reply.request_id and f"request {reply.request_id}"])
     )
-    error = kind(
-        f"{_choose_message(row, words, reply)} ({facts})",
+    message = f"{_choose_message(row, words, reply)} ({source})"
+    asked = reply.retry_after if reply.retry_after is not None else _parse_throttle_window(words)
+    facts = ErrorFacts(
         hint=LOOK_FIRST if kind is UnknownOutcomeError else find_hint(row, words),
         error_code=code,
         http_status=reply.status,
         request_id=reply.request_id,
+        retry_after=max(row.pause, asked or 0.0) if row.pause else asked,
     )
-    asked = reply.retry_after if reply.retry_after is not None else _parse_throttle_window(words)
-    error.retry_after = max(row.pause, asked or 0.0) if row.pause else asked
-    if isinstance(error, UnknownOutcomeError):
-        error.task_ids = task_ids_in(reply.headers, reply.content)
-        error.server_gave_up = reply.status in _GIVEN_UP and not error.task_ids
-    return error
+    if kind is not UnknownOutcomeError:
+        return kind(message, **facts)
+    task_ids = task_ids_in(reply.headers, reply.content)
+    server_gave_up = reply.status in _GIVEN_UP and not task_ids
+    return UnknownOutcomeError(message, task_ids=task_ids, server_gave_up=server_gave_up, **facts)
 
 
 def task_ids_in(headers: Mapping[str, str], content: bytes) -> tuple[str, ...]:

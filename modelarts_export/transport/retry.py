@@ -87,5 +87,5 @@ def add_retry_time(error: TemporaryError, clock: Clock) -> TemporaryError:
     """Return the error, with the server's Retry-After as a time in its hint."""
     if error.retry_after:
         when = datetime.fromtimestamp(clock.time() + error.retry_after).astimezone()
-        error.hint = f"run it again after {when:%Y-%m-%d %H:%M:%S}"
+        return error.copy_with(hint=f"run it again after {when:%Y-%m-%d %H:%M:%S}")
     return error

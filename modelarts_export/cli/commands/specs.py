@@ -67,8 +67,7 @@ def _add_recursive_hint(error: InvalidInputError) -> InvalidInputError:
 
     if error.hint or not any(problem.message.endswith(NOT_SEARCHED) for problem in error.problems):
         return error
-    hint = "-R searches the directories in a directory too"
-    return InvalidInputError(str(error), hint=hint, problems=error.problems, omitted=error.omitted)
+    return error.copy_with(hint="-R searches the directories in a directory too")
 
 
 def schema(typer_context: typer.Context) -> None:

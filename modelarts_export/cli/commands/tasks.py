@@ -99,8 +99,7 @@ def _naming_dataset(dataset_id: str) -> Iterator[None]:
         yield
     except NotFoundError as error:
         words = f"the dataset was {dataset_id}; with --dataset ID all arguments are tasks"
-        error.hint = "; ".join(filter(None, [error.hint, words]))
-        raise
+        raise error.copy_with(hint="; ".join(filter(None, [error.hint, words]))) from None
 
 
 def _show(context: CommandContext, snapshot: Snapshot) -> None:
