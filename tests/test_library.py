@@ -32,8 +32,14 @@ from modelarts_export import (
     submit,
     wait,
 )
+from modelarts_export.cli.app import COMMANDS
 from modelarts_export.cli.commands.sandbox import make_settings
+from modelarts_export.config.options import option_fields
 from modelarts_export.config.parsers import parse_duration
+from modelarts_export.config.settings import Settings
+from modelarts_export.polling.poller import PollOptions
+from modelarts_export.request.fields import iter_all_fields
+from modelarts_export.request.models import SpecMetadata
 from modelarts_export.sandbox.faults.catalogue import Faults
 from modelarts_export.sandbox.faults.parser import parse_fault
 from modelarts_export.sandbox.server import Sandbox
@@ -348,8 +354,29 @@ def test_reuse_policy_normalizes_its_directory() -> None:
 def test_no_error_of_the_library_names_a_flag_or_a_command() -> None:
     """The command line adds those."""
     package = Path(modelarts_export.__file__).parent
-    named = re.compile(r"[\"' (]--[a-z]|modelarts-export ")
+    named = re.compile(r"[\"' (]--[a-z]|modelarts-export |\bto-(obs|new-dataset)\b")
     files = {path.relative_to(package).as_posix(): path for path in package.rglob("*.py")}
     library = {name: path for name, path in files.items() if not name.startswith(("cli/", "sandbox/"))}
     found = [name for name, path in library.items() if named.search(path.read_text(encoding="utf-8"))]
     assert found == []
+
+
+def iter_descriptions() -> Iterator[str]:
+    """Yield the description of each request field, enumeration value and setting of the library."""
+    for model in (ToObs, ToNewDataset, SpecMetadata):
+        for each in iter_all_fields(model):
+            yield from (each.help, each.flag_help)
+            yield from (member.meaning for member in each.enum or ())
+    for group in (Settings, PollOptions, ReusePolicy):
+        yield from (each.metadata["help"] for each in option_fields(group))
+
+
+def test_descriptions_of_fields_and_settings_name_no_flag_and_no_command() -> None:
+    """A description is a part of the declaration; the command line adds its names to it."""
+    commands = "|".join(COMMANDS)
+    named = re.compile(
+        rf"(^|\W)--?[a-zA-Z]|modelarts-export|\bto-(obs|new-dataset)\b|[`'\"]({commands})[`'\"]"
+    )
+    descriptions = list(iter_descriptions())
+    assert len(descriptions) > 50
+    assert [each for each in descriptions if named.search(each)] == []
