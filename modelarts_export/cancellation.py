@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from weakref import WeakSet
 
 from modelarts_export.clock import Clock
 from modelarts_export.errors import CanceledError
@@ -18,6 +19,8 @@ class CancelToken:
     def __init__(self) -> None:
         """Begin without a cancellation."""
         self._event = threading.Event()
+        self._lock = threading.Lock()
+        self._children: WeakSet[CancelToken] = WeakSet()
 
     @property
     def is_cancelled(self) -> bool:
@@ -26,7 +29,20 @@ class CancelToken:
 
     def cancel(self) -> None:
         """Cancel; from any thread, and as often as one likes."""
-        self._event.set()
+        with self._lock:
+            self._event.set()
+            children = list(self._children)
+        for child in children:
+            child.cancel()
+
+    def make_child(self) -> "CancelToken":
+        """Return a token that is cancelled together with this one, and can be cancelled alone."""
+        child = CancelToken()
+        with self._lock:
+            self._children.add(child)
+            if self.is_cancelled:
+                child.cancel()
+        return child
 
     def raise_if_cancelled(self) -> None:
         """Raise CanceledError after `cancel`."""

@@ -182,6 +182,8 @@ class Answer:
 class Stub:
     """A server with configured replies; `requests` has method, path, headers and body of each request.
 
+    `ports` has the client's port of each, which tells connections apart.
+
     Each answer in `first` is sent once, then the one of the other fields. For the method `slow`, and for an
     answer that stalls, it sets `stalled` and replies when that is cleared.
     """
@@ -192,6 +194,7 @@ class Stub:
     body: bytes = b"{}"
     first: list[Answer] = field(default_factory=list)
     requests: list[tuple[str, str, Mapping[str, str], bytes]] = field(default_factory=list)
+    ports: list[int] = field(default_factory=list)
     slow: str = ""
     stalled: threading.Event = field(default_factory=threading.Event)
 
@@ -218,6 +221,7 @@ def stub() -> Iterator[Stub]:
 
         def answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            configured.ports.append(self.client_address[1])
             configured.requests.append((self.command, self.path, dict(self.headers), body))
             now = (
                 configured.first.pop(0)

@@ -74,6 +74,11 @@ class Client:
         """How long the reply to one call may take, in seconds."""
         return self._transport.read_timeout
 
+    @property
+    def is_authenticated(self) -> bool:
+        """Whether a reply has shown that the credentials are accepted."""
+        return self._transport.is_authenticated
+
     def close(self) -> None:
         """Close the idle connections."""
         self._transport.close()

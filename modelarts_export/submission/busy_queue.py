@@ -14,11 +14,12 @@ FIRST_PAUSE, LONGEST_PAUSE = 5.0, 60.0  # seconds, doubled each time
 
 @dataclass(kw_only=True)
 class BusyQueue:
-    """The place of one submission in the queue of its dataset, for `timeout` seconds from the first error.
+    """The place of one submission in the queue of its dataset, for `timeout` seconds.
 
-    The first submission that meets the error holds the slot until `slot` is closed, and the others wait for
-    it. `on_retry` receives the error and the pause, in seconds, before each sleep; `check` may raise while it
-    waits for the slot.
+    They begin with the first error, or with `begin`, a time of the monotonic clock, for a submission that was
+    held back before it. The first submission that meets the error holds the slot until `slot` is closed, and
+    the others wait for it. `on_enter` receives the first error before any wait, and `on_retry` each error and
+    the pause, in seconds, before each sleep; `check` may raise while it waits for the slot.
     """
 
     dataset_id: str
@@ -26,7 +27,9 @@ class BusyQueue:
     coordinator: SubmissionCoordinator
     clock: Clock
     on_retry: Callable[[TemporaryError, float], None]
+    on_enter: Callable[[BusyError], None] = lambda _error: None
     check: Callable[[], None] = lambda: None
+    begin: float | None = None
     slot: ExitStack = field(default_factory=ExitStack)
     _deadline: float | None = None
     _pause: float = FIRST_PAUSE
@@ -34,7 +37,10 @@ class BusyQueue:
     def wait_or_raise(self, error: BusyError) -> None:
         """Sleep before the next send. Raises the error when the timeout has passed."""
         if self._deadline is None:
-            self._deadline = self.clock.monotonic() + self.timeout
+            begin = self.clock.monotonic() if self.begin is None else self.begin
+            self._deadline = begin + self.timeout
+            if self._deadline > self.clock.monotonic():
+                self.on_enter(error)
             self.slot.enter_context(self.coordinator.busy_slot(self.dataset_id, self.check))
         left = self._deadline - self.clock.monotonic()
         asked = error.retry_after or 0.0

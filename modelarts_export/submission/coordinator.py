@@ -1,9 +1,9 @@
-"""What the submissions of one process share: locks for a path and a busy dataset, and the throttle."""
+"""What the submissions of one process share: locks, for a path or a busy dataset, and the throttle."""
 
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
@@ -11,6 +11,7 @@ from modelarts_export.clock import Clock
 
 if TYPE_CHECKING:
     from modelarts_export.api.client import Client
+
 
 _LOCK = threading.Lock()
 _CHECK_INTERVAL = 0.2  # seconds
@@ -52,6 +53,21 @@ class SubmissionCoordinator:
     def busy_slot(self, dataset_id: str, check: Callable[[], None] = lambda: None) -> Iterator[None]:
         """Let one submission at a time try a busy dataset again; the others wait for the slot, as above."""
         with self._hold(check, "busy", dataset_id):
+            yield
+
+    @contextmanager
+    def authenticate(
+        self, is_authenticated: Callable[[], bool], check: Callable[[], None] = lambda: None
+    ) -> Iterator[None]:
+        """Let one submission at a time make calls until a reply shows that the credentials are accepted.
+
+        The gateway locks a key after five refused calls, which is fewer than can be sent at the same time.
+        """
+        with ExitStack() as stack:
+            if not is_authenticated():
+                stack.enter_context(self._hold(check, "credentials"))
+            if is_authenticated():
+                stack.close()
             yield
 
     def throttle(self, seconds: float, clock: Clock) -> None:

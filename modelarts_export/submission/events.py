@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from modelarts_export.api.task import ExportTask
-from modelarts_export.errors import ModelArtsExportError, TemporaryError
+from modelarts_export.errors import BusyError, ModelArtsExportError, TemporaryError
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -68,6 +68,13 @@ class RetryScheduled(SubmissionEvent):
 
     error: TemporaryError
     pause: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubmissionQueued(SubmissionEvent):
+    """The dataset is busy, and the submission waits in its queue; told once, before the first wait."""
+
+    error: BusyError
 
 
 @dataclass(frozen=True, kw_only=True)

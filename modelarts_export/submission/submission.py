@@ -47,6 +47,7 @@ from modelarts_export.submission.events import (
     ResendScheduled,
     RetryScheduled,
     ReuseWarning,
+    SubmissionQueued,
     SubmissionSkipped,
     TaskAccepted,
     TaskRecovered,
@@ -99,11 +100,12 @@ class Submission:
         coordinator: SubmissionCoordinator | None = None,
         clock: Clock = SYSTEM_CLOCK,
         cancel: CancelToken | None = None,
+        queue_begin: float | None = None,
     ) -> None:
         """Prepare to submit with the settings of the client; nothing is sent yet.
 
-        `spec` names the request in events. Submissions that run at the same time share a `coordinator`: by
-        default, all of one client do.
+        `spec` names the request in events. Submissions at the same time share a `coordinator`: by default,
+        all of one client do. `queue_begin` is when its dataset was first busy, if that held it back.
         """
         self.dataset_id = dataset_id
         self.task: ExportTask | None = None
@@ -125,14 +127,14 @@ class Submission:
             timeout=self._settings.queue_timeout,
             coordinator=self._coordinator,
             clock=self._clock,
+            begin=queue_begin,
             check=self._cancel.raise_if_cancelled,
+            on_enter=lambda error: self._on_event(SubmissionQueued(export=self._label, error=error)),
             on_retry=self._report_retry,
         )
-        self._claimed_ids: set[str] = set()
-        self._warned: set[str] = set()
+        self._claimed_ids, self._warned = set[str](), set[str]()
         self._may_be_accepted = False  # the send under way, or the last one
-        self._unknown = _UnknownSends()
-        self._was_resent = False
+        self._unknown, self._was_resent = _UnknownSends(), False
         self._polled: float | None = None  # when the whole list was read last, by the monotonic clock
         self._since: float | None = None
         self._accepted_after: float | None = None  # seconds from the first unknown send to the accepted one
@@ -141,6 +143,11 @@ class Submission:
     def outcome_unknown(self) -> bool:
         """Whether a task may have been accepted whose ID is not known."""
         return self.task is None and (self._may_be_accepted or self._unknown.first is not None)
+
+    @property
+    def may_have_duplicate(self) -> bool:
+        """Whether the request was sent twice, and both sends may have been accepted."""
+        return self.task is not None and self._accepted_after is not None
 
     def run(self) -> ExportTask:
         """Return the task that was created, recovered or reused, or because of which nothing was sent.
@@ -172,13 +179,15 @@ class Submission:
 
         During each pause, another host may create a task to reuse, or the task of an earlier send may appear.
         """
+        check = self._cancel.raise_if_cancelled
         while True:
             self._coordinator.wait_until_open(self._clock)
-            self._cancel.raise_if_cancelled()
+            check()
             if recovered := self._find_task_of_earlier_send():
                 return recovered
             try:
-                task = self._find_reusable_task() or self._send()
+                with self._coordinator.authenticate(lambda: self._client.is_authenticated, check):
+                    task = self._find_reusable_task() or self._send()
             except ModelArtsExportError as error:
                 if self.task:  # an event handler raised it, and the task exists
                     raise

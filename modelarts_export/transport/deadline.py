@@ -1,6 +1,8 @@
-"""Responses read within a deadline and a size limit, and decompressed."""
+"""Connections that are not stale, and responses read within a deadline and a size limit, and decompressed."""
 
+import math
 import re
+import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -17,6 +19,8 @@ from requests.exceptions import InvalidProxyURL
 from requests.utils import select_proxy
 from urllib3.exceptions import DecodeError, HTTPError, ResponseError
 
+MAX_CONNECTIONS = 64  # that are kept; as many threads can send at the same time
+_MAX_IDLE = 5.0  # seconds; the server may have closed a connection that was idle for longer
 LARGEST = 64 * 1024 * 1024  # bytes of a reply, unpacked
 MOST_VALUES = 1_000_000  # JSON values of a reply; each takes a hundred times the memory of its text
 _MOST_OF_AN_ERROR = 64 * 1024  # bytes of an incomplete body, which only adds text
@@ -33,12 +37,20 @@ class DeadlineAdapter(HTTPAdapter):
     """Connections on which a timeout limits a whole response, from its status line to its last byte.
 
     By default it limits each read, so that a server that sends single bytes could delay a caller for ever.
+    A POST is not sent on a connection that was idle for more than 5 s: one that is lost on a connection which
+    the server has closed would have an unknown outcome.
     """
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         """Disable the retries of urllib3; `clock` returns seconds."""
-        super().__init__(max_retries=0)
-        self._response = partial(_TimedResponse, clock=clock)
+        super().__init__(max_retries=0, pool_maxsize=MAX_CONNECTIONS)
+        self._clock = clock
+        self._sending = threading.local()
+
+    def send(self, request: PreparedRequest, *arguments: Any, **named: Any) -> Response:  # noqa: ANN401 - passed on
+        """Send a request, a POST on a connection that is new or was used just now."""
+        self._sending.needs_fresh_connection = request.method == "POST"
+        return super().send(request, *arguments, **named)
 
     def close(self) -> None:
         """Close the idle connections, which urllib3 leaves to the garbage collector."""
@@ -66,9 +78,29 @@ class DeadlineAdapter(HTTPAdapter):
             raise
         kind = pool.ConnectionCls
         if kind.response_class is HTTPResponse:
-            timed = {"response_class": staticmethod(self._response)}
-            pool.ConnectionCls = type(kind.__name__, (kind,), timed)
+            pool.ConnectionCls = self._extend(kind)
         return pool
+
+    def _extend(self, kind: Any) -> Any:  # noqa: ANN401 - classes of urllib3, which differ by scheme
+        """Return a class of connections with a deadline for responses, which know how long they were idle."""
+        clock, sending = self._clock, self._sending
+
+        class Connection(kind):  # type: ignore[misc]  # it has no type
+            response_class = staticmethod(partial(_TimedResponse, clock=clock))
+            used_at = math.inf
+
+            @property
+            def is_connected(self) -> bool:
+                is_stale = clock() - self.used_at > _MAX_IDLE
+                return bool(super().is_connected) and not (is_stale and sending.needs_fresh_connection)
+
+            def getresponse(self) -> Any:  # noqa: ANN401 - the response of urllib3
+                try:
+                    return super().getresponse()
+                finally:
+                    self.used_at = clock()
+
+        return Connection
 
 
 class _TimedResponse(HTTPResponse):

@@ -195,6 +195,18 @@ def rejects_credentials(reply: Response) -> bool:
     return reply.status == HTTPStatus.UNAUTHORIZED and error_kind_of(reply) is ErrorKind.CREDENTIALS
 
 
+def shows_authentication(reply: Response) -> bool:
+    """Tell whether a response that does not reject the credentials comes from the service itself.
+
+    The gateway before it checks the credentials; what that or a proxy answers says nothing of them.
+    """
+    if reply.succeeded:
+        return True
+    code = _find_code_and_message(reply)[0] or ""
+    is_refusal = HTTPStatus.BAD_REQUEST <= reply.status < HTTPStatus.INTERNAL_SERVER_ERROR
+    return is_refusal and reply.status != HTTPStatus.UNAUTHORIZED and code.startswith("ModelArts.")
+
+
 def is_refused_by(status: int) -> bool:
     """Tell whether the status alone says that nothing was accepted, so that the body only adds text."""
     return classify(status, None).kind is not ErrorKind.UNKNOWN

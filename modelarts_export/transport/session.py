@@ -27,6 +27,7 @@ from modelarts_export.transport.response import (
     error_kind_of,
     is_refused_by,
     rejects_credentials,
+    shows_authentication,
 )
 from modelarts_export.transport.tracing import CallRecord, hidden_values
 
@@ -37,7 +38,6 @@ _HEADERS = {
 }
 _BODY_HEADERS = {"Content-Type": "application/json"}
 _NO_BODY_HEADERS = {"Cache-Control": "no-cache"}  # a cache would hide the newest tasks
-_MAX_IDLE = 5.0  # seconds; the server may have closed a connection that was idle for longer
 
 
 class Transport:
@@ -63,8 +63,8 @@ class Transport:
         self._auth = auth
         self._on_call = on_call
         self._clock = clock
-        self._last_use = clock()
         self._refused: Response | None = None
+        self._is_authenticated = False
         self._session = _make_session(self._base_url, DeadlineAdapter(clock=clock))
         if not self._verify:
             disable_warnings(InsecureRequestWarning)  # the command has warned once
@@ -88,6 +88,11 @@ class Transport:
     def read_timeout(self) -> float:
         """How long the reply to one call may take, in seconds."""
         return self._settings.read_timeout
+
+    @property
+    def is_authenticated(self) -> bool:
+        """Whether a response has shown that the credentials are accepted."""
+        return self._is_authenticated
 
     def close(self) -> None:
         """Close the idle connections; the next call opens a new one."""
@@ -129,8 +134,6 @@ class Transport:
             is_create=changing,
             secret=secret,
         )
-        if self._clock() - self._last_use > _MAX_IDLE:
-            self.close()  # a request that is lost on a dead connection would have an unknown outcome
         return self._send_with_refresh(attempt)
 
     def _send_with_refresh(self, attempt: Attempt) -> Response:
@@ -141,6 +144,8 @@ class Transport:
             reply = self._send(replace(attempt))
         if not reply.succeeded and error_kind_of(reply) is ErrorKind.CREDENTIALS:
             self._refused = reply  # the gateway locks a key after repeated rejections
+        elif shows_authentication(reply):
+            self._is_authenticated = True
         if reply.succeeded and reply.fields:
             return reply
         raise error_from_response(reply)
@@ -188,8 +193,7 @@ class Transport:
         try:
             yield
         finally:
-            self._last_use = self._clock()
-            self._on_call(attempt.to_record(self._last_use - begun))
+            self._on_call(attempt.to_record(self._clock() - begun))
 
 
 class _Session(requests.Session):

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -195,3 +195,19 @@ def test_queue_timeout_of_zero_fails_at_once() -> None:
     with (queue := time.make_queue(timeout=0.0)).slot:
         assert count_waits(queue.wait_or_raise, make_error(BusyError)) == 0
     assert time.sleeps == []
+
+
+def test_time_that_a_submission_was_held_back_counts_as_time_in_the_queue() -> None:
+    """The wait is told of, unless it is over already; the last try comes at its end."""
+    entered: list[str] = []
+    time = SimulatedTime()
+    for held_back, expected in ((0.0, 60.0), (50.0, 10.0), (60.0, 0.0), (3600.0, 0.0)):
+        queue = replace(
+            time.make_queue(timeout=60.0),
+            begin=time.now - held_back,
+            on_enter=lambda error: entered.append(str(error)),
+        )
+        begin = time.now
+        count_waits(queue.wait_or_raise, make_error(BusyError))
+        assert time.now - begin == expected
+    assert entered == ["outage", "outage"]

@@ -97,6 +97,37 @@ def test_one_submission_has_the_busy_slot_of_a_dataset() -> None:
     assert second.wait(SOON)
 
 
+def test_one_submission_at_a_time_until_the_credentials_are_accepted() -> None:
+    """Those that waited go on together: the second is inside, while the third enters."""
+    coordinator, accepted = SubmissionCoordinator(), threading.Event()
+    with coordinator.authenticate(accepted.is_set):
+        second = start_entering(lambda: coordinator.authenticate(accepted.is_set))
+        assert not second.wait(TOO_LONG)
+        accepted.set()
+    assert second.wait(SOON)
+    with coordinator.authenticate(accepted.is_set):
+        assert start_entering(lambda: coordinator.authenticate(accepted.is_set)).wait(SOON)
+
+
+def test_submission_that_has_waited_for_the_first_reply_holds_up_no_other() -> None:
+    coordinator, accepted, go_on = SubmissionCoordinator(), threading.Event(), threading.Event()
+    inside = threading.Semaphore(0)
+
+    def enter() -> None:
+        with coordinator.authenticate(accepted.is_set):
+            inside.release()
+            go_on.wait()
+
+    with coordinator.authenticate(accepted.is_set):
+        for _ in range(2):
+            threading.Thread(target=enter, daemon=True).start()
+        assert not inside.acquire(timeout=TOO_LONG)
+        accepted.set()
+    assert inside.acquire(timeout=SOON)
+    assert inside.acquire(timeout=SOON)
+    go_on.set()
+
+
 def test_no_two_threads_submit_to_one_path_at_once() -> None:
     """Twenty threads submit to two paths."""
     coordinator = SubmissionCoordinator()

@@ -2,6 +2,8 @@
 
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 
@@ -37,6 +39,37 @@ def test_post_opens_a_connection_after_5_idle_seconds(idle: float, connections: 
         client.post("/x", b"{}")
         assert server.connections == connections
         client.close()
+
+
+def test_each_connection_counts_its_own_idle_time(stub: Stub) -> None:
+    """Of two connections, one is used every four seconds; the other one must not take a POST afterwards."""
+    clock = Clock()
+    stub.body = CREATED
+    client = make_transport(stub.url, clock)
+    _send_two_at_once(stub, client)
+    for _ in range(2):
+        clock.now += 4.0
+        client.post("/x", b"{}")
+    _send_two_at_once(stub, client)
+    used = stub.ports[2]
+    idle = next(port for port in stub.ports[:2] if port != used)
+    assert stub.ports[2:4] == [used, used]
+    assert used in stub.ports[4:]
+    assert idle not in stub.ports[4:]
+    client.close()
+
+
+def _send_two_at_once(stub: Stub, client: Transport) -> None:
+    stub.slow, before = "POST", len(stub.requests)
+    with ThreadPoolExecutor(2) as pool:
+        replies = [pool.submit(client.post, "/x", b"{}") for _ in range(2)]
+        while len(stub.requests) < before + 2:
+            time.sleep(0.001)
+        stub.slow = ""
+        stub.stalled.wait()
+        while not all(reply.done() for reply in replies):
+            stub.stalled.clear()
+            time.sleep(0.001)
 
 
 def test_get_reuses_an_idle_connection() -> None:
@@ -109,6 +142,30 @@ def test_other_refusal_does_not_block_the_next_call(stub: Stub, status: int, cod
         with pytest.raises(ModelArtsExportError):
             client.get("/x")
     assert len(stub.requests) == 3
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "is_authenticated"),
+    [
+        (200, None, True),
+        (400, "ModelArts.4352", True),
+        (403, "ModelArts.0010", True),
+        (401, "ModelArts.9", False),
+        (401, "APIGW.0301", False),
+        (400, None, False),
+        (429, "APIGW.0308", False),
+        (500, "ModelArts.0001", False),
+        (502, None, False),
+    ],
+)
+def test_what_shows_that_credentials_are_accepted(
+    stub: Stub, status: int, code: str | None, *, is_authenticated: bool
+) -> None:
+    client = make_refused_transport(stub, status, code)
+    assert not client.is_authenticated
+    with suppress(ModelArtsExportError):
+        client.get("/x")
+    assert client.is_authenticated is is_authenticated
 
 
 def test_refused_key_does_not_block_another_transport(stub: Stub) -> None:
