@@ -7,6 +7,7 @@ ModelArtsExportError          1   a bug, unless it is one of these
 ├── NotFoundError             3   no such dataset, version, task, bucket or path
 │   └── DatasetNameError          no dataset has a name, or several do
 ├── AccessError               4   credentials missing or rejected, or no permission
+│   └── MissingCredentialsError   credentials and other input are missing
 ├── TemporaryError            5   a transient error outlasted the retries; nothing was accepted
 │   ├── BusyError                 the dataset accepts no further task for now
 │   ├── CertificateError          the server's certificate could not be verified
@@ -181,6 +182,14 @@ class AccessError(ModelArtsExportError):
     exit_code = 4
     meaning = "credentials missing or rejected, or no permission"
     action = "fix it"
+
+
+class MissingCredentialsError(AccessError):
+    """Credentials and other input are missing or invalid; nothing was sent. `problems` are all of them."""
+
+    def __init__(self, message: str, *, omitted: int = 0, **facts: Unpack[ErrorFacts]) -> None:
+        super().__init__(message, **facts)
+        self.omitted = omitted
 
 
 class TemporaryError(ModelArtsExportError):

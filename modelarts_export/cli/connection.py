@@ -14,6 +14,7 @@ from modelarts_export.config.settings import Settings, load_settings
 from modelarts_export.errors import (
     AccessError,
     InvalidInputError,
+    MissingCredentialsError,
     MissingSettingError,
     ModelArtsExportError,
     Problem,
@@ -42,13 +43,20 @@ _HOW_TO_GIVE = {
 
 
 def combine_missing(errors: Sequence[ModelArtsExportError]) -> ModelArtsExportError:
-    """Return one error for all settings that are missing, an AccessError if credentials are among them."""
+    """Return one error for an invalid request, if it is the first, and for all settings that are missing."""
     if len(errors) == 1:
         return errors[0]
-    kind = AccessError if any(isinstance(error, AccessError) for error in errors) else InvalidInputError
-    combined = kind(f"{len(errors)} settings are missing")
-    combined.problems = tuple(Problem(message=f"{error}; {error.hint}") for error in errors)
-    return combined
+    problems = [problem for error in errors for problem in error.problems or (_to_problem(error),)]
+    omitted = sum(error.omitted for error in errors if isinstance(error, InvalidInputError))
+    words = "problems; nothing was sent" if errors[0].problems else "settings are missing"
+    message = f"{len(problems) + omitted:,} {words}"
+    if any(isinstance(error, AccessError) for error in errors):
+        return MissingCredentialsError(message, problems=problems, omitted=omitted)
+    return InvalidInputError(message, problems=problems, omitted=omitted)
+
+
+def _to_problem(error: ModelArtsExportError) -> Problem:
+    return Problem(message="; ".join(filter(None, [str(error), error.hint])))
 
 
 class Connection:
@@ -88,8 +96,11 @@ class Connection:
             timeout=settings.retry_timeout, max_retries=settings.max_retries, on_retry=self._messages.retry
         )
 
-    def find_missing(self, settings: Settings) -> list[ModelArtsExportError]:
-        """Return an error for each setting that a call needs and that is missing."""
+    def find_missing(self, settings: Settings, *, in_spec: bool = False) -> list[ModelArtsExportError]:
+        """Return an error for each setting that a call needs and that is missing.
+
+        With `in_spec` the project ID may be in a spec that cannot be read.
+        """
         errors: list[ModelArtsExportError] = []
         credentials: Credentials | None = None
         try:
@@ -98,7 +109,8 @@ class Connection:
             errors.append(error)
         if not settings.base_url:
             errors.append(InvalidInputError("no endpoint", hint=_HOW_TO_GIVE["endpoint"]))
-        if not settings.project_id and not isinstance(credentials, Password):  # IAM tells that of a password
+        needs_project = not in_spec and not isinstance(credentials, Password)  # IAM tells that of a password
+        if needs_project and not settings.project_id:
             errors.append(InvalidInputError("no project ID", hint=_HOW_TO_GIVE["project_id"]))
         return errors
 

@@ -21,6 +21,7 @@ from modelarts_export.config.options import resolve_option
 from modelarts_export.config.settings import Settings
 from modelarts_export.errors import (
     InvalidInputError,
+    ModelArtsExportError,
     Problem,
     UnknownOutcomeError,
 )
@@ -146,9 +147,11 @@ class CommandContext:
         Raises InvalidInputError with every problem, and one error for all settings that are missing.
         """
         timeout = self._app.read_timeout(self._flags)
-        export, warnings = request_input.resolve(
-            self._app.make_interpolator(request_input.assignments), timeout
-        )
+        interpolate = self._app.make_interpolator(request_input.assignments)
+        try:
+            export, warnings = request_input.resolve(interpolate, timeout)
+        except InvalidInputError as error:
+            raise self._add_missing(error, request_input, offline=offline) from None
         self._app.warn(warnings)
         settings = self._connection.load_settings(export.project_id)
         self._warn_of_another_project(export.project_id)
@@ -160,6 +163,18 @@ class CommandContext:
             request=export.request,
             settings=settings,
         )
+
+    def _add_missing(
+        self, error: InvalidInputError, request_input: "RequestInput[Any]", *, offline: bool
+    ) -> ModelArtsExportError:
+        """Return the error of an invalid request together with all settings that are missing."""
+        if not error.problems:  # the command line has a contradiction
+            return error
+        has_spec = bool(request_input.files)
+        missing = [] if offline else self._connection.find_missing(self.settings, in_spec=has_spec)
+        if not has_spec and request_input.dataset_id is None and self.default_dataset is None:
+            missing.insert(0, _make_no_dataset_error())
+        return combine_missing([error, *missing])
 
     def _warn_of_another_project(self, project_id: str | None) -> None:
         """Warn when a spec, which may be untrusted, names another project than the configured one."""
@@ -303,7 +318,7 @@ class CommandContext:
             given, origin = self.default_dataset, _DATASET_VARIABLE
         if given is None:
             missing = self._connection.find_missing(needed_for) if needed_for else []
-            raise combine_missing([InvalidInputError("no dataset", hint=_HOW_TO_GIVE_DATASET), *missing])
+            raise combine_missing([_make_no_dataset_error(), *missing])
         try:
             return check_identifier(given)
         except ValueError as error:
@@ -313,3 +328,7 @@ class CommandContext:
     def default_dataset(self) -> str | None:
         """The dataset of the variable, unchecked."""
         return self._app.environ.get(_DATASET_VARIABLE) or None
+
+
+def _make_no_dataset_error() -> InvalidInputError:
+    return InvalidInputError("no dataset", hint=_HOW_TO_GIVE_DATASET)

@@ -11,7 +11,12 @@ from html import escape
 
 from modelarts_export.api.task import ExportTask
 from modelarts_export.cli.ci.result import RunResult
-from modelarts_export.errors import InvalidInputError, ModelArtsExportError, Problem
+from modelarts_export.errors import (
+    InvalidInputError,
+    MissingCredentialsError,
+    ModelArtsExportError,
+    Problem,
+)
 
 OUTPUTS = ("task_id", "status", "path")
 """The outputs of a step, named as the fields of a task."""
@@ -29,7 +34,7 @@ def format_annotations(error: ModelArtsExportError, clean: Clean) -> Iterator[st
     """
     for problem in error.problems:
         yield _format_annotation(problem, clean)
-    if not isinstance(error, InvalidInputError) or not error.problems:
+    if not isinstance(error, InvalidInputError | MissingCredentialsError) or not error.problems:
         yield f"::error::{_escape_data(clean(str(error)))}"
     elif error.omitted:
         yield f"::error::and {error.omitted:,} more problems"

@@ -45,6 +45,12 @@ class RequestInput(Generic[RequestT]):
     flag_names: Mapping[Location, str]
     assignments: Sequence[str] = ()
 
+    @property
+    def dataset_id(self) -> str | None:
+        """The dataset as a flag or an argument gives it, unchecked."""
+        dataset_id: str | None = self.flags.get(("dataset_id",))
+        return dataset_id
+
     def resolve(
         self, interpolate: Callable[[str], str], timeout: float
     ) -> tuple[ValidatedExport, Sequence[Problem]]:

@@ -8,6 +8,7 @@ from modelarts_export.errors import (
     MAX_PROBLEMS,
     CertificateError,
     InvalidInputError,
+    MissingCredentialsError,
     ModelArtsExportError,
     PathUsedError,
     Problem,
@@ -29,7 +30,7 @@ def print_error(console: Console, error: ModelArtsExportError) -> None:
 
     The failures of several tasks come before their summary, which is the last line of a wait.
     """
-    if isinstance(error, InvalidInputError):
+    if isinstance(error, InvalidInputError | MissingCredentialsError):
         places = [problem.place for problem in error.problems if str(problem) == str(error)]
         console.print(str(error), "error", prefix="".join(places[:1]))
         _print_problems(console, error)
@@ -45,7 +46,7 @@ def print_error(console: Console, error: ModelArtsExportError) -> None:
         console.print(line, "hint")
 
 
-def _print_problems(console: Console, error: InvalidInputError) -> None:
+def _print_problems(console: Console, error: ModelArtsExportError) -> None:
     for problem in error.problems:
         if str(problem) != str(error):
             console.print(f"  {problem}", prefix=f"  {problem.place}")

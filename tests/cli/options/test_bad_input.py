@@ -266,7 +266,7 @@ def test_chinese_names_and_paths_work_in_any_locale(tmp_path: Path, locale: dict
     from_files = run_process(
         ["to-obs", "x", "-f", str(spec), "--samples-file", str(ids), "--dry-run"], locale
     )
-    refused = run_process(["to-obs", "x", "--path", "桶"], locale)
+    refused = run_process(["to-obs", "x", "--path", "桶", "--dry-run"], locale)
     assert (from_flags.returncode, from_files.returncode, refused.returncode) == (0, 0, 2)
     flags, files = (json.loads(done.stdout.splitlines()[-1]) for done in (from_flags, from_files))
     assert (flags["path"], flags["export_params"]["export_new_dataset_name"]) == ("/桶/数据/", "数据集")

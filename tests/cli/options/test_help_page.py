@@ -141,7 +141,29 @@ def test_missing_settings_are_reported_together(run: Run) -> None:
     assert outcome.code == 4
     for name in ("DATASET", "HUAWEICLOUD_SDK_AK", "--region", "MODELARTS_EXPORT_REGION", "--project-id"):
         assert name in outcome.err
-    assert "4 settings are missing" in outcome.err
+    assert outcome.err.startswith("error: 4 settings are missing\n  no dataset; ")
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "missing"),
+    [
+        ("to-obs", 4, ["--path is required", "no dataset", "no credentials", "no endpoint", "no project ID"]),
+        ("to-obs d1 --region cn-north-4", 4, ["--path is required", "no credentials", "no project ID"]),
+        ("to-obs --dry-run", 2, ["--path is required", "no dataset"]),
+        # the spec may have the dataset and the project
+        ("to-obs -f -", 4, ["<stdin>:1:1: path is required", "no credentials", "no endpoint"]),
+    ],
+)
+def test_invalid_request_is_reported_with_missing_settings(
+    run: Run, line: str, code: int, missing: list[str]
+) -> None:
+    outcome = run(line, stdin=b"name: nightly\n")
+    headline, *problems = outcome.err.splitlines()
+    assert outcome.code == code
+    assert headline == f"error: {len(missing)} problems; nothing was sent"
+    assert [problem.split(";")[0].removesuffix(" found") for problem in problems] == [
+        f"  {each}" for each in missing
+    ]
 
 
 def test_missing_settings_beside_credentials_exit_with_2(run: Run) -> None:
