@@ -21,6 +21,7 @@ from modelarts_export.cli.progress.messages import (
     task_label,
 )
 from modelarts_export.clock import Clock
+from modelarts_export.errors import NotFoundError
 from modelarts_export.polling.poller import Snapshot, TrackedTask
 
 
@@ -65,9 +66,11 @@ class LineDisplay:
             self._print_heartbeat_if_due()
 
     def _list_changes(self, changed: list[TrackedTask]) -> Iterator[str]:
+        """Yield a line for each change, save for a failure at the end of the wait, whose error follows."""
         many = len(self._snapshot) > MAX_SINGLE_TASKS
+        goes_on = any(each.is_unfinished for each in self._snapshot)
         for each in changed:
-            if not many or each.task.state in UNSUCCESSFUL:
+            if goes_on if each.task.state in UNSUCCESSFUL else not many:
                 yield f"{task_label([each])}: {format_progress(each)}"
         if many and changed:
             yield self._summarize()
@@ -107,11 +110,14 @@ class LineDisplay:
 def _list_new_errors(
     pairs: list[tuple[TrackedTask | None, TrackedTask]],
 ) -> Iterator[tuple[str, TrackedTask]]:
+    """Yield what the error at the end of the wait, which may follow at once, does not say."""
+    goes_on = any(each.is_unfinished for _, each in pairs)
     for old, each in pairs:
         if each.abandoned and not (old and old.abandoned):
-            yield GIVEN_UP, each  # the error at the end of the wait has the reason
+            yield from ((GIVEN_UP, each),) if goes_on else ()
         elif each.last_error and not (old and old.last_error):
-            yield f"not seen: {each.last_error}", each
+            reason = "not found yet" if isinstance(each.last_error, NotFoundError) else each.last_error
+            yield f"not seen: {reason}", each
 
 
 def _is_changed(old: TrackedTask | None, each: TrackedTask) -> bool:

@@ -15,7 +15,7 @@ import pytest
 from modelarts_export.cli.output.console import Console
 from modelarts_export.cli.progress.display import ProgressDisplay, open_display, tick_in_background
 from modelarts_export.clock import Clock
-from modelarts_export.errors import TemporaryError
+from modelarts_export.errors import NotFoundError, TemporaryError
 from modelarts_export.polling.poller import Snapshot
 from modelarts_export.sanitize import Redactor
 from tests.cli.output.test_hostile_text import HARMFUL, HOSTILE, find_ci_commands, is_shown
@@ -101,6 +101,20 @@ def test_lines_of_every_kind_of_task() -> None:
         "export task paused-1: PAUSED",
         "export task unseen-1: running, 1 %",
     ]
+
+
+def test_failures_at_the_end_have_no_line() -> None:
+    """The errors of the command follow at once and say it; earlier failures are shown."""
+    goes_on = (make_tracked_task("f", "FAILED"), make_tracked_task("r"))
+    missing = NotFoundError("Export task does not exist")
+    lost = replace(make_tracked_task("l", None), last_error=missing)
+    ended = (
+        make_tracked_task("f", "FAILED"),
+        make_tracked_task("s", "STOPPED"),
+        replace(lost, abandoned=True),
+    )
+    assert SimulatedConsole().show_all([goes_on]) == ["export task f: failed", "export task r: running"]
+    assert SimulatedConsole().show_all([(lost,), ended]) == ["export task l: not seen: not found yet"]
 
 
 def test_many_tasks_are_summarized() -> None:
