@@ -6,6 +6,7 @@ from typing import Self
 MAX_LENGTH = 60  # characters of a value or a key in a message
 _LETTERS_PER_ERROR = 3
 _MAX_ERRORS = 3
+_SHORTEST_PART = 5  # letters of a word that may be the first part of a name with a typing error
 
 
 class InterpolatedString(str):
@@ -73,6 +74,8 @@ def find_nearest(word: str, known: Iterable[str]) -> str | None:
         for form, is_part in _iter_forms(_normalize(candidate), word):
             if abs(len(form) - len(word)) <= limit:
                 errors = (_count_typing_errors(word, form), is_part)
+                if is_part and errors[0] and len(word) < _SHORTEST_PART:
+                    continue
                 nearest, fewest = (candidate, errors) if errors < fewest else (nearest, fewest)
     return nearest
 

@@ -27,6 +27,8 @@ KNOWN = [
         ("OBS", "obs://"),
         ("4490", "4409"),
         ("nodate", "no-date"),
+        ("exp", "export_type"),
+        ("epx", None),
         ("wide", None),
         ("json", None),
         ("al", None),

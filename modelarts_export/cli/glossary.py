@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from http import HTTPStatus
+from re import IGNORECASE
+from re import compile as compile_pattern
 
 from modelarts_export.api.endpoints import tasks_path
 from modelarts_export.api.task import TaskState
@@ -27,6 +29,9 @@ from modelarts_export.sanitize import to_json
 from modelarts_export.transport.error_codes import ROWS, ErrorCode, classify
 from modelarts_export.transport.response import Response, error_from_response
 
+_DIGITS = compile_pattern(r"\d")
+_CODE = compile_pattern(r"[a-z]+\.\d+", IGNORECASE)
+_UNLISTED = "an error code that is not listed is handled by its HTTP status, such as http:400; "
 _PHRASES = {each.value: each.phrase for each in HTTPStatus if each >= HTTPStatus.MULTIPLE_CHOICES}
 _STATES = {
     TaskState.INIT: ("the task was accepted and has not begun", "wait"),
@@ -50,12 +55,14 @@ def explain(topic: str) -> list[Explanation]:
     matching = [each for each in explanations if each.matches(topic)]
     if not matching:
         names = [name for each in explanations for name in (each.name, *each.aliases)]
+        word = _DIGITS.sub("", topic).lower()  # another number is another code, and no typing error
+        names = [name for name in names if word == topic.lower() or _DIGITS.sub("", name).lower() != word]
         is_flag = topic.startswith("-")
         names.sort(key=lambda name: name.startswith("-") is not is_flag)
         suggestion = suggest_format(topic) or did_you_mean(topic, names)
         raise InvalidInputError(
             f"unknown topic {topic!r}{suggestion}",
-            hint="modelarts-export explain lists the topics",
+            hint=f"{_UNLISTED if _CODE.fullmatch(topic) else ''}modelarts-export explain lists the topics",
         )
     return matching
 

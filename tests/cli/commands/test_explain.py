@@ -148,11 +148,12 @@ def test_unknown_topic_suggests_the_closest(run: Run, topic: str, suggestion: st
 
 
 def test_unknown_topic_without_a_close_match_has_no_suggestion(run: Run) -> None:
-    for topic in ("Ω≈ç√", "wide", "exit:path", "http:599"):
+    for topic in ("Ω≈ç√", "wide", "exit:path", "http:599", "ModelArts.9999", "now", "4410"):
         outcome = run(f"explain {topic}")
         assert outcome.code == 2
         assert "did you mean" not in outcome.err
         assert "modelarts-export explain lists the topics" in outcome.err
+        assert ("is handled by its HTTP status" in outcome.err) is (topic == "ModelArts.9999")
 
 
 def iter_documented_topics() -> Iterator[str]:
