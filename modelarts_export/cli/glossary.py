@@ -1,6 +1,6 @@
 """Explanations of fields, options, values, exit codes, task states, HTTP statuses and API error codes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from http import HTTPStatus
 from re import IGNORECASE
 from re import compile as compile_pattern
@@ -49,10 +49,15 @@ _STATES = {
 }
 
 
-def explain(topic: str) -> list[Explanation]:
-    """Return all meanings of a topic. Raises InvalidInputError, with the nearest name, for an unknown one."""
-    explanations = list_explanations()
-    matching = [each for each in explanations if each.matches(topic)]
+def explain(words: Sequence[str]) -> list[Explanation]:
+    """Return all meanings of a topic, where `exit 10` is exit:10 and `exit codes` is exit-codes.
+
+    Raises InvalidInputError, with the nearest name, for an unknown one.
+    """
+    explanations, topic = list_explanations(), " ".join(words)
+    matching = [
+        each for each in explanations if any(each.matches(separator.join(words)) for separator in "-:")
+    ]
     if not matching:
         names = [name for each in explanations for name in (each.name, *each.aliases)]
         word = _DIGITS.sub("", topic).lower()  # another number is another code, and no typing error

@@ -25,7 +25,7 @@ def _complete_topic(incomplete: str) -> list[str]:
 
 
 Topic = Annotated[
-    str | None,
+    list[str] | None,
     typer.Argument(
         metavar="TOPIC",
         help="A field or flag, a value, an exit code, a task status, an HTTP status or an API error code; or "
@@ -35,7 +35,7 @@ Topic = Annotated[
 ]
 
 
-def explain(app: AppContext, topic: Topic = None) -> None:
+def explain(app: AppContext, words: Topic = None) -> None:
     """Explain a field, flag, value, exit code, task status or API error code, or a whole topic.
 
     A TOPIC with several meanings is explained with all of them, and exit:2, field:path, http:400 or
@@ -43,11 +43,11 @@ def explain(app: AppContext, topic: Topic = None) -> None:
     """
     from modelarts_export.cli import glossary  # noqa: PLC0415 - loaded for this command only
 
-    explanations = glossary.list_explanations() if topic is None else glossary.explain(topic)
-    lines = _format_overview(explanations) if topic is None else _format_explanations(explanations)
+    explanations = glossary.explain(words) if words else glossary.list_explanations()
+    lines = _format_explanations(explanations) if words else _format_overview(explanations)
     app.printer.facts([each.to_dict() for each in explanations], lines)
-    if topic is not None and len({each.kind for each in explanations}) > 1:
-        selectors = dict.fromkeys(f"{each.selector}:{topic}" for each in explanations)
+    if words and len({each.kind for each in explanations}) > 1:
+        selectors = dict.fromkeys(f"{each.selector}:{'-'.join(words)}" for each in explanations)
         app.messages.info(f"select one meaning with {' or '.join(selectors)}", "hint")
 
 

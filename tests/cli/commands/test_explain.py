@@ -49,6 +49,10 @@ TOPICS = [
     ("to-obs", ["Value DIR:"], "an OBS directory"),
     ("NEW_DATASET", ["Value NEW_DATASET:"], "a new dataset"),
     ("900", ["Value custom:"], "dataset_type"),
+    ("exit 10", ["Exit code 10:"], ""),
+    ("HTTP 504", ["HTTP status 504:"], ""),
+    ("pending review", ["Value pending-review:"], ""),
+    ("sample state", ["Field sample_state:", "Field export_params.sample_state:"], ""),
     (
         "0",
         ["Exit code 0:", "Value labeled:", "Value image-classification:", "Value image-classification:"],
