@@ -20,7 +20,17 @@ from modelarts_export.cli.reference.explanation import (
 )
 from modelarts_export.cli.reference.flags import explain_flags
 from modelarts_export.cli.reference.topics import collect_exit_codes, list_topics
-from modelarts_export.errors import FailedTaskError, InvalidInputError, ModelArtsExportError
+from modelarts_export.errors import (
+    AccessError,
+    CanceledError,
+    FailedTaskError,
+    InvalidInputError,
+    ModelArtsExportError,
+    NotFinishedError,
+    TemporaryError,
+    TerminatedError,
+    UnknownOutcomeError,
+)
 from modelarts_export.quoting import did_you_mean
 from modelarts_export.request.enums import WireEnum
 from modelarts_export.request.fields import RequestField, iter_all_fields
@@ -33,6 +43,17 @@ _DIGITS = compile_pattern(r"\d")
 _CODE = compile_pattern(r"[a-z]+\.\d+", IGNORECASE)
 _UNLISTED = "an error code that is not listed is handled by its HTTP status, such as http:400; "
 _PHRASES = {each.value: each.phrase for each in HTTPStatus if each >= HTTPStatus.MULTIPLE_CHOICES}
+_RESUME = "modelarts-export wait DATASET TASK"
+_NEXT_COMMANDS = {
+    UnknownOutcomeError.exit_code: "modelarts-export list DATASET --path DIR, then the same command with "
+    "--reuse-running --reuse-within 1h: it reuses a task that was accepted, and makes no second one",
+    AccessError.exit_code: "modelarts-export explain credentials",
+    TemporaryError.exit_code: "the same command",
+    FailedTaskError.exit_code: "modelarts-export status DATASET TASK -o wide",
+    NotFinishedError.exit_code: _RESUME,
+    CanceledError.exit_code: _RESUME,
+    TerminatedError.exit_code: _RESUME,
+}
 _STATES = {
     TaskState.INIT: ("the task was accepted and has not begun", "wait"),
     TaskState.RUNNING: ("the task is writing", "wait"),
@@ -152,7 +173,8 @@ def _explain_value(member: WireEnum, names: list[str]) -> Explanation:
 
 def _explain_exit_codes() -> Iterator[Explanation]:
     for code, (meaning, action) in collect_exit_codes().items():
-        yield Explanation(kind=EXIT_CODE, name=str(code), meaning=meaning, facts={"action": action})
+        facts = {"action": action, **({"run": _NEXT_COMMANDS[code]} if code in _NEXT_COMMANDS else {})}
+        yield Explanation(kind=EXIT_CODE, name=str(code), meaning=meaning, facts=facts)
 
 
 def _explain_states() -> Iterator[Explanation]:
