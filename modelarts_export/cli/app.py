@@ -143,6 +143,18 @@ _PROGRAM_EXAMPLES = (
 )
 
 
+def default_to_false(switch: Any) -> Any:  # noqa: ANN401 - an option of the vendored Click, or None
+    """Return a switch that is False, not None, when it is not given: for None, Typer loads pydantic."""
+    if switch is not None:
+        switch.default = False
+    return switch
+
+
+def _get_help_option(self: Any, ctx: Any) -> Any:  # noqa: ANN401 - of the vendored Click
+    """Return the option --help: the method of the group and of its commands."""
+    return default_to_false(TyperCommand.get_help_option(self, ctx))
+
+
 class LazyCommands(dict[str, Any]):
     """The commands by name, each built on first use."""
 
@@ -160,9 +172,7 @@ class LazyGroup(TyperGroup):
         super().__init__(**attributes)
         self.commands = LazyCommands(dict.fromkeys(COMMANDS))
 
-    def get_help_option(self, context: Any) -> Any:  # noqa: ANN401 - of the vendored Click
-        """Return the option --help."""
-        return default_to_false(super().get_help_option(context))
+    get_help_option = _get_help_option
 
     def list_commands(self, _context: Any) -> list[str]:  # noqa: ANN401 - of the vendored Click
         """Return the names in the order of the table."""
@@ -211,6 +221,8 @@ def _list_flags(command: Any) -> list[str]:  # noqa: ANN401 - of the vendored Cl
 class ProgramCommand(TyperCommand):
     """A command, whose help is a page of plain text with options in groups."""
 
+    get_help_option = _get_help_option
+
     def format_help(self, context: Any, formatter: Any) -> None:  # noqa: ANN401 - of the vendored Click
         """Write the help page."""
         entry = COMMANDS[str(self.name)]
@@ -225,17 +237,6 @@ class ProgramCommand(TyperCommand):
     def make_epilog(self) -> str:
         """Return what follows the page."""
         return ""
-
-    def get_help_option(self, context: Any) -> Any:  # noqa: ANN401 - of the vendored Click
-        """Return the option --help."""
-        return default_to_false(super().get_help_option(context))
-
-
-def default_to_false(switch: Any) -> Any:  # noqa: ANN401 - an option of the vendored Click, or None
-    """Return a switch that is False, not None, when it is not given: for None, Typer loads pydantic."""
-    if switch is not None:
-        switch.default = False
-    return switch
 
 
 def build_command(name: str) -> Any:  # noqa: ANN401 - a command of the vendored Click

@@ -12,7 +12,7 @@ any other type       the option or argument that Typer makes of it
 
 import inspect
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import Field, is_dataclass
 from functools import partial
 from typing import Annotated, Any, get_args, get_origin
@@ -90,6 +90,23 @@ def as_typer_command(command: Callable[..., None]) -> Callable[..., None]:
     run.__annotations__ = {option.name: option.annotation for option in options}
     run.__doc__ = command.__doc__
     return run
+
+
+def find_output_options(arguments: Sequence[str], environ: Mapping[str, str]) -> OutputOptions:
+    """Return the output options of a command line whose other parts cannot be parsed."""
+
+    def show(_app: AppContext) -> None: ...
+
+    parser = typer.Typer(add_completion=False)
+    any_other = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
+    parser.command(context_settings=any_other)(as_typer_command(show))
+    command = typer.main.get_command(parser)
+    with command.make_context("", list(arguments), resilient_parsing=True) as context:
+        given = context.params
+    try:
+        return resolve_output_options(given, environ)
+    except InvalidInputError:
+        return OutputOptions()
 
 
 def _expand_parameter(

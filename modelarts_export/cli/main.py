@@ -1,14 +1,12 @@
 """Run a command line, and turn each error into a message and an exit code."""
 
 import os
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 from datetime import datetime
 from functools import partial
 from io import TextIOBase, TextIOWrapper
-from itertools import pairwise
 from pathlib import Path
 from typing import TextIO, cast
 
@@ -17,7 +15,7 @@ import typer
 from modelarts_export.cli.app import COMMANDS, NAME, get_program
 from modelarts_export.cli.ci.report import RunReport
 from modelarts_export.cli.context import AppContext
-from modelarts_export.cli.options.output_style import OutputOptions, resolve_output_options
+from modelarts_export.cli.options.output_style import OutputOptions
 from modelarts_export.cli.options.parse_errors import describe_parse_error
 from modelarts_export.cli.output.console import Console
 from modelarts_export.cli.output.messages import Messages
@@ -26,8 +24,6 @@ from modelarts_export.cli.supervision import Interruption
 from modelarts_export.errors import CanceledError, ClosedOutputError, InvalidInputError, ModelArtsExportError
 from modelarts_export.providers.environment import iter_secrets
 from modelarts_export.sanitize import Redactor
-
-_ASKS_FOR_JSON = re.compile(r"(--output[ =]|-[qv]*o[ =]?)json( .*)?", re.IGNORECASE | re.DOTALL)
 
 
 def main(
@@ -55,25 +51,34 @@ def main(
     )
     interruption.set_final_output(lambda number: [partial(_print_interruption, app, number)])
     try:
-        with redirect_stdout(cast("TextIO", _Echo(console))):  # Typer's own pages are results, too
-            interruption.cancel_token.raise_if_cancelled()
-            code = get_program()(arguments, prog_name=NAME, standalone_mode=False, obj=app)
-        code = code if isinstance(code, int) else 0
-        app.write_report(code)
-    except typer.TyperException as error:  # parsing failed before a command could set the options
-        messages.options = _guess_output_options(arguments, environ)
-        message = describe_parse_error(error, COMMANDS)
-        return _report_error(app, InvalidInputError(message, hint=_suggest_help(arguments)))
+        return _run_program(app)
     except CanceledError as error:
         return error.exit_code  # the thread that received the signal writes the final output
     except ModelArtsExportError as error:
         if messages.options == OutputOptions():  # no command has set them, or none were given
-            messages.options = _guess_output_options(arguments, environ)
+            from modelarts_export.cli.binding import find_output_options  # noqa: PLC0415 - for an error alone
+
+            messages.options = find_output_options(arguments, environ)
         return _report_error(app, error)
     except Exception as error:  # noqa: BLE001 - the last resort: a bug is reported, not dumped
         app.write_report(ModelArtsExportError.exit_code, type(error).__name__)
         messages.bug(error)
         return ModelArtsExportError.exit_code
+
+
+def _run_program(app: AppContext) -> int:
+    """Run the command and return its exit code. Raises InvalidInputError when the parser refuses the line."""
+    try:
+        with redirect_stdout(
+            cast("TextIO", _Echo(app.messages.console))
+        ):  # Typer's own pages are results, too
+            app.interruption.cancel_token.raise_if_cancelled()
+            result = get_program()(app.arguments, prog_name=NAME, standalone_mode=False, obj=app)
+    except typer.TyperException as error:
+        message = describe_parse_error(error, COMMANDS)
+        raise InvalidInputError(message, hint=_suggest_help(app.arguments)) from None
+    code = result if isinstance(result, int) else 0
+    app.write_report(code)
     return code
 
 
@@ -130,13 +135,3 @@ def _report_error(app: AppContext, error: ModelArtsExportError) -> int:
     if not isinstance(error, ClosedOutputError):
         app.messages.error(error)
     return error.exit_code
-
-
-def _guess_output_options(arguments: Sequence[str], environ: Mapping[str, str]) -> OutputOptions:
-    """Return the output options for an error of parsing: JSON if the arguments have -o json."""
-    if any(_ASKS_FOR_JSON.fullmatch(" ".join(pair)) for pair in pairwise([*arguments, ""])):
-        return OutputOptions(output="json")
-    try:
-        return resolve_output_options({}, environ)
-    except InvalidInputError:
-        return OutputOptions()

@@ -85,6 +85,12 @@ def test_parsing_error_in_json(run: Run, asked: str) -> None:
     assert json.loads(run(f"to-obs --nope {asked}").err)["exit_code"] == 2
 
 
+def test_parsing_error_has_the_output_options_of_the_command(run: Run) -> None:
+    """Also those of a CI system, and not those of a command of `sandbox`."""
+    assert run("to-obs --nope --ci github").err.startswith("::error")
+    assert run("sandbox --nope -- modelarts-export list -o json").err.startswith("error: unknown option")
+
+
 def test_huge_progress_is_printed_unchanged(run: Run, stub: Stub) -> None:
     stub.body = b'{"task_id":"t1","status":"RUNNING","progress":' + b"9" * 400 + b"}"
     outcome = run("to-obs --path /b/d/", **stub.variables)
