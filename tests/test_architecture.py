@@ -45,7 +45,7 @@ MAY_IMPORT = {
     "submission": "api config request transport",
     "polling": "api config transport",
     "client_factory": "api auth config providers transport",
-    "providers": "auth config transport",
+    "providers": "auth config documents transport",
     "spec": "documents request",
     "api": "config request transport",
     "transport": "auth config",

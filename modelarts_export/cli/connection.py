@@ -150,7 +150,7 @@ class Connection:
     @cached_property
     def chain(self) -> CredentialChain:
         """The providers of credentials."""
-        return make_chain(self._environ)
+        return make_chain(self._environ, on_secret=self._messages.add_secret)
 
 
 def _print_call(messages: Messages, call: CallRecord) -> None:

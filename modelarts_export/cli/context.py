@@ -26,6 +26,7 @@ from modelarts_export.errors import (
     UnknownOutcomeError,
 )
 from modelarts_export.identifiers import check_identifier
+from modelarts_export.providers.chain import make_chain
 
 if TYPE_CHECKING:
     from modelarts_export.api.client import Client
@@ -57,9 +58,13 @@ class AppContext:
 
     def make_interpolator(self, assignments: Sequence[str]) -> Callable[[str], str]:
         """Return what fills in the `${...}` of specs; `assignments` are the values of --var."""
-        return make_interpolator(
-            assignments, self.environ, now=self.now, contains_secret=self.messages.contains_secret
-        )
+        chain = make_chain(self.environ, on_secret=self.messages.add_secret)
+
+        def contains_secret(text: str) -> bool:
+            chain.describe()  # every source is read once, and only for a spec with a variable
+            return self.messages.contains_secret(text)
+
+        return make_interpolator(assignments, self.environ, now=self.now, contains_secret=contains_secret)
 
     def read_timeout(self, flags: Mapping[str, Any]) -> float:
         """Return how long the reading of a file or of stdin may take, in seconds."""

@@ -1,6 +1,6 @@
 """The providers of credentials in their order; the first one that has a secret wins."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 
 from modelarts_export.auth.credentials import Credentials
@@ -13,9 +13,18 @@ from modelarts_export.providers.provider import CredentialProvider, Finding, Sta
 class CredentialChain:
     """Asks providers one after another, and never mixes them; a later one is not even made before."""
 
-    def __init__(self, providers: Iterable[CredentialProvider]) -> None:
-        """Take the providers in their order; an iterator is read as far as needed."""
+    def __init__(
+        self,
+        providers: Iterable[CredentialProvider],
+        *,
+        on_secret: Callable[[str], object] = lambda _secret: None,
+    ) -> None:
+        """Take the providers in their order; an iterator is read as far as needed.
+
+        `on_secret` gets the secrets of each provider when it is asked.
+        """
         self._remaining = iter(providers)
+        self._on_secret = on_secret
         self._findings: list[tuple[CredentialProvider, Finding]] = []
 
     @cached_property
@@ -50,15 +59,25 @@ class CredentialChain:
     def _iter_findings(self) -> Iterator[tuple[CredentialProvider, Finding]]:
         yield from self._findings
         for provider in self._remaining:
+            for secret in provider.secrets():
+                self._on_secret(secret)
             self._findings.append((provider, provider.describe()))
             yield self._findings[-1]
 
 
-def make_chain(environ: Mapping[str, str]) -> CredentialChain:
-    """Return the chain of all providers; a module that is not asked is not imported."""
-    return CredentialChain(_iter_providers(environ))
+def make_chain(
+    environ: Mapping[str, str], *, on_secret: Callable[[str], object] = lambda _secret: None
+) -> CredentialChain:
+    """Return the chain of all providers; a module that is not asked is not imported.
+
+    `on_secret` gets the secrets of each provider when it is asked.
+    """
+    return CredentialChain(_iter_providers(environ), on_secret=on_secret)
 
 
 def _iter_providers(environ: Mapping[str, str]) -> Iterator[CredentialProvider]:
     for family in FAMILIES:
         yield EnvironmentProvider(family=family, environ=environ)
+    from modelarts_export.providers.sdk_file import make_sdk_provider  # noqa: PLC0415 - see make_chain
+
+    yield make_sdk_provider(environ)

@@ -15,6 +15,7 @@ from modelarts_export.config.settings import Settings
 from modelarts_export.documents.files import MAX_BYTES, MAX_CHARACTERS, MAX_VALUES
 from modelarts_export.errors import MAX_PROBLEMS, ModelArtsExportError
 from modelarts_export.polling.poller import PollOptions
+from modelarts_export.providers import sdk_file
 from modelarts_export.providers.environment import FAMILIES, VariableFamily
 from modelarts_export.request.body_size import MAX_BODY_BYTES
 from modelarts_export.request.fields import RequestField
@@ -35,8 +36,11 @@ _OTHER_VARIABLES = {
     "COLUMNS": "the width of a terminal",
     "TERM": "dumb: no colour and no bars",
     "HTTPS_PROXY, NO_PROXY": "the proxy, and the hosts that need none; a loopback address never has one",
+    "HOME": "the directory with the files of credentials",
     "REQUESTS_CA_BUNDLE": "the certificate authorities, unless --ca-bundle is given",
 }
+_FILES = {sdk_file.DEFAULT_FILE: sdk_file.DESCRIPTION}
+_FILE_VARIABLES = sdk_file.VARIABLES
 _KINDS = {
     ErrorKind.THROTTLED: "not accepted; retried after Retry-After or a backoff",
     ErrorKind.UNAVAILABLE: "not accepted; retried after a backoff",
@@ -76,7 +80,7 @@ def list_topics(fields: Iterable[RequestField]) -> list[Explanation]:
             lambda: _describe_spec(fields),
         ),
         "credentials": (
-            "the first source with a variable is used, and must be complete; sources are never mixed",
+            "the first source that has a secret is used, and must be complete; sources are never mixed",
             _list_sources,
         ),
     }
@@ -98,7 +102,7 @@ def _list_variables() -> Mapping[str, Mapping[str, str]]:
     return {
         "Settings": {**settings, format_variable("dataset_id"): "ID of the dataset, where none is given"},
         "Variables of specs": {f"{VARIABLE_PREFIX}NAME": "the value of ${NAME}, unless --var gives it"},
-        "Credentials": dict(pair for source in FAMILIES for pair in _iter_variables(source)),
+        "Credentials": _list_credential_variables(),
         "Terminal and network": _OTHER_VARIABLES,
     }
 
@@ -180,8 +184,14 @@ def _list_sources() -> Mapping[str, Mapping[str, str]]:
     for number, source in enumerate(FAMILIES, 1):
         forms = (source.keys[:2], (source.token,), source.password)
         sources[f"{number}. {source.name}"] = ", or ".join(" and ".join(form) for form in forms if all(form))
+    for number, (name, description) in enumerate(_FILES.items(), len(FAMILIES) + 1):
+        sources[f"{number}. {name}"] = description
     variables = {source.name: dict(_iter_variables(source)) for source in FAMILIES}
-    return {"Sources, in order": sources, **variables}
+    return {"Sources, in order": sources, **variables, "Variables of files": _FILE_VARIABLES}
+
+
+def _list_credential_variables() -> Mapping[str, str]:
+    return {**dict(pair for source in FAMILIES for pair in _iter_variables(source)), **_FILE_VARIABLES}
 
 
 def _iter_variables(source: VariableFamily) -> Iterator[tuple[str, str]]:

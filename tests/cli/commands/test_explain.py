@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -13,6 +14,7 @@ from modelarts_export.cli.app import COMMANDS, build_command
 from modelarts_export.cli.glossary import list_explanations
 from modelarts_export.cli.reference.topics import collect_exit_codes
 from modelarts_export.errors import ModelArtsExportError
+from modelarts_export.providers.chain import make_chain
 from modelarts_export.providers.environment import FAMILIES
 from modelarts_export.transport.error_codes import ROWS
 from tests.conftest import Cloud, Run, Stub
@@ -266,6 +268,27 @@ def test_environment_and_credentials_name_every_variable_of_a_source(run: Run) -
         for variable in source.marker_variables:
             assert variable in written["environment"]
             assert variable in written["credentials"]
+
+
+class RecordingEnviron(dict[str, str]):
+    """An environment that records the names that are asked for."""
+
+    def __init__(self, **variables: str) -> None:
+        super().__init__(variables)
+        self.asked: set[str] = set()
+
+    def get(self, name: str, default: Any = None) -> Any:  # noqa: ANN401 - as dict has it
+        """Record the name."""
+        self.asked.add(name)
+        return super().get(name, default)
+
+
+def test_environment_names_every_variable_that_a_source_reads(run: Run, tmp_path: Path) -> None:
+    written = run("explain environment").out
+    environ = RecordingEnviron(HOME=str(tmp_path))
+    make_chain(environ).describe()
+    assert len(environ.asked) > 10
+    assert [name for name in environ.asked if name and name not in written] == []
 
 
 def test_every_option_of_every_command_is_explained() -> None:
