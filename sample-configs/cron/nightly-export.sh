@@ -1,0 +1,29 @@
+#!/bin/sh
+# nightly-export.sh SPEC DIR: export the dataset of SPEC, unless a task of another night still writes below DIR.
+#
+# A transient error (exit code 5) and an unknown outcome (10) are tried once more: --reuse-running and
+# --reuse-within take a task that the first try has made after all. A task that is unfinished when --timeout
+# expires (8) goes on; the next night skips while it does.
+set -eu
+spec=$1 dir=$2
+
+set -a
+. "${EXPORT_ENV:-/etc/modelarts-export/export.env}"
+set +a
+
+export_once() {
+    modelarts-export to-obs -q -f "$spec" --skip-if-running "$dir" --reuse-running --reuse-within 1h \
+        --wait --timeout 6h 2>&1
+}
+
+code=0
+report=$(export_once) || code=$?
+case $code in
+5 | 10)
+    sleep "${EXPORT_PAUSE:-900}"
+    code=0
+    report=$(export_once) || code=$?
+    ;;
+esac
+[ -z "$report" ] || printf '%s\n' "$report"
+exit "$code"
