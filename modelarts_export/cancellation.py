@@ -1,4 +1,4 @@
-"""Cancelling a submission or a wait from another thread."""
+"""Canceling a submission or a wait from another thread."""
 
 import threading
 import time
@@ -23,7 +23,7 @@ class CancelToken:
         self._children: WeakSet[CancelToken] = WeakSet()
 
     @property
-    def is_cancelled(self) -> bool:
+    def is_canceled(self) -> bool:
         """Whether `cancel` was called."""
         return self._event.is_set()
 
@@ -36,23 +36,23 @@ class CancelToken:
             child.cancel()
 
     def make_child(self) -> "CancelToken":
-        """Return a token that is cancelled together with this one, and can be cancelled alone."""
+        """Return a token that is canceled together with this one, and can be canceled alone."""
         child = CancelToken()
         with self._lock:
             self._children.add(child)
-            if self.is_cancelled:
+            if self.is_canceled:
                 child.cancel()
         return child
 
-    def raise_if_cancelled(self) -> None:
+    def raise_if_canceled(self) -> None:
         """Raise CanceledError after `cancel`."""
-        if self.is_cancelled:
-            raise CanceledError("cancelled")
+        if self.is_canceled:
+            raise CanceledError("canceled")
 
     def sleep(self, seconds: float | None) -> None:
-        """Sleep for some seconds, or without an end. Raises CanceledError as soon as it is cancelled."""
+        """Sleep for some seconds, or without an end. Raises CanceledError as soon as it is canceled."""
         self._event.wait(seconds)
-        self.raise_if_cancelled()
+        self.raise_if_canceled()
 
     def guard(self, clock: Clock) -> Clock:
         """Return the clock with a sleep that this token ends; one that a test injected ends by itself."""
@@ -64,6 +64,6 @@ class CancelToken:
 def _check_after(sleep: Callable[[float], None], token: CancelToken) -> Callable[[float], None]:
     def sleep_and_check(seconds: float) -> None:
         sleep(seconds)
-        token.raise_if_cancelled()
+        token.raise_if_canceled()
 
     return sleep_and_check

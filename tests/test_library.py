@@ -212,7 +212,7 @@ def test_outage_raises_with_the_tasks(cloud: Cloud) -> None:
     assert [each.task_id for each in caught.value.tasks] == [task.task_id]
 
 
-def test_wait_is_cancelled_from_another_thread(cloud: Cloud) -> None:
+def test_wait_is_canceled_from_another_thread(cloud: Cloud) -> None:
     cancel = CancelToken()
     with connected(cloud) as client:
         task = submit(client, "sandbox-slow", ToObs(path="/b/d/"))
@@ -222,7 +222,7 @@ def test_wait_is_cancelled_from_another_thread(cloud: Cloud) -> None:
     assert [each.task_id for each in caught.value.tasks] == [task.task_id]
 
 
-def test_cancelled_submission_sends_nothing(cloud: Cloud) -> None:
+def test_canceled_submission_sends_nothing(cloud: Cloud) -> None:
     cancel = CancelToken()
     cancel.cancel()
     with connected(cloud) as client, pytest.raises(CanceledError):
@@ -230,7 +230,7 @@ def test_cancelled_submission_sends_nothing(cloud: Cloud) -> None:
     assert cloud.sandbox.gateway.cloud.list_tasks("sandbox-images") == []
 
 
-def test_submission_is_cancelled_in_a_pause_before_the_next_attempt() -> None:
+def test_submission_is_canceled_in_a_pause_before_the_next_attempt() -> None:
     cancel = CancelToken()
     threading.Timer(0.3, cancel.cancel).start()
     with connected_with("503:retry-after=1m") as client, pytest.raises(CanceledError):
@@ -299,7 +299,7 @@ def test_clients_of_one_project_share_a_coordinator() -> None:
     assert len(set(results)) == 2
 
 
-def test_cancelled_submission_after_a_lost_reply_says_what_may_exist() -> None:
+def test_canceled_submission_after_a_lost_reply_says_what_may_exist() -> None:
     cancel = CancelToken()
     threading.Timer(0.7, cancel.cancel).start()
     request = ToObs(path="/b/hidden/")
@@ -309,7 +309,7 @@ def test_cancelled_submission_after_a_lost_reply_says_what_may_exist() -> None:
     assert caught.value.since is not None
 
 
-def test_cancelled_submission_does_not_wait_for_another_to_the_same_path() -> None:
+def test_canceled_submission_does_not_wait_for_another_to_the_same_path() -> None:
     with connected_with("429:retry-after=2s,count=1") as client:
         first = threading.Thread(target=submit, args=(client, "sandbox-images", ToObs(path="/b/d/")))
         first.start()

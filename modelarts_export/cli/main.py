@@ -72,7 +72,7 @@ def _run_program(app: AppContext) -> int:
         with redirect_stdout(
             cast("TextIO", _Echo(app.messages.console))
         ):  # Typer's own pages are results, too
-            app.interruption.cancel_token.raise_if_cancelled()
+            app.interruption.cancel_token.raise_if_canceled()
             result = get_program()(app.arguments, prog_name=NAME, standalone_mode=False, obj=app)
     except typer.TyperException as error:
         message = describe_parse_error(error, COMMANDS)

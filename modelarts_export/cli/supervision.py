@@ -59,12 +59,12 @@ class Interruption:
         `print_message` announces the delay. Raises CanceledError after a signal, on entry and on exit.
         """
         self.is_sending, self._print_message = is_sending, print_message
-        self.cancel_token.raise_if_cancelled()
+        self.cancel_token.raise_if_canceled()
         try:
             yield
         finally:
             self._wake()
-        self.cancel_token.raise_if_cancelled()
+        self.cancel_token.raise_if_canceled()
 
     @contextmanager
     def forward_signals(self, forward: Callable[[int], None]) -> Iterator[None]:

@@ -128,7 +128,7 @@ class Submission:
             coordinator=self._coordinator,
             clock=self._clock,
             begin=queue_begin,
-            check=self._cancel.raise_if_cancelled,
+            check=self._cancel.raise_if_canceled,
             on_enter=lambda error: self._on_event(SubmissionQueued(export=self._label, error=error)),
             on_retry=self._report_retry,
         )
@@ -155,7 +155,7 @@ class Submission:
         Raises what Client.create raises, PathUsedError before anything is accepted, UnknownOutcomeError when
         the outcome of a send is unknown and no task was found, and CanceledError after a cancellation.
         """
-        check = self._cancel.raise_if_cancelled
+        check = self._cancel.raise_if_canceled
         try:
             with (
                 self._coordinator.one_at_a_time(self.dataset_id, self._request.path, check) as claimed_ids,
@@ -168,7 +168,7 @@ class Submission:
             if not self.outcome_unknown:
                 raise
             raise CanceledError(
-                "cancelled; an export task may have been accepted",
+                "canceled; an export task may have been accepted",
                 task_ids=self._unknown.task_ids,
                 path=self._request.path,
                 since=self._find_earliest_creation(),
@@ -179,7 +179,7 @@ class Submission:
 
         During each pause, another host may create a task to reuse, or the task of an earlier send may appear.
         """
-        check = self._cancel.raise_if_cancelled
+        check = self._cancel.raise_if_canceled
         while True:
             self._coordinator.wait_until_open(self._clock)
             check()
@@ -249,7 +249,7 @@ class Submission:
     def _send(self) -> ExportTask:
         now, self.is_sending = Instant.now(self._clock), True
         try:
-            self._cancel.raise_if_cancelled()  # after is_sending is set: who cancels reads it afterwards
+            self._cancel.raise_if_canceled()  # after is_sending is set: who cancels reads it afterwards
             self._may_be_accepted = True
             self.task = self._client.create(self.dataset_id, self._request)
         except UnknownOutcomeError as error:
@@ -298,7 +298,7 @@ class Submission:
 
     def _reconcile(self, error: ModelArtsExportError, sent: Instant) -> ExportTask | None:
         """Return the task that the list shows; None when it shows none and the request may be sent again."""
-        self._cancel.raise_if_cancelled()
+        self._cancel.raise_if_canceled()
         failed, timeout = self._clock.monotonic(), self._settings.reconcile_timeout
         self._on_event(ReconciliationStarted(export=self._label, error=error, timeout=timeout))
         result = self._reconcile_list(sent)
@@ -363,7 +363,7 @@ class Submission:
         Nothing is checked after a cancellation.
         """
         sent, accepted_after = self._unknown.first, self._accepted_after
-        if self.task is None or sent is None or accepted_after is None or self._cancel.is_cancelled:
+        if self.task is None or sent is None or accepted_after is None or self._cancel.is_canceled:
             return
         timeout = min(self._settings.reconcile_timeout or _SHORTEST_CHECK, _LONGEST_CHECK)
         try:

@@ -122,7 +122,7 @@ class SimulatedEnvironment(HTTPAdapter):
     def submit(
         self, settings: Settings, *, reuse: ReusePolicy | None = None
     ) -> ExportTask | ModelArtsExportError | None:
-        """Return the task of a submission of REQUEST, or its error; None when it was cancelled."""
+        """Return the task of a submission of REQUEST, or its error; None when it was canceled."""
         token = TokenAuth(Token(token=_TOKEN))
         transport = Transport("https://simulated", token, settings, clock=lambda: self.mono)
         transport.mount(self)

@@ -194,12 +194,12 @@ def check_sends(environment: SimulatedEnvironment, posts: list[Call], scenario: 
         own_ids = {each.created for each in posts[:number]}
         lists = [call.listed_ids for call in before_post if call.listed_ids]
         assert not any(shown & own_ids for shown in lists), "sent again although the list showed its task"
-    if any(map(has_unknown_outcome, posts)) and not posts[-1].setup.faults and not was_cancelled(environment):
+    if any(map(has_unknown_outcome, posts)) and not posts[-1].setup.faults and not was_canceled(environment):
         assert environment.calls[-1].method == "GET", "the list was not polled for a duplicate"
 
 
-def was_cancelled(environment: SimulatedEnvironment) -> bool:
-    """Return whether the submission was cancelled; it then makes no further call."""
+def was_canceled(environment: SimulatedEnvironment) -> bool:
+    """Return whether the submission was canceled; it then makes no further call."""
     return any(call.setup.cancel for call in environment.calls)
 
 

@@ -67,10 +67,10 @@ def test_exports_to_other_paths_or_of_other_datasets_do_not_wait(other: tuple[st
 
 
 def test_failed_submission_does_not_block_the_next_one() -> None:
-    """A cancelled submission does not block the next one."""
+    """A canceled submission does not block the next one."""
     coordinator = SubmissionCoordinator()
     with pytest.raises(CanceledError), coordinator.one_at_a_time("abc", "/b/c/"):
-        raise CanceledError("cancelled")
+        raise CanceledError("canceled")
     assert start_entering(lambda: coordinator.one_at_a_time("abc", "/b/c/")).wait(SOON)
 
 
