@@ -181,7 +181,11 @@ class LazyGroup(TyperGroup):
     def parse_args(self, context: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - as above
         """Parse the options before the command; `help COMMAND` is `COMMAND --help`."""
         if args[:1] == ["help"]:
-            args = [*args[1:2], "--help"]
+            names, flags = args[1:2], _HELP_FLAGS["help_option_names"]
+            if extra := [each for each in args[2:] if each not in flags]:
+                hint = f"write: {NAME} help {names[0]}"
+                raise InvalidInputError(f"unexpected argument {extra[0]!r}", hint=hint)
+            args = [*names, "--help"]
         try:
             return super().parse_args(context, args)
         except typer.TyperException as error:

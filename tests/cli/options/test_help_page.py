@@ -122,6 +122,12 @@ def test_help_of_an_unknown_command_is_an_error(run: Run) -> None:
     assert run("help nope").code == 2
 
 
+def test_help_takes_one_command(run: Run) -> None:
+    outcome = run("help to-obs extra")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "unexpected argument 'extra'" in outcome.err
+
+
 def test_version_has_a_short_flag(run: Run) -> None:
     assert run("-V").out == run("--version").out
 
