@@ -158,7 +158,9 @@ class Submission:
         check = self._cancel.raise_if_canceled
         try:
             with (
-                self._coordinator.one_at_a_time(self.dataset_id, self._request.path, check) as claimed_ids,
+                self._coordinator.one_at_a_time(
+                    self.dataset_id, self._request.path, check, clock=self._clock
+                ) as claimed_ids,
                 self._queue.slot,
             ):
                 self._claimed_ids = claimed_ids

@@ -86,6 +86,53 @@ def test_earlier_tasks_of_the_same_path_are_known() -> None:
         assert (same, other) == ({"task"}, set())
 
 
+def test_tasks_are_forgotten_when_they_are_too_old_for_a_new_submission() -> None:
+    """Each at its time, also while submissions to their path go on."""
+    coordinator, time = SubmissionCoordinator(), SimulatedTime()
+    seen = []
+    for number in range(4):
+        with coordinator.one_at_a_time("abc", "/b/c/", clock=time.clock) as task_ids:
+            seen.append(sorted(task_ids))
+            task_ids.add(f"task-{number}")
+        time.now += 1800
+    assert seen == [[], ["task-0"], ["task-0", "task-1"], ["task-0", "task-1", "task-2"]]
+    time.now += 1801
+    with coordinator.one_at_a_time("abc", "/b/c/", clock=time.clock) as task_ids:
+        assert sorted(task_ids) == ["task-3"]
+
+
+def test_coordinator_of_a_long_process_does_not_grow() -> None:
+    """It keeps neither the locks of submissions that are over nor the tasks of paths of yesterday."""
+    coordinator, time = SubmissionCoordinator(), SimulatedTime()
+    for number in range(100):
+        with coordinator.one_at_a_time("abc", f"/b/{number}/", clock=time.clock) as task_ids:
+            task_ids.add(f"task-{number}")
+        with coordinator.busy_slot(f"dataset-{number}"), coordinator.authenticate(lambda: False):
+            time.now += 900
+    kept = vars(coordinator)
+    assert (kept["_locks"], len(kept["_claimed_ids"])) == ({}, 5)
+
+
+def test_lock_is_kept_while_a_submission_waits_for_it() -> None:
+    """The third waits as well, although the first has left."""
+    coordinator, go_on = SubmissionCoordinator(), threading.Event()
+    inside = threading.Event()
+
+    def enter() -> None:
+        with coordinator.one_at_a_time("abc", "/b/c/"):
+            inside.set()
+            go_on.wait()
+
+    with coordinator.one_at_a_time("abc", "/b/c/"):
+        threading.Thread(target=enter, daemon=True).start()
+        assert not inside.wait(TOO_LONG)
+    assert inside.wait(SOON)
+    third = start_entering(lambda: coordinator.one_at_a_time("abc", "/b/c/"))
+    assert not third.wait(TOO_LONG)
+    go_on.set()
+    assert third.wait(SOON)
+
+
 def test_one_submission_has_the_busy_slot_of_a_dataset() -> None:
     """For any path; it blocks neither another dataset nor a submission that is not busy."""
     coordinator = SubmissionCoordinator()
