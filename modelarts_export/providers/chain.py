@@ -81,3 +81,6 @@ def _iter_providers(environ: Mapping[str, str]) -> Iterator[CredentialProvider]:
     from modelarts_export.providers.sdk_file import make_sdk_provider  # noqa: PLC0415 - see make_chain
 
     yield make_sdk_provider(environ)
+    from modelarts_export.providers.koocli import make_koocli_provider  # noqa: PLC0415 - see make_chain
+
+    yield make_koocli_provider(environ)

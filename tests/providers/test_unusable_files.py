@@ -12,6 +12,7 @@ from tests.conftest import Run
 SECRET = "made-up-secret-of-a-bad-file"
 FILES = {
     ".huaweicloud/credentials": {},
+    ".hcloud/config.json": {},
     "sdk": {"HUAWEICLOUD_SDK_CREDENTIALS_FILE": "sdk"},
 }
 
