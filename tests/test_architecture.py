@@ -41,7 +41,7 @@ MAY_IMPORT = {
     "cli/output": "cli/ci cli/options api request spec submission transport",
     "cli/ci": "cli/options api",
     "cli/progress": "cli/output api polling",
-    "batch": "api polling",
+    "batch": "api config polling request submission",
     "submission": "api config request transport",
     "polling": "api config transport",
     "client_factory": "api auth config providers transport",

@@ -1,0 +1,222 @@
+"""The submission of many exports with a pool, over real HTTP and with real threads."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from modelarts_export.batch.plan import BatchOptions, PlannedExport
+from modelarts_export.batch.report import ReportRow
+from modelarts_export.batch.runner import BatchRunner
+from modelarts_export.cancellation import CancelToken
+from modelarts_export.clock import Clock
+from modelarts_export.errors import CanceledError
+from modelarts_export.request.models import ToObs
+from modelarts_export.submission.events import SubmissionEvent, SubmissionQueued, TaskAccepted
+from tests.batch.scripted_server import BUSY, REFUSED, Answer, ScriptedServer, accept, serve
+
+LIMIT = 5.0  # seconds
+
+
+def make_exports(count: int, dataset_id: str = "d1", *, first: int = 0) -> list[PlannedExport]:
+    """Return exports of one dataset, each with a path of its own."""
+    return [
+        PlannedExport(
+            spec=f"a.yaml:{number + 1}",
+            name=None,
+            dataset_id=dataset_id,
+            request=ToObs(path=f"/b/{number}/"),
+        )
+        for number in range(first, first + count)
+    ]
+
+
+def run(  # noqa: PLR0913 - the server, the exports, and what a runner takes
+    server: ScriptedServer,
+    exports: list[PlannedExport],
+    *,
+    on_event: Callable[[SubmissionEvent], None] = lambda _event: None,
+    settings: dict[str, Any] | None = None,
+    clock: Clock | None = None,
+    cancel: CancelToken | None = None,
+    **options: Any,  # noqa: ANN401 - as BatchOptions has them
+) -> list[ReportRow]:
+    """Submit exports without retries, and return their rows."""
+    client = server.make_client(**{"max_retries": 0, "reconcile_timeout": 0.0, **(settings or {})})
+    runner = BatchRunner(
+        client,
+        BatchOptions(**options),
+        on_event=on_event,
+        cancel=cancel,
+        clock=clock or Clock(),
+    )
+    with client:
+        return runner.run(exports)
+
+
+def get_codes(rows: list[ReportRow]) -> list[int | None]:
+    return [row.exit_code for row in rows]
+
+
+def test_rows_are_in_order_and_each_export_is_sent_once() -> None:
+    events: list[SubmissionEvent] = []
+    with serve() as server:
+        rows = run(server, make_exports(40), on_event=events.append, concurrency=4)
+    assert [row.task and row.task.task_id for row in rows] == [f"task-b-{number}" for number in range(40)]
+    assert sorted(server.posts) == sorted(("d1", f"/b/{number}/") for number in range(40))
+    assert sorted(str(event.export.spec) for event in events) == sorted(row.spec for row in rows)
+    assert {type(event) for event in events} == {TaskAccepted}
+
+
+def test_requests_are_freed_and_the_pool_is_as_large_as_asked_for() -> None:
+    """The server answers only when three requests have arrived, and a fourth one did not come meanwhile."""
+    together = threading.Barrier(3)
+    first = threading.Event()
+
+    def answer(dataset_id: str, path: str) -> Answer:
+        if first.is_set():  # the first one is alone, until it has shown that the credentials are accepted
+            together.wait(LIMIT)
+        first.set()
+        return accept(dataset_id, path)
+
+    exports = make_exports(10)
+    with serve(answer) as server:
+        run(server, exports, concurrency=3)
+    assert server.most == 3
+    assert exports == []
+
+
+@pytest.mark.parametrize("count", [1, 300])
+def test_wrong_credentials_cost_one_call(count: int) -> None:
+    refused = (401, {"error_code": "APIGW.0301", "error_msg": "Incorrect IAM authentication information"})
+    with serve(lambda *_: refused) as server:
+        rows = run(server, make_exports(count), concurrency=8)
+    assert get_codes(rows) == [4] * count
+    assert len(server.posts) == 1
+
+
+def test_failure_does_not_stop_the_others() -> None:
+    with serve(lambda d, path: REFUSED if path in ("/b/0/", "/b/3/") else accept(d, path)) as server:
+        rows = run(server, make_exports(6))
+    assert get_codes(rows) == [6, 0, 0, 6, 0, 0]
+
+
+def test_fail_fast_sends_nothing_more() -> None:
+    with serve(lambda d, path: REFUSED if path == "/b/2/" else accept(d, path)) as server:
+        rows = run(server, make_exports(6), concurrency=1, fail_fast=True)
+    assert get_codes(rows) == [0, 0, 6, None, None, None]
+    assert len(server.posts) == 3
+
+
+def test_fail_fast_gives_up_what_waits_for_a_busy_dataset() -> None:
+    """It was never accepted, and its retry would come after the failure."""
+    queued = threading.Event()
+
+    def answer(dataset_id: str, path: str) -> Answer:
+        if dataset_id == "busy":
+            return BUSY
+        return REFUSED if queued.wait(LIMIT) else accept(dataset_id, path)
+
+    def watch(event: SubmissionEvent) -> None:
+        if isinstance(event, SubmissionQueued):
+            queued.set()
+
+    begin = time.monotonic()
+    with serve(answer) as server:
+        exports = [*make_exports(1, "busy"), *make_exports(2, first=1)]
+        rows = run(server, exports, on_event=watch, concurrency=1, fail_fast=True)
+    assert get_codes(rows) == [None, 6, None]
+    assert time.monotonic() - begin < LIMIT
+
+
+def test_busy_dataset_does_not_hold_up_others() -> None:
+    """Two places, and ten exports of a dataset that is busy until all of the other one are accepted."""
+    done = threading.Event()
+    accepted: list[str] = []
+
+    def answer(dataset_id: str, path: str) -> Answer:
+        if dataset_id == "busy" and not done.is_set():
+            return BUSY
+        if dataset_id == "free":
+            accepted.append(path)
+            if len(accepted) == 10:
+                done.set()
+        return accept(dataset_id, path)
+
+    exports = [*make_exports(10, "busy"), *make_exports(10, "free", first=10)]
+    clock = Clock(sleep=lambda _seconds: time.sleep(0.01))
+    with serve(answer) as server:
+        rows = run(server, exports, concurrency=2, clock=clock)
+    assert get_codes(rows) == [0] * 20
+    assert server.most <= 3  # two of the pool, and the one that tries the busy dataset again
+    refused = [post for post in server.posts[: server.posts.index(("free", "/b/19/"))] if post[0] == "busy"]
+    assert len(set(refused)) <= 2  # the others are held back
+
+
+def test_time_in_the_queue_of_a_busy_dataset_counts_for_those_held_back() -> None:
+    """The dataset stays busy: when the first one has waited for the timeout, the others are tried once."""
+    now = [1000.0]
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    clock = Clock(monotonic=lambda: now[0], sleep=sleep)
+    with serve(lambda *_: BUSY) as server:
+        rows = run(server, make_exports(30), concurrency=1, clock=clock, settings={"queue_timeout": 600.0})
+    assert get_codes(rows) == [5] * 30
+    assert 600.0 <= now[0] - 1000.0 < 700.0
+    tries = [server.posts.count(("d1", f"/b/{number}/")) for number in range(30)]
+    assert tries[0] > 5
+    assert tries[1:] == [1] * 29
+
+
+def test_cancellation_starts_nothing_new_and_keeps_what_is_known() -> None:
+    """The second request is accepted after the cancellation, the third is lost, and no other is sent."""
+    cancel, arrived = CancelToken(), threading.Barrier(3)
+
+    def answer(dataset_id: str, path: str) -> Answer:
+        if path == "/b/0/":
+            return accept(dataset_id, path)
+        arrived.wait(LIMIT)
+        while not cancel.is_canceled:
+            time.sleep(0.001)
+        return None if path == "/b/2/" else accept(dataset_id, path)
+
+    with serve(answer) as server:
+        client = server.make_client()
+        runner = BatchRunner(client, BatchOptions(concurrency=2), on_event=lambda _event: None, cancel=cancel)
+
+        def interrupt() -> None:
+            arrived.wait(LIMIT)
+            assert runner.is_sending
+            assert get_codes(runner.rows) == [0, 10, 10, None, None]
+            cancel.cancel()
+
+        thread = threading.Thread(target=interrupt)
+        thread.start()
+        with pytest.raises(CanceledError), client:
+            runner.run(make_exports(5))
+        thread.join()
+    assert not runner.is_sending
+    assert get_codes(runner.rows) == [0, 0, 10, None, None]
+    assert len(server.posts) == 3
+
+
+def test_bug_in_a_thread_is_raised() -> None:
+    def fail(_event: SubmissionEvent) -> None:
+        raise ZeroDivisionError
+
+    with serve() as server, pytest.raises(ZeroDivisionError):
+        run(server, make_exports(20), on_event=fail, concurrency=2)
+
+
+def test_counts() -> None:
+    with serve(lambda d, path: REFUSED if path == "/b/1/" else accept(d, path)) as server:
+        client = server.make_client(max_retries=0)
+        runner = BatchRunner(client, BatchOptions(), on_event=lambda _event: None)
+        with client:
+            runner.run(make_exports(3))
+    counts = runner.counts
+    assert (counts.total, counts.submitted, counts.failed, counts.queued) == (3, 2, 1, 0)
