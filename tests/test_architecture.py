@@ -30,7 +30,7 @@ MAY_IMPORT = {
         "api auth client_factory config polling providers request spec submission transport"
     ),
     "cli/commands": (
-        "cli cli/options cli/reference config documents polling providers request sandbox sandbox/faults "
+        "api cli cli/options cli/reference config documents polling providers request sandbox sandbox/faults "
         "spec submission"
     ),
     "cli/reference": (
@@ -205,6 +205,7 @@ def test_completion_of_a_command_loads_no_command_and_no_pydantic(shell: str) ->
         ("to-obs --sample-state pending-a", "pending-acceptance"),
         ("list --status running,f", "running,failed"),
         ("wait --region cn-north-4", "cn-north-4"),
+        ("datasets --type image-s", "image-segmentation"),
         ("sandbox --fault dr", "drop"),
         ("explain exit-c", "exit-codes"),
         ("to-obs --max-r", "--max-retries"),

@@ -88,6 +88,16 @@ COMMANDS: Mapping[str, CommandEntry] = {
             "modelarts-export list dataset-1 --limit 1 -o json",
         ),
     ),
+    "datasets": CommandEntry(
+        target="datasets:list_datasets",
+        group="Follow",
+        help="List the datasets of the project, the newest first.",
+        examples=(
+            "modelarts-export datasets --name cats --exportable",
+            "modelarts-export datasets --type object-detection --limit 1 -o id",
+        ),
+        exit_codes="0 to 6, 130, 141, 143; modelarts-export explain exit-codes",
+    ),
     "validate": CommandEntry(
         target="specs:validate",
         group="Specs",

@@ -56,6 +56,7 @@ DatasetOption = Annotated[
 _GROUPS = {
     "ReusePolicy": "Duplicates",
     "TaskFilter": "Filter",
+    "DatasetFilter": "Filter",
     "PollOptions": "Waiting",
     "Settings": "Connection",
     "OutputOptions": "Output",

@@ -49,6 +49,14 @@ def parse_int(text: str) -> int:
     return int(text)
 
 
+def parse_limit(text: str) -> int:
+    """Return a whole number of 1 or more."""
+    limit = parse_int(text)
+    if not limit:
+        raise ValueError("must be 1 or more")
+    return limit
+
+
 def parse_bool(text: str) -> bool:
     """Return the value of 1, true, yes, on, 0, false, no or off, in any letter case."""
     if text.lower() not in _BOOLEANS:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from modelarts_export.api.task import ExportTask, TaskState
 from modelarts_export.config.options import option
-from modelarts_export.config.parsers import parse_duration, parse_int
+from modelarts_export.config.parsers import parse_duration, parse_limit
 from modelarts_export.quoting import describe_invalid_choice
 from modelarts_export.request.directories import normalize_directory, to_directory
 from modelarts_export.request.enums import ExportType
@@ -38,13 +38,6 @@ def _parse_export_type(text: str) -> int:
     return int(ExportType.parse(text).wire_value)
 
 
-def _parse_limit(text: str) -> int:
-    limit = parse_int(text)
-    if not limit:
-        raise ValueError("must be 1 or more")
-    return limit
-
-
 @dataclass(frozen=True, kw_only=True)
 class TaskFilter:
     """The conditions that a listed task meets; `since` is its greatest age in seconds, `path` a directory."""
@@ -72,7 +65,7 @@ class TaskFilter:
     path: str | None = option(
         normalize_directory, "Only tasks that write to this OBS directory or below it", "DIR"
     )
-    limit: int | None = option(_parse_limit, "At most N tasks", "N")
+    limit: int | None = option(parse_limit, "At most N tasks", "N")
 
     def select(self, pages: Iterable["TaskPage"]) -> list[ExportTask]:
         """Return the matching tasks, newest first; the API documents no order of its list."""

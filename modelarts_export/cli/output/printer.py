@@ -12,6 +12,7 @@ from modelarts_export.cli.output.task_view import format_failure, spec_rows
 from modelarts_export.errors import ClosedOutputError, ModelArtsExportError, NotFinishedError, OutputError
 
 if TYPE_CHECKING:
+    from modelarts_export.api.dataset import Dataset
     from modelarts_export.spec.loader import SpecSet
 
 
@@ -99,6 +100,14 @@ class ResultPrinter:
         self._messages.renderer.tasks(tasks, detailed=False)
         if not tasks:
             self._messages.info("no export tasks")
+
+    def dataset_list(self, datasets: Sequence["Dataset"]) -> None:
+        """Print datasets, a row each. Raises what a renderer raises."""
+        for dataset in datasets:
+            self._messages.keep(dataset.dataset_id, dataset.project_id)
+        self._messages.renderer.datasets(datasets)
+        if not datasets:
+            self._messages.info("no datasets")
 
     def request(self, url: str, body: Mapping[str, Any]) -> None:
         """Print a request that is not sent; as text it is the URL and the bytes of the body."""

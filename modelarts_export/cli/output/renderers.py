@@ -1,7 +1,7 @@
 """The choice of a renderer, one class for each output format, and the renderers for a reader."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from modelarts_export.api.task import ExportTask
 from modelarts_export.cli.options.output_style import OutputOptions
@@ -11,6 +11,9 @@ from modelarts_export.cli.output.serializers import IdRenderer, JsonRenderer, Ya
 from modelarts_export.cli.output.task_view import task_facts, task_rows
 from modelarts_export.clock import SYSTEM_CLOCK
 from modelarts_export.errors import ModelArtsExportError
+
+if TYPE_CHECKING:
+    from modelarts_export.api.dataset import Dataset
 
 
 class Renderer(Protocol):
@@ -27,6 +30,9 @@ class Renderer(Protocol):
 
         Without `with_failure`, a message tells the reason of a failure, and the table does not.
         """
+
+    def datasets(self, datasets: Sequence["Dataset"]) -> None:
+        """Write datasets, a row each."""
 
     def rows(self, rows: Sequence[Mapping[str, Any]], lines: Iterable[str]) -> None:
         """Write rows that have the same keys: the rows for a program, the lines for a reader."""
@@ -81,6 +87,13 @@ class TableRenderer:
         elif tasks:
             self._console.write_table(task_rows(tasks, self._time(), wide=self._wide), whole=self._wide)
 
+    def datasets(self, datasets: Sequence["Dataset"]) -> None:
+        """Write a row for each dataset."""
+        from modelarts_export.cli.output.dataset_view import dataset_rows  # noqa: PLC0415 - for one command alone
+
+        if datasets:
+            self._console.write_table(dataset_rows(datasets, self._time(), wide=self._wide), whole=self._wide)
+
     def rows(self, rows: Sequence[Mapping[str, Any]], lines: Iterable[str]) -> None:
         """Write the lines."""
         self.facts(rows, lines)
@@ -112,6 +125,9 @@ class NoRenderer:
         """Do nothing."""
 
     def tasks(self, tasks: Sequence[ExportTask], *, detailed: bool, with_failure: bool = True) -> None:
+        """Do nothing."""
+
+    def datasets(self, datasets: Sequence["Dataset"]) -> None:
         """Do nothing."""
 
     def rows(self, rows: Sequence[Mapping[str, Any]], lines: Iterable[str]) -> None:

@@ -3,7 +3,7 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from modelarts_export.api.task import ExportTask
 from modelarts_export.cli.output.console import Console
@@ -12,8 +12,12 @@ from modelarts_export.errors import ModelArtsExportError, NotFinishedError, Refu
 from modelarts_export.identifiers import is_identifier
 from modelarts_export.sanitize import escape_commands, is_safe_text, truncate
 
+if TYPE_CHECKING:
+    from modelarts_export.api.dataset import Dataset
+
 _MOST_IDS = 5  # in an error message
-_ID_HINT = "-o json shows an ID of any kind; do not submit it again"
+_HOW_TO_SHOW_ID = "-o json shows an ID of any kind"
+_ID_HINT = f"{_HOW_TO_SHOW_ID}; do not submit it again"
 _YAML_STRING = "tag:yaml.org,2002:str"
 
 
@@ -30,6 +34,10 @@ class DataRenderer(ABC):
     def tasks(self, tasks: Sequence[ExportTask], *, detailed: bool, with_failure: bool = True) -> None:  # noqa: ARG002 - an array either way
         """Write an array of objects."""
         self._write([task.to_dict() for task in tasks])
+
+    def datasets(self, datasets: Sequence["Dataset"]) -> None:
+        """Write an array of objects."""
+        self._write([dataset.to_dict() for dataset in datasets])
 
     def rows(self, rows: Sequence[Mapping[str, Any]], lines: Iterable[str]) -> None:  # noqa: ARG002 - lines are text
         """Write an array of objects."""
@@ -85,19 +93,22 @@ class IdRenderer:
 
     def task(self, task: ExportTask) -> None:
         """Write the ID. Raises NotFinishedError when a shell could read it as an option or a command."""
-        self._write_ids([task])
-        if omitted := _describe_omitted_ids([task]):
+        if omitted := self._write_ids([task.task_id]):
             raise NotFinishedError(f"the task was accepted, but {omitted}", hint=_ID_HINT)
 
     def tasks(self, tasks: Sequence[ExportTask], *, detailed: bool, with_failure: bool = True) -> None:  # noqa: ARG002 - IDs either way
         """Write the IDs. Raises RefusedError when a shell could read one as an option or a command."""
-        self._write_ids(tasks)
-        if omitted := _describe_omitted_ids(tasks):
+        if omitted := self._write_ids([task.task_id for task in tasks]):
             raise RefusedError(omitted, hint=_ID_HINT)
 
+    def datasets(self, datasets: Sequence["Dataset"]) -> None:
+        """Write the IDs. Raises RefusedError as `tasks`."""
+        if omitted := self._write_ids([dataset.dataset_id for dataset in datasets]):
+            raise RefusedError(omitted, hint=_HOW_TO_SHOW_ID)
+
     def rows(self, rows: Sequence[Mapping[str, Any]], lines: Iterable[str]) -> None:  # noqa: ARG002 - lines are text
-        """Write the dataset ID of each row that has one."""
-        self._console.write("".join(f"{row['dataset_id']}\n" for row in rows if row["dataset_id"]))
+        """Write the dataset ID of each row that has one; a name is no ID."""
+        self._write_ids([row["dataset_id"] for row in rows if row["dataset_id"]])
 
     def facts(self, rows: Sequence[Mapping[str, Any]], lines: Iterable[str]) -> None:  # noqa: ARG002 - there is no ID
         """Write the lines: facts have no ID."""
@@ -112,8 +123,15 @@ class IdRenderer:
         """Print the error as text."""
         print_error(self._console, error)
 
-    def _write_ids(self, tasks: Sequence[ExportTask]) -> None:
-        self._console.write("".join(f"{task.task_id}\n" for task in tasks if is_identifier(task.task_id)))
+    def _write_ids(self, ids: Sequence[str]) -> str:
+        """Write the IDs, and return which a shell could obey and so were omitted; nothing without any."""
+        self._console.write("".join(f"{each}\n" for each in ids if is_identifier(each)))
+        omitted = [truncate(repr(each)) for each in ids if not is_identifier(each)]
+        if not omitted:
+            return ""
+        more = f" and {len(omitted) - _MOST_IDS:,} more" if len(omitted) > _MOST_IDS else ""
+        shown = ", ".join(omitted[:_MOST_IDS]) + more
+        return f"{'an ID is' if len(omitted) == 1 else 'IDs are'} invalid and omitted: {shown}"
 
 
 def to_yaml(value: object, *, can_encode: Callable[[str], bool]) -> str:
@@ -132,13 +150,3 @@ def to_yaml(value: object, *, can_encode: Callable[[str], bool]) -> str:
         return str(readable)
     quoted: str = yaml.dump(value, Dumper=QuotingDumper, allow_unicode=False, sort_keys=False, width=math.inf)
     return escape_commands(quoted, "\\x23")
-
-
-def _describe_omitted_ids(tasks: Sequence[ExportTask]) -> str:
-    """Return which IDs were not written because a shell could obey them; nothing without any."""
-    ids = [truncate(repr(task.task_id)) for task in tasks if not is_identifier(task.task_id)]
-    if not ids:
-        return ""
-    more = f" and {len(ids) - _MOST_IDS:,} more" if len(ids) > _MOST_IDS else ""
-    shown = ", ".join(ids[:_MOST_IDS]) + more
-    return f"{'an ID is' if len(ids) == 1 else 'IDs are'} invalid and omitted: {shown}"

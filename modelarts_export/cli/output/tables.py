@@ -10,8 +10,8 @@ Rows = Sequence[Mapping[str, Text]]
 _GAP = 2  # cells between two columns
 _NARROWEST = 60  # columns of a terminal that shows rows
 # Columns that are shortened in their middle where a terminal is narrow, in this order, and to how many cells.
-_SHORTENED = {"PATH": 10, "NAME": 8, "SPEC": 12, "STATUS": 9}
-_DROPPED = ("PROJECT", "TYPE", "AGE", "SAMPLES")  # in this order, when that is not enough
+_SHORTENED = {"PATH": 10, "TYPE": 14, "NAME": 8, "SPEC": 12, "STATUS": 9}
+_DROPPED = ("PROJECT", "LABELED", "TYPE", "AGE", "SAMPLES")  # in this order, when that is not enough
 
 
 def lay_out_facts(facts: Sequence[tuple[str, Text]]) -> RenderableType:
@@ -82,7 +82,9 @@ def _lay_out_row(row: Mapping[str, Text], sizes: Mapping[str, int], ellipsis: st
 
 
 def _lay_out_block(row: Mapping[str, Text], *, is_first: bool) -> RenderableType:
-    facts = lay_out_facts([(name.capitalize(), cell) for name, cell in row.items() if cell.plain])
+    facts = lay_out_facts(
+        [(name if name == "ID" else name.capitalize(), cell) for name, cell in row.items() if cell.plain]
+    )
     return facts if is_first else Group("", facts)
 
 

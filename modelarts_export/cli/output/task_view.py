@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from modelarts_export.spec.loader import SpecSet
 
 UNKNOWN = "unknown"  # in place of a status
-_NOTHING = "-"  # in place of an unknown value in a row, so that a script can count its columns
+NOTHING = "-"  # in place of an unknown value in a row, so that a script can count its columns
 _WHOLE = 100  # per cent
 _MOST_LISTED = 3
 _STATUS_STYLES = {
@@ -60,7 +60,7 @@ def task_facts(task: ExportTask, *, wide: bool = False, with_failure: bool = Tru
         ("Version", _format_text(raw.get("version_id")), ""),
         ("Dataset", task.dataset_id, ""),
         ("Project", task.project_id, ""),
-        ("Created", _format_time(raw.get("create_time")), ""),
+        ("Created", format_time(raw.get("create_time")), ""),
         ("Updated", _format_update(task), ""),
         *((_to_label(name), text, "") for name, text in (_list_other_fields(task) if wide else ())),
     )
@@ -96,10 +96,10 @@ def _task_row(task: ExportTask, now: float) -> dict[str, Cell]:
     return {
         "task_id": task.task_id,
         "status": (format_state(task), get_style(task)),
-        "samples": _format_samples(raw) or _NOTHING,
-        "type": _format_label(ExportType, raw.get("export_type")) or _NOTHING,
-        "age": age or _NOTHING,
-        "path": _format_text(raw.get("path")) or _NOTHING,
+        "samples": _format_samples(raw) or NOTHING,
+        "type": format_label(ExportType, raw.get("export_type")) or NOTHING,
+        "age": age or NOTHING,
+        "path": _format_text(raw.get("path")) or NOTHING,
     }
 
 
@@ -176,20 +176,21 @@ def _format_percent(value: object) -> str:
 
 
 def _format_samples(raw: Mapping[str, Any]) -> str:
-    done, total = map(_format_count, (raw.get("finished_sample_count"), raw.get("total_sample_count")))
+    done, total = map(format_count, (raw.get("finished_sample_count"), raw.get("total_sample_count")))
     return f"{done or '?'}/{total}" if total else done
 
 
-def _format_count(value: object) -> str:
+def format_count(value: object) -> str:
+    """Return a number with thousands separated, and any other value unchanged."""
     return f"{value:,}" if is_number(value) else _format_text(value)
 
 
 def _format_enum(kind: type[WireEnum], value: object) -> str:
-    label = _format_label(kind, value)
+    label = format_label(kind, value)
     return label if label == _format_text(value) else f"{label} ({value})"
 
 
-def _format_label(kind: type[WireEnum], value: object) -> str:
+def format_label(kind: type[WireEnum], value: object) -> str:
     """Return the label of a value of the API, and any other value unchanged."""
     try:
         return kind.parse(value).label
@@ -197,7 +198,7 @@ def _format_label(kind: type[WireEnum], value: object) -> str:
         return _format_text(value)
 
 
-def _format_time(value: object) -> str:
+def format_time(value: object) -> str:
     """Return milliseconds since 1970 as local time with its zone, and any other value unchanged."""
     if not is_number(value):
         return _format_text(value)
@@ -209,7 +210,7 @@ def _format_time(value: object) -> str:
 
 def _format_update(task: ExportTask) -> str:
     """Return the time of the last change, and how long a finished task took."""
-    text = _format_time(task.raw.get("update_time"))
+    text = format_time(task.raw.get("update_time"))
     if not task.is_finished or task.created is None or task.updated is None or task.updated < task.created:
         return text
     return f"{text} ({format_duration(task.updated - task.created)})"
@@ -220,14 +221,15 @@ def _list_other_fields(task: ExportTask) -> list[tuple[str, str]]:
     raw = task.raw
     params = raw.get("export_params")
     fields = {**raw, **params, "export_params": None} if isinstance(params, Mapping) else raw
-    others = [(name, _format_field(value)) for name, value in fields.items() if name not in _NAMED_FIELDS]
+    others = [(name, format_field(value)) for name, value in fields.items() if name not in _NAMED_FIELDS]
     flags = [
         (name, "yes") for name, is_true in (("reused", task.reused), ("skipped", task.skipped)) if is_true
     ]
     return [(name, text) for name, text in others if text] + flags
 
 
-def _format_field(value: object) -> str:
+def format_field(value: object) -> str:
+    """Return a text unchanged, and any other value as JSON."""
     return value if isinstance(value, str) else "" if value is None else to_json(value)
 
 
