@@ -39,7 +39,7 @@ MAY_IMPORT = {
     ),
     "cli/options": "api config documents request sandbox/faults spec",
     "cli/output": "cli/ci cli/options api request spec submission transport",
-    "cli/ci": "cli/options api",
+    "cli/ci": "cli/options api batch",
     "cli/progress": "cli/output api polling",
     "batch": "api config polling request submission",
     "submission": "api config request transport",

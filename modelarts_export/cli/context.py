@@ -87,12 +87,12 @@ class AppContext:
         self.warn(specs.warnings)
         return specs
 
-    def write_report(self, exit_code: int, error: str = "") -> None:
-        """Write the files of the report, once; `error` is the sentence of the error, if any.
+    def write_report(self, exit_code: int, error: str = "", problems: Sequence[Problem] = ()) -> None:
+        """Write the files of the report, once; `error` and `problems` are those of the error, if any.
 
         Raises OutputError or NotFinishedError when a command that succeeded cannot report that.
         """
-        failures, warnings = self.report.write(exit_code, error)
+        failures, warnings = self.report.write(exit_code, error, problems)
         for warning in warnings:
             self.messages.warn(warning)
         if failures and not exit_code:

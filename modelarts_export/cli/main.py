@@ -131,7 +131,8 @@ def _get_stream(name: str) -> TextIO:
 
 
 def _report_error(app: AppContext, error: ModelArtsExportError) -> int:
-    app.write_report(error.exit_code, str(error))  # first: with JSON, the error is the last line of stderr
+    # first: with JSON, the error is the last line of stderr
+    app.write_report(error.exit_code, str(error), error.problems)
     if not isinstance(error, ClosedOutputError):
         app.messages.error(error)
     return error.exit_code

@@ -4,9 +4,9 @@ GitLab refuses the whole file for one invalid line, and one of 5 KiB or more. It
 values, secret ones among them; two dollars stand for one.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from modelarts_export.cli.ci.result import RunResult
+from modelarts_export.cli.ci.result import Clean, RunResult
 
 _FIELDS = {"MODELARTS_TASK_ID": "task_id", "MODELARTS_STATUS": "status", "MODELARTS_PATH": "path"}
 _EXIT_CODE = "MODELARTS_EXIT_CODE"
@@ -15,7 +15,7 @@ VARIABLES = (*_FIELDS, _EXIT_CODE)
 _SIZE_LIMIT = 5 * 1024  # bytes
 
 
-def format_dotenv(result: RunResult, clean: Callable[[str], str]) -> tuple[str, Sequence[str]]:
+def format_dotenv(result: RunResult, clean: Clean) -> tuple[str, Sequence[str]]:
     """Return the text of a report, and the variables that are left empty to keep it below GitLab's limit.
 
     The values of several tasks are separated by commas. `clean` redacts a text and escapes its control

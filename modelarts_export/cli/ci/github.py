@@ -6,11 +6,10 @@ command itself would write the secret to stderr, which may be a file, and after 
 
 import os
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from html import escape
 
-from modelarts_export.api.task import ExportTask
-from modelarts_export.cli.ci.result import RunResult
+from modelarts_export.cli.ci.result import Clean, RunResult
 from modelarts_export.errors import (
     InvalidInputError,
     MissingCredentialsError,
@@ -23,8 +22,7 @@ OUTPUTS = ("task_id", "status", "path")
 _MAX_OUTPUT = 256 * 1024  # bytes of one output; GitHub takes 1 MiB of a job
 _MAX_ROWS = 1_000  # of the table; GitHub takes 1 MiB of a step
 _COLUMNS = {"Task": "task_id", "Status": "status", "Dataset": "dataset_id", "Path": "path"}
-
-Clean = Callable[[str], str]
+_BATCH_COLUMNS = {"Spec": "spec", "Name": "name", **_COLUMNS, "Exit code": "exit_code", "Error": "error_msg"}
 
 
 def format_annotations(error: ModelArtsExportError, clean: Clean) -> Iterator[str]:
@@ -83,19 +81,21 @@ def format_summary(result: RunResult, clean: Clean) -> tuple[str, Sequence[str]]
     lines = [""]
     if result.error:
         lines.append(f"<p>modelarts-export exited with {result.exit_code}: {_code(clean(result.error))}</p>")
-    if result.tasks:
-        heading = "".join(f"<th>{name}</th>" for name in _COLUMNS)
+    rows = [each.to_dict() for each in (result.batch.rows if result.batch else result.tasks)[:_MAX_ROWS]]
+    if rows:
+        columns = _BATCH_COLUMNS if result.batch else _COLUMNS
+        heading = "".join(f"<th>{name}</th>" for name in columns)
         lines += ["<table>", f"<tr>{heading}</tr>"]
-        lines += [_format_row(task, clean) for task in result.tasks[:_MAX_ROWS]]
+        lines += [_format_row([row[name] for name in columns.values()], clean) for row in rows]
         lines.append("</table>")
-        if (more := len(result.tasks) - _MAX_ROWS) > 0:
-            lines.append(f"<p>and {more:,} more tasks</p>")
+        count = len(result.batch.rows if result.batch else result.tasks)
+        if count > _MAX_ROWS:
+            lines.append(f"<p>and {count - _MAX_ROWS:,} more</p>")
     return "\n".join([*lines, "", ""]) if len(lines) > 1 else "", ()
 
 
-def _format_row(task: ExportTask, clean: Clean) -> str:
-    fields = task.to_dict()
-    cells = ("" if fields[name] is None else _code(clean(str(fields[name]))) for name in _COLUMNS.values())
+def _format_row(values: Sequence[object], clean: Clean) -> str:
+    cells = ("" if value is None else _code(clean(str(value))) for value in values)
     return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
 
 

@@ -3,13 +3,22 @@
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from modelarts_export.api.task import ExportTask
-from modelarts_export.cli.ci.result import RunResult
+from modelarts_export.cli.ci.result import Clean, RunResult
 from modelarts_export.cli.options.output_style import GITHUB, OutputOptions
-from modelarts_export.errors import InvalidInputError, ModelArtsExportError, NotFinishedError, OutputError
+from modelarts_export.errors import (
+    InvalidInputError,
+    ModelArtsExportError,
+    NotFinishedError,
+    OutputError,
+    Problem,
+)
 
-Clean = Callable[[str], str]
+if TYPE_CHECKING:
+    from modelarts_export.batch.report import BatchReport
+
 Format = Callable[[RunResult, Clean], tuple[str, Sequence[str]]]
 """Returns the text of a file, and the names of values that were left empty because they are too long."""
 _OUTPUT, _SUMMARY = "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"
@@ -34,12 +43,18 @@ class RunReport:
         self._clean = clean
         self._tasks: Sequence[ExportTask] = ()
         self._is_accepted = False
+        self._batch: BatchReport | None = None
         self._files: list[ReportFile] = []
         self._lock = threading.Lock()
 
     def record(self, tasks: Sequence[ExportTask], *, accepted: bool) -> None:
         """Remember the tasks of the result; with `accepted`, they must not be submitted again."""
         self._tasks, self._is_accepted = tasks, accepted
+
+    def record_batch(self, batch: "BatchReport") -> None:
+        """Remember the rows of a batch, and their tasks as accepted."""
+        self._batch = batch
+        self.record(batch.tasks, accepted=bool(batch.tasks))
 
     def open(self, options: OutputOptions) -> None:
         """Prepare the files that the options of a command with tasks ask for.
@@ -71,11 +86,15 @@ class RunReport:
             raise InvalidInputError(f"{file.origin}: {file.name}: {reason}") from None
         self._files.append(file)
 
-    def write(self, exit_code: int, error: str = "") -> tuple[list[str], list[str]]:
+    def write(
+        self, exit_code: int, error: str = "", problems: Sequence[Problem] = ()
+    ) -> tuple[list[str], list[str]]:
         """Write each file, once, and return a sentence for each that failed and for each value left empty."""
         with self._lock:
             files, self._files = self._files, []
-        result = RunResult(tasks=self._tasks, exit_code=exit_code, error=error)
+        result = RunResult(
+            tasks=self._tasks, exit_code=exit_code, error=error, problems=problems, batch=self._batch
+        )
         failures, warnings = list[str](), list[str]()
         for file in files:
             try:
