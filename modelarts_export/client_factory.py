@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Mapping
 
 from modelarts_export.api.client import Client
+from modelarts_export.arguments import check_setting, check_type
 from modelarts_export.auth.credentials import Credentials, Password
 from modelarts_export.auth.request_auth import RequestAuth, make_auth
 from modelarts_export.config.environment import make_environment_layer
@@ -34,10 +35,13 @@ def connect(
     InvalidInputError for a setting that is unknown, invalid or missing, and AccessError without credentials.
     """
     given = {"region": region, "project_id": project_id, **settings}
-    known = [each.name for each in option_fields(Settings)]
-    for name in given:
+    known = {each.name: each for each in option_fields(Settings)}
+    for name, value in given.items():
         if name not in known:
             raise InvalidInputError(f"{name!r} is not a setting{did_you_mean(name, known)}")
+        check_setting(known[name], value)
+    check_type("credentials", credentials, Credentials, optional=True)
+    check_type("environ", environ, Mapping)
     chain = CredentialChain([]) if credentials else make_chain(environ)
     arguments = {name: None if value is None else str(value) for name, value in given.items()}
     loaded = load_settings(

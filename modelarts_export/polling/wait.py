@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from modelarts_export.api.client import Client
 from modelarts_export.api.task import ExportTask
+from modelarts_export.arguments import check_seconds, check_type
 from modelarts_export.cancellation import CancelToken
 from modelarts_export.clock import SYSTEM_CLOCK, Clock
 from modelarts_export.errors import ModelArtsExportError
@@ -26,9 +27,18 @@ def wait(  # noqa: PLR0913 - the tasks, and the options of a wait
     Times are in seconds; a `timeout` of None is for ever, and `poll_interval` grows by default. A task that
     failed, was stopped or is not finished in time is returned as it is. Raises NotFinishedError or the error
     of the API when polls of a task were refused, or failed for longer than `max_outage`, and CanceledError
-    after `cancel`; `tasks` of the error has the tasks as they were seen last.
+    after `cancel`; `tasks` of the error has the tasks as they were seen last. Raises InvalidInputError for an
+    argument of another type.
     """
+    check_type("client", client, Client)
+    check_type("tasks", tasks, Iterable)
     tasks = tuple(tasks)
+    for task in tasks:
+        check_type("tasks", task, ExportTask)
+    check_seconds("timeout", timeout, optional=True)
+    check_seconds("poll_interval", poll_interval, optional=True)
+    check_seconds("max_outage", max_outage)
+    check_type("cancel", cancel, CancelToken, optional=True)
     options = PollOptions(timeout=timeout, poll_interval=poll_interval, max_outage=max_outage)
     guarded = cancel.guard(clock) if cancel else clock
     snapshot: Snapshot = tuple(TrackedTask(task=task) for task in tasks)

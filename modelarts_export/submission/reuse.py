@@ -1,10 +1,11 @@
 """Whether an older task is reused, or makes a submission needless or unwise."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from modelarts_export.api.task import ExportTask, TaskState
+from modelarts_export.arguments import check_seconds, check_type
 from modelarts_export.config.options import option
 from modelarts_export.config.parsers import parse_bool, parse_positive_duration
 from modelarts_export.errors import InvalidInputError
@@ -53,14 +54,21 @@ class ReusePolicy:
 
     def __post_init__(self) -> None:
         """Check and normalize what Python code gives. Raises InvalidInputError."""
+        check_type("reuse_running", self.reuse_running, bool)
+        check_seconds("reuse_within", self.reuse_within, optional=True)
+        check_type("skip_if_running", self.skip_if_running, str, optional=True)
+        check_type("if_path_used", self.if_path_used, str)
+        if self.reuse_within == 0:
+            raise InvalidInputError("reuse_within: must be longer than zero")
+        self._normalize("skip_if_running", parse_any_directory)
+        self._normalize("if_path_used", _parse_path_check)
+
+    def _normalize(self, name: str, parse: Callable[[str], str]) -> None:
+        value = getattr(self, name)
         try:
-            if self.reuse_within is not None:
-                parse_positive_duration(str(self.reuse_within))
-            if self.skip_if_running is not None:
-                object.__setattr__(self, "skip_if_running", parse_any_directory(str(self.skip_if_running)))
-            object.__setattr__(self, "if_path_used", _parse_path_check(str(self.if_path_used)))
+            object.__setattr__(self, name, None if value is None else parse(value))
         except ValueError as error:
-            raise InvalidInputError(f"reuse: {error}") from None
+            raise InvalidInputError(f"{name}: {error}") from None
 
     @property
     def reuses(self) -> bool:

@@ -1,7 +1,10 @@
 """Submit a request, and fetch the status of its task, for callers in Python and commands."""
 
+from collections.abc import Callable
+
 from modelarts_export.api.client import Client
 from modelarts_export.api.task import ExportTask
+from modelarts_export.arguments import check_type
 from modelarts_export.cancellation import CancelToken
 from modelarts_export.errors import InvalidInputError, ModelArtsExportError
 from modelarts_export.identifiers import check_identifier
@@ -25,8 +28,15 @@ def submit(  # noqa: PLR0913 - the request, and what a submission has beside it
     """Create an export task exactly once, and return it with its ID: new, recovered, reused or skipped for.
 
     `on_event` is called with each SubmissionEvent, in this thread; without it, possible duplicates are
-    logged. Raises InvalidInputError for a dataset ID that is no ID, and what Submission.run raises.
+    logged. Raises InvalidInputError for an argument of another type and a dataset ID that is no ID, and what
+    Submission.run raises.
     """
+    check_type("client", client, Client)
+    check_type("dataset_id", dataset_id, str)
+    check_type("request", request, ExportRequest)
+    check_type("reuse", reuse, ReusePolicy, optional=True)
+    check_type("on_event", on_event, Callable)
+    check_type("cancel", cancel, CancelToken, optional=True)
     try:
         check_identifier(dataset_id)
     except ValueError as error:
