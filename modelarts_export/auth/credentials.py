@@ -21,11 +21,15 @@ class Token:
 
 @dataclass(frozen=True, kw_only=True)
 class Password:
-    """An IAM user with a password; without `project_name` the project is the region's."""
+    """An IAM user with a password, in a domain that a name or an ID says.
+
+    Without `project_name` the project is the region's.
+    """
 
     user_name: str
     password: str = field(repr=False)
-    domain_name: str
+    domain_name: str = ""
+    domain_id: str | None = None
     project_name: str | None = None
 
 

@@ -78,6 +78,9 @@ def make_chain(
 def _iter_providers(environ: Mapping[str, str]) -> Iterator[CredentialProvider]:
     for family in FAMILIES:
         yield EnvironmentProvider(family=family, environ=environ)
+    from modelarts_export.providers.clouds_yaml import make_clouds_provider  # noqa: PLC0415 - see make_chain
+
+    yield make_clouds_provider(environ.get("OS_CLOUD", ""), environ)
     from modelarts_export.providers.sdk_file import make_sdk_provider  # noqa: PLC0415 - see make_chain
 
     yield make_sdk_provider(environ)

@@ -52,11 +52,12 @@ class FileEntry:
             )
         if "token" in self.values:
             return Token(token=self.values["token"])
-        self._require("user_name", "password", "domain_name")
+        self._require("user_name", "password", *([] if "domain_id" in self.values else ["domain_name"]))
         return Password(
             user_name=self.values["user_name"],
             password=self.values["password"],
-            domain_name=self.values["domain_name"],
+            domain_name=self.values.get("domain_name", ""),
+            domain_id=self.values.get("domain_id"),
             project_name=self.values.get("project_name"),
         )
 

@@ -83,11 +83,8 @@ def _choose_project(password: Password, settings: Settings) -> dict[str, str]:
 
 
 def _make_token_request(password: Password, project: Mapping[str, str]) -> bytes:
-    user = {
-        "name": password.user_name,
-        "password": password.password,
-        "domain": {"name": password.domain_name},
-    }
+    domain = {"id": password.domain_id} if password.domain_id else {"name": password.domain_name}
+    user = {"name": password.user_name, "password": password.password, "domain": domain}
     identity = {"methods": ["password"], "password": {"user": user}}
     return json.dumps({"auth": {"identity": identity, "scope": {"project": project}}}).encode()
 

@@ -15,7 +15,7 @@ from modelarts_export.config.settings import Settings
 from modelarts_export.documents.files import MAX_BYTES, MAX_CHARACTERS, MAX_VALUES
 from modelarts_export.errors import MAX_PROBLEMS, ModelArtsExportError
 from modelarts_export.polling.poller import PollOptions
-from modelarts_export.providers import koocli, sdk_file
+from modelarts_export.providers import clouds_yaml, koocli, sdk_file
 from modelarts_export.providers.environment import FAMILIES, VariableFamily
 from modelarts_export.request.body_size import MAX_BODY_BYTES
 from modelarts_export.request.fields import RequestField
@@ -36,11 +36,15 @@ _OTHER_VARIABLES = {
     "COLUMNS": "the width of a terminal",
     "TERM": "dumb: no colour and no bars",
     "HTTPS_PROXY, NO_PROXY": "the proxy, and the hosts that need none; a loopback address never has one",
-    "HOME": "the directory with the files of credentials",
+    "HOME, XDG_CONFIG_HOME": "the directories with files of credentials",
     "REQUESTS_CA_BUNDLE": "the certificate authorities, unless --ca-bundle is given",
 }
-_FILES = {sdk_file.DEFAULT_FILE: sdk_file.DESCRIPTION, koocli.DEFAULT_FILE: koocli.DESCRIPTION}
-_FILE_VARIABLES = sdk_file.VARIABLES
+_FILES = {
+    "clouds.yaml": clouds_yaml.DESCRIPTION,
+    sdk_file.DEFAULT_FILE: sdk_file.DESCRIPTION,
+    koocli.DEFAULT_FILE: koocli.DESCRIPTION,
+}
+_FILE_VARIABLES = {**clouds_yaml.VARIABLES, **sdk_file.VARIABLES}
 _KINDS = {
     ErrorKind.THROTTLED: "not accepted; retried after Retry-After or a backoff",
     ErrorKind.UNAVAILABLE: "not accepted; retried after a backoff",
