@@ -132,6 +132,10 @@ def find_kinds(faults: Faults, *calls: str) -> list[str]:
     return ["+".join(fault.kind for fault in faults.next_faults(each).values()) for each in calls]
 
 
+def test_every_kind_of_fault_has_a_row() -> None:
+    assert {fault.kind for _, fault in GOOD} == set(KINDS)
+
+
 @pytest.mark.parametrize(("words", "fault"), GOOD, ids=[words for words, _ in GOOD])
 def test_fault_is_parsed(words: str, fault: Fault) -> None:
     assert parse_fault(words, parse_duration) == fault

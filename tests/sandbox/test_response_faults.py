@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from modelarts_export.sandbox.faults.catalogue import Delivery
+from modelarts_export.sandbox.faults.catalogue import KINDS, Delivery
 from tests.sandbox.fault_client import BODY, FaultClient
 
 TOLD = "The throttling threshold has been reached: policy user over ratelimit,limit:5,time:1 minute"
@@ -88,6 +88,11 @@ ANSWERS = [
     ("504:code=APIGW.0201", 504, "APIGW.0201", 1),
     ("504:accepted=no", 504, None, 0),
 ]
+
+
+def test_every_fault_of_a_reply_has_a_test_of_its_effect() -> None:
+    tested = {words.partition(":")[0] for words in (*(row[0] for row in LOST), *(row[0] for row in ANSWERS))}
+    assert tested == {name for name, kind in KINDS.items() if kind.aspect == "answer"}
 
 
 def test_message_of_a_fault_fits_its_code(client: FaultClient) -> None:

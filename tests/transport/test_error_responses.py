@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from modelarts_export.transport.error_codes import ROWS
 from tests.conftest import Outcome, Run, Stub
 from tests.transport.error_rows import (
     ACCEPTED,
@@ -62,6 +63,12 @@ def test_status_and_code_determine_the_exit_code(
         assert_failed(outcome, stub, expected)
         assert "\nerror: " in f"\n{outcome.err}"
         assert f"{WORDS} ({code}, HTTP {status}, request {REQUEST_ID})" in outcome.err
+
+
+def test_every_row_of_the_table_has_a_documented_exit_code() -> None:
+    """So no row is in the program that nobody has read in the documents."""
+    documented = {(status, code) for status, codes, _ in PAIRS for code in codes.split()}
+    assert {(row.status, row.code) for row in ROWS} - documented == set()
 
 
 @pytest.mark.parametrize(("status", "expected"), STATUSES)
