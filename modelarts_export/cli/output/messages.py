@@ -4,15 +4,16 @@ import signal
 import traceback
 from collections.abc import Iterable, Sequence
 from math import ceil
+from typing import TYPE_CHECKING
 
-from modelarts_export.api.task import ExportTask
 from modelarts_export.cli.options.output_style import GITHUB, OutputOptions
 from modelarts_export.cli.output.console import Console
 from modelarts_export.cli.output.error_view import print_annotations
 from modelarts_export.cli.output.renderers import make_renderer
-from modelarts_export.cli.output.task_view import export_location, list_some
 from modelarts_export.errors import CanceledError, ModelArtsExportError, TemporaryError, TerminatedError
-from modelarts_export.transport.tracing import truncate
+
+if TYPE_CHECKING:
+    from modelarts_export.api.task import ExportTask
 
 
 class Messages:
@@ -84,6 +85,8 @@ class Messages:
 
     def http_call(self, summary: str, details: Iterable[str]) -> None:
         """Print an HTTP call: its details with debug, and its summary with verbose or debug."""
+        from modelarts_export.transport.tracing import truncate  # noqa: PLC0415 - a dry run makes no call
+
         for line in details if self.options.debug else ():
             self.console.print(truncate(self.console.redact(line)))
         if self.options.debug:
@@ -91,8 +94,10 @@ class Messages:
         elif self.options.verbose:
             self.console.print_call(summary)
 
-    def exported(self, tasks: Sequence[ExportTask]) -> None:
+    def exported(self, tasks: Sequence["ExportTask"]) -> None:
         """Print where succeeded tasks have written, and warn of those without samples: a line each."""
+        from modelarts_export.cli.output.task_view import export_location, list_some  # noqa: PLC0415 - as above
+
         empty = [task.task_id for task in tasks if task.finished_samples == 0]
         if empty:
             subject = f"export task {empty[0]}" if len(empty) == 1 else f"{len(empty):,} export tasks"
@@ -101,7 +106,7 @@ class Messages:
         if location := export_location(tasks):
             self.info(location, "hint")
 
-    def warn_about_closed_output(self, task: ExportTask) -> None:
+    def warn_about_closed_output(self, task: "ExportTask") -> None:
         """Print the ID of an accepted task that stdout did not take."""
         self.console.print(f"export task {task.task_id} was accepted")
 
@@ -109,7 +114,7 @@ class Messages:
         """Never redact these IDs, even if one contains a secret: a task without its ID is lost."""
         self.console.keep(*identifiers)
 
-    def keep_ids_of(self, *tasks: ExportTask) -> None:
+    def keep_ids_of(self, *tasks: "ExportTask") -> None:
         """Never redact the IDs of these tasks."""
         for task in tasks:
             self.console.keep(task.task_id, task.dataset_id, task.project_id)

@@ -5,21 +5,20 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
-from modelarts_export.api.task import ExportTask, TaskState
 from modelarts_export.cli.output.console import Console
 from modelarts_export.cli.output.messages import Messages
-from modelarts_export.cli.output.task_view import format_failure, spec_rows
 from modelarts_export.errors import ClosedOutputError, ModelArtsExportError, NotFinishedError, OutputError
 
 if TYPE_CHECKING:
     from modelarts_export.api.dataset import Dataset
+    from modelarts_export.api.task import ExportTask
     from modelarts_export.spec.loader import SpecSet
 
 
 class Recorder(Protocol):
     """Takes the tasks of a result, for a report."""
 
-    def __call__(self, tasks: Sequence[ExportTask], *, accepted: bool) -> None:
+    def __call__(self, tasks: Sequence["ExportTask"], *, accepted: bool) -> None:
         """Take the tasks; with `accepted`, they must not be submitted again."""
 
 
@@ -42,8 +41,11 @@ class ResultPrinter:
             with suppress(ModelArtsExportError):  # stderr says what to do next
                 print_result()
 
-    def submitted(self, task: ExportTask) -> None:
+    def submitted(self, task: "ExportTask") -> None:
         """Print a task that was just created. Raises what `task` raises."""
+        from modelarts_export.api.task import TaskState  # noqa: PLC0415 - not for a dry run
+        from modelarts_export.cli.output.task_view import format_failure  # noqa: PLC0415 - as above
+
         self.task(task)
         failure = format_failure(task)
         if task.state is TaskState.FAILED:
@@ -51,7 +53,7 @@ class ResultPrinter:
         elif task.state is TaskState.STOPPED:
             self._messages.warn(f"the task was stopped already{failure and f': {failure}'}")
 
-    def task(self, task: ExportTask) -> None:
+    def task(self, task: "ExportTask") -> None:
         """Print one accepted task.
 
         Raises NotFinishedError when the task cannot be printed, because it must not be submitted again, and
@@ -73,7 +75,7 @@ class ResultPrinter:
             ) from None
 
     def tasks(
-        self, tasks: Sequence[ExportTask], *, with_failure: bool = True, accepted: bool = False
+        self, tasks: Sequence["ExportTask"], *, with_failure: bool = True, accepted: bool = False
     ) -> None:
         """Print the tasks of a status check: an array for programs, and a single task as a table in full.
 
@@ -85,7 +87,7 @@ class ResultPrinter:
             self._messages.keep_ids_of(*tasks)
             self._messages.renderer.tasks(tasks, detailed=True, with_failure=with_failure)
 
-    def polled(self, tasks: Sequence[ExportTask]) -> None:
+    def polled(self, tasks: Sequence["ExportTask"]) -> None:
         """Print tasks as `tasks` does. Raises NotFinishedError with their IDs when stdout takes nothing."""
         try:
             self.tasks(tasks, with_failure=False, accepted=True)
@@ -93,7 +95,7 @@ class ResultPrinter:
             ids = ", ".join(task.task_id for task in tasks)
             raise NotFinishedError(f"{error}; it is about {ids}", hint="check their status again") from None
 
-    def task_list(self, tasks: Sequence[ExportTask]) -> None:
+    def task_list(self, tasks: Sequence["ExportTask"]) -> None:
         """Print tasks, a row each. Raises what a renderer raises."""
         self._messages.keep_ids_of(*tasks)
         self._record(tasks, accepted=False)
@@ -115,6 +117,8 @@ class ResultPrinter:
 
     def specs(self, specs: "SpecSet") -> None:
         """Print which spec files are valid: a line for each file, and a row for each export for programs."""
+        from modelarts_export.cli.output.task_view import spec_rows  # noqa: PLC0415 - as above
+
         counts = Counter(loaded.spec.source.name for loaded in specs.exports)
         lines = (
             f"{file}: valid ({count:,} export{'' if count == 1 else 's'})" for file, count in counts.items()

@@ -3,17 +3,15 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from modelarts_export.api.task import ExportTask
 from modelarts_export.cli.options.output_style import OutputOptions
 from modelarts_export.cli.output.console import Console
 from modelarts_export.cli.output.error_view import print_error
-from modelarts_export.cli.output.serializers import IdRenderer, JsonRenderer, YamlRenderer
-from modelarts_export.cli.output.task_view import task_facts, task_rows
 from modelarts_export.clock import SYSTEM_CLOCK
 from modelarts_export.errors import ModelArtsExportError
 
 if TYPE_CHECKING:
     from modelarts_export.api.dataset import Dataset
+    from modelarts_export.api.task import ExportTask
 
 
 class Renderer(Protocol):
@@ -22,10 +20,10 @@ class Renderer(Protocol):
     def load(self) -> None:
         """Import what the format needs, so that nothing has to be imported after a signal."""
 
-    def task(self, task: ExportTask) -> None:
+    def task(self, task: "ExportTask") -> None:
         """Write one task, whose failure is told by a message."""
 
-    def tasks(self, tasks: Sequence[ExportTask], *, detailed: bool, with_failure: bool = True) -> None:
+    def tasks(self, tasks: Sequence["ExportTask"], *, detailed: bool, with_failure: bool = True) -> None:
         """Write several tasks; with `detailed`, a table shows a single one in full.
 
         Without `with_failure`, a message tells the reason of a failure, and the table does not.
@@ -49,17 +47,13 @@ class Renderer(Protocol):
 
 def make_renderer(options: OutputOptions, console: Console) -> Renderer:
     """Return the renderer for the format of these options; quiet without a format writes no results."""
-    match options.output:
-        case "json":
-            return JsonRenderer(console)
-        case "yaml":
-            return YamlRenderer(console)
-        case "id":
-            return IdRenderer(console)
-        case None if options.quiet:
-            return NoRenderer(console)
-        case _:
-            return TableRenderer(console, wide=options.output == "wide")
+    if options.output in ("json", "yaml", "id"):
+        from modelarts_export.cli.output.serializers import SERIALIZERS  # noqa: PLC0415 - for these alone
+
+        return SERIALIZERS[options.output](console)
+    if options.output is None and options.quiet:
+        return NoRenderer(console)
+    return TableRenderer(console, wide=options.output == "wide")
 
 
 class TableRenderer:
@@ -73,15 +67,19 @@ class TableRenderer:
         self._time = time
 
     def load(self) -> None:
-        """Import what a table is laid out with."""
+        """Import what a table is made of and laid out with."""
+        from modelarts_export.cli.output import task_view  # noqa: F401, PLC0415 - see `tasks`
+
         self._console.load_tables()
 
-    def task(self, task: ExportTask) -> None:
+    def task(self, task: "ExportTask") -> None:
         """Write the facts of a task, a line each."""
         self.tasks([task], detailed=True, with_failure=False)
 
-    def tasks(self, tasks: Sequence[ExportTask], *, detailed: bool, with_failure: bool = True) -> None:
+    def tasks(self, tasks: Sequence["ExportTask"], *, detailed: bool, with_failure: bool = True) -> None:
         """Write a row for each task, or the facts of a single one."""
+        from modelarts_export.cli.output.task_view import task_facts, task_rows  # noqa: PLC0415 - a dry run has no task
+
         if detailed and len(tasks) == 1:
             self._console.write_facts(task_facts(tasks[0], wide=self._wide, with_failure=with_failure))
         elif tasks:
@@ -121,10 +119,10 @@ class NoRenderer:
     def load(self) -> None:
         """Do nothing."""
 
-    def task(self, task: ExportTask) -> None:
+    def task(self, task: "ExportTask") -> None:
         """Do nothing."""
 
-    def tasks(self, tasks: Sequence[ExportTask], *, detailed: bool, with_failure: bool = True) -> None:
+    def tasks(self, tasks: Sequence["ExportTask"], *, detailed: bool, with_failure: bool = True) -> None:
         """Do nothing."""
 
     def datasets(self, datasets: Sequence["Dataset"]) -> None:

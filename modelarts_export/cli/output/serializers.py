@@ -5,7 +5,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from modelarts_export.api.task import ExportTask
 from modelarts_export.cli.output.console import Console
 from modelarts_export.cli.output.error_view import error_to_dict, print_error
 from modelarts_export.errors import ModelArtsExportError, NotFinishedError, RefusedError
@@ -14,6 +13,7 @@ from modelarts_export.sanitize import escape_commands, is_safe_text, truncate
 
 if TYPE_CHECKING:
     from modelarts_export.api.dataset import Dataset
+    from modelarts_export.api.task import ExportTask
 
 _MOST_IDS = 5  # in an error message
 _HOW_TO_SHOW_ID = "-o json shows an ID of any kind"
@@ -27,11 +27,11 @@ class DataRenderer(ABC):
     def __init__(self, console: Console) -> None:
         self._console = console
 
-    def task(self, task: ExportTask) -> None:
+    def task(self, task: "ExportTask") -> None:
         """Write an object."""
         self._write(task.to_dict())
 
-    def tasks(self, tasks: Sequence[ExportTask], *, detailed: bool, with_failure: bool = True) -> None:  # noqa: ARG002 - an array either way
+    def tasks(self, tasks: Sequence["ExportTask"], *, detailed: bool, with_failure: bool = True) -> None:  # noqa: ARG002 - an array either way
         """Write an array of objects."""
         self._write([task.to_dict() for task in tasks])
 
@@ -91,12 +91,12 @@ class IdRenderer:
     def load(self) -> None:
         """Do nothing: an ID needs no library."""
 
-    def task(self, task: ExportTask) -> None:
+    def task(self, task: "ExportTask") -> None:
         """Write the ID. Raises NotFinishedError when a shell could read it as an option or a command."""
         if omitted := self._write_ids([task.task_id]):
             raise NotFinishedError(f"the task was accepted, but {omitted}", hint=_ID_HINT)
 
-    def tasks(self, tasks: Sequence[ExportTask], *, detailed: bool, with_failure: bool = True) -> None:  # noqa: ARG002 - IDs either way
+    def tasks(self, tasks: Sequence["ExportTask"], *, detailed: bool, with_failure: bool = True) -> None:  # noqa: ARG002 - IDs either way
         """Write the IDs. Raises RefusedError when a shell could read one as an option or a command."""
         if omitted := self._write_ids([task.task_id for task in tasks]):
             raise RefusedError(omitted, hint=_ID_HINT)
@@ -132,6 +132,14 @@ class IdRenderer:
         more = f" and {len(omitted) - _MOST_IDS:,} more" if len(omitted) > _MOST_IDS else ""
         shown = ", ".join(omitted[:_MOST_IDS]) + more
         return f"{'an ID is' if len(omitted) == 1 else 'IDs are'} invalid and omitted: {shown}"
+
+
+SERIALIZERS: Mapping[str, type[JsonRenderer | YamlRenderer | IdRenderer]] = {
+    "json": JsonRenderer,
+    "yaml": YamlRenderer,
+    "id": IdRenderer,
+}
+"""The renderers for programs, by the name of the format."""
 
 
 def to_yaml(value: object, *, can_encode: Callable[[str], bool]) -> str:
