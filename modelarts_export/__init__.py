@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from modelarts_export.polling.wait import wait
     from modelarts_export.request.models import SearchCondition, ToNewDataset, ToObs
     from modelarts_export.submission.events import SubmissionEvent
-    from modelarts_export.submission.reuse import ReusePolicy
+    from modelarts_export.submission.reuse_policy import ReusePolicy
     from modelarts_export.submission.submit import submit
 
 __version__ = "0.1.0"
@@ -83,7 +83,7 @@ _MODULES = {
     "Dataset": "api.dataset",
     "ExportTask": "api.task",
     "Password": "auth.credentials",
-    "ReusePolicy": "submission.reuse",
+    "ReusePolicy": "submission.reuse_policy",
     "SearchCondition": "request.models",
     "SubmissionEvent": "submission.events",
     "TaskState": "api.task",

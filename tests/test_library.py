@@ -37,7 +37,7 @@ from modelarts_export.cli.commands.sandbox import make_settings
 from modelarts_export.config.options import option_fields
 from modelarts_export.config.parsers import parse_duration
 from modelarts_export.config.settings import Settings
-from modelarts_export.polling.poller import PollOptions
+from modelarts_export.polling.options import PollOptions
 from modelarts_export.request.fields import iter_all_fields
 from modelarts_export.request.models import SpecMetadata
 from modelarts_export.sandbox.faults.catalogue import Faults

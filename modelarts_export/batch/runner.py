@@ -17,7 +17,7 @@ from modelarts_export.clock import SYSTEM_CLOCK, Clock
 from modelarts_export.errors import BusyError, CanceledError, ModelArtsExportError, UnknownOutcomeError
 from modelarts_export.submission.coordinator import SubmissionCoordinator
 from modelarts_export.submission.events import EventHandler, SubmissionEvent, SubmissionQueued, log_event
-from modelarts_export.submission.reuse import ReusePolicy
+from modelarts_export.submission.reuse_policy import ReusePolicy
 from modelarts_export.submission.submission import Submission
 
 _MOST_IN_QUEUES = 256  # threads that wait outside the pool; a further one keeps its place

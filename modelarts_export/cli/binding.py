@@ -29,7 +29,7 @@ from modelarts_export.config.environment import format_variable
 from modelarts_export.config.options import option_fields, resolve_options
 from modelarts_export.config.settings import Settings
 from modelarts_export.errors import InvalidInputError, Location
-from modelarts_export.polling.poller import PollOptions
+from modelarts_export.polling.options import PollOptions
 from modelarts_export.request.fields import REQUEST, SAMPLES, RequestField, iter_flag_fields
 from modelarts_export.request.models import ExportRequest
 

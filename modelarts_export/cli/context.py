@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from modelarts_export.request.models import ExportRequest
     from modelarts_export.spec.loader import SpecSet
     from modelarts_export.submission.events import EventHandler
-    from modelarts_export.submission.reuse import ReusePolicy
+    from modelarts_export.submission.reuse_policy import ReusePolicy
     from modelarts_export.submission.submission import Submission
     from modelarts_export.transport.retry import RetryPolicy
 

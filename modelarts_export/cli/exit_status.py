@@ -7,7 +7,8 @@ from modelarts_export.cli.context import CommandContext
 from modelarts_export.clock import format_duration
 from modelarts_export.config.settings import Settings
 from modelarts_export.errors import ModelArtsExportError, NotFinishedError
-from modelarts_export.polling.poller import PollOptions, Snapshot
+from modelarts_export.polling.options import PollOptions
+from modelarts_export.polling.poller import Snapshot
 
 _MOST_SECONDS = 120.0  # that are not shown in minutes
 Outcomes = Sequence[ModelArtsExportError | None]

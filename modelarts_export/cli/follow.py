@@ -10,7 +10,8 @@ from modelarts_export.cli.options.task_filter import TaskFilter
 from modelarts_export.clock import SYSTEM_CLOCK
 from modelarts_export.config.settings import Settings
 from modelarts_export.errors import ModelArtsExportError, TemporaryError
-from modelarts_export.polling.poller import PollOptions, Snapshot, TrackedTask, poll
+from modelarts_export.polling.options import PollOptions
+from modelarts_export.polling.poller import Snapshot, TrackedTask, poll
 
 _ONE_POLL = PollOptions(timeout=0.0, max_outage=0.0)
 _DATASET_SEARCH = 30.0  # seconds

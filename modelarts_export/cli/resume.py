@@ -14,7 +14,7 @@ from modelarts_export.identifiers import is_identifier
 from modelarts_export.sanitize import escape_controls
 
 if TYPE_CHECKING:
-    from modelarts_export.submission.reuse import ReusePolicy
+    from modelarts_export.submission.reuse_policy import ReusePolicy
 
 _CONNECTION = tuple(each.name for each in option_fields(Settings) if not each.metadata.get("submits"))
 _MAX_LENGTH = 1000  # characters; a command with thousands of sample IDs is not printed
@@ -51,7 +51,7 @@ class ResumeCommands:
         """
         if not all(map(is_identifier, task_ids)):
             return f"no command can wait for {pronoun}: an ID is invalid; -o json shows it"
-        from modelarts_export.polling.poller import PollOptions  # noqa: PLC0415 - for this hint alone
+        from modelarts_export.polling.options import PollOptions  # noqa: PLC0415 - for this hint alone
 
         names = [*_CONNECTION, *(each.name for each in option_fields(PollOptions)), "any"]
         if timeout_has_expired:

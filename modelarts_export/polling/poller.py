@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING
 
 from modelarts_export.api.task import ExportTask
 from modelarts_export.clock import SYSTEM_CLOCK, Clock
-from modelarts_export.config.options import option
-from modelarts_export.config.parsers import parse_duration, parse_int, parse_positive_duration
 from modelarts_export.errors import ModelArtsExportError, NotFoundError, TemporaryError
 from modelarts_export.polling.estimator import ProgressEstimator
 from modelarts_export.polling.fetch import TaskFetcher
+from modelarts_export.polling.options import PollOptions
 
 if TYPE_CHECKING:
     from modelarts_export.api.client import Client
@@ -28,38 +27,6 @@ _NEW_FOR = 60.0  # seconds for which the server may not find a task that was acc
 _UNSEEN_FOR = 5.0  # and a task of which only the ID was given: it may have been created just now
 _LAST_POLL = 10.0  # seconds that a poll at the deadline may take beyond it
 _NO_TIME = "there was no time to ask for it"
-
-
-def _parse_timeout(text: str) -> float | None:
-    return None if text.strip().lower() == "none" else parse_duration(text)
-
-
-@dataclass(frozen=True, kw_only=True)
-class PollOptions:
-    """How long and how often tasks are polled.
-
-    Times are in seconds; a `timeout` of None is for ever, and one of 0 is one poll.
-    """
-
-    timeout: float | None = option(
-        _parse_timeout,
-        "How long to wait: none for ever, 0 for one poll",
-        "DURATION",
-        default=7200.0,
-    )
-    poll_interval: float | None = option(
-        parse_positive_duration, "Time between polls", "DURATION", default_text="0.5s, growing to 30s"
-    )
-    max_outage: float = option(parse_duration, "How long polls may fail in a row", "DURATION", default=900.0)
-    heartbeat: float = option(
-        parse_positive_duration,
-        "Off a terminal, time between lines",
-        "DURATION",
-        default=60.0,
-    )
-    require_samples: int = option(
-        parse_int, "Exit with 7 when fewer samples were exported, or the number is unknown", "N", default=0
-    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,8 +8,9 @@ from modelarts_export.arguments import check_seconds, check_type
 from modelarts_export.cancellation import CancelToken
 from modelarts_export.clock import SYSTEM_CLOCK, Clock
 from modelarts_export.errors import ModelArtsExportError
+from modelarts_export.polling.options import PollOptions
 from modelarts_export.polling.outcome import combine_outcomes, outcome_of
-from modelarts_export.polling.poller import PollOptions, Snapshot, TrackedTask, poll
+from modelarts_export.polling.poller import Snapshot, TrackedTask, poll
 
 
 def wait(  # noqa: PLR0913 - the tasks, and the options of a wait

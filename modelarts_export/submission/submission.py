@@ -62,7 +62,8 @@ from modelarts_export.submission.reconciliation import (
     reconcile,
     usable_date,
 )
-from modelarts_export.submission.reuse import FAIL, ReusePolicy, select_reusable
+from modelarts_export.submission.reuse import select_reusable
+from modelarts_export.submission.reuse_policy import FAIL, ReusePolicy
 from modelarts_export.transport.retry import RetryPolicy
 
 _SHORTEST_CHECK = 5.0  # seconds for the check for a duplicate when reconciliation has none

@@ -10,7 +10,7 @@ from modelarts_export.errors import InvalidInputError, ModelArtsExportError
 from modelarts_export.identifiers import check_identifier
 from modelarts_export.request.models import ExportRequest
 from modelarts_export.submission.events import EventHandler, ExportLabel, StatusCheckFailed, log_event
-from modelarts_export.submission.reuse import ReusePolicy
+from modelarts_export.submission.reuse_policy import ReusePolicy
 from modelarts_export.submission.submission import Submission
 
 _STATUS_TIMEOUT = 5.0  # seconds; the task exists, and its status is a courtesy

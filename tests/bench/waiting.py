@@ -25,7 +25,8 @@ from modelarts_export.auth.credentials import Token
 from modelarts_export.auth.request_auth import TokenAuth
 from modelarts_export.clock import Clock
 from modelarts_export.config.settings import Settings
-from modelarts_export.polling.poller import PollOptions, poll
+from modelarts_export.polling.options import PollOptions
+from modelarts_export.polling.poller import poll
 from modelarts_export.request.models import ToNewDataset, ToObs
 from modelarts_export.transport.session import Transport
 

@@ -44,7 +44,7 @@ from modelarts_export.submission.events import (
     TaskRecovered,
     TaskReused,
 )
-from modelarts_export.submission.reuse import ReusePolicy
+from modelarts_export.submission.reuse_policy import ReusePolicy
 from modelarts_export.submission.submission import Submission
 from modelarts_export.transport.session import Transport
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from modelarts_export.api.task import ExportTask
 from modelarts_export.config.settings import Settings
 from modelarts_export.errors import ModelArtsExportError, UnknownOutcomeError
-from modelarts_export.submission.reuse import ReusePolicy
+from modelarts_export.submission.reuse_policy import ReusePolicy
 from tests.e2e.simulated_environment import NO_FAULTS, REQUEST, Call, CallSetup, SimulatedEnvironment
 
 # Faults of create calls, by what they prove: that no task was created, or nothing. After some of the latter

@@ -2,7 +2,7 @@
 
 from modelarts_export.api.task import ExportTask
 from modelarts_export.config.settings import Settings
-from modelarts_export.submission.reuse import ReusePolicy
+from modelarts_export.submission.reuse_policy import ReusePolicy
 from tests.e2e.simulated_environment import NO_FAULTS, CallSetup, SimulatedEnvironment
 
 LOST = CallSetup(faults=("drop:accepted=yes",))

@@ -6,7 +6,7 @@ import pytest
 
 from modelarts_export.request.models import ToObs
 from modelarts_export.sandbox.messages import HttpReply, Request
-from modelarts_export.submission.reuse import ReusePolicy
+from modelarts_export.submission.reuse_policy import ReusePolicy
 from modelarts_export.transport.response import Response as OwnReply
 from tests.submission.simulated_service import (
     EXPORT,

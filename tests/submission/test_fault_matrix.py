@@ -7,7 +7,7 @@ from itertools import product
 import pytest
 
 from modelarts_export.sandbox.messages import HttpReply, Request
-from modelarts_export.submission.reuse import ReusePolicy
+from modelarts_export.submission.reuse_policy import ReusePolicy
 from tests.submission.matrix_rows import (
     ACCEPTED,
     CLOCKS,

@@ -9,7 +9,7 @@ import pytest
 from modelarts_export.config.settings import Settings
 from modelarts_export.request.models import ToObs
 from modelarts_export.sandbox.messages import HttpReply, Request
-from modelarts_export.submission.reuse import ReusePolicy
+from modelarts_export.submission.reuse_policy import ReusePolicy
 from tests.submission.interceptors import change_listed_tasks, replace_body
 from tests.submission.simulated_service import Interceptor, SimulatedService, submit
 

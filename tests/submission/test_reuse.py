@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from modelarts_export.api.task import ExportTask
-from modelarts_export.submission.reuse import ReuseDecision, ReusePolicy, select_reusable
+from modelarts_export.submission.reuse import ReuseDecision, select_reusable
+from modelarts_export.submission.reuse_policy import ReusePolicy
 
 NOW = 1_700_000_000.0
 BODY: dict[str, Any] = {"path": "/b/d/", "export_type": 3}

@@ -11,7 +11,7 @@ from modelarts_export.errors import ModelArtsExportError, UnknownOutcomeError
 from modelarts_export.request.models import NewDatasetParams, ToNewDataset, ToObs
 from modelarts_export.sandbox.messages import HttpReply, Request
 from modelarts_export.submission.coordinator import SubmissionCoordinator
-from modelarts_export.submission.reuse import ReusePolicy
+from modelarts_export.submission.reuse_policy import ReusePolicy
 from tests.submission.interceptors import (
     answer_posts_with,
     change_listed_tasks,

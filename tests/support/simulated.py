@@ -15,7 +15,8 @@ from modelarts_export.auth.credentials import Token
 from modelarts_export.auth.request_auth import TokenAuth
 from modelarts_export.clock import Clock
 from modelarts_export.config.settings import Settings
-from modelarts_export.polling.poller import PollOptions, Snapshot, poll
+from modelarts_export.polling.options import PollOptions
+from modelarts_export.polling.poller import Snapshot, poll
 from modelarts_export.transport.session import Transport
 from tests.support.raw_server import RawServer, make_reply, serve
 

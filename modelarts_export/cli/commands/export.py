@@ -8,10 +8,10 @@ from modelarts_export.cli.context import CommandContext
 from modelarts_export.cli.exit_status import raise_for_outcomes
 from modelarts_export.cli.follow import add_new_dataset_ids, poll_until_done
 from modelarts_export.cli.options.request_input import RequestInput
-from modelarts_export.polling.poller import PollOptions
+from modelarts_export.polling.options import PollOptions
 from modelarts_export.request.fields import REQUEST
 from modelarts_export.request.models import ToNewDataset, ToObs
-from modelarts_export.submission.reuse import ReusePolicy
+from modelarts_export.submission.reuse_policy import ReusePolicy
 
 DryRun = Annotated[
     bool, typer.Option("--dry-run", rich_help_panel=REQUEST, help="Print the request and send nothing")

@@ -22,7 +22,8 @@ from modelarts_export.clock import SYSTEM_CLOCK
 from modelarts_export.documents.files import STDIN, read_text
 from modelarts_export.errors import InvalidInputError, NotFoundError
 from modelarts_export.identifiers import check_identifier
-from modelarts_export.polling.poller import PollOptions, Snapshot, TrackedTask
+from modelarts_export.polling.options import PollOptions
+from modelarts_export.polling.poller import Snapshot, TrackedTask
 
 DatasetAndTasks = Annotated[
     list[str],

@@ -6,7 +6,7 @@ import pytest
 
 from modelarts_export.cli.options.flags import format_flag
 from modelarts_export.config.options import option_fields
-from modelarts_export.polling.poller import PollOptions
+from modelarts_export.polling.options import PollOptions
 from tests.conftest import Run, Stub
 
 OBS, NEW = (
