@@ -21,11 +21,11 @@ from modelarts_export.errors import (
 )
 from modelarts_export.providers.chain import CredentialChain, make_chain
 from modelarts_export.quoting import did_you_mean
-from modelarts_export.transport.retry import RetryPolicy
-from modelarts_export.transport.tracing import CallRecord, format_call, without_secrets
 
 if TYPE_CHECKING:
     from modelarts_export.api.client import Client
+    from modelarts_export.transport.retry import RetryPolicy
+    from modelarts_export.transport.tracing import CallRecord
 
 
 def _give(*flags: tuple[str, str]) -> str:
@@ -90,8 +90,10 @@ class Connection:
             self._clients[settings.project_id] = self._new_client(settings)
         return self._clients[settings.project_id]
 
-    def retry_policy(self, settings: Settings) -> RetryPolicy:
+    def retry_policy(self, settings: Settings) -> "RetryPolicy":
         """Return how calls are retried that change nothing."""
+        from modelarts_export.transport.retry import RetryPolicy  # noqa: PLC0415 - a dry run makes no call
+
         return RetryPolicy(
             timeout=settings.retry_timeout, max_retries=settings.max_retries, on_retry=self._messages.retry
         )
@@ -153,8 +155,10 @@ class Connection:
         return make_chain(self._environ, on_secret=self._messages.add_secret)
 
 
-def _print_call(messages: Messages, call: CallRecord) -> None:
+def _print_call(messages: Messages, call: "CallRecord") -> None:
     """Print a call; no method of Connection, whose clients and sockets a reference to it would keep open."""
+    from modelarts_export.transport.tracing import format_call, without_secrets  # noqa: PLC0415 - as above
+
     request = f" request {call.request_id}" if call.request_id else ""
     line = f"{call.method} {call.url} {call.status or 'no reply'} {call.seconds:.2f}s{request}"
     messages.http_call(without_secrets(call, line), format_call(call))

@@ -16,7 +16,6 @@ from modelarts_export.cli.app import COMMANDS, NAME, get_program
 from modelarts_export.cli.ci.report import RunReport
 from modelarts_export.cli.context import AppContext
 from modelarts_export.cli.options.output_style import OutputOptions
-from modelarts_export.cli.options.parse_errors import describe_parse_error
 from modelarts_export.cli.output.console import Console
 from modelarts_export.cli.output.messages import Messages
 from modelarts_export.cli.output.printer import ResultPrinter
@@ -75,6 +74,8 @@ def _run_program(app: AppContext) -> int:
             app.interruption.cancel_token.raise_if_canceled()
             result = get_program()(app.arguments, prog_name=NAME, standalone_mode=False, obj=app)
     except typer.TyperException as error:
+        from modelarts_export.cli.options.parse_errors import describe_parse_error  # noqa: PLC0415 - for this alone
+
         message = describe_parse_error(error, COMMANDS)
         raise InvalidInputError(message, hint=_suggest_help(app.arguments)) from None
     code = result if isinstance(result, int) else 0

@@ -14,7 +14,7 @@ _MAX_BATCH_LENGTH = 2**20  # characters of the strings of a batch that is format
 
 def check_body_size(request: ExportRequest) -> Iterator[Problem]:
     """API.md, section 5, 4104: the limit is 12 MB, taken as MiB here; the API checks bodies in between."""
-    size = _measure_body(request) if request.may_be_large else 0
+    size = _measure_body(request)
     if size > MAX_BODY_BYTES:
         samples = request.samples
         fitting = _count_fitting_samples(samples, size - MAX_BODY_BYTES) if samples else 0

@@ -4,11 +4,12 @@ A declaration defines the flag, the key in a spec, the validation, the help, the
 a spec and the body that is sent.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from modelarts_export.errors import make_invalid_input_error
+from modelarts_export.errors import InvalidInputError, Problem, make_invalid_input_error
 from modelarts_export.request.enums import (
     AnnotationFormat,
     DatasetType,
@@ -38,7 +39,6 @@ from modelarts_export.request.field_types import (
     Text,
 )
 from modelarts_export.request.fields import REQUEST, SAMPLES, SPEC_ONLY, CliFlag, Comparison, declare_optional
-from modelarts_export.request.problems import add_field_name, to_problems
 from modelarts_export.request.rules import find_errors, is_search
 from modelarts_export.sanitize import to_json
 
@@ -60,14 +60,23 @@ class RequestModel(BaseModel):
             try:
                 super().__init__(**fields)
             except ValidationError as error:
+                from modelarts_export.request.problems import to_problems  # noqa: PLC0415 - a valid request has none
+
                 problems = to_problems(type(self), error, fields)
-                raise make_invalid_input_error([add_field_name(each) for each in problems]) from None
+                raise _make_error(problems) from None
             self._check_rules()
 
         __init__.__pydantic_base_init__ = True  # so that model_validate does not call it
 
     def _check_rules(self) -> None:
         """Raise InvalidInputError where the fields break a rule between them."""
+
+
+def _make_error(problems: Sequence[Problem]) -> InvalidInputError:
+    """Return an error whose problems name their fields."""
+    from modelarts_export.request.problems import add_field_name  # noqa: PLC0415 - as above
+
+    return make_invalid_input_error([add_field_name(each) for each in problems])
 
 
 class SearchLabel(RequestModel):
@@ -254,7 +263,7 @@ class ExportRequest(RequestModel):
     def _check_rules(self) -> None:
         problems = list(find_errors(self.to_dict()))
         if problems:
-            raise make_invalid_input_error([add_field_name(each) for each in problems])
+            raise _make_error(problems)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the body as JSON-like data."""

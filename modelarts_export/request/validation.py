@@ -9,7 +9,6 @@ from pydantic import ValidationError
 
 from modelarts_export.errors import MAX_PROBLEMS, Problem, truncate_problems
 from modelarts_export.request import rules
-from modelarts_export.request.body_size import check_body_size
 from modelarts_export.request.enums import ExportDest
 from modelarts_export.request.models import (
     ExportRequest,
@@ -18,7 +17,6 @@ from modelarts_export.request.models import (
     ToNewDataset,
     ToObs,
 )
-from modelarts_export.request.problems import to_problems
 
 Model = TypeVar("Model", bound=RequestModel)
 KINDS: Mapping[ExportDest, type[ExportRequest]] = {kind.dest: kind for kind in (ToObs, ToNewDataset)}
@@ -61,7 +59,7 @@ def validate(
     body = {key: value for key, value in values.items() if key not in metadata}
     spec_metadata, metadata_problems = _validate_model(SpecMetadata, metadata, limit)
     request, body_problems = _validate_model(kind, body, limit)
-    size_problems = check_body_size(request) if request else ()
+    size_problems = _check_size(request) if request else ()
     problems = truncate_problems(
         chain(metadata_problems, body_problems, rules.find_errors(body), size_problems), limit
     )
@@ -69,6 +67,14 @@ def validate(
         return ValidationResult(export=None, problems=problems, warnings=[])
     export = ValidatedExport(request=request, **dict(spec_metadata))
     return ValidationResult(export=export, problems=[], warnings=list(rules.find_warnings(body)))
+
+
+def _check_size(request: ExportRequest) -> Iterable[Problem]:
+    if not request.may_be_large:
+        return ()
+    from modelarts_export.request.body_size import check_body_size  # noqa: PLC0415 - most requests are small
+
+    return check_body_size(request)
 
 
 def find_kind(values: Mapping[str, Any]) -> type[ExportRequest]:
@@ -100,4 +106,6 @@ def _validate_model(
     try:
         return model.model_validate(values), ()
     except ValidationError as error:
+        from modelarts_export.request.problems import to_problems  # noqa: PLC0415 - a valid request has none
+
         return None, to_problems(model, error, values, limit, known=SpecMetadata.model_fields)

@@ -1,17 +1,18 @@
 """The commands `to-obs` and `to-new-dataset`, which create an export task."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from modelarts_export.cli.context import CommandContext
-from modelarts_export.cli.exit_status import raise_for_outcomes
-from modelarts_export.cli.follow import add_new_dataset_ids, poll_until_done
+from modelarts_export.cli.context import CommandContext, ResolvedExport
 from modelarts_export.cli.options.request_input import RequestInput
 from modelarts_export.polling.options import PollOptions
 from modelarts_export.request.fields import REQUEST
 from modelarts_export.request.models import ToNewDataset, ToObs
 from modelarts_export.submission.reuse_policy import ReusePolicy
+
+if TYPE_CHECKING:
+    from modelarts_export.api.task import ExportTask
 
 DryRun = Annotated[
     bool, typer.Option("--dry-run", rich_help_panel=REQUEST, help="Print the request and send nothing")
@@ -66,10 +67,17 @@ def _export(
         ids_only = context.messages.options.output == "id"  # these need no status check
         context.printer.submitted(task if ids_only else context.fetch_status(export, task))
         return
+    _wait(context, export, task, wait)
+
+
+def _wait(context: CommandContext, export: ResolvedExport, task: "ExportTask", options: PollOptions) -> None:
+    from modelarts_export.cli.exit_status import raise_for_outcomes  # noqa: PLC0415 - for --wait alone
+    from modelarts_export.cli.follow import add_new_dataset_ids, poll_until_done  # noqa: PLC0415 - as above
+
     snapshot = poll_until_done(
         context,
         [task],
-        wait,
+        options,
         export.settings,
         show=lambda snapshot: context.printer.task(snapshot[0].task),
     )
@@ -78,4 +86,4 @@ def _export(
         name = export.request.export_params.export_new_dataset_name
         snapshot = add_new_dataset_ids(context, snapshot, export.settings, name=name)
     context.printer.task(snapshot[0].task)
-    raise_for_outcomes(context, snapshot, wait, export.settings)
+    raise_for_outcomes(context, snapshot, options, export.settings)

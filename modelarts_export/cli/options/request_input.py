@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from modelarts_export.cli.options.command_names import get_command_name
-from modelarts_export.documents.files import STDIN, format_name, read_text
 from modelarts_export.errors import (
     InvalidInputError,
     Location,
@@ -59,10 +58,8 @@ class RequestInput(Generic[RequestT]):
         Each file is read within `timeout` seconds.
         Raises InvalidInputError with all problems.
         """
-        if len(self.files) > 1:
-            raise InvalidInputError("-f was given twice; this command takes one spec")
-        if self.samples_file == STDIN and STDIN in self.files:
-            raise InvalidInputError("stdin cannot be both the spec (-f -) and the samples (--samples-file -)")
+        if self.files:
+            self._check_files()
         overrides = self._make_overrides(timeout)
         try:
             return self._load(overrides, interpolate, timeout) if self.files else self._validate(overrides)
@@ -71,6 +68,14 @@ class RequestInput(Generic[RequestT]):
                 raise
             message = f"{error}; nothing was sent"
             raise InvalidInputError(message, problems=error.problems, omitted=error.omitted) from None
+
+    def _check_files(self) -> None:
+        from modelarts_export.documents.files import STDIN  # noqa: PLC0415 - for files alone
+
+        if len(self.files) > 1:
+            raise InvalidInputError("-f was given twice; this command takes one spec")
+        if self.samples_file == STDIN and STDIN in self.files:
+            raise InvalidInputError("stdin cannot be both the spec (-f -) and the samples (--samples-file -)")
 
     def _load(
         self, overrides: Overrides, interpolate: Callable[[str], str], timeout: float
@@ -120,6 +125,8 @@ def _read_sample_ids(file: str, timeout: float) -> list[str]:
 
     Raises InvalidInputError for no ID, an invalid one, or the header of a table.
     """
+    from modelarts_export.documents.files import format_name, read_text  # noqa: PLC0415 - as above
+
     text = read_text(file, timeout)
     if text.count("\n") > _MAX_LINES:
         raise InvalidInputError(f"--samples-file: {format_name(file)} has more than {_MAX_LINES:,} lines")
