@@ -102,7 +102,7 @@ COMMANDS: Mapping[str, CommandEntry] = {
         target="specs:validate",
         group="Specs",
         help="Check spec files offline.",
-        examples=("modelarts-export validate exports.yaml", "modelarts-export validate - < exports.yaml"),
+        examples=("modelarts-export validate exports.yaml", "modelarts-export validate -R specs/"),
         exit_codes=_LOCAL_CODES,
     ),
     "init": CommandEntry(

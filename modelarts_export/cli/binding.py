@@ -75,7 +75,7 @@ def as_typer_command(command: Callable[..., None]) -> Callable[..., None]:
         app: AppContext = typer_context.obj
         settings = {name: value for name, value in values.items() if name not in fields}
         # Set first, so that the errors of the other options are printed in this format.
-        app.messages.options = resolve_output_options(settings, app.environ)
+        app.messages.options = resolve_output_options(settings, app.environ, of_tasks="dotenv" in values)
         if "dotenv" in values:
             app.report.open(app.messages.options)
         command(
@@ -166,11 +166,11 @@ def _make_setting_options(
 ) -> list[inspect.Parameter]:
     omitted = {name for name, is_wanted in (("submits", submits), ("of_tasks", of_tasks)) if not is_wanted}
     settings = (each for each in option_fields(group) if not any(map(each.metadata.get, omitted)))
-    return [_make_setting_option(each, group) for each in settings]
+    return [_make_setting_option(each, group, of_tasks=of_tasks) for each in settings]
 
 
-def _make_setting_option(setting: Field[Any], group: type[Any]) -> inspect.Parameter:
-    metadata = setting.metadata
+def _make_setting_option(setting: Field[Any], group: type[Any], *, of_tasks: bool) -> inspect.Parameter:
+    metadata = {**setting.metadata, **({} if of_tasks else setting.metadata.get("without_tasks", {}))}
     default = format_default(setting)
     variable = format_variable(setting.name) if group in (Settings, OutputOptions) else ""
     return _make_option(

@@ -1,16 +1,18 @@
 """The output options: result format, quiet, verbose, debug, and reports for CI systems."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from modelarts_export.cli.options.flags import make_flag_layer
 from modelarts_export.config.environment import make_environment_layer
 from modelarts_export.config.options import option, resolve_options
 from modelarts_export.config.parsers import parse_bool
+from modelarts_export.errors import InvalidInputError
 from modelarts_export.quoting import describe_invalid_choice
 
 FORMATS = ("table", "wide", "json", "yaml", "id")
+_FORMATS_WITHOUT_TASKS = ("table", "json", "yaml")
 GITHUB = "github"
 _CI_SYSTEMS = (GITHUB,)
 
@@ -37,10 +39,15 @@ class OutputOptions:
         "FORMAT",
         short="o",
         words=FORMATS,
+        without_tasks={"help": "Result format: table, json or yaml", "words": _FORMATS_WITHOUT_TASKS},
     )
     quiet: bool = option(parse_bool, "No messages and no table; errors still print", short="q", default=False)
-    verbose: bool = option(parse_bool, "One line on stderr for each HTTP call", short="v", default=False)
-    debug: bool = option(parse_bool, "Headers and bodies of each HTTP call, secrets redacted", default=False)
+    verbose: bool = option(
+        parse_bool, "One line on stderr for each HTTP call", short="v", default=False, of_tasks=True
+    )
+    debug: bool = option(
+        parse_bool, "Headers and bodies of each HTTP call, secrets redacted", default=False, of_tasks=True
+    )
     ci: str | None = option(
         _parse_ci,
         "In a step of GitHub Actions: annotations, outputs and a summary; github",
@@ -52,7 +59,20 @@ class OutputOptions:
     )
 
 
-def resolve_output_options(flags: Mapping[str, Any], environ: Mapping[str, str]) -> OutputOptions:
-    """Return the options from flags, then from variables. Raises InvalidInputError."""
+def resolve_output_options(
+    flags: Mapping[str, Any], environ: Mapping[str, str], *, of_tasks: bool = True
+) -> OutputOptions:
+    """Return the options from flags, then from variables; `of_tasks` tells whether the command shows tasks.
+
+    Raises InvalidInputError, also for -o id where there are no tasks; the variable is ignored there.
+    """
     resolved = resolve_options(OutputOptions, make_flag_layer(flags), make_environment_layer(environ))
-    return OutputOptions(**{name: value for name, (value, _) in resolved.items()})
+    options = OutputOptions(**{name: value for name, (value, _) in resolved.items()})
+    if of_tasks or options.output != "id":
+        return options
+    if flags["output"] is None:
+        return replace(options, output=None)
+    raise InvalidInputError(
+        "--output id prints the IDs of tasks, and this command shows none",
+        hint=f"choose from {', '.join(_FORMATS_WITHOUT_TASKS)}",
+    )

@@ -82,6 +82,18 @@ def test_long_enumerations_point_to_explain(run: Run, command: str) -> None:
     assert run("explain sample-state").code == 0
 
 
+@pytest.mark.parametrize("line", ["validate a.yaml", "explain 10"])
+def test_commands_without_tasks_have_no_options_of_calls_and_no_ids(run: Run, line: str) -> None:
+    command = line.split(maxsplit=1)[0]
+    page = run(f"{command} --help").out
+    assert "table, json or yaml" in page
+    assert [flag for flag in ("--verbose", "--debug", "--dotenv", " id") if flag in page] == []
+    outcome = run(f"{line} -o id")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "this command shows none\nhint: choose from table, json, yaml" in outcome.err
+    assert run("explain 10", MODELARTS_EXPORT_OUTPUT="id").code == 0
+
+
 @pytest.mark.parametrize(
     ("line", "usage"),
     [

@@ -239,7 +239,7 @@ def test_json_in_utf8_has_no_control_characters() -> None:
 
 
 def test_error_as_json_is_utf8(run: Run) -> None:
-    line = run("to-obs 标注 --path /b/d/ -o json").err.splitlines()[-1]
+    line = run("to-obs 标注 --path /b/d/ --dry-run -o json").err.splitlines()[-1]
     assert "'标注'" in json.loads(line)["error"]
     assert "标注" in line
 
