@@ -1,9 +1,13 @@
 """Quoting of values in messages: shortened, and without the values of variables."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Self
 
+MOST_CHOICES = 5  # as many as a reader takes in
 MAX_LENGTH = 60  # characters of a value or a key in a message
+_NAMED = 3  # of more choices
+_OMITTED = re.compile(r"\(choose from [^()]* and \d+ more\)")
 _LETTERS_PER_ERROR = 3
 _MAX_ERRORS = 3
 _SHORTEST_PART = 5  # letters of a word that may be the first part of a name with a typing error
@@ -48,10 +52,23 @@ def quote(value: object) -> str:
 
 
 def describe_invalid_choice(value: object, noun: str, choices: Sequence[str]) -> str:
-    """Return `'serch' is not a valid export type (choose from …); did you mean 'search'?`."""
+    """Return `'serch' is not a valid export type (choose from …); did you mean 'search'?`.
+
+    Of more than MOST_CHOICES, three are named, the nearest first.
+    """
     is_text = isinstance(value, str) and not isinstance(value, InterpolatedString)
-    suggestion = did_you_mean(str(value), choices) if is_text else ""
-    return f"{quote(value)} is not a valid {noun} (choose from {', '.join(choices)}){suggestion}"
+    nearest = find_nearest(str(value), choices) if is_text else None
+    listed = ", ".join(choices)
+    if len(choices) > MOST_CHOICES:
+        first = sorted(choices, key=lambda choice: choice != nearest)[:_NAMED]
+        listed = f"{', '.join(first)} and {len(choices) - _NAMED} more"
+    suggestion = f"; did you mean {nearest!r}?" if nearest else ""
+    return f"{quote(value)} is not a valid {noun} (choose from {listed}){suggestion}"
+
+
+def omits_choices(message: str) -> bool:
+    """Return whether a message names some choices of many."""
+    return _OMITTED.search(message) is not None
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from modelarts_export.quoting import did_you_mean, find_nearest
+from modelarts_export.quoting import describe_invalid_choice, did_you_mean, find_nearest
 
 KNOWN = [
     "export_type",
@@ -44,3 +44,11 @@ def test_word_with_few_typing_errors_has_a_suggestion(word: str, nearest: str | 
 def test_word_with_fewest_typing_errors_is_suggested() -> None:
     assert find_nearest("sampls", ["sample", "samples", "sampls-2"]) == "sampls-2"
     assert find_nearest("smaples", ["sample", "samples"]) == "samples"
+
+
+def test_long_list_of_choices_is_cut_and_begins_with_the_nearest() -> None:
+    six = ["one", "two", "three", "four", "five", "sixth"]
+    assert describe_invalid_choice("sixht", "number", six) == (
+        "'sixht' is not a valid number (choose from sixth, one, two and 3 more); did you mean 'sixth'?"
+    )
+    assert describe_invalid_choice(7, "number", six[:5]).endswith("(choose from one, two, three, four, five)")

@@ -140,7 +140,7 @@ WORDS = [
     BadSpec(X + "sample_state: ALL\n", "3:17", "__ALL__ means labeled samples only"),
     BadSpec(X + "sample_state: none\n", "3:17", "__NONE__ means unlabeled samples only"),
     BadSpec(X + "sample_state: None\n", "3:17", "__NONE__ means unlabeled samples only"),
-    BadSpec(X + "sample_state: __ANY__\n", "3:17", "is not a valid sample state (choose from labeled, unlabeled, pending-acceptance,"),
+    BadSpec(X + "sample_state: __ANY__\n", "3:17", "is not a valid sample state (choose from labeled, unlabeled, pending-acceptance and 10 more"),
     BadSpec(X + "export_dest: DIRR\n", "3:16", "did you mean 'DIR'?"),
     BadSpec(X + "export_dest: 3\n", "3:16", "is not a valid export dest (choose from DIR, NEW_DATASET"),
     BadSpec(X + "export_dataset_version_format: CVS\n", "3:34", "did you mean 'CSV'?"),

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from textwrap import wrap
 from typing import Any
 
+from modelarts_export.quoting import MOST_CHOICES
+
 WIDTHS = range(80, 121)  # columns
 GROUPS = ("Request", "Samples", "Output data", "Duplicates", "Filter", "Waiting", "Connection", "Output")
 """The titles of the groups of options, in their order; options without a group come last."""
@@ -102,6 +104,6 @@ def format_suffix(*, default: str = "", variable: str = "") -> str:
 
 def list_values(values: Sequence[str], topic: str) -> str:
     """Return the values of an enumeration; of more than five, three and where the others are explained."""
-    if len(values) <= 5:  # noqa: PLR2004 - as many as a reader takes in
+    if len(values) <= MOST_CHOICES:
         return ", ".join(values)
     return f"{', '.join(values[:3])}, ...; see: explain {topic}"

@@ -13,6 +13,7 @@ from modelarts_export.errors import (
     PathUsedError,
     Problem,
 )
+from modelarts_export.quoting import omits_choices
 
 _MORE_HINTS: Mapping[type[ModelArtsExportError], str] = {
     CertificateError: "for a private certificate authority give --ca-bundle FILE",
@@ -21,8 +22,23 @@ _MORE_HINTS: Mapping[type[ModelArtsExportError], str] = {
 
 
 def format_hint(error: ModelArtsExportError) -> str:
-    """Return the hint of an error, with the flags that help."""
-    return "; ".join(filter(None, [error.hint, _MORE_HINTS.get(type(error))]))
+    """Return the hint of an error, with the flags that help, and the topics that list the values."""
+    return "; ".join(filter(None, [error.hint, _MORE_HINTS.get(type(error)), _suggest_topics(error)]))
+
+
+def _suggest_topics(error: ModelArtsExportError) -> str:
+    """Return the commands that list the values of which messages name only some."""
+    problems = error.problems or (Problem(message=str(error)),)
+    topics = dict.fromkeys(_get_topic(each) for each in problems if omits_choices(each.message))
+    commands = [f"modelarts-export explain {topic}" for topic in topics if topic]
+    return f"{' and '.join(commands)} list{'s' if len(commands) == 1 else ''} the values" if commands else ""
+
+
+def _get_topic(problem: Problem) -> str:
+    """Return the field of a problem, or the flag that its message begins with."""
+    names = [step.replace("_", "-") for step in problem.location if isinstance(step, str)]
+    flag = problem.message.partition(":")[0]
+    return names[-1] if names else flag if flag.startswith("--") else ""
 
 
 def print_error(console: Console, error: ModelArtsExportError) -> None:

@@ -82,7 +82,7 @@ ENUMS = [
     BadLine(f"{OBS} --source-type-header obs", "did you mean 'obs://'?"),
     BadLine(f"{OBS} --version-format 0", "is not a valid version format (choose from Default, CarbonData, CSV"),
     BadLine(f"{OBS} --dataset-version-format carbon", "did you mean 'CarbonData'?"),
-    BadLine(f"{OBS} --sample-state acepted", "--sample-state: 'acepted' is not a valid sample state (choose from labeled, unlabeled,"),
+    BadLine(f"{OBS} --sample-state acepted", "--sample-state: 'acepted' is not a valid sample state (choose from accepted, labeled, unlabeled and 10 more)"),
     BadLine(f"{OBS} --sample-state acepted", "did you mean 'accepted'?"),
     BadLine(f"{OBS} --sample-state all", "__ALL__ means labeled samples only; write labeled"),
     BadLine(f"{OBS} --sample-state ALL", "__ALL__ means labeled samples only"),

@@ -82,6 +82,27 @@ def test_long_enumerations_point_to_explain(run: Run, command: str) -> None:
     assert run("explain sample-state").code == 0
 
 
+@pytest.mark.parametrize(
+    ("line", "topics"),
+    [
+        ("to-obs d --path /b/d/ --sample-state x --dry-run", ["sample-state"]),
+        (
+            "to-obs d --path /b/d/ --sample-state x --dataset-type x --dry-run",
+            ["dataset-type", "sample-state"],
+        ),
+        ("list d --status x", ["--status"]),
+        ("list d --export-type x", []),
+    ],
+)
+def test_invalid_value_of_a_long_enumeration_points_to_explain(
+    run: Run, line: str, topics: list[str]
+) -> None:
+    outcome = run(line)
+    hint = f"{' and '.join(f'modelarts-export explain {topic}' for topic in topics)} list"
+    assert (outcome.code, hint in outcome.err) == (2, topics != [])
+    assert all(run(f"explain {topic}").code == 0 for topic in topics)
+
+
 @pytest.mark.parametrize("line", ["validate a.yaml", "explain 10"])
 def test_commands_without_tasks_have_no_options_of_calls_and_no_ids(run: Run, line: str) -> None:
     command = line.split(maxsplit=1)[0]
