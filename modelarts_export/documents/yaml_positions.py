@@ -26,6 +26,12 @@ def convert_mark(mark: Any) -> Mark:  # noqa: ANN401 - libyaml's and PyYAML's ow
     return Mark(line=mark.line + 1, column=mark.column + 1, index=mark.index) if mark else START
 
 
+def locate_index(text: str, index: int) -> Mark:
+    """Return the position of a character by its index in the text."""
+    line = text.count("\n", 0, index) + 1
+    return Mark(line=line, column=index - text.rfind("\n", 0, index), index=index)
+
+
 class Positions:
     """The positions of one document. A value is identified by its number, in the order of the text.
 

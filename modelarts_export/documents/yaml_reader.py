@@ -15,7 +15,8 @@ from typing import Any
 import yaml
 
 from modelarts_export.documents.files import MAX_CHARACTERS, MAX_VALUES
-from modelarts_export.documents.yaml_positions import START, Mark, Positions, convert_mark
+from modelarts_export.documents.yaml_errors import MAX_DEPTH, TOO_DEEP, UnreadableError, make_syntax_error
+from modelarts_export.documents.yaml_positions import START, Mark, Positions, convert_mark, locate_index
 from modelarts_export.documents.yaml_scalars import Scalar, read_plain
 from modelarts_export.errors import MAX_PROBLEMS, Location
 from modelarts_export.quoting import InterpolatedString, quote, shorten
@@ -23,9 +24,6 @@ from modelarts_export.quoting import InterpolatedString, quote, shorten
 __all__ = ["START", "Document", "Mark", "UnreadableError", "YamlProblem", "load_documents"]
 
 _MAX_DOCUMENTS = 20_000  # more take too long to check
-_MAX_DEPTH = 200
-_TOO_DEEP = f"nested more than {_MAX_DEPTH} deep"
-_LIMIT_OF_LIBYAML = "exceeded maximum nesting depth"  # from 0.2.6 on, which scans ahead
 _MAX_KNOWN_KEYS = 1_000
 _MAX_ANCHORS = 10_000
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -40,16 +38,6 @@ class YamlProblem:
 
     message: str
     mark: Mark
-
-
-class UnreadableError(ValueError):
-    """The text is not valid YAML, or exceeds a limit."""
-
-    def __init__(self, message: str, mark: Mark, *, in_mapping: bool = False) -> None:
-        """`in_mapping` tells whether the position is in a document that is a mapping, as every spec is."""
-        super().__init__(message)
-        self.mark = mark
-        self.in_mapping = in_mapping
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,15 +107,13 @@ def load_documents(text: str, interpolate: Callable[[str], str] = str) -> Iterat
     except yaml.MarkedYAMLError as error:
         rewritten = _rewrite_json(text) if _is_json(text) else text
         if rewritten == text:
-            mark, reason = convert_mark(error.problem_mark), error.problem or "invalid YAML"
-            reason = _TOO_DEEP if reason == _LIMIT_OF_LIBYAML else reason
-            raise UnreadableError(reason, mark, in_mapping=parser.is_in_mapping) from None
+            raise make_syntax_error(error, text, in_mapping=parser.is_in_mapping) from None
         yield from load_documents(rewritten, interpolate)
     except (yaml.reader.ReaderError, UnicodeEncodeError):
         bad = yaml.reader.Reader.NON_PRINTABLE.search(text)  # its own position may count bytes
         at = bad.start() if bad else 0
         reason = f"the character U+{ord(text[at]):04X} is not allowed"
-        raise UnreadableError(reason, _locate_index(text, at), in_mapping=parser.is_in_mapping) from None
+        raise UnreadableError(reason, locate_index(text, at), in_mapping=parser.is_in_mapping) from None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,7 +184,7 @@ class _Parser:
         self._values += 1
         self._depth += 1
         self._max_depth = max(self._max_depth, self._depth)
-        if self._values > MAX_VALUES or self._depth > _MAX_DEPTH:
+        if self._values > MAX_VALUES or self._depth > MAX_DEPTH:
             self._check_limits(event)
         value = (
             self._parse_mapping(number) if type(event) is yaml.MappingStartEvent else self._parse_list(number)
@@ -337,8 +323,8 @@ class _Parser:
         if self._characters > MAX_CHARACTERS:
             size = f"{MAX_CHARACTERS // 2**20} MiB"
             raise self._make_error(f"more than {size} of text, with what aliases and variables add", event)
-        if self._depth > _MAX_DEPTH:
-            raise self._make_error(_TOO_DEEP, event)
+        if self._depth > MAX_DEPTH:
+            raise self._make_error(TOO_DEEP, event)
 
     def _make_error(self, message: str, event: yaml.Event) -> UnreadableError:
         return UnreadableError(message, convert_mark(event.start_mark), in_mapping=self.is_in_mapping)
@@ -390,8 +376,3 @@ def _rewrite_json(text: str) -> str:
 def _join_pair(pair: re.Match[str]) -> str:
     high, low = int(pair[1], 16), int(pair[2], 16)
     return chr(0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00))
-
-
-def _locate_index(text: str, index: int) -> Mark:
-    line = text.count("\n", 0, index) + 1
-    return Mark(line=line, column=index - text.rfind("\n", 0, index), index=index)

@@ -88,7 +88,7 @@ PROBLEMS = [
 ]
 UNREADABLE = [
     ("a: b: c", "mapping values are not allowed", (1, 5)),
-    ("a: [b", "expected", (2, 1)),
+    ("a: [b", "expected", (1, 4)),
     ("a: *b", "undefined alias", (1, 4)),
     ("a: @b", "cannot start any token", (1, 4)),
     ("a: b\n  c: d", "mapping values are not allowed", (2, 4)),

@@ -168,6 +168,13 @@ def test_caret_is_aligned_after_wide_and_escaped_characters(run: Run, directory:
     assert caret == "        " + " " * len(r'{name: "##\u202e", path: ') + "^"
 
 
+def test_syntax_error_shows_the_line_where_the_open_part_begins(run: Run) -> None:
+    assert run("validate -", stdin=b"path: /b/d/\nx: [1, 2\n").err.splitlines()[1:] == [
+        "    2 | x: [1, 2",
+        "           ^",
+    ]
+
+
 def test_location_and_caret_have_colour(run: Run, directory: Path) -> None:
     (directory / "a.yaml").write_text("path: b\n")
     label, *lines = run("validate a.yaml", FORCE_COLOR="1", TERM="xterm-256color").err.splitlines()

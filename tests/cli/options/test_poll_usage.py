@@ -36,7 +36,7 @@ BAD_LINES = [
     ("status abc ..", "TASK: '..' is not an ID"),
     ("status abc ''", "TASK: '' is not an ID"),
     (f"status abc {LONG}", f"TASK: '{LONG[:60]}…' is not an ID"),
-    ("list abc --status runing", "(choose from running, queued, stopping and 4 more); did you mean 'running'?"),
+    ("list abc --status runing", "running, queued, stopping and 4 more); did you mean 'running'?"),
     ("list abc --status queued,sucessed", "--status: 'sucessed' is not a valid status"),
     ("list abc --status ''", "--status: '' is not a valid status"),
     ("list abc --status queued,", "--status: '' is not a valid status"),
