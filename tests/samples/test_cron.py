@@ -17,6 +17,7 @@ from tests.samples.sample_files import PROGRAMS, SAMPLES, read_sample
 from tests.support.task_replies import ACCEPTED, make_task_reply
 
 CRON = {"PATH": "/usr/bin:/bin", "LANG": "C", "LOGNAME": "nobody", "SHELL": "/bin/sh"}
+_LIMIT = 30.0  # seconds until a test fails
 CRONTAB_LINE = re.compile(r"((?:\S+\s+){4}\S+)\s+(.+)")
 # What a read-only file system, and a user without a home, are for the program.
 BARE_MACHINE = """
@@ -139,8 +140,9 @@ def install(folder: Path, variables: dict[str, str]) -> str:
 def run_nightly(folder: Path, variables: dict[str, str]) -> Outcome:
     """Run the command of the crontab as cron does."""
     command = install(folder, {**variables, "EXPORT_PAUSE": "0"})
+    shell = ["/bin/sh", "-c", command]
     done = subprocess.run(
-        ["/bin/sh", "-c", command], env=CRON, cwd="/", capture_output=True, text=True, check=False
+        shell, env=CRON, cwd="/", capture_output=True, text=True, check=False, timeout=_LIMIT
     )
     return Outcome(code=done.returncode, out=done.stdout, err=done.stderr)
 

@@ -35,11 +35,15 @@ def read_report(file: Path) -> dict[str, str]:
 
 
 def test_report_of_a_submission(run: Run, quick: Cloud, tmp_path: Path) -> None:
-    """The old file is replaced, a link is followed, and nobody else may write the new one."""
+    """The old file is replaced as a whole, a link is followed, and nobody else may write the new one."""
     target, link = tmp_path / "task.env", tmp_path / "link.env"
     target.write_text("OLD=1\n" * 100)
     link.symlink_to(target)
-    outcome = run(f"to-obs --path /b/d/ --wait -o id --dotenv {link}", **quick.variables)
+    umask = os.umask(0)
+    with target.open(encoding="utf-8") as old:
+        outcome = run(f"to-obs --path /b/d/ --wait -o id --dotenv {link}", **quick.variables)
+        assert old.read() == "OLD=1\n" * 100
+    os.umask(umask)
     assert read_report(target) == {
         "TASK_ID": outcome.out.strip(),
         "STATUS": "SUCCESSED",
