@@ -5,40 +5,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from modelarts_export.documents.files import format_name, read_text
-from modelarts_export.documents.yaml_reader import START, Document, Mark, UnreadableError, load_documents
+from modelarts_export.documents.source_file import SourceFile
+from modelarts_export.documents.yaml_reader import START, Document, UnreadableError, load_documents
 from modelarts_export.documents.yaml_scalars import read_plain
 from modelarts_export.errors import MISSING, Problem, truncate_problems
 from modelarts_export.quoting import shorten
 from modelarts_export.request.problems import add_field_name
 
 _NOT_TEXT = "must be text"
-_BEFORE, _AFTER = 60, 40  # characters of a long line that are shown before and after a problem
-
-
-@dataclass(frozen=True, kw_only=True)
-class SourceFile:
-    """The text of a file, and its name in messages."""
-
-    name: str
-    text: str
-
-    def locate(self, problem: Problem, mark: Mark, *, with_excerpt: bool = True) -> Problem:
-        """Add the position to a problem and, with `with_excerpt`, the line of the text."""
-        problem = replace(
-            problem,
-            place=f"{self.name}:{mark.line}:{mark.column}",
-            file=self.name,
-            line=mark.line,
-            column=mark.column,
-        )
-        if not with_excerpt:
-            return problem
-        begin = self.text.rfind("\n", 0, mark.index) + 1
-        end = self.text.find("\n", mark.index)
-        first = max(begin, mark.index - _BEFORE)
-        last = min(len(self.text) if end < 0 else end, mark.index + _AFTER)
-        excerpt = self.text[first:last].rstrip("\r")
-        return replace(problem, excerpt=excerpt, caret=mark.index - first)
 
 
 @dataclass(frozen=True, kw_only=True)
