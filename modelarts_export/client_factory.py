@@ -7,11 +7,10 @@ from modelarts_export.api.client import Client
 from modelarts_export.arguments import check_setting, check_type
 from modelarts_export.auth.credentials import Credentials, Password
 from modelarts_export.auth.request_auth import RequestAuth, make_auth
-from modelarts_export.config.environment import make_environment_layer
 from modelarts_export.config.options import SettingsLayer, option_fields
-from modelarts_export.config.settings import Settings, load_settings
+from modelarts_export.config.settings import Settings
 from modelarts_export.errors import InvalidInputError, MissingSettingError
-from modelarts_export.providers.chain import CredentialChain, make_chain
+from modelarts_export.providers.configuration import Configuration
 from modelarts_export.providers.iam import authenticate
 from modelarts_export.quoting import did_you_mean
 from modelarts_export.transport.retry import ONE_TRY, RetryPolicy
@@ -29,7 +28,7 @@ def connect(
 ) -> Client:
     """Return a client, which is a context manager, with the settings and credentials of the command line.
 
-    An argument wins over the environment; with `credentials`, only the program's own variables are read.
+    An argument wins over the environment; with `credentials`, no other source of them is asked.
     `settings` are the other fields of Settings, such as endpoint or read_timeout: text as in a variable, or a
     number of seconds. Nothing is called, except that a password is exchanged for a token. Raises
     InvalidInputError for a setting that is unknown, invalid or missing, and AccessError without credentials.
@@ -42,15 +41,12 @@ def connect(
         check_setting(known[name], value)
     check_type("credentials", credentials, Credentials, optional=True)
     check_type("environ", environ, Mapping)
-    chain = CredentialChain([]) if credentials else make_chain(environ)
     arguments = {name: None if value is None else str(value) for name, value in given.items()}
-    loaded = load_settings(
-        SettingsLayer(values=arguments, origin=lambda name: name, empty=(None,)),
-        make_environment_layer(environ),
-        chain.make_layer(),
-    )
+    layer = SettingsLayer(values=arguments, origin=lambda name: name, empty=(None,))
+    configuration = Configuration(environ, layer, credentials=credentials)
+    loaded = configuration.load_settings()
     retry = RetryPolicy(timeout=loaded.retry_timeout, max_retries=loaded.max_retries)
-    return make_client(loaded, credentials or chain.load(), retry=retry)
+    return make_client(loaded, configuration.credentials, retry=retry)
 
 
 def make_client(

@@ -51,7 +51,7 @@ MAY_IMPORT = {
     "api": "config request transport",
     "transport": "auth config",
     "auth": "",
-    "config": "",
+    "config": "documents",
     "documents": "",
     "request": "",
     "sandbox": "auth sandbox/cloud sandbox/faults",

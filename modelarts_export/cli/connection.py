@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from modelarts_export.auth.credentials import Credentials, Password
 from modelarts_export.cli.options.flags import format_flag, make_flag_layer
 from modelarts_export.cli.output.messages import Messages
-from modelarts_export.config.environment import format_variable, make_environment_layer
+from modelarts_export.config.environment import format_variable
 from modelarts_export.config.options import SettingsLayer
 from modelarts_export.config.regions import REGIONS
-from modelarts_export.config.settings import Settings, load_settings
+from modelarts_export.config.settings import Settings
 from modelarts_export.errors import (
     AccessError,
     InvalidInputError,
@@ -19,7 +19,7 @@ from modelarts_export.errors import (
     ModelArtsExportError,
     Problem,
 )
-from modelarts_export.providers.chain import CredentialChain, make_chain
+from modelarts_export.providers.configuration import Configuration
 from modelarts_export.quoting import did_you_mean
 
 if TYPE_CHECKING:
@@ -65,8 +65,7 @@ class Connection:
     def __init__(self, messages: Messages, environ: Mapping[str, str], flags: Mapping[str, Any]) -> None:
         """Keep the flags as given; `messages` prints every call."""
         self._messages = messages
-        self._environ = environ
-        self._flags = flags
+        self.configuration = Configuration(environ, make_flag_layer(flags), on_secret=messages.add_secret)
         self._clients: dict[str | None, Client] = {}
 
     @cached_property
@@ -77,12 +76,7 @@ class Connection:
     def load_settings(self, project_id: str | None) -> Settings:
         """Return the settings for a spec that names a project, or none. Raises InvalidInputError."""
         spec = SettingsLayer(values={"project_id": project_id}, origin=lambda name: f"{name} of the spec")
-        return load_settings(
-            make_flag_layer(self._flags),
-            spec,
-            make_environment_layer(self._environ),
-            self.chain.make_layer(),
-        )
+        return self.configuration.load_settings(spec)
 
     def client(self, settings: Settings) -> "Client":
         """Return the client for these settings. Raises AccessError or InvalidInputError."""
@@ -106,7 +100,7 @@ class Connection:
         errors: list[ModelArtsExportError] = []
         credentials: Credentials | None = None
         try:
-            credentials = self._credentials
+            credentials = self.configuration.credentials
         except AccessError as error:
             errors.append(error)
         if not settings.base_url:
@@ -127,6 +121,8 @@ class Connection:
         missing = self.find_missing(settings)
         if missing:
             raise combine_missing(missing)
+        for warning in self.configuration.profiles.warnings:
+            self._messages.warn(warning)
         if settings.region and settings.region not in REGIONS and not settings.endpoint:
             near = did_you_mean(settings.region, REGIONS)
             self._messages.warn(f"region {settings.region} is not a known region of ModelArts{near}")
@@ -135,7 +131,7 @@ class Connection:
         try:
             client = make_client(
                 settings,
-                self._credentials,
+                self.configuration.credentials,
                 on_call=partial(_print_call, self._messages),
                 on_token=self._messages.add_secret,
                 retry=self.retry_policy(settings),
@@ -144,15 +140,6 @@ class Connection:
             raise InvalidInputError(str(error), hint=_HOW_TO_GIVE[error.setting]) from None
         self._messages.keep(client.project_id)
         return client
-
-    @cached_property
-    def _credentials(self) -> Credentials:
-        return self.chain.load()
-
-    @cached_property
-    def chain(self) -> CredentialChain:
-        """The providers of credentials."""
-        return make_chain(self._environ, on_secret=self._messages.add_secret)
 
 
 def _print_call(messages: Messages, call: "CallRecord") -> None:

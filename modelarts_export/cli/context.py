@@ -18,6 +18,7 @@ from modelarts_export.cli.resume import ResumeCommands
 from modelarts_export.cli.supervision import FinalOutput, Interruption
 from modelarts_export.config.environment import format_variable, make_environment_layer
 from modelarts_export.config.options import resolve_option
+from modelarts_export.config.profiles import ProfileSelection
 from modelarts_export.config.settings import Settings
 from modelarts_export.errors import (
     InvalidInputError,
@@ -58,7 +59,7 @@ class AppContext:
 
     def make_interpolator(self, assignments: Sequence[str]) -> Callable[[str], str]:
         """Return what fills in the `${...}` of specs; `assignments` are the values of --var."""
-        chain = make_chain(self.environ, on_secret=self.messages.add_secret)
+        chain = make_chain(self.environ, ProfileSelection(), on_secret=self.messages.add_secret)
 
         def contains_secret(text: str) -> bool:
             chain.describe()  # every source is read once, and only for a spec with a variable

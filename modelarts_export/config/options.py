@@ -18,7 +18,8 @@ def option(
     """Declare an option as a dataclass field.
 
     `parse` returns the value of a text or raises ValueError. `metadata` may have `short`, a one-letter name;
-    `words`, the values to complete; `separator`, that between the values of a list; `default_text`, the
+    `words`, the values to complete, or a function
+    that returns them; `separator`, that between the values of a list; `default_text`, the
     default where the value does not say it; `group`, the title of a group of options other than that of the
     dataclass; `submits`, true for options of commands that create something, `of_tasks`, true for options
     of commands whose results are tasks; and `without_tasks`, what differs in other commands.

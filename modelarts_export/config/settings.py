@@ -14,6 +14,7 @@ from modelarts_export.config.parsers import (
     parse_positive_duration,
     parse_region,
 )
+from modelarts_export.config.profile_selection import list_profile_names
 from modelarts_export.config.regions import REGIONS, get_domain
 from modelarts_export.identifiers import check_identifier
 from modelarts_export.quoting import describe_invalid_choice
@@ -40,6 +41,7 @@ class Settings:
     project_id: str | None = option(check_identifier, "ID of the project", "ID")
     endpoint: str | None = option(parse_base_url, "URL of ModelArts", "URL", default_text="from the region")
     iam_endpoint: str | None = option(parse_iam_url, "URL of IAM", "URL", default_text="from the region")
+    profile: str | None = option(str, "Profile of config.yaml", "NAME", words=list_profile_names)
     connect_timeout: float = option(
         parse_positive_duration, "How long a connection may take", "DURATION", default=10.0
     )

@@ -1,12 +1,21 @@
 """The providers of credentials in their order; the first one that has a secret wins."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 
 from modelarts_export.auth.credentials import Credentials
 from modelarts_export.config.options import SettingsLayer
+from modelarts_export.config.profiles import CredentialChoice, Profile, ProfileSelection
 from modelarts_export.errors import AccessError
-from modelarts_export.providers.environment import FAMILIES, EnvironmentProvider, join_names
+from modelarts_export.providers.environment import (
+    FAMILIES,
+    OPENSTACK,
+    SDK,
+    TERRAFORM,
+    EnvironmentProvider,
+    join_names,
+)
 from modelarts_export.providers.provider import CredentialProvider, Finding, Status
 
 
@@ -48,13 +57,20 @@ class CredentialChain:
         """
         if self.provider:
             return self.provider.load()
-        findings = self.describe()
-        tried = ", ".join(f"{provider.name} ({finding.reason})" for provider, finding in findings)
-        hints = [finding.hint for _, finding in findings if finding.hint]
+        hints = [finding.hint for _, finding in self.describe() if finding.hint]
         raise AccessError(
-            f"no credentials found; tried {tried}",
+            f"no credentials found; tried {self.format_tried()}",
             hint="; or ".join([f"set {join_names(FAMILIES[0].keys[:2])}", *hints]),
         )
+
+    def format_tried(self) -> str:
+        """Return the name of each provider, with the reason why it has no credentials."""
+        return ", ".join(f"{provider.name} ({finding.reason})" for provider, finding in self.describe())
+
+    def secrets(self) -> Iterator[str]:
+        """Yield the secrets of all providers that are known without a command or a call."""
+        for provider, _ in self.describe():
+            yield from provider.secrets()
 
     def _iter_findings(self) -> Iterator[tuple[CredentialProvider, Finding]]:
         yield from self._findings
@@ -65,25 +81,106 @@ class CredentialChain:
             yield self._findings[-1]
 
 
+@dataclass(frozen=True, kw_only=True)
+class ProfileProvider:
+    """The source of credentials that a profile names; no other one is asked then."""
+
+    profile: Profile
+    chain: CredentialChain
+
+    @property
+    def name(self) -> str:
+        """The name of the profile, and of the source that has its credentials."""
+        source = f" ({self.chain.provider.name})" if self.chain.provider else ""
+        return f"profile {self.profile.name}{source}"
+
+    def describe(self) -> Finding:
+        """Return that there are credentials: the profile says so."""
+        return Finding(status=Status.FOUND)
+
+    def make_layer(self) -> SettingsLayer:
+        """Return the settings that come with the credentials."""
+        return self.chain.make_layer()
+
+    def load(self) -> Credentials:
+        """Return the credentials. Raises what CredentialChain.load raises, with the name of the profile."""
+        if self.chain.provider:
+            return self.chain.provider.load()
+        tried = self.chain.format_tried()
+        raise AccessError(
+            f"profile {self.profile.name}: no credentials found; tried {tried}",
+            hint="set them, or change credentials in the profile",
+        )
+
+    def secrets(self) -> Iterator[str]:
+        """Yield the secrets of the source."""
+        return self.chain.secrets()
+
+
 def make_chain(
-    environ: Mapping[str, str], *, on_secret: Callable[[str], object] = lambda _secret: None
+    environ: Mapping[str, str],
+    profiles: ProfileSelection,
+    *,
+    on_secret: Callable[[str], object] = lambda _secret: None,
 ) -> CredentialChain:
     """Return the chain of all providers; a module that is not asked is not imported.
 
     `on_secret` gets the secrets of each provider when it is asked.
     """
-    return CredentialChain(_iter_providers(environ), on_secret=on_secret)
+    return CredentialChain(_iter_providers(environ, profiles), on_secret=on_secret)
 
 
-def _iter_providers(environ: Mapping[str, str]) -> Iterator[CredentialProvider]:
+def _iter_providers(environ: Mapping[str, str], profiles: ProfileSelection) -> Iterator[CredentialProvider]:
+    yield from _iter_of_profile(environ, profiles.named)
+    yield from _iter_variables(environ)
+    yield from _iter_of_profile(environ, profiles.default)
+    yield from _iter_sdk_file(environ)
+    yield from _iter_koocli(environ)
+
+
+def _iter_of_profile(environ: Mapping[str, str], profile: Profile | None) -> Iterator[CredentialProvider]:
+    if profile and profile.credentials:
+        chain = CredentialChain(_iter_chosen(environ, profile.credentials))
+        yield ProfileProvider(profile=profile, chain=chain)
+
+
+def _iter_chosen(environ: Mapping[str, str], choice: CredentialChoice) -> Iterator[CredentialProvider]:
+    """Yield the providers of the source that a profile names."""
+    match choice.kind:
+        case "sdk":
+            yield EnvironmentProvider(family=SDK, environ=environ)
+            yield from _iter_sdk_file(environ)
+        case "terraform":
+            yield EnvironmentProvider(family=TERRAFORM, environ=environ)
+        case "openstack":
+            yield EnvironmentProvider(family=OPENSTACK, environ=environ)
+            yield from _iter_clouds(environ, environ.get("OS_CLOUD", ""))
+        case "clouds":
+            yield from _iter_clouds(environ, *choice.arguments)
+        case "koocli":
+            yield from _iter_koocli(environ, *choice.arguments)
+
+
+def _iter_variables(environ: Mapping[str, str]) -> Iterator[CredentialProvider]:
     for family in FAMILIES:
         yield EnvironmentProvider(family=family, environ=environ)
-    from modelarts_export.providers.clouds_yaml import make_clouds_provider  # noqa: PLC0415 - see make_chain
+    yield from _iter_clouds(environ, environ.get("OS_CLOUD", ""))
 
-    yield make_clouds_provider(environ.get("OS_CLOUD", ""), environ)
-    from modelarts_export.providers.sdk_file import make_sdk_provider  # noqa: PLC0415 - see make_chain
+
+# A provider of a file is imported when it is asked: most processes have their credentials in variables.
+def _iter_clouds(environ: Mapping[str, str], cloud: str) -> Iterator[CredentialProvider]:
+    from modelarts_export.providers.clouds_yaml import make_clouds_provider  # noqa: PLC0415
+
+    yield make_clouds_provider(cloud, environ)
+
+
+def _iter_sdk_file(environ: Mapping[str, str]) -> Iterator[CredentialProvider]:
+    from modelarts_export.providers.sdk_file import make_sdk_provider  # noqa: PLC0415
 
     yield make_sdk_provider(environ)
-    from modelarts_export.providers.koocli import make_koocli_provider  # noqa: PLC0415 - see make_chain
 
-    yield make_koocli_provider(environ)
+
+def _iter_koocli(environ: Mapping[str, str], profile: str = "") -> Iterator[CredentialProvider]:
+    from modelarts_export.providers.koocli import make_koocli_provider  # noqa: PLC0415
+
+    yield make_koocli_provider(environ, profile)

@@ -5,6 +5,7 @@ import pytest
 from modelarts_export.cli.options.flags import format_flag, make_flag_layer
 from modelarts_export.config.environment import make_environment_layer
 from modelarts_export.config.parsers import is_loopback, parse_base_url, parse_duration
+from modelarts_export.config.profiles import ProfileSelection
 from modelarts_export.config.settings import Settings, load_settings
 from modelarts_export.errors import InvalidInputError
 from modelarts_export.providers.chain import make_chain
@@ -28,7 +29,7 @@ def test_setting_comes_from_the_first_layer_that_has_it(
     found = load_settings(
         make_flag_layer(flags),
         make_environment_layer(environ),
-        make_chain({**environ, **HW}).make_layer(),
+        make_chain({**environ, **HW}, ProfileSelection()).make_layer(),
     )
     assert (found.region, found.origins.get("region")) == (region, origin)
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from modelarts_export.auth.credentials import AccessKey, Credentials, Password, Token
+from modelarts_export.config.profiles import ProfileSelection
 from modelarts_export.errors import AccessError
 from modelarts_export.providers.chain import make_chain
 from modelarts_export.providers.environment import iter_secrets
@@ -59,7 +60,7 @@ USER = Password(user_name="user", password="secret-4", domain_name="domain")
 )
 def test_first_provider_with_a_secret_is_used(environ: dict[str, str], found: Credentials) -> None:
     """Providers are never mixed, and an empty variable is an unset one."""
-    assert make_chain(environ).load() == found
+    assert make_chain(environ, ProfileSelection()).load() == found
 
 
 @pytest.mark.parametrize(
@@ -88,7 +89,7 @@ def test_incomplete_provider_is_an_error_that_names_what_is_missing(
 ) -> None:
     """The next provider is not used instead: it may belong to another account."""
     with pytest.raises(AccessError, match=missing) as caught:
-        make_chain(environ).load()
+        make_chain(environ, ProfileSelection()).load()
     assert caught.value.hint
     assert "secret" not in str(caught.value)
 
@@ -126,7 +127,7 @@ def test_iter_secrets_yields_the_password_of_a_proxy(name: str) -> None:
 
 def test_missing_credentials_name_what_was_tried() -> None:
     with pytest.raises(AccessError) as caught:
-        make_chain({}).load()
+        make_chain({}, ProfileSelection()).load()
     for name in ("HUAWEICLOUD_SDK_*", "HW_*", "OS_*"):
         assert f"{name} variables (not set)" in str(caught.value)
     assert caught.value.hint == "set HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK"
@@ -135,12 +136,12 @@ def test_missing_credentials_name_what_was_tried() -> None:
 @pytest.mark.parametrize("blank", ["", " ", "\n"])
 def test_blank_secret_counts_as_missing(blank: str) -> None:
     with pytest.raises(AccessError, match="HUAWEICLOUD_SDK_SK missing"):
-        make_chain({**SDK, "HUAWEICLOUD_SDK_SK": blank}).load()
-    assert make_chain({"HW_AUTH_TOKEN": blank}).provider is None
+        make_chain({**SDK, "HUAWEICLOUD_SDK_SK": blank}, ProfileSelection()).load()
+    assert make_chain({"HW_AUTH_TOKEN": blank}, ProfileSelection()).provider is None
 
 
 @pytest.mark.parametrize("name", ["HW_ACCESS_KEY", "HW_SECRET_KEY", "HW_SECURITY_TOKEN"])
 def test_credential_that_is_not_utf8_is_named_but_not_shown(name: str) -> None:
     environ = {"HW_ACCESS_KEY": "ak", "HW_SECRET_KEY": "sk", "HW_SECURITY_TOKEN": "st", name: "made-up\udcff"}
     with pytest.raises(AccessError, match=f"^{name} is not valid UTF-8$"):
-        make_chain(environ).load()
+        make_chain(environ, ProfileSelection()).load()

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from modelarts_export.sandbox.server import Observer, Sandbox
 
 # Settings that select a cloud are replaced; those of time and output are passed to COMMAND.
-_CLOUD_SETTINGS = ("region", "project_id", "endpoint", "iam_endpoint", "ca_bundle", "insecure")
+_CLOUD_SETTINGS = ("region", "project_id", "endpoint", "iam_endpoint", "profile", "ca_bundle", "insecure")
 _SPEC_VARIABLE_PREFIX = f"{PREFIX}VAR_"
 # Removed from the environment, so that COMMAND cannot reach a real cloud.
 _FOREIGN = (*PREFIXES, PREFIX)

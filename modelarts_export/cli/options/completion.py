@@ -39,7 +39,9 @@ fi
 """
 
 
-def make_completion(words: Sequence[str], *, separator: str = "") -> Callable[[str], list[str]]:
+def make_completion(
+    words: Sequence[str] | Callable[[], Sequence[str]], *, separator: str = ""
+) -> Callable[[str], list[str]]:
     """Return the completion of an option: the words that begin as its value does, in any letter case.
 
     With a `separator`, the value is a list, and the word after the last separator is completed.
@@ -51,7 +53,7 @@ def make_completion(words: Sequence[str], *, separator: str = "") -> Callable[[s
         return [
             # a shell drops a candidate that does not begin as what was typed
             prefix + (word if word.startswith(begin) else word.lower())
-            for word in words
+            for word in (words() if callable(words) else words)
             if word.lower().startswith(begin.lower()) and word not in given[:-1]
         ]
 

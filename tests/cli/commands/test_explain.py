@@ -13,6 +13,7 @@ import yaml
 from modelarts_export.cli.app import COMMANDS, build_command
 from modelarts_export.cli.glossary import list_explanations
 from modelarts_export.cli.reference.topics import collect_exit_codes
+from modelarts_export.config.profiles import ProfileSelection
 from modelarts_export.errors import ModelArtsExportError
 from modelarts_export.providers.chain import make_chain
 from modelarts_export.providers.environment import FAMILIES
@@ -290,7 +291,7 @@ def test_environment_names_every_variable_that_a_source_reads(run: Run, tmp_path
     openstack = tmp_path / ".config" / "openstack"
     openstack.mkdir(parents=True)
     (openstack / "clouds.yaml").write_text("clouds: {otc: {}}")
-    make_chain(environ).describe()
+    make_chain(environ, ProfileSelection()).describe()
     assert len(environ.asked) > 20
     assert [name for name in environ.asked if name and name not in written] == []
 

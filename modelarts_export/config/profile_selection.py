@@ -1,0 +1,59 @@
+"""The profile that is in force, from the config.yaml of the user."""
+
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from modelarts_export.config.profiles import ProfileSelection
+from modelarts_export.errors import InvalidInputError
+from modelarts_export.quoting import quote
+
+_OTHERS_READ = stat.S_IRGRP | stat.S_IROTH
+
+
+def find_config_path(environ: Mapping[str, str]) -> Path | None:
+    """Return where the file of the user is or would be; None without a home directory."""
+    directory = environ.get("XDG_CONFIG_HOME", "")
+    if not Path(directory).is_absolute():  # as the XDG specification says
+        home = environ.get("HOME") or environ.get("USERPROFILE")
+        directory = str(Path(home) / ".config") if home else ""
+    return Path(directory) / "modelarts-export" / "config.yaml" if directory else None
+
+
+def select_profile(environ: Mapping[str, str], name: str | None) -> ProfileSelection:
+    """Return the profile of this name, or without a name the default one of the file.
+
+    Raises InvalidInputError for a file that is invalid or that others can change, and for an unknown name.
+    """
+    path = find_config_path(environ)
+    if path is None or not path.exists():
+        if name:
+            reason = f"{path} does not exist" if path else "no home directory is known (HOME)"
+            raise InvalidInputError(f"no profile {quote(name)}: {reason}", hint="create the file")
+        return ProfileSelection()
+    from modelarts_export.config.config_file import load_config  # noqa: PLC0415 - it loads yaml
+
+    warnings = tuple(_check_mode(path))
+    config = load_config(path)
+    if name:
+        return ProfileSelection(named=config.get_profile(name), warnings=warnings)
+    default = config.get_profile(config.default) if config.default else None
+    return ProfileSelection(default=default, warnings=warnings)
+
+
+def list_profile_names(environ: Mapping[str, str] = os.environ) -> list[str]:
+    """Return the names of all profiles; none for a file that is missing or invalid."""
+    from modelarts_export.config.config_file import load_config  # noqa: PLC0415 - as above
+
+    path = find_config_path(environ)
+    try:
+        return list(load_config(path).profiles) if path and path.exists() else []
+    except InvalidInputError:
+        return []
+
+
+def _check_mode(path: Path) -> Iterator[str]:
+    """Yield a warning for a file that others can read."""
+    if path.stat().st_mode & _OTHERS_READ:
+        yield f"{path}: others can read this file; run chmod 600 {path}"

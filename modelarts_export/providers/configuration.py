@@ -1,0 +1,66 @@
+"""Settings and credentials from arguments, variables, profiles and providers, in their order."""
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+
+from modelarts_export.auth.credentials import Credentials
+from modelarts_export.config.environment import make_environment_layer
+from modelarts_export.config.options import SettingsLayer, resolve_option
+from modelarts_export.config.profile_selection import select_profile
+from modelarts_export.config.profiles import Profile, ProfileSelection
+from modelarts_export.config.settings import Settings, load_settings
+from modelarts_export.providers.chain import CredentialChain, make_chain
+
+
+class Configuration:
+    """What is configured where a client is made; everything is read when it is first asked for."""
+
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        arguments: SettingsLayer,
+        *,
+        credentials: Credentials | None = None,
+        on_secret: Callable[[str], object] = lambda _secret: None,
+    ) -> None:
+        """Take the variables and the settings that win over them; `credentials` win over all providers.
+
+        `on_secret` gets the secrets of each provider that is asked.
+        """
+        self._environ = environ
+        self._arguments = arguments
+        self._credentials = credentials
+        self._on_secret = on_secret
+
+    @cached_property
+    def profiles(self) -> ProfileSelection:
+        """The profile in force. Raises InvalidInputError, as select_profile."""
+        name = resolve_option(Settings, "profile", self._arguments, make_environment_layer(self._environ))
+        return select_profile(self._environ, name)
+
+    @cached_property
+    def chain(self) -> CredentialChain:
+        """The providers of credentials. Raises what `profiles` raises."""
+        if self._credentials:
+            return CredentialChain([])
+        return make_chain(self._environ, self.profiles, on_secret=self._on_secret)
+
+    @cached_property
+    def credentials(self) -> Credentials:
+        """The credentials. Raises AccessError, as CredentialChain.load, and what `profiles` raises."""
+        return self._credentials or self.chain.load()
+
+    def load_settings(self, *more: SettingsLayer) -> Settings:
+        """Return the settings; `more` layers come after the arguments. Raises InvalidInputError."""
+        return load_settings(
+            self._arguments,
+            *more,
+            make_environment_layer(self._environ),
+            _make_layer(self.profiles.named),
+            self.chain.make_layer(),
+            _make_layer(self.profiles.default),
+        )
+
+
+def _make_layer(profile: Profile | None) -> SettingsLayer:
+    return profile.make_layer() if profile else SettingsLayer(values={}, origin=str)
