@@ -13,6 +13,7 @@ from tests.conftest import Run
 from tests.spec.untrusted_spec_rows import FIELDS, LISTS, NON_MAPPINGS, TWO_FIELDS
 
 VARIABLE = "MODELARTS_EXPORT_VAR_X"
+OF_FILE = "made-up-secret-of-a-file"
 LEAK = "leak9 é/\\'\"leak9"  # invalid everywhere, and with characters that quoting changes
 SECRETS = {
     name: f"secret-of-{name}"
@@ -66,6 +67,28 @@ def test_secret_is_not_put_into_a_request(run: Run, name: str) -> None:
     assert (outcome.code, outcome.out) == (2, "")
     assert "<stdin>:3:7: ${KEY} would put a secret into the request" in outcome.err
     assert SECRETS[name] not in outcome.err
+
+
+FILES = {
+    ".huaweicloud/credentials": f"[basic]\nak=AK\nsk={OF_FILE}\n",
+    ".hcloud/config.json": '{"authEncrypt": "false", "current": "c", "profiles": '
+    f'[{{"name": "c", "accessKeyId": "AK", "secretAccessKey": "{OF_FILE}"}}]}}',
+    ".config/openstack/clouds.yaml": f"clouds: {{otc: {{auth: {{username: u, password: {OF_FILE}}}}}}}",
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_secret_of_a_file_is_not_put_into_a_request(run: Run, tmp_path: Path, name: str) -> None:
+    """Also of one that is not in use, as a variable wins."""
+    (tmp_path / name).parent.mkdir(parents=True)
+    (tmp_path / name).write_text(FILES[name])
+    (tmp_path / name).chmod(0o600)
+    spec = b"dataset_id: abc\npath: /b/d/\nname: ${KEY}"
+    line = ["to-obs", "-f", "-", "--dry-run", "--var", f"KEY=a{OF_FILE}b"]
+    outcome = run(line, stdin=spec, OS_CLOUD="otc", HW_AUTH_TOKEN="made-up-token")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "<stdin>:3:7: ${KEY} would put a secret into the request" in outcome.err
+    assert OF_FILE not in outcome.err
 
 
 @pytest.mark.parametrize("value", ["pass%2Dof-proxy", "pass-of-proxy"])
