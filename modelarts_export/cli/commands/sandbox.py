@@ -27,6 +27,7 @@ from modelarts_export.config.options import option_fields
 from modelarts_export.config.parsers import parse_duration
 from modelarts_export.config.settings import Settings
 from modelarts_export.errors import InvalidInputError, ModelArtsExportError
+from modelarts_export.providers import clouds_yaml, sdk_file
 from modelarts_export.providers.environment import PREFIXES
 from modelarts_export.quoting import did_you_mean
 
@@ -178,12 +179,26 @@ def make_password_settings(server: "Sandbox") -> dict[str, str]:
 def make_environment(server: "Sandbox", environ: Mapping[str, str], *, config_home: str) -> dict[str, str]:
     """Return the environment of COMMAND: the sandbox's settings, and none of a real cloud.
 
-    `config_home` is an empty directory that replaces the user's. The directory of this program comes first
-    in PATH, so that COMMAND can be modelarts-export wherever it is installed.
+    `config_home` is an empty directory that replaces the user's; HOME is kept. The directory of this program
+    comes first in PATH, so that COMMAND can be modelarts-export wherever it is installed.
     """
     kept = {name: value for name, value in environ.items() if not _is_foreign(name)}
     path = os.pathsep.join(filter(None, [str(_find_program_directory()), environ.get("PATH")]))
-    return {**kept, **make_settings(server), "XDG_CONFIG_HOME": config_home, "PATH": path}
+    files = _make_empty_files(Path(config_home))
+    return {**kept, **make_settings(server), **files, "XDG_CONFIG_HOME": config_home, "PATH": path}
+
+
+def _make_empty_files(directory: Path) -> dict[str, str]:
+    """Write a file without credentials for each variable that names one, and return the variables.
+
+    The files in HOME are not read then, and neither is KooCLI's, which comes after the SDK's.
+    """
+    contents = {clouds_yaml.FILE: "clouds: {}\n", clouds_yaml.SECURE_FILE: "clouds: {}\n", sdk_file.FILE: ""}
+    paths = {name: directory / f"{name.lower()}.yaml" for name in contents}
+    for name, path in paths.items():
+        path.touch(mode=0o600)
+        path.write_text(contents[name])
+    return {name: str(path) for name, path in paths.items()}
 
 
 def _is_foreign(name: str) -> bool:

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from modelarts_export.cli.commands.sandbox import SUGGESTED
+from modelarts_export.cli.commands.sandbox import SUGGESTED, make_environment
 from modelarts_export.cli.options.output_style import OutputOptions
 from modelarts_export.config.options import option_fields
 from modelarts_export.config.settings import Settings
 from modelarts_export.sandbox.cloud.datasets import BUILT_IN
 from modelarts_export.sandbox.faults.catalogue import CALLS, KEYS, KINDS
-from tests.conftest import DEAD_PROXY, NO_RETRIES
+from tests.conftest import DEAD_PROXY, NO_RETRIES, Cloud, Run
 
 PROGRAM = [sys.executable, "-m", "modelarts_export"]
 SAMPLES = Path(__file__).parents[3] / "sample-configs"
@@ -121,6 +121,48 @@ def test_environment_of_the_command_has_no_other_cloud() -> None:
     assert environ["MODELARTS_EXPORT_ENDPOINT"].startswith("http://127.0.0.1:")
     assert environ["MODELARTS_EXPORT_IAM_ENDPOINT"] == environ["MODELARTS_EXPORT_ENDPOINT"]
     assert not Path(environ["XDG_CONFIG_HOME"]).exists()
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return HOME as the working directory, with a file of each program that keeps credentials there."""
+    monkeypatch.chdir(tmp_path)
+    keys = {"accessKeyId": "AK1", "secretAccessKey": "secret-of-somebody-else", "projectId": "foreign"}
+    profile = {"name": "default", "mode": "AKSK", "region": "cn-north-4", **keys}
+    koocli = {"authEncrypt": "false", "current": "default", "profiles": [profile]}
+    cloud = {"ak": "AK1", "sk": "secret-of-somebody-else", "project_id": "foreign", "region_name": "eu-de"}
+    contents = {
+        ".huaweicloud/credentials": "[basic]\nak=AK1\nsk=secret-of-somebody-else\nproject_id=foreign\n",
+        ".hcloud/config.json": json.dumps(koocli),
+        ".config/openstack/clouds.yaml": json.dumps({"clouds": {"otc": cloud}}),
+        "clouds.yaml": json.dumps({"clouds": {"otc": cloud}}),
+    }
+    for name, content in contents.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(content)
+        (tmp_path / name).chmod(0o600)
+    return tmp_path
+
+
+NO_KEYS = {"HUAWEICLOUD_SDK_AK": "", "HUAWEICLOUD_SDK_SK": ""}
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [({}, ""), (NO_KEYS, "has no section [basic]"), ({**NO_KEYS, "OS_CLOUD": "otc"}, "no cloud 'otc'")],
+)
+def test_files_of_credentials_in_home_are_not_read_by_the_command(
+    run: Run, cloud: Cloud, home: Path, changes: dict[str, str], expected: str
+) -> None:
+    """Neither their keys nor their settings, even where the sandbox's own keys are unset."""
+    (home / "empty").mkdir()
+    environ = make_environment(cloud.sandbox, {**os.environ, **FOREIGN}, config_home=str(home / "empty"))
+    assert environ["HOME"] == str(home)
+    outcome = run("to-obs --path /b/d/ -o json", **{**environ, **changes})
+    assert outcome.code == (4 if changes else 0), outcome.err
+    assert expected in outcome.err
+    assert cloud.sandbox.project_id in outcome.out or changes
+    assert "foreign" not in outcome.out + outcome.err
 
 
 def test_settings_of_time_and_output_are_passed_to_the_command() -> None:
