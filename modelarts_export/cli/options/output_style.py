@@ -50,7 +50,7 @@ class OutputOptions:
     )
     ci: str | None = option(
         _parse_ci,
-        "In a step of GitHub Actions: annotations, outputs and a summary; github",
+        "Report to a CI system: github, by annotations, outputs of the step and its summary",
         "VALUE",
         words=_CI_SYSTEMS,
     )
