@@ -213,6 +213,7 @@ class LazyGroup(TyperGroup):
         sections: dict[str, list[tuple[str, str]]] = {}
         for name, entry in COMMANDS.items():
             sections.setdefault(entry.group, []).append((name, entry.help))
+        sections["Diagnose"].append(("help [COMMAND]", "Show the help of a command, as --help does."))
         sections |= collect_sections(self.params, self.get_help_option(context))
         usage = f"{NAME} [OPTIONS] COMMAND [ARGUMENTS]..."
         page = format_page(usage, self.help or "", sections, examples=_PROGRAM_EXAMPLES, exit_codes="")

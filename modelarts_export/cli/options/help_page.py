@@ -7,7 +7,8 @@ from typing import Any
 
 from modelarts_export.quoting import MOST_CHOICES
 
-WIDTHS = range(80, 121)  # columns
+WIDTHS = range(40, 121)  # columns of a page
+_USUAL_WIDTH = 80  # columns, where the terminal does not say it; on a narrower one a text is below its name
 GROUPS = ("Request", "Samples", "Output data", "Duplicates", "Filter", "Waiting", "Connection", "Output")
 """The titles of the groups of options, in their order; options without a group come last."""
 OTHERS = "Options"
@@ -20,7 +21,7 @@ Row = tuple[str, str]
 
 def get_width() -> int:
     """Return the width of help pages: that of the terminal, within WIDTHS."""
-    columns = shutil.get_terminal_size((WIDTHS[0], 24)).columns
+    columns = shutil.get_terminal_size((_USUAL_WIDTH, 24)).columns
     return min(max(columns, WIDTHS[0]), WIDTHS[-1])
 
 
@@ -29,7 +30,7 @@ def format_page(
 ) -> str:
     """Return a help page: usage, text, a section of rows for each title, examples and exit codes."""
     width = get_width()
-    lines = [f"Usage: {usage}", "", *_wrap_paragraphs(text, width)]
+    lines = [*_wrap(f"Usage: {usage}", width), "", *_wrap_paragraphs(text, width)]
     longest = max((len(name) for rows in sections.values() for name, _ in rows), default=0)
     column = min(longest, _NARROW if width < WIDTHS[-1] else _WIDE) + 2 * len(_INDENT)
     for title, rows in sections.items():
@@ -37,7 +38,7 @@ def format_page(
     if examples:
         lines += ["", "Examples:", *(f"{_INDENT}{example}" for example in examples)]
     if exit_codes:
-        lines += ["", f"Exit codes: {exit_codes}"]
+        lines += ["", *_wrap(f"Exit codes: {exit_codes}", width)]
     return "\n".join(lines)
 
 
@@ -75,6 +76,8 @@ def _make_row(option: Any) -> Row:  # noqa: ANN401 - an option of Typer
 def format_rows(rows: Iterable[Row], column: int, width: int) -> list[str]:
     """Return rows whose texts begin at a column, on a line of their own under a name that is too long."""
     lines: list[str] = []
+    if width < _USUAL_WIDTH:
+        column = 3 * len(_INDENT)
     for name, text in rows:
         wrapped = [line.replace(_NO_BREAK, " ") for line in _wrap(text, width - column)] or [""]
         head = f"{_INDENT}{name}"
