@@ -32,7 +32,9 @@ _Row = Mapping[str, Text | ProgressBar]
 _COLUMNS = ("name", "status", "bar", "percent", "samples", "elapsed", "left")
 _DROPPED = ("elapsed", "samples", "left", "bar")  # in this order, where a terminal is narrow
 # Minimum cells of a column, so that the columns do not move while a text grows.
-_LEAST = {"status": 9, "percent": 5, "elapsed": 7, "left": 12}
+_LEAST = {"status": 9, "percent": 5, "samples": 5, "elapsed": 7, "left": 12}
+# Columns that have their place before they have a text, so that the bar keeps its length.
+_RESERVED = ("percent", "samples", "left")
 _MOST = {"name": 40, "status": 20}  # cells; what a server says can be of any length
 _SHORTEST_BAR, _LONGEST_BAR = 6, 40
 _SHORTEST_NAME = 8
@@ -181,7 +183,8 @@ def _fit_columns(rows: Sequence[_Row], width: int) -> dict[str, int]:
     """Return the columns that fit, in order, with the width of each in cells."""
     widths = {column: _measure_column(column, [row[column] for row in rows]) for column in _COLUMNS}
     widths = {column: cells for column, cells in widths.items() if cells}
-    for column in _DROPPED:
+    empty = [column for column in _RESERVED if not any(str(row[column]).strip() for row in rows)]
+    for column in (*empty, *_DROPPED):
         if _total_width(widths) > width:
             widths.pop(column, None)
     spare = width - _total_width(widths)
@@ -196,7 +199,7 @@ def _measure_column(column: str, cells: Sequence[Text | ProgressBar]) -> int:
     if column == "bar":
         return _SHORTEST_BAR
     longest = max(cell_len(str(cell)) for cell in cells)
-    width = max(longest, _LEAST.get(column, 0)) if longest else 0
+    width = max(longest, _LEAST.get(column, 0)) if longest or column in _RESERVED else 0
     return min(width, _MOST.get(column, width))
 
 
