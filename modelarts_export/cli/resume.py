@@ -74,20 +74,25 @@ class ResumeCommands:
         settings: Settings,
     ) -> str:
         """Return how to find a task that may exist, and, on a second line, how to submit again safely."""
+        search = self.format_search_hint(error, dataset_id=dataset_id, path=path, settings=settings)
+        rerun = self.format_rerun_command(reuse)
+        return f"{search}\nto run it again safely, reusing such a task: {rerun}"
+
+    def format_search_hint(
+        self, error: UnknownOutcomeError, *, dataset_id: str, path: str, settings: Settings
+    ) -> str:
+        """Return how to find a task that may exist."""
         since = ""
         if error.since is not None:
             since = f" created since {datetime.fromtimestamp(error.since).astimezone():%Y-%m-%d %H:%M:%S %Z}"
         path = error.path or path
         list_command = self.format_list_command(dataset_id, settings, path=path)
-        return (
-            f"find out whether there is a task for {path}{since}: {list_command}\n"
-            f"to run it again safely, reusing such a task: {self._format_rerun_command(reuse)}"
-        )
+        return f"find out whether there is a task for {path}{since}: {list_command}"
 
-    def _format_rerun_command(self, reuse: "ReusePolicy") -> str:
-        """Return the current command with flags that reuse an existing task."""
+    def format_rerun_command(self, reuse: "ReusePolicy", *, hours: int = 1) -> str:
+        """Return the current command with flags that reuse an existing task, of so many hours at most."""
         added = [] if reuse.reuse_running else ["--reuse-running"]
-        added += [] if reuse.reuse_within is not None else ["--reuse-within", "1h"]
+        added += [] if reuse.reuse_within is not None else ["--reuse-within", f"{hours}h"]
         command, *arguments = self._arguments or ("",)
         line = shlex.join(["modelarts-export", command, *added, *arguments])
         if not command or len(line) > _MAX_LENGTH or not self._is_printable(line):

@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from modelarts_export.documents.files import STDIN, to_path
+from modelarts_export.documents.files import STDIN, format_name, to_path
 from modelarts_export.errors import InvalidInputError, Problem
 
 SUFFIXES = (".yaml", ".yml", ".json")
@@ -14,23 +14,34 @@ NOT_SEARCHED = "the directories in it were not searched"
 def find_spec_files(names: Sequence[str], *, recursive: bool) -> tuple[list[str], list[Problem]]:
     """Return the files of all names, and a problem for each directory that cannot be read or has none.
 
-    With `recursive`, directories in directories are searched too. A file of a directory that was named before
-    is not repeated.
+    With `recursive`, directories in directories are searched too. A file that is named and also found in a
+    directory is returned once, and one that is named twice is a problem.
     """
-    files: list[str] = []
+    files: dict[str, str] = {}  # by what tells that two names are of one file
     problems: list[Problem] = []
+    named: set[str] = set()
     for name in names:
-        if name in ("", STDIN) or not os.path.isdir(to_path(name)):  # noqa: PTH112 - it raises nothing
-            files.append(name)
-            continue
+        is_directory = name not in ("", STDIN) and os.path.isdir(to_path(name))  # noqa: PTH112 - it raises nothing
         try:
-            known = set(map(os.path.realpath, files))
-            files += [
-                file for file in _search(name, recursive=recursive) if os.path.realpath(file) not in known
-            ]
+            found = _search(name, recursive=recursive) if is_directory else [name]
         except InvalidInputError as error:
             problems.append(Problem(message=str(error), file=name))
-    return files, problems
+            continue
+        by_file = {_identify(file): file for file in found}
+        if not is_directory and by_file.keys() & named:
+            problems.append(Problem(message=f"{format_name(name)}: given twice", file=name))
+        named |= set() if is_directory else by_file.keys()
+        for key, file in by_file.items():
+            files.setdefault(key, file)
+    return list(files.values()), problems
+
+
+def _identify(name: str) -> str:
+    """Return what is the same for all names of a file; for stdin and an empty name, the name itself."""
+    try:
+        return name if name in ("", STDIN) else os.path.realpath(to_path(name))
+    except ValueError:  # a NUL in the name
+        return name
 
 
 def _search(name: str, *, recursive: bool) -> list[str]:

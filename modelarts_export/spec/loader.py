@@ -1,9 +1,9 @@
 """The one way from specs to exports: several files, with the problems of all of them in one error."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from modelarts_export.documents.files import STDIN, format_name
+from modelarts_export.documents.files import format_name
 from modelarts_export.errors import (
     MAX_PROBLEMS,
     InvalidInputError,
@@ -19,7 +19,7 @@ from modelarts_export.spec.discovery import find_spec_files
 from modelarts_export.spec.document import Spec, parse_specs
 from modelarts_export.spec.overrides import Overrides
 
-_PATH = ("path",)
+_PATH, _NAME = ("path",), ("name",)
 _NOTHING = Overrides()
 
 
@@ -58,12 +58,13 @@ def load_specs(  # noqa: PLR0913 - the files, and how they are read
     overrides: Overrides = _NOTHING,
     expected: ExpectedRequest | None = None,
     recursive: bool = False,
+    check: Callable[[LoadedExport], Iterable[Problem]] = lambda _export: (),
 ) -> SpecSet:
     """Load the exports of all documents of all files and directories; `-` is stdin.
 
     `overrides` win over the values of each document. With `recursive`, directories in directories are read
-    too. Each file is read within `timeout` seconds.
-    Raises InvalidInputError with the problems of all files; two specs with the same path are one.
+    too. Each file is read within `timeout` seconds. `check` returns further problems of a valid export.
+    Raises InvalidInputError with the problems of all files; two specs with the same path, or name, are one.
     """
     files, problems = (names, []) if expected else find_spec_files(names, recursive=recursive)
     specs, unreadable = _parse_files(files, interpolate, timeout)
@@ -78,11 +79,14 @@ def load_specs(  # noqa: PLR0913 - the files, and how they are read
         found = spec.merge_problems(_locate(problem, spec, overrides) for problem in result.problems)
         described += sum(bool(problem.message) for problem in found)
         problems += found
-        exports += [LoadedExport(spec=spec, export=result.export)] if result.export else []
+        if result.export:
+            exports.append(LoadedExport(spec=spec, export=result.export))
+            problems += (_locate(problem, spec, overrides) for problem in check(exports[-1]))
         if result.warnings:
             located = (_locate(problem, spec, overrides) for problem in result.warnings)
             warnings = truncate_problems([*warnings, *located])
     problems += truncate_problems(_check_shared_paths(specs, overrides))
+    problems += truncate_problems(_check_shared_names(specs))
     if problems:
         raise make_invalid_input_error(problems)
     return SpecSet(exports=exports, warnings=warnings)
@@ -91,8 +95,6 @@ def load_specs(  # noqa: PLR0913 - the files, and how they are read
 def _parse_files(
     files: Sequence[str], interpolate: Callable[[str], str], timeout: float
 ) -> tuple[list[Spec], list[Problem]]:
-    if files.count(STDIN) > 1:
-        raise InvalidInputError("stdin (-) can be read once only")
     specs: list[Spec] = []
     problems: list[Problem] = []
     for file in files:
@@ -137,3 +139,17 @@ def _check_shared_paths(specs: Sequence[Spec], overrides: Overrides) -> Iterator
             yield _locate(Problem(location=_PATH, message=message), spec, overrides)
         elif path:
             first[path] = spec
+
+
+def _check_shared_names(specs: Sequence[Spec]) -> Iterator[Problem]:
+    """Yield a problem for each spec with the name of another: a report could not tell them apart."""
+    first: dict[str, Spec] = {}
+    for spec in specs:
+        name = spec.values.get("name")
+        if isinstance(name, str) and name in first:
+            shown = quote(name) if isinstance(name, InterpolatedString) else shorten(name)
+            yield spec.locate(
+                Problem(location=_NAME, message=f"{first[name].place} has the name {shown} too")
+            )
+        elif isinstance(name, str) and name:
+            first[name] = spec

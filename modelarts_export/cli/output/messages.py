@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from modelarts_export.api.task import ExportTask
 
 
+def format_retry(error: TemporaryError, pause: float) -> str:
+    """Return why a call is made again, and after which pause, in seconds."""
+    return f"{error}; trying again in {ceil(pause)} s"
+
+
 class Messages:
     """Prints messages as far as the output options ask for them."""
 
@@ -46,7 +51,7 @@ class Messages:
 
     def retry(self, error: TemporaryError, pause: float) -> None:
         """Print why a call is made again, and after which pause, in seconds."""
-        self.info(f"{error}; trying again in {ceil(pause)} s")
+        self.info(format_retry(error, pause))
 
     def error(self, error: ModelArtsExportError) -> None:
         """Print the error that ended the command; with JSON, the last line of stderr is one object.
@@ -80,8 +85,8 @@ class Messages:
             self.error(kind(message, hint=hint))
         elif always or not self.options.quiet:
             self.console.print(message, "warning")
-            if hint:
-                self.console.print(hint, "hint")
+            for line in hint.splitlines():
+                self.console.print(line, "hint")
 
     def http_call(self, summary: str, details: Iterable[str]) -> None:
         """Print an HTTP call: its details with debug, and its summary with verbose or debug."""

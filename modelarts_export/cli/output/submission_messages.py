@@ -2,7 +2,7 @@
 
 from math import ceil
 
-from modelarts_export.cli.output.messages import Messages
+from modelarts_export.cli.output.messages import Messages, format_retry
 from modelarts_export.cli.output.task_view import format_state
 from modelarts_export.submission.events import (
     DuplicateCheckFailed,
@@ -22,60 +22,69 @@ from modelarts_export.submission.events import (
 
 
 def print_event(messages: Messages, list_command: str, event: SubmissionEvent) -> None:
-    """Print the message of an event; `list_command` lists the tasks of its dataset."""
+    """Print the message of an event, after the spec of its export, if that is one of several.
+
+    `list_command` lists the tasks of its dataset.
+    """
+    subject = f"{event.export.spec}: " if event.export.spec else ""
     match event:
         case TaskAccepted() | TaskRecovered() | TaskReused() | SubmissionSkipped():
             messages.keep_ids_of(event.task)
-            _print_result(messages, event)
+            _print_result(messages, subject, event)
         case DuplicatePossible() | DuplicateFound() | DuplicateCheckFailed():
-            _print_duplicate(messages, list_command, event)
+            _print_duplicate(messages, list_command, subject, event)
         case RetryScheduled(error=error, pause=pause):
-            messages.retry(error, pause)
+            messages.info(f"{subject}{format_retry(error, pause)}")
         case ReconciliationStarted(error=error, timeout=timeout):
-            messages.info(f"{error}; polling the list for its task, for up to {timeout:g}s")
+            messages.info(f"{subject}{error}; polling the list for its task, for up to {timeout:g}s")
         case ResendScheduled(pause=pause):
             when = f" in {ceil(pause)} s, as the server asks" if pause else ""
-            messages.info(f"no such task is listed; sending the request again{when}")
+            messages.info(f"{subject}no such task is listed; sending the request again{when}")
         case ReuseWarning(message=message):
-            messages.warn(message)
+            messages.warn(f"{subject}{message}")
         case StatusCheckFailed(error=error):
-            messages.warn(f"the task was accepted, but its status check failed: {error}")
+            messages.warn(f"{subject}the task was accepted, but its status check failed: {error}")
 
 
 def _print_result(
-    messages: Messages, event: TaskAccepted | TaskRecovered | TaskReused | SubmissionSkipped
+    messages: Messages, subject: str, event: TaskAccepted | TaskRecovered | TaskReused | SubmissionSkipped
 ) -> None:
     task = event.task
     match event:
         case TaskAccepted():
-            messages.info(f"Created export task {task.task_id}")
+            messages.info(f"{subject}Created export task {task.task_id}")
         case TaskRecovered(task_ids=task_ids):
             lost = "which was created although its reply was lost"
-            messages.info(f"Recovered export task {task.task_id}, {lost}")
+            messages.info(f"{subject}Recovered export task {task.task_id}, {lost}")
             if len(task_ids) > 1:
                 words = f"{len(task_ids)} tasks may be the one that was sent, nearest first"
-                messages.warn(f"{words}: {', '.join(task_ids)}", always=True)
+                messages.warn(f"{subject}{words}: {', '.join(task_ids)}", always=True)
         case TaskReused():
-            messages.info(f"Reused export task {task.task_id} ({format_state(task)}); nothing was submitted")
+            state = format_state(task)
+            messages.info(f"{subject}Reused export task {task.task_id} ({state}); nothing was submitted")
         case SubmissionSkipped():
             state, path = format_state(task), task.raw.get("path")
-            messages.info(
-                f"Skipped: export task {task.task_id} ({state}) writes to {path}; nothing was submitted"
-            )
+            words = f"Skipped: export task {task.task_id} ({state}) writes to {path}"
+            messages.info(f"{subject}{words}; nothing was submitted")
 
 
 def _print_duplicate(
-    messages: Messages, list_command: str, event: DuplicatePossible | DuplicateFound | DuplicateCheckFailed
+    messages: Messages,
+    list_command: str,
+    subject: str,
+    event: DuplicatePossible | DuplicateFound | DuplicateCheckFailed,
 ) -> None:
     """Warn of a duplicate; also when quiet where no other output names its ID."""
     match event:
         case DuplicatePossible(error=error):
             why = f"the outcome of the first send is unknown ({error})"
             messages.warn(
-                f"the request was sent twice, because {why}; a duplicate may still appear: {list_command}",
+                f"{subject}the request was sent twice, because {why}; a duplicate may still appear: "
+                f"{list_command}",
                 always=True,
             )
         case DuplicateFound(task=task, duplicate=duplicate):
-            messages.warn(f"export task {duplicate.task_id} is a duplicate of {task.task_id}", always=True)
+            words = f"export task {duplicate.task_id} is a duplicate of {task.task_id}"
+            messages.warn(f"{subject}{words}", always=True)
         case DuplicateCheckFailed(error=error):
-            messages.warn(f"the check for a duplicate task failed: {error}")
+            messages.warn(f"{subject}the check for a duplicate task failed: {error}")
