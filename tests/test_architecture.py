@@ -31,17 +31,17 @@ MAY_IMPORT = {
         "api auth client_factory config polling providers request spec submission transport"
     ),
     "cli/commands": (
-        "api cli cli/options cli/reference config documents polling providers request sandbox sandbox/faults "
-        "spec submission"
+        "api batch cli cli/ci cli/options cli/output cli/progress cli/reference config documents polling "
+        "providers request sandbox sandbox/faults spec submission"
     ),
     "cli/reference": (
         "cli cli/options config documents polling providers request sandbox/cloud sandbox/faults spec "
         "submission transport"
     ),
     "cli/options": "api config documents request sandbox/faults spec",
-    "cli/output": "cli/ci cli/options api request spec submission transport",
+    "cli/output": "batch cli/ci cli/options api request spec submission transport",
     "cli/ci": "cli/options api batch",
-    "cli/progress": "cli/output api polling",
+    "cli/progress": "batch cli/output api polling",
     "batch": "api config polling request submission",
     "submission": "api config request transport",
     "polling": "api config transport",

@@ -61,6 +61,17 @@ COMMANDS: Mapping[str, CommandEntry] = {
         ),
         exit_codes=_SUBMIT_CODES,
     ),
+    "apply": CommandEntry(
+        target="apply:apply",
+        group="Create",
+        help="Create the export tasks of many specs.",
+        examples=(
+            "modelarts-export apply exports.yaml --dry-run",
+            "modelarts-export apply nightly/ --wait --timeout 4h",
+            "modelarts-export apply -R specs/ --reuse-running --reuse-within 20h -o json",
+        ),
+        exit_codes=_SUBMIT_CODES,
+    ),
     "status": CommandEntry(
         target="tasks:status",
         group="Follow",

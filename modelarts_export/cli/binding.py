@@ -52,8 +52,23 @@ DatasetOption = Annotated[
         help="ID of the dataset, instead of DATASET" + _DATASET_SUFFIX,
     ),
 ]
+Files = Annotated[
+    list[str],
+    typer.Argument(metavar="FILE...", help="Spec files, and directories of them; - is stdin"),
+]
+Recursive = Annotated[
+    bool,
+    typer.Option(
+        "--recursive", "-R", rich_help_panel=REQUEST, help="Also search the directories in a directory"
+    ),
+]
+Assignments = Annotated[
+    list[str] | None,
+    typer.Option("--var", metavar="NAME[=VALUE]", rich_help_panel=REQUEST, help=VAR_HELP),
+]
 # By the name of the dataclass: not every command loads all of them.
 _GROUPS = {
+    "BatchOptions": REQUEST,
     "ReusePolicy": "Duplicates",
     "TaskFilter": "Filter",
     "DatasetFilter": "Filter",
@@ -68,7 +83,8 @@ def as_typer_command(command: Callable[..., None]) -> Callable[..., None]:
     """Return the command as a function with one parameter for each option, which Typer reads."""
     parameters = inspect.signature(command, eval_str=True).parameters.values()
     requests = {each.name for each in parameters if get_origin(each.annotation) is RequestInput}
-    expanded = {each.name: _expand_parameter(each, submits=bool(requests)) for each in parameters}
+    submits = any(getattr(each.annotation, "__name__", "") == "ReusePolicy" for each in parameters)
+    expanded = {each.name: _expand_parameter(each, submits=submits) for each in parameters}
     fields = {option.name for name in requests for option in expanded[name][0]}
 
     def run(typer_context: typer.Context, **values: Any) -> None:  # noqa: ANN401 - each option has its own type

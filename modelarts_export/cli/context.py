@@ -1,9 +1,11 @@
 """What a command needs, built on first use so that a start does not load requests."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from modelarts_export.api.endpoints import tasks_path
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     from modelarts_export.api.task import ExportTask
     from modelarts_export.cli.options.request_input import RequestInput
     from modelarts_export.request.models import ExportRequest
-    from modelarts_export.spec.loader import SpecSet
+    from modelarts_export.spec.loader import LoadedExport, SpecSet
     from modelarts_export.submission.events import EventHandler
     from modelarts_export.submission.reuse_policy import ReusePolicy
     from modelarts_export.submission.submission import Submission
@@ -75,16 +77,29 @@ class AppContext:
         return timeout
 
     def load_specs(
-        self, files: Sequence[str], assignments: Sequence[str], *, recursive: bool = False
+        self,
+        files: Sequence[str],
+        assignments: Sequence[str],
+        *,
+        recursive: bool = False,
+        check: "Callable[[LoadedExport], Iterable[Problem]]" = lambda _export: (),
+        flags: Mapping[str, Any] = MappingProxyType({}),
     ) -> "SpecSet":
         """Load spec files, also those of directories, and print their warnings.
 
-        Raises InvalidInputError with every problem.
+        `check` returns further problems of an export, and `flags` may have a timeout for reading. Raises
+        InvalidInputError with every problem.
         """
+        from modelarts_export.spec.discovery import NOT_SEARCHED  # noqa: PLC0415 - with the loader
         from modelarts_export.spec.loader import load_specs  # noqa: PLC0415 - yaml is loaded here
 
-        interpolate = self.make_interpolator(assignments)
-        specs = load_specs(files, interpolate, self.read_timeout({}), recursive=recursive)
+        interpolate, timeout = self.make_interpolator(assignments), self.read_timeout(flags)
+        try:
+            specs = load_specs(files, interpolate, timeout, recursive=recursive, check=check)
+        except InvalidInputError as error:
+            if any(problem.message.endswith(NOT_SEARCHED) for problem in error.problems):
+                raise error.copy_with(hint="-R searches the directories in a directory too") from None
+            raise
         self.warn(specs.warnings)
         return specs
 
@@ -136,30 +151,30 @@ class CommandContext:
         """Keep the connection flags as given."""
         self.messages = app.messages
         self.printer = app.printer
-        self._app = app
+        self.app = app
         self._interruption = app.interruption
-        self._flags = flags
-        self._connection = Connection(app.messages, app.environ, flags)
+        self.flags = flags
+        self.connection = Connection(app.messages, app.environ, flags)
         self.resume = ResumeCommands(app.messages, app.arguments, flags, lambda: self.settings)
         self._submitted: Submission | None = None
 
     def close(self) -> None:
         """Close the connections."""
-        self._connection.close()
+        self.connection.close()
 
     def resolve(self, request_input: "RequestInput[Any]", *, offline: bool) -> ResolvedExport:
         """Return the export to send, and print its warnings; `offline` needs no credentials.
 
         Raises InvalidInputError with every problem, and one error for all settings that are missing.
         """
-        timeout = self._app.read_timeout(self._flags)
-        interpolate = self._app.make_interpolator(request_input.assignments)
+        timeout = self.app.read_timeout(self.flags)
+        interpolate = self.app.make_interpolator(request_input.assignments)
         try:
             export, warnings = request_input.resolve(interpolate, timeout)
         except InvalidInputError as error:
             raise self._add_missing(error, request_input, offline=offline) from None
-        self._app.warn(warnings)
-        settings = self._connection.load_settings(export.project_id)
+        self.app.warn(warnings)
+        settings = self.connection.load_settings(export.project_id)
         self._warn_of_another_project(export.project_id)
         needed_for = None if offline else settings
         dataset_id = self.resolve_dataset(export.dataset_id, needed_for=needed_for)
@@ -177,14 +192,14 @@ class CommandContext:
         if not error.problems:  # the command line has a contradiction
             return error
         has_spec = bool(request_input.files)
-        missing = [] if offline else self._connection.find_missing(self.settings, in_spec=has_spec)
+        missing = [] if offline else self.connection.find_missing(self.settings, in_spec=has_spec)
         if not has_spec and request_input.dataset_id is None and self.default_dataset is None:
             missing.insert(0, _make_no_dataset_error())
         return combine_missing([error, *missing])
 
     def _warn_of_another_project(self, project_id: str | None) -> None:
         """Warn when a spec, which may be untrusted, names another project than the configured one."""
-        configured = self._connection.settings
+        configured = self.connection.settings
         if project_id and configured.project_id and project_id != configured.project_id:
             origin = configured.origins["project_id"]
             self.messages.warn(
@@ -246,7 +261,7 @@ class CommandContext:
         if task:
             show = partial(self.printer.task, task)
             return self._make_resume_output(export.dataset_id, [task.task_id], export.settings, show, number)
-        report = partial(self._app.write_report_after_signal, number)
+        report = partial(self.app.write_report_after_signal, number)
         if submission and submission.outcome_unknown:
             command = self.resume.format_list_command(export.dataset_id, export.settings)
             hint = f"check the list before you submit it again: {command}"
@@ -262,6 +277,30 @@ class CommandContext:
 
         label = ExportLabel(dataset_id=export.dataset_id, path=export.request.path)
         return fetch_status(self.client(export.settings), task, label, self._make_event_printer(export))
+
+    @contextmanager
+    def delay_exit(self, is_sending: Callable[[], bool]) -> Iterator[None]:
+        """Delay the exit after a signal while a request is being sent. Raises CanceledError after one."""
+        with self._interruption.delay_exit(is_sending=is_sending, print_message=self.messages.info):
+            yield
+
+    def set_final_output(
+        self, show: Callable[[], None], make_message: Callable[[], tuple[str, str, bool]]
+    ) -> None:
+        """From now on, make a signal call `show`, and print a message.
+
+        `make_message` returns the message, its hint, and whether it is printed also when quiet.
+        """
+
+        def make_final_output(number: int) -> FinalOutput:
+            words, hint, always = make_message()
+            return [
+                partial(self.printer.print_if_missing, show),
+                partial(self.app.write_report_after_signal, number),
+                partial(self.messages.interrupted, number, words, hint, always=always),
+            ]
+
+        self._interruption.set_final_output(make_final_output)
 
     @property
     def cancel_token(self) -> CancelToken:
@@ -294,23 +333,23 @@ class CommandContext:
         words = "interrupted; accepted tasks continue"
         return [  # the command to resume comes last, where a reader looks
             partial(self.printer.print_if_missing, show),
-            partial(self._app.write_report_after_signal, number),
+            partial(self.app.write_report_after_signal, number),
             partial(self.messages.interrupted, number, words, hint),
         ]
 
     @property
     def retry_policy(self) -> "RetryPolicy":
         """The retry policy of calls that change nothing."""
-        return self._connection.retry_policy(self.settings)
+        return self.connection.retry_policy(self.settings)
 
     def client(self, settings: Settings) -> "Client":
         """Return the client for these settings. Raises AccessError or InvalidInputError."""
-        return self._connection.client(settings)
+        return self.connection.client(settings)
 
     @property
     def settings(self) -> Settings:
         """The settings when no spec names a project. Raises InvalidInputError."""
-        return self._connection.settings
+        return self.connection.settings
 
     def resolve_dataset(
         self, given: str | None, origin: str = "DATASET", *, needed_for: Settings | None
@@ -323,7 +362,7 @@ class CommandContext:
         if given is None:
             given, origin = self.default_dataset, _DATASET_VARIABLE
         if given is None:
-            missing = self._connection.find_missing(needed_for) if needed_for else []
+            missing = self.connection.find_missing(needed_for) if needed_for else []
             raise combine_missing([_make_no_dataset_error(), *missing])
         try:
             return check_identifier(given)
@@ -333,7 +372,7 @@ class CommandContext:
     @property
     def default_dataset(self) -> str | None:
         """The dataset of the variable, unchecked."""
-        return self._app.environ.get(_DATASET_VARIABLE) or None
+        return self.app.environ.get(_DATASET_VARIABLE) or None
 
 
 def _make_no_dataset_error() -> InvalidInputError:

@@ -28,7 +28,7 @@ def raise_for_outcomes(
     """
     from modelarts_export.polling.outcome import combine_outcomes, outcome_of, summarize_outcomes  # noqa: PLC0415 - loads the table of error codes
 
-    timed_out = _describe_timeout(snapshot, options)
+    timed_out = describe_timeout(snapshot, options)
     of_one, of_all = ("", timed_out) if len(snapshot) > 1 else (timed_out, "")
     outcomes = [
         outcome_of(each, require_samples=options.require_samples, timed_out=of_one) for each in snapshot
@@ -40,7 +40,7 @@ def raise_for_outcomes(
     _raise_with_hint(context, snapshot, outcomes, settings, error)
 
 
-def _describe_timeout(snapshot: Snapshot, options: PollOptions) -> str:
+def describe_timeout(snapshot: Snapshot, options: PollOptions) -> str:
     """Return `timed out after 60s (--timeout)` if tasks are unfinished that would be polled again."""
     if not options.timeout or not any(each.is_unfinished for each in snapshot):
         return ""

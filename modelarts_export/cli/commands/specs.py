@@ -4,12 +4,11 @@ from typing import Annotated
 
 import typer
 
-from modelarts_export.cli.binding import VAR_HELP
+from modelarts_export.cli.binding import Assignments, Files, Recursive
 from modelarts_export.cli.context import AppContext
 from modelarts_export.cli.options.command_names import get_command_name
 from modelarts_export.errors import InvalidInputError
 from modelarts_export.quoting import describe_invalid_choice
-from modelarts_export.request.fields import REQUEST
 from modelarts_export.request.validation import KINDS
 from modelarts_export.sanitize import to_json
 from modelarts_export.spec.json_schema import make_spec_schema
@@ -35,20 +34,6 @@ Command = Annotated[
         autocompletion=lambda: _COMMANDS,
     ),
 ]
-Files = Annotated[
-    list[str],
-    typer.Argument(metavar="FILE...", help="Spec files, and directories of them; - is stdin"),
-]
-Recursive = Annotated[
-    bool,
-    typer.Option(
-        "--recursive", "-R", rich_help_panel=REQUEST, help="Also search the directories in a directory"
-    ),
-]
-Assignments = Annotated[
-    list[str] | None,
-    typer.Option("--var", metavar="NAME[=VALUE]", rich_help_panel=REQUEST, help=VAR_HELP),
-]
 
 
 def validate(files: Files, app: AppContext, *, recursive: Recursive = False, var: Assignments = None) -> None:
@@ -56,18 +41,7 @@ def validate(files: Files, app: AppContext, *, recursive: Recursive = False, var
 
     A directory stands for its .yaml, .yml and .json files, without hidden ones.
     """
-    try:
-        app.printer.specs(app.load_specs(files, var or (), recursive=recursive))
-    except InvalidInputError as error:
-        raise _add_recursive_hint(error) from None
-
-
-def _add_recursive_hint(error: InvalidInputError) -> InvalidInputError:
-    from modelarts_export.spec.discovery import NOT_SEARCHED  # noqa: PLC0415 - for an error alone
-
-    if error.hint or not any(problem.message.endswith(NOT_SEARCHED) for problem in error.problems):
-        return error
-    return error.copy_with(hint="-R searches the directories in a directory too")
+    app.printer.specs(app.load_specs(files, var or (), recursive=recursive))
 
 
 def schema(typer_context: typer.Context) -> None:

@@ -7,11 +7,18 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from modelarts_export.cli.output.console import Console
 from modelarts_export.cli.output.messages import Messages
-from modelarts_export.errors import ClosedOutputError, ModelArtsExportError, NotFinishedError, OutputError
+from modelarts_export.errors import (
+    ClosedOutputError,
+    ModelArtsExportError,
+    NotFinishedError,
+    OutputError,
+    RefusedError,
+)
 
 if TYPE_CHECKING:
     from modelarts_export.api.dataset import Dataset
     from modelarts_export.api.task import ExportTask
+    from modelarts_export.batch.report import ReportRow
     from modelarts_export.spec.loader import SpecSet
 
 
@@ -94,6 +101,30 @@ class ResultPrinter:
         except OutputError as error:
             ids = ", ".join(task.task_id for task in tasks)
             raise NotFinishedError(f"{error}; it is about {ids}", hint="check their status again") from None
+
+    def report(self, rows: Sequence["ReportRow"]) -> None:
+        """Print a row for each export of a batch.
+
+        Raises NotFinishedError when a task was accepted and cannot be printed, and what a renderer raises.
+        """
+        tasks = [row.task for row in rows if row.task]
+        self._messages.keep_ids_of(*tasks)
+        try:
+            self._messages.renderer.report(rows)
+        except ClosedOutputError:
+            for task in tasks if self._messages.options.quiet else ():  # otherwise a message has named its ID
+                self._messages.warn_about_closed_output(task)
+            raise
+        except (OutputError, RefusedError) as error:
+            if not tasks:
+                raise
+            ids = ", ".join(task.task_id for task in tasks)
+            hint = "do not submit them again"
+            raise NotFinishedError(f"{error}; it is about {ids}", hint=hint) from None
+
+    def plan(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Print a row for each export that a batch would submit."""
+        self._messages.renderer.plan(rows)
 
     def task_list(self, tasks: Sequence["ExportTask"]) -> None:
         """Print tasks, a row each. Raises what a renderer raises."""

@@ -12,6 +12,9 @@ from modelarts_export.errors import ModelArtsExportError
 if TYPE_CHECKING:
     from modelarts_export.api.dataset import Dataset
     from modelarts_export.api.task import ExportTask
+    from modelarts_export.batch.report import ReportRow
+
+_PLAN = ("name", "dataset_id", "path", "action")  # the columns of a plan
 
 
 class Renderer(Protocol):
@@ -31,6 +34,12 @@ class Renderer(Protocol):
 
     def datasets(self, datasets: Sequence["Dataset"]) -> None:
         """Write datasets, a row each."""
+
+    def report(self, rows: Sequence["ReportRow"]) -> None:
+        """Write a row for each export of a batch."""
+
+    def plan(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Write a row for each export that a batch would submit."""
 
     def rows(self, rows: Sequence[Mapping[str, Any]], lines: Iterable[str]) -> None:
         """Write rows that have the same keys: the rows for a program, the lines for a reader."""
@@ -92,6 +101,18 @@ class TableRenderer:
         if datasets:
             self._console.write_table(dataset_rows(datasets, self._time(), wide=self._wide), whole=self._wide)
 
+    def report(self, rows: Sequence["ReportRow"]) -> None:
+        """Write a row for each export."""
+        from modelarts_export.cli.output.task_view import report_rows  # noqa: PLC0415 - see `tasks`
+
+        self._console.write_table(report_rows(rows, self._time(), wide=self._wide), whole=self._wide)
+
+    def plan(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Write the columns of a plan, with `wide` also the positions of the specs."""
+        columns = (*_PLAN, "spec") if self._wide else _PLAN
+        cells = [{name: row[name] for name in columns} for row in rows]
+        self._console.write_table(cells, whole=self._wide)
+
     def rows(self, rows: Sequence[Mapping[str, Any]], lines: Iterable[str]) -> None:
         """Write the lines."""
         self.facts(rows, lines)
@@ -126,6 +147,12 @@ class NoRenderer:
         """Do nothing."""
 
     def datasets(self, datasets: Sequence["Dataset"]) -> None:
+        """Do nothing."""
+
+    def report(self, rows: Sequence["ReportRow"]) -> None:
+        """Do nothing."""
+
+    def plan(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Do nothing."""
 
     def rows(self, rows: Sequence[Mapping[str, Any]], lines: Iterable[str]) -> None:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from modelarts_export.api.dataset import Dataset
     from modelarts_export.api.task import ExportTask
 
+if TYPE_CHECKING:
+    from modelarts_export.batch.report import ReportRow
+
 _MOST_IDS = 5  # in an error message
 _HOW_TO_SHOW_ID = "-o json shows an ID of any kind"
 _ID_HINT = f"{_HOW_TO_SHOW_ID}; do not submit it again"
@@ -38,6 +41,14 @@ class DataRenderer(ABC):
     def datasets(self, datasets: Sequence["Dataset"]) -> None:
         """Write an array of objects."""
         self._write([dataset.to_dict() for dataset in datasets])
+
+    def report(self, rows: Sequence["ReportRow"]) -> None:
+        """Write an array of objects."""
+        self._write([row.to_dict() for row in rows])
+
+    def plan(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Write an array of objects."""
+        self._write(list(rows))
 
     def rows(self, rows: Sequence[Mapping[str, Any]], lines: Iterable[str]) -> None:  # noqa: ARG002 - lines are text
         """Write an array of objects."""
@@ -105,6 +116,13 @@ class IdRenderer:
         """Write the IDs. Raises RefusedError as `tasks`."""
         if omitted := self._write_ids([dataset.dataset_id for dataset in datasets]):
             raise RefusedError(omitted, hint=_HOW_TO_SHOW_ID)
+
+    def report(self, rows: Sequence["ReportRow"]) -> None:
+        """Write the IDs of the exports that have a task. Raises what `tasks` raises."""
+        self.tasks([row.task for row in rows if row.task], detailed=False)
+
+    def plan(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Write nothing: what is not submitted has no ID."""
 
     def rows(self, rows: Sequence[Mapping[str, Any]], lines: Iterable[str]) -> None:  # noqa: ARG002 - lines are text
         """Write the dataset ID of each row that has one; a name is no ID."""

@@ -14,6 +14,7 @@ from modelarts_export.request.enums import ExportFormat, ExportType, WireEnum
 from modelarts_export.sanitize import to_json
 
 if TYPE_CHECKING:
+    from modelarts_export.batch.report import ReportRow
     from modelarts_export.spec.loader import SpecSet
 
 UNKNOWN = "unknown"  # in place of a status
@@ -88,6 +89,31 @@ def task_rows(tasks: Sequence[ExportTask], now: float, *, wide: bool = False) ->
     The first columns are always there, so that a script can count on them.
     """
     return [_task_row(task, now) | (_wide_columns(task) if wide else {}) for task in tasks]
+
+
+def report_rows(rows: Sequence["ReportRow"], now: float, *, wide: bool = False) -> list[dict[str, Cell]]:
+    """Return a row for each export of a batch: its name or position, and the row of its task.
+
+    Without a task, the status is what became of the export.
+    """
+    return [_report_row(row, now, wide=wide) for row in rows]
+
+
+def _report_row(row: "ReportRow", now: float, *, wide: bool) -> dict[str, Cell]:
+    name: dict[str, Cell] = {"name": row.name or row.spec}
+    if row.task:
+        [cells] = task_rows([row.task], now, wide=wide)
+    else:
+        style = "bold red" if row.error else "yellow"
+        cells = {
+            "task_id": NOTHING,
+            "status": (row.label, style),
+            **dict.fromkeys(("samples", "type", "age"), NOTHING),
+            "path": row.path,
+        }
+        cells |= {**dict.fromkeys((*_WIDE_COLUMNS, "Other")), "Dataset": row.dataset_id} if wide else {}
+    failure = ": ".join(filter(None, [row.error_code, row.error_msg]))
+    return name | cells | ({"Error": (failure, "red"), "Spec": row.spec} if wide else {})
 
 
 def _task_row(task: ExportTask, now: float) -> dict[str, Cell]:

@@ -1,6 +1,7 @@
 """The display of progress as bars on a terminal, with as many columns as fit."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 from rich.console import Console as RichConsole
@@ -18,6 +19,7 @@ from modelarts_export.cli.progress.messages import (
     MAX_SINGLE_TASKS,
     WaitTimes,
     count_states,
+    format_counts,
     format_eta,
     format_percent,
     group_by_message,
@@ -27,6 +29,9 @@ from modelarts_export.cli.progress.messages import (
 )
 from modelarts_export.clock import Clock
 from modelarts_export.polling.poller import Snapshot, TrackedTask
+
+if TYPE_CHECKING:
+    from modelarts_export.batch.runner import BatchCounts
 
 _Row = Mapping[str, Text | ProgressBar]
 _COLUMNS = ("name", "status", "bar", "percent", "samples", "elapsed", "left")
@@ -54,17 +59,23 @@ _WHOLE = 100.0
 class BarDisplay:
     """Draws a bar for each task, or one for all when there are many, and notes on errors."""
 
-    def __init__(self, console: Console, clock: Clock) -> None:
+    def __init__(
+        self, console: Console, clock: Clock, get_counts: Callable[[], "BatchCounts"] | None = None
+    ) -> None:
+        """With `get_counts`, draw one bar for a batch, at first of its submission."""
         self._console = console
+        self._get_counts = get_counts
         self._times = WaitTimes(clock.monotonic)
         self._snapshot: Snapshot = ()
         self._share = 0.0  # of the summary, in per cent
         self._stopped = False
         console.hold_calls()
+        if get_counts:
+            console.start_live(self)
 
     def show(self, snapshot: Snapshot) -> None:
         """Draw a snapshot until the next one."""
-        is_first = not self._snapshot
+        is_first = not self._snapshot and not self._get_counts
         self._times.update(snapshot)
         self._snapshot = snapshot
         self._share = max(self._share, measure_share(snapshot))  # a total that gets known is no way back
@@ -91,17 +102,37 @@ class BarDisplay:
         yield Constrain(Group(*self._draw(options.update_width(width))), width)
 
     def _draw(self, options: ConsoleOptions) -> Iterator[RenderableType]:
-        snapshot, is_summary = self._snapshot, len(self._snapshot) > MAX_SINGLE_TASKS
+        if self._get_counts and not self._snapshot:
+            yield from self._draw_submission(self._get_counts(), options)
+            return
+        snapshot = self._snapshot
+        is_summary = self._get_counts is not None or len(snapshot) > MAX_SINGLE_TASKS
         rows = (
             [self._make_summary_row(snapshot)] if is_summary else [self._make_row(each) for each in snapshot]
         )
         yield _make_table(rows, options)
         if is_summary:
-            yield Text(count_states(snapshot), "dim")
+            yield Text(self._format_states(snapshot), "dim")
         for note in self._format_notes(snapshot)[:_MOST_NOTES]:
             text = Text(self._console.format_for_stderr(note), "yellow")
             text.truncate(_LONGEST_NOTE * options.max_width - options.max_width // 2)
             yield text
+
+    def _draw_submission(self, counts: "BatchCounts", options: ConsoleOptions) -> Iterator[RenderableType]:
+        """Draw how far the submission of a batch is."""
+        done = counts.submitted + counts.failed
+        share, seconds = done / max(counts.total, 1) * _WHOLE, self._times.elapsed_seconds()
+        row: _Row = {
+            "name": Text(f"{counts.total:,} exports", "bold"),
+            "status": Text(),
+            "bar": self._make_bar(share, _UNFINISHED),
+            "percent": Text(f"{int(share)} %"),
+            "samples": Text(),
+            "elapsed": Text(self._times.elapsed(), "dim"),
+            "left": Text(format_eta(seconds / done * (counts.total - done) if done else None), "cyan"),
+        }
+        yield _make_table([row], options)
+        yield Text(format_counts(counts), "dim")
 
     def _make_row(self, each: TrackedTask) -> _Row:
         estimator, style = each.estimator, _BAR_STYLES.get(each.task.state, _UNFINISHED)
@@ -131,6 +162,11 @@ class BarDisplay:
             "elapsed": Text(self._times.elapsed(), "dim"),
             "left": Text(format_eta(seconds_left(snapshot, self._times.now())), "cyan"),
         }
+
+    def _format_states(self, snapshot: Snapshot) -> str:
+        """Return how many tasks are in each state, and of a batch how many exports have no task."""
+        failed = self._get_counts().failed if self._get_counts else 0
+        return ", ".join(filter(None, [count_states(snapshot), f"{failed:,} not created" if failed else ""]))
 
     def _make_bar(self, share: float | None, style: str, *, pulses: bool = False) -> ProgressBar:
         """Return a bar, which pulses while the share is unknown."""

@@ -3,12 +3,19 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from modelarts_export.cli.output.console import Console
-from modelarts_export.cli.progress.messages import task_label
+from modelarts_export.cli.progress.messages import NameTask, name_by_id, task_label
 from modelarts_export.clock import SYSTEM_CLOCK, Clock
 from modelarts_export.polling.poller import Snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from modelarts_export.batch.runner import BatchCounts
+
+    GetCounts = Callable[[], BatchCounts]
 
 _TICK = 0.25  # seconds
 
@@ -34,19 +41,26 @@ class NoDisplay:
 
 
 @contextmanager
-def open_display(
-    console: Console, *, quiet: bool, heartbeat: float, clock: Clock = SYSTEM_CLOCK
+def open_display(  # noqa: PLR0913 - where and how tasks are shown
+    console: Console,
+    *,
+    quiet: bool,
+    heartbeat: float,
+    clock: Clock = SYSTEM_CLOCK,
+    get_counts: "GetCounts | None" = None,
+    name_task: NameTask = name_by_id,
 ) -> Iterator[ProgressDisplay]:
     """Open a display on stderr, and leave the terminal as it was at the end.
 
-    Off a terminal it prints a heartbeat when nothing was printed for `heartbeat` seconds.
+    Off a terminal it prints a heartbeat when nothing was printed for `heartbeat` seconds. For a batch,
+    `get_counts` returns how far its submission is, which is shown until there is a snapshot.
     """
     if quiet:
         yield NoDisplay()
     elif console.is_live:
         from modelarts_export.cli.progress.bars import BarDisplay  # noqa: PLC0415 - only bars need rich
 
-        bars = BarDisplay(console, clock)
+        bars = BarDisplay(console, clock, get_counts)
         try:
             yield _StatusWarnings(console, bars)
         finally:
@@ -54,7 +68,8 @@ def open_display(
     else:
         from modelarts_export.cli.progress.lines import LineDisplay  # noqa: PLC0415 - see BarDisplay
 
-        yield _StatusWarnings(console, LineDisplay(console, heartbeat, clock))
+        lines = LineDisplay(console, heartbeat, clock, get_counts=get_counts, name_task=name_task)
+        yield _StatusWarnings(console, lines)
 
 
 @contextmanager

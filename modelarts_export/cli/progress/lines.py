@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from modelarts_export.cli.output.console import Console
 from modelarts_export.cli.output.task_view import format_state
@@ -9,12 +10,15 @@ from modelarts_export.cli.progress.messages import (
     GIVEN_UP,
     MAX_SINGLE_TASKS,
     UNSUCCESSFUL,
+    NameTask,
     WaitTimes,
     count_states,
+    format_counts,
     format_eta,
     format_progress,
     format_samples,
     group_by_message,
+    name_by_id,
     seconds_left,
     sum_samples,
     task_key,
@@ -24,12 +28,28 @@ from modelarts_export.clock import Clock
 from modelarts_export.errors import NotFoundError
 from modelarts_export.polling.poller import Snapshot, TrackedTask
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from modelarts_export.batch.runner import BatchCounts
+
 
 class LineDisplay:
     """Prints a line for each change, and a heartbeat when nothing was printed for `heartbeat` seconds."""
 
-    def __init__(self, console: Console, heartbeat: float, clock: Clock) -> None:
+    def __init__(
+        self,
+        console: Console,
+        heartbeat: float,
+        clock: Clock,
+        *,
+        get_counts: "Callable[[], BatchCounts] | None" = None,
+        name_task: NameTask = name_by_id,
+    ) -> None:
+        """Name tasks by `name_task`; `get_counts` returns how far the submission of a batch is."""
         self._console = console
+        self._get_counts = get_counts
+        self._name_task = name_task
         self._heartbeat = heartbeat
         self._clock = clock
         self._printed_at = clock.monotonic()
@@ -53,7 +73,7 @@ class LineDisplay:
         self._times.update(snapshot)
         self._snapshot = snapshot
         lines = [
-            *group_by_message([*recovered, *_list_new_errors(pairs)]),
+            *group_by_message([*recovered, *_list_new_errors(pairs)], self._name_task),
             *self._list_changes([each for old, each in pairs if _is_changed(old, each)]),
         ]
         for line in lines:
@@ -71,7 +91,7 @@ class LineDisplay:
         goes_on = any(each.is_unfinished for each in self._snapshot)
         for each in changed:
             if goes_on if each.task.state in UNSUCCESSFUL else not many:
-                yield f"{task_label([each])}: {format_progress(each)}"
+                yield f"{task_label([each], self._name_task)}: {format_progress(each)}"
         if many and changed:
             yield self._summarize()
 
@@ -80,9 +100,12 @@ class LineDisplay:
             return
         waiting = [each for each in self._snapshot if each.is_unfinished]
         if len(waiting) == 1:
-            self._print(f"{task_label(waiting)}: {format_progress(waiting[0])}{self._format_wait(waiting)}")
+            label = task_label(waiting, self._name_task)
+            self._print(f"{label}: {format_progress(waiting[0])}{self._format_wait(waiting)}")
         elif waiting:
             self._print(f"{self._summarize()}{self._format_wait(waiting)}")
+        elif self._get_counts and not self._snapshot:
+            self._print(format_counts(self._get_counts()))
         self._printed_at = self._clock.monotonic()
 
     def _summarize(self) -> str:

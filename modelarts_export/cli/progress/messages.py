@@ -2,12 +2,16 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
 
-from modelarts_export.api.task import TaskState
+from modelarts_export.api.task import ExportTask, TaskState
 from modelarts_export.cli.output.task_view import UNKNOWN, format_state
 from modelarts_export.clock import format_duration
 from modelarts_export.polling.estimator import ProgressEstimator
 from modelarts_export.polling.poller import Snapshot, TrackedTask
+
+if TYPE_CHECKING:
+    from modelarts_export.batch.runner import BatchCounts
 
 UNSUCCESSFUL = (TaskState.FAILED, TaskState.STOPPED)
 MAX_SINGLE_TASKS = 12  # that are shown one by one; more are summarized
@@ -40,17 +44,38 @@ def format_progress(each: TrackedTask) -> str:
     return ", ".join(filter(None, (format_state(each.task), share))) + (f" ({done})" if done else "")
 
 
-def task_label(tasks: Sequence[TrackedTask]) -> str:
-    """Return the ID of one task, or the number of several."""
-    return f"export task {tasks[0].task.task_id}" if len(tasks) == 1 else f"{len(tasks)} export tasks"
+NameTask = Callable[[ExportTask], str]
+"""Returns the name of a task in a line."""
 
 
-def group_by_message(messages: Iterable[tuple[str, TrackedTask]]) -> list[str]:
+def name_by_id(task: ExportTask) -> str:
+    """Return the name of a task that needs no other than its ID."""
+    return f"export task {task.task_id}"
+
+
+def task_label(tasks: Sequence[TrackedTask], name_task: NameTask = name_by_id) -> str:
+    """Return the name of one task, or the number of several."""
+    return name_task(tasks[0].task) if len(tasks) == 1 else f"{len(tasks)} export tasks"
+
+
+def group_by_message(
+    messages: Iterable[tuple[str, TrackedTask]], name_task: NameTask = name_by_id
+) -> list[str]:
     """Return a line for each message, with the tasks that share it."""
     groups: dict[str, list[TrackedTask]] = {}
     for message, each in messages:
         groups.setdefault(message, []).append(each)
-    return [f"{task_label(tasks)}: {message}" for message, tasks in groups.items()]
+    return [f"{task_label(tasks, name_task)}: {message}" for message, tasks in groups.items()]
+
+
+def format_counts(counts: "BatchCounts") -> str:
+    """Return how far the submission of a batch is: `40 of 100 submitted, 1 failed`."""
+    parts = (
+        f"{counts.submitted:,} of {counts.total:,} submitted",
+        f"{counts.failed:,} failed" if counts.failed else "",
+        f"{counts.queued:,} waiting for a busy dataset" if counts.queued else "",
+    )
+    return ", ".join(filter(None, parts))
 
 
 def count_states(snapshot: Snapshot) -> str:
@@ -127,6 +152,10 @@ class WaitTimes:
         """Return the duration of the wait, or of the wait for a finished task."""
         end = self._ends.get(task_key(each)) if each else None
         return format_duration((self.now() if end is None else end) - self._start)
+
+    def elapsed_seconds(self) -> float:
+        """Return the duration of the wait, in seconds."""
+        return self.now() - self._start
 
     def outage(self, each: TrackedTask) -> str:
         """Return the duration of a task's outage."""
