@@ -239,8 +239,9 @@ class _ChildProcess:
         self._lock = threading.Lock()
 
     def run(self, command: list[str], environ: Mapping[str, str]) -> int:
+        arguments = [word.encode(errors="surrogateescape") for word in command]  # UTF-8 in any locale
         with self._lock:
-            self._process = subprocess.Popen(command, env=environ)  # noqa: S603 - the user's command
+            self._process = subprocess.Popen(arguments, env=environ)  # noqa: S603 - the user's command
             if self._terminated:
                 self._process.terminate()
         return self._process.wait()

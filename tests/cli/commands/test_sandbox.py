@@ -424,3 +424,10 @@ def test_signals_are_handled_by_the_command() -> None:
         process.send_signal(signal.SIGINT)
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 9
+
+
+def test_arguments_of_the_command_are_utf8_in_any_locale() -> None:
+    line = [sys.executable, "-m", "modelarts_export", "sandbox", "--", "printf", "%s", "/桶/"]
+    locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run(line, capture_output=True, check=False, env={**os.environ, **locale})
+    assert (done.returncode, done.stdout.decode(), done.stderr) == (0, "/桶/", b"")
