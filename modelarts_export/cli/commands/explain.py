@@ -83,10 +83,11 @@ def _format_overview(explanations: Sequence["Explanation"]) -> Iterator[str]:
 def _align_facts(facts: Mapping[str, Any], *, is_field: bool = True) -> Iterator[str]:
     """Yield the facts in two columns, name and wrapped value; the name of a field is shown as words."""
     names = [name.replace("_", " ") if is_field else name for name in facts]
-    width = max((len(name) for name in names if len(name) <= _WIDEST_NAME), default=0) + 4
+    widest = min(_WIDEST_NAME, get_width() // 2 - 5)
+    width = max((len(name) for name in names if len(name) <= widest), default=0) + 4
     for name, fact in zip(names, facts.values(), strict=True):
         first = f"  {name}".ljust(width)
-        if len(name) > _WIDEST_NAME:
+        if len(name) > widest:
             yield first
             first = " " * width
         yield from wrap(

@@ -367,3 +367,12 @@ def test_exit_codes_are_explained_as_in_the_readme() -> None:
 def test_quiet_omits_the_text_but_not_json(run: Run) -> None:
     assert run("explain 5 -q").out == ""
     assert json.loads(run("explain 5 -q -o json").out)[0]["name"] == "5"
+
+
+def test_long_name_of_a_fact_leaves_room_on_a_narrow_terminal(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    lines = run("explain ModelArts.4409").out.splitlines()
+    assert lines[5:7] == ["  exit code of a failed task", "               7"]
+    assert len(lines) < 12
