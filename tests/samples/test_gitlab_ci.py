@@ -1,5 +1,6 @@
 """The jobs of GitLab CI: their schema, and their scripts run as the runner runs them."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 import yaml
 
 from tests.cli.ci.test_dotenv import read_report
+from tests.cli.ci.test_junit import parse as parse_junit
 from tests.conftest import Cloud
 from tests.samples.sample_files import SAMPLES, check, read_sample, run_script
 
@@ -14,6 +16,7 @@ FILE = SAMPLES / "gitlab-ci" / ".gitlab-ci.yml"
 JOBS: dict[str, Any] = yaml.safe_load(read_sample("gitlab-ci/.gitlab-ci.yml"))
 EXPORT = JOBS["export"]
 SPEC = "export_type: labeled\n"
+PIPELINE = {"CI_PIPELINE_ID": "17"}
 
 
 def test_jobs_are_valid() -> None:
@@ -23,41 +26,43 @@ def test_jobs_are_valid() -> None:
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    """Return a repository with a spec."""
+    """Return a repository with two specs."""
     (tmp_path / "exports").mkdir()
-    (tmp_path / "exports" / "ci.yaml").write_text(SPEC)
+    for name in ("cats", "dogs"):
+        path = f"path: /bucket/ci/${{CI_PIPELINE_ID}}/{name}/\n"
+        (tmp_path / "exports" / f"{name}.yaml").write_text(path + SPEC)
     return tmp_path
 
 
-def test_retried_job_takes_the_task_of_the_first(instant: Cloud, repository: Path) -> None:
-    """And the next job gets its report as variables."""
-    for _ in range(2):
-        outcome = run_script("\n".join(EXPORT["script"]), repository, instant, CI_PIPELINE_ID="17")
-        assert outcome.code == 0, outcome.err
-    assert len(instant.created) == 1
+def run_use(repository: Path, cloud: Cloud) -> str:
+    """Run the job that gets the report as variables, and return what it prints."""
     report = read_report(repository / EXPORT["artifacts"]["reports"]["dotenv"])
-    assert (report["PATH"], report["STATUS"], report["EXIT_CODE"]) == ("/bucket/ci/17/", "SUCCESSED", "0")
     variables = {f"MODELARTS_{name}": value for name, value in report.items()}
-    used = run_script("\n".join(JOBS["use"]["script"]), repository, instant, **variables)
-    assert used.out == "the export is in obs://bucket/ci/17/\n"
+    return run_script("\n".join(JOBS["use"]["script"]), repository, cloud, **variables).out
 
 
-def test_report_of_an_unfinished_task_stops_the_next_job(cloud: Cloud, repository: Path) -> None:
+def test_retried_job_takes_the_tasks_of_the_first(instant: Cloud, repository: Path) -> None:
+    for _ in range(2):
+        outcome = run_script("\n".join(EXPORT["script"]), repository, instant, **PIPELINE)
+        assert outcome.code == 0, outcome.err
+    assert len(instant.created) == 2
+    assert run_use(repository, instant) == "the exports are in /bucket/ci/17/cats/,/bucket/ci/17/dogs/\n"
+    _, cases = parse_junit((repository / EXPORT["artifacts"]["reports"]["junit"]).read_text(encoding="utf-8"))
+    assert cases == [(f"exports/{name}.yaml:1", "passed", "") for name in ("cats", "dogs")]
+
+
+def test_report_of_unfinished_tasks_stops_the_next_job(cloud: Cloud, repository: Path) -> None:
     script = "\n".join(EXPORT["script"]).replace("--timeout 5h", "--timeout 0")
-    outcome = run_script(script, repository, cloud, CI_PIPELINE_ID="17")
+    outcome = run_script(script, repository, cloud, **PIPELINE)
     assert outcome.code in EXPORT["allow_failure"]["exit_codes"]
-    report = read_report(repository / "task.env")
-    variables = {f"MODELARTS_{name}": value for name, value in report.items()}
-    used = run_script("\n".join(JOBS["use"]["script"]), repository, cloud, **variables)
-    assert used.out == f"task {report['TASK_ID']} is {report['STATUS']}\n"
+    assert re.fullmatch(r"\w+,\w+ is (INIT|RUNNING),(INIT|RUNNING)\n", run_use(repository, cloud))
 
 
 def test_specs_are_checked(cloud: Cloud, repository: Path) -> None:
-    """The spec of the job has no path: the command line has one, and so the check fails."""
     script = "\n".join(JOBS["validate"]["script"])
-    assert run_script(script, repository, cloud).code == 2
-    (repository / "exports" / "ci.yaml").write_text(SPEC + "path: /bucket/ci/\n")
-    assert run_script(script, repository, cloud).code == 0
+    assert run_script(script, repository, cloud, **PIPELINE).code == 0
+    (repository / "exports" / "cats.yaml").write_text("exprt_type: all")
+    assert run_script(script, repository, cloud, **PIPELINE).code == 2
 
 
 def test_codes_are_retried_where_a_job_may_run_again() -> None:
