@@ -224,7 +224,8 @@ def test_strangers_files_do_not_complete_the_users_file(
 def test_secure_file_completes_a_file_beside_it(own: Path, tmp_path: Path) -> None:
     write(tmp_path / "work" / "clouds.yaml", {"clouds": {"otc": STRANGE}})
     write(tmp_path / "work" / "secure.yaml", {"clouds": {"otc": {"auth": {"password": SECRET}}}})
-    assert make_provider(own).load() == PASSWORD
+    for variables in ({}, {"OS_CLIENT_CONFIG_FILE": "clouds.yaml"}):
+        assert make_provider(own, **variables).load() == PASSWORD
 
 
 @pytest.mark.parametrize(
