@@ -173,7 +173,14 @@ class NotFoundError(ModelArtsExportError):
 
 
 class DatasetNameError(NotFoundError):
-    """No dataset has the name, or several do; the message has similar names, or the IDs of those."""
+    """No dataset has the name, or several do: `candidates`, each a Dataset.
+
+    The message has similar names, or the IDs and ages of the candidates.
+    """
+
+    def __init__(self, message: str, *, candidates: Sequence[Any] = (), **facts: Unpack[ErrorFacts]) -> None:
+        super().__init__(message, **facts)
+        self.candidates = tuple(candidates)
 
 
 class AccessError(ModelArtsExportError):

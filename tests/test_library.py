@@ -18,6 +18,7 @@ from modelarts_export import (
     AccessKey,
     CanceledError,
     CancelToken,
+    DatasetNameError,
     InvalidInputError,
     NotFinishedError,
     NotFoundError,
@@ -62,6 +63,17 @@ def test_import_loads_nothing() -> None:
 @pytest.mark.parametrize("name", modelarts_export.__all__)
 def test_public_name_has_a_docstring(name: str) -> None:
     assert getattr(modelarts_export, name).__doc__
+
+
+def test_dataset_of_a_name_is_found_and_a_name_is_no_id(cloud: Cloud) -> None:
+    """A submission takes IDs alone."""
+    with connected(cloud) as client:
+        assert client.find_dataset("sandbox-text").dataset_id == "sandbox-text"
+        with pytest.raises(DatasetNameError, match="similar names: 'sandbox-text'"):
+            client.find_dataset("sandbox-txet")
+        with pytest.raises(InvalidInputError, match="'name:sandbox-text' is not an ID"):
+            submit(client, "name:sandbox-text", ToObs(path="/b/d/"))
+    assert cloud.created == []
 
 
 def test_unknown_name_is_an_attribute_error() -> None:

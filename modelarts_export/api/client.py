@@ -8,7 +8,6 @@ from urllib.parse import urlencode
 from modelarts_export.api.endpoints import dataset_path, datasets_path, task_path, tasks_path
 from modelarts_export.api.pagination import LIMIT, Page, iter_pages, parse_page
 from modelarts_export.api.task import ExportTask
-from modelarts_export.clock import SYSTEM_CLOCK
 from modelarts_export.config.settings import Settings
 from modelarts_export.errors import RefusedError, TemporaryError
 from modelarts_export.request.models import ExportRequest
@@ -203,8 +202,7 @@ class Client:
         settings = self.settings
         retry = RetryPolicy(timeout=settings.retry_timeout, max_retries=settings.max_retries)
         pages = list(self.iter_dataset_pages(timeout=timeout, retry=retry))
-        datasets = [dataset for page in pages for dataset in page.datasets]
-        return select_named(datasets, name, pages[-1].date or SYSTEM_CLOCK.time())
+        return select_named(pages, name)
 
     def _make_task(self, dataset_id: str, task_id: str, raw: Mapping[str, Any]) -> ExportTask:
         return ExportTask(task_id=task_id, dataset_id=dataset_id, project_id=self._project_id, raw=raw)

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 
 from modelarts_export.api.task import format_utc, is_number, to_count, to_seconds
-from modelarts_export.clock import format_duration
+from modelarts_export.clock import SYSTEM_CLOCK, Clock, format_duration
 from modelarts_export.errors import DatasetNameError
 from modelarts_export.quoting import find_nearest, quote
 from modelarts_export.request.directories import to_directory
@@ -174,7 +174,13 @@ class DatasetPage:
 
 def sort_by_age(datasets: Iterable[Dataset]) -> list[Dataset]:
     """Return datasets with the newest first, and last those whose age is unknown."""
-    return sorted(datasets, key=lambda dataset: dataset.created or 0.0, reverse=True)
+    return sorted(datasets, key=_get_create_time, reverse=True)
+
+
+def _get_create_time(dataset: Dataset) -> float:
+    """Return the time in the unit of the API, also one that is no plausible date: for the order alone."""
+    created = dataset.raw.get("create_time")
+    return created if is_number(created) else 0.0
 
 
 def find_named(datasets: Iterable[Dataset], name: str) -> list[Dataset]:
@@ -182,17 +188,20 @@ def find_named(datasets: Iterable[Dataset], name: str) -> list[Dataset]:
     return sort_by_age(dataset for dataset in datasets if dataset.name == name)
 
 
-def select_named(datasets: Sequence[Dataset], name: str, now: float) -> Dataset:
-    """Return the one dataset with exactly this name; `now` is in epoch seconds.
+def select_named(pages: Sequence[DatasetPage], name: str, clock: Clock = SYSTEM_CLOCK) -> Dataset:
+    """Return the one dataset with exactly this name; without a time of the server, ages are those by `clock`.
 
     Raises DatasetNameError with the similar names if there is none, and with the IDs and ages of several.
     """
+    datasets = [dataset for page in pages for dataset in page.datasets]
+    now = next((page.date for page in pages if page.date), None) or clock.time()
     named = find_named(datasets, name)
     if len(named) == 1:
         return named[0]
     if named:
         candidates = _list_first([_describe(each, now) for each in named])
-        raise DatasetNameError(f"{len(named):,} datasets have the name {quote(name)}: {candidates}")
+        message = f"{len(named):,} datasets have the name {quote(name)}: {candidates}"
+        raise DatasetNameError(message, candidates=named)
     similar = list(_iter_similar_names(name, datasets))
     suggestion = f"; similar names: {_list_first(similar)}" if similar else ""
     total = "" if datasets else "; the project has no datasets"

@@ -28,7 +28,7 @@ from modelarts_export.cli.options.request_input import RequestInput
 from modelarts_export.config.environment import format_variable
 from modelarts_export.config.options import option_fields, resolve_options
 from modelarts_export.config.settings import Settings
-from modelarts_export.errors import InvalidInputError, Location
+from modelarts_export.errors import InvalidInputError, Location, NotFoundError
 from modelarts_export.polling.options import PollOptions
 from modelarts_export.request.fields import REQUEST, SAMPLES, RequestField, iter_flag_fields
 from modelarts_export.request.models import ExportRequest
@@ -40,8 +40,9 @@ VAR_HELP = (
     "The value of ${NAME} in a spec; NAME alone takes that environment variable. "
     "MODELARTS_EXPORT_VAR_NAME is read as well, and no other variable. Repeatable"
 )
+_DATASET_HELP = "ID of the dataset, or name:NAME"
 _DATASET_SUFFIX = format_suffix(variable=format_variable("dataset_id"))
-Dataset = Annotated[str | None, typer.Argument(metavar="DATASET", help="ID of the dataset" + _DATASET_SUFFIX)]
+Dataset = Annotated[str | None, typer.Argument(metavar="DATASET", help=_DATASET_HELP + _DATASET_SUFFIX)]
 DatasetOption = Annotated[
     str | None,
     typer.Option(
@@ -49,7 +50,7 @@ DatasetOption = Annotated[
         "-d",
         metavar="ID",
         rich_help_panel="Connection",
-        help="ID of the dataset, instead of DATASET" + _DATASET_SUFFIX,
+        help=f"{_DATASET_HELP}, instead of DATASET{_DATASET_SUFFIX}",
     ),
 ]
 Files = Annotated[
@@ -94,12 +95,17 @@ def as_typer_command(command: Callable[..., None]) -> Callable[..., None]:
         app.messages.options = resolve_output_options(settings, app.environ, of_tasks="dotenv" in values)
         if "dotenv" in values:
             app.report.open(app.messages.options)
-        command(
-            **{
-                name: make_value(typer_context, values if name in requests else settings)
-                for name, (_, make_value) in expanded.items()
-            }
-        )
+        arguments = {
+            name: make_value(typer_context, values if name in requests else settings)
+            for name, (_, make_value) in expanded.items()
+        }
+        try:
+            command(**arguments)
+        except NotFoundError as error:
+            for context in arguments.values():
+                if isinstance(context, CommandContext):
+                    raise context.add_dataset_hint(error) from None
+            raise
 
     first = inspect.Parameter("typer_context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
     options = [first, *(option for group, _ in expanded.values() for option in group)]

@@ -18,12 +18,15 @@ from modelarts_export.errors import (
     MissingSettingError,
     ModelArtsExportError,
     Problem,
+    RefusedError,
 )
+from modelarts_export.identifiers import check_dataset, is_identifier
 from modelarts_export.providers.configuration import Configuration
-from modelarts_export.quoting import did_you_mean
+from modelarts_export.quoting import did_you_mean, quote
 
 if TYPE_CHECKING:
     from modelarts_export.api.client import Client
+    from modelarts_export.api.dataset import DatasetPage
     from modelarts_export.transport.retry import RetryPolicy
     from modelarts_export.transport.tracing import CallRecord
 
@@ -40,6 +43,10 @@ _HOW_TO_GIVE = {
     "project": _give(("project_id", "ID"), ("region", "REGION")),
     "project_id": _give(("project_id", "ID")),
 }
+
+
+_DATASET_VARIABLE = format_variable("dataset_id")
+_HOW_TO_GIVE_DATASET = f"give DATASET or --dataset ID ({_DATASET_VARIABLE}), or dataset_id in a spec"
 
 
 def combine_missing(errors: Sequence[ModelArtsExportError]) -> ModelArtsExportError:
@@ -59,14 +66,22 @@ def _to_problem(error: ModelArtsExportError) -> Problem:
     return Problem(message="; ".join(filter(None, [str(error), error.hint])))
 
 
+def make_no_dataset_error() -> InvalidInputError:
+    """Return the error of a missing dataset."""
+    return InvalidInputError("no dataset", hint=_HOW_TO_GIVE_DATASET)
+
+
 class Connection:
     """The settings and credentials of one command, and its clients."""
 
     def __init__(self, messages: Messages, environ: Mapping[str, str], flags: Mapping[str, Any]) -> None:
         """Keep the flags as given; `messages` prints every call."""
         self._messages = messages
+        self._environ = environ
         self.configuration = Configuration(environ, make_flag_layer(flags), on_secret=messages.add_secret)
         self._clients: dict[str | None, Client] = {}
+        self._used_settings: Settings | None = None
+        self._dataset_pages: dict[str, Sequence[DatasetPage]] = {}  # by the project
 
     @cached_property
     def settings(self) -> Settings:
@@ -78,11 +93,61 @@ class Connection:
         spec = SettingsLayer(values={"project_id": project_id}, origin=lambda name: f"{name} of the spec")
         return self.configuration.load_settings(spec)
 
+    @property
+    def used_settings(self) -> Settings:
+        """The settings of the last client, or those without a spec."""
+        return self._used_settings or self.settings
+
     def client(self, settings: Settings) -> "Client":
         """Return the client for these settings. Raises AccessError or InvalidInputError."""
+        self._used_settings = settings
         if settings.project_id not in self._clients:
             self._clients[settings.project_id] = self._new_client(settings)
         return self._clients[settings.project_id]
+
+    @property
+    def default_dataset(self) -> str | None:
+        """The dataset of the variable, unchecked."""
+        return self._environ.get(_DATASET_VARIABLE) or None
+
+    def choose_dataset(
+        self, given: str | None, origin: str = "DATASET", *, needed_for: Settings | None
+    ) -> str:
+        """Return the dataset that is given, or that of the variable: an ID, or name:NAME.
+
+        Raises InvalidInputError for an invalid one, and one error for all settings that are missing for a
+        call with the settings `needed_for`.
+        """
+        if given is None:
+            given, origin = self.default_dataset, _DATASET_VARIABLE
+        if given is None:
+            missing = self.find_missing(needed_for) if needed_for else []
+            raise combine_missing([make_no_dataset_error(), *missing])
+        try:
+            return check_dataset(given)
+        except ValueError as error:
+            raise InvalidInputError(f"{origin}: {error}") from None
+
+    def find_dataset_id(self, name: str, settings: Settings) -> str:
+        """Return the ID of the one dataset with this name; a project's datasets are listed once.
+
+        Raises DatasetNameError, RefusedError for an ID that no command accepts, and what `client` and
+        Client.iter_dataset_pages raise.
+        """
+        from modelarts_export.api.dataset import select_named  # noqa: PLC0415 - for a name alone
+
+        client = self.client(settings)
+        if client.project_id not in self._dataset_pages:
+            pages = client.iter_dataset_pages(retry=self.retry_policy(settings))
+            self._dataset_pages[client.project_id] = list(pages)
+        dataset_id = select_named(self._dataset_pages[client.project_id], name).dataset_id
+        if not is_identifier(dataset_id):
+            raise RefusedError(
+                f"the dataset {quote(name)} has an invalid ID: {quote(dataset_id)}",
+                hint="modelarts-export datasets -o json shows it",
+            )
+        self._messages.keep(dataset_id)
+        return dataset_id
 
     def retry_policy(self, settings: Settings) -> "RetryPolicy":
         """Return how calls are retried that change nothing."""

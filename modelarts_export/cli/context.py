@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from types import MappingProxyType
@@ -11,24 +11,25 @@ from typing import TYPE_CHECKING, Any
 from modelarts_export.api.endpoints import tasks_path
 from modelarts_export.cancellation import CancelToken
 from modelarts_export.cli.ci.report import RunReport
-from modelarts_export.cli.connection import Connection, combine_missing
+from modelarts_export.cli.connection import Connection, combine_missing, make_no_dataset_error
 from modelarts_export.cli.options.flags import make_flag_layer
 from modelarts_export.cli.options.spec_variables import make_interpolator
 from modelarts_export.cli.output.messages import Messages
 from modelarts_export.cli.output.printer import ResultPrinter
 from modelarts_export.cli.resume import ResumeCommands
 from modelarts_export.cli.supervision import FinalOutput, Interruption
-from modelarts_export.config.environment import format_variable, make_environment_layer
+from modelarts_export.config.environment import make_environment_layer
 from modelarts_export.config.options import resolve_option
 from modelarts_export.config.profiles import ProfileSelection
 from modelarts_export.config.settings import Settings
 from modelarts_export.errors import (
     InvalidInputError,
     ModelArtsExportError,
+    NotFoundError,
     Problem,
     UnknownOutcomeError,
 )
-from modelarts_export.identifiers import check_identifier
+from modelarts_export.identifiers import get_dataset_name
 from modelarts_export.providers.chain import make_chain
 
 if TYPE_CHECKING:
@@ -43,8 +44,6 @@ if TYPE_CHECKING:
     from modelarts_export.transport.retry import RetryPolicy
 
 _SIGNALED = 128  # plus the number of the signal, as in a shell
-_DATASET_VARIABLE = format_variable("dataset_id")
-_HOW_TO_GIVE_DATASET = f"give DATASET or --dataset ID ({_DATASET_VARIABLE}), or dataset_id in a spec"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +127,10 @@ class AppContext:
 
 @dataclass(frozen=True, kw_only=True)
 class ResolvedExport:
-    """A valid, complete export and the settings it is sent with."""
+    """A valid, complete export and the settings it is sent with.
+
+    `dataset_id` is name:NAME where the dataset was not looked up.
+    """
 
     dataset_id: str
     request: "ExportRequest"
@@ -138,9 +140,12 @@ class ResolvedExport:
     def url(self) -> str:
         """The URL it is sent to, with unknown parts in braces."""
         project_id = self.settings.project_id
-        path = tasks_path(project_id or "PROJECT", self.dataset_id)
+        dataset_id = None if get_dataset_name(self.dataset_id) else self.dataset_id
+        path = tasks_path(project_id or "PROJECT", dataset_id or "DATASET")
         if not project_id:
             path = path.replace("PROJECT", "{project_id}", 1)
+        if not dataset_id:
+            path = path.replace("/DATASET/", "/{dataset_id}/", 1)
         return (self.settings.base_url or "{endpoint}") + path
 
 
@@ -176,14 +181,14 @@ class CommandContext:
         self.app.warn(warnings)
         settings = self.connection.load_settings(export.project_id)
         self._warn_of_another_project(export.project_id)
-        needed_for = None if offline else settings
-        dataset_id = self.resolve_dataset(export.dataset_id, needed_for=needed_for)
+        given = self.connection.choose_dataset(export.dataset_id, needed_for=None if offline else settings)
+        resolved = ResolvedExport(dataset_id=given, request=export.request, settings=settings)
+        if offline:
+            return resolved
+        self._set_final_output(None, resolved)
+        dataset_id = self.find_dataset_id(given, settings)
         self.messages.keep(dataset_id)
-        return ResolvedExport(
-            dataset_id=dataset_id,
-            request=export.request,
-            settings=settings,
-        )
+        return replace(resolved, dataset_id=dataset_id)
 
     def _add_missing(
         self, error: InvalidInputError, request_input: "RequestInput[Any]", *, offline: bool
@@ -193,8 +198,8 @@ class CommandContext:
             return error
         has_spec = bool(request_input.files)
         missing = [] if offline else self.connection.find_missing(self.settings, in_spec=has_spec)
-        if not has_spec and request_input.dataset_id is None and self.default_dataset is None:
-            missing.insert(0, _make_no_dataset_error())
+        if not has_spec and request_input.dataset_id is None and self.connection.default_dataset is None:
+            missing.insert(0, make_no_dataset_error())
         return combine_missing([error, *missing])
 
     def _warn_of_another_project(self, project_id: str | None) -> None:
@@ -213,7 +218,6 @@ class CommandContext:
         """
         from modelarts_export.submission.submission import Submission  # noqa: PLC0415 - requests is loaded here
 
-        self._set_final_output(None, export)
         submission = self._submitted = Submission(
             self.client(export.settings),
             export.dataset_id,
@@ -351,29 +355,18 @@ class CommandContext:
         """The settings when no spec names a project. Raises InvalidInputError."""
         return self.connection.settings
 
-    def resolve_dataset(
-        self, given: str | None, origin: str = "DATASET", *, needed_for: Settings | None
-    ) -> str:
-        """Return the ID of the dataset: the one given, or that of the variable.
+    def find_dataset_id(self, given: str, settings: Settings) -> str:
+        """Return the ID of a dataset that Connection.choose_dataset has returned: a name is looked up.
 
-        Raises InvalidInputError for an invalid one, and one error for all settings that are missing for a
-        call with the settings `needed_for`.
+        Raises what Connection.find_dataset_id raises.
         """
-        if given is None:
-            given, origin = self.default_dataset, _DATASET_VARIABLE
-        if given is None:
-            missing = self.connection.find_missing(needed_for) if needed_for else []
-            raise combine_missing([_make_no_dataset_error(), *missing])
-        try:
-            return check_identifier(given)
-        except ValueError as error:
-            raise InvalidInputError(f"{origin}: {error}") from None
+        name = get_dataset_name(given)
+        if name is None:
+            return given
+        dataset_id = self.connection.find_dataset_id(name, settings)
+        self.resume.replace_argument(given, dataset_id)
+        return dataset_id
 
-    @property
-    def default_dataset(self) -> str | None:
-        """The dataset of the variable, unchecked."""
-        return self.app.environ.get(_DATASET_VARIABLE) or None
-
-
-def _make_no_dataset_error() -> InvalidInputError:
-    return InvalidInputError("no dataset", hint=_HOW_TO_GIVE_DATASET)
+    def add_dataset_hint(self, error: NotFoundError) -> NotFoundError:
+        """Return the error, with the command that lists the datasets if it is about an unknown one."""
+        return self.resume.add_dataset_hint(error, self.connection.used_settings)

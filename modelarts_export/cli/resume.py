@@ -9,7 +9,7 @@ from modelarts_export.cli.options.flags import format_flag
 from modelarts_export.cli.output.messages import Messages
 from modelarts_export.config.options import option_fields
 from modelarts_export.config.settings import Settings
-from modelarts_export.errors import UnknownOutcomeError
+from modelarts_export.errors import DatasetNameError, NotFoundError, UnknownOutcomeError
 from modelarts_export.identifiers import is_identifier
 from modelarts_export.sanitize import escape_controls
 
@@ -35,6 +35,11 @@ class ResumeCommands:
         self._arguments = arguments
         self._flags = flags
         self._get_settings = get_settings
+        self._replaced: dict[str, str] = {}
+
+    def replace_argument(self, argument: str, replacement: str) -> None:
+        """Replace an argument, also as the value of --dataset, in commands that repeat the current one."""
+        self._replaced |= {before + argument: before + replacement for before in ("", "--dataset=", "-d")}
 
     def format_wait_hint(
         self,
@@ -63,6 +68,21 @@ class ResumeCommands:
         """Return the command that lists the tasks of a dataset, or those that write to a path."""
         filters = ["--path", path] if path and self._is_printable(path) else []
         return self._format_command(["list", dataset_id, *filters], settings, _CONNECTION)
+
+    def add_dataset_hint(self, error: NotFoundError, settings: Settings) -> NotFoundError:
+        """Return the error, with the command that lists the datasets if it is about an unknown one."""
+        from modelarts_export.transport.error_codes import UNKNOWN_DATASET_CODES  # noqa: PLC0415 - for an error alone
+
+        if isinstance(error, DatasetNameError):
+            is_unknown, hint = not error.candidates, "give the ID of one of them"
+        else:
+            is_unknown, hint = error.error_code in UNKNOWN_DATASET_CODES, error.hint
+        if not is_unknown:
+            return error.copy_with(hint=hint)
+        command = self._format_command(["datasets"], settings, _CONNECTION)
+        return error.copy_with(
+            hint="; ".join(filter(None, [error.hint, f"list the datasets with: {command}"]))
+        )
 
     def format_recovery_hint(
         self,
@@ -94,7 +114,8 @@ class ResumeCommands:
         added = [] if reuse.reuse_running else ["--reuse-running"]
         added += [] if reuse.reuse_within is not None else ["--reuse-within", f"{hours}h"]
         command, *arguments = self._arguments or ("",)
-        line = shlex.join(["modelarts-export", command, *added, *arguments])
+        given = (self._replaced.get(argument, argument) for argument in arguments)
+        line = shlex.join(["modelarts-export", command, *added, *given])
         if not command or len(line) > _MAX_LENGTH or not self._is_printable(line):
             return f"the same command with {' '.join(added)}" if added else "the same command"
         return line

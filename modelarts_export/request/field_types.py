@@ -19,7 +19,7 @@ from pydantic import (
     WrapValidator,
 )
 
-from modelarts_export.identifiers import IDENTIFIER, check_identifier
+from modelarts_export.identifiers import DATASET_PATTERN, IDENTIFIER, check_dataset, check_identifier
 from modelarts_export.quoting import InterpolatedString, SourceNumber, quote, shorten
 from modelarts_export.request.directories import (
     CHINESE,
@@ -177,6 +177,9 @@ DirectoryInBucket = Annotated[
 ]
 Identifier = Annotated[
     StrictStr, _make_validator(check_identifier), Metavar("ID"), _make_string_schema(IDENTIFIER.pattern)
+]
+DatasetReference = Annotated[
+    StrictStr, _make_validator(check_dataset), Metavar("ID"), _make_string_schema(DATASET_PATTERN)
 ]
 DatasetName = Annotated[
     StrictStr,

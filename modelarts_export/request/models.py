@@ -26,6 +26,7 @@ from modelarts_export.request.error_limits import LongList
 from modelarts_export.request.field_types import (
     Boolean,
     DatasetName,
+    DatasetReference,
     DirectoryInBucket,
     HardFlag,
     Identifier,
@@ -300,8 +301,8 @@ class ToNewDataset(ExportRequest):
 class SpecMetadata(RequestModel):
     """The fields of a spec that are not in the body of the request."""
 
-    dataset_id: Annotated[Identifier | None, SPEC_ONLY] = declare_optional(
-        "ID of the dataset to export; the command line takes precedence", "dataset-1"
+    dataset_id: Annotated[DatasetReference | None, SPEC_ONLY] = declare_optional(
+        "ID of the dataset to export, or name:NAME; the command line takes precedence", "dataset-1"
     )
     project_id: Identifier | None = declare_optional(
         "ID of the project; the command line takes precedence", "project-1"

@@ -22,6 +22,10 @@ class ErrorKind(Enum):
     UNKNOWN = auto()  # says nothing: a request that creates something may have been carried out
 
 
+UNKNOWN_DATASET_CODES = ("ModelArts.4338", "ModelArts.4352")
+"""The codes for an ID that no dataset has (.github/API.md, section 5)."""
+
+
 @dataclass(frozen=True)
 class ErrorCode:
     """What a pair of status and code means, and what the user can do."""

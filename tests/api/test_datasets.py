@@ -3,14 +3,15 @@
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from modelarts_export.api.client import EXPORT_TASK
-from modelarts_export.api.dataset import Dataset, DatasetStatus, find_named, select_named
-from modelarts_export.clock import Clock
+from modelarts_export.api.dataset import Dataset, DatasetPage, DatasetStatus, find_named, select_named
+from modelarts_export.clock import SYSTEM_CLOCK, Clock
 from modelarts_export.errors import AccessError, DatasetNameError, NotFoundError, RefusedError, TemporaryError
 from modelarts_export.request.enums import DatasetType
 from modelarts_export.request.models import ToObs
@@ -200,18 +201,24 @@ def test_unknown_name_shows_similar_ones(name: str, names: list[Any], words: str
     """Names that no dataset can have are not compared, however long."""
     datasets = [make_dataset(f"d{number}", dataset_name=each) for number, each in enumerate(names)]
     with pytest.raises(DatasetNameError) as caught:
-        select_named(datasets, name, NOW)
+        select_named([DatasetPage(datasets=tuple(datasets), date=NOW)], name)
+    assert caught.value.candidates == ()
     assert str(caught.value).endswith(words)
 
 
-def test_several_datasets_of_a_name_are_shown_with_their_ages() -> None:
+@pytest.mark.parametrize("date", [NOW, None])
+def test_several_datasets_of_a_name_are_shown_with_their_ages(date: float | None) -> None:
+    """By the server's clock, or by this machine's."""
+    clock = replace(SYSTEM_CLOCK, time=lambda: NOW + 7 * 86_400 if date else NOW)
     ages = {"old": 3 * 86_400, "new": 90, "when": None}
     datasets = [
         make_dataset(i, dataset_name="cats", **({} if age is None else {"create_time": (NOW - age) * 1000}))
         for i, age in ages.items()
     ]
+    pages = [DatasetPage(datasets=(each,), date=date) for each in datasets]
     with pytest.raises(DatasetNameError) as caught:
-        select_named(datasets, "cats", NOW)
+        select_named(pages, "cats", clock)
+    assert [each.dataset_id for each in caught.value.candidates] == ["new", "old", "when"]
     assert str(caught.value) == (
         "3 datasets have the name 'cats': new (age 1m), old (age 3d), when (age unknown)"
     )

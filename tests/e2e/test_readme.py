@@ -1,5 +1,6 @@
 """The commands and pictures of the README."""
 
+import json
 import os
 import re
 import shlex
@@ -63,7 +64,22 @@ def list_command_lines() -> list[str]:
     return [line for line in lines if not line.startswith(("export ", "python3 ", ".venv/"))]
 
 
-@pytest.mark.parametrize("line", list_command_lines())
+def test_recipe_of_a_dataset_by_name_works(tmp_path: Path) -> None:
+    """After the recipe that makes the dataset, whose ID nobody knows."""
+    lines = list_command_lines()
+    new = next(line for line in lines if "--new-dataset-name cats" in line)
+    listed, export = (line for line in lines if "name:" in line or " datasets " in line)
+    export = export.partition(" #")[0]
+    done = run_in_sandbox(f"{new} --wait -q; {listed}; {export} -o json", tmp_path)
+    assert done.returncode == 0, done.stderr
+    heading, row, *result = done.stdout.splitlines()
+    assert (heading.split()[:2], row.split()[1]) == (["ID", "NAME"], "cats")
+    task = json.loads("\n".join(result))
+    assert task["dataset_id"] == row.split()[0]
+    assert task["state"] == "succeeded"
+
+
+@pytest.mark.parametrize("line", [line for line in list_command_lines() if "name:" not in line])
 def test_command_line_of_the_readme_works(line: str, tmp_path: Path) -> None:
     done = run_in_sandbox(line, tmp_path)
     assert done.returncode == 0, done.stderr

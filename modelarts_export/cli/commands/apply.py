@@ -12,13 +12,14 @@ import typer
 from modelarts_export.api.task import ExportTask, TaskState
 from modelarts_export.batch.plan import BatchOptions, PlannedExport
 from modelarts_export.cli.binding import Assignments, DatasetOption, Files, Recursive
-from modelarts_export.cli.connection import combine_missing
+from modelarts_export.cli.connection import Connection, combine_missing
 from modelarts_export.cli.context import CommandContext, ResolvedExport
 from modelarts_export.cli.exit_status import describe_timeout
 from modelarts_export.clock import SYSTEM_CLOCK
 from modelarts_export.config.settings import Settings
 from modelarts_export.errors import (
     MISSING,
+    DatasetNameError,
     InvalidInputError,
     NotFinishedError,
     Problem,
@@ -79,6 +80,8 @@ def apply(  # noqa: PLR0913 - its options
     if dry_run:
         context.printer.plan(_describe_plan(plan, settings, reuse))
         return
+    context.set_final_output(lambda: None, lambda: ("interrupted; no export task was accepted", "", False))
+    plan = _find_datasets(context, plan, settings)
     gc.set_threshold(*_GC_THRESHOLDS)
     _warn_of_paths(context, plan, reuse)
     run = _Batch(context, settings, batch, reuse, wait)
@@ -108,7 +111,7 @@ def _load_plan(  # noqa: PLR0913 - what the specs are, and what completes them
 
     Raises one error for all problems, and for all settings that are missing.
     """
-    given, default = _resolve_datasets(context, dataset)
+    given, default = _choose_datasets(context.connection, dataset)
     projects = {context.settings.project_id: context.settings.origins.get("project_id", "")}
     projects.pop(None, None)
 
@@ -142,11 +145,30 @@ def _load_plan(  # noqa: PLR0913 - what the specs are, and what completes them
     return exports, context.connection.load_settings(next(iter(projects), None))
 
 
-def _resolve_datasets(context: CommandContext, dataset: str | None) -> tuple[str | None, str | None]:
+def _choose_datasets(connection: Connection, dataset: str | None) -> tuple[str | None, str | None]:
     """Return the dataset of all specs, if one is given, and the one of specs that name none."""
     if dataset is not None:
-        return context.resolve_dataset(dataset, "--dataset", needed_for=None), None
-    return None, context.resolve_dataset(None, needed_for=None) if context.default_dataset else None
+        return connection.choose_dataset(dataset, "--dataset", needed_for=None), None
+    return None, connection.choose_dataset(None, needed_for=None) if connection.default_dataset else None
+
+
+def _find_datasets(
+    context: CommandContext, plan: Sequence[PlannedExport], settings: Settings
+) -> list[PlannedExport]:
+    """Return the exports with the IDs of their datasets, where names are given.
+
+    Raises what CommandContext.find_dataset_id raises; an error about the name in a spec has its place.
+    """
+    found: list[PlannedExport] = []
+    for each in plan:
+        try:
+            dataset_id = context.find_dataset_id(each.dataset_id, settings)
+        except DatasetNameError as error:
+            if each.dataset_id == plan[0].dataset_id == plan[-1].dataset_id:  # perhaps of the command line
+                raise
+            raise DatasetNameError(f"{each.spec}: {error}", candidates=error.candidates) from None
+        found.append(replace(each, dataset_id=dataset_id))
+    return found
 
 
 def _complete(error: InvalidInputError) -> InvalidInputError:

@@ -28,7 +28,8 @@ from modelarts_export.polling.poller import Snapshot, TrackedTask
 DatasetAndTasks = Annotated[
     list[str],
     typer.Argument(
-        metavar="[DATASET] TASK...", help="ID of the dataset, and IDs of its tasks; - reads those from stdin"
+        metavar="[DATASET] TASK...",
+        help="ID of the dataset, or name:NAME, and IDs of its tasks; - reads those from stdin",
     ),
 ]
 ExitStatus = Annotated[
@@ -117,7 +118,8 @@ def list_tasks(
     """List the export tasks of a dataset, the newest first."""
     origin = "--dataset" if dataset is None else "DATASET"
     given = dataset_option if dataset is None else dataset
-    dataset_id = context.resolve_dataset(given, origin, needed_for=context.settings)
+    chosen = context.connection.choose_dataset(given, origin, needed_for=context.settings)
+    dataset_id = context.find_dataset_id(chosen, context.settings)
     context.printer.task_list(fetch_listed(context, dataset_id, task_filter))
 
 
@@ -126,18 +128,16 @@ def _split_dataset(
 ) -> tuple[str, list[str]]:
     """Return the dataset and the tasks: all arguments are tasks with --dataset.
 
-    A single argument is a task, too, when the variable names the dataset.
+    A single argument is a task, too, when the variable names the dataset. A name is looked up last.
     """
-    settings = context.settings
-    if option is not None:
-        return context.resolve_dataset(option, "--dataset", needed_for=settings), _read_task_ids(arguments)
-    if len(arguments) == 1 and context.default_dataset:
-        return context.resolve_dataset(None, needed_for=settings), _read_task_ids(arguments)
-    dataset, *tasks = arguments
-    dataset_id = context.resolve_dataset(dataset, needed_for=settings)
+    settings, given, origin, tasks = context.settings, option, "--dataset", arguments
+    if option is None and not (len(arguments) == 1 and context.connection.default_dataset):
+        (given, *tasks), origin = arguments, "DATASET"
+    dataset = context.connection.choose_dataset(given, origin, needed_for=settings)
     if not tasks:
         raise InvalidInputError("TASK is required", hint="give DATASET and TASK, or TASK and --dataset ID")
-    return dataset_id, _read_task_ids(tasks)
+    task_ids = _read_task_ids(tasks)
+    return context.find_dataset_id(dataset, settings), task_ids
 
 
 def _read_task_ids(arguments: Sequence[str]) -> list[str]:

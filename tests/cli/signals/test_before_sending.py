@@ -1,6 +1,7 @@
 """SIGINT and SIGTERM before the first request to ModelArts, in subprocesses."""
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -10,6 +11,16 @@ from tests.cli.commands.test_password import make_password_variables
 from tests.cli.signals.test_interrupted_submissions import NOTHING, RESUMED, SIGNALS
 from tests.cli.signals.test_interrupted_waits import interrupt
 from tests.conftest import Stub
+
+
+@pytest.mark.parametrize(("line", "messages"), [("to-obs --path /b/d/", [NOTHING]), ("list", [])])
+def test_signal_does_not_wait_for_the_list_of_datasets(stub: Stub, line: str, messages: list[str]) -> None:
+    stub.slow = "GET"
+    variables = {**stub.variables, "MODELARTS_EXPORT_DATASET_ID": "name:cats"}
+    outcome = interrupt(line, variables, stub.stalled.is_set, signal.SIGINT)
+    stub.stalled.clear()
+    assert (outcome.code, outcome.out, outcome.err.splitlines()) == (130, "", messages)
+    assert [path for _, path, _, _ in stub.requests] == ["/v2/0123/datasets?limit=100&offset=0"]
 
 
 @pytest.mark.parametrize(("number", "code"), SIGNALS)
