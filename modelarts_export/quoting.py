@@ -10,7 +10,7 @@ _NAMED = 3  # of more choices
 _OMITTED = re.compile(r"\(choose from [^()]* and \d+ more\)")
 _LETTERS_PER_ERROR = 3
 _MAX_ERRORS = 3
-_SHORTEST_PART = 5  # letters of a word that may be the first part of a name with a typing error
+_SHORTEST_PART = 5  # letters of a word that may be the first part of a name with one typing error
 
 
 class InterpolatedString(str):
@@ -91,7 +91,7 @@ def find_nearest(word: str, known: Iterable[str]) -> str | None:
         for form, is_part in _iter_forms(_normalize(candidate), word):
             if abs(len(form) - len(word)) <= limit:
                 errors = (_count_typing_errors(word, form), is_part)
-                if is_part and errors[0] and len(word) < _SHORTEST_PART:
+                if is_part and errors[0] > (1 if len(word) >= _SHORTEST_PART else 0):
                     continue
                 nearest, fewest = (candidate, errors) if errors < fewest else (nearest, fewest)
     return nearest

@@ -29,6 +29,7 @@ KNOWN = [
         ("nodate", "no-date"),
         ("exp", "export_type"),
         ("epx", None),
+        ("reexport", None),  # two letters from the first part of export_type
         ("wide", None),
         ("json", None),
         ("al", None),
