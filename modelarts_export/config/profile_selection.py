@@ -27,7 +27,7 @@ def select_profile(environ: Mapping[str, str], name: str | None) -> ProfileSelec
     Raises InvalidInputError for a file that is invalid or that others can change, and for an unknown name.
     """
     path = find_config_path(environ)
-    if path is None or not path.exists():
+    if path is None or not _exists(path):
         if name:
             reason = f"{path} does not exist" if path else "no home directory is known (HOME)"
             raise InvalidInputError(f"no profile {quote(name)}: {reason}", hint="create the file")
@@ -48,9 +48,14 @@ def list_profile_names(environ: Mapping[str, str] = os.environ) -> list[str]:
 
     path = find_config_path(environ)
     try:
-        return list(load_config(path).profiles) if path and path.exists() else []
+        return list(load_config(path).profiles) if path and _exists(path) else []
     except InvalidInputError:
         return []
+
+
+def _exists(path: Path) -> bool:
+    """Return whether a file exists; one in a home directory that is closed to this user does not."""
+    return os.path.exists(path)  # noqa: PTH110 - Path.exists raises PermissionError
 
 
 def _check_mode(path: Path) -> Iterator[str]:
