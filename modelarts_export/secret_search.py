@@ -6,7 +6,7 @@ import sys
 from base64 import b64encode, urlsafe_b64encode
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from functools import cached_property
+from functools import cached_property, lru_cache
 from urllib.parse import quote
 
 Span = tuple[int, int]
@@ -29,14 +29,16 @@ _SURROGATES = 12  # characters of a surrogate pair in \u escapes
 
 def make_search_forms(secrets: Iterable[str]) -> tuple[str, ...]:
     """Return every spelling and encoding of these secrets."""
-    forms = set[str]()
-    for secret in secrets:
-        if len(secret) < SHORTEST_SECRET:
-            continue
-        forms.update(each for each in _iter_spellings(secret) if _is_long(each))
-        for content in _iter_contents(secret):
-            forms.update(each for each in _iter_codes(content) if len(each) >= _SHORTEST_CODE)
-    return tuple(form for form in forms if "\0" not in form)
+    known = (secret for secret in secrets if len(secret) >= SHORTEST_SECRET)
+    return tuple(dict.fromkeys(form for secret in known for form in _make_forms_of(secret)))
+
+
+@lru_cache(maxsize=32)  # a token is sent with each of a thousand requests, and searched in each reply
+def _make_forms_of(secret: str) -> frozenset[str]:
+    forms = {each for each in _iter_spellings(secret) if _is_long(each)}
+    for content in _iter_contents(secret):
+        forms.update(each for each in _iter_codes(content) if len(each) >= _SHORTEST_CODE)
+    return frozenset(form for form in forms if "\0" not in form)
 
 
 def find_forms(forms: Iterable[str], text: str) -> Iterator[Span]:

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from modelarts_export.api.client import Client
@@ -40,11 +41,12 @@ def update_rows(
 
 
 def fetch_statuses(
-    client: Client, rows: Sequence[ReportRow]
+    client: Client, rows: Sequence[ReportRow], *, concurrency: int
 ) -> tuple[list[ReportRow], ModelArtsExportError | None]:
     """Return the rows with the current status of new tasks, by the list call where that costs less.
 
-    All calls together take 5 s at most. The error is that of the first one that failed, if any.
+    All calls together take 5 s at most, with those of some datasets at the same time. The error is that of
+    one that failed, if any.
     """
     datasets: defaultdict[str, list[str]] = defaultdict(list)
     for row in rows:
@@ -52,20 +54,23 @@ def fetch_statuses(
             datasets[row.dataset_id].append(row.task.task_id)
     ends = client.clock() + _STATUS_TIMEOUT
     fetched: dict[tuple[str, str], ExportTask] = {}
-    first_error: ModelArtsExportError | None = None
-    for dataset_id, task_ids in datasets.items():
+    errors: list[ModelArtsExportError] = []
+
+    def fetch(dataset_id: str) -> None:
         left = ends - client.clock()
         try:
-            results = list(TaskFetcher(client, dataset_id).fetch(task_ids, timeout=left)) if left > 0 else []
+            results = TaskFetcher(client, dataset_id).fetch(datasets[dataset_id], timeout=left)
+            for task_id, result in results if left > 0 else ():
+                if isinstance(result, ExportTask):
+                    fetched[dataset_id, task_id] = result
+                else:
+                    errors.append(result)
         except ModelArtsExportError as error:
-            first_error = first_error or error
-            continue
-        for task_id, result in results:
-            if isinstance(result, ExportTask):
-                fetched[dataset_id, task_id] = result
-            else:
-                first_error = first_error or result
-    return [_add_status(row, fetched) for row in rows], first_error
+            errors.append(error)
+
+    with ThreadPoolExecutor(concurrency) as pool:
+        list(pool.map(fetch, datasets))
+    return [_add_status(row, fetched) for row in rows], next(iter(errors), None)
 
 
 def _add_status(row: ReportRow, fetched: dict[tuple[str, str], ExportTask]) -> ReportRow:

@@ -229,7 +229,7 @@ class _Batch:
         from modelarts_export.batch.runner import BatchRunner  # noqa: PLC0415 - requests is loaded here
 
         self._context, self._settings, self._reuse, self._wait = context, settings, reuse, wait
-        self._begin = SYSTEM_CLOCK.monotonic()
+        self._begin, self._concurrency = SYSTEM_CLOCK.monotonic(), options.concurrency
         self._runner = BatchRunner(
             context.client(settings),
             options,
@@ -290,7 +290,8 @@ class _Batch:
 
         if self._context.messages.options.output == "id":
             return
-        updated, error = fetch_statuses(self._context.client(self._settings), rows)
+        client = self._context.client(self._settings)
+        updated, error = fetch_statuses(client, rows, concurrency=self._concurrency)
         self._get_rows = lambda: updated
         if error:
             self._context.messages.warn(f"tasks were accepted, but a status check failed: {error}")

@@ -152,7 +152,7 @@ class Console:
             text = f"{kind}: {text}"  # without rich: nothing is imported after a signal
         elif kind or self._has_colour(self._stderr):
             styled = (self.clean(prefix), style)
-            text = self._render(self._stderr, _add_label(kind, text, *styled)).rstrip("\n")
+            text = self._render(self._stderr, [_add_label(kind, text, *styled)]).rstrip("\n")
         self.print_raw(text)
 
     def print_once(self, line: str, kind: str, *, about: str) -> None:
@@ -255,10 +255,14 @@ class Console:
         """Return text redacted, and then escaped: a secret with a control character is found, too."""
         return escape_controls(self._redactor.redact(text))
 
-    def _render(self, stream: TextIO, renderable: "RenderableType") -> str:
-        """Return text with its colours; a terminal wraps its lines, so that they are copied whole."""
+    def _render(self, stream: TextIO, lines: "Sequence[Text]") -> str:
+        """Return lines with their colours; a terminal wraps them, so that they are copied whole."""
+        if not self._has_colour(stream):
+            return "".join(f"{line.plain}\n" for line in lines)
         page = StringIO()  # not the stream itself, which can be closed or full
-        self._make_rich_console(stream, page).print(renderable, soft_wrap=True)
+        console = self._make_rich_console(stream, page)
+        for line in lines:
+            console.print(line, soft_wrap=True)
         return page.getvalue()
 
     def _make_rich_console(self, stream: TextIO, page: IO[str], *, live: bool = False) -> "RichConsole":
@@ -299,7 +303,7 @@ def _text_and_style(cell: Cell) -> tuple[str, str]:
     return cell if isinstance(cell, tuple) else (cell or "", "")
 
 
-def _add_label(kind: str, text: str, prefix: str, style: str) -> "RenderableType":
+def _add_label(kind: str, text: str, prefix: str, style: str) -> "Text":
     """Return the text after its label; the prefix has the style if the text begins with it."""
     from rich.text import Text  # noqa: PLC0415 - see Console._make_rich_console
 

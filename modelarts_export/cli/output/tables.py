@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 from rich.cells import cell_len
-from rich.console import Group, RenderableType
 from rich.text import Text
 
 Rows = Sequence[Mapping[str, Text]]
@@ -14,25 +13,26 @@ _SHORTENED = {"PATH": 10, "TYPE": 14, "NAME": 8, "SPEC": 12, "STATUS": 9}
 _DROPPED = ("PROJECT", "LABELED", "TYPE", "AGE", "SAMPLES")  # in this order, when that is not enough
 
 
-def lay_out_facts(facts: Sequence[tuple[str, Text]]) -> RenderableType:
-    """Return each fact beside its name."""
+def lay_out_facts(facts: Sequence[tuple[str, Text]]) -> list[Text]:
+    """Return a line for each fact, beside its name."""
     width = max(cell_len(name) for name, _ in facts) + _GAP
-    return Group(*(Text.assemble((_pad(name, width), "bold"), fact) for name, fact in facts))
+    return [Text.assemble((_pad(name, width), "bold"), fact) for name, fact in facts]
 
 
-def lay_out_rows(rows: Rows, width: int, ellipsis: str, *, whole: bool = False) -> RenderableType:
+def lay_out_rows(rows: Rows, width: int, ellipsis: str, *, whole: bool = False) -> list[Text]:
     """Return a line for each row, under the keys of the first.
 
     On a very narrow terminal each row is a block of facts. On others some columns are shortened or dropped
     until a row fits, unless rows must be `whole`.
     """
     if width < _NARROWEST:
-        return Group(*(_lay_out_block(row, is_first=index == 0) for index, row in enumerate(rows)))
+        blocks = [_lay_out_block(row, is_first=index == 0) for index, row in enumerate(rows)]
+        return [line for block in blocks for line in block]
     sizes = {name: max(cell_len(name), *(cell_len(row[name].plain) for row in rows)) for name in rows[0]}
     if not whole:
         sizes = _fit(sizes, width)
     heading = {name: Text.assemble((name, "bold")) for name in sizes}
-    return Group(*(_lay_out_row(row, sizes, ellipsis) for row in (heading, *rows)))
+    return [_lay_out_row(row, sizes, ellipsis) for row in (heading, *rows)]
 
 
 def shorten_middle(text: str, width: int, ellipsis: str) -> str:
@@ -81,11 +81,11 @@ def _lay_out_row(row: Mapping[str, Text], sizes: Mapping[str, int], ellipsis: st
     return line
 
 
-def _lay_out_block(row: Mapping[str, Text], *, is_first: bool) -> RenderableType:
+def _lay_out_block(row: Mapping[str, Text], *, is_first: bool) -> list[Text]:
     facts = lay_out_facts(
         [(name if name == "ID" else name.capitalize(), cell) for name, cell in row.items() if cell.plain]
     )
-    return facts if is_first else Group("", facts)
+    return facts if is_first else [Text(), *facts]
 
 
 def _pad(text: str, width: int) -> str:

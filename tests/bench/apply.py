@@ -1,0 +1,223 @@
+"""What `apply` costs beside a hand-written script that posts the same bodies with as many threads.
+
+    python tests/bench/apply.py
+
+A sandbox in a process of its own answers after 20 ms. Each pair is our command and the script, one after the
+other, as processes of their own: 1,000 documents, eight at a time, ten datasets. Nothing is asserted, as
+machines are noisy.
+"""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import IO
+
+DOCUMENTS, DATASETS, CONCURRENCY, PAIRS, PLANNED = 1_000, 10, 8, 7, 10_000
+PROGRAM = [str(Path(sys.executable).parent / "modelarts-export")]
+SERVER = """\
+import json, sys, threading
+from collections import Counter
+from modelarts_export.cli.commands.sandbox import make_settings
+from modelarts_export.config.parsers import parse_duration
+from modelarts_export.sandbox.faults.catalogue import Faults
+from modelarts_export.sandbox.faults.parser import parse_fault
+from modelarts_export.sandbox.server import Sandbox
+
+counts, lock = Counter(), threading.Lock()
+
+def observe(request, reply):
+    with lock:
+        counts[request.method] += 1
+
+faults = Faults([parse_fault("late:for=0.02s,on=all", parse_duration)])
+with Sandbox(observe=observe, task_duration=float(sys.argv[1])) as sandbox:
+    cloud = sandbox.gateway.cloud
+    for number in range(7):
+        params = {
+            "export_dest": "NEW_DATASET",
+            "export_new_dataset_name": f"new-{number}",
+            "export_new_dataset_work_path": f"/b/work/{number}/",
+        }
+        cloud.add_task(sandbox.dataset_id, {"path": "/b/in/", "export_params": params}, age=3600, duration=0)
+    new = [each.dataset_id for each in cloud.list_datasets() if each.name.startswith("new-")]
+    datasets = ["sandbox-images", "sandbox-failing", "sandbox-slow", *new]
+    sandbox.gateway.faults = faults
+    known = {"settings": make_settings(sandbox), "token": sandbox.token, "datasets": datasets}
+    print(json.dumps(known), flush=True)
+    for _ in sys.stdin:
+        with lock:
+            print(json.dumps(counts), flush=True)
+            counts.clear()
+"""
+SCRIPT = """\
+import json, sys
+from concurrent.futures import ThreadPoolExecutor
+import requests
+from requests.adapters import HTTPAdapter
+
+url, token, threads = sys.argv[1], sys.argv[2], int(sys.argv[3])
+bodies = json.load(open(sys.argv[4]))
+session = requests.Session()
+session.trust_env = False
+session.mount("http://", HTTPAdapter(pool_maxsize=threads))
+session.headers["X-Auth-Token"] = token
+
+def post(each):
+    reply = session.post(url.format(each["dataset_id"]), json=each["body"], timeout=(10, 90))
+    reply.raise_for_status()
+    return reply.json()["task_id"]
+
+with ThreadPoolExecutor(threads) as pool:
+    print(*pool.map(post, bodies), sep="\\n")
+"""
+
+
+@dataclass(kw_only=True)
+class Server:
+    """A sandbox in another process, and the settings of its clients."""
+
+    environ: Mapping[str, str]
+    url: str
+    token: str
+    datasets: Sequence[str]
+    requests: IO[str]
+    replies: IO[str]
+
+    def take_counts(self) -> dict[str, int]:
+        """Return the number of requests by method since the last time."""
+        print(file=self.requests, flush=True)
+        counts: dict[str, int] = json.loads(self.replies.readline())
+        return counts
+
+
+@contextmanager
+def serve(task_duration: float) -> Iterator[Server]:
+    """Start a sandbox whose tasks take some seconds; clients authenticate by a token."""
+    command, pipe = [sys.executable, "-c", SERVER, str(task_duration)], subprocess.PIPE
+    with subprocess.Popen(command, text=True, stdin=pipe, stdout=pipe) as process:
+        assert process.stdin
+        assert process.stdout
+        known = json.loads(process.stdout.readline())
+        settings = known["settings"]
+        project_id = settings["HUAWEICLOUD_SDK_PROJECT_ID"]
+        kept = {name: value for name, value in settings.items() if name.startswith("MODELARTS_")}
+        yield Server(
+            environ={**os.environ, **kept, "HW_AUTH_TOKEN": known["token"], "HW_PROJECT_ID": project_id},
+            url=f"{settings['MODELARTS_EXPORT_ENDPOINT']}/v2/{project_id}/datasets/{{}}/export-tasks",
+            token=known["token"],
+            datasets=known["datasets"],
+            requests=process.stdin,
+            replies=process.stdout,
+        )
+        process.kill()
+
+
+def write_inputs(folder: Path, server: Server, run: str, count: int) -> None:
+    """Write the documents of a run, and the same as a list of bodies."""
+    documents = [
+        {
+            "dataset_id": server.datasets[number % DATASETS],
+            "body": {
+                "path": f"/bucket/{run}/{number}/",
+                "export_type": 3,
+                "export_params": {"sample_state": "", "export_dest": "DIR"},
+            },
+        }
+        for number in range(count)
+    ]
+    specs = (
+        f"name: export-{number}\ndataset_id: {each['dataset_id']}\npath: {each['body']['path']}\n"  # type: ignore[index]
+        for number, each in enumerate(documents)
+    )
+    (folder / "specs.yaml").write_text("---\n".join(specs))
+    (folder / "bodies.json").write_text(json.dumps(documents))
+
+
+def measure(command: Sequence[str], environ: Mapping[str, str]) -> tuple[float, float, float]:
+    """Return the seconds of a command, its CPU seconds, and the largest memory of any so far in MiB."""
+    before, begin = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    quiet = subprocess.DEVNULL
+    subprocess.run(command, env=environ, stdout=quiet, stderr=quiet, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return time.perf_counter() - begin, cpu, after.ru_maxrss / 1024
+
+
+def compare(folder: Path) -> None:
+    """Print the pairs and their median; each run has a sandbox of its own, as many tasks make that slower."""
+    ratios = []
+    for _ in range(PAIRS):
+        with serve(task_duration=3600.0) as server:
+            write_inputs(folder, server, "bench", DOCUMENTS)
+            script = [sys.executable, "-c", SCRIPT, server.url, server.token, str(CONCURRENCY)]
+            theirs, their_cpu, _ = measure([*script, str(folder / "bodies.json")], server.environ)
+        with serve(task_duration=3600.0) as server:
+            write_inputs(folder, server, "bench", DOCUMENTS)
+            apply = [*PROGRAM, "apply", str(folder / "specs.yaml"), "--concurrency", str(CONCURRENCY)]
+            ours, our_cpu, _ = measure([*apply, *sys.argv[1:]], server.environ)
+            counts = server.take_counts()
+        ratios.append(ours / theirs)
+        print(
+            f"script {theirs:.2f} s ({their_cpu:.2f} CPU), apply {ours:.2f} s ({our_cpu:.2f} CPU): {counts}"
+        )
+    print(f"median ratio {median(ratios):.2f}")
+
+
+def plan(folder: Path) -> None:
+    """Print what it costs to plan 10,000 documents."""
+    with serve(task_duration=3600.0) as server:
+        write_inputs(folder, server, "plan", PLANNED)
+        command = [*PROGRAM, "apply", str(folder / "specs.yaml"), "--dry-run"]
+        seconds, cpu, _ = measure(command, server.environ)
+        memory = measure_memory(command, server.environ)
+    print(f"{PLANNED:,} documents planned: {seconds:.2f} s ({cpu:.2f} CPU), {memory:.0f} MiB")
+
+
+def measure_memory(command: Sequence[str], environ: Mapping[str, str]) -> float:
+    """Return the largest memory of a command in MiB, from a process of its own."""
+    code = (
+        "import resource, subprocess, sys;"
+        "subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL);"
+        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *command], env=environ, capture_output=True, text=True, check=True
+    )
+    return int(done.stdout) / 1024
+
+
+def submit_many(folder: Path) -> None:
+    """Print the memory of runs of different sizes."""
+    for count in (100, 1_000, 4_000):
+        with serve(task_duration=3600.0) as server:
+            write_inputs(folder, server, "memory", count)
+            memory = measure_memory([*PROGRAM, "apply", str(folder / "specs.yaml")], server.environ)
+        print(f"{count:,} documents submitted: {memory:.0f} MiB")
+
+
+def wait(folder: Path) -> None:
+    """Print the calls of a wait for 1,000 tasks of ten datasets."""
+    with serve(task_duration=4.0) as server:
+        write_inputs(folder, server, "wait", DOCUMENTS)
+        command = [*PROGRAM, "apply", str(folder / "specs.yaml"), "--wait", "--poll-interval", "1s", "-v"]
+        done = subprocess.run(command, env=server.environ, capture_output=True, text=True, check=False)
+        counts = server.take_counts()
+    rounds = done.stderr.count(f"{DOCUMENTS:,} export tasks: ")
+    print(f"wait: exit {done.returncode}, {counts}, {rounds} lines of progress")
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as name:
+        compare(Path(name))
+        plan(Path(name))
+        submit_many(Path(name))
+        wait(Path(name))
