@@ -108,6 +108,12 @@ def test_unknown_outcome_says_how_to_run_it_again(cloud: Cloud) -> None:
     assert [each.partition(": ")[0] for each in outcome.out.splitlines()] == ["error", "hint", "hint"]
 
 
+def test_home_that_cannot_be_entered_is_as_none(cloud: Cloud) -> None:
+    """As under ProtectHome= of systemd; a name that is too long raises an error for every user, too."""
+    home = {"HOME": "/" + "x" * 300, "XDG_CONFIG_HOME": ""}
+    assert run_as_cron("to-obs -q --path /b/d/", **{**cloud.variables, **home}).out == ""
+
+
 def test_missing_settings_are_one_block() -> None:
     outcome = run_as_cron("to-obs -q --path /b/d/")
     assert (outcome.code, outcome.out.startswith("error: ")) == (4, True)

@@ -6,7 +6,6 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,7 @@ import pytest
 from tests.cli.options.bad_flag_rows import BAD_LINES, NEW, OBS, SILENT, WARNINGS, WORK, BadLine
 from tests.conftest import Cloud, Outcome, Run
 from tests.spec.bad_spec_rows import BAD_SPECS, BadSpec
-
-_NOBODY = 65534  # the user that owns nothing
+from tests.support.users import without_root
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,18 +173,6 @@ def test_usage_error_is_a_json_object_with_any_form_of_output_flag(
         )
     variables = {**endpoint.variables, "MODELARTS_EXPORT_OUTPUT": "json"}
     assert parse_problems(assert_refused(run("to-ob", **variables), endpoint)) == []
-
-
-@contextmanager
-def without_root() -> Iterator[None]:
-    """Take the identity of another user from root, who may read everything."""
-    user = os.geteuid()
-    if user == 0:
-        os.seteuid(_NOBODY)
-    try:
-        yield
-    finally:
-        os.seteuid(user)
 
 
 @pytest.mark.parametrize("flag", ["-f", "--samples-file"])
