@@ -3,10 +3,26 @@
 import os
 import secrets
 import stat
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
+from modelarts_export.cli.ci.result import Clean, RunResult
+
+Format = Callable[[RunResult, Clean], tuple[str, Sequence[str]]]
+"""Returns the text of a file, and the names of values that were left empty because they are too long."""
 _MODE = 0o644  # without what the umask removes: a collector of another user may read reports
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportFile:
+    """A file of the report. `origin` is the option or variable that names it."""
+
+    origin: str
+    name: str
+    format: Format
+    is_appended: bool = False
 
 
 def check_file(name: str) -> None:

@@ -1,12 +1,10 @@
 """The report of a command: the tasks of its result, and the files that tell a CI system of them."""
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from modelarts_export.api.task import ExportTask
-from modelarts_export.cli.ci.result import Clean, RunResult
 from modelarts_export.cli.options.output_style import GITHUB, OutputOptions
 from modelarts_export.errors import (
     InvalidInputError,
@@ -18,26 +16,16 @@ from modelarts_export.errors import (
 
 if TYPE_CHECKING:
     from modelarts_export.batch.report import BatchReport
+    from modelarts_export.cli.ci.files import ReportFile
+    from modelarts_export.cli.ci.result import Clean, RunResult
 
-Format = Callable[[RunResult, Clean], tuple[str, Sequence[str]]]
-"""Returns the text of a file, and the names of values that were left empty because they are too long."""
 _OUTPUT, _SUMMARY = "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReportFile:
-    """A file of the report. `origin` is the option or variable that names it."""
-
-    origin: str
-    name: str
-    format: Format
-    is_appended: bool = False
 
 
 class RunReport:
     """Collects the tasks of a command, and writes its files once, at the end or after a signal."""
 
-    def __init__(self, environ: Mapping[str, str], clean: Clean) -> None:
+    def __init__(self, environ: Mapping[str, str], clean: "Clean") -> None:
         """Use the variables of GitHub Actions in `environ`; `clean` redacts and escapes every text."""
         self._environ = environ
         self._clean = clean
@@ -61,8 +49,12 @@ class RunReport:
 
         Raises InvalidInputError for one that cannot be written, before anything is sent.
         """
+        if not options.ci and not options.dotenv:
+            return
+        from modelarts_export.cli.ci.files import ReportFile  # noqa: PLC0415 - not for a start
+
         if options.ci == GITHUB:
-            from modelarts_export.cli.ci.github import format_outputs, format_summary  # noqa: PLC0415 - not for a start
+            from modelarts_export.cli.ci.github import format_outputs, format_summary  # noqa: PLC0415 - as above
 
             if not self._environ.get(_OUTPUT):
                 hint = "a step of GitHub Actions sets it"
@@ -75,7 +67,7 @@ class RunReport:
 
             self.add(ReportFile(origin="--dotenv", name=options.dotenv, format=format_dotenv))
 
-    def add(self, file: ReportFile) -> None:
+    def add(self, file: "ReportFile") -> None:
         """Prepare one more file. Raises InvalidInputError for one that cannot be written."""
         from modelarts_export.cli.ci.files import check_file  # noqa: PLC0415 - as above
 
@@ -92,6 +84,10 @@ class RunReport:
         """Write each file, once, and return a sentence for each that failed and for each value left empty."""
         with self._lock:
             files, self._files = self._files, []
+        if not files:
+            return [], []
+        from modelarts_export.cli.ci.result import RunResult  # noqa: PLC0415 - as above
+
         result = RunResult(
             tasks=self._tasks, exit_code=exit_code, error=error, problems=problems, batch=self._batch
         )
@@ -112,7 +108,7 @@ class RunReport:
         ids = ", ".join(task.task_id for task in self._tasks)
         return NotFinishedError(f"{failure}; it is about {ids}", hint="do not submit it again")
 
-    def _write_file(self, file: ReportFile, result: RunResult) -> Sequence[str]:
+    def _write_file(self, file: "ReportFile", result: "RunResult") -> Sequence[str]:
         from modelarts_export.cli.ci.files import append_text, replace_text  # noqa: PLC0415 - as above
 
         text, omitted = file.format(result, self._clean)

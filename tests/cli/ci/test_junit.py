@@ -10,9 +10,10 @@ import pytest
 
 from modelarts_export.api.task import ExportTask
 from modelarts_export.batch.report import BatchReport, ReportRow
+from modelarts_export.cli.ci.files import ReportFile
 from modelarts_export.cli.ci.github import format_summary
 from modelarts_export.cli.ci.junit import format_junit
-from modelarts_export.cli.ci.report import ReportFile, RunReport
+from modelarts_export.cli.ci.report import RunReport
 from modelarts_export.cli.ci.result import RunResult
 from modelarts_export.errors import (
     AccessError,
