@@ -227,7 +227,7 @@ class CommandContext:
             cancel=self.cancel_token,
         )
         self._set_final_output(submission, export)
-        self.printer.load_renderer()
+        self.printer.load_renderer(with_rows=False)
         with self._interruption.delay_exit(
             is_sending=lambda: submission.is_sending, print_message=self.messages.info
         ):

@@ -71,7 +71,7 @@ def poll_until_done(  # noqa: PLR0913 - the tasks, the options, and the callback
     client, snapshot = context.client(settings), tuple(TrackedTask(task=task) for task in tasks)
     dataset_id, task_ids = tasks[0].dataset_id, [task.task_id for task in tasks]
     context.follow(dataset_id, task_ids, settings, show=partial(show, snapshot))
-    context.printer.load_renderer()
+    context.printer.load_renderer(with_rows=len(tasks) > 1)
     with (
         open_display(messages.console, quiet=messages.options.quiet, heartbeat=options.heartbeat) as display,
         tick_in_background(display),

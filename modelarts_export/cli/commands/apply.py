@@ -246,7 +246,7 @@ class _Batch:
         from modelarts_export.cli.progress.display import open_display, tick_in_background  # noqa: PLC0415 - not for a dry run
 
         context, messages = self._context, self._context.messages
-        context.printer.load_renderer()
+        context.printer.load_renderer(with_rows=True)
         context.set_final_output(self._show, self._make_message)
         with (
             open_display(

@@ -20,6 +20,7 @@ Fact = tuple[str, str, str]
 # A cell of a table: text, or text and a style of rich, or nothing.
 Cell = str | tuple[str, str] | None
 _STYLES = {"error": "bold red", "warning": "bold yellow", "hint": "bold cyan"}
+_FACT_GAP = 2  # cells between the name of a fact and its value
 _UNBOUNDED = 1_000_000  # columns off a terminal, where nothing is cut or wrapped; COLUMNS does not apply
 _REFRESH_RATE = 2  # per second
 
@@ -62,8 +63,10 @@ class Console:
         """Never redact these IDs, even if one contains a secret."""
         self._redactor.keep(*identifiers)
 
-    def load_tables(self) -> None:
-        """Import all modules that a table needs."""
+    def load_tables(self, *, with_rows: bool) -> None:
+        """Import all modules that the facts of one task need, or a table with rows."""
+        if not with_rows and not self._has_colour(self._stdout):
+            return
         from modelarts_export.cli.output.tables import lay_out_facts  # noqa: PLC0415 - see _make_rich_console
 
         self._render(self._stdout, lay_out_facts([("", self._cell(""))]))
@@ -123,10 +126,18 @@ class Console:
 
     def write_facts(self, facts: Sequence[Fact]) -> None:
         """Write names and values to stdout, a line each."""
+        names = [self.clean(name) for name, _, _ in facts]
+        if not self._has_colour(self._stdout) and all(map(str.isascii, names)):
+            width = max(map(len, names)) + _FACT_GAP
+            values = [_escape_unencodable(self.clean(value), self._stdout) for _, value, _ in facts]
+            lines = (f"{name:{width}}{value}\n" for name, value in zip(names, values, strict=True))
+            self.write("".join(lines))  # without rich: most submissions run in scripts
+            return
         from modelarts_export.cli.output.tables import lay_out_facts  # noqa: PLC0415 - see _make_rich_console
 
-        cells = [(self.clean(name), self._cell((value, style))) for name, value, style in facts]
-        self.write(self._render(self._stdout, lay_out_facts(cells)))
+        styled = zip(names, ((value, style) for _, value, style in facts), strict=True)
+        cells = [(name, self._cell(cell)) for name, cell in styled]
+        self.write(self._render(self._stdout, lay_out_facts(cells, _FACT_GAP)))
 
     def write_table(self, rows: Sequence[Mapping[str, Cell]], *, whole: bool = False) -> None:
         """Write a row for each mapping under its keys; a column without any value is omitted.

@@ -38,9 +38,9 @@ class ResultPrinter:
         self._messages = messages
         self._record = record
 
-    def load_renderer(self) -> None:
-        """Import what a task is shown with, so that nothing has to be imported after a signal."""
-        self._messages.renderer.load()
+    def load_renderer(self, *, with_rows: bool) -> None:
+        """Import what one task is shown with, or rows, so that nothing has to be imported after a signal."""
+        self._messages.renderer.load(with_rows=with_rows)
 
     def print_if_missing(self, print_result: Callable[[], None]) -> None:
         """Print the result after a signal, unless the command has printed it."""

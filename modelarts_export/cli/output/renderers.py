@@ -20,8 +20,8 @@ _PLAN = ("name", "dataset_id", "path", "action")  # the columns of a plan
 class Renderer(Protocol):
     """Writes results to stdout and errors to stderr in one format."""
 
-    def load(self) -> None:
-        """Import what the format needs, so that nothing has to be imported after a signal."""
+    def load(self, *, with_rows: bool) -> None:
+        """Import what shows one task, or rows, so that nothing has to be imported after a signal."""
 
     def task(self, task: "ExportTask") -> None:
         """Write one task, whose failure is told by a message."""
@@ -75,11 +75,11 @@ class TableRenderer:
         self._wide = wide
         self._time = time
 
-    def load(self) -> None:
+    def load(self, *, with_rows: bool) -> None:
         """Import what a table is made of and laid out with."""
         from modelarts_export.cli.output import task_view  # noqa: F401, PLC0415 - see `tasks`
 
-        self._console.load_tables()
+        self._console.load_tables(with_rows=with_rows)
 
     def task(self, task: "ExportTask") -> None:
         """Write the facts of a task, a line each."""
@@ -137,7 +137,7 @@ class NoRenderer:
     def __init__(self, console: Console) -> None:
         self._console = console
 
-    def load(self) -> None:
+    def load(self, *, with_rows: bool) -> None:
         """Do nothing."""
 
     def task(self, task: "ExportTask") -> None:

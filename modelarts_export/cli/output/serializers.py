@@ -67,7 +67,7 @@ class DataRenderer(ABC):
 class JsonRenderer(DataRenderer):
     """Writes results as JSON to stdout, and an error as one line of JSON to stderr."""
 
-    def load(self) -> None:
+    def load(self, *, with_rows: bool) -> None:
         """Do nothing: JSON is loaded already."""
 
     def error(self, error: ModelArtsExportError) -> None:
@@ -81,7 +81,7 @@ class JsonRenderer(DataRenderer):
 class YamlRenderer(DataRenderer):
     """Writes results as YAML to stdout, and errors as text to stderr."""
 
-    def load(self) -> None:
+    def load(self, *, with_rows: bool) -> None:  # noqa: ARG002 - the same for any result
         """Import the YAML library."""
         to_yaml({}, can_encode=self._console.can_encode)
 
@@ -99,7 +99,7 @@ class IdRenderer:
     def __init__(self, console: Console) -> None:
         self._console = console
 
-    def load(self) -> None:
+    def load(self, *, with_rows: bool) -> None:
         """Do nothing: an ID needs no library."""
 
     def task(self, task: "ExportTask") -> None:

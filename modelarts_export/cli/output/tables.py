@@ -13,9 +13,9 @@ _SHORTENED = {"PATH": 10, "TYPE": 14, "NAME": 8, "SPEC": 12, "STATUS": 9}
 _DROPPED = ("PROJECT", "LABELED", "TYPE", "AGE", "SAMPLES")  # in this order, when that is not enough
 
 
-def lay_out_facts(facts: Sequence[tuple[str, Text]]) -> list[Text]:
+def lay_out_facts(facts: Sequence[tuple[str, Text]], gap: int = _GAP) -> list[Text]:
     """Return a line for each fact, beside its name."""
-    width = max(cell_len(name) for name, _ in facts) + _GAP
+    width = max(cell_len(name) for name, _ in facts) + gap
     return [Text.assemble((_pad(name, width), "bold"), fact) for name, fact in facts]
 
 
