@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import cached_property
-from html import unescape
 from http import HTTPStatus
 from math import isfinite
 from typing import Any
@@ -264,7 +263,11 @@ def _unescape_if_json(text: str) -> str:
 def _get_title(page: str) -> str:
     """Return the title of an HTML page, or nothing; the page itself is a matter of traces."""
     title = _TITLE.search(page)
-    return " ".join(unescape(title[1]).split()) if title else ""
+    if not title:
+        return ""
+    from html import unescape  # noqa: PLC0415 - two thousand names that a start does not need
+
+    return " ".join(unescape(title[1]).split())
 
 
 def _find_redirect(reply: Response) -> str:
