@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import Cloud
+
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "modelarts_export"
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -67,6 +69,15 @@ LIBRARIES = {
     "yaml": ["documents", "cli.output.serializers"],
 }
 COMMANDS = "modelarts_export.cli.commands"
+UNUSED_BY_A_DRY_RUN = " ".join(
+    f"modelarts_export.{name}"
+    for name in (
+        *("polling.poller", "polling.fetch", "submission.reuse", "submission.matching", "transport.retry"),
+        *("transport.tracing", "cli.follow", "cli.exit_status", "cli.options.task_filter"),
+        *("cli.options.parse_errors", "cli.output.serializers", "cli.output.task_view", "documents.files"),
+        *("request.body_size", "request.problems", "spec.loader"),
+    )
+)
 LONGEST_FILE, LONGEST_FUNCTION, LARGEST_FOLDER = 400, 50, 10  # lines, lines, files
 
 
@@ -152,7 +163,10 @@ def test_library_is_used_where_its_row_says(library: str) -> None:
         ("to-obs --help", f"requests urllib3 rich yaml {COMMANDS}.tasks {COMMANDS}.sandbox"),
         (
             "to-obs abc --path /b/d/ --dry-run",
-            f"importlib.metadata email requests urllib3 rich yaml {COMMANDS}.tasks {COMMANDS}.sandbox",
+            (
+                f"importlib.metadata email requests urllib3 rich yaml {COMMANDS}.tasks {COMMANDS}.sandbox "
+                f"{UNUSED_BY_A_DRY_RUN}"
+            ),
         ),
         ("to-obs abc --path /b/d/ --dry-run --debug", "requests urllib3 rich yaml"),
         ("schema", "requests urllib3 rich yaml"),
@@ -164,15 +178,33 @@ def test_library_is_used_where_its_row_says(library: str) -> None:
 )
 def test_start_loads_only_what_it_needs(line: str, unloaded: str) -> None:
     """A fresh interpreter runs the command line and does not load these."""
+    assert set(unloaded.split()) & run_and_list_modules(line) == set()
+
+
+def test_submit_in_a_script_loads_no_rich_and_nothing_of_a_wait(cloud: Cloud) -> None:
+    loaded = run_and_list_modules("to-obs --path /b/d/", **cloud.variables)
+    others = "polling.poller cli.follow cli.progress.display documents.files spec.loader request.body_size"
+    assert {
+        "rich",
+        "yaml",
+        "html",
+        *(f"modelarts_export.{name}" for name in others.split()),
+    } & loaded == set()
+    assert {"requests", "modelarts_export.submission.submission"} <= loaded
+
+
+def run_and_list_modules(line: str, **variables: str) -> set[str]:
+    """Run a command line in a fresh interpreter, and return the modules that it has loaded at its end."""
     code = (
         "import os, sys; from modelarts_export.__main__ import run;"
         "os._exit = lambda code: print(code, *sys.modules, file=sys.stderr); run()"
     )
     command = [sys.executable, "-c", code, *line.split()]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
-    exit_code, *modules = done.stderr.split()
+    environ = {**os.environ, **variables}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT, env=environ)
+    exit_code, *modules = done.stderr.splitlines()[-1].split()
     assert exit_code == "0"
-    assert set(unloaded.split()) & set(modules) == set()
+    return set(modules)
 
 
 def complete(shell: str, line: str) -> tuple[str, set[str]]:
