@@ -7,7 +7,7 @@ from typing import Self
 MOST_CHOICES = 5  # as many as a reader takes in
 MAX_LENGTH = 60  # characters of a value or a key in a message
 _NAMED = 3  # of more choices
-_OMITTED = re.compile(r"\(choose from [^()]* and \d+ more\)")
+_OMITTED = re.compile(r" is not a valid ([^()]+) \(choose from [^()]* and \d+ more\)")
 _LETTERS_PER_ERROR = 3
 _MAX_ERRORS = 3
 _SHORTEST_PART = 5  # letters of a word that may be the first part of a name with one typing error
@@ -66,9 +66,10 @@ def describe_invalid_choice(value: object, noun: str, choices: Sequence[str]) ->
     return f"{quote(value)} is not a valid {noun} (choose from {listed}){suggestion}"
 
 
-def omits_choices(message: str) -> bool:
-    """Return whether a message names some choices of many."""
-    return _OMITTED.search(message) is not None
+def find_noun_of_omitted(message: str) -> str | None:
+    """Return what is chosen if a message of `describe_invalid_choice` omits choices: export type."""
+    found = _OMITTED.search(message)
+    return found[1] if found else None
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

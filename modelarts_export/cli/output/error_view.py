@@ -13,7 +13,7 @@ from modelarts_export.errors import (
     PathUsedError,
     Problem,
 )
-from modelarts_export.quoting import omits_choices
+from modelarts_export.quoting import find_noun_of_omitted
 
 _MORE_HINTS: Mapping[type[ModelArtsExportError], str] = {
     CertificateError: "for a private certificate authority give --ca-bundle FILE",
@@ -29,16 +29,16 @@ def format_hint(error: ModelArtsExportError) -> str:
 def _suggest_topics(error: ModelArtsExportError) -> str:
     """Return the commands that list the values of which messages name only some."""
     problems = error.problems or (Problem(message=str(error)),)
-    topics = dict.fromkeys(_get_topic(each) for each in problems if omits_choices(each.message))
-    commands = [f"modelarts-export explain {topic}" for topic in topics if topic]
+    topics = dict.fromkeys(filter(None, map(_find_topic, problems)))
+    commands = [f"modelarts-export explain {topic}" for topic in topics]
     return f"{' and '.join(commands)} list{'s' if len(commands) == 1 else ''} the values" if commands else ""
 
 
-def _get_topic(problem: Problem) -> str:
-    """Return the field of a problem, or the flag that its message begins with."""
+def _find_topic(problem: Problem) -> str | None:
+    """Return the topic with the values that a problem omits: its field, or what the value of its flag is."""
+    noun = find_noun_of_omitted(problem.message)
     names = [step.replace("_", "-") for step in problem.location if isinstance(step, str)]
-    flag = problem.message.partition(":")[0]
-    return names[-1] if names else flag if flag.startswith("--") else ""
+    return noun and (names[-1] if names else noun.replace(" ", "-"))
 
 
 def print_error(console: Console, error: ModelArtsExportError) -> None:

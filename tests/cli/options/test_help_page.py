@@ -91,7 +91,8 @@ def test_long_enumerations_point_to_explain(run: Run, command: str) -> None:
             "to-obs d --path /b/d/ --sample-state x --dataset-type x --dry-run",
             ["dataset-type", "sample-state"],
         ),
-        ("list d --status x", ["--status"]),
+        ("list d --status x", ["status"]),
+        ("datasets --type x", ["dataset-type"]),
         ("list d --export-type x", []),
     ],
 )
