@@ -19,6 +19,7 @@ from modelarts_export.cli.progress.messages import (
     MAX_SINGLE_TASKS,
     WaitTimes,
     count_states,
+    explain_outage,
     format_counts,
     format_eta,
     format_percent,
@@ -183,7 +184,7 @@ class BarDisplay:
         goes_on = any(each.is_unfinished for each in snapshot)
         lost = ((f"{GIVEN_UP}: {each.last_error}", each) for each in snapshot if each.abandoned and goes_on)
         unseen = (
-            (f"not seen for {self._times.outage(each)}: {each.last_error}", each)
+            (f"not seen for {self._times.outage(each)}: {explain_outage(each)}", each)
             for each in snapshot
             if each.last_error and not each.abandoned
         )

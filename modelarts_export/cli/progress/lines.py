@@ -13,6 +13,7 @@ from modelarts_export.cli.progress.messages import (
     NameTask,
     WaitTimes,
     count_states,
+    explain_outage,
     format_counts,
     format_eta,
     format_progress,
@@ -25,7 +26,6 @@ from modelarts_export.cli.progress.messages import (
     task_label,
 )
 from modelarts_export.clock import Clock
-from modelarts_export.errors import NotFoundError
 from modelarts_export.polling.poller import Snapshot, TrackedTask
 
 if TYPE_CHECKING:
@@ -139,8 +139,7 @@ def _list_new_errors(
         if each.abandoned and not (old and old.abandoned):
             yield from ((GIVEN_UP, each),) if goes_on else ()
         elif each.last_error and not (old and old.last_error):
-            reason = "not found yet" if isinstance(each.last_error, NotFoundError) else each.last_error
-            yield f"not seen: {reason}", each
+            yield f"not seen: {explain_outage(each)}", each
 
 
 def _is_changed(old: TrackedTask | None, each: TrackedTask) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from modelarts_export.api.task import ExportTask, TaskState
 from modelarts_export.cli.output.task_view import UNKNOWN, format_state
 from modelarts_export.clock import format_duration
+from modelarts_export.errors import NotFoundError
 from modelarts_export.polling.estimator import ProgressEstimator
 from modelarts_export.polling.poller import Snapshot, TrackedTask
 
@@ -76,6 +77,11 @@ def format_counts(counts: "BatchCounts") -> str:
         f"{counts.queued:,} waiting for a busy dataset" if counts.queued else "",
     )
     return ", ".join(filter(None, parts))
+
+
+def explain_outage(each: TrackedTask) -> str:
+    """Return why a task is not seen; for one that is not found, the error at the end has the words."""
+    return "not found yet" if isinstance(each.last_error, NotFoundError) else str(each.last_error)
 
 
 def count_states(snapshot: Snapshot) -> str:

@@ -6,6 +6,7 @@ import pytest
 
 from modelarts_export.cli.progress import messages as progress
 from modelarts_export.clock import format_duration
+from modelarts_export.errors import NotFoundError
 from modelarts_export.polling.poller import TrackedTask
 from tests.cli.progress.snapshots import OUTAGE, make_snapshot, make_tracked_task, poll_task
 
@@ -105,6 +106,12 @@ def test_sums_of_several_tasks() -> None:
     assert progress.sum_samples((make_tracked_task(done=3),)) == (None, None)
     lost = replace(make_tracked_task(), last_error=OUTAGE, abandoned=True)
     assert progress.count_states((lost, make_tracked_task())) == "1 given up, 1 running"
+
+
+def test_task_that_is_not_found_has_its_reason_at_the_end_only() -> None:
+    missing = NotFoundError("Export task does not exist")
+    assert progress.explain_outage(replace(make_tracked_task(), last_error=missing)) == "not found yet"
+    assert progress.explain_outage(replace(make_tracked_task(), last_error=OUTAGE)) == str(OUTAGE)
 
 
 SHARES = [
