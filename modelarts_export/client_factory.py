@@ -2,16 +2,18 @@
 
 import os
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from modelarts_export.api.client import Client
 from modelarts_export.arguments import check_setting, check_type
-from modelarts_export.auth.credentials import Credentials, Password
+from modelarts_export.auth.credentials import AccessKey, Credentials, Password
 from modelarts_export.auth.request_auth import RequestAuth, make_auth
 from modelarts_export.config.options import SettingsLayer, option_fields
 from modelarts_export.config.settings import Settings
-from modelarts_export.errors import InvalidInputError, MissingSettingError
+from modelarts_export.errors import AccessError, InvalidInputError, MissingSettingError
 from modelarts_export.providers.configuration import Configuration
 from modelarts_export.providers.iam import authenticate
+from modelarts_export.providers.projects import find_project_id
 from modelarts_export.quoting import did_you_mean
 from modelarts_export.transport.retry import ONE_TRY, RetryPolicy
 from modelarts_export.transport.session import Transport
@@ -30,7 +32,8 @@ def connect(
 
     An argument wins over the environment; with `credentials`, no other source of them is asked.
     `settings` are the other fields of Settings, such as endpoint or read_timeout: text as in a variable, or a
-    number of seconds. Nothing is called, except that a password is exchanged for a token. Raises
+    number of seconds. Nothing is called, except
+    IAM for a token or a project, and the source of the credentials. Raises
     InvalidInputError for a setting that is unknown, invalid or missing, and AccessError without credentials.
     """
     given = {"region": region, "project_id": project_id, **settings}
@@ -46,44 +49,44 @@ def connect(
     configuration = Configuration(environ, layer, credentials=credentials)
     loaded = configuration.load_settings()
     retry = RetryPolicy(timeout=loaded.retry_timeout, max_retries=loaded.max_retries)
-    return make_client(loaded, configuration.credentials, retry=retry)
+    return make_client(loaded, configuration.credentials, renew=configuration.renew, retry=retry)
 
 
-def make_client(
+def make_client(  # noqa: PLR0913 - what makes a client, and its callbacks
     settings: Settings,
     credentials: Credentials,
     *,
+    renew: Callable[[], Credentials] | None = None,
     on_call: Callable[[CallRecord], None] = lambda _call: None,
     on_token: Callable[[str], object] = lambda _token: None,
     retry: RetryPolicy = ONE_TRY,
 ) -> Client:
     """Return the client of one project; a password is exchanged for a token first.
 
-    `on_call` gets every HTTP call, `on_token` every token, which is a secret; `retry` is for the token.
-    Raises MissingSettingError when an endpoint or the project is unknown, and what `authenticate` raises.
+    A project that is not known is looked up in IAM by its name. `renew` returns new credentials before they
+    expire, `on_call` gets every HTTP call, `on_token` every token, which is a secret; `retry` is for calls
+    to IAM. Raises MissingSettingError when an endpoint or the project is unknown, and what `authenticate` and
+    `find_project_id` raise.
     """
     if not settings.base_url:
         raise MissingSettingError("no endpoint", setting="endpoint")
-    auth, project_id = _authenticate(settings, credentials, on_call, on_token, retry)
-    return Client(Transport(settings.base_url, auth, settings, on_call=on_call), project_id)
-
-
-def _authenticate(
-    settings: Settings,
-    credentials: Credentials,
-    on_call: Callable[[CallRecord], None],
-    on_token: Callable[[str], object],
-    retry: RetryPolicy,
-) -> tuple[RequestAuth, str]:
-    """Return what authenticates requests, and the ID of the project that they are for."""
     auth: RequestAuth
-    project_id = settings.project_id
     if isinstance(credentials, Password):
         auth, project_id = authenticate(
             credentials, settings, on_call=on_call, on_token=on_token, retry=retry
         )
-    elif project_id:
-        auth = make_auth(credentials, project_id)
-    if not project_id:
-        raise MissingSettingError("no project ID", setting="project_id")
-    return auth, project_id
+        if not project_id:
+            raise MissingSettingError("no project ID", setting="project_id")
+    else:
+        project_id = settings.project_id or find_project_id(
+            credentials, settings, on_call=on_call, retry=retry
+        )
+        auth = make_auth(credentials, project_id, renew=renew and partial(_renew_key, renew))
+    return Client(Transport(settings.base_url, auth, settings, on_call=on_call), project_id)
+
+
+def _renew_key(renew: Callable[[], Credentials]) -> AccessKey:
+    credentials = renew()
+    if not isinstance(credentials, AccessKey):
+        raise AccessError("the source of the access key has none any more", hint="start the program again")
+    return credentials

@@ -239,7 +239,7 @@ def stub() -> Iterator[Stub]:
             with suppress(ConnectionError):
                 self.wfile.write(now.body)
 
-        do_GET = do_POST = answer  # noqa: N815 - the names that http.server looks for
+        do_GET = do_POST = do_PUT = answer  # noqa: N815 - the names that http.server looks for
 
         def log_message(self, *_: object) -> None:
             """Keep stderr quiet."""

@@ -1,14 +1,14 @@
 """Authentication of a prepared request: signed with an access key, or with an IAM token."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from threading import Lock
 from urllib.parse import urlsplit
 
 from requests import PreparedRequest
 from requests.auth import AuthBase
 
 from modelarts_export.auth.credentials import AccessKey, Token
+from modelarts_export.auth.renewal import Renewal
 from modelarts_export.auth.signing import (
     DATE_FORMAT,
     compute_signature,
@@ -29,12 +29,19 @@ def _utc_now() -> datetime:
 
 
 def make_auth(
-    credentials: AccessKey | Token, project_id: str, *, now: Callable[[], datetime] = _utc_now
+    credentials: AccessKey | Token,
+    project_id: str | None,
+    *,
+    renew: Callable[[], AccessKey] | None = None,
+    now: Callable[[], datetime] = _utc_now,
 ) -> "RequestAuth":
-    """Return the authentication of all requests to this project."""
+    """Return the authentication of all requests to this project, None for calls to IAM.
+
+    `renew` returns a new key before one expires.
+    """
     if isinstance(credentials, Token):
         return TokenAuth(credentials)
-    return AccessKeyAuth(credentials, project_id, now=now)
+    return AccessKeyAuth(credentials, project_id, renew=renew, now=now)
 
 
 class RequestAuth(AuthBase):
@@ -52,28 +59,38 @@ class RequestAuth(AuthBase):
 class AccessKeyAuth(RequestAuth):
     """Signs a request with SDK-HMAC-SHA256 over the bytes that are sent."""
 
-    def __init__(self, keys: AccessKey, project_id: str, *, now: Callable[[], datetime] = _utc_now) -> None:
+    def __init__(
+        self,
+        keys: AccessKey,
+        project_id: str | None,
+        *,
+        renew: Callable[[], AccessKey] | None = None,
+        now: Callable[[], datetime] = _utc_now,
+    ) -> None:
         """`now` returns the time in UTC; the API rejects a signature that is off by 15 minutes."""
-        self._keys = keys
+        self._keys = Renewal(keys, renew or (lambda: keys), now=lambda: now().timestamp())
         self._project_id = project_id
         self._now = now
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         """Add the headers that identify, date and sign the request."""
+        keys = self._keys.get()
         date = self._now().strftime(DATE_FORMAT)
-        headers = {"Host": _get_host(str(request.url)), "X-Project-Id": self._project_id, "X-Sdk-Date": date}
-        if self._keys.security_token:
-            headers["X-Security-Token"] = _check_header_value(self._keys.security_token, "security token")
+        headers = {"Host": _get_host(str(request.url)), "X-Sdk-Date": date}
+        if self._project_id:
+            headers["X-Project-Id"] = self._project_id
+        if keys.security_token:
+            headers["X-Security-Token"] = _check_header_value(keys.security_token, "security token")
         request.headers.update(headers)
         signed = [name for name in _SIGNED if name in request.headers]
         canonical = make_canonical_request(
             str(request.method), str(request.url), request.headers, _get_body(request), signed=signed
         )
         signature = compute_signature(
-            canonical, secret_key=_check_header_value(self._keys.secret_key, "secret key"), date=date
+            canonical, secret_key=_check_header_value(keys.secret_key, "secret key"), date=date
         )
         request.headers["Authorization"] = format_authorization(
-            _check_header_value(self._keys.access_key, "access key"), signed, signature
+            _check_header_value(keys.access_key, "access key"), signed, signature
         )
         return request
 
@@ -90,31 +107,37 @@ class TokenAuth(RequestAuth):
         return request
 
 
-class RenewableTokenAuth(TokenAuth):
-    """Sends a token that can be renewed; safe to share between threads."""
+class RenewableTokenAuth(RequestAuth):
+    """Sends a token that is renewed before it expires and after it was rejected."""
 
-    def __init__(self, token: Token, renewed: Callable[[], Token]) -> None:
-        """Start with this token; `renewed` returns a new one."""
-        super().__init__(token)
-        self._renewed = renewed
-        self._refusal: AccessError | None = None
-        self._lock = Lock()
+    def __init__(
+        self, token: Token, renew: Callable[[], Token], *, now: Callable[[], datetime] = _utc_now
+    ) -> None:
+        """Start with this token; `renew` returns a new one."""
+        self._tokens = Renewal(token, renew, now=lambda: now().timestamp())
+
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+        """Add the token's header."""
+        return TokenAuth(self._tokens.get())(request)
 
     def refresh(self, refused: PreparedRequest) -> bool:
-        """Get a new token, unless the rejected one was replaced already.
-
-        Raises what `renewed` raises. An AccessError is raised again without a new call: IAM locks a user.
-        """
-        with self._lock:
-            if self._refusal:
-                raise self._refusal
-            if refused.headers[_TOKEN] == self._token:
-                try:
-                    self._token = self._renewed().token
-                except AccessError as error:
-                    self._refusal = error
-                    raise
+        """Get a new token, unless the rejected one was replaced already. Raises what `renew` raises."""
+        self._tokens.replace(lambda token: token.token == refused.headers[_TOKEN])
         return True
+
+
+class HeaderAuth(RequestAuth):
+    """Sends headers as they are; their values are secrets."""
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        self._headers = headers
+
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+        """Add the headers."""
+        request.headers.update(
+            {name: _check_header_value(value, name) for name, value in self._headers.items()}
+        )
+        return request
 
 
 def _get_body(request: PreparedRequest) -> bytes:

@@ -41,7 +41,7 @@ _HOW_TO_GIVE = {
     "endpoint": _give(("region", "REGION"), ("endpoint", "URL")),
     "iam_endpoint": _give(("region", "REGION"), ("iam_endpoint", "URL")),
     "project": _give(("project_id", "ID"), ("region", "REGION")),
-    "project_id": _give(("project_id", "ID")),
+    "project_id": _give(("project_id", "ID"), ("region", "REGION")),
 }
 
 
@@ -78,7 +78,12 @@ class Connection:
         """Keep the flags as given; `messages` prints every call."""
         self._messages = messages
         self._environ = environ
-        self.configuration = Configuration(environ, make_flag_layer(flags), on_secret=messages.add_secret)
+        self.configuration = Configuration(
+            environ,
+            make_flag_layer(flags),
+            on_secret=messages.add_secret,
+            on_call=partial(_print_call, messages),
+        )
         self._clients: dict[str | None, Client] = {}
         self._used_settings: Settings | None = None
         self._dataset_pages: dict[str, Sequence[DatasetPage]] = {}  # by the project
@@ -170,8 +175,9 @@ class Connection:
             errors.append(error)
         if not settings.base_url:
             errors.append(InvalidInputError("no endpoint", hint=_HOW_TO_GIVE["endpoint"]))
-        needs_project = not in_spec and not isinstance(credentials, Password)  # IAM tells that of a password
-        if needs_project and not settings.project_id:
+        # IAM tells the project of a password, and that of a name
+        is_known = isinstance(credentials, Password) or settings.region or _has_project_name(credentials)
+        if not (in_spec or is_known or settings.project_id):
             errors.append(InvalidInputError("no project ID", hint=_HOW_TO_GIVE["project_id"]))
         return errors
 
@@ -197,6 +203,7 @@ class Connection:
             client = make_client(
                 settings,
                 self.configuration.credentials,
+                renew=self.configuration.renew,
                 on_call=partial(_print_call, self._messages),
                 on_token=self._messages.add_secret,
                 retry=self.retry_policy(settings),
@@ -205,6 +212,10 @@ class Connection:
             raise InvalidInputError(str(error), hint=_HOW_TO_GIVE[error.setting]) from None
         self._messages.keep(client.project_id)
         return client
+
+
+def _has_project_name(credentials: Credentials | None) -> bool:
+    return bool(credentials and credentials.project_name)
 
 
 def _print_call(messages: Messages, call: "CallRecord") -> None:

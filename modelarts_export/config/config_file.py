@@ -23,8 +23,8 @@ SETTINGS = (
     *("connect_timeout", "read_timeout", "ca_bundle"),
 )
 """The settings that a profile may have."""
-FAMILIES = ("sdk", "terraform", "openstack")
-"""The values of `credentials` that stand for the sources of a family of tools."""
+SOURCES = ("sdk", "terraform", "openstack", "metadata")
+"""The values of `credentials` that stand for the sources of some tools, or for the metadata service."""
 NAMED = ("clouds", "koocli")
 """The keys of `credentials` whose value is the name of an entry in the file of another tool."""
 _TOP_KEYS = ("default", "profiles")
@@ -133,15 +133,18 @@ class _Reader:
     def _read_credentials(self, location: Location, value: object) -> CredentialChoice | None:
         if value is None:
             return None
-        if isinstance(value, str) and value in FAMILIES:
+        if isinstance(value, str) and value in SOURCES:
             return CredentialChoice(kind=value)
         if isinstance(value, dict) and len(value) == 1:
             [(kind, argument)] = value.items()
-            if kind in NAMED and isinstance(argument, str) and argument:
-                return CredentialChoice(kind=kind, arguments=(argument,))
-        near = did_you_mean(value, FAMILIES) if isinstance(value, str) else ""
+            arguments = [argument] if kind in NAMED else argument if kind == "command" else None
+            if isinstance(arguments, list) and arguments and all(isinstance(a, str) and a for a in arguments):
+                return CredentialChoice(kind=kind, arguments=tuple(arguments))
+        near = did_you_mean(value, SOURCES) if isinstance(value, str) else ""
         named = ", ".join(f"{kind}: NAME" for kind in NAMED)
-        self._report(location, f"must be one of {', '.join(FAMILIES)}, {named}{near}")
+        self._report(
+            location, f"must be one of {', '.join(SOURCES)}, {named}, command: [PROGRAM, ARGUMENT...]{near}"
+        )
         return None
 
     def _get_mapping(self, location: Location) -> dict[str, Any]:

@@ -10,6 +10,8 @@ _MAX_DURATION = 366 * 86400.0  # seconds; the timeout of a socket cannot be much
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smhd]?)")
 _MAX_DIGITS = 9
 _WITHOUT_MODELARTS = ("eu-nl",)  # .github/API.md, section 7
+METADATA_HOST = "169.254.169.254"
+"""The address of the metadata service of a cloud server (.github/API.md, section 6.6)."""
 _REGION = re.compile(r"[a-z0-9-]{1,64}")
 _BOOLEANS = {
     "1": True,
@@ -104,6 +106,19 @@ def parse_base_url(text: str) -> str:
 def parse_iam_url(text: str) -> str:
     """Return the endpoint of IAM without the API version `/v3`, which other tools append."""
     return parse_base_url(text).removesuffix("/v3")
+
+
+def parse_metadata_url(text: str) -> str:
+    """Return the address of the metadata service: a loopback URL, https, or its own literal address."""
+    url = urlsplit(text.rstrip("/"))
+    if (url.scheme, url.netloc, url.path + url.query) == ("http", METADATA_HOST, ""):
+        return f"http://{METADATA_HOST}"
+    return parse_base_url(text)
+
+
+def is_local(host: str) -> bool:
+    """Return whether calls to a host never leave this machine's hypervisor, and never use a proxy."""
+    return host == METADATA_HOST or is_loopback(host)
 
 
 def is_loopback(host: str) -> bool:

@@ -3,11 +3,13 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from modelarts_export.auth.credentials import Credentials
+from modelarts_export.config.environment import format_variable
 from modelarts_export.config.options import SettingsLayer
 from modelarts_export.config.profiles import CredentialChoice, Profile, ProfileSelection
-from modelarts_export.errors import AccessError
+from modelarts_export.errors import AccessError, TemporaryError
 from modelarts_export.providers.environment import (
     FAMILIES,
     OPENSTACK,
@@ -17,6 +19,15 @@ from modelarts_export.providers.environment import (
     join_names,
 )
 from modelarts_export.providers.provider import CredentialProvider, Finding, Status
+
+if TYPE_CHECKING:
+    from modelarts_export.transport.tracing import CallRecord
+
+    OnCall = Callable[[CallRecord], None]
+
+SELECTION = format_variable("credentials")
+"""The variable that asks for the metadata service, which is never called otherwise."""
+METADATA = "metadata"
 
 
 class CredentialChain:
@@ -56,12 +67,24 @@ class CredentialChain:
         tried.
         """
         if self.provider:
-            return self.provider.load()
+            try:
+                return self.renew()
+            except TemporaryError as error:  # there is no earlier key with which to go on
+                raise AccessError(str(error), hint=error.hint, http_status=error.http_status) from error
         hints = [finding.hint for _, finding in self.describe() if finding.hint]
         raise AccessError(
             f"no credentials found; tried {self.format_tried()}",
             hint="; or ".join([f"set {join_names(FAMILIES[0].keys[:2])}", *hints]),
         )
+
+    def renew(self) -> Credentials:
+        """Return new credentials of the provider that wins. Raises AccessError, and TemporaryError."""
+        if not self.provider:
+            raise AccessError("no credentials found", hint="set them again")
+        credentials = self.provider.load()
+        for secret in credentials.secrets():
+            self._on_secret(secret)
+        return credentials
 
     def format_tried(self) -> str:
         """Return the name of each provider, with the reason why it has no credentials."""
@@ -122,29 +145,38 @@ def make_chain(
     profiles: ProfileSelection,
     *,
     on_secret: Callable[[str], object] = lambda _secret: None,
+    on_call: "OnCall" = lambda _call: None,
 ) -> CredentialChain:
     """Return the chain of all providers; a module that is not asked is not imported.
 
-    `on_secret` gets the secrets of each provider when it is asked.
+    `on_secret` gets the secrets of each provider when it is asked, `on_call` each HTTP call of one.
     """
-    return CredentialChain(_iter_providers(environ, profiles), on_secret=on_secret)
+    return CredentialChain(_iter_providers(environ, profiles, on_call), on_secret=on_secret)
 
 
-def _iter_providers(environ: Mapping[str, str], profiles: ProfileSelection) -> Iterator[CredentialProvider]:
-    yield from _iter_of_profile(environ, profiles.named)
+def _iter_providers(
+    environ: Mapping[str, str], profiles: ProfileSelection, on_call: "OnCall"
+) -> Iterator[CredentialProvider]:
+    yield from _iter_of_profile(environ, profiles.named, on_call)
     yield from _iter_variables(environ)
-    yield from _iter_of_profile(environ, profiles.default)
+    yield from _iter_of_profile(environ, profiles.default, on_call)
     yield from _iter_sdk_file(environ)
     yield from _iter_koocli(environ)
+    if environ.get(SELECTION) == METADATA:
+        yield from _iter_metadata(environ, on_call)
 
 
-def _iter_of_profile(environ: Mapping[str, str], profile: Profile | None) -> Iterator[CredentialProvider]:
+def _iter_of_profile(
+    environ: Mapping[str, str], profile: Profile | None, on_call: "OnCall"
+) -> Iterator[CredentialProvider]:
     if profile and profile.credentials:
-        chain = CredentialChain(_iter_chosen(environ, profile.credentials))
+        chain = CredentialChain(_iter_chosen(environ, profile.credentials, on_call))
         yield ProfileProvider(profile=profile, chain=chain)
 
 
-def _iter_chosen(environ: Mapping[str, str], choice: CredentialChoice) -> Iterator[CredentialProvider]:
+def _iter_chosen(
+    environ: Mapping[str, str], choice: CredentialChoice, on_call: "OnCall"
+) -> Iterator[CredentialProvider]:
     """Yield the providers of the source that a profile names."""
     match choice.kind:
         case "sdk":
@@ -159,6 +191,12 @@ def _iter_chosen(environ: Mapping[str, str], choice: CredentialChoice) -> Iterat
             yield from _iter_clouds(environ, *choice.arguments)
         case "koocli":
             yield from _iter_koocli(environ, *choice.arguments)
+        case "metadata":
+            yield from _iter_metadata(environ, on_call)
+        case "command":
+            from modelarts_export.providers.command import CommandProvider  # noqa: PLC0415 - as below
+
+            yield CommandProvider(choice.arguments, environ)
 
 
 def _iter_variables(environ: Mapping[str, str]) -> Iterator[CredentialProvider]:
@@ -167,7 +205,13 @@ def _iter_variables(environ: Mapping[str, str]) -> Iterator[CredentialProvider]:
     yield from _iter_clouds(environ, environ.get("OS_CLOUD", ""))
 
 
-# A provider of a file is imported when it is asked: most processes have their credentials in variables.
+# These providers are imported when they are asked: most processes have their credentials in variables.
+def _iter_metadata(environ: Mapping[str, str], on_call: "OnCall") -> Iterator[CredentialProvider]:
+    from modelarts_export.providers.metadata_service import MetadataProvider  # noqa: PLC0415
+
+    yield MetadataProvider(environ, on_call=on_call)
+
+
 def _iter_clouds(environ: Mapping[str, str], cloud: str) -> Iterator[CredentialProvider]:
     from modelarts_export.providers.clouds_yaml import make_clouds_provider  # noqa: PLC0415
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from modelarts_export.auth.credentials import Credentials
 from modelarts_export.config.environment import make_environment_layer
@@ -9,7 +10,12 @@ from modelarts_export.config.options import SettingsLayer, resolve_option
 from modelarts_export.config.profile_selection import select_profile
 from modelarts_export.config.profiles import Profile, ProfileSelection
 from modelarts_export.config.settings import Settings, load_settings
-from modelarts_export.providers.chain import CredentialChain, make_chain
+from modelarts_export.errors import InvalidInputError
+from modelarts_export.providers.chain import METADATA, SELECTION, CredentialChain, make_chain
+from modelarts_export.quoting import describe_invalid_choice
+
+if TYPE_CHECKING:
+    from modelarts_export.providers.chain import OnCall
 
 
 class Configuration:
@@ -22,15 +28,17 @@ class Configuration:
         *,
         credentials: Credentials | None = None,
         on_secret: Callable[[str], object] = lambda _secret: None,
+        on_call: "OnCall" = lambda _call: None,
     ) -> None:
         """Take the variables and the settings that win over them; `credentials` win over all providers.
 
-        `on_secret` gets the secrets of each provider that is asked.
+        `on_secret` gets the secrets of each provider that is asked, `on_call` each HTTP call of one.
         """
         self._environ = environ
         self._arguments = arguments
         self._credentials = credentials
         self._on_secret = on_secret
+        self._on_call = on_call
 
     @cached_property
     def profiles(self) -> ProfileSelection:
@@ -40,15 +48,22 @@ class Configuration:
 
     @cached_property
     def chain(self) -> CredentialChain:
-        """The providers of credentials. Raises what `profiles` raises."""
+        """The providers of credentials. Raises InvalidInputError, as `profiles`."""
         if self._credentials:
             return CredentialChain([])
-        return make_chain(self._environ, self.profiles, on_secret=self._on_secret)
+        selected = self._environ.get(SELECTION)
+        if selected and selected != METADATA:
+            raise InvalidInputError(f"{SELECTION}: {describe_invalid_choice(selected, 'source', [METADATA])}")
+        return make_chain(self._environ, self.profiles, on_secret=self._on_secret, on_call=self._on_call)
 
     @cached_property
     def credentials(self) -> Credentials:
         """The credentials. Raises AccessError, as CredentialChain.load, and what `profiles` raises."""
         return self._credentials or self.chain.load()
+
+    def renew(self) -> Credentials:
+        """Return new credentials where the old ones expire. Raises AccessError and TemporaryError."""
+        return self._credentials or self.chain.renew()
 
     def load_settings(self, *more: SettingsLayer) -> Settings:
         """Return the settings; `more` layers come after the arguments. Raises InvalidInputError."""

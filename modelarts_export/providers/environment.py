@@ -109,21 +109,25 @@ class EnvironmentProvider:
         """Return the credentials. Raises AccessError for what is missing or is not valid UTF-8."""
         family = self.family
         self._check_encoding((*family.keys, family.token, *family.password, family.project_name))
+        project_name = self._get_value(family.project_name) or None
         access_key, secret_key, security_token = (self._get_value(name) for name in family.keys)
         if access_key or secret_key or security_token:
             self._require(family.keys[:2])
             return AccessKey(
-                access_key=access_key, secret_key=secret_key, security_token=security_token or None
+                access_key=access_key,
+                secret_key=secret_key,
+                security_token=security_token or None,
+                project_name=project_name,
             )
         if token := self._get_value(family.token):
-            return Token(token=token)
+            return Token(token=token, project_name=project_name)
         self._require(family.password)
         user_name, password, domain_name = family.password
         return Password(
             user_name=self._get_value(user_name),
             password=self.environ[password].strip("\r\n"),  # a password may begin or end with a space
             domain_name=self._get_value(domain_name),
-            project_name=self._get_value(family.project_name) or None,
+            project_name=project_name,
         )
 
     def secrets(self) -> Iterator[str]:

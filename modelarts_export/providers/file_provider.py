@@ -49,9 +49,10 @@ class FileEntry:
                 access_key=self.values["access_key"],
                 secret_key=self.values["secret_key"],
                 security_token=self.values.get("security_token"),
+                project_name=self.values.get("project_name"),
             )
         if "token" in self.values:
-            return Token(token=self.values["token"])
+            return Token(token=self.values["token"], project_name=self.values.get("project_name"))
         self._require("user_name", "password", *([] if "domain_id" in self.values else ["domain_name"]))
         return Password(
             user_name=self.values["user_name"],

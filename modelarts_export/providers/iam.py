@@ -1,19 +1,22 @@
 """Tokens of IAM for a password (.github/API.md, section 6.4)."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from modelarts_export.auth.credentials import Password, Token
 from modelarts_export.auth.request_auth import RenewableTokenAuth, RequestAuth
 from modelarts_export.config.settings import Settings
-from modelarts_export.errors import MissingSettingError, TemporaryError
+from modelarts_export.errors import AccessError, MissingSettingError, TemporaryError
 from modelarts_export.identifiers import check_identifier
+from modelarts_export.providers.expiring_key import parse_time
 from modelarts_export.transport.retry import ONE_TRY, RetryPolicy
 from modelarts_export.transport.session import Transport
 from modelarts_export.transport.tracing import CallRecord
 
 _TOKENS = "/v3/auth/tokens?nocatalog=true"
+_SECOND_FACTOR = re.compile(r"\b(MFA|totp|second factor|verification code)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,9 +61,20 @@ def authenticate(
 def request_token(iam: Transport, password: Password, project: Mapping[str, str]) -> ProjectToken:
     """Return a new token for a project, given by `id` or `name`.
 
-    Raises what Transport.post raises, and TemporaryError for a success without a token.
+    Raises what Transport.post raises, AccessError for a user who needs a second factor, and TemporaryError
+    for a success without a token.
     """
-    reply = iam.post(_TOKENS, _make_token_request(password, project), changing=False, secret=True)
+    try:
+        reply = iam.post(_TOKENS, _make_token_request(password, project), changing=False, secret=True)
+    except AccessError as error:
+        if _SECOND_FACTOR.search(str(error)):
+            raise AccessError(
+                f"IAM asks for a second factor (MFA), which cannot be given here: {error}",
+                hint="use an access key, or a user without MFA",
+                http_status=error.http_status,
+                request_id=error.request_id,
+            ) from error
+        raise
     token = reply.headers.get("X-Subject-Token")
     if not token:
         raise TemporaryError(
@@ -69,7 +83,11 @@ def request_token(iam: Transport, password: Password, project: Mapping[str, str]
             http_status=reply.status,
             request_id=reply.request_id,
         )
-    return ProjectToken(token=Token(token=token), project_id=_get_project_id(reply.fields))
+    expires_at = _get_value(reply.fields, "token", "expires_at")
+    return ProjectToken(
+        token=Token(token=token, expires_at=_parse_expiry(expires_at)),
+        project_id=_get_identifier(_get_value(reply.fields, "token", "project", "id")),
+    )
 
 
 def _choose_project(password: Password, settings: Settings) -> dict[str, str]:
@@ -89,12 +107,23 @@ def _make_token_request(password: Password, project: Mapping[str, str]) -> bytes
     return json.dumps({"auth": {"identity": identity, "scope": {"project": project}}}).encode()
 
 
-def _get_project_id(fields: Mapping[str, object]) -> str | None:
-    """Return the project ID of the response if it is a valid identifier."""
+def _get_value(fields: Mapping[str, object], *path: str) -> object:
     found: object = fields
-    for name in ("token", "project", "id"):
+    for name in path:
         found = found.get(name) if isinstance(found, Mapping) else None
+    return found
+
+
+def _get_identifier(found: object) -> str | None:
     try:
         return check_identifier(found) if isinstance(found, str) else None
     except ValueError:
+        return None
+
+
+def _parse_expiry(found: object) -> float | None:
+    """Return the end of a token in epoch seconds; None if it is missing or invalid: a 401 tells it, too."""
+    try:
+        return parse_time(found, "the end of the token") if isinstance(found, str) else None
+    except AccessError:
         return None

@@ -15,7 +15,7 @@ from urllib3.exceptions import HTTPError, InsecureRequestWarning
 
 from modelarts_export import __version__
 from modelarts_export.auth.request_auth import RequestAuth
-from modelarts_export.config.parsers import is_loopback
+from modelarts_export.config.parsers import is_local
 from modelarts_export.config.settings import Settings
 from modelarts_export.transport.attempt import Attempt
 from modelarts_export.transport.deadline import DeadlineAdapter, read_body, read_error_body
@@ -136,6 +136,14 @@ class Transport:
         )
         return self._send_with_refresh(attempt)
 
+    def fetch(self, method: str, path: str) -> Response:
+        """Return the response to a call whose bodies are secret, whatever its status and content.
+
+        Raises TemporaryError without a response.
+        """
+        url = self._base_url + path
+        return self._send(Attempt(method=method, url=url, timeout=self._timeout, secret=True))
+
     def _send_with_refresh(self, attempt: Attempt) -> Response:
         if self._refused:
             raise error_from_response(self._refused)
@@ -209,7 +217,7 @@ def _make_session(base_url: str, adapter: DeadlineAdapter) -> requests.Session:
     session.headers.update(_HEADERS)
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     # calls to this machine bypass proxies, which would receive the credentials in plain text
-    session.trust_env = not is_loopback(urlsplit(base_url).hostname or "")
+    session.trust_env = not is_local(urlsplit(base_url).hostname or "")
     for scheme in ("http://", "https://"):
         session.mount(scheme, adapter)
     return session

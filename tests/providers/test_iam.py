@@ -268,3 +268,28 @@ def test_no_secret_in_reprs_and_calls(cloud: Cloud) -> None:
     headers = {"X-Subject-Token": "made-up-token"}
     answer = ClientReply(url="u", status=201, headers=headers, content=b"made-up-token", changing=False)
     assert "made-up-token" not in repr([auth, answer])
+
+
+def test_token_is_renewed_before_it_expires(cloud: Cloud) -> None:
+    """IAM says when that is; here it is within ten minutes, so each call gets a new one."""
+    body = {
+        "token": {"project": {"id": cloud.sandbox.project_id}, "expires_at": "2026-01-01T00:00:00.000000Z"}
+    }
+    reply = make_reply("201 Created", json.dumps(body).encode(), f"X-Subject-Token: {cloud.sandbox.token}")
+    with serve_iam(reply) as iam:
+        user_client = authenticate_client(USER, iam.url, cloud.sandbox.url)
+        user_client.client.create(cloud.sandbox.dataset_id, REQUEST)
+        assert len(iam.requests) == 2
+
+
+@pytest.mark.parametrize(
+    "message", ["MFA is required for this user.", "Additional authentication steps required: totp."]
+)
+def test_second_factor_is_refused(message: str) -> None:
+    refusal = {"error": {"code": 401, "message": message, "title": "Unauthorized"}}
+    with (
+        serve_iam(make_error_reply("401 Unauthorized", refusal)) as iam,
+        pytest.raises(AccessError, match=r"IAM asks for a second factor \(MFA\)") as caught,
+    ):
+        authenticate_client(USER, iam.url, iam.url)
+    assert caught.value.hint == "use an access key, or a user without MFA"

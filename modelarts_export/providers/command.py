@@ -1,0 +1,169 @@
+"""Credentials that a command of the user prints as JSON, in the form of AWS's credential_process."""
+
+import json
+import os
+import re
+import selectors
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from shutil import which
+from typing import IO
+
+from modelarts_export.auth.credentials import AccessKey
+from modelarts_export.config.options import SettingsLayer
+from modelarts_export.errors import AccessError
+from modelarts_export.providers.expiring_key import make_expiring_key
+from modelarts_export.providers.provider import Finding, Status
+from modelarts_export.sanitize import truncate
+
+_TIMEOUT = 30.0  # seconds
+_LIMIT = 64 * 2**10  # bytes of the output
+_CHUNK = 2**16  # bytes
+_INTERVAL = 0.05  # seconds between two checks whether the command has ended
+_NAMES = {
+    "access_key": "AccessKeyId",
+    "secret_key": "SecretAccessKey",
+    "security_token": "SessionToken",
+    "expires_at": "Expiration",
+}
+# What stays of the error output, in which any longer or odder word may be a secret.
+_PLAIN_WORD = re.compile(r"[A-Za-z]{1,12}[.,:;!?]?")
+_NAMES_A_SECRET = re.compile(r"(secret|token|password|key)\b.?", re.IGNORECASE)
+
+
+@dataclass(kw_only=True)
+class _Output:
+    """What a command has written, and whether that was too much."""
+
+    stdout: bytearray = field(default_factory=bytearray)
+    stderr: bytearray = field(default_factory=bytearray)
+
+
+class CommandProvider:
+    """A command, run without a shell."""
+
+    def __init__(
+        self, arguments: Sequence[str], environ: Mapping[str, str], *, timeout: float = _TIMEOUT
+    ) -> None:
+        """`arguments` begin with the program; `timeout` is in seconds."""
+        self._arguments = arguments
+        self._environ = environ
+        self._timeout = timeout
+
+    @property
+    def name(self) -> str:
+        """The name of the command; its arguments are not shown."""
+        return f"command {Path(self._arguments[0]).name}"
+
+    def describe(self) -> Finding:
+        """Return that there are credentials; the command is not run."""
+        return Finding(status=Status.FOUND)
+
+    def make_layer(self) -> SettingsLayer:
+        """Return an empty layer."""
+        return SettingsLayer(values={}, origin=str)
+
+    def secrets(self) -> Iterator[str]:
+        """Yield nothing: no secret is known without running the command."""
+        yield from ()
+
+    def load(self) -> AccessKey:
+        """Run the command and return the key that it prints, with its end.
+
+        Raises AccessError if it cannot be run, fails, takes too long, or prints anything else.
+        """
+        output = self._run(self._find_program())
+        try:
+            found = json.loads(output)
+        except (ValueError, RecursionError):
+            raise self._make_error("printed no JSON") from None
+        if not isinstance(found, dict) or found.get("Version") != 1:
+            raise self._make_error('printed no JSON object with "Version": 1')
+        return make_expiring_key(found, _NAMES, f"the output of {self.name}")
+
+    def _find_program(self) -> str:
+        """Return the path of the program; a working directory may be a stranger's, and is not searched."""
+        program = self._arguments[0]
+        if Path(program).is_absolute():
+            return program
+        if os.sep in program:
+            raise self._make_error("is neither an absolute path nor a name")
+        directories = [each for each in self._environ.get("PATH", os.defpath).split(os.pathsep) if each]
+        here = Path.cwd()
+        searched = [each for each in directories if Path(each).is_absolute() and Path(each) != here]
+        found = which(program, path=os.pathsep.join(searched)) if searched else None
+        if found is None:
+            raise self._make_error("was not found on PATH")
+        return found
+
+    def _run(self, program: str) -> bytes:
+        try:
+            process = subprocess.Popen(  # noqa: S603 - the command that the user's own file names
+                [program, *self._arguments[1:]],
+                env=self._environ,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+            )
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise self._make_error(f"cannot be run: {reason}") from None
+        with process:
+            try:
+                output = self._read(process)
+            finally:
+                process.kill()
+        if process.returncode:
+            raise self._make_error(f"failed with exit code {process.returncode}{_quote(output.stderr)}")
+        return bytes(output.stdout)
+
+    def _read(self, process: subprocess.Popen[bytes]) -> _Output:
+        """Return what the command writes until it ends. Raises AccessError after the timeout or the limit."""
+        output, end = _Output(), time.monotonic() + self._timeout
+        with selectors.DefaultSelector() as selector:
+            selector.register(_open(process.stdout), selectors.EVENT_READ, output.stdout)
+            selector.register(_open(process.stderr), selectors.EVENT_READ, output.stderr)
+            while selector.get_map():
+                has_ended = process.poll() is not None
+                ready = selector.select(_INTERVAL)
+                if has_ended and not ready:
+                    break  # another process has inherited the pipes
+                for key, _ in ready:
+                    chunk = os.read(key.fd, _CHUNK)
+                    key.data.extend(chunk)
+                    if not chunk:
+                        selector.unregister(key.fileobj)
+                if len(output.stdout) + len(output.stderr) > _LIMIT:
+                    raise self._make_error(f"printed more than {_LIMIT // 2**10} KiB")
+                if time.monotonic() > end:
+                    raise self._make_error(f"timed out after {self._timeout:g}s")
+        try:
+            process.wait(max(0.0, end - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            raise self._make_error(f"timed out after {self._timeout:g}s") from None
+        return output
+
+    def _make_error(self, reason: str) -> AccessError:
+        return AccessError(
+            f"the credential {self.name} {reason}",
+            hint="run it by hand, or use another source of credentials",
+        )
+
+
+def _open(stream: IO[bytes] | None) -> IO[bytes]:
+    if stream is None:
+        raise TypeError("the stream is no pipe")
+    return stream
+
+
+def _quote(stderr: bytearray) -> str:
+    """Return the error output with each word redacted that may be a secret; nothing without any."""
+    words, after_name = list[str](), False
+    for word in stderr.decode(errors="replace").split():
+        is_plain = _PLAIN_WORD.fullmatch(word) and not after_name
+        words.append(word if is_plain else "***")
+        after_name = bool(_NAMES_A_SECRET.fullmatch(word))
+    return f": {truncate(' '.join(words))}" if words else ""

@@ -1,0 +1,162 @@
+"""A credential command: how it is found and run, and what it may print."""
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from modelarts_export.auth.credentials import AccessKey
+from modelarts_export.errors import AccessError
+from modelarts_export.providers.command import CommandProvider
+from tests.conftest import Cloud, Run
+
+SECRET = "Made-up-secret-0123456789"
+KEY = {"Version": 1, "AccessKeyId": "AKEXAMPLE", "SecretAccessKey": SECRET}
+PRINT_KEY = f"print({json.dumps(json.dumps(KEY))})"
+
+
+def make_provider(program: str, *, timeout: float = 10.0) -> CommandProvider:
+    """Return a provider whose command is a Python program."""
+    return CommandProvider([sys.executable, "-c", program], os.environ, timeout=timeout)
+
+
+def write_profile(home: Path, program: str) -> None:
+    """Write a default profile with a Python program as its command."""
+    file = home / ".config" / "modelarts-export" / "config.yaml"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    profile = {"credentials": {"command": [sys.executable, "-c", program]}}
+    file.write_text(json.dumps({"default": "a", "profiles": {"a": profile}}))
+    file.chmod(0o600)
+
+
+def test_key_is_read_with_its_end() -> None:
+    found = {**KEY, "SessionToken": "made-up-token", "Expiration": "2026-11-24T12:00:00Z"}
+    provider = make_provider(f"print({json.dumps(json.dumps(found))})")
+    key = provider.load()
+    assert key == AccessKey(
+        access_key="AKEXAMPLE", secret_key=SECRET, security_token="made-up-token", expires_at=1795521600.0
+    )
+
+
+def test_command_signs_requests_and_runs_once(run: Run, cloud: Cloud, tmp_path: Path) -> None:
+    key = KEY | {"AccessKeyId": cloud.sandbox.access_key, "SecretAccessKey": cloud.sandbox.secret_key}
+    log = tmp_path / "log"
+    write_profile(tmp_path, f"open({str(log)!r}, 'a').write('x'); print({json.dumps(json.dumps(key))})")
+    variables = {
+        "MODELARTS_EXPORT_ENDPOINT": cloud.sandbox.url,
+        "MODELARTS_EXPORT_PROJECT_ID": cloud.sandbox.project_id,
+    }
+    outcome = run("to-obs sandbox-images --path /b/d/ --debug", **variables)
+    assert outcome.code == 0, outcome.err
+    assert log.read_text() == "x"
+    assert cloud.sandbox.secret_key not in outcome.err + outcome.out
+    assert run("to-obs sandbox-images --path /b/e/ --dry-run", **variables).code == 0
+    assert log.read_text() == "x"
+
+
+@pytest.mark.parametrize(
+    ("program", "message"),
+    [
+        ("raise SystemExit(3)", "failed with exit code 3"),
+        ("print('junk')", "printed no JSON"),
+        ("pass", "printed no JSON"),
+        ("print('[1]')", 'printed no JSON object with "Version": 1'),
+        ("print('[' * 60000)", "printed no JSON"),
+        (f"print({json.dumps(json.dumps({**KEY, 'Version': 2}))})", '"Version": 1'),
+        ("""print('{"Version": 1}')""", "AccessKeyId and SecretAccessKey missing"),
+        (f"print({json.dumps(json.dumps({**KEY, 'SecretAccessKey': 5}))})", "SecretAccessKey of the"),
+        (f"print({json.dumps(json.dumps({**KEY, 'Expiration': 'soon'}))})", "Expiration of the output"),
+        ("print('x' * 70000)", "printed more than 64 KiB"),
+        ("import sys; sys.stderr.write('x' * 70000)", "printed more than 64 KiB"),
+        ("import os; os.kill(os.getpid(), 9)", "failed with exit code -9"),
+    ],
+)  # fmt: skip
+def test_command_without_a_key_is_an_error(program: str, message: str) -> None:
+    with pytest.raises(AccessError) as caught:
+        make_provider(program).load()
+    assert message in str(caught.value)
+    assert caught.value.hint
+    assert SECRET not in str(caught.value) + caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("program", "expected"),
+    [("import time; time.sleep(60)", "timed out after 0.3s"), ("import os, time; os.close(1); os.close(2); time.sleep(60)", "timed out")],
+)  # fmt: skip
+def test_command_that_hangs_is_killed(program: str, expected: str) -> None:
+    begun = time.monotonic()
+    with pytest.raises(AccessError, match=expected):
+        make_provider(program, timeout=0.3).load()
+    assert time.monotonic() - begun < 20
+
+
+def test_process_that_inherits_the_output_is_not_waited_for() -> None:
+    program = f"import subprocess; subprocess.Popen(['sleep', '60']); {PRINT_KEY}"
+    begun = time.monotonic()
+    assert make_provider(program, timeout=30.0).load().access_key == "AKEXAMPLE"
+    assert time.monotonic() - begun < 20
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("no session, run login first", "no session, run login first"),
+        (f"leaked {SECRET} here", "leaked *** here"),
+        ("password: hunter", "password: ***"),
+        ("secret hunter", "secret ***"),
+        ("made-up-secret", "***"),
+        ("::error::x \x1b[31m", "*** ***"),
+    ],
+)
+def test_error_output_is_shown_without_what_may_be_a_secret(written: str, shown: str) -> None:
+    program = f"import sys; sys.stderr.write({written!r}); sys.exit(1)"
+    with pytest.raises(AccessError) as caught:
+        make_provider(program).load()
+    assert str(caught.value).endswith(f"failed with exit code 1: {shown}")
+
+
+def test_program_is_searched_on_the_path_but_not_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name with a slash is neither a name nor an absolute path."""
+    here, other = tmp_path / "here", tmp_path / "other"
+    for directory, key in ((here, "AKHERE"), (other, "AKOTHER")):
+        directory.mkdir()
+        program = directory / "get-key"
+        program.write_text(
+            f"#!{sys.executable}\nprint({json.dumps(json.dumps({**KEY, 'AccessKeyId': key}))})\n"
+        )
+        program.chmod(0o700)
+    monkeypatch.chdir(here)
+    for path in (f":.:{here}:{other}", f"{here}::{other}"):
+        assert CommandProvider(["get-key"], {"PATH": path}).load().access_key == "AKOTHER"
+    with pytest.raises(AccessError, match="was not found on PATH"):
+        CommandProvider(["get-key"], {"PATH": f".:{here}"}).load()
+    with pytest.raises(AccessError, match="neither an absolute path nor a name"):
+        CommandProvider(["./get-key"], {"PATH": str(other)}).load()
+    (other / "get-key").chmod(0o600)
+    with pytest.raises(AccessError, match="cannot be run: Permission denied"):
+        CommandProvider([str(other / "get-key")], {}).load()
+
+
+@pytest.mark.parametrize("command", ["[]", "aws", "[5]", '[""]', "{a: b}"])
+def test_profile_refuses_what_is_no_command(run: Run, tmp_path: Path, command: str) -> None:
+    write_profile(tmp_path, "")
+    file = tmp_path / ".config" / "modelarts-export" / "config.yaml"
+    file.write_text(f"profiles: {{a: {{credentials: {{command: {command}}}}}}}")
+    outcome = run("to-obs d --path /b/d/ --dry-run")
+    assert outcome.code == 2
+    assert "profiles.a.credentials: must be one of sdk, terraform, openstack, metadata" in outcome.err
+
+
+def test_failing_command_exits_with_4(run: Run, cloud: Cloud, tmp_path: Path) -> None:
+    """No other source is asked, and nothing is sent."""
+    write_profile(tmp_path, f"import sys; print({SECRET!r}, file=sys.stderr); sys.exit(1)")
+    variables = {"MODELARTS_EXPORT_ENDPOINT": cloud.sandbox.url, "MODELARTS_EXPORT_PROJECT_ID": "p"}
+    outcome = run("list sandbox-images --debug", **variables)
+    assert (outcome.code, cloud.exchanges) == (4, [])
+    assert "credential command python" in outcome.err
+    assert SECRET not in outcome.err

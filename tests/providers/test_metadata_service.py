@@ -1,0 +1,152 @@
+"""Keys of the metadata service: only when asked for, with and without a token of the service."""
+
+import json
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from modelarts_export.config.parsers import parse_metadata_url
+from tests.conftest import Answer, Cloud, Run, Stub
+
+TOKEN = Answer(status=200, body=b"made-up-metadata-token")
+LIST = "list sandbox-images -o id"
+
+
+def make_keys(cloud: Cloud, seconds: float = 86400.0, **changes: object) -> Answer:
+    """Return the service's reply with the keys of a sandbox, which expire in some seconds."""
+    keys = {
+        "access": cloud.sandbox.access_key,
+        "secret": cloud.sandbox.secret_key,
+        "securitytoken": "made-up-security-token",
+        "expires_at": datetime.fromtimestamp(time.time() + seconds, UTC).isoformat().replace("+00:00", "Z"),
+    }
+    return Answer(status=200, body=json.dumps({"credential": {**keys, **changes}}).encode())
+
+
+def make_variables(cloud: Cloud, stub: Stub) -> dict[str, str]:
+    """Return the settings of a sandbox, with the keys of a metadata service."""
+    return {
+        "MODELARTS_EXPORT_ENDPOINT": cloud.sandbox.url,
+        "MODELARTS_EXPORT_PROJECT_ID": cloud.sandbox.project_id,
+        "MODELARTS_EXPORT_CREDENTIALS": "metadata",
+        "MODELARTS_EXPORT_METADATA_ENDPOINT": stub.url,
+    }
+
+
+def test_keys_of_the_agency_sign_requests(run: Run, cloud: Cloud, stub: Stub) -> None:
+    stub.first = [TOKEN, make_keys(cloud)]
+    outcome = run(f"{LIST} --debug", **make_variables(cloud, stub))
+    assert outcome.code == 0, outcome.err
+    assert [(method, path) for method, path, *_ in stub.requests] == [
+        ("PUT", "/meta-data/latest/api/token"),
+        ("GET", "/openstack/latest/securitykey"),
+    ]
+    assert stub.requests[0][2]["X-Metadata-Token-Ttl-Seconds"] == "21600"
+    assert stub.requests[1][2]["X-Metadata-Token"] == "made-up-metadata-token"
+    request, _ = cloud.exchanges[0]
+    assert request.headers["X-Security-Token"] == "made-up-security-token"
+    for secret in (cloud.sandbox.secret_key, "made-up-security-token", "made-up-metadata-token"):
+        assert secret not in outcome.err
+
+
+@pytest.mark.parametrize("status", [404, 405, 503])
+def test_service_without_tokens_is_asked_without_one(run: Run, cloud: Cloud, stub: Stub, status: int) -> None:
+    stub.first = [Answer(status=status, body=b""), make_keys(cloud)]
+    assert run(LIST, **make_variables(cloud, stub)).code == 0
+    assert "X-Metadata-Token" not in stub.requests[1][2]
+
+
+def test_other_sources_come_first(run: Run, cloud: Cloud, stub: Stub) -> None:
+    assert run(LIST, **make_variables(cloud, stub) | cloud.variables).code == 0
+    assert stub.requests == []
+
+
+def test_service_is_not_called_unless_asked_for(run: Run, cloud: Cloud, stub: Stub) -> None:
+    variables = make_variables(cloud, stub) | {"MODELARTS_EXPORT_CREDENTIALS": ""}
+    outcome = run(LIST, **variables)
+    assert (outcome.code, stub.requests) == (4, [])
+    outcome = run(LIST, **variables | {"MODELARTS_EXPORT_CREDENTIALS": "metdata"})
+    assert (outcome.code, stub.requests) == (2, [])
+    assert "MODELARTS_EXPORT_CREDENTIALS: 'metdata' is not a valid source" in outcome.err
+
+
+def test_dry_run_does_not_call_the_service(run: Run, cloud: Cloud, stub: Stub) -> None:
+    assert run("to-obs d --path /b/d/ --dry-run", **make_variables(cloud, stub)).code == 0
+    assert stub.requests == []
+
+
+def test_profile_asks_for_the_service(run: Run, cloud: Cloud, stub: Stub, tmp_path: Path) -> None:
+    """A named profile is asked before the variables."""
+    file = tmp_path / ".config" / "modelarts-export" / "config.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text("profiles: {node: {credentials: metadata}}")
+    stub.first = [TOKEN, make_keys(cloud)]
+    variables = make_variables(cloud, stub) | {"MODELARTS_EXPORT_CREDENTIALS": ""}
+    other = {"HW_ACCESS_KEY": "AKOTHER", "HW_SECRET_KEY": "made-up-secret"}
+    assert run(f"{LIST} --profile node", **variables, **other).code == 0
+
+
+@pytest.mark.parametrize(
+    ("answers", "message"),
+    [
+        ([TOKEN, Answer(status=401, body=b"configure Cloud Service Agency")], "the server has no agency"),
+        ([TOKEN, Answer(status=200, body=b"<html>")], "returned no keys"),
+        ([TOKEN, Answer(status=200, body=b'{"credential": []}')], "returned no keys"),
+        ([TOKEN, Answer(status=200, body=b'{"credential": {"access": "A"}}')], "incomplete: secret missing"),
+        ([TOKEN, Answer(status=200, body=b'{"credential": {"access": 5}}')], "access of the metadata service is not"),
+        ([TOKEN, Answer(status=403, body=b"")], "answered HTTP 403"),
+        ([Answer(status=500, body=b"")], "answered HTTP 500"),
+        ([Answer(status=200, body=b"line\nfeed"), TOKEN], "X-Metadata-Token contains an invalid character"),
+    ],
+)  # fmt: skip
+def test_service_without_keys_exits_with_4(
+    run: Run, cloud: Cloud, stub: Stub, answers: list[Answer], message: str
+) -> None:
+    stub.first = answers
+    outcome = run(LIST, **make_variables(cloud, stub))
+    assert (outcome.code, cloud.exchanges) == (4, [])
+    assert message in outcome.err
+    assert "\nhint: " in outcome.err
+
+
+def test_end_that_is_no_time_exits_with_4(run: Run, cloud: Cloud, stub: Stub) -> None:
+    stub.first = [TOKEN, make_keys(cloud, expires_at="soon")]
+    outcome = run(LIST, **make_variables(cloud, stub))
+    assert outcome.code == 4
+    assert "expires_at of the metadata service is not a time" in outcome.err
+
+
+def test_unreachable_service_exits_with_4(run: Run, cloud: Cloud) -> None:
+    variables = make_variables(cloud, Stub(url="http://127.0.0.1:9"))
+    outcome = run(LIST, **variables)
+    assert outcome.code == 4
+    assert "no reply of the metadata service at http://127.0.0.1:9" in outcome.err
+
+
+def test_keys_that_expire_are_fetched_again(run: Run, cloud: Cloud, stub: Stub) -> None:
+    """Before each request, as these always expire within ten minutes."""
+    stub.first = [TOKEN, make_keys(cloud, 300.0), TOKEN, make_keys(cloud)]
+    assert run(LIST, **make_variables(cloud, stub)).code == 0
+    assert len(stub.requests) == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("http://169.254.169.254/", "http://169.254.169.254"),
+        ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+        ("https://metadata.example", "https://metadata.example"),
+        ("http://169.254.169.254:80", None),
+        ("http://user@169.254.169.254", None),
+        ("http://169.254.169.254/x", None),
+        ("http://metadata.example", None),
+    ],
+)
+def test_plain_http_is_for_the_address_of_the_service(text: str, url: str | None) -> None:
+    if url:
+        assert parse_metadata_url(text) == url
+    else:
+        with pytest.raises(ValueError, match="http|endpoint"):
+            parse_metadata_url(text)

@@ -1,0 +1,105 @@
+"""The project of a region or a name, looked up in IAM."""
+
+import json
+
+import pytest
+
+from tests.conftest import Answer, Cloud, Run, Stub
+
+LIST = "list sandbox-images -o id --region r-1"
+FORBIDDEN = Answer(
+    status=403, body=b'{"error": {"code": 403, "message": "not authorized", "title": "Forbidden"}}'
+)
+
+
+def make_reply(*projects: tuple[str, str]) -> Answer:
+    """Return IAM's reply with projects, each an ID and a name."""
+    listed = [{"id": project_id, "name": name, "enabled": True} for project_id, name in projects]
+    return Answer(body=json.dumps({"projects": listed, "links": {}}).encode())
+
+
+def make_variables(cloud: Cloud, stub: Stub) -> dict[str, str]:
+    """Return the settings of a sandbox without its project; the stub is IAM."""
+    return {
+        "HW_ACCESS_KEY": cloud.sandbox.access_key,
+        "HW_SECRET_KEY": cloud.sandbox.secret_key,
+        "MODELARTS_EXPORT_ENDPOINT": cloud.sandbox.url,
+        "MODELARTS_EXPORT_IAM_ENDPOINT": stub.url,
+    }
+
+
+def test_project_of_the_region_is_looked_up_once(run: Run, cloud: Cloud, stub: Stub) -> None:
+    stub.first = [make_reply((cloud.sandbox.project_id, "r-1"), ("p2", "r-1_sub"), ("p3", "MOS"))]
+    outcome = run("to-obs sandbox-images --path /b/d/ --region r-1", **make_variables(cloud, stub))
+    assert outcome.code == 0, outcome.err
+    ((method, path, headers, _),) = stub.requests
+    assert (method, path) == ("GET", "/v3/projects?name=r-1")
+    assert headers["Authorization"].startswith("SDK-HMAC-SHA256 Access=")
+    assert "X-Project-Id" not in headers
+    assert all(f"/v2/{cloud.sandbox.project_id}/" in request.target for request, _ in cloud.exchanges)
+
+
+def test_project_name_wins_over_the_region(run: Run, cloud: Cloud, stub: Stub) -> None:
+    stub.first = [make_reply((cloud.sandbox.project_id, "r-1 sub/é"))]
+    variables = make_variables(cloud, stub) | {"HW_PROJECT_NAME": "r-1 sub/é"}
+    assert run(LIST, **variables).code == 0
+    assert stub.requests[0][1] == "/v3/projects?name=r-1+sub%2F%C3%A9"
+
+
+def test_token_looks_the_project_up_as_well(run: Run, cloud: Cloud, stub: Stub) -> None:
+    stub.first = [make_reply((cloud.sandbox.project_id, "r-1"))]
+    variables = make_variables(cloud, stub) | {"HW_ACCESS_KEY": "", "HW_SECRET_KEY": ""}
+    assert run(LIST, **variables, HW_AUTH_TOKEN=cloud.sandbox.token).code == 0
+    assert stub.requests[0][2]["X-Auth-Token"] == cloud.sandbox.token
+
+
+def test_user_who_may_not_list_projects_lists_own_ones(run: Run, cloud: Cloud, stub: Stub) -> None:
+    stub.first = [FORBIDDEN, make_reply(("p0", "r-0"), (cloud.sandbox.project_id, "r-1"), ("p3", "MOS"))]
+    assert run(LIST, **make_variables(cloud, stub)).code == 0
+    assert [path for _, path, *_ in stub.requests] == ["/v3/projects?name=r-1", "/v3/auth/projects"]
+
+
+@pytest.mark.parametrize(
+    ("projects", "message"),
+    [
+        ([], "IAM has no project of the name 'r-1'\n"),
+        ([("p1", "r-2")], "IAM has no project of the name 'r-1'\n"),
+        ([("p1", "r-1_a"), ("p2", "r-1_b")], "'r-1'; its sub-projects are 'r-1_a', 'r-1_b'\n"),
+        ([("p1", "r-1"), ("p2", "r-1")], "2 projects have the name 'r-1': 'p1', 'p2'\n"),
+        ([("../p", "r-1")], "the project 'r-1' of IAM: "),
+    ],
+)
+def test_none_or_several_projects_exit_with_2(
+    run: Run, cloud: Cloud, stub: Stub, projects: list[tuple[str, str]], message: str
+) -> None:
+    stub.first = [make_reply(*projects)]
+    outcome = run(LIST, **make_variables(cloud, stub))
+    assert (outcome.code, cloud.exchanges) == (2, [])
+    assert message in outcome.err
+    assert "give the ID of the project" in outcome.err
+
+
+def test_reply_without_a_list_has_no_project(run: Run, cloud: Cloud, stub: Stub) -> None:
+    stub.first = [Answer(body=b'{"projects": [1, "a", null]}'), Answer(body=b'{"projects": {}}')]
+    for _ in range(2):
+        assert "no project of the name" in run(LIST, **make_variables(cloud, stub)).err
+
+
+def test_rejected_key_is_not_used_again(run: Run, cloud: Cloud, stub: Stub) -> None:
+    """The gateway locks a key after several refusals."""
+    stub.first = [Answer(status=401, body=b'{"error_code": "APIGW.0301", "error_msg": "ak not exist"}')]
+    outcome = run("to-obs sandbox-images --path /b/d/ --region r-1", **make_variables(cloud, stub))
+    assert (outcome.code, len(stub.requests), cloud.exchanges) == (4, 1, [])
+
+
+def test_dry_run_does_not_look_up(run: Run, cloud: Cloud, stub: Stub) -> None:
+    outcome = run("to-obs d --path /b/d/ --dry-run --region r-1", **make_variables(cloud, stub))
+    assert outcome.code == 0
+    assert "/v2/{project_id}/" in outcome.out + outcome.err
+    assert stub.requests == []
+
+
+def test_without_region_or_name_the_project_is_missing(run: Run, cloud: Cloud, stub: Stub) -> None:
+    outcome = run("list sandbox-images", **make_variables(cloud, stub))
+    assert (outcome.code, stub.requests) == (2, [])
+    assert "no project ID" in outcome.err
