@@ -30,15 +30,15 @@ MAY_IMPORT = {
     "__main__": "cli",
     "cli": (
         "cli/ci cli/options cli/output cli/progress cli/reference "
-        "api auth client_factory config polling providers request spec submission transport"
+        "api auth client_factory config polling providers providers/sources request spec submission transport"
     ),
     "cli/commands": (
         "api batch cli cli/ci cli/options cli/output cli/progress cli/reference config documents polling "
-        "providers request sandbox sandbox/faults spec submission"
+        "providers/sources request sandbox sandbox/faults spec submission"
     ),
     "cli/reference": (
-        "cli cli/options config documents polling providers request sandbox/cloud sandbox/faults spec "
-        "submission transport"
+        "cli cli/options config documents polling providers/sources request sandbox/cloud sandbox/faults "
+        "spec submission transport"
     ),
     "cli/options": "api config documents request sandbox/faults spec",
     "cli/output": "batch cli/ci cli/options api request spec submission transport",
@@ -48,7 +48,8 @@ MAY_IMPORT = {
     "submission": "api config request transport",
     "polling": "api config transport",
     "client_factory": "api auth config providers transport",
-    "providers": "auth config documents transport",
+    "providers": "auth config providers/sources transport",
+    "providers/sources": "auth config documents transport",
     "spec": "documents request",
     "api": "config request transport",
     "transport": "auth config",

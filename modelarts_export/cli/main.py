@@ -21,7 +21,7 @@ from modelarts_export.cli.output.messages import Messages
 from modelarts_export.cli.output.printer import ResultPrinter
 from modelarts_export.cli.supervision import Interruption
 from modelarts_export.errors import CanceledError, ClosedOutputError, InvalidInputError, ModelArtsExportError
-from modelarts_export.providers.environment import iter_secrets
+from modelarts_export.providers.sources.environment import iter_secrets
 from modelarts_export.sanitize import Redactor
 
 

@@ -1,1 +1,1 @@
-"""Where credentials come from, and the token for a password."""
+"""Where credentials come from and in which order, the token for a password, and the project."""

@@ -10,7 +10,7 @@ from modelarts_export.config.environment import format_variable
 from modelarts_export.config.options import SettingsLayer
 from modelarts_export.config.profiles import CredentialChoice, Profile, ProfileSelection
 from modelarts_export.errors import AccessError, TemporaryError
-from modelarts_export.providers.environment import (
+from modelarts_export.providers.sources.environment import (
     FAMILIES,
     OPENSTACK,
     SDK,
@@ -18,7 +18,7 @@ from modelarts_export.providers.environment import (
     EnvironmentProvider,
     join_names,
 )
-from modelarts_export.providers.provider import CredentialProvider, Finding, Status
+from modelarts_export.providers.sources.provider import CredentialProvider, Finding, Status
 
 if TYPE_CHECKING:
     from modelarts_export.transport.tracing import CallRecord
@@ -194,7 +194,7 @@ def _iter_chosen(
         case "metadata":
             yield from _iter_metadata(environ, on_call)
         case "command":
-            from modelarts_export.providers.command import CommandProvider  # noqa: PLC0415 - as below
+            from modelarts_export.providers.sources.command import CommandProvider  # noqa: PLC0415 - as below
 
             yield CommandProvider(choice.arguments, environ)
 
@@ -207,24 +207,24 @@ def _iter_variables(environ: Mapping[str, str]) -> Iterator[CredentialProvider]:
 
 # These providers are imported when they are asked: most processes have their credentials in variables.
 def _iter_metadata(environ: Mapping[str, str], on_call: "OnCall") -> Iterator[CredentialProvider]:
-    from modelarts_export.providers.metadata_service import MetadataProvider  # noqa: PLC0415
+    from modelarts_export.providers.sources.metadata_service import MetadataProvider  # noqa: PLC0415
 
     yield MetadataProvider(environ, on_call=on_call)
 
 
 def _iter_clouds(environ: Mapping[str, str], cloud: str) -> Iterator[CredentialProvider]:
-    from modelarts_export.providers.clouds_yaml import make_clouds_provider  # noqa: PLC0415
+    from modelarts_export.providers.sources.clouds_yaml import make_clouds_provider  # noqa: PLC0415
 
     yield make_clouds_provider(cloud, environ)
 
 
 def _iter_sdk_file(environ: Mapping[str, str]) -> Iterator[CredentialProvider]:
-    from modelarts_export.providers.sdk_file import make_sdk_provider  # noqa: PLC0415
+    from modelarts_export.providers.sources.sdk_file import make_sdk_provider  # noqa: PLC0415
 
     yield make_sdk_provider(environ)
 
 
 def _iter_koocli(environ: Mapping[str, str], profile: str = "") -> Iterator[CredentialProvider]:
-    from modelarts_export.providers.koocli import make_koocli_provider  # noqa: PLC0415
+    from modelarts_export.providers.sources.koocli import make_koocli_provider  # noqa: PLC0415
 
     yield make_koocli_provider(environ, profile)

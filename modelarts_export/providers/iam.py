@@ -10,7 +10,7 @@ from modelarts_export.auth.request_auth import RenewableTokenAuth, RequestAuth
 from modelarts_export.config.settings import Settings
 from modelarts_export.errors import AccessError, MissingSettingError, TemporaryError
 from modelarts_export.identifiers import check_identifier
-from modelarts_export.providers.expiring_key import parse_time
+from modelarts_export.providers.sources.expiring_key import parse_time
 from modelarts_export.transport.retry import ONE_TRY, RetryPolicy
 from modelarts_export.transport.session import Transport
 from modelarts_export.transport.tracing import CallRecord

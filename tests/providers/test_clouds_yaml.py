@@ -9,9 +9,9 @@ import yaml
 
 from modelarts_export.auth.credentials import AccessKey, Credentials, Password, Token
 from modelarts_export.errors import AccessError
-from modelarts_export.providers.clouds_yaml import make_clouds_provider
-from modelarts_export.providers.file_provider import FileProvider
-from modelarts_export.providers.provider import Finding, Status
+from modelarts_export.providers.sources.clouds_yaml import make_clouds_provider
+from modelarts_export.providers.sources.file_provider import FileProvider
+from modelarts_export.providers.sources.provider import Finding, Status
 from tests.conftest import Cloud, Run, Stub
 
 SECRET = "made-up-secret-of-clouds-yaml"

@@ -10,11 +10,12 @@ import pytest
 
 from modelarts_export.auth.credentials import AccessKey
 from modelarts_export.errors import AccessError
-from modelarts_export.providers.command import CommandProvider
+from modelarts_export.providers.sources.command import CommandProvider
 from tests.conftest import Cloud, Run
 
 SECRET = "Made-up-secret-0123456789"
 KEY = {"Version": 1, "AccessKeyId": "AKEXAMPLE", "SecretAccessKey": SECRET}
+SLEEP = "import time; time.sleep(60)"
 PRINT_KEY = f"print({json.dumps(json.dumps(KEY))})"
 
 
@@ -84,7 +85,7 @@ def test_command_without_a_key_is_an_error(program: str, message: str) -> None:
 
 @pytest.mark.parametrize(
     ("program", "expected"),
-    [("import time; time.sleep(60)", "timed out after 0.3s"), ("import os, time; os.close(1); os.close(2); time.sleep(60)", "timed out")],
+    [(SLEEP, "timed out after 0.3s"), (f"import os; os.close(1); os.close(2); {SLEEP}", "timed out")],
 )  # fmt: skip
 def test_command_that_hangs_is_killed(program: str, expected: str) -> None:
     begun = time.monotonic()

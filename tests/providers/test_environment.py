@@ -9,7 +9,7 @@ from modelarts_export.auth.credentials import AccessKey, Credentials, Password, 
 from modelarts_export.config.profiles import ProfileSelection
 from modelarts_export.errors import AccessError
 from modelarts_export.providers.chain import make_chain
-from modelarts_export.providers.environment import iter_secrets
+from modelarts_export.providers.sources.environment import iter_secrets
 
 SDK = {"HUAWEICLOUD_SDK_AK": "AK1", "HUAWEICLOUD_SDK_SK": "secret-1"}
 HW = {"HW_ACCESS_KEY": "AK2", "HW_SECRET_KEY": "secret-2"}

@@ -8,8 +8,8 @@ import pytest
 
 from modelarts_export.auth.credentials import AccessKey
 from modelarts_export.errors import AccessError
-from modelarts_export.providers.koocli import make_koocli_provider
-from modelarts_export.providers.provider import Finding, Status
+from modelarts_export.providers.sources.koocli import make_koocli_provider
+from modelarts_export.providers.sources.provider import Finding, Status
 from tests.conftest import Cloud, Run
 
 SECRET = "made-up-secret-of-koocli"

@@ -95,7 +95,7 @@ def test_profile_asks_for_the_service(run: Run, cloud: Cloud, stub: Stub, tmp_pa
         ([TOKEN, Answer(status=200, body=b"<html>")], "returned no keys"),
         ([TOKEN, Answer(status=200, body=b'{"credential": []}')], "returned no keys"),
         ([TOKEN, Answer(status=200, body=b'{"credential": {"access": "A"}}')], "incomplete: secret missing"),
-        ([TOKEN, Answer(status=200, body=b'{"credential": {"access": 5}}')], "access of the metadata service is not"),
+        ([TOKEN, Answer(status=200, body=b'{"credential": {"access": 5}}')], "access of the metadata"),
         ([TOKEN, Answer(status=403, body=b"")], "answered HTTP 403"),
         ([Answer(status=500, body=b"")], "answered HTTP 500"),
         ([Answer(status=200, body=b"line\nfeed"), TOKEN], "X-Metadata-Token contains an invalid character"),
@@ -148,5 +148,5 @@ def test_plain_http_is_for_the_address_of_the_service(text: str, url: str | None
     if url:
         assert parse_metadata_url(text) == url
     else:
-        with pytest.raises(ValueError, match="http|endpoint"):
+        with pytest.raises(ValueError, match=r"http|endpoint"):
             parse_metadata_url(text)

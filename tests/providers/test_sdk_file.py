@@ -7,8 +7,8 @@ import pytest
 
 from modelarts_export.auth.credentials import AccessKey
 from modelarts_export.errors import AccessError
-from modelarts_export.providers.provider import Finding, Status
-from modelarts_export.providers.sdk_file import FILE, make_sdk_provider
+from modelarts_export.providers.sources.provider import Finding, Status
+from modelarts_export.providers.sources.sdk_file import FILE, make_sdk_provider
 from tests.conftest import Cloud, Run
 
 SECRET = "made-up-secret-of-the-sdk-file"

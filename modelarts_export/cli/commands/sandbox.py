@@ -27,8 +27,8 @@ from modelarts_export.config.options import option_fields
 from modelarts_export.config.parsers import parse_duration
 from modelarts_export.config.settings import Settings
 from modelarts_export.errors import InvalidInputError, ModelArtsExportError
-from modelarts_export.providers import clouds_yaml, sdk_file
-from modelarts_export.providers.environment import PREFIXES
+from modelarts_export.providers.sources import clouds_yaml, sdk_file
+from modelarts_export.providers.sources.environment import PREFIXES
 from modelarts_export.quoting import did_you_mean
 
 if TYPE_CHECKING:

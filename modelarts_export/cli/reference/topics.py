@@ -15,8 +15,8 @@ from modelarts_export.config.settings import Settings
 from modelarts_export.documents.files import MAX_BYTES, MAX_CHARACTERS, MAX_VALUES
 from modelarts_export.errors import MAX_PROBLEMS, ModelArtsExportError
 from modelarts_export.polling.options import PollOptions
-from modelarts_export.providers import clouds_yaml, koocli, sdk_file
-from modelarts_export.providers.environment import FAMILIES, VariableFamily
+from modelarts_export.providers.sources import clouds_yaml, koocli, sdk_file
+from modelarts_export.providers.sources.environment import FAMILIES, VariableFamily
 from modelarts_export.request.body_size import MAX_BODY_BYTES
 from modelarts_export.request.fields import RequestField
 from modelarts_export.spec.interpolation import VARIABLE_PREFIX

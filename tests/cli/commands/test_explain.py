@@ -16,7 +16,7 @@ from modelarts_export.cli.reference.topics import collect_exit_codes
 from modelarts_export.config.profiles import ProfileSelection
 from modelarts_export.errors import ModelArtsExportError
 from modelarts_export.providers.chain import make_chain
-from modelarts_export.providers.environment import FAMILIES
+from modelarts_export.providers.sources.environment import FAMILIES
 from modelarts_export.transport.error_codes import ROWS
 from tests.conftest import Cloud, Run, Stub
 from tests.request.enum_rows import CHOICES

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 from modelarts_export.auth.credentials import AccessKey, Credentials, Password, Token
 from modelarts_export.config.options import SettingsLayer
 from modelarts_export.errors import AccessError
-from modelarts_export.providers.provider import Finding, Status
+from modelarts_export.providers.sources.provider import Finding, Status
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,8 +10,8 @@ from modelarts_export.config.options import SettingsLayer
 from modelarts_export.config.parsers import METADATA_HOST, parse_metadata_url
 from modelarts_export.config.settings import Settings
 from modelarts_export.errors import AccessError, TemporaryError
-from modelarts_export.providers.expiring_key import make_expiring_key
-from modelarts_export.providers.provider import Finding, Status
+from modelarts_export.providers.sources.expiring_key import make_expiring_key
+from modelarts_export.providers.sources.provider import Finding, Status
 from modelarts_export.transport.response import Response
 from modelarts_export.transport.session import Transport
 from modelarts_export.transport.tracing import CallRecord

@@ -15,8 +15,8 @@ from typing import IO
 from modelarts_export.auth.credentials import AccessKey
 from modelarts_export.config.options import SettingsLayer
 from modelarts_export.errors import AccessError
-from modelarts_export.providers.expiring_key import make_expiring_key
-from modelarts_export.providers.provider import Finding, Status
+from modelarts_export.providers.sources.expiring_key import make_expiring_key
+from modelarts_export.providers.sources.provider import Finding, Status
 from modelarts_export.sanitize import truncate
 
 _TIMEOUT = 30.0  # seconds

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from modelarts_export.documents.private_file import UnusableFileError, read_private_text
-from modelarts_export.providers.file_provider import FileEntry, FileProvider, find_home, make_entry
+from modelarts_export.providers.sources.file_provider import FileEntry, FileProvider, find_home, make_entry
 
 FILE = "HUAWEICLOUD_SDK_CREDENTIALS_FILE"
 DEFAULT_FILE = "~/.huaweicloud/credentials"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from modelarts_export.documents.private_file import UnusableFileError, parse_json, read_private_text
-from modelarts_export.providers.file_provider import (
+from modelarts_export.providers.sources.file_provider import (
     FileEntry,
     FileProvider,
     find_home,

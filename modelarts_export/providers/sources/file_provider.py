@@ -10,8 +10,8 @@ from modelarts_export.auth.credentials import AccessKey, Credentials, Password, 
 from modelarts_export.config.options import SettingsLayer
 from modelarts_export.documents.private_file import UnusableFileError
 from modelarts_export.errors import AccessError
-from modelarts_export.providers.environment import join_names
-from modelarts_export.providers.provider import Finding, Status
+from modelarts_export.providers.sources.environment import join_names
+from modelarts_export.providers.sources.provider import Finding, Status
 from modelarts_export.quoting import did_you_mean, quote
 
 _SECRETS = ("secret_key", "security_token", "token", "password")
