@@ -6,7 +6,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from modelarts_export.auth.credentials import Credentials
-from modelarts_export.config.environment import format_variable
 from modelarts_export.config.options import SettingsLayer
 from modelarts_export.config.profiles import CredentialChoice, Profile, ProfileSelection
 from modelarts_export.errors import AccessError, TemporaryError
@@ -18,16 +17,13 @@ from modelarts_export.providers.sources.environment import (
     EnvironmentProvider,
     join_names,
 )
+from modelarts_export.providers.sources.metadata_service import SELECTION, WORD
 from modelarts_export.providers.sources.provider import CredentialProvider, Finding, Status
 
 if TYPE_CHECKING:
     from modelarts_export.transport.tracing import CallRecord
 
     OnCall = Callable[[CallRecord], None]
-
-SELECTION = format_variable("credentials")
-"""The variable that asks for the metadata service, which is never called otherwise."""
-METADATA = "metadata"
 
 
 class CredentialChain:
@@ -162,7 +158,7 @@ def _iter_providers(
     yield from _iter_of_profile(environ, profiles.default, on_call)
     yield from _iter_sdk_file(environ)
     yield from _iter_koocli(environ)
-    if environ.get(SELECTION) == METADATA:
+    if environ.get(SELECTION) == WORD:
         yield from _iter_metadata(environ, on_call)
 
 

@@ -11,7 +11,8 @@ from modelarts_export.config.profile_selection import select_profile
 from modelarts_export.config.profiles import Profile, ProfileSelection
 from modelarts_export.config.settings import Settings, load_settings
 from modelarts_export.errors import InvalidInputError
-from modelarts_export.providers.chain import METADATA, SELECTION, CredentialChain, make_chain
+from modelarts_export.providers.chain import CredentialChain, make_chain
+from modelarts_export.providers.sources.metadata_service import SELECTION, WORD
 from modelarts_export.quoting import describe_invalid_choice
 
 if TYPE_CHECKING:
@@ -52,8 +53,8 @@ class Configuration:
         if self._credentials:
             return CredentialChain([])
         selected = self._environ.get(SELECTION)
-        if selected and selected != METADATA:
-            raise InvalidInputError(f"{SELECTION}: {describe_invalid_choice(selected, 'source', [METADATA])}")
+        if selected and selected != WORD:
+            raise InvalidInputError(f"{SELECTION}: {describe_invalid_choice(selected, 'source', [WORD])}")
         return make_chain(self._environ, self.profiles, on_secret=self._on_secret, on_call=self._on_call)
 
     @cached_property

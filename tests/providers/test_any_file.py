@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelarts_export.errors import AccessError
-from modelarts_export.providers.clouds_yaml import make_clouds_provider
-from modelarts_export.providers.file_provider import FileProvider
-from modelarts_export.providers.koocli import make_koocli_provider
-from modelarts_export.providers.sdk_file import make_sdk_provider
+from modelarts_export.providers.sources.clouds_yaml import make_clouds_provider
+from modelarts_export.providers.sources.file_provider import FileProvider
+from modelarts_export.providers.sources.koocli import make_koocli_provider
+from modelarts_export.providers.sources.sdk_file import make_sdk_provider
 
 ANY = settings(max_examples=25, deadline=None)
 SECRET = "Made-up-secret-of-any-file"

@@ -15,7 +15,7 @@ from modelarts_export.config.settings import Settings
 from modelarts_export.documents.files import MAX_BYTES, MAX_CHARACTERS, MAX_VALUES
 from modelarts_export.errors import MAX_PROBLEMS, ModelArtsExportError
 from modelarts_export.polling.options import PollOptions
-from modelarts_export.providers.sources import clouds_yaml, koocli, sdk_file
+from modelarts_export.providers.sources import clouds_yaml, koocli, metadata_service, sdk_file
 from modelarts_export.providers.sources.environment import FAMILIES, VariableFamily
 from modelarts_export.request.body_size import MAX_BODY_BYTES
 from modelarts_export.request.fields import RequestField
@@ -39,12 +39,13 @@ _OTHER_VARIABLES = {
     "HOME, XDG_CONFIG_HOME": "the directories with files of credentials",
     "REQUESTS_CA_BUNDLE": "the certificate authorities, unless --ca-bundle is given",
 }
-_FILES = {
+_SOURCES = {
     "clouds.yaml": clouds_yaml.DESCRIPTION,
     sdk_file.DEFAULT_FILE: sdk_file.DESCRIPTION,
     koocli.DEFAULT_FILE: koocli.DESCRIPTION,
+    metadata_service.MetadataProvider.name: metadata_service.DESCRIPTION,
 }
-_FILE_VARIABLES = {**clouds_yaml.VARIABLES, **sdk_file.VARIABLES}
+_SOURCE_VARIABLES = {**clouds_yaml.VARIABLES, **sdk_file.VARIABLES, **metadata_service.VARIABLES}
 _KINDS = {
     ErrorKind.THROTTLED: "not accepted; retried after Retry-After or a backoff",
     ErrorKind.UNAVAILABLE: "not accepted; retried after a backoff",
@@ -188,14 +189,14 @@ def _list_sources() -> Mapping[str, Mapping[str, str]]:
     for number, source in enumerate(FAMILIES, 1):
         forms = (source.keys[:2], (source.token,), source.password)
         sources[f"{number}. {source.name}"] = ", or ".join(" and ".join(form) for form in forms if all(form))
-    for number, (name, description) in enumerate(_FILES.items(), len(FAMILIES) + 1):
+    for number, (name, description) in enumerate(_SOURCES.items(), len(FAMILIES) + 1):
         sources[f"{number}. {name}"] = description
     variables = {source.name: dict(_iter_variables(source)) for source in FAMILIES}
-    return {"Sources, in order": sources, **variables, "Variables of files": _FILE_VARIABLES}
+    return {"Sources, in order": sources, **variables, "Other variables": _SOURCE_VARIABLES}
 
 
 def _list_credential_variables() -> Mapping[str, str]:
-    return {**dict(pair for source in FAMILIES for pair in _iter_variables(source)), **_FILE_VARIABLES}
+    return {**dict(pair for source in FAMILIES for pair in _iter_variables(source)), **_SOURCE_VARIABLES}
 
 
 def _iter_variables(source: VariableFamily) -> Iterator[tuple[str, str]]:

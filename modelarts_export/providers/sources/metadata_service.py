@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from modelarts_export.auth.credentials import AccessKey
-from modelarts_export.auth.request_auth import HeaderAuth
 from modelarts_export.config.environment import format_variable
 from modelarts_export.config.options import SettingsLayer
 from modelarts_export.config.parsers import METADATA_HOST, parse_metadata_url
@@ -12,11 +12,23 @@ from modelarts_export.config.settings import Settings
 from modelarts_export.errors import AccessError, TemporaryError
 from modelarts_export.providers.sources.expiring_key import make_expiring_key
 from modelarts_export.providers.sources.provider import Finding, Status
-from modelarts_export.transport.response import Response
-from modelarts_export.transport.session import Transport
-from modelarts_export.transport.tracing import CallRecord
 
+if TYPE_CHECKING:
+    from modelarts_export.transport.response import Response
+    from modelarts_export.transport.tracing import CallRecord
+
+SELECTION = format_variable("credentials")
+"""The variable that asks for the service, which is never called otherwise."""
+WORD = "metadata"
 ENDPOINT = format_variable("metadata_endpoint")
+DESCRIPTION = (
+    f"the keys of the agency of a cloud server; only with {SELECTION}={WORD}, or in a profile that says so"
+)
+VARIABLES = {
+    SELECTION: f"{WORD}: ask the metadata service of a cloud server, after all other sources",
+    ENDPOINT: f"the address of the metadata service [default: http://{METADATA_HOST}]",
+}
+"""The variables that it reads, and what each holds."""
 _TOKEN = "/meta-data/latest/api/token"  # noqa: S105 - a path
 _KEYS = "/openstack/latest/securitykey"
 _TIMEOUT = 3.0  # seconds
@@ -36,7 +48,7 @@ class MetadataProvider:
     name = "metadata service"
 
     def __init__(
-        self, environ: Mapping[str, str], *, on_call: Callable[[CallRecord], None] = lambda _call: None
+        self, environ: Mapping[str, str], *, on_call: "Callable[[CallRecord], None]" = lambda _call: None
     ) -> None:
         """`on_call` gets every call to the service."""
         self._environ = environ
@@ -78,7 +90,10 @@ class MetadataProvider:
             )
         return make_expiring_key(found, _NAMES, "the metadata service")
 
-    def _call(self, endpoint: str, method: str, path: str, headers: Mapping[str, str]) -> Response:
+    def _call(self, endpoint: str, method: str, path: str, headers: Mapping[str, str]) -> "Response":
+        from modelarts_export.auth.request_auth import HeaderAuth  # noqa: PLC0415 - they load requests
+        from modelarts_export.transport.session import Transport  # noqa: PLC0415
+
         settings = Settings(connect_timeout=_TIMEOUT, read_timeout=_TIMEOUT)
         transport = Transport(endpoint, HeaderAuth(headers), settings, on_call=self._on_call)
         try:
@@ -91,7 +106,7 @@ class MetadataProvider:
         finally:
             transport.close()
 
-    def _check_status(self, reply: Response) -> None:
+    def _check_status(self, reply: "Response") -> None:
         if reply.succeeded:
             return
         if reply.status == HTTPStatus.UNAUTHORIZED:

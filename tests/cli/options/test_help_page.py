@@ -190,7 +190,12 @@ def test_missing_settings_are_reported_together(run: Run) -> None:
     ("line", "code", "missing"),
     [
         ("to-obs", 4, ["--path is required", "no dataset", "no credentials", "no endpoint", "no project ID"]),
-        ("to-obs d1 --region cn-north-4", 4, ["--path is required", "no credentials", "no project ID"]),
+        ("to-obs d1 --region cn-north-4", 4, ["--path is required", "no credentials"]),
+        (
+            "to-obs d1 --endpoint https://127.0.0.1",
+            4,
+            ["--path is required", "no credentials", "no project ID"],
+        ),
         ("to-obs --dry-run", 2, ["--path is required", "no dataset"]),
         # the spec may have the dataset and the project
         ("to-obs -f -", 4, ["<stdin>:1:1: path is required", "no credentials", "no endpoint"]),
