@@ -10,8 +10,8 @@ from threading import Lock
 
 from modelarts_export.auth import signing
 from modelarts_export.sandbox.cloud.contract import ApiError
-from modelarts_export.sandbox.iam import Tokens
 from modelarts_export.sandbox.messages import Request
+from modelarts_export.sandbox.tokens import Tokens
 
 TOLERANCE = 15 * 60
 """How far X-Sdk-Date may be from the server's clock, in seconds (API.md, section 6.1)."""
@@ -53,8 +53,10 @@ class Credentials:
     project_id: str
     tokens: Tokens = field(default_factory=Tokens, repr=False)
 
-    def check(self, request: Request, *, project_id: str, now: float) -> ApiError | None:
+    def check(self, request: Request, *, project_id: str | None, now: float) -> ApiError | None:
         """Return the error of a call to a project at `now`, in epoch seconds, or None.
+
+        IAM has calls to no project: `project_id` is None, and X-Project-Id is not looked at.
 
         The messages end as those of the gateway (API.md, section 4); a project other than that of the
         credentials, in the URL or in X-Project-Id, is ModelArts.0210 (section 5).
@@ -62,6 +64,8 @@ class Credentials:
         reason = self._find_error(request, now)
         if reason:
             return _make_unauthenticated_error(reason)
+        if project_id is None:
+            return None
         if {project_id, request.get_header("X-Project-Id") or project_id} != {self.project_id}:
             message = "The project is not that of the credentials"
             return ApiError(status=403, code="ModelArts.0210", message=message)
@@ -115,7 +119,7 @@ class KeyLockout:
         self._failures = 0
         self._locked_until = -math.inf
 
-    def check(self, request: Request, *, project_id: str, now: float) -> ApiError | None:
+    def check(self, request: Request, *, project_id: str | None, now: float) -> ApiError | None:
         """Return the error of a call as Credentials.check does, or that of a locked access key.
 
         A failure is any 401 of the access key. Which of them count, and whether calls while it is locked

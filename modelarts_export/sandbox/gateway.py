@@ -18,7 +18,7 @@ from modelarts_export.sandbox.faults.catalogue import (
     Faults,
     classify_call,
 )
-from modelarts_export.sandbox.iam import Identity
+from modelarts_export.sandbox.iam import Iam
 from modelarts_export.sandbox.messages import HttpReply, Request
 from modelarts_export.sandbox.service import Service
 
@@ -38,7 +38,7 @@ class Gateway:
         self,
         *,
         credentials: Credentials,
-        iam: Identity,
+        iam: Iam,
         clock: Callable[[], float],
         rng: random.Random,
         task_duration: float = 3.0,
@@ -78,16 +78,17 @@ class Gateway:
         reply = self._service.answer(request, lag=lag) if fault.accepted else _NO_REPLY
         kind = KINDS[fault.kind]
         if kind.delivery is Delivery.DELIVERED:
-            return self._make_failure(fault, now=self._read_gateway_clock(active_faults))
+            return self._make_failure(request, fault, now=self._read_gateway_clock(active_faults))
         cut_at = len(reply.body) // 2 if fault.at is None else fault.at
         return replace(reply, delivery=kind.delivery, reset=fault.reset, cut_at=cut_at, delay=fault.duration)
 
-    def _make_failure(self, fault: Fault, *, now: float) -> HttpReply:
+    def _make_failure(self, request: Request, fault: Fault, *, now: float) -> HttpReply:
         """Return the reply that a fault gives instead of the service."""
         kind = KINDS[fault.kind]
         if fault.code:
             message = MESSAGES.get((kind.status, fault.code), kind.message)
-            reply = self._service.make_reply(ApiError(status=kind.status, code=fault.code, message=message))
+            error = ApiError(status=kind.status, code=fault.code, message=message)
+            reply = self._service.refuse(request, error)
         else:
             page = _PAGE.format(f"{kind.status} {kind.message}").encode()
             headers = {"Content-Type": "text/html", "Content-Length": str(len(page))}

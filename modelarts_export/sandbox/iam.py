@@ -1,115 +1,185 @@
-"""IAM: one user of one project, and tokens for a password."""
+"""IAM: tokens, the projects of the account, the catalog of services, and the version of the API."""
 
 import email.utils
 import hmac
 import json
 import secrets
-import time
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
-from threading import Lock
 from typing import Any
+from urllib.parse import parse_qsl
 
-from modelarts_export.sandbox.cloud.contract import JsonObject
+from modelarts_export.sandbox.account import ACCESSIBLE_PROJECTS, PROJECTS, REGION, Project, User
+from modelarts_export.sandbox.cloud.contract import ApiError, JsonObject
 from modelarts_export.sandbox.messages import HttpReply, Request
+from modelarts_export.sandbox.tokens import IssuedToken, Tokens, format_time
 
-LIFETIME = 24 * 60 * 60
-"""Lifetime of a token, in seconds."""
+_METHODS = ("password", "totp")
+_FILTERS = ("domain_id", "enabled", "is_domain", "name", "parent_id")
+_UNAUTHORIZED = "The request you have made requires authentication."
 
-_TOKEN_BYTES = 300  # tokens of the real IAM are longer than any other header, too
+Authenticate = Callable[[Request], ApiError | None]
 
 
-class Tokens:
-    """The issued tokens with their expiry; thread-safe."""
+class IamError(Exception):
+    """A call that IAM refuses, with the status of the reply and the message in it."""
 
-    def __init__(self) -> None:
-        """Begin without tokens."""
-        self._ends: dict[str, float] = {}
-        self._lock = Lock()
-
-    def issue(self, now: float) -> str:
-        """Return a new token; older ones stay valid. `now` is in epoch seconds."""
-        token = secrets.token_urlsafe(_TOKEN_BYTES)
-        with self._lock:
-            self._ends[token] = now + LIFETIME
-        return token
-
-    def expire(self, now: float) -> None:
-        """Expire every token issued so far; `now` is in epoch seconds."""
-        with self._lock:
-            self._ends = dict.fromkeys(self._ends, now)
-
-    def find_error(self, token: str, now: float) -> str | None:
-        """Return the gateway's message for an invalid or expired token (API.md, section 4), or None."""
-        with self._lock:
-            end = self._ends.get(token)
-        if end is None:
-            return "decrypt token fail"
-        return f"token expires, expires_at:{_format_time(end)}" if now >= end else None
+    def __init__(self, status: HTTPStatus, message: str) -> None:
+        """Keep both."""
+        super().__init__(message)
+        self.status = status
 
 
 @dataclass(frozen=True, kw_only=True)
-class Identity:
-    """The user of the sandbox and the project of its tokens."""
+class Login:
+    """What the body of a call for a token claims: a user, factors and a project."""
 
-    user_name: str
-    password: str = field(repr=False)
-    domain_name: str
-    project_id: str
-    project_name: str
-    tokens: Tokens = field(default_factory=Tokens, repr=False)
+    user: Mapping[str, Any]
+    methods: tuple[str, ...]
+    second_user: Mapping[str, Any]
+    project: Mapping[str, str]
 
-    def answer(self, request: Request, *, now: float) -> HttpReply:
-        """Return the reply to a call for a token (API.md, section 6.4); `now` is in epoch seconds.
 
-        The reply for another user's project is not documented; here it is the 401 of a wrong password.
+class Iam:
+    """The calls of IAM, without sockets (API.md, sections 4, 6.4 and 7)."""
+
+    def __init__(self, users: Sequence[User], tokens: Tokens) -> None:
+        """Serve the account of these users; the first one owns the access key."""
+        self._users = users
+        self._tokens = tokens
+
+    def answer(
+        self, request: Request, *, now: float, authenticate: Authenticate
+    ) -> HttpReply | ApiError | None:
+        """Return the reply to a call of IAM, or None for any other; `now` is in epoch seconds.
+
+        `authenticate` returns the gateway's error for wrong credentials. That of a signature is returned: the
+        gateway checks it before IAM gets the call.
         """
         try:
-            user, project = _parse_token_request(request.body)
+            return self._answer(request, now, authenticate)
+        except IamError as error:
+            return make_error(error.status, str(error), now)
+
+    def _answer(
+        self, request: Request, now: float, authenticate: Authenticate
+    ) -> HttpReply | ApiError | None:
+        path, _, query = request.target.partition("?")
+        parameters = dict(parse_qsl(query, keep_blank_values=True))
+        url = f"http://{request.get_header('Host') or '127.0.0.1'}"
+        match request.method, path:
+            case "GET", "/":
+                versions = {"versions": {"values": [_describe_version(url)]}}
+                return _make_reply(HTTPStatus.MULTIPLE_CHOICES, versions, now)
+            case "GET", "/v3" | "/v3/":
+                return _make_reply(HTTPStatus.OK, {"version": _describe_version(url)}, now)
+            case "POST", "/v3/auth/tokens":
+                issued = self._issue_token(request.body, now)
+                described = _describe_token(issued, url, with_catalog="nocatalog" not in parameters)
+                return _make_reply(HTTPStatus.CREATED, described, now, token=issued.token)
+            case "GET", "/v3/auth/tokens" | "/v3/auth/projects" | "/v3/projects":
+                error = authenticate(request)
+                if error and request.get_header("Authorization") is not None:
+                    return error
+                if error:
+                    raise IamError(HTTPStatus.UNAUTHORIZED, _UNAUTHORIZED)
+                return self._answer_authenticated(path, parameters, request, url, now)
+        return None
+
+    def _answer_authenticated(
+        self, path: str, parameters: Mapping[str, str], request: Request, url: str, now: float
+    ) -> HttpReply:
+        if path == "/v3/auth/tokens":
+            subject = request.get_header("X-Subject-Token") or ""
+            issued = self._tokens.find(subject, now)
+            if issued is None:
+                raise IamError(HTTPStatus.NOT_FOUND, "The token cannot be found.")
+            described = _describe_token(issued, url, with_catalog="nocatalog" not in parameters)
+            return _make_reply(HTTPStatus.OK, described, now, token=subject)
+        # Users without permission to list all projects list their own (API.md, section 7).
+        projects = ACCESSIBLE_PROJECTS if path == "/v3/auth/projects" else _select(PROJECTS, parameters)
+        listed = [project.to_dict(url) for project in projects]
+        return _make_reply(HTTPStatus.OK, {"projects": listed, "links": _make_links(request, url)}, now)
+
+    def _issue_token(self, body: bytes, now: float) -> IssuedToken:
+        """Return a new token.
+
+        Neither the reply for another project nor that for a missing second factor is documented; here both
+        are the 401 of a wrong password.
+        """
+        try:
+            login = _parse_login(body)
         except (ValueError, RecursionError) as error:
-            return _make_error(HTTPStatus.BAD_REQUEST, str(error), now)
-        if not self._is_user(user):
-            return _make_error(HTTPStatus.UNAUTHORIZED, "The username or password is wrong.", now)
-        if not project.items() <= {"id": self.project_id, "name": self.project_name}.items():
-            return _make_error(HTTPStatus.UNAUTHORIZED, "The user has no such project.", now)
-        return _make_reply(HTTPStatus.CREATED, self._describe_token(now), now, token=self.tokens.issue(now))
-
-    def _is_user(self, user: tuple[str, ...]) -> bool:
-        known = (self.user_name, self.password, self.domain_name)
-        return hmac.compare_digest(_to_bytes(user), _to_bytes(known))
-
-    def _describe_token(self, now: float) -> JsonObject:
-        domain = {"name": self.domain_name}
-        return {
-            "token": {
-                "methods": ["password"],
-                "expires_at": _format_time(now + LIFETIME),
-                "issued_at": _format_time(now),
-                "project": {"id": self.project_id, "name": self.project_name, "domain": domain},
-                "user": {"name": self.user_name, "domain": domain},
-            }
-        }
+            raise IamError(HTTPStatus.BAD_REQUEST, str(error)) from None
+        user = next((each for each in self._users if _is_user(login.user, each)), None)
+        if user is None:
+            raise IamError(HTTPStatus.UNAUTHORIZED, "The username or password is wrong.")
+        if user.passcode is not None:
+            _check_second_factor(login, user, user.passcode)
+        if not login.project.items() <= {"id": user.project_id, "name": user.project_name}.items():
+            raise IamError(HTTPStatus.UNAUTHORIZED, "The user has no such project.")
+        return self._tokens.issue(user, now, methods=login.methods)
 
 
-def is_token_request(request: Request) -> bool:
-    """Tell whether a request asks IAM for a token; such a request carries no other credentials."""
-    return request.method == "POST" and request.target.partition("?")[0] == "/v3/auth/tokens"
+def is_iam_call(target: str) -> bool:
+    """Tell whether a request target is below the paths of IAM, so that errors have its form."""
+    path = target.partition("?")[0]
+    return path in ("/", "/v3") or path.startswith("/v3/")
 
 
-def _parse_token_request(body: bytes) -> tuple[tuple[str, ...], dict[str, str]]:
-    """Return name, password and domain of the user, and the project as ID, name or both.
+def make_error(status: HTTPStatus, message: str, now: float) -> HttpReply:
+    """Return an error in IAM's format (API.md, section 4)."""
+    error = {"code": status.value, "message": message, "title": status.phrase}
+    return _make_reply(status, {"error": error}, now)
 
-    Raises ValueError for any other body. ModelArts needs tokens of a project, so the project is required.
+
+def _is_user(given: Mapping[str, Any], user: User) -> bool:
+    known = {"name": user.user_name, "id": user.user_id, "password": user.password}
+    same = [_is_same(str(given[name]), value) for name, value in known.items() if name in given]
+    return all(same) and given["domain"].items() <= user.describe_domain().items()
+
+
+def _check_second_factor(login: Login, user: User, passcode: str) -> None:
+    if "totp" not in login.methods:
+        raise IamError(
+            HTTPStatus.UNAUTHORIZED, "The user has virtual MFA enabled; a verification code is required."
+        )
+    second = login.second_user
+    names = (second.get("id", user.user_id), second.get("name", user.user_name))
+    if names != (user.user_id, user.user_name) or not _is_same(str(second.get("passcode")), passcode):
+        raise IamError(HTTPStatus.UNAUTHORIZED, "The verification code is wrong.")
+
+
+def _is_same(given: str, expected: str) -> bool:
+    # JSON can have lone surrogates
+    return hmac.compare_digest(given.encode(errors="surrogatepass"), expected.encode())
+
+
+def _parse_login(body: bytes) -> Login:
+    """Return what a body claims. Raises ValueError for any other body.
+
+    ModelArts needs tokens of a project, so the project is required.
     """
     content = json.loads(body)
-    if _get_value(content, list, "auth", "identity", "methods") != ["password"]:
-        raise ValueError("auth.identity.methods must be password.")
-    user = ("auth", "identity", "password", "user")
-    paths = [(*user, "name"), (*user, "password"), (*user, "domain", "name")]
+    methods = _get_value(content, list, "auth", "identity", "methods")
+    if "password" not in methods or not all(method in _METHODS for method in methods):
+        raise ValueError("auth.identity.methods must be password, or password and totp.")
+    place = ("auth", "identity", "password", "user")
+    user = _get_value(content, dict, *place)
+    _get_value(content, str, *place, "password")
+    _get_value(content, str, *place, "id" if "id" in user else "name")
+    # The name of a user is unique within an account only.
+    domain = _get_value({"domain": {}} | user, dict, "domain")
+    if "id" not in user:
+        _get_value(content, str, *place, "domain", "id" if "id" in domain else "name")
+    second: Mapping[str, Any] = {}
+    if "totp" in methods:
+        second = _get_value(content, dict, "auth", "identity", "totp", "user")
     project = _get_value(content, dict, "auth", "scope", "project")
     if not project or not all(isinstance(value, str) for value in project.values()):
         raise ValueError("auth.scope.project must have an id or a name.")
-    return tuple(_get_value(content, str, *path) for path in paths), project
+    return Login(user=user | {"domain": domain}, methods=tuple(methods), second_user=second, project=project)
 
 
 def _get_value(content: object, kind: type[Any], *path: str) -> Any:  # noqa: ANN401 - of the type `kind`
@@ -121,14 +191,58 @@ def _get_value(content: object, kind: type[Any], *path: str) -> Any:  # noqa: AN
     raise ValueError(f"{'.'.join(path)} is missing or malformed.")
 
 
-def _to_bytes(user: tuple[str, ...]) -> bytes:
-    return "\0".join(user).encode(errors="surrogatepass")  # JSON can have lone surrogates
+def _select(projects: Iterable[Project], parameters: Mapping[str, str]) -> list[Project]:
+    """Return the projects that have exactly the values of the query."""
+    wanted = {name: parameters[name] for name in _FILTERS if name in parameters}
+    return [project for project in projects if wanted.items() <= _make_texts(project.to_dict("")).items()]
 
 
-def _make_error(status: HTTPStatus, message: str, now: float) -> HttpReply:
-    """Return an error in IAM's format (API.md, section 4)."""
-    error = {"code": status.value, "message": message, "title": status.phrase}
-    return _make_reply(status, {"error": error}, now)
+def _make_texts(fields: Mapping[str, object]) -> dict[str, str]:
+    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in fields.items()}
+
+
+def _describe_token(issued: IssuedToken, url: str, *, with_catalog: bool) -> JsonObject:
+    user = issued.user
+    project = {"id": user.project_id, "name": user.project_name, "domain": user.describe_domain()}
+    token = {
+        "methods": list(issued.methods),
+        "expires_at": format_time(issued.expires_at),
+        "issued_at": format_time(issued.issued_at),
+        "project": project,
+        "user": user.to_dict(),
+        "roles": [],
+    }
+    return {"token": token | ({"catalog": _describe_catalog(url, user)} if with_catalog else {})}
+
+
+def _describe_catalog(url: str, user: User) -> list[JsonObject]:
+    """Return the services as OpenStack's clients find them; each has one endpoint (API.md, section 6.4)."""
+    urls = {
+        "identity": ("keystone", f"{url}/v3"),
+        "modelartsv2": ("modelarts", f"{url}/v2/{user.project_id}"),
+    }
+    return [
+        {"id": kind, "type": kind, "name": name, "endpoints": [_describe_endpoint(kind, endpoint)]}
+        for kind, (name, endpoint) in urls.items()
+    ]
+
+
+def _describe_endpoint(kind: str, url: str) -> JsonObject:
+    return {"id": f"{kind}-public", "interface": "public", "region": REGION, "region_id": REGION, "url": url}
+
+
+def _describe_version(url: str) -> JsonObject:
+    return {
+        "id": "v3.6",
+        "status": "stable",
+        "updated": "2016-04-04T00:00:00Z",
+        "links": [{"rel": "self", "href": f"{url}/v3/"}],
+        "media-types": [{"base": "application/json", "type": "application/vnd.openstack.identity-v3+json"}],
+    }
+
+
+def _make_links(request: Request, url: str) -> JsonObject:
+    return {"self": f"{url}{request.target}", "previous": None, "next": None}
 
 
 def _make_reply(status: HTTPStatus, content: JsonObject, now: float, *, token: str = "") -> HttpReply:
@@ -142,9 +256,3 @@ def _make_reply(status: HTTPStatus, content: JsonObject, now: float, *, token: s
     return HttpReply(
         status=status, headers=headers | ({"X-Subject-Token": token} if token else {}), body=body
     )
-
-
-def _format_time(seconds: float) -> str:
-    """Return epoch seconds as IAM writes a time: UTC, with microseconds."""
-    whole, fraction = divmod(seconds, 1)
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole)) + f".{int(fraction * 1e6):06}Z"

@@ -16,18 +16,19 @@ from socketserver import TCPServer
 from types import TracebackType
 from typing import Self
 
+from modelarts_export.sandbox.account import PROJECT, User
 from modelarts_export.sandbox.authentication import Credentials, KeyPair
 from modelarts_export.sandbox.cloud.contract import ApiError
 from modelarts_export.sandbox.cloud.datasets import DATASET_ID
 from modelarts_export.sandbox.faults.catalogue import ActiveFaults, Delivery, Faults, refuses_connection
 from modelarts_export.sandbox.gateway import Gateway
-from modelarts_export.sandbox.iam import Identity
+from modelarts_export.sandbox.iam import Iam
 from modelarts_export.sandbox.messages import HttpReply, Request
 from modelarts_export.sandbox.service import BODY_LIMIT
+from modelarts_export.sandbox.tokens import Tokens
 
 Observer = Callable[[Request, HttpReply], None]
 
-_PROJECT_ID = "5a4d0b0c5a4d0b0c5a4d0b0c5a4d0b0c"
 _ALPHANUMERIC = string.ascii_letters + string.digits
 _CHUNK = 1 << 16  # bytes
 _LINGER = 1.0  # seconds
@@ -41,8 +42,8 @@ class Sandbox:
     """An emulator on loopback: `with Sandbox() as sandbox:` serves in a thread until the block ends.
 
     `url` is the endpoint of ModelArts and of IAM; `access_key` with `secret_key`, `token`, and the tokens
-    that IAM issues to `user` are valid for `project_id`. The project has the datasets of
-    `datasets.BUILT_IN`; `dataset_id` is the one whose exports succeed.
+    that IAM issues to `user`, or to `mfa_user` with a passcode, are valid for `project_id`. That project has
+    the datasets of `datasets.BUILT_IN`; `dataset_id` is the one whose exports succeed.
     """
 
     def __init__(  # noqa: PLR0913 - keyword-only, and most have a default
@@ -68,9 +69,11 @@ class Sandbox:
         key = key or _make_key()
         self.access_key, self.secret_key = key.access_key, key.secret_key
         self.token = _make_secret(_ALPHANUMERIC, 400)
-        self.project_id = _PROJECT_ID
+        self.project_id = PROJECT.project_id
         self.dataset_id = DATASET_ID
-        self.user = _make_user(_make_secret(_ALPHANUMERIC, 24))
+        self.user = _make_user("sandbox-user")
+        self.mfa_user = _make_user("sandbox-mfa-user", passcode=_make_secret(string.digits, 6))
+        self._tokens = Tokens()
         self._clock = clock
         rng = rng or random.SystemRandom()
         credentials = Credentials(
@@ -78,11 +81,11 @@ class Sandbox:
             secret_key=self.secret_key,
             token=self.token,
             project_id=self.project_id,
-            tokens=self.user.tokens,
+            tokens=self._tokens,
         )
         self.gateway = Gateway(
             credentials=credentials,
-            iam=self.user,
+            iam=Iam([self.user, self.mfa_user], self._tokens),
             clock=clock,
             rng=rng,
             task_duration=task_duration,
@@ -96,7 +99,7 @@ class Sandbox:
 
     def expire_tokens(self) -> None:
         """Expire the tokens that IAM issued so far, as a change of the password does."""
-        self.user.tokens.expire(self._clock())
+        self._tokens.expire(self._clock())
 
     def __enter__(self) -> Self:
         """Start serving; after an earlier block, on the same port and with the same state.
@@ -115,14 +118,9 @@ class Sandbox:
         self._server.stop()
 
 
-def _make_user(password: str) -> Identity:
-    return Identity(
-        user_name="sandbox-user",
-        password=password,
-        domain_name="sandbox-domain",
-        project_id=_PROJECT_ID,
-        project_name="sandbox-project",
-    )
+def _make_user(name: str, passcode: str | None = None) -> User:
+    password = _make_secret(_ALPHANUMERIC, 24)
+    return User(user_id=f"id-of-{name}", user_name=name, password=password, passcode=passcode)
 
 
 def _make_key() -> KeyPair:

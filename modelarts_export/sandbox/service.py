@@ -6,15 +6,16 @@ import random
 import re
 from collections.abc import Callable, Sequence
 from functools import partial
+from http import HTTPStatus
 from urllib.parse import parse_qsl, unquote
 
-from modelarts_export.sandbox import iam as identity
 from modelarts_export.sandbox.authentication import Credentials, KeyLockout
 from modelarts_export.sandbox.cloud import contract
 from modelarts_export.sandbox.cloud.contract import ApiError, JsonObject, make_parameter_error
 from modelarts_export.sandbox.cloud.dataset_query import DatasetQuery, parse_query
 from modelarts_export.sandbox.cloud.datasets import Dataset
 from modelarts_export.sandbox.cloud.tasks import Cloud
+from modelarts_export.sandbox.iam import Iam, is_iam_call, make_error
 from modelarts_export.sandbox.messages import HttpReply, Request
 
 BODY_LIMIT = 12 * 1024 * 1024
@@ -33,13 +34,13 @@ Action = Callable[[], JsonObject | ApiError]
 
 
 class Service:
-    """The API, and IAM's call for a token, without sockets; thread-safe."""
+    """The API and IAM, without sockets; thread-safe."""
 
     def __init__(
         self,
         *,
         credentials: Credentials,
-        iam: identity.Identity,
+        iam: Iam,
         cloud: Cloud,
         clock: Callable[[], float],
         rng: random.Random,
@@ -56,9 +57,18 @@ class Service:
 
         Tasks that are younger than `lag`, in seconds, are not shown.
         """
-        if identity.is_token_request(request):
-            return self._iam.answer(request, now=self._clock())
-        return self.make_reply(self._execute(request, lag))
+        now = self._clock()
+        authenticate = partial(self._lockout.check, project_id=None, now=now)
+        outcome = self._iam.answer(request, now=now, authenticate=authenticate)
+        if isinstance(outcome, HttpReply):
+            return outcome
+        return self.make_reply(self._execute(request, lag) if outcome is None else outcome)
+
+    def refuse(self, request: Request, error: ApiError) -> HttpReply:
+        """Make the reply of an error, in IAM's form if the call is one of IAM."""
+        if is_iam_call(request.target):
+            return make_error(HTTPStatus(error.status), error.message, self._clock())
+        return self.make_reply(error)
 
     def make_reply(self, outcome: JsonObject | ApiError) -> HttpReply:
         """Make the HTTP reply of an outcome; errors of the gateway have the request ID in the body too."""

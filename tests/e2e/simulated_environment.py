@@ -30,8 +30,9 @@ from modelarts_export.sandbox.cloud.datasets import DATASET_ID
 from modelarts_export.sandbox.faults.catalogue import Delivery, refuses_connection
 from modelarts_export.sandbox.faults.parser import parse_fault
 from modelarts_export.sandbox.gateway import Gateway
-from modelarts_export.sandbox.iam import Identity
+from modelarts_export.sandbox.iam import Iam
 from modelarts_export.sandbox.messages import HttpReply, Request
+from modelarts_export.sandbox.tokens import Tokens
 from modelarts_export.submission.coordinator import SubmissionCoordinator
 from modelarts_export.submission.events import (
     DuplicateCheckFailed,
@@ -53,7 +54,7 @@ _MAX_DATE_OFFSET = 1200.0  # seconds; a Date header with a larger offset is unus
 _MAX_MATCHING_AGE = 60.0  # seconds; an older task does not count as a new one
 _PROJECT = "0123"
 _TOKEN = "any"
-_IAM = Identity(user_name="", password="", domain_name="", project_id=_PROJECT, project_name="")
+_IAM = Iam([], Tokens())
 
 
 @dataclass(frozen=True, kw_only=True)

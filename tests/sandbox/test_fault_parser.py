@@ -34,6 +34,10 @@ GOOD = [
     ("cut:at=0", Fault(kind="cut", on=CREATE, accepted=True, at=0)),
     ("busy:after=2", Fault(kind="busy", on=CREATE, after=2, code="ModelArts.4409")),
     ("400:code=ModelArts.4420", Fault(kind="400", on=CREATE, code="ModelArts.4420")),
+    (
+        "403:on=projects+token",
+        Fault(kind="403", on=frozenset({"projects", "token"}), code="ModelArts.0112"),
+    ),
     ("408", Fault(kind="408", on=CREATE, code="ModelArts.4205")),
     ("429:retry-after=3,count=1", Fault(kind="429", on=CREATE, count=1, code="APIGW.0308", retry_after=3)),
     ("429:retry-at=1m", Fault(kind="429", on=CREATE, code="APIGW.0308", retry_at=60)),
@@ -54,12 +58,12 @@ BAD = [
     ("", "'' is not a valid fault (choose from refuse, drop"),
     (
         "drp",
-        "(choose from refuse, drop, stall, cut, busy, 400, 408, 429, 500, 502, 503, 504, lag",
+        "(choose from refuse, drop, stall, cut, busy, 400, 403, 408, 429, 500, 502, 503, 504, lag",
     ),
     ("400", "400: code is missing; write 400:code="),
     ("drp", "did you mean 'drop'?"),
     ("nodate", "did you mean 'no-date'?"),
-    ("403", "'403' is not a valid fault"),
+    ("404", "'404' is not a valid fault"),
     ("drop=1", "'drop=1' is not a valid fault"),
     ("drop:", "drop: '' is not KEY=VALUE"),
     ("drop:count", "drop: 'count' is not KEY=VALUE"),
@@ -93,7 +97,7 @@ BAD = [
     ("drop:by=rts", "drop: by: 'rts' is not a valid value (choose from fin, rst); did you mean 'rst'?"),
     (
         "drop:on=crate",
-        "drop: on: 'crate' is not a valid call (choose from create, list, show, datasets, all); did",
+        "create, list, show, datasets, token, projects, auth-projects, all); did you mean 'create",
     ),
     ("drop:on=list+", "drop: on: '' is not a valid call"),
     ("lag:for=1s,on=create", "lag: on: 'create' is not a valid call (choose from list, show"),
@@ -118,7 +122,10 @@ REQUESTS = [
     ("GET", f"{PROJECT}/d", "datasets"),
     ("POST", f"{PROJECT}/d/export-tasks/t", "all"),
     ("PUT", f"{PROJECT}/d/export-tasks", "all"),
-    ("GET", "/v3/projects", "all"),
+    ("POST", "/v3/auth/tokens?nocatalog=true", "token"),
+    ("GET", "/v3/auth/tokens", "all"),
+    ("GET", "/v3/projects?name=eu-de", "projects"),
+    ("GET", "/v3/auth/projects", "auth-projects"),
     ("POST", "/x" + f"{PROJECT}/d/export-tasks", "all"),
 ]
 

@@ -1,15 +1,21 @@
-"""IAM of the sandbox: tokens for a password, their project and expiry."""
+"""IAM of the sandbox: tokens for a password, their project and expiry, and the list of projects."""
 
 import http.client
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
-from modelarts_export.sandbox.iam import LIFETIME
+from modelarts_export.auth import signing
+from modelarts_export.config.parsers import parse_duration
+from modelarts_export.sandbox.account import User
+from modelarts_export.sandbox.faults.catalogue import Faults
+from modelarts_export.sandbox.faults.parser import parse_fault
 from modelarts_export.sandbox.server import Sandbox
+from modelarts_export.sandbox.tokens import LIFETIME
 
 NOW = 1_767_322_245.25  # 2026-01-02T02:50:45.25Z
 DAY = 24 * 60 * 60
@@ -39,13 +45,25 @@ class IamClient:
         connection.close()
         return reply, parsed
 
-    def make_body(self, *, project: object = None, **changes: object) -> dict[str, Any]:
+    def make_body(
+        self, user: User | None = None, *, project: object = None, **changes: object
+    ) -> dict[str, Any]:
         """Return the body of a valid call with changes to user or project."""
-        user = self.sandbox.user
+        user = user or self.sandbox.user
         domain = {"name": user.domain_name}
         known = {"name": user.user_name, "password": user.password, "domain": domain, **changes}
         scope = {"project": {"name": user.project_name} if project is None else project}
         return {"auth": {"identity": {"methods": ["password"], "password": {"user": known}}, "scope": scope}}
+
+    def sign(self, target: str) -> dict[str, str]:
+        """Return the headers of a signed GET call."""
+        date = time.strftime(signing.DATE_FORMAT, time.gmtime(self.now))
+        canonical = signing.make_canonical_request(
+            "GET", target, {"X-Sdk-Date": date}, b"", signed=["x-sdk-date"]
+        )
+        signature = signing.compute_signature(canonical, secret_key=self.sandbox.secret_key, date=date)
+        claim = signing.format_authorization(self.sandbox.access_key, ["x-sdk-date"], signature)
+        return {"X_Sdk_Date": date, "Authorization": claim}
 
     def request_token(self) -> str:
         """Return a new token."""
@@ -119,11 +137,11 @@ def test_issued_tokens_can_be_expired(client: IamClient) -> None:
         {"domain": {"name": "elsewhere"}},
         {"project": {"name": "elsewhere"}},
         {"project": {"id": "0124"}},
-        {"project": {"name": "sandbox-project", "id": "0124"}},
+        {"project": {"name": "eu-de", "id": "0124"}},
     ],
 )
 def test_wrong_user_or_project_is_refused_in_the_form_of_keystone(
-    client: IamClient, wrong: dict[str, object]
+    client: IamClient, wrong: dict[str, Any]
 ) -> None:
     """API.md, section 4: code, message and title within error."""
     reply, content = client.call("POST", "/v3/auth/tokens", client.make_body(**wrong))
@@ -140,9 +158,11 @@ def iter_malformed_bodies(client: IamClient) -> Iterator[object]:
     good = client.make_body()["auth"]
     yield {"auth": {**good, "identity": {**good["identity"], "methods": ["token"]}}}
     yield {"auth": {**good, "identity": {**good["identity"], "methods": ["password", "totp"]}}}
+    yield {"auth": {**good, "identity": {**good["identity"], "methods": ["password", {}]}}}
     yield {"auth": {"identity": good["identity"]}}
     yield {"auth": {**good, "scope": {"domain": {"name": "sandbox-domain"}}}}
     users: list[dict[str, Any]] = [{"name": None}, {"password": 7}, {"domain": "d"}, {"domain": {}}]
+    users += [{"id": 7}, {"id": client.sandbox.user.user_id, "domain": 7}, {"domain": {"id": None}}]
     yield from (client.make_body(**wrong) for wrong in users)
     projects: list[Any] = [{}, [], "sandbox-project", {"name": 7}]
     yield from (client.make_body(project=wrong) for wrong in projects)
@@ -158,7 +178,7 @@ def test_malformed_body_is_refused_with_400(client: IamClient) -> None:
 
 @pytest.mark.parametrize(
     ("method", "target"),
-    [("GET", "/v3/auth/tokens"), ("POST", "/v3/auth/tokens/"), ("POST", "/v3/auth"), ("GET", "/v3/projects")],
+    [("PUT", "/v3/auth/tokens"), ("POST", "/v3/auth/tokens/"), ("POST", "/v3/auth"), ("GET", "/v3/users")],
 )
 def test_other_calls_of_iam_are_unknown(client: IamClient, method: str, target: str) -> None:
     """The reply is that of any unknown call."""
@@ -169,3 +189,136 @@ def test_other_calls_of_iam_are_unknown(client: IamClient, method: str, target: 
 def test_repr_of_the_user_has_no_password(client: IamClient) -> None:
     """The output of a failing test would contain it."""
     assert client.sandbox.user.password not in repr(client.sandbox.user)
+
+
+def test_user_and_account_can_be_given_by_id(client: IamClient) -> None:
+    """The ID of a user needs no account; a wrong one of either is refused."""
+    user = client.sandbox.user
+    by_id = {"id": user.user_id, "password": user.password}
+    domain = {"id": user.domain_id}
+    for change, status in ({}, 201), ({"id": "0"}, 401), ({"password": "guessed"}, 401):
+        body = client.make_body()
+        body["auth"]["identity"]["password"]["user"] = {**by_id, **change}
+        assert client.call("POST", "/v3/auth/tokens", body)[0].status == status
+    assert client.call("POST", "/v3/auth/tokens", client.make_body(domain=domain))[0].status == 201
+    assert client.call("POST", "/v3/auth/tokens", client.make_body(domain={"id": "0"}))[0].status == 401
+
+
+def test_user_with_mfa_needs_a_passcode(client: IamClient) -> None:
+    """API.md, section 6.4: the method totp and the ID of the user."""
+    user = client.sandbox.mfa_user
+    body = client.make_body(user)
+    reply, content = client.call("POST", "/v3/auth/tokens", body)
+    assert (reply.status, content["error"]["title"]) == (401, "Unauthorized")
+    assert "MFA" in content["error"]["message"]
+    identity = body["auth"]["identity"]
+    identity["methods"].append("totp")
+    for second, status in (
+        ({"id": user.user_id, "passcode": user.passcode}, 201),
+        ({"name": user.user_name, "passcode": user.passcode}, 201),
+        ({"id": user.user_id, "passcode": "none"}, 401),
+        ({"id": client.sandbox.user.user_id, "passcode": user.passcode}, 401),
+        ({"id": [], "passcode": []}, 401),
+    ):
+        identity["totp"] = {"user": second}
+        reply, content = client.call("POST", "/v3/auth/tokens", body)
+        assert reply.status == status, content
+        if status == 201:
+            assert content["token"]["methods"] == ["password", "totp"]
+            assert content["token"]["user"]["id"] == user.user_id
+            assert client.find_refusal(str(reply.headers["X-Subject-Token"])) is None
+
+
+def test_version_is_found_without_credentials(client: IamClient) -> None:
+    """OpenStack's clients follow its link, whether or not their URL ends with the version."""
+    reply, content = client.call("GET", "/")
+    assert reply.status == 300
+    (version,) = content["versions"]["values"]
+    assert version == client.call("GET", "/v3")[1]["version"] == client.call("GET", "/v3/")[1]["version"]
+    assert (version["id"], version["status"]) == ("v3.6", "stable")
+    assert version["links"] == [{"rel": "self", "href": f"{client.sandbox.url}/v3/"}]
+
+
+def test_catalog_leads_to_the_service(client: IamClient) -> None:
+    """API.md, section 6.4: under the type that the clients of T Cloud Public look for."""
+    _, content = client.call("POST", "/v3/auth/tokens", client.make_body())
+    catalog = {service["type"]: service["endpoints"] for service in content["token"]["catalog"]}
+    assert catalog.keys() == {"identity", "modelartsv2"}
+    (endpoint,) = catalog["modelartsv2"]
+    assert (endpoint["interface"], endpoint["region_id"]) == ("public", "eu-de")
+    assert endpoint["url"] == f"{client.sandbox.url}/v2/{client.sandbox.project_id}"
+    _, content = client.call("POST", "/v3/auth/tokens?nocatalog=true", client.make_body())
+    assert "catalog" not in content["token"]
+
+
+def test_issued_token_is_described_to_its_user(client: IamClient) -> None:
+    token = client.request_token()
+    reply, content = client.call("GET", "/v3/auth/tokens", X_Auth_Token=token, X_Subject_Token=token)
+    assert (reply.status, reply.headers["X-Subject-Token"]) == (200, token)
+    assert content["token"]["user"]["name"] == client.sandbox.user.user_name
+    assert content["token"]["expires_at"] == "2026-01-03T02:50:45.250000Z"
+    reply, content = client.call("GET", "/v3/auth/tokens", X_Auth_Token=token, X_Subject_Token="other")
+    assert (reply.status, content["error"]["title"]) == (404, "Not Found")
+
+
+@pytest.mark.parametrize(
+    ("target", "names"),
+    [
+        ("/v3/projects", ["MOS", "eu-de_sandbox", "eu-de"]),
+        ("/v3/projects?name=eu-de", ["eu-de"]),
+        ("/v3/projects?name=eu-de_sandbox&enabled=true", ["eu-de_sandbox"]),
+        ("/v3/projects?name=EU-DE", []),
+        ("/v3/projects?enabled=false", []),
+        ("/v3/projects?page=1&per_page=10&%zz=%ff", ["MOS", "eu-de_sandbox", "eu-de"]),
+        ("/v3/auth/projects", ["MOS", "eu-de"]),
+    ],
+)
+def test_projects_are_listed_for_a_token_and_for_a_key(
+    client: IamClient, target: str, names: list[str]
+) -> None:
+    """API.md, section 7: a signature needs no X-Project-Id; the project of OBS is among them."""
+    headers = [{"X_Auth_Token": client.request_token()}, client.sign(target)]
+    for each in headers:
+        reply, content = client.call("GET", target, b"", **each)
+        assert reply.status == 200, content
+        assert [project["name"] for project in content["projects"]] == names
+        assert content["links"]["self"] == client.sandbox.url + target
+        ids = {project["name"]: project["id"] for project in content["projects"]}
+        assert ids.get("eu-de", client.sandbox.project_id) == client.sandbox.project_id
+
+
+def test_wrong_credentials_of_a_call_are_refused(client: IamClient) -> None:
+    """IAM refuses a token in its own form, and the gateway a signature, whose errors lock the key."""
+    reply, content = client.call("GET", "/v3/projects", X_Auth_Token="other")
+    assert (reply.status, content["error"]["title"]) == (401, "Unauthorized")
+    assert client.call("GET", "/v3/projects")[0].status == 401
+    signed = client.sign("/v3/projects?name=other")
+    for _ in range(6):
+        reply, content = client.call("GET", "/v3/projects", b"", **signed)
+        assert (reply.status, content["error_code"]) == (401, "APIGW.0301")
+    reply, content = client.call("GET", "/v3/projects", b"", **client.sign("/v3/projects"))
+    assert "AK access failed to reach the limit" in content["error_msg"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "statuses"),
+    [
+        ("403:on=projects", (201, 403, 200)),
+        ("403:on=auth-projects", (201, 200, 403)),
+        ("429:on=token+projects", (429, 429, 200)),
+        ("500:on=all,count=2", (500, 500, 200)),
+    ],
+)
+def test_fault_of_a_call_has_the_form_of_iam(
+    client: IamClient, fault: str, statuses: tuple[int, int, int]
+) -> None:
+    """A user without permission to list projects can list the own ones."""
+    token = client.request_token()
+    client.sandbox.gateway.faults = Faults([parse_fault(fault, parse_duration)])
+    calls = [("POST", "/v3/auth/tokens"), ("GET", "/v3/projects"), ("GET", "/v3/auth/projects")]
+    replies = [client.call(*call, client.make_body(), X_Auth_Token=token) for call in calls]
+    assert tuple(reply.status for reply, _ in replies) == statuses
+    for reply, content in replies:
+        if reply.status >= 400:
+            assert content["error"]["code"] == reply.status
+            assert reply.headers["X-IAM-Trace-Id"]

@@ -73,6 +73,7 @@ ANSWERS = [
     ("400:code=ModelArts.4420", 400, "ModelArts.4420", 0),
     ("busy:code=ModelArts.4370", 400, "ModelArts.4370", 0),
     ("500:code=ModelArts.0109", 500, "ModelArts.0109", 0),
+    ("403", 403, "ModelArts.0112", 0),
     ("408", 408, "ModelArts.4205", 0),
     ("408:accepted=yes", 408, "ModelArts.4205", 1),
     ("429", 429, "APIGW.0308", 0),

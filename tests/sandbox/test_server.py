@@ -251,7 +251,7 @@ def test_connections_beyond_the_limit_wait(client: SocketClient) -> None:
     for each in crowd:
         each.count_tasks()
     with client.open() as late:
-        late.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        late.sendall(b"GET /v2 HTTP/1.1\r\n\r\n")
         late.settimeout(0.3)
         with pytest.raises(TimeoutError):
             late.recv(1)

@@ -169,7 +169,7 @@ def test_error_of_modelarts_has_no_request_id_in_the_body(client: ServiceClient)
 @pytest.mark.parametrize(
     ("method", "target", "status", "code"),
     [
-        ("GET", "/", 404, "APIGW.0101"),
+        ("GET", "/v2", 404, "APIGW.0101"),
         ("GET", "/v2/{project}/jobs", 404, "APIGW.0101"),
         ("GET", "/v1/{project}/datasets", 404, "APIGW.0101"),
         ("POST", "/v2/{project}/datasets", 404, "APIGW.0101"),

@@ -18,8 +18,9 @@ from modelarts_export.sandbox.authentication import Credentials
 from modelarts_export.sandbox.faults.catalogue import Delivery, Faults
 from modelarts_export.sandbox.faults.parser import parse_fault
 from modelarts_export.sandbox.gateway import Gateway
-from modelarts_export.sandbox.iam import Identity
+from modelarts_export.sandbox.iam import Iam
 from modelarts_export.sandbox.messages import Request
+from modelarts_export.sandbox.tokens import Tokens
 from tests.sandbox.fault_client import BODY, START, FaultClient
 
 
@@ -171,7 +172,7 @@ def test_gateway_returns_the_delivery_without_sockets() -> None:
     )
     gateway = Gateway(
         credentials=credentials,
-        iam=Identity(user_name="u", password="w", domain_name="d", project_id="p", project_name="n"),
+        iam=Iam([], Tokens()),
         clock=lambda: START,
         rng=random.Random(7),  # noqa: S311 - IDs, not secrets
         faults=some,

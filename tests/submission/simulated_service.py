@@ -21,8 +21,9 @@ from modelarts_export.sandbox.cloud.tasks import SandboxTask
 from modelarts_export.sandbox.faults.catalogue import ActiveFaults, Fault, Faults
 from modelarts_export.sandbox.faults.parser import parse_fault
 from modelarts_export.sandbox.gateway import Gateway
-from modelarts_export.sandbox.iam import Identity
+from modelarts_export.sandbox.iam import Iam
 from modelarts_export.sandbox.messages import HttpReply, Request
+from modelarts_export.sandbox.tokens import Tokens
 from modelarts_export.submission.coordinator import SubmissionCoordinator
 from modelarts_export.submission.events import (
     DuplicateCheckFailed,
@@ -54,9 +55,7 @@ _URL = "http://127.0.0.1:9"  # no connection is made
 _PROJECT = "5a4d0b0c5a4d0b0c5a4d0b0c5a4d0b0c"
 _KEYS = AccessKey(access_key="AKEXAMPLE0000000TEST", secret_key="SKexample0123456789abcdefghijklmnopqrstuv")
 _TOKEN = Token(token="a-token-that-never-ends")
-_IAM = Identity(
-    user_name="user", password="any", domain_name="domain", project_id=_PROJECT, project_name="project"
-)
+_IAM = Iam([], Tokens())
 _CREDENTIALS = Credentials(
     access_key=_KEYS.access_key, secret_key=_KEYS.secret_key, token=_TOKEN.token, project_id=_PROJECT
 )

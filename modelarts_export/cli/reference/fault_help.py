@@ -16,6 +16,7 @@ _EXAMPLES = (
     ("drop:count=1", "the first create call is executed, and its reply is lost"),
     ("429:retry-after=3s,count=2", "the first two create calls get 429"),
     ("500:on=list+show,probability=0.2", "one status check in five fails"),
+    ("403:on=projects", "the user may not list the projects of the account"),
     ("lag:for=3s", "a task is neither listed nor shown in its first 3 seconds"),
     ("date:skew=-14m", "the header Date is 14 minutes behind"),
 )

@@ -19,6 +19,9 @@ _CALLS = {
     "list": ("GET", re.compile(_TASKS)),
     "show": ("GET", re.compile(f"{_TASKS}/[^/]+")),
     "datasets": ("GET", re.compile("/v2/[^/]+/datasets(/[^/]+)?")),
+    "token": ("POST", re.compile("/v3/auth/tokens")),
+    "projects": ("GET", re.compile("/v3/projects")),
+    "auth-projects": ("GET", re.compile("/v3/auth/projects")),
 }
 CALLS = (*_CALLS, ALL)
 """The calls that a fault can be limited to; `all` includes any other request."""
@@ -104,6 +107,12 @@ KINDS: Mapping[str, FaultKind] = {
         required=("code",),
         status=400,
         message="The request is refused",
+    ),
+    "403": FaultKind(
+        description="No permission; the request is not executed.",
+        defaults={"code": "ModelArts.0112"},
+        status=403,
+        message="The user is not authorized to perform this operation",
     ),
     "408": FaultKind(
         description="A timeout in front of the service.",
