@@ -1,7 +1,9 @@
-"""The types of credentials; their secrets never show in a repr."""
+"""The types of credentials; each holds its secrets as Secret."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+from modelarts_export.auth.secret import Secret, reveal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -12,27 +14,35 @@ class AccessKey:
     """
 
     access_key: str
-    secret_key: str = field(repr=False)
-    security_token: str | None = field(default=None, repr=False)
+    secret_key: str
+    security_token: str | None = None
     expires_at: float | None = None
     project_name: str | None = None
 
+    def __post_init__(self) -> None:
+        """Hide the secrets."""
+        _hide(self, "secret_key", "security_token")
+
     def secrets(self) -> Iterator[str]:
-        """Yield the secrets."""
-        yield from filter(None, (self.secret_key, self.security_token))
+        """Yield the secrets as plain text."""
+        yield from map(reveal, filter(None, (self.secret_key, self.security_token)))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Token:
     """A token from IAM, scoped to a project; `expires_at` is in epoch seconds, None if not known."""
 
-    token: str = field(repr=False)
+    token: str
     expires_at: float | None = None
     project_name: str | None = None
 
+    def __post_init__(self) -> None:
+        """Hide the secret."""
+        _hide(self, "token")
+
     def secrets(self) -> Iterator[str]:
-        """Yield the secret."""
-        yield self.token
+        """Yield the secret as plain text."""
+        yield reveal(self.token)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,14 +53,25 @@ class Password:
     """
 
     user_name: str
-    password: str = field(repr=False)
+    password: str
     domain_name: str = ""
     domain_id: str | None = None
     project_name: str | None = None
 
+    def __post_init__(self) -> None:
+        """Hide the secret."""
+        _hide(self, "password")
+
     def secrets(self) -> Iterator[str]:
-        """Yield the secret."""
-        yield self.password
+        """Yield the secret as plain text."""
+        yield reveal(self.password)
 
 
 Credentials = AccessKey | Token | Password
+
+
+def _hide(credentials: Credentials, *names: str) -> None:
+    for name in names:
+        value: str | None = getattr(credentials, name)
+        if value is not None:
+            object.__setattr__(credentials, name, Secret(value))  # the dataclass is frozen

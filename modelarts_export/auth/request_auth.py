@@ -9,6 +9,7 @@ from requests.auth import AuthBase
 
 from modelarts_export.auth.credentials import AccessKey, Token
 from modelarts_export.auth.renewal import Renewal
+from modelarts_export.auth.secret import reveal
 from modelarts_export.auth.signing import (
     DATE_FORMAT,
     compute_signature,
@@ -156,6 +157,7 @@ def _get_host(url: str) -> str:
 
 def _check_header_value(value: str, what: str) -> str:
     """Return a value if it fits a header; raise AccessError for a control or a non-ASCII character."""
+    value = reveal(value)
     if not value.isascii() or not value.isprintable():
         raise AccessError(f"the {what} contains an invalid character", hint="copy it again")
     return value

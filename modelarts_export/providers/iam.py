@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from modelarts_export.auth.credentials import Password, Token
 from modelarts_export.auth.request_auth import RenewableTokenAuth, RequestAuth
+from modelarts_export.auth.secret import reveal
 from modelarts_export.config.settings import Settings
 from modelarts_export.errors import AccessError, MissingSettingError, TemporaryError
 from modelarts_export.identifiers import check_identifier
@@ -48,7 +49,7 @@ def authenticate(
 
     def renewed() -> ProjectToken:
         granted = request_token(iam, password, project)
-        on_token(granted.token.token)
+        on_token(reveal(granted.token.token))
         return granted
 
     try:
@@ -102,7 +103,7 @@ def _choose_project(password: Password, settings: Settings) -> dict[str, str]:
 
 def _make_token_request(password: Password, project: Mapping[str, str]) -> bytes:
     domain = {"id": password.domain_id} if password.domain_id else {"name": password.domain_name}
-    user = {"name": password.user_name, "password": password.password, "domain": domain}
+    user = {"name": password.user_name, "password": reveal(password.password), "domain": domain}
     identity = {"methods": ["password"], "password": {"user": user}}
     return json.dumps({"auth": {"identity": identity, "scope": {"project": project}}}).encode()
 

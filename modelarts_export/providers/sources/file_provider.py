@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from modelarts_export.auth.credentials import AccessKey, Credentials, Password, Token
+from modelarts_export.auth.secret import Secret, reveal
 from modelarts_export.config.options import SettingsLayer
 from modelarts_export.documents.private_file import UnusableFileError
 from modelarts_export.errors import AccessError
@@ -71,7 +72,7 @@ class FileEntry:
 
     def secrets(self) -> Iterator[str]:
         """Yield the secrets of the entry."""
-        yield from (self.values[name] for name in _SECRETS if name in self.values)
+        yield from (reveal(self.values[name]) for name in _SECRETS if name in self.values)
 
     def _require(self, *names: str) -> None:
         """Raise AccessError, with the keys of the file, if one of the names has no value."""
@@ -82,7 +83,7 @@ class FileEntry:
 
     def _check_characters(self) -> None:
         for name in _OF_HEADERS:
-            value = self.values.get(name, "")
+            value = reveal(self.values.get(name, ""))
             if not value.isascii() or not value.isprintable() or " " in value:
                 raise AccessError(
                     f"{self.keys[name]} of {self.place} contains an invalid character", hint="copy it again"
@@ -112,7 +113,7 @@ def make_entry(
         # a password may begin or end with a space
         text = value.strip("\r\n") if name == "password" else value.strip()
         if text:
-            values[name] = text
+            values[name] = Secret(text) if name in _SECRETS else text
     return FileEntry(place=place, keys=used, values=values, hint=hint)
 
 
