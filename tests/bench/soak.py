@@ -1,6 +1,8 @@
 """Many submissions to a service with faults, and the result of each of them.
 
-python tests/bench/soak.py [--submissions N] [--threads N] [--seed N]
+python tests/bench/soak.py [--submissions N] [--threads N] [--seed N] [--batch]
+
+With --batch, one run of a batch submits them, each to a path of its own.
 
 Real HTTP over loopback into the sandbox, with simulated time that runs a hundred times faster. The counts of
 faults differ slightly between two runs with one seed, since the order of threads is not fixed.
@@ -12,7 +14,7 @@ import random
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -22,6 +24,8 @@ from requests import PreparedRequest
 from modelarts_export.api.client import Client
 from modelarts_export.auth.credentials import Token
 from modelarts_export.auth.request_auth import TokenAuth
+from modelarts_export.batch.plan import BatchOptions, PlannedExport
+from modelarts_export.batch.runner import BatchRunner
 from modelarts_export.clock import Clock
 from modelarts_export.config.parsers import parse_duration
 from modelarts_export.config.settings import Settings
@@ -80,6 +84,10 @@ class FastTime:
     def sleep(self, seconds: float) -> None:
         """Sleep for simulated seconds."""
         time.sleep(seconds / SPEED)
+
+    def make_clock(self, seed: int) -> Clock:
+        """Return the clocks as a parameter, with repeatable random numbers."""
+        return Clock(monotonic=self.monotonic, time=self.time, sleep=self.sleep, random=random.Random(seed))
 
 
 class NumberedTokenAuth(TokenAuth):
@@ -185,25 +193,11 @@ def _parse_with_shares(words: Sequence[str]) -> list[Fault]:
 def run_soak(submissions: int, *, threads: int = 16, seed: int = 1) -> Record:
     """Run submissions, three of ten for the same export, and return the record."""
     record, now = Record(), FastTime()
-    lock = threading.Lock()
-
-    def observe(request: Request, _: HttpReply) -> None:
-        with lock:
-            record.calls[request.method] += 1
-            if request.method != "POST" or not request.body:
-                return
-            path, dataset_id = json.loads(request.body)["path"], request.target.split("/")[4]
-            # One submission at a time has a path, so that it created each new task with this path.
-            for task in sandbox.gateway.cloud.list_tasks(dataset_id):
-                if task.request_fields["path"] == path:
-                    record.created.setdefault(task.task_id, int(request.get_header("X-Submission") or ""))
-
-    sandbox = Sandbox(clock=now.time, rng=random.Random(seed), faults=make_faults(seed), observe=observe)
+    sandbox = _make_sandbox(record, now, seed, lambda _path, header: int(header))
     datasets = _create_datasets(sandbox)
     sender = NumberedTokenAuth(sandbox.token)
     client = Client(Transport(sandbox.url, sender, SETTINGS), sandbox.project_id)
-    clock = Clock(monotonic=now.monotonic, time=now.time, sleep=now.sleep, random=random.Random(seed))
-    coordinator = SubmissionCoordinator()
+    clock, coordinator = now.make_clock(seed), SubmissionCoordinator()
 
     def submit(number: int) -> None:
         sender.number = number
@@ -230,6 +224,70 @@ def run_soak(submissions: int, *, threads: int = 16, seed: int = 1) -> Record:
     return record
 
 
+def run_batch_soak(exports: int, *, threads: int = 16, seed: int = 1) -> Record:
+    """Submit a batch, in which each export has a path of its own, and return the record."""
+    record, now = Record(), FastTime()
+    sandbox = _make_sandbox(record, now, seed, lambda path, _header: _get_number(path))
+    datasets = _create_datasets(sandbox)
+    client = Client(
+        Transport(sandbox.url, TokenAuth(Token(token=sandbox.token)), SETTINGS), sandbox.project_id
+    )
+    plan = [
+        PlannedExport(
+            spec=f"soak.yaml:{number}",
+            name=None,
+            dataset_id=datasets[number % len(datasets)],
+            request=ToObs(path=f"/soak/{number}/"),
+        )
+        for number in range(exports)
+    ]
+    runner = BatchRunner(
+        client,
+        BatchOptions(concurrency=threads),
+        on_event=lambda event: record_event(record, _get_number(event.export.path), event),
+        clock=now.make_clock(seed),
+        coordinator=SubmissionCoordinator(),
+    )
+    start = time.perf_counter()
+    with sandbox:
+        rows = runner.run(plan)
+    record.seconds = time.perf_counter() - start
+    for number, row in enumerate(rows):
+        record.exit_codes[number] = -1 if row.exit_code is None else row.exit_code
+        if row.task and row.task.task_id not in record.reported_ids[number]:
+            record.reported_ids[number].append(row.task.task_id)
+    return record
+
+
+def _get_number(path: str) -> int:
+    return int(path.split("/")[2])
+
+
+def _make_sandbox(
+    record: Record, now: FastTime, seed: int, find_number: Callable[[str, str], int]
+) -> Sandbox:
+    """Return a sandbox with faults, which records which submission has created each task.
+
+    `find_number` returns the number of a submission, from its path and the header X-Submission.
+    """
+    lock = threading.Lock()
+
+    def observe(request: Request, _: HttpReply) -> None:
+        with lock:
+            record.calls[request.method] += 1
+            if request.method != "POST" or not request.body:
+                return
+            path, dataset_id = json.loads(request.body)["path"], request.target.split("/")[4]
+            # One submission at a time has a path, so that it created each new task with this path.
+            for task in sandbox.gateway.cloud.list_tasks(dataset_id):
+                if task.request_fields["path"] == path:
+                    number = find_number(path, request.get_header("X-Submission") or "")
+                    record.created.setdefault(task.task_id, number)
+
+    sandbox = Sandbox(clock=now.time, rng=random.Random(seed), faults=make_faults(seed), observe=observe)
+    return sandbox
+
+
 def _create_datasets(sandbox: Sandbox) -> list[str]:
     """Create the datasets of the run, and return their IDs."""
     cloud = sandbox.gateway.cloud
@@ -250,8 +308,10 @@ def main() -> None:
     parser.add_argument("--submissions", type=int, default=2000)
     parser.add_argument("--threads", type=int, default=16)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--batch", action="store_true")
     arguments = parser.parse_args()
-    record = run_soak(arguments.submissions, threads=arguments.threads, seed=arguments.seed)
+    run = run_batch_soak if arguments.batch else run_soak
+    record = run(arguments.submissions, threads=arguments.threads, seed=arguments.seed)
     rows = {
         "submissions": len(record.exit_codes),
         "tasks on the server": len(record.created),
