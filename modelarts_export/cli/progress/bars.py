@@ -124,7 +124,7 @@ class BarDisplay:
         done = counts.submitted + counts.failed
         share, seconds = done / max(counts.total, 1) * _WHOLE, self._times.elapsed_seconds()
         row: _Row = {
-            "name": Text(f"{counts.total:,} exports", "bold"),
+            "name": Text(_count(counts.total, "export"), "bold"),
             "status": Text(),
             "bar": self._make_bar(share, _UNFINISHED),
             "percent": Text(f"{int(share)} %"),
@@ -155,7 +155,7 @@ class BarDisplay:
         if not any(each.is_unfinished for each in snapshot):
             style = _BAR_STYLES[TaskState.SUCCESSED if states == {TaskState.SUCCESSED} else TaskState.FAILED]
         return {
-            "name": Text(f"{len(snapshot):,} export tasks", "bold"),
+            "name": Text(_count(len(snapshot), "export task"), "bold"),
             "status": Text(),
             "bar": self._make_bar(self._share, style),
             "percent": Text(f"{int(self._share)} %"),
@@ -189,6 +189,10 @@ class BarDisplay:
             if each.last_error and not each.abandoned
         )
         return group_by_message([*lost, *unseen])
+
+
+def _count(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _format_fraction(done: int | None, total: int | None) -> str:
