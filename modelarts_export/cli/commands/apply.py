@@ -84,6 +84,7 @@ def apply(  # noqa: PLR0913 - its options
     plan = _find_datasets(context, plan, settings)
     gc.set_threshold(*_GC_THRESHOLDS)
     _warn_of_paths(context, plan, reuse)
+    plan = _find_datasets(context, plan, settings)
     run = _Batch(context, settings, batch, reuse, wait)
     report = run.submit(plan)
     context.printer.report(report.rows)
@@ -157,18 +158,27 @@ def _find_datasets(
 ) -> list[PlannedExport]:
     """Return the exports with the IDs of their datasets, where names are given.
 
-    Raises what CommandContext.find_dataset_id raises; an error about the name in a spec has its place.
+    Raises what CommandContext.find_dataset_id raises, and one DatasetNameError for all names in specs.
     """
-    found: list[PlannedExport] = []
+    ids: dict[str, str] = {}
+    errors: dict[str, tuple[str, DatasetNameError]] = {}
     for each in plan:
+        given = each.dataset_id
+        if given in ids or given in errors:
+            continue
         try:
-            dataset_id = context.find_dataset_id(each.dataset_id, settings)
+            ids[given] = context.find_dataset_id(given, settings)
         except DatasetNameError as error:
-            if each.dataset_id == plan[0].dataset_id == plan[-1].dataset_id:  # perhaps of the command line
+            if given == plan[0].dataset_id == plan[-1].dataset_id:  # perhaps of the command line
                 raise
-            raise DatasetNameError(f"{each.spec}: {error}", candidates=error.candidates) from None
-        found.append(replace(each, dataset_id=dataset_id))
-    return found
+            errors[given] = each.spec, error
+    if len(errors) == 1:
+        [(spec, only)] = errors.values()
+        raise DatasetNameError(f"{spec}: {only}", candidates=only.candidates)
+    if errors:
+        problems = [Problem(message=str(each), place=spec) for spec, each in errors.values()]
+        raise DatasetNameError(f"{len(errors)} datasets were not found; nothing was sent", problems=problems)
+    return [replace(each, dataset_id=ids[each.dataset_id]) for each in plan]
 
 
 def _complete(error: InvalidInputError) -> InvalidInputError:
