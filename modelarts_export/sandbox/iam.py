@@ -3,6 +3,7 @@
 import email.utils
 import hmac
 import json
+import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from modelarts_export.sandbox.cloud.contract import ApiError, JsonObject
 from modelarts_export.sandbox.messages import HttpReply, Request
 from modelarts_export.sandbox.tokens import IssuedToken, Tokens, format_time
 
+_AUTHENTICATED = re.compile("/v3/(?:auth/tokens|auth/projects|projects|users/[^/]+/projects)")
 _METHODS = ("password", "totp")
 _FILTERS = ("domain_id", "enabled", "is_domain", "name", "parent_id")
 _UNAUTHORIZED = "The request you have made requires authentication."
@@ -38,7 +40,7 @@ class Login:
     user: Mapping[str, Any]
     methods: tuple[str, ...]
     second_user: Mapping[str, Any]
-    project: Mapping[str, str]
+    project: Mapping[str, Any]
 
 
 class Iam:
@@ -78,7 +80,7 @@ class Iam:
                 issued = self._issue_token(request.body, now)
                 described = _describe_token(issued, url, with_catalog="nocatalog" not in parameters)
                 return _make_reply(HTTPStatus.CREATED, described, now, token=issued.token)
-            case "GET", "/v3/auth/tokens" | "/v3/auth/projects" | "/v3/projects":
+            case "GET", path if _AUTHENTICATED.fullmatch(path):
                 error = authenticate(request)
                 if error and request.get_header("Authorization") is not None:
                     return error
@@ -97,10 +99,21 @@ class Iam:
                 raise IamError(HTTPStatus.NOT_FOUND, "The token cannot be found.")
             described = _describe_token(issued, url, with_catalog="nocatalog" not in parameters)
             return _make_reply(HTTPStatus.OK, described, now, token=subject)
-        # Users without permission to list all projects list their own (API.md, section 7).
-        projects = ACCESSIBLE_PROJECTS if path == "/v3/auth/projects" else _select(PROJECTS, parameters)
+        projects = self._list_projects(path, parameters)
         listed = [project.to_dict(url) for project in projects]
         return _make_reply(HTTPStatus.OK, {"projects": listed, "links": _make_links(request, url)}, now)
+
+    def _list_projects(self, path: str, parameters: Mapping[str, str]) -> Sequence[Project]:
+        """Return projects: those with the values of the query, or those of a user (API.md, section 7).
+
+        All users have the same projects, so that any of them may list those of another one.
+        """
+        if path == "/v3/projects":
+            return _select(PROJECTS, parameters)
+        owner = path.removeprefix("/v3/users/").removesuffix("/projects")
+        if path == "/v3/auth/projects" or owner in [user.user_id for user in self._users]:
+            return ACCESSIBLE_PROJECTS
+        raise IamError(HTTPStatus.NOT_FOUND, f"Could not find user: {owner}.")
 
     def _issue_token(self, body: bytes, now: float) -> IssuedToken:
         """Return a new token.
@@ -117,7 +130,7 @@ class Iam:
             raise IamError(HTTPStatus.UNAUTHORIZED, "The username or password is wrong.")
         if user.passcode is not None:
             _check_second_factor(login, user, user.passcode)
-        if not login.project.items() <= {"id": user.project_id, "name": user.project_name}.items():
+        if not _is_project_of(user, login.project):
             raise IamError(HTTPStatus.UNAUTHORIZED, "The user has no such project.")
         return self._tokens.issue(user, now, methods=login.methods)
 
@@ -138,6 +151,15 @@ def _is_user(given: Mapping[str, Any], user: User) -> bool:
     known = {"name": user.user_name, "id": user.user_id, "password": user.password}
     same = [_is_same(str(given[name]), value) for name, value in known.items() if name in given]
     return all(same) and given["domain"].items() <= user.describe_domain().items()
+
+
+def _is_project_of(user: User, given: Mapping[str, Any]) -> bool:
+    """Tell whether a project is that of the user; OpenStack's clients may add the account it is in."""
+    known = {"id": user.project_id, "name": user.project_name}
+    others = {name: value for name, value in given.items() if name != "domain"}
+    return (
+        others.items() <= known.items() and given.get("domain", {}).items() <= user.describe_domain().items()
+    )
 
 
 def _check_second_factor(login: Login, user: User, passcode: str) -> None:
@@ -177,8 +199,10 @@ def _parse_login(body: bytes) -> Login:
     if "totp" in methods:
         second = _get_value(content, dict, "auth", "identity", "totp", "user")
     project = _get_value(content, dict, "auth", "scope", "project")
-    if not project or not all(isinstance(value, str) for value in project.values()):
+    names = [value for name, value in project.items() if name != "domain"]
+    if not names or not all(isinstance(value, str) for value in names):
         raise ValueError("auth.scope.project must have an id or a name.")
+    _get_value({"domain": {}} | project, dict, "domain")
     return Login(user=user | {"domain": domain}, methods=tuple(methods), second_user=second, project=project)
 
 

@@ -87,7 +87,8 @@ def client() -> Iterator[IamClient]:
 def test_password_is_exchanged_for_a_token(client: IamClient) -> None:
     """API.md, section 6.4: 201, the token in a header, and the project and the end in the body."""
     user = client.sandbox.user
-    for project in ({"name": user.project_name}, {"id": user.project_id}):
+    within = {"name": user.project_name, "domain": {"name": user.domain_name}}
+    for project in ({"name": user.project_name}, {"id": user.project_id}, within):
         body = client.make_body(project=project)
         reply, content = client.call("POST", "/v3/auth/tokens?nocatalog=true", body)
         assert reply.status == 201
@@ -138,6 +139,7 @@ def test_issued_tokens_can_be_expired(client: IamClient) -> None:
         {"project": {"name": "elsewhere"}},
         {"project": {"id": "0124"}},
         {"project": {"name": "eu-de", "id": "0124"}},
+        {"project": {"name": "eu-de", "domain": {"name": "elsewhere"}}},
     ],
 )
 def test_wrong_user_or_project_is_refused_in_the_form_of_keystone(
@@ -164,7 +166,7 @@ def iter_malformed_bodies(client: IamClient) -> Iterator[object]:
     users: list[dict[str, Any]] = [{"name": None}, {"password": 7}, {"domain": "d"}, {"domain": {}}]
     users += [{"id": 7}, {"id": client.sandbox.user.user_id, "domain": 7}, {"domain": {"id": None}}]
     yield from (client.make_body(**wrong) for wrong in users)
-    projects: list[Any] = [{}, [], "sandbox-project", {"name": 7}]
+    projects: list[Any] = [{}, [], "eu-de", {"name": 7}, {"domain": {}}, {"name": "eu-de", "domain": "d"}]
     yield from (client.make_body(project=wrong) for wrong in projects)
 
 
@@ -271,6 +273,7 @@ def test_issued_token_is_described_to_its_user(client: IamClient) -> None:
         ("/v3/projects?enabled=false", []),
         ("/v3/projects?page=1&per_page=10&%zz=%ff", ["MOS", "eu-de_sandbox", "eu-de"]),
         ("/v3/auth/projects", ["MOS", "eu-de"]),
+        ("/v3/users/id-of-sandbox-user/projects", ["MOS", "eu-de"]),
     ],
 )
 def test_projects_are_listed_for_a_token_and_for_a_key(
@@ -285,6 +288,12 @@ def test_projects_are_listed_for_a_token_and_for_a_key(
         assert content["links"]["self"] == client.sandbox.url + target
         ids = {project["name"]: project["id"] for project in content["projects"]}
         assert ids.get("eu-de", client.sandbox.project_id) == client.sandbox.project_id
+
+
+def test_projects_of_an_unknown_user_are_not_found(client: IamClient) -> None:
+    target = "/v3/users/id-of-nobody/projects"
+    reply, content = client.call("GET", target, X_Auth_Token=client.request_token())
+    assert (reply.status, content["error"]["title"]) == (404, "Not Found")
 
 
 def test_wrong_credentials_of_a_call_are_refused(client: IamClient) -> None:

@@ -63,6 +63,7 @@ FOREIGN = {
     "MODELARTS_EXPORT_DATASET_ID": "foreign",
     "MODELARTS_EXPORT_PROFILE": "foreign",
     "MODELARTS_EXPORT_CREDENTIALS": "metadata",
+    "MODELARTS_EXPORT_METADATA_ENDPOINT": "https://foreign.test",
     "MODELARTS_EXPORT_CA_BUNDLE": "/nonexistent/ca.pem",
     "MODELARTS_EXPORT_INSECURE": "maybe",
     "XDG_CONFIG_HOME": "/nonexistent",
