@@ -10,6 +10,7 @@ from modelarts_export.api.client import Client
 from modelarts_export.api.task import ExportTask
 from modelarts_export.auth.credentials import AccessKey, Token
 from modelarts_export.auth.request_auth import make_auth
+from modelarts_export.auth.secret import reveal
 from modelarts_export.clock import Clock
 from modelarts_export.config.parsers import parse_duration
 from modelarts_export.config.settings import Settings
@@ -57,7 +58,10 @@ _KEYS = AccessKey(access_key="AKEXAMPLE0000000TEST", secret_key="SKexample012345
 _TOKEN = Token(token="a-token-that-never-ends")
 _IAM = Iam([], Tokens())
 _CREDENTIALS = Credentials(
-    access_key=_KEYS.access_key, secret_key=_KEYS.secret_key, token=_TOKEN.token, project_id=_PROJECT
+    access_key=_KEYS.access_key,
+    secret_key=reveal(_KEYS.secret_key),
+    token=reveal(_TOKEN.token),
+    project_id=_PROJECT,
 )
 
 
