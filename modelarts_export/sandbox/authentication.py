@@ -45,7 +45,7 @@ EXAMPLE_KEY = KeyPair(
 
 @dataclass(frozen=True, kw_only=True)
 class Credentials:
-    """The key pair and the tokens of one project; `token` never expires."""
+    """The key pair, the tokens and the temporary keys of one project; `token` never expires."""
 
     access_key: str
     secret_key: str = field(repr=False)
@@ -89,24 +89,20 @@ class Credentials:
         claim = _CLAIM.fullmatch(authorization)
         if claim is None:
             return f"{_UNVERIFIED}, malformed Authorization header"
-        if claim["access_key"] != self.access_key:
+        temporary = self.tokens.find_key(claim["access_key"])
+        if claim["access_key"] != self.access_key and temporary is None:
             return f"ak {claim['access_key']} not exist"
         signed = claim["signed"].split(";")
         missing = next((name for name in ("x-sdk-date", *signed) if request.get_header(name) is None), None)
         if missing or "x-sdk-date" not in signed:
             return f"{_UNVERIFIED}, signed header {missing or 'x-sdk-date'} not found"
-        return _check_date(request, now) or self._compare_signature(request, signed, claim["signature"])
-
-    def _compare_signature(self, request: Request, signed: list[str], claimed: str) -> str | None:
-        """Compare the signatures; as the gateway does, report the canonical request of a wrong one."""
-        canonical = signing.make_canonical_request(
-            request.method, request.target, request.headers, request.body, signed=signed
+        return (
+            _check_date(request, now)
+            or (temporary and temporary.find_error(request.get_header("X-Security-Token") or "", now))
+            or _compare_signature(
+                request, signed, claim["signature"], temporary.secret_key if temporary else self.secret_key
+            )
         )
-        date = request.get_header("X-Sdk-Date") or ""
-        if _is_same(claimed, signing.compute_signature(canonical, secret_key=self.secret_key, date=date)):
-            return None
-        echo = canonical.replace("\n", "|")
-        return f"{_UNVERIFIED}, canonicalRequest:{echo}"
 
 
 class KeyLockout:
@@ -123,7 +119,7 @@ class KeyLockout:
         """Return the error of a call as Credentials.check does, or that of a locked access key.
 
         A failure is any 401 of the access key. Which of them count, and whether calls while it is locked
-        do, is not documented; here the latter do not. Tokens are never locked.
+        do, is not documented; here the latter do not. Tokens and temporary keys are never locked.
         """
         refusal = self._credentials.check(request, project_id=project_id, now=now)
         if not self._credentials.claims_access_key(request):
@@ -135,6 +131,18 @@ class KeyLockout:
             if self._failures > MOST_FAILURES:
                 self._failures, self._locked_until = 0, now + LOCKED_FOR
         return refusal
+
+
+def _compare_signature(request: Request, signed: list[str], claimed: str, secret_key: str) -> str | None:
+    """Compare the signatures; as the gateway does, report the canonical request of a wrong one."""
+    canonical = signing.make_canonical_request(
+        request.method, request.target, request.headers, request.body, signed=signed
+    )
+    date = request.get_header("X-Sdk-Date") or ""
+    if _is_same(claimed, signing.compute_signature(canonical, secret_key=secret_key, date=date)):
+        return None
+    echo = canonical.replace("\n", "|")
+    return f"{_UNVERIFIED}, canonicalRequest:{echo}"
 
 
 def _make_unauthenticated_error(reason: str) -> ApiError:

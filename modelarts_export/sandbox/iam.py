@@ -1,4 +1,4 @@
-"""IAM: tokens, the projects of the account, the catalog of services, and the version of the API."""
+"""IAM: tokens, temporary keys, the projects of the account, the catalog of services, and its own version."""
 
 import email.utils
 import hmac
@@ -6,7 +6,7 @@ import json
 import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
@@ -19,7 +19,7 @@ from modelarts_export.sandbox.tokens import IssuedToken, Tokens, format_time
 _AUTHENTICATED = re.compile("/v3/(?:auth/tokens|auth/projects|projects|users/[^/]+/projects)")
 _METHODS = ("password", "totp")
 _FILTERS = ("domain_id", "enabled", "is_domain", "name", "parent_id")
-_UNAUTHORIZED = "The request you have made requires authentication."
+_SHORTEST, _LONGEST = 15 * 60, 24 * 60 * 60  # duration of a temporary key, in seconds
 
 Authenticate = Callable[[Request], ApiError | None]
 
@@ -44,7 +44,7 @@ class Login:
 
 
 class Iam:
-    """The calls of IAM, without sockets (API.md, sections 4, 6.4 and 7)."""
+    """The calls of IAM, without sockets (API.md, sections 4, 6.4, 6.5 and 7)."""
 
     def __init__(self, users: Sequence[User], tokens: Tokens) -> None:
         """Serve the account of these users; the first one owns the access key."""
@@ -80,13 +80,14 @@ class Iam:
                 issued = self._issue_token(request.body, now)
                 described = _describe_token(issued, url, with_catalog="nocatalog" not in parameters)
                 return _make_reply(HTTPStatus.CREATED, described, now, token=issued.token)
+            case "POST", "/v3.0/OS-CREDENTIAL/securitytokens":
+                return _make_reply(HTTPStatus.CREATED, self._issue_key(request, now, authenticate), now)
             case "GET", path if _AUTHENTICATED.fullmatch(path):
-                error = authenticate(request)
-                if error and request.get_header("Authorization") is not None:
-                    return error
-                if error:
-                    raise IamError(HTTPStatus.UNAUTHORIZED, _UNAUTHORIZED)
-                return self._answer_authenticated(path, parameters, request, url, now)
+                if request.get_header("Authorization") is None:
+                    _require_token(request, authenticate)
+                return authenticate(request) or self._answer_authenticated(
+                    path, parameters, request, url, now
+                )
         return None
 
     def _answer_authenticated(
@@ -102,6 +103,23 @@ class Iam:
         projects = self._list_projects(path, parameters)
         listed = [project.to_dict(url) for project in projects]
         return _make_reply(HTTPStatus.OK, {"projects": listed, "links": _make_links(request, url)}, now)
+
+    def _issue_key(self, request: Request, now: float, authenticate: Authenticate) -> JsonObject:
+        """Return a temporary key for a token of a user; there are no agencies (API.md, section 6.5)."""
+        try:
+            given, duration = _parse_key_request(request.body)
+        except (ValueError, RecursionError) as error:
+            raise IamError(HTTPStatus.BAD_REQUEST, str(error)) from None
+        token = request.get_header("X-Auth-Token") or given
+        _require_token(replace(request, headers={"X-Auth-Token": token}), authenticate)
+        key = self._tokens.issue_key(now, duration)
+        described = {
+            "access": key.access_key,
+            "secret": key.secret_key,
+            "securitytoken": key.security_token,
+            "expires_at": format_time(key.expires_at),
+        }
+        return {"credential": described}
 
     def _list_projects(self, path: str, parameters: Mapping[str, str]) -> Sequence[Project]:
         """Return projects: those with the values of the query, or those of a user (API.md, section 7).
@@ -135,10 +153,15 @@ class Iam:
         return self._tokens.issue(user, now, methods=login.methods)
 
 
+def _require_token(request: Request, authenticate: Authenticate) -> None:
+    if authenticate(request):
+        raise IamError(HTTPStatus.UNAUTHORIZED, "The request you have made requires authentication.")
+
+
 def is_iam_call(target: str) -> bool:
     """Tell whether a request target is below the paths of IAM, so that errors have its form."""
     path = target.partition("?")[0]
-    return path in ("/", "/v3") or path.startswith("/v3/")
+    return path in ("/", "/v3") or path.startswith(("/v3/", "/v3.0/"))
 
 
 def make_error(status: HTTPStatus, message: str, now: float) -> HttpReply:
@@ -204,6 +227,19 @@ def _parse_login(body: bytes) -> Login:
         raise ValueError("auth.scope.project must have an id or a name.")
     _get_value({"domain": {}} | project, dict, "domain")
     return Login(user=user | {"domain": domain}, methods=tuple(methods), second_user=second, project=project)
+
+
+def _parse_key_request(body: bytes) -> tuple[str, int]:
+    """Return the token in a body, or "", and the duration in seconds. Raises ValueError for another body."""
+    content = json.loads(body)
+    if _get_value(content, list, "auth", "identity", "methods") != ["token"]:
+        raise ValueError("auth.identity.methods must be token.")
+    identity = _get_value(content, dict, "auth", "identity")
+    given = {"id": "", "duration_seconds": _SHORTEST} | _get_value({"token": {}} | identity, dict, "token")
+    duration = _get_value(given, int, "duration_seconds")
+    if not _SHORTEST <= duration <= _LONGEST:
+        raise ValueError("duration_seconds must be from 15 minutes to 24 hours.")
+    return _get_value(given, str, "id"), duration
 
 
 def _get_value(content: object, kind: type[Any], *path: str) -> Any:  # noqa: ANN401 - of the type `kind`

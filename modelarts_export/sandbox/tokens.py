@@ -1,6 +1,8 @@
-"""The tokens that IAM issued, with their expiry."""
+"""The tokens and temporary keys that IAM issued, with their expiry."""
 
+import hmac
 import secrets
+import string
 import time
 from dataclasses import dataclass, field
 from threading import Lock
@@ -10,6 +12,7 @@ from modelarts_export.sandbox.account import User
 LIFETIME = 24 * 60 * 60
 """Lifetime of a token, in seconds."""
 
+_KEY_CHARACTERS = string.ascii_uppercase + string.digits
 _TOKEN_BYTES = 300  # tokens of the real IAM are longer than any other header, too
 
 
@@ -24,11 +27,31 @@ class IssuedToken:
     expires_at: float
 
 
+@dataclass(frozen=True, kw_only=True)
+class TemporaryKey:
+    """A key that is valid only together with its security token, until a time in epoch seconds."""
+
+    access_key: str
+    secret_key: str = field(repr=False)
+    security_token: str = field(repr=False)
+    expires_at: float
+
+    def find_error(self, security_token: str, now: float) -> str | None:
+        """Return the gateway's message for a wrong security token or an expired key, or None.
+
+        Neither is documented; here they are those of a token (API.md, section 4).
+        """
+        if not hmac.compare_digest(security_token.encode(), self.security_token.encode()):
+            return "decrypt token fail"
+        return f"token expires, expires_at:{format_time(self.expires_at)}" if now >= self.expires_at else None
+
+
 class Tokens:
-    """The issued tokens; thread-safe."""
+    """The issued tokens and temporary keys; thread-safe."""
 
     def __init__(self) -> None:
-        """Begin without tokens."""
+        """Begin without any."""
+        self._keys: dict[str, TemporaryKey] = {}
         self._issued: dict[str, IssuedToken] = {}
         self._expired_at: dict[str, float] = {}
         self._lock = Lock()
@@ -63,6 +86,23 @@ class Tokens:
                 return "decrypt token fail"
             end = self._find_end(token)
         return f"token expires, expires_at:{format_time(end)}" if now >= end else None
+
+    def issue_key(self, now: float, duration: float) -> TemporaryKey:
+        """Return a new temporary key, valid for a duration in seconds."""
+        key = TemporaryKey(
+            access_key="".join(secrets.choice(_KEY_CHARACTERS) for _ in range(20)),
+            secret_key=secrets.token_urlsafe(30),
+            security_token=secrets.token_urlsafe(_TOKEN_BYTES),
+            expires_at=now + duration,
+        )
+        with self._lock:
+            self._keys[key.access_key] = key
+        return key
+
+    def find_key(self, access_key: str) -> TemporaryKey | None:
+        """Return the temporary key of an ID, valid or not, or None."""
+        with self._lock:
+            return self._keys.get(access_key)
 
     def _find_end(self, token: str) -> float:
         return self._expired_at.get(token, self._issued[token].expires_at)

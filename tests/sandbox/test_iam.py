@@ -3,19 +3,21 @@
 import http.client
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
 from modelarts_export.auth import signing
+from modelarts_export.cli.commands.sandbox import make_settings
 from modelarts_export.config.parsers import parse_duration
 from modelarts_export.sandbox.account import User
 from modelarts_export.sandbox.faults.catalogue import Faults
 from modelarts_export.sandbox.faults.parser import parse_fault
 from modelarts_export.sandbox.server import Sandbox
 from modelarts_export.sandbox.tokens import LIFETIME
+from tests.conftest import Run
 
 NOW = 1_767_322_245.25  # 2026-01-02T02:50:45.25Z
 DAY = 24 * 60 * 60
@@ -55,15 +57,24 @@ class IamClient:
         scope = {"project": {"name": user.project_name} if project is None else project}
         return {"auth": {"identity": {"methods": ["password"], "password": {"user": known}}, "scope": scope}}
 
-    def sign(self, target: str) -> dict[str, str]:
-        """Return the headers of a signed GET call."""
+    def sign(self, target: str, *, key: Mapping[str, str] | None = None) -> dict[str, str]:
+        """Return the headers of a signed GET call; `key` is a temporary key, in IAM's form."""
+        own = {"access": self.sandbox.access_key, "secret": self.sandbox.secret_key}
+        key = key or own
         date = time.strftime(signing.DATE_FORMAT, time.gmtime(self.now))
         canonical = signing.make_canonical_request(
             "GET", target, {"X-Sdk-Date": date}, b"", signed=["x-sdk-date"]
         )
-        signature = signing.compute_signature(canonical, secret_key=self.sandbox.secret_key, date=date)
-        claim = signing.format_authorization(self.sandbox.access_key, ["x-sdk-date"], signature)
-        return {"X_Sdk_Date": date, "Authorization": claim}
+        signature = signing.compute_signature(canonical, secret_key=key["secret"], date=date)
+        claim = signing.format_authorization(key["access"], ["x-sdk-date"], signature)
+        security = {"X_Security_Token": key["securitytoken"]} if "securitytoken" in key else {}
+        return {"X_Sdk_Date": date, "Authorization": claim, **security}
+
+    def request_key(self, **identity: Any) -> tuple[http.client.HTTPResponse, Any]:  # noqa: ANN401 - any JSON
+        """Ask for a temporary key, with the sandbox's own token; return the reply and its parsed body."""
+        body = {"auth": {"identity": {"methods": ["token"], **identity}}}
+        target = "/v3.0/OS-CREDENTIAL/securitytokens"
+        return self.call("POST", target, body, X_Auth_Token=self.sandbox.token)
 
     def request_token(self) -> str:
         """Return a new token."""
@@ -331,3 +342,69 @@ def test_fault_of_a_call_has_the_form_of_iam(
         if reply.status >= 400:
             assert content["error"]["code"] == reply.status
             assert reply.headers["X-IAM-Trace-Id"]
+
+
+def test_temporary_key_needs_its_security_token(client: IamClient) -> None:
+    """API.md, section 6.5: it is valid for 15 minutes, and at ModelArts as well as at IAM."""
+    reply, content = client.request_key()
+    key = content["credential"]
+    assert (reply.status, key["expires_at"]) == (201, "2026-01-02T03:05:45.250000Z")
+    datasets = f"/v2/{client.sandbox.project_id}/datasets"
+    for target in (datasets, "/v3/projects"):
+        signed = client.sign(target, key=key)
+        assert client.call("GET", target, b"", **signed)[0].status == 200
+        for wrong, reason in (
+            ({"X_Security_Token": "other"}, "decrypt token fail"),
+            ({"X_Security_Token": ""}, "decrypt token fail"),
+            (client.sign(target, key=key | {"secret": "wrong"}), "verify aksk signature fail"),
+        ):
+            reply, content = client.call("GET", target, b"", **signed | wrong)
+            assert (reply.status, content["error_code"]) == (401, "APIGW.0301")
+            assert reason in content["error_msg"]
+    client.now += 15 * 60
+    reply, content = client.call("GET", datasets, b"", **client.sign(datasets, key=key))
+    assert "token expires, expires_at:2026-01-02T03:05:45" in content["error_msg"]
+
+
+def test_temporary_key_is_issued_for_a_token_in_the_body(client: IamClient) -> None:
+    """That of the header wins."""
+    target = "/v3.0/OS-CREDENTIAL/securitytokens"
+    token = {"id": client.request_token(), "duration_seconds": 86400}
+    body = {"auth": {"identity": {"methods": ["token"], "token": token}}}
+    reply, content = client.call("POST", target, body)
+    assert (reply.status, content["credential"]["expires_at"]) == (201, "2026-01-03T02:50:45.250000Z")
+    reply, content = client.call("POST", target, body, X_Auth_Token="other")
+    assert (reply.status, content["error"]["title"]) == (401, "Unauthorized")
+    assert client.call("POST", target, {"auth": {"identity": {"methods": ["token"]}}})[0].status == 401
+
+
+@pytest.mark.parametrize(
+    "identity",
+    [
+        {"methods": ["assume_role"]},
+        {"methods": "token"},
+        {"token": []},
+        {"token": {"id": 7}},
+        {"token": {"duration_seconds": 899}},
+        {"token": {"duration_seconds": 86401}},
+        {"token": {"duration_seconds": "900"}},
+    ],
+)
+def test_malformed_call_for_a_temporary_key_is_refused(client: IamClient, identity: dict[str, Any]) -> None:
+    reply, content = client.request_key(**identity)
+    assert (reply.status, content["error"]["title"]) == (400, "Bad Request")
+
+
+def test_command_signs_with_a_temporary_key(run: Run) -> None:
+    """The security token is sent, and without it the key is refused."""
+    client = IamClient(now=time.time())
+    with client.sandbox as sandbox:
+        key = client.request_key()[1]["credential"]
+        variables = make_settings(sandbox) | {
+            "HUAWEICLOUD_SDK_AK": key["access"],
+            "HUAWEICLOUD_SDK_SK": key["secret"],
+            "HUAWEICLOUD_SDK_SECURITY_TOKEN": key["securitytoken"],
+        }
+        assert run("to-obs --path /b/d/", **variables).code == 0
+        del variables["HUAWEICLOUD_SDK_SECURITY_TOKEN"]
+        assert run("to-obs --path /b/d/", **variables).code == 4
