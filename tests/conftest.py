@@ -36,14 +36,8 @@ NO_RETRIES = {
 }
 """Settings without retries: a submission ends with its first error, after one status check."""
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
-_KEPT = (
-    "PATH",
-    "LANG",
-    "TMPDIR",
-    "COVERAGE_PROCESS_START",
-    "COVERAGE_PROCESS_CONFIG",
-    "PYTHONDONTWRITEBYTECODE",
-)
+# without PYTHONDONTWRITEBYTECODE: each of the hundreds of subprocesses would compile the program anew
+_KEPT = ("PATH", "LANG", "TMPDIR", "COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")
 
 
 class BeyondLoopbackError(AssertionError):
