@@ -6,6 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from io import StringIO
 from typing import IO, TYPE_CHECKING, Any, TextIO, cast
 
+from modelarts_export.cli.output.tables import (
+    Line,
+    Styled,
+    lay_out_facts,
+    lay_out_rows,
+    measure_cells,
+    shorten_middle,
+)
 from modelarts_export.errors import ClosedOutputError, OutputError
 from modelarts_export.sanitize import Redactor, escape_controls, to_json
 
@@ -13,14 +21,12 @@ if TYPE_CHECKING:
     from rich.console import Console as RichConsole
     from rich.console import RenderableType
     from rich.live import Live
-    from rich.text import Text
 
 # A fact: its name, its value, and a style of rich for the value.
 Fact = tuple[str, str, str]
 # A cell of a table: text, or text and a style of rich, or nothing.
-Cell = str | tuple[str, str] | None
+Cell = str | Styled | None
 _STYLES = {"error": "bold red", "warning": "bold yellow", "hint": "bold cyan"}
-_FACT_GAP = 2  # cells between the name of a fact and its value
 _UNBOUNDED = 1_000_000  # columns off a terminal, where nothing is cut or wrapped; COLUMNS does not apply
 _REFRESH_RATE = 2  # per second
 
@@ -65,11 +71,8 @@ class Console:
 
     def load_tables(self, *, with_rows: bool) -> None:
         """Import all modules that the facts of one task need, or a table with rows."""
-        if not with_rows and not self._has_colour(self._stdout):
-            return
-        from modelarts_export.cli.output.tables import lay_out_facts  # noqa: PLC0415 - see _make_rich_console
-
-        self._render(self._stdout, lay_out_facts([("", self._cell(""))]))
+        if with_rows or self._has_colour(self._stdout):
+            self._render(self._stdout, [(("", ""),)])
 
     def can_encode(self, text: str) -> bool:
         """Return whether stdout can encode every character of the text."""
@@ -126,29 +129,23 @@ class Console:
 
     def write_facts(self, facts: Sequence[Fact]) -> None:
         """Write names and values to stdout, a line each."""
-        names = [self.clean(name) for name, _, _ in facts]
-        if not self._has_colour(self._stdout) and all(map(str.isascii, names)):
-            width = max(map(len, names)) + _FACT_GAP
-            values = [_escape_unencodable(self.clean(value), self._stdout) for _, value, _ in facts]
-            lines = (f"{name:{width}}{value}\n" for name, value in zip(names, values, strict=True))
-            self.write("".join(lines))  # without rich: most submissions run in scripts
-            return
-        from modelarts_export.cli.output.tables import lay_out_facts  # noqa: PLC0415 - see _make_rich_console
-
-        styled = zip(names, ((value, style) for _, value, style in facts), strict=True)
-        cells = [(name, self._cell(cell)) for name, cell in styled]
-        self.write(self._render(self._stdout, lay_out_facts(cells, _FACT_GAP)))
+        names = self._make_cells([name for name, _, _ in facts])
+        values = self._make_cells([(value, style) for _, value, style in facts])
+        lines = lay_out_facts([(name, value) for (name, _), value in zip(names, values, strict=True)])
+        self.write(self._render(self._stdout, lines))
 
     def write_table(self, rows: Sequence[Mapping[str, Cell]], *, whole: bool = False) -> None:
         """Write a row for each mapping under its keys; a column without any value is omitted.
 
         On a terminal rows are as wide as it is, unless they must be `whole`.
         """
-        from modelarts_export.cli.output.tables import lay_out_rows  # noqa: PLC0415 - see _make_rich_console
-
         names = [name for name in rows[0] if any(_text_and_style(row[name])[0] for row in rows)]
-        cells = [{name.removesuffix("_id").upper(): self._cell(row[name]) for name in names} for row in rows]
-        width = self._make_rich_console(self._stdout, StringIO()).width
+        titles = [name.removesuffix("_id").upper() for name in names]
+        columns = [self._make_cells([row[name] for row in rows]) for name in names]
+        cells = [dict(zip(titles, row, strict=True)) for row in zip(*columns, strict=True)]
+        width = _UNBOUNDED
+        if self._stdout.isatty():
+            width = self._make_rich_console(self._stdout, StringIO()).width
         ellipsis = "\u2026" if self.can_encode("\u2026") else "..."
         self.write(self._render(self._stdout, lay_out_rows(cells, width, ellipsis, whole=whole)))
 
@@ -186,8 +183,6 @@ class Console:
     def print_held_calls(self) -> None:
         """Write one line, not longer than the terminal is wide, for the calls that are kept."""
         if calls := self._held_calls:
-            from modelarts_export.cli.output.tables import shorten_middle  # noqa: PLC0415 - see _make_rich_console
-
             line = calls[-1] if len(calls) == 1 else f"{len(calls):,} calls, the last one: {calls[-1]}"
             width = self._make_rich_console(self._stderr, StringIO()).width
             self.print(shorten_middle(self.format_for_stderr(line), width, "..."))
@@ -200,10 +195,8 @@ class Console:
 
     def print_excerpt(self, line: str, caret: int, gutter: str) -> None:
         """Write a line of a file, and below it a caret under one of its characters. Never raises."""
-        from rich.cells import cell_len  # noqa: PLC0415 - see _make_rich_console
-
         self.print(gutter + line)
-        marker = " " * (len(gutter) + cell_len(self.clean(line[:caret]))) + "^"
+        marker = " " * (len(gutter) + measure_cells(self.clean(line[:caret]))) + "^"
         self.print(marker, prefix=marker, style="bold red")
 
     def print_raw(self, line: str) -> None:
@@ -255,25 +248,26 @@ class Console:
             except OSError:
                 _discard_buffer(self._stderr)
 
-    def _cell(self, cell: Cell) -> "Text":
-        from rich.text import Text  # noqa: PLC0415 - see _make_rich_console
-
-        text, style = _text_and_style(cell)
-        shown = _escape_unencodable(self.clean(text), self._stdout)
-        return Text.assemble((shown, style))  # a style for the text alone, not for the padding
+    def _make_cells(self, cells: Sequence[Cell]) -> list[Styled]:
+        """Return the cells redacted, escaped, and in characters that stdout can encode."""
+        texts, styles = zip(*map(_text_and_style, cells), strict=True)
+        shown = (_escape_unencodable(escape_controls(text), self._stdout) for text in self.redact(texts))
+        return list(zip(shown, styles, strict=True))
 
     def clean(self, text: str) -> str:
         """Return text redacted, and then escaped: a secret with a control character is found, too."""
         return escape_controls(self._redactor.redact(text))
 
-    def _render(self, stream: TextIO, lines: "Sequence[Text]") -> str:
+    def _render(self, stream: TextIO, lines: Sequence[Line]) -> str:
         """Return lines with their colours; a terminal wraps them, so that they are copied whole."""
         if not self._has_colour(stream):
-            return "".join(f"{line.plain}\n" for line in lines)
+            return "".join("".join(text for text, _ in line) + "\n" for line in lines)
+        from rich.text import Text  # noqa: PLC0415 - see _make_rich_console
+
         page = StringIO()  # not the stream itself, which can be closed or full
         console = self._make_rich_console(stream, page)
         for line in lines:
-            console.print(line, soft_wrap=True)
+            console.print(Text.assemble(*line), soft_wrap=True)
         return page.getvalue()
 
     def _make_rich_console(self, stream: TextIO, page: IO[str], *, live: bool = False) -> "RichConsole":
@@ -310,17 +304,15 @@ class LiveStream:
         """Do nothing: every write is flushed."""
 
 
-def _text_and_style(cell: Cell) -> tuple[str, str]:
+def _text_and_style(cell: Cell) -> Styled:
     return cell if isinstance(cell, tuple) else (cell or "", "")
 
 
-def _add_label(kind: str, text: str, prefix: str, style: str) -> "Text":
+def _add_label(kind: str, text: str, prefix: str, style: str) -> Line:
     """Return the text after its label; the prefix has the style if the text begins with it."""
-    from rich.text import Text  # noqa: PLC0415 - see Console._make_rich_console
-
-    label = Text.assemble((f"{kind}:", _STYLES[kind]), " ") if kind else Text()
+    label = ((f"{kind}:", _STYLES[kind]), (" ", "")) if kind else ()
     styled = prefix if text.startswith(prefix) else ""
-    return label + Text.assemble((styled, style), text.removeprefix(styled))
+    return (*label, (styled, style), (text.removeprefix(styled), ""))
 
 
 def _has_utf8(stream: TextIO) -> bool:

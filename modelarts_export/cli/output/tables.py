@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-from rich.cells import cell_len
-from rich.text import Text
-
-Rows = Sequence[Mapping[str, Text]]
+Styled = tuple[str, str]
+"""Text, and its style of rich or nothing."""
+Line = Sequence[Styled]
+Rows = Sequence[Mapping[str, Styled]]
 _GAP = 2  # cells between two columns
 _NARROWEST = 60  # columns of a terminal that shows rows
 # Columns that are shortened in their middle where a terminal is narrow, in this order, and to how many cells.
@@ -13,13 +13,22 @@ _SHORTENED = {"PATH": 10, "TYPE": 14, "NAME": 8, "SPEC": 12, "STATUS": 9}
 _DROPPED = ("PROJECT", "LABELED", "TYPE", "AGE", "SAMPLES")  # in this order, when that is not enough
 
 
-def lay_out_facts(facts: Sequence[tuple[str, Text]], gap: int = _GAP) -> list[Text]:
+def measure_cells(text: str) -> int:
+    """Return how many cells of a terminal a text without control characters takes."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len  # noqa: PLC0415 - for wide characters alone
+
+    return cell_len(text)
+
+
+def lay_out_facts(facts: Sequence[tuple[str, Styled]]) -> list[Line]:
     """Return a line for each fact, beside its name."""
-    width = max(cell_len(name) for name, _ in facts) + gap
-    return [Text.assemble((_pad(name, width), "bold"), fact) for name, fact in facts]
+    width = max(measure_cells(name) for name, _ in facts) + _GAP
+    return [((name, "bold"), (_fill(name, width), ""), fact) for name, fact in facts]
 
 
-def lay_out_rows(rows: Rows, width: int, ellipsis: str, *, whole: bool = False) -> list[Text]:
+def lay_out_rows(rows: Rows, width: int, ellipsis: str, *, whole: bool = False) -> list[Line]:
     """Return a line for each row, under the keys of the first.
 
     On a very narrow terminal each row is a block of facts. On others some columns are shortened or dropped
@@ -28,27 +37,29 @@ def lay_out_rows(rows: Rows, width: int, ellipsis: str, *, whole: bool = False) 
     if width < _NARROWEST:
         blocks = [_lay_out_block(row, is_first=index == 0) for index, row in enumerate(rows)]
         return [line for block in blocks for line in block]
-    sizes = {name: max(cell_len(name), *(cell_len(row[name].plain) for row in rows)) for name in rows[0]}
+    sizes = {
+        name: max(measure_cells(text) for text in (name, *(row[name][0] for row in rows))) for name in rows[0]
+    }
     if not whole:
         sizes = _fit(sizes, width)
-    heading = {name: Text.assemble((name, "bold")) for name in sizes}
+    heading = {name: (name, "bold") for name in sizes}
     return [_lay_out_row(row, sizes, ellipsis) for row in (heading, *rows)]
 
 
 def shorten_middle(text: str, width: int, ellipsis: str) -> str:
     """Return text of at most `width` cells, with an ellipsis in place of its middle where it is longer."""
-    if cell_len(text) <= width:
+    if measure_cells(text) <= width:
         return text
-    left = max(width - cell_len(ellipsis), 0)
+    left = max(width - measure_cells(ellipsis), 0)
     tail = _take_cells(text[::-1], left - left // 3)[::-1]  # most of it: a path often ends with its date
-    return _take_cells(text, left - cell_len(tail)) + ellipsis + tail
+    return _take_cells(text, left - measure_cells(tail)) + ellipsis + tail
 
 
 def _take_cells(text: str, width: int) -> str:
     """Return the beginning of a text that is at most `width` cells wide."""
     count = 0
     for index, character in enumerate(text):
-        count += cell_len(character)
+        count += measure_cells(character)
         if count > width:
             return text[:index]
     return text
@@ -69,24 +80,24 @@ def _fit(sizes: Mapping[str, int], width: int) -> dict[str, int]:
     return kept
 
 
-def _lay_out_row(row: Mapping[str, Text], sizes: Mapping[str, int], ellipsis: str) -> Text:
-    line = Text()
+def _lay_out_row(row: Mapping[str, Styled], sizes: Mapping[str, int], ellipsis: str) -> Line:
+    line: list[Styled] = []
     for name, size in sizes.items():
-        cell = row[name]
-        plain = shorten_middle(cell.plain, size, ellipsis)
-        style = cell.spans[0].style if cell.spans else ""
-        line.append(plain, style)
-        line.append(" " * (size - cell_len(plain) + _GAP))
-    line.rstrip()
+        text, style = row[name]
+        shown = shorten_middle(text, size, ellipsis)
+        line += (shown, style), (_fill(shown, size + _GAP), "")
+    while line and not line[-1][0].strip(" "):
+        line.pop()
     return line
 
 
-def _lay_out_block(row: Mapping[str, Text], *, is_first: bool) -> list[Text]:
+def _lay_out_block(row: Mapping[str, Styled], *, is_first: bool) -> list[Line]:
     facts = lay_out_facts(
-        [(name if name == "ID" else name.capitalize(), cell) for name, cell in row.items() if cell.plain]
+        [(name if name == "ID" else name.capitalize(), cell) for name, cell in row.items() if cell[0]]
     )
-    return facts if is_first else [Text(), *facts]
+    return facts if is_first else [(), *facts]
 
 
-def _pad(text: str, width: int) -> str:
-    return text + " " * (width - cell_len(text))
+def _fill(text: str, width: int) -> str:
+    """Return the blanks that make a text this wide."""
+    return " " * (width - measure_cells(text))
