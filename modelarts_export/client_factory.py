@@ -57,7 +57,7 @@ def make_client(  # noqa: PLR0913 - what makes a client, and its callbacks
     credentials: Credentials,
     *,
     renew: Callable[[], Credentials] | None = None,
-    on_call: Callable[[CallRecord], None] = lambda _call: None,
+    on_call: Callable[[CallRecord], None] | None = None,
     on_token: Callable[[str], object] = lambda _token: None,
     retry: RetryPolicy = ONE_TRY,
 ) -> Client:

@@ -37,6 +37,8 @@ _FIELD_NAME = re.compile("[a-z]+(?:_[a-z]+)*")  # ours and those of the API
 def escape_controls(text: str) -> str:
     """Return the text as one line, with control characters and CI commands escaped."""
     escaped = _CONTROLS.sub(lambda match: match[0].encode("unicode_escape", "surrogatepass").decode(), text)
+    if "::" not in escaped and "##" not in escaped:  # as nearly always, and each cell of a table comes here
+        return escaped
     return _COMMAND.sub(lambda match: "\\x23" if match[0] == "#" else f"{match[1]}\\x3a", escaped)
 
 
@@ -80,7 +82,7 @@ class Redactor:
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._secrets: frozenset[str] = frozenset()
-        self._kept: frozenset[str] = frozenset()
+        self._kept: set[str] = set()  # added to by any thread
         self._forms: tuple[frozenset[str], tuple[str, ...]] = (frozenset(), ())
         self.add_secret(*secrets)
 
@@ -94,7 +96,7 @@ class Redactor:
 
     def keep(self, *identifiers: str) -> None:
         """Never redact these IDs where they are a whole word, even if one contains a secret."""
-        self._kept |= set(filter(is_identifier, identifiers))
+        self._kept.update(filter(is_identifier, identifiers))
 
     def contains_secret(self, text: str) -> bool:
         """Return whether the text contains a secret, plain or encoded."""

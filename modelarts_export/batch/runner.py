@@ -207,7 +207,8 @@ class BatchRunner:
             self._leave_queue(job, is_busy=isinstance(error, BusyError))
             following = self._start_next()
             self._fill_pool()
-            self._lock.notify_all()
+            if not self._jobs:
+                self._lock.notify_all()
             return following
 
     def _leave_queue(self, job: _Job, *, is_busy: bool) -> None:

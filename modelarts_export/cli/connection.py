@@ -199,12 +199,13 @@ class Connection:
             self._messages.warn(f"region {settings.region} is not a known region of ModelArts{near}")
         if settings.insecure and not settings.ca_bundle:
             self._messages.warn("TLS certificates are not verified", always=True)
+        shows_calls = self._messages.options.verbose or self._messages.options.debug
         try:
             client = make_client(
                 settings,
                 self.configuration.credentials,
                 renew=self.configuration.renew,
-                on_call=partial(_print_call, self._messages),
+                on_call=partial(_print_call, self._messages) if shows_calls else None,
                 on_token=self._messages.add_secret,
                 retry=self.retry_policy(settings),
             )

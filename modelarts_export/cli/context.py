@@ -247,8 +247,8 @@ class CommandContext:
     def _make_event_printer(self, export: ResolvedExport) -> "EventHandler":
         from modelarts_export.cli.output.submission_messages import print_event  # noqa: PLC0415 - as above
 
-        list_command = self.resume.format_list_command(export.dataset_id, export.settings)
-        return partial(print_event, self.messages, list_command)
+        format_command = partial(self.resume.format_list_command, settings=export.settings)
+        return partial(print_event, self.messages, format_command)
 
     def check_for_duplicates(self) -> None:
         """Report duplicates of the submitted task when the request was sent twice."""

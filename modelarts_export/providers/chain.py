@@ -141,7 +141,7 @@ def make_chain(
     profiles: ProfileSelection,
     *,
     on_secret: Callable[[str], object] = lambda _secret: None,
-    on_call: "OnCall" = lambda _call: None,
+    on_call: "OnCall | None" = None,
 ) -> CredentialChain:
     """Return the chain of all providers; a module that is not asked is not imported.
 
@@ -151,7 +151,7 @@ def make_chain(
 
 
 def _iter_providers(
-    environ: Mapping[str, str], profiles: ProfileSelection, on_call: "OnCall"
+    environ: Mapping[str, str], profiles: ProfileSelection, on_call: "OnCall | None"
 ) -> Iterator[CredentialProvider]:
     yield from _iter_of_profile(environ, profiles.named, on_call)
     yield from _iter_variables(environ)
@@ -163,7 +163,7 @@ def _iter_providers(
 
 
 def _iter_of_profile(
-    environ: Mapping[str, str], profile: Profile | None, on_call: "OnCall"
+    environ: Mapping[str, str], profile: Profile | None, on_call: "OnCall | None"
 ) -> Iterator[CredentialProvider]:
     if profile and profile.credentials:
         chain = CredentialChain(_iter_chosen(environ, profile.credentials, on_call))
@@ -171,7 +171,7 @@ def _iter_of_profile(
 
 
 def _iter_chosen(
-    environ: Mapping[str, str], choice: CredentialChoice, on_call: "OnCall"
+    environ: Mapping[str, str], choice: CredentialChoice, on_call: "OnCall | None"
 ) -> Iterator[CredentialProvider]:
     """Yield the providers of the source that a profile names."""
     match choice.kind:
@@ -202,7 +202,7 @@ def _iter_variables(environ: Mapping[str, str]) -> Iterator[CredentialProvider]:
 
 
 # These providers are imported when they are asked: most processes have their credentials in variables.
-def _iter_metadata(environ: Mapping[str, str], on_call: "OnCall") -> Iterator[CredentialProvider]:
+def _iter_metadata(environ: Mapping[str, str], on_call: "OnCall | None") -> Iterator[CredentialProvider]:
     from modelarts_export.providers.sources.metadata_service import MetadataProvider  # noqa: PLC0415
 
     yield MetadataProvider(environ, on_call=on_call)

@@ -29,7 +29,7 @@ class Configuration:
         *,
         credentials: Credentials | None = None,
         on_secret: Callable[[str], object] = lambda _secret: None,
-        on_call: "OnCall" = lambda _call: None,
+        on_call: "OnCall | None" = None,
     ) -> None:
         """Take the variables and the settings that win over them; `credentials` win over all providers.
 

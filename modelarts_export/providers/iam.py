@@ -32,7 +32,7 @@ def authenticate(
     password: Password,
     settings: Settings,
     *,
-    on_call: Callable[[CallRecord], None] = lambda _call: None,
+    on_call: Callable[[CallRecord], None] | None = None,
     on_token: Callable[[str], object] = lambda _token: None,
     retry: RetryPolicy = ONE_TRY,
 ) -> tuple[RenewableTokenAuth, str | None]:

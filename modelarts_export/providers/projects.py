@@ -30,7 +30,7 @@ def find_project_id(
     credentials: AccessKey | Token,
     settings: Settings,
     *,
-    on_call: Callable[[CallRecord], None] = lambda _call: None,
+    on_call: Callable[[CallRecord], None] | None = None,
     retry: RetryPolicy = ONE_TRY,
 ) -> str:
     """Return the ID of the project that the settings and credentials name.

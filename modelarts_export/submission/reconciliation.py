@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from functools import cached_property
 from heapq import nsmallest
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from modelarts_export.transport.error_codes import ErrorKind, classify
 
 if TYPE_CHECKING:
     from modelarts_export.api.client import Client, TaskPage
+    from modelarts_export.request.models import ExportRequest
 
 SLACK = 5.0
 """Seconds: a Date is cut to whole ones, and the clock of the gateway is not the clock of the service."""
@@ -78,10 +80,15 @@ class Reconciler:
 
     client: "Client"
     dataset_id: str
-    body: Mapping[str, Any] = field(repr=False)
+    request: "ExportRequest" = field(repr=False)
     clock: Clock
     ids_before_send: frozenset[str] | None = None
     claimed_ids: AbstractSet[str] = frozenset()
+
+    @cached_property
+    def body(self) -> Mapping[str, Any]:
+        """The body of the request; most submissions never compare it with a task."""
+        return self.request.to_dict()
 
     def poll(self, sent: Instant, *, timeout: float) -> Candidates:
         """Read the list once; `sent` is the instant just before the send, `timeout` in seconds.

@@ -118,7 +118,7 @@ class Submission:
         self._clock = self._cancel.guard(clock)
         self._label = ExportLabel(dataset_id=dataset_id, path=request.path, spec=spec)
         self._reconciler = Reconciler(
-            client=client, dataset_id=dataset_id, body=request.to_dict(), clock=self._clock
+            client=client, dataset_id=dataset_id, request=request, clock=self._clock
         )
         self._retries = RetryPolicy(
             timeout=self._settings.retry_timeout, max_retries=self._settings.max_retries, clock=self._clock

@@ -35,6 +35,7 @@ LOOK_FIRST = "check whether the dataset has a task of this export before submitt
 # six characters.
 _MOST_READ = 4096
 _DEEPEST = 32  # levels of JSON; the API's own responses have four
+_LIMITED = (dict, list, float)  # the types of JSON values that _limit_depth can change
 _CUT = "..."
 # HTML begins after blanks, an XML declaration and comments; possessive, so that a long text is read once.
 _HTML = re.compile(
@@ -97,7 +98,11 @@ class Response:
             value = _limit_depth(json.loads(text), _DEEPEST)
         except (ValueError, RecursionError):
             return {}
-        return self.redactor.redact_data(value) if isinstance(value, dict) else {}
+        if not isinstance(value, dict):
+            return {}
+        # without escapes, the text as a whole has each string as it is
+        is_clean = "\\" not in text and not self.redactor.contains_secret(text)
+        return value if is_clean else self.redactor.redact_data(value)
 
     @cached_property
     def redactor(self) -> Redactor:
@@ -143,9 +148,12 @@ def _limit_depth(value: Any, levels: int) -> Any:  # noqa: ANN401 - JSON of any 
     if isinstance(value, dict | list) and not levels:
         return _CUT
     if isinstance(value, dict):
-        return {name: _limit_depth(inner, levels - 1) for name, inner in value.items()}
+        return {
+            name: _limit_depth(inner, levels - 1) if type(inner) in _LIMITED else inner
+            for name, inner in value.items()
+        }
     if isinstance(value, list):
-        return [_limit_depth(inner, levels - 1) for inner in value]
+        return [_limit_depth(inner, levels - 1) if type(inner) in _LIMITED else inner for inner in value]
     return None if isinstance(value, float) and not isfinite(value) else value
 
 

@@ -52,7 +52,7 @@ class Transport:
         auth: RequestAuth,
         settings: Settings,
         *,
-        on_call: Callable[[CallRecord], None] = lambda _call: None,
+        on_call: Callable[[CallRecord], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Use the timeouts and certificates of the settings; `on_call` receives every call."""
@@ -66,6 +66,10 @@ class Transport:
         self._refused: Response | None = None
         self._is_authenticated = False
         self._session = _make_session(self._base_url, DeadlineAdapter(clock=clock))
+        # `verify` belongs to the request: an environment variable would override the session's
+        self._environment = self._session.merge_environment_settings(
+            url=base_url, proxies={}, stream=True, verify=self._verify, cert=None
+        )
         if not self._verify:
             disable_warnings(InsecureRequestWarning)  # the command has warned once
 
@@ -167,20 +171,15 @@ class Transport:
 
     def _perform(self, attempt: Attempt) -> Response:
         """Send the request and read the response; the attempt records the outcome, also of a failure."""
-        attempt.request = self._session.prepare_request(
-            requests.Request(
-                attempt.method,
-                attempt.url,
-                data=attempt.body,
-                headers=_BODY_HEADERS if attempt.body else _NO_BODY_HEADERS,
-                auth=self._auth,
-            )
-        )
-        # `verify` belongs to the request: an environment variable would override the session's
-        environment = self._session.merge_environment_settings(
-            url=attempt.url, proxies={}, stream=True, verify=self._verify, cert=None
-        )
-        options: dict[str, Any] = {**environment, "timeout": attempt.timeout, "allow_redirects": False}
+        # without the session, whose settings would be merged into each of a thousand requests
+        attempt.request = requests.Request(
+            attempt.method,
+            attempt.url,
+            data=attempt.body,
+            headers=_HEADERS | (_BODY_HEADERS if attempt.body else _NO_BODY_HEADERS),
+            auth=self._auth,
+        ).prepare()
+        options: dict[str, Any] = {**self._environment, "timeout": attempt.timeout, "allow_redirects": False}
         with self._session.send(attempt.request, **options) as response:
             attempt.response = response
             read = read_error_body if is_refused_by(response.status_code) else read_body
@@ -201,7 +200,8 @@ class Transport:
         try:
             yield
         finally:
-            self._on_call(attempt.to_record(self._clock() - begun))
+            if self._on_call:
+                self._on_call(attempt.to_record(self._clock() - begun))
 
 
 class _Session(requests.Session):
@@ -213,8 +213,6 @@ class _Session(requests.Session):
 
 def _make_session(base_url: str, adapter: DeadlineAdapter) -> requests.Session:
     session = _Session()
-    session.headers.clear()
-    session.headers.update(_HEADERS)
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     # calls to this machine bypass proxies, which would receive the credentials in plain text
     session.trust_env = not is_local(urlsplit(base_url).hostname or "")

@@ -91,12 +91,13 @@ def truncate(line: str) -> str:
 
 
 def _split_header(name: str, value: str) -> tuple[str, str]:
-    lower_name, signed = name.lower(), _SIGNED.fullmatch(value)
-    if lower_name == "authorization" and signed:
-        return signed[1] + REDACTED, signed[2]
+    lower_name = name.lower()
+    if lower_name in _SHOWN:
+        return value, ""
     if lower_name == "location":
         return _redact_url(value), ""
-    return (value, "") if lower_name in _SHOWN else (REDACTED, value)
+    signed = _SIGNED.fullmatch(value) if lower_name == "authorization" else None
+    return (signed[1] + REDACTED, signed[2]) if signed else (REDACTED, value)
 
 
 def _redact_url(url: str) -> str:

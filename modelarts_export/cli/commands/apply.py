@@ -81,7 +81,6 @@ def apply(  # noqa: PLR0913 - its options
         context.printer.plan(_describe_plan(plan, settings, reuse))
         return
     context.set_final_output(lambda: None, lambda: ("interrupted; no export task was accepted", "", False))
-    plan = _find_datasets(context, plan, settings)
     gc.set_threshold(*_GC_THRESHOLDS)
     _warn_of_paths(context, plan, reuse)
     plan = _find_datasets(context, plan, settings)
@@ -335,8 +334,8 @@ class _Batch:
     def _print_event(self, event: "SubmissionEvent") -> None:
         from modelarts_export.cli.output.submission_messages import print_event  # noqa: PLC0415 - loads the events
 
-        list_command = self._context.resume.format_list_command(event.export.dataset_id, self._settings)
-        print_event(self._context.messages, list_command, event)
+        format_command = partial(self._context.resume.format_list_command, settings=self._settings)
+        print_event(self._context.messages, format_command, event)
 
     def _name_task(self, task: ExportTask) -> str:
         title = self._titles.get((task.dataset_id, task.task_id))

@@ -1,5 +1,6 @@
 """The messages about what happens in a submission."""
 
+from collections.abc import Callable
 from math import ceil
 
 from modelarts_export.cli.output.messages import Messages, format_retry
@@ -21,10 +22,12 @@ from modelarts_export.submission.events import (
 )
 
 
-def print_event(messages: Messages, list_command: str, event: SubmissionEvent) -> None:
+def print_event(
+    messages: Messages, format_list_command: Callable[[str], str], event: SubmissionEvent
+) -> None:
     """Print the message of an event, after the spec of its export, if that is one of several.
 
-    `list_command` lists the tasks of its dataset.
+    `format_list_command` returns the command that lists the tasks of a dataset.
     """
     subject = f"{event.export.spec}: " if event.export.spec else ""
     match event:
@@ -32,7 +35,7 @@ def print_event(messages: Messages, list_command: str, event: SubmissionEvent) -
             messages.keep_ids_of(event.task)
             _print_result(messages, subject, event)
         case DuplicatePossible() | DuplicateFound() | DuplicateCheckFailed():
-            _print_duplicate(messages, list_command, subject, event)
+            _print_duplicate(messages, format_list_command, subject, event)
         case RetryScheduled(error=error, pause=pause):
             messages.info(f"{subject}{format_retry(error, pause)}")
         case ReconciliationStarted(error=error, timeout=timeout):
@@ -70,7 +73,7 @@ def _print_result(
 
 def _print_duplicate(
     messages: Messages,
-    list_command: str,
+    format_list_command: Callable[[str], str],
     subject: str,
     event: DuplicatePossible | DuplicateFound | DuplicateCheckFailed,
 ) -> None:
@@ -80,7 +83,7 @@ def _print_duplicate(
             why = f"the outcome of the first send is unknown ({error})"
             messages.warn(
                 f"{subject}the request was sent twice, because {why}; a duplicate may still appear: "
-                f"{list_command}",
+                f"{format_list_command(event.export.dataset_id)}",
                 always=True,
             )
         case DuplicateFound(task=task, duplicate=duplicate):

@@ -48,7 +48,7 @@ class MetadataProvider:
     name = "metadata service"
 
     def __init__(
-        self, environ: Mapping[str, str], *, on_call: "Callable[[CallRecord], None]" = lambda _call: None
+        self, environ: Mapping[str, str], *, on_call: "Callable[[CallRecord], None] | None" = None
     ) -> None:
         """`on_call` gets every call to the service."""
         self._environ = environ
