@@ -12,8 +12,6 @@ from modelarts_export.config.options import SettingsLayer, option_fields
 from modelarts_export.config.settings import Settings
 from modelarts_export.errors import AccessError, InvalidInputError, MissingSettingError
 from modelarts_export.providers.configuration import Configuration
-from modelarts_export.providers.iam import authenticate
-from modelarts_export.providers.projects import find_project_id
 from modelarts_export.quoting import did_you_mean
 from modelarts_export.transport.retry import ONE_TRY, RetryPolicy
 from modelarts_export.transport.session import Transport
@@ -72,15 +70,19 @@ def make_client(  # noqa: PLR0913 - what makes a client, and its callbacks
         raise MissingSettingError("no endpoint", setting="endpoint")
     auth: RequestAuth
     if isinstance(credentials, Password):
+        from modelarts_export.providers.iam import authenticate  # noqa: PLC0415 - a key needs no token
+
         auth, project_id = authenticate(
             credentials, settings, on_call=on_call, on_token=on_token, retry=retry
         )
         if not project_id:
             raise MissingSettingError("no project ID", setting="project_id")
     else:
-        project_id = settings.project_id or find_project_id(
-            credentials, settings, on_call=on_call, retry=retry
-        )
+        project_id = settings.project_id
+        if not project_id:
+            from modelarts_export.providers.projects import find_project_id  # noqa: PLC0415 - most give the ID
+
+            project_id = find_project_id(credentials, settings, on_call=on_call, retry=retry)
         auth = make_auth(credentials, project_id, renew=renew and partial(_renew_key, renew))
     return Client(Transport(settings.base_url, auth, settings, on_call=on_call), project_id)
 

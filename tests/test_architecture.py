@@ -185,6 +185,9 @@ def test_start_loads_only_what_it_needs(line: str, unloaded: str) -> None:
 def test_submit_in_a_script_loads_no_rich_and_nothing_of_a_wait(cloud: Cloud) -> None:
     loaded = run_and_list_modules("to-obs --path /b/d/", **cloud.variables)
     others = "polling.poller cli.follow cli.progress.display documents.files spec.loader request.body_size"
+    others += " config.config_file documents.private_file providers.iam providers.projects"
+    sources = {name for name in loaded if name.startswith("modelarts_export.providers.sources.")}
+    assert {name.rpartition(".")[2] for name in sources} == {"environment", "provider"}
     assert {
         "rich",
         "yaml",

@@ -7,7 +7,7 @@ from typing import Generic, Protocol, TypeVar
 from modelarts_export.errors import AccessError, ModelArtsExportError
 
 _RENEW_BEFORE = 600.0  # seconds before they expire, as clocks differ
-_PAUSE = 60.0  # seconds after a renewal that failed
+_PAUSE = 60.0  # seconds between two renewals of credentials that are valid
 
 
 class Expiring(Protocol):
@@ -29,25 +29,28 @@ class Renewal(Generic[C]):
         self._current = first
         self._renew = renew
         self._now = now
-        self._not_before = 0.0
+        self._not_before = now() + _PAUSE
         self._refusal: AccessError | None = None
         self._lock = Lock()
 
     def get(self) -> C:
         """Return the credentials, new ones if they are about to expire.
 
-        Raises what `renew` raises once they have expired; until then a failure is tried again later.
+        Raises what `renew` raises once they have expired; until then a failure is tried again later. New ones
+        may expire soon, too: a service or a command that gives them is not asked before each request.
         """
         with self._lock:
             expires_at, now = self._current.expires_at, self._now()
-            if expires_at is None or now < max(expires_at - _RENEW_BEFORE, self._not_before):
+            if expires_at is None:
                 return self._current
+            if now < max(expires_at - _RENEW_BEFORE, min(self._not_before, expires_at)):
+                return self._current
+            self._not_before = now + _PAUSE
             try:
                 self._replace()
             except ModelArtsExportError:
                 if now >= expires_at:
                     raise
-                self._not_before = min(now + _PAUSE, expires_at)
             return self._current
 
     def replace(self, rejected: Callable[[C], bool]) -> None:

@@ -40,8 +40,9 @@ def _give(*flags: tuple[str, str]) -> str:
 _HOW_TO_GIVE = {
     "endpoint": _give(("region", "REGION"), ("endpoint", "URL")),
     "iam_endpoint": _give(("region", "REGION"), ("iam_endpoint", "URL")),
-    "project": _give(("project_id", "ID"), ("region", "REGION")),
-    "project_id": _give(("project_id", "ID"), ("region", "REGION")),
+    "project_id": (
+        f"{_give(('project_id', 'ID'), ('region', 'REGION'))}; the console shows the ID under My Credentials"
+    ),
 }
 
 

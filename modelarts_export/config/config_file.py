@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from modelarts_export.config.profiles import CredentialChoice, Profile
+from modelarts_export.config.profiles import FORMS, LIST, NAME, SETTINGS, CredentialChoice, Profile
 from modelarts_export.documents.private_file import UnusableFileError, read_private_text
 from modelarts_export.documents.source_file import SourceFile
 from modelarts_export.documents.yaml_reader import Document, Mark, UnreadableError, load_documents
@@ -18,15 +18,6 @@ from modelarts_export.errors import (
 )
 from modelarts_export.quoting import did_you_mean, quote, shorten
 
-SETTINGS = (
-    *("region", "project_id", "endpoint", "iam_endpoint"),
-    *("connect_timeout", "read_timeout", "ca_bundle"),
-)
-"""The settings that a profile may have."""
-SOURCES = ("sdk", "terraform", "openstack", "metadata")
-"""The values of `credentials` that stand for the sources of some tools, or for the metadata service."""
-NAMED = ("clouds", "koocli")
-"""The keys of `credentials` whose value is the name of an entry in the file of another tool."""
 _TOP_KEYS = ("default", "profiles")
 _PROFILE_KEYS = (*SETTINGS, "credentials")
 _SECRET_WORDS = ("secret", "password", "token", "access_key", "accesskey")
@@ -133,18 +124,10 @@ class _Reader:
     def _read_credentials(self, location: Location, value: object) -> CredentialChoice | None:
         if value is None:
             return None
-        if isinstance(value, str) and value in SOURCES:
-            return CredentialChoice(kind=value)
-        if isinstance(value, dict) and len(value) == 1:
-            [(kind, argument)] = value.items()
-            arguments = [argument] if kind in NAMED else argument if kind == "command" else None
-            if isinstance(arguments, list) and arguments and all(isinstance(a, str) and a for a in arguments):
-                return CredentialChoice(kind=kind, arguments=tuple(arguments))
-        near = did_you_mean(value, SOURCES) if isinstance(value, str) else ""
-        named = ", ".join(f"{kind}: NAME" for kind in NAMED)
-        self._report(
-            location, f"must be one of {', '.join(SOURCES)}, {named}, command: [PROGRAM, ARGUMENT...]{near}"
-        )
+        if choice := _parse_choice(value):
+            return choice
+        near = did_you_mean(value, [form.kind for form in FORMS]) if isinstance(value, str) else ""
+        self._report(location, f"must be one of {', '.join(form.text for form in FORMS)}{near}")
         return None
 
     def _get_mapping(self, location: Location) -> dict[str, Any]:
@@ -175,6 +158,19 @@ class _Reader:
     def _find_place(self, location: Location) -> str:
         mark = self.document.find_mark(location)
         return f"{self.source.name}:{mark.line}:{mark.column}"
+
+
+def _parse_choice(value: object) -> CredentialChoice | None:
+    """Return the source of credentials in one of its forms; None for anything else."""
+    argument_forms = {form.kind: form.argument for form in FORMS}
+    if isinstance(value, str) and argument_forms.get(value) == "":
+        return CredentialChoice(kind=value)
+    if isinstance(value, dict) and len(value) == 1:
+        [(kind, argument)] = value.items()
+        arguments = {NAME: [argument], LIST: argument}.get(argument_forms.get(kind, ""))
+        if isinstance(arguments, list) and arguments and all(isinstance(a, str) and a for a in arguments):
+            return CredentialChoice(kind=kind, arguments=tuple(arguments))
+    return None
 
 
 def _is_secret_name(key: str) -> bool:

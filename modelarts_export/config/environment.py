@@ -18,3 +18,7 @@ def make_environment_layer(environ: Mapping[str, str]) -> SettingsLayer:
 def format_variable(name: str) -> str:
     """Return the variable of an option: region is MODELARTS_EXPORT_REGION."""
     return PREFIX + name.upper()
+
+
+SOURCE, METADATA = format_variable("credentials"), "metadata"
+"""The variable and its value that ask for the metadata service, which is never called otherwise."""

@@ -9,6 +9,7 @@ from modelarts_export.config.profiles import ProfileSelection
 from modelarts_export.errors import InvalidInputError
 from modelarts_export.quoting import quote
 
+DEFAULT_FILE = "~/.config/modelarts-export/config.yaml"
 _OTHERS_READ = stat.S_IRGRP | stat.S_IROTH
 
 

@@ -5,6 +5,46 @@ from dataclasses import dataclass
 
 from modelarts_export.config.options import SettingsLayer
 
+SETTINGS = (
+    *("region", "project_id", "endpoint", "iam_endpoint"),
+    *("connect_timeout", "read_timeout", "ca_bundle"),
+)
+"""The settings that a profile may have."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CredentialForm:
+    """A form of the key `credentials`: a word, or a mapping of this word to a name or a list of texts."""
+
+    kind: str
+    meaning: str
+    argument: str = ""
+
+    @property
+    def text(self) -> str:
+        """The form as in the file."""
+        return f"{self.kind}: {self.argument}" if self.argument else self.kind
+
+
+NAME, LIST = "NAME", "[PROGRAM, ARGUMENT...]"
+FORMS = (
+    CredentialForm(kind="sdk", meaning="the variables or the file of Huawei Cloud's SDKs"),
+    CredentialForm(kind="terraform", meaning="the variables of Terraform"),
+    CredentialForm(kind="openstack", meaning="the variables of OpenStack, or the cloud of OS_CLOUD"),
+    CredentialForm(kind="clouds", argument=NAME, meaning="a cloud in clouds.yaml"),
+    CredentialForm(kind="koocli", argument=NAME, meaning="a profile of KooCLI"),
+    CredentialForm(kind="metadata", meaning="the metadata service of a cloud server"),
+    CredentialForm(
+        kind="command",
+        argument=LIST,
+        meaning=(
+            "a program that prints a key as JSON, as credential_process of AWS does; run without a shell, by"
+            " an absolute path or from PATH, and once until the Expiration that it prints"
+        ),
+    ),
+)
+"""The sources of credentials that a profile may name."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class CredentialChoice:

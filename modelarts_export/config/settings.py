@@ -28,6 +28,12 @@ def _parse_on_lost_reply(text: str) -> str:
     return text.lower()
 
 
+def _parse_profile(text: str) -> str:
+    if not text:
+        raise ValueError("'' is not the name of a profile")
+    return text
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """Settings of the connection and of submissions. Durations are in seconds.
@@ -41,7 +47,7 @@ class Settings:
     project_id: str | None = option(check_identifier, "ID of the project", "ID")
     endpoint: str | None = option(parse_base_url, "URL of ModelArts", "URL", default_text="from the region")
     iam_endpoint: str | None = option(parse_iam_url, "URL of IAM", "URL", default_text="from the region")
-    profile: str | None = option(str, "Profile of config.yaml", "NAME", words=list_profile_names)
+    profile: str | None = option(_parse_profile, "Profile of config.yaml", "NAME", words=list_profile_names)
     connect_timeout: float = option(
         parse_positive_duration, "How long a connection may take", "DURATION", default=10.0
     )

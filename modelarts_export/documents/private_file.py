@@ -50,6 +50,14 @@ def read_private_text(path: Path) -> str:
         ) from None
 
 
+def is_working_directory(directory: Path) -> bool:
+    """Return whether this is the working directory, by whatever name; it may be a stranger's."""
+    try:
+        return directory.samefile(Path())
+    except (OSError, ValueError):  # one of them does not exist
+        return False
+
+
 def parse_json(text: str) -> Any:  # noqa: ANN401 - JSON of any shape
     """Return the value of a JSON text. Raises UnusableFileError."""
     try:

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from modelarts_export.auth.credentials import Credentials
+from modelarts_export.config.environment import METADATA, SOURCE
 from modelarts_export.config.options import SettingsLayer
 from modelarts_export.config.profiles import CredentialChoice, Profile, ProfileSelection
 from modelarts_export.errors import AccessError, TemporaryError
@@ -17,7 +18,6 @@ from modelarts_export.providers.sources.environment import (
     EnvironmentProvider,
     join_names,
 )
-from modelarts_export.providers.sources.metadata_service import SELECTION, WORD
 from modelarts_export.providers.sources.provider import CredentialProvider, Finding, Status
 
 if TYPE_CHECKING:
@@ -67,11 +67,7 @@ class CredentialChain:
                 return self.renew()
             except TemporaryError as error:  # there is no earlier key with which to go on
                 raise AccessError(str(error), hint=error.hint, http_status=error.http_status) from error
-        hints = [finding.hint for _, finding in self.describe() if finding.hint]
-        raise AccessError(
-            f"no credentials found; tried {self.format_tried()}",
-            hint="; or ".join([f"set {join_names(FAMILIES[0].keys[:2])}", *hints]),
-        )
+        raise self.make_missing_error("", f"set {join_names(FAMILIES[0].keys[:2])}")
 
     def renew(self) -> Credentials:
         """Return new credentials of the provider that wins. Raises AccessError, and TemporaryError."""
@@ -82,9 +78,11 @@ class CredentialChain:
             self._on_secret(secret)
         return credentials
 
-    def format_tried(self) -> str:
-        """Return the name of each provider, with the reason why it has no credentials."""
-        return ", ".join(f"{provider.name} ({finding.reason})" for provider, finding in self.describe())
+    def make_missing_error(self, prefix: str, hint: str) -> AccessError:
+        """Return the error that no provider has credentials, with the reason and the hint of each."""
+        tried = ", ".join(f"{provider.name} ({finding.reason})" for provider, finding in self.describe())
+        hints = [hint, *(finding.hint for _, finding in self.describe() if finding.hint)]
+        return AccessError(f"{prefix}no credentials found; tried {tried}", hint="; or ".join(hints))
 
     def secrets(self) -> Iterator[str]:
         """Yield the secrets of all providers that are known without a command or a call."""
@@ -118,17 +116,20 @@ class ProfileProvider:
         return Finding(status=Status.FOUND)
 
     def make_layer(self) -> SettingsLayer:
-        """Return the settings that come with the credentials."""
-        return self.chain.make_layer()
+        """Return the settings of the profile, and for others those that come with the credentials."""
+        own, source = self.profile.make_layer(), self.chain.make_layer()
+        given = {name: value for name, value in own.values.items() if value}
+        return SettingsLayer(
+            values={**source.values, **given},
+            origin=lambda name: (own if name in given else source).origin(name),
+        )
 
     def load(self) -> Credentials:
         """Return the credentials. Raises what CredentialChain.load raises, with the name of the profile."""
         if self.chain.provider:
             return self.chain.provider.load()
-        tried = self.chain.format_tried()
-        raise AccessError(
-            f"profile {self.profile.name}: no credentials found; tried {tried}",
-            hint="set them, or change credentials in the profile",
+        raise self.chain.make_missing_error(
+            f"profile {self.profile.name}: ", "set them, or change credentials in the profile"
         )
 
     def secrets(self) -> Iterator[str]:
@@ -158,7 +159,7 @@ def _iter_providers(
     yield from _iter_of_profile(environ, profiles.default, on_call)
     yield from _iter_sdk_file(environ)
     yield from _iter_koocli(environ)
-    if environ.get(SELECTION) == WORD:
+    if environ.get(SOURCE) == METADATA:
         yield from _iter_metadata(environ, on_call)
 
 

@@ -1,18 +1,18 @@
 """Settings and credentials from arguments, variables, profiles and providers, in their order."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from modelarts_export.auth.credentials import Credentials
-from modelarts_export.config.environment import make_environment_layer
+from modelarts_export.config.environment import METADATA, SOURCE, make_environment_layer
 from modelarts_export.config.options import SettingsLayer, resolve_option
 from modelarts_export.config.profile_selection import select_profile
 from modelarts_export.config.profiles import Profile, ProfileSelection
 from modelarts_export.config.settings import Settings, load_settings
 from modelarts_export.errors import InvalidInputError
 from modelarts_export.providers.chain import CredentialChain, make_chain
-from modelarts_export.providers.sources.metadata_service import SELECTION, WORD
 from modelarts_export.quoting import describe_invalid_choice
 
 if TYPE_CHECKING:
@@ -52,9 +52,9 @@ class Configuration:
         """The providers of credentials. Raises InvalidInputError, as `profiles`."""
         if self._credentials:
             return CredentialChain([])
-        selected = self._environ.get(SELECTION)
-        if selected and selected != WORD:
-            raise InvalidInputError(f"{SELECTION}: {describe_invalid_choice(selected, 'source', [WORD])}")
+        selected = self._environ.get(SOURCE)
+        if selected and selected != METADATA:
+            raise InvalidInputError(f"{SOURCE}: {describe_invalid_choice(selected, 'source', [METADATA])}")
         return make_chain(self._environ, self.profiles, on_secret=self._on_secret, on_call=self._on_call)
 
     @cached_property
@@ -68,13 +68,16 @@ class Configuration:
 
     def load_settings(self, *more: SettingsLayer) -> Settings:
         """Return the settings; `more` layers come after the arguments. Raises InvalidInputError."""
+        source, default = self.chain.make_layer(), _make_layer(self.profiles.default)
+        if source.values.get("project_name"):  # a name of the project wins over the ID of another one
+            default = replace(default, values={**default.values, "project_id": None})
         return load_settings(
             self._arguments,
             *more,
             make_environment_layer(self._environ),
             _make_layer(self.profiles.named),
-            self.chain.make_layer(),
-            _make_layer(self.profiles.default),
+            source,
+            default,
         )
 
 

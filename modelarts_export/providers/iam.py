@@ -97,7 +97,7 @@ def _choose_project(password: Password, settings: Settings) -> dict[str, str]:
         return {"id": settings.project_id}
     name = password.project_name or settings.region
     if not name:
-        raise MissingSettingError("no project", setting="project")
+        raise MissingSettingError("no project ID", setting="project_id")
     return {"name": name}
 
 

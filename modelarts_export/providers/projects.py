@@ -35,9 +35,9 @@ def find_project_id(
 ) -> str:
     """Return the ID of the project that the settings and credentials name.
 
-    Calls IAM once, and once more for a user who may not list projects. Raises MissingSettingError if the
-    endpoint of IAM or the name is unknown, InvalidInputError for no project or several of the name, and what
-    Transport.get raises.
+    Calls IAM once, and once more for a user who may not list projects or where none has the name. Raises
+    MissingSettingError if the endpoint of IAM or the name is unknown, InvalidInputError for no project or
+    several of the name, and what Transport.get raises.
     """
     name = get_project_name(credentials, settings)
     if not name:
@@ -52,15 +52,18 @@ def find_project_id(
 
 
 def _list_projects(iam: Transport, name: str, retry: RetryPolicy) -> list[Mapping[str, Any]]:
-    """Return the projects that may have the name; the fallback returns those with other names, too."""
-    path = f"{_PROJECTS}?{urlencode({'name': name})}"
+    """Return the projects of the name, or else all projects of the user, to find it or its sub-projects."""
     try:
-        reply = retry.call(lambda: iam.get(path))
+        named = _get_projects(iam, f"{_PROJECTS}?{urlencode({'name': name})}", retry)
     except AccessError as error:
         if error.http_status != HTTPStatus.FORBIDDEN:
             raise
-        reply = retry.call(lambda: iam.get(_OWN_PROJECTS))
-    projects = reply.fields.get("projects")
+        named = []
+    return named or _get_projects(iam, _OWN_PROJECTS, retry)
+
+
+def _get_projects(iam: Transport, path: str, retry: RetryPolicy) -> list[Mapping[str, Any]]:
+    projects = retry.call(lambda: iam.get(path)).fields.get("projects")
     return [each for each in projects if isinstance(each, Mapping)] if isinstance(projects, list) else []
 
 

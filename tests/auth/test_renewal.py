@@ -45,6 +45,18 @@ def test_credentials_are_renewed_ten_minutes_before_they_expire(time: float, tok
     assert clock.calls == (token is SECOND)
 
 
+def test_credentials_that_expire_soon_are_renewed_once_a_minute() -> None:
+    """A command or a service that gives them is not asked before each request."""
+    soon = Token(token="soon", expires_at=300.0)
+    clock = Clock(soon, SECOND)
+    tokens = clock.make(Token(token="first", expires_at=200.0))
+    calls = []
+    for clock.time in (0.0, 59.0, 60.0, 119.0, 120.0):
+        tokens.get()
+        calls.append(clock.calls)
+    assert calls == [0, 0, 1, 1, 2]
+
+
 def test_credentials_without_an_end_are_kept() -> None:
     clock = Clock()
     clock.time = 1e9

@@ -61,7 +61,7 @@ def check(number: int, text: str) -> None:
         provider = make_provider({"HOME": home})
         finding = provider.describe()
         assert provider.make_layer().values.keys() <= {
-            *("region", "project_id", "endpoint", "iam_endpoint", "ca_bundle")
+            *("region", "project_id", "project_name", "endpoint", "iam_endpoint", "ca_bundle")
         }
         assert all(provider.secrets())
         assert SECRET not in f"{finding.reason} {finding.hint} {load(provider)}"

@@ -105,7 +105,7 @@ def test_anchors_and_merge_keys_are_read(own: Path) -> None:
             {"region": "eu-de", "iam_endpoint": "https://iam.eu-de.x/v3"},
         ),
         ({"verify": False, "insecure": True, "cacert": "/ca.pem"}, {"ca_bundle": "/ca.pem"}),
-        ({"tenant_id": "p", "auth": {"tenant-name": "n"}}, {"project_id": "p"}),
+        ({"tenant_id": "p", "auth": {"tenant-name": "n"}}, {"project_id": "p", "project_name": "n"}),
     ],
 )
 def test_settings_of_the_cloud_are_a_layer(own: Path, cloud: Json, expected: Json) -> None:

@@ -150,7 +150,7 @@ def test_profile_refuses_what_is_no_command(run: Run, tmp_path: Path, command: s
     file.write_text(f"profiles: {{a: {{credentials: {{command: {command}}}}}}}")
     outcome = run("to-obs d --path /b/d/ --dry-run")
     assert outcome.code == 2
-    assert "profiles.a.credentials: must be one of sdk, terraform, openstack, metadata" in outcome.err
+    assert "profiles.a.credentials: must be one of sdk, terraform, openstack, clouds: NAME" in outcome.err
 
 
 def test_failing_command_exits_with_4(run: Run, cloud: Cloud, tmp_path: Path) -> None:

@@ -126,10 +126,22 @@ def test_unreachable_service_exits_with_4(run: Run, cloud: Cloud) -> None:
 
 
 def test_keys_that_expire_are_fetched_again(run: Run, cloud: Cloud, stub: Stub) -> None:
-    """Before each request, as these always expire within ten minutes."""
-    stub.first = [TOKEN, make_keys(cloud, 300.0), TOKEN, make_keys(cloud)]
-    assert run(LIST, **make_variables(cloud, stub)).code == 0
-    assert len(stub.requests) == 4
+    """In a long wait, which is shown by keys that have expired when they come."""
+    stub.first = [TOKEN, make_keys(cloud, -1.0), TOKEN, make_keys(cloud)]
+    outcome = run("to-obs sandbox-images --path /b/d/ --wait --timeout 0", **make_variables(cloud, stub))
+    assert outcome.code == 8, outcome.err
+    assert (len(cloud.exchanges), len(stub.requests)) == (2, 4)
+
+
+def test_keys_that_expire_soon_are_not_fetched_before_each_request(
+    run: Run, cloud: Cloud, stub: Stub
+) -> None:
+    """The service may have no newer ones."""
+    stub.first = [TOKEN, make_keys(cloud, 300.0)]
+    assert (
+        run("to-obs sandbox-images --path /b/d/ --wait --timeout 0", **make_variables(cloud, stub)).code == 8
+    )
+    assert (len(cloud.exchanges), len(stub.requests)) == (2, 2)
 
 
 @pytest.mark.parametrize(

@@ -60,20 +60,26 @@ def test_user_who_may_not_list_projects_lists_own_ones(run: Run, cloud: Cloud, s
 
 
 @pytest.mark.parametrize(
-    ("projects", "message"),
+    ("replies", "message"),
     [
-        ([], "IAM has no project of the name 'r-1'\n"),
-        ([("p1", "r-2")], "IAM has no project of the name 'r-1'\n"),
-        ([("p1", "r-1_a"), ("p2", "r-1_b")], "'r-1'; its sub-projects are 'r-1_a', 'r-1_b'\n"),
-        ([("p1", "r-1"), ("p2", "r-1")], "2 projects have the name 'r-1': 'p1', 'p2'\n"),
-        ([("../p", "r-1")], "the project 'r-1' of IAM: "),
+        ([[], []], "IAM has no project of the name 'r-1'\n"),
+        ([[], [("p1", "r-2"), ("p2", "r-11")]], "IAM has no project of the name 'r-1'\n"),
+        (
+            [[], [("p1", "r-1_a"), ("p2", "r-1_b"), ("p3", "r-2_c")]],
+            "; its sub-projects are 'r-1_a', 'r-1_b'\n",
+        ),
+        ([[], [(f"p{n}", f"r-1_{n}") for n in range(11)]], "'r-1_8', 'r-1_9', …\n"),
+        ([[("p1", "r-1"), ("p2", "r-1")]], "2 projects have the name 'r-1': 'p1', 'p2'\n"),
+        ([[("../p", "r-1")]], "the project 'r-1' of IAM: "),
     ],
 )
 def test_none_or_several_projects_exit_with_2(
-    run: Run, cloud: Cloud, stub: Stub, projects: list[tuple[str, str]], message: str
+    run: Run, cloud: Cloud, stub: Stub, replies: list[list[tuple[str, str]]], message: str
 ) -> None:
-    stub.first = [make_reply(*projects)]
+    """Without any the other projects of the user are listed, as the filter shows no sub-projects."""
+    stub.first = [make_reply(*projects) for projects in replies]
     outcome = run(LIST, **make_variables(cloud, stub))
+    assert stub.first == []
     assert (outcome.code, cloud.exchanges) == (2, [])
     assert message in outcome.err
     assert "give the ID of the project" in outcome.err
@@ -81,8 +87,14 @@ def test_none_or_several_projects_exit_with_2(
 
 def test_reply_without_a_list_has_no_project(run: Run, cloud: Cloud, stub: Stub) -> None:
     stub.first = [Answer(body=b'{"projects": [1, "a", null]}'), Answer(body=b'{"projects": {}}')]
-    for _ in range(2):
-        assert "no project of the name" in run(LIST, **make_variables(cloud, stub)).err
+    assert "no project of the name" in run(LIST, **make_variables(cloud, stub)).err
+
+
+def test_project_that_is_disabled_does_not_count(run: Run, cloud: Cloud, stub: Stub) -> None:
+    old = {"id": "old", "name": "r-1", "enabled": False}
+    new = {"id": cloud.sandbox.project_id, "name": "r-1"}
+    stub.first = [Answer(body=json.dumps({"projects": [old, new]}).encode())]
+    assert run(LIST, **make_variables(cloud, stub)).code == 0
 
 
 def test_rejected_key_is_not_used_again(run: Run, cloud: Cloud, stub: Stub) -> None:

@@ -11,12 +11,14 @@ from modelarts_export.cli.options.output_style import OutputOptions
 from modelarts_export.cli.reference.explanation import TOPIC, Explanation
 from modelarts_export.config.environment import format_variable
 from modelarts_export.config.options import option_fields
+from modelarts_export.config.profile_selection import DEFAULT_FILE
+from modelarts_export.config.profiles import FORMS, SETTINGS
 from modelarts_export.config.settings import Settings
 from modelarts_export.documents.files import MAX_BYTES, MAX_CHARACTERS, MAX_VALUES
 from modelarts_export.errors import MAX_PROBLEMS, ModelArtsExportError
 from modelarts_export.polling.options import PollOptions
 from modelarts_export.providers.sources import clouds_yaml, koocli, metadata_service, sdk_file
-from modelarts_export.providers.sources.environment import FAMILIES, VariableFamily
+from modelarts_export.providers.sources.environment import FAMILIES, VariableFamily, join_names
 from modelarts_export.request.body_size import MAX_BODY_BYTES
 from modelarts_export.request.fields import RequestField
 from modelarts_export.spec.interpolation import VARIABLE_PREFIX
@@ -36,11 +38,12 @@ _OTHER_VARIABLES = {
     "COLUMNS": "the width of a terminal",
     "TERM": "dumb: no colour and no bars",
     "HTTPS_PROXY, NO_PROXY": "the proxy, and the hosts that need none; a loopback address never has one",
-    "HOME, XDG_CONFIG_HOME": "the directories with files of credentials",
+    "HOME, XDG_CONFIG_HOME": "the directories with config.yaml and files of credentials",
+    "PATH": "the directories in which the command of a profile is searched",
     "REQUESTS_CA_BUNDLE": "the certificate authorities, unless --ca-bundle is given",
 }
-_SOURCES = {
-    "clouds.yaml": clouds_yaml.DESCRIPTION,
+_PROFILES_FILE = f"{DEFAULT_FILE}, or $XDG_CONFIG_HOME/modelarts-export/config.yaml"
+_FILES = {
     sdk_file.DEFAULT_FILE: sdk_file.DESCRIPTION,
     koocli.DEFAULT_FILE: koocli.DESCRIPTION,
     metadata_service.MetadataProvider.name: metadata_service.DESCRIPTION,
@@ -185,14 +188,45 @@ def _list_keys(fields: Iterable[RequestField]) -> Mapping[str, Mapping[str, str]
 
 
 def _list_sources() -> Mapping[str, Mapping[str, str]]:
-    sources = {}
-    for number, source in enumerate(FAMILIES, 1):
-        forms = (source.keys[:2], (source.token,), source.password)
-        sources[f"{number}. {source.name}"] = ", or ".join(" and ".join(form) for form in forms if all(form))
-    for number, (name, description) in enumerate(_SOURCES.items(), len(FAMILIES) + 1):
-        sources[f"{number}. {name}"] = description
+    """Return the sources in the order of the chain of providers, the profiles, and all variables."""
+    sources = {
+        "named profile": f"what {format_flag('profile')} or {format_variable('profile')} names",
+        **{source.name: _format_alternatives(source) for source in FAMILIES},
+        "clouds.yaml": clouds_yaml.DESCRIPTION,
+        "default profile": "the one that config.yaml names at the key default",
+        **_FILES,
+    }
     variables = {source.name: dict(_iter_variables(source)) for source in FAMILIES}
-    return {"Sources, in order": sources, **variables, "Other variables": _SOURCE_VARIABLES}
+    return {
+        "Sources, in order": {
+            f"{number}. {name}": text for number, (name, text) in enumerate(sources.items(), 1)
+        },
+        **_describe_profiles(),
+        **variables,
+        "Other variables": _SOURCE_VARIABLES,
+    }
+
+
+def _describe_profiles() -> Mapping[str, Mapping[str, str]]:
+    settings = {each.name: _describe(each) for each in option_fields(Settings) if each.name in SETTINGS}
+    return {
+        "config.yaml": {
+            "file": _PROFILES_FILE,
+            "default": "the name of the default profile",
+            "profiles": "a mapping of names to profiles; secrets are refused",
+        },
+        "Keys of a profile": {
+            **settings,
+            "credentials": "one source of credentials; no other one is asked then",
+        },
+        "credentials of a profile": {form.text: form.meaning for form in FORMS},
+    }
+
+
+def _format_alternatives(source: VariableFamily) -> str:
+    """Return the variables of a key, a token or a password."""
+    forms = (source.keys[:2], (source.token,), source.password)
+    return ", or ".join(join_names(form) for form in forms if all(form))
 
 
 def _list_credential_variables() -> Mapping[str, str]:

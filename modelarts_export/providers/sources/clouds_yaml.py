@@ -12,7 +12,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from modelarts_export.documents.private_file import UnusableFileError, parse_json, read_private_text
+from modelarts_export.documents.private_file import (
+    UnusableFileError,
+    is_working_directory,
+    parse_json,
+    read_private_text,
+)
 from modelarts_export.providers.sources.file_provider import (
     FileEntry,
     FileProvider,
@@ -130,19 +135,12 @@ def _find_clouds(environ: Mapping[str, str]) -> tuple[Path, object, tuple[Path, 
     here, trusted = (Path(),), tuple(_iter_directories(environ))
     if chosen := environ.get(FILE):
         path = Path(chosen)
-        return path, _load(path), (*here, *trusted) if _is_here(path) else trusted
+        return path, _load(path), (*here, *trusted) if is_working_directory(path.parent) else trusted
     if found := _find_first("clouds", here):
         return *found, here
     if found := _find_first("clouds", trusted):
         return *found, trusted
     raise UnusableFileError("no such file", hint=f"name it by {FILE}", is_missing=True)
-
-
-def _is_here(path: Path) -> bool:
-    try:
-        return path.parent.samefile(Path())
-    except (OSError, ValueError):
-        return False
 
 
 def _find_secure(environ: Mapping[str, str], directories: Sequence[Path]) -> tuple[Path, object]:

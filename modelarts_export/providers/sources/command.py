@@ -14,6 +14,7 @@ from typing import IO
 
 from modelarts_export.auth.credentials import AccessKey
 from modelarts_export.config.options import SettingsLayer
+from modelarts_export.documents.private_file import is_working_directory
 from modelarts_export.errors import AccessError
 from modelarts_export.providers.sources.expiring_key import make_expiring_key
 from modelarts_export.providers.sources.provider import Finding, Status
@@ -91,9 +92,10 @@ class CommandProvider:
             return program
         if os.sep in program:
             raise self._make_error("is neither an absolute path nor a name")
-        directories = [each for each in self._environ.get("PATH", os.defpath).split(os.pathsep) if each]
-        here = Path.cwd()
-        searched = [each for each in directories if Path(each).is_absolute() and Path(each) != here]
+        directories = self._environ.get("PATH", os.defpath).split(os.pathsep)
+        searched = [
+            each for each in directories if Path(each).is_absolute() and not is_working_directory(Path(each))
+        ]
         found = which(program, path=os.pathsep.join(searched)) if searched else None
         if found is None:
             raise self._make_error("was not found on PATH")

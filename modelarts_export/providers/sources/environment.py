@@ -44,6 +44,7 @@ class VariableFamily:
         variables = {
             "region": self.region,
             "project_id": self.project_id,
+            "project_name": self.project_name,
             "iam_endpoint": self.iam_endpoint,
         }
         return {setting: variable for setting, variable in variables.items() if variable}

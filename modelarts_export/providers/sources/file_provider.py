@@ -18,7 +18,7 @@ from modelarts_export.quoting import did_you_mean, quote
 _SECRETS = ("secret_key", "security_token", "token", "password")
 _MARKERS = ("access_key", "secret_key", "security_token", "token", "user_name", "password")
 _OF_HEADERS = ("access_key", "secret_key", "security_token", "token")
-_SETTINGS = ("region", "project_id", "endpoint", "iam_endpoint", "ca_bundle")
+_SETTINGS = ("region", "project_id", "project_name", "endpoint", "iam_endpoint", "ca_bundle")
 _MOST_NAMES = 10  # in a hint
 
 
@@ -154,7 +154,7 @@ class FileProvider:
         found = self._found
         if isinstance(found, FileEntry):
             return found.make_credentials()
-        raise AccessError(f"{self.name}: {found}", hint=found.hint)
+        raise AccessError(f"{self.name}: {found}", hint=found.hint or "use another source")
 
     def secrets(self) -> Iterator[str]:
         """Yield the secrets of the entry."""

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from modelarts_export.auth.credentials import AccessKey
-from modelarts_export.config.environment import format_variable
+from modelarts_export.config.environment import METADATA, SOURCE, format_variable
 from modelarts_export.config.options import SettingsLayer
 from modelarts_export.config.parsers import METADATA_HOST, parse_metadata_url
 from modelarts_export.config.settings import Settings
@@ -17,15 +17,12 @@ if TYPE_CHECKING:
     from modelarts_export.transport.response import Response
     from modelarts_export.transport.tracing import CallRecord
 
-SELECTION = format_variable("credentials")
-"""The variable that asks for the service, which is never called otherwise."""
-WORD = "metadata"
 ENDPOINT = format_variable("metadata_endpoint")
 DESCRIPTION = (
-    f"the keys of the agency of a cloud server; only with {SELECTION}={WORD}, or in a profile that says so"
+    f"the keys of the agency of a cloud server; only with {SOURCE}={METADATA}, or in a profile that says so"
 )
 VARIABLES = {
-    SELECTION: f"{WORD}: ask the metadata service of a cloud server, after all other sources",
+    SOURCE: f"{METADATA}: ask the metadata service of a cloud server, after all other sources",
     ENDPOINT: f"the address of the metadata service [default: http://{METADATA_HOST}]",
 }
 """The variables that it reads, and what each holds."""

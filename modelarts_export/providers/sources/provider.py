@@ -40,7 +40,7 @@ class CredentialProvider(Protocol):
         """Return whether there are credentials; runs no command and makes no call."""
 
     def make_layer(self) -> SettingsLayer:
-        """Return the settings that come with the credentials: region, project ID and endpoints."""
+        """Return the settings that come with the credentials: region, project and endpoints."""
 
     def load(self) -> Credentials:
         """Return the credentials. Raises AccessError that names what is missing or invalid."""

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,12 @@ import yaml
 
 from modelarts_export.cli.app import COMMANDS, build_command
 from modelarts_export.cli.glossary import list_explanations
+from modelarts_export.cli.options.flags import make_flag_layer
 from modelarts_export.cli.reference.topics import collect_exit_codes
-from modelarts_export.config.profiles import ProfileSelection
-from modelarts_export.errors import ModelArtsExportError
+from modelarts_export.config.profiles import SETTINGS, ProfileSelection
+from modelarts_export.errors import AccessError, ModelArtsExportError
 from modelarts_export.providers.chain import make_chain
+from modelarts_export.providers.configuration import Configuration
 from modelarts_export.providers.sources.environment import FAMILIES
 from modelarts_export.transport.error_codes import ROWS
 from tests.conftest import Cloud, Run, Stub
@@ -247,7 +250,18 @@ LONG_TOPICS = [
     ("environment", ["MODELARTS_EXPORT_REGION", "MODELARTS_EXPORT_DATASET_ID", "HW_PASSWORD", "NO_COLOR"]),
     ("retries", ["1s, doubled up to 30s", "5s, doubled up to 60s", "ModelArts.4409", "--queue-timeout"]),
     ("spec", ["${NAME:-default}", "16 MiB", "train_sample_ratio", "label_list.labels.name"]),
-    ("credentials", ["1. HUAWEICLOUD_SDK_*", "2. HW_*", "HW_AUTH_TOKEN"]),
+    (
+        "credentials",
+        [
+            *("2. HUAWEICLOUD_SDK_*", "HW_AUTH_TOKEN", "MODELARTS_EXPORT_PROFILE", "--profile"),
+            *(
+                "~/.config/modelarts-export/config.yaml",
+                "$XDG_CONFIG_HOME/",
+                "command: [PROGRAM, ARGUMENT...]",
+            ),
+            *("clouds: NAME", "koocli: NAME", "MODELARTS_EXPORT_CREDENTIALS=metadata"),
+        ],
+    ),
 ]
 
 
@@ -284,16 +298,64 @@ class RecordingEnviron(dict[str, str]):
         return super().get(name, default)
 
 
-def test_environment_names_every_variable_that_a_source_reads(run: Run, tmp_path: Path) -> None:
-    """With a file that leads to further variables."""
-    written = run("explain environment").out
-    environ = RecordingEnviron(HOME=str(tmp_path), OS_CLOUD="otc")
-    openstack = tmp_path / ".config" / "openstack"
-    openstack.mkdir(parents=True)
+@pytest.fixture
+def every_source(tmp_path: Path) -> RecordingEnviron:
+    """Return an environment that asks for every source, with a named and a default profile."""
+    openstack, own = tmp_path / ".config" / "openstack", tmp_path / ".config" / "modelarts-export"
+    for directory in (openstack, own):
+        directory.mkdir(parents=True)
     (openstack / "clouds.yaml").write_text("clouds: {otc: {}}")
-    make_chain(environ, ProfileSelection()).describe()
-    assert len(environ.asked) > 20
-    assert [name for name in environ.asked if name and name not in written] == []
+    (own / "config.yaml").write_text("profiles: {a: {credentials: {command: [no-such-command]}}}")
+    return RecordingEnviron(
+        HOME=str(tmp_path),
+        OS_CLOUD="otc",
+        MODELARTS_EXPORT_PROFILE="a",
+        MODELARTS_EXPORT_CREDENTIALS="metadata",
+        MODELARTS_EXPORT_METADATA_ENDPOINT="not a URL",
+    )
+
+
+def test_environment_names_every_variable_that_a_source_reads(
+    run: Run, every_source: RecordingEnviron
+) -> None:
+    """With files that lead to further variables."""
+    written = run("explain environment").out
+    configuration = Configuration(every_source, make_flag_layer({}))
+    for provider, _ in configuration.chain.describe():
+        with suppress(AccessError):
+            provider.load()
+    assert {"PATH", "MODELARTS_EXPORT_METADATA_ENDPOINT"} <= every_source.asked
+    assert len(every_source.asked) > 20
+    assert [name for name in every_source.asked if name and name not in written] == []
+
+
+def test_credentials_has_the_sources_in_the_order_of_the_chain(
+    run: Run, every_source: RecordingEnviron
+) -> None:
+    """Each of them, and each once."""
+    profiles = Configuration(every_source, make_flag_layer({})).profiles
+    both = ProfileSelection(named=profiles.named, default=profiles.named)
+    names = [provider.name for provider, _ in make_chain(every_source, both).describe()]
+    profile = "profile a (command no-such-command)"
+    assert names.count(profile) == 2
+    names[names.index(profile)] = "named profile"
+    names[names.index(profile)] = "default profile"
+    (explained,) = json.loads(run("explain credentials -o json").out)
+    order = [name.partition(". ")[2] for name in explained["sections"]["Sources, in order"]]
+    assert order == [name.removeprefix("cloud otc of ") for name in names]
+    assert list(explained["sections"]["Keys of a profile"]) == [*SETTINGS, "credentials"]
+
+
+def test_environment_has_the_variable_of_every_option(run: Run) -> None:
+    """As the help of each command shows it."""
+    written = run("explain environment").out
+    shown = {
+        variable
+        for command in COMMANDS
+        for variable in re.findall(r"MODELARTS_EXPORT_\w+", run([command, "--help"]).out)
+    }
+    assert len(shown) > 15
+    assert [variable for variable in shown if variable not in written] == []
 
 
 def test_every_option_of_every_command_is_explained() -> None:
