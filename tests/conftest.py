@@ -74,13 +74,27 @@ def _is_here(host: str) -> bool:
         return False
 
 
+@pytest.fixture(scope="session")
+def empty_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Return the HOME of the tests that need no folder; nothing may be written to it."""
+    home = tmp_path_factory.mktemp("home")
+    yield home
+    assert list(home.iterdir()) == []
+
+
 @pytest.fixture(autouse=True)
-def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Start each test without retries, with an empty HOME and with unreachable proxies."""
+def bare_environment(
+    monkeypatch: pytest.MonkeyPatch, empty_home: Path, request: pytest.FixtureRequest
+) -> None:
+    """Start each test without retries, with an empty HOME and with unreachable proxies.
+
+    HOME is `tmp_path` where a test has one; pytest takes milliseconds to make it, and longer with each test.
+    """
     for name in set(os.environ) - set(_KEPT):
         if not name.startswith("PYTEST_"):
             monkeypatch.delenv(name)
-    monkeypatch.setenv("HOME", str(tmp_path))
+    has_folder = "tmp_path" in request.fixturenames
+    monkeypatch.setenv("HOME", str(request.getfixturevalue("tmp_path") if has_folder else empty_home))
     for name in PROXIES:
         monkeypatch.setenv(name, DEAD_PROXY)
     for name, value in NO_RETRIES.items():
