@@ -155,6 +155,7 @@ class _Server(ThreadingHTTPServer):
 
     def stop(self) -> None:
         self._ending.set()
+        _shut_down(self.socket)  # wakes the thread, which otherwise polls for the shutdown
         self.shutdown()
         self._thread.join()
         self.server_close()
