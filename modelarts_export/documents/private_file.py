@@ -58,6 +58,15 @@ def is_working_directory(directory: Path) -> bool:
         return False
 
 
+def can_others_read(path: Path) -> bool:
+    """Return whether others than the user can read a file; False for one that is missing."""
+    try:
+        status = path.stat()
+    except OSError:
+        return False
+    return bool((_is_shared(status) and status.st_mode & stat.S_IRGRP) or status.st_mode & stat.S_IROTH)
+
+
 def parse_json(text: str) -> Any:  # noqa: ANN401 - JSON of any shape
     """Return the value of a JSON text. Raises UnusableFileError."""
     try:
@@ -75,7 +84,10 @@ def _check_kind_and_mode(path: Path, status: os.stat_result) -> None:
         raise UnusableFileError("is a directory")
     if not stat.S_ISREG(status.st_mode):
         raise UnusableFileError("not a regular file")
-    # a group with the number of the user is the user's own, and by umask 002 it may write
-    is_shared = status.st_gid != status.st_uid and status.st_mode & stat.S_IWGRP
-    if is_shared or status.st_mode & stat.S_IWOTH:
+    if (_is_shared(status) and status.st_mode & stat.S_IWGRP) or status.st_mode & stat.S_IWOTH:
         raise UnusableFileError("others can change this file", hint=f"run chmod go-w {path}")
+
+
+def _is_shared(status: os.stat_result) -> bool:
+    """Return whether the group has others: one with the number of the user is the user's own."""
+    return status.st_gid != status.st_uid

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modelarts_export.auth.credentials import Credentials
@@ -47,6 +48,12 @@ class CredentialChain:
     def provider(self) -> CredentialProvider | None:
         """The first provider that has a secret, complete or not."""
         return next((each for each, finding in self._iter_findings() if finding.status is Status.FOUND), None)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files of the provider that wins."""
+        found = (finding.files for _, finding in self._iter_findings() if finding.status is Status.FOUND)
+        return next(found, ())
 
     def describe(self) -> list[tuple[CredentialProvider, Finding]]:
         """Return every provider, and what it found."""
@@ -113,7 +120,7 @@ class ProfileProvider:
 
     def describe(self) -> Finding:
         """Return that there are credentials: the profile says so."""
-        return Finding(status=Status.FOUND)
+        return Finding(status=Status.FOUND, files=self.chain.files)
 
     def make_layer(self) -> SettingsLayer:
         """Return the settings of the profile, and for others those that come with the credentials."""

@@ -73,7 +73,7 @@ def make_provider(own: Path, cloud: object = None, name: str = "otc", **variable
 )
 def test_key_token_or_password_of_the_cloud_is_used(own: Path, cloud: Json, expected: Credentials) -> None:
     provider = make_provider(own, cloud)
-    assert provider.describe() == Finding(status=Status.FOUND)
+    assert provider.describe().status is Status.FOUND
     assert provider.load() == expected
     assert SECRET in "".join(provider.secrets())
 

@@ -9,7 +9,7 @@ import pytest
 from modelarts_export.auth.credentials import AccessKey
 from modelarts_export.errors import AccessError
 from modelarts_export.providers.sources.koocli import make_koocli_provider
-from modelarts_export.providers.sources.provider import Finding, Status
+from modelarts_export.providers.sources.provider import Status
 from tests.conftest import Cloud, Run
 
 SECRET = "made-up-secret-of-koocli"
@@ -52,7 +52,7 @@ def write(directory: Path, config: object) -> None:
 def test_current_or_named_profile_is_used(tmp_path: Path, config: Json, name: str) -> None:
     write(tmp_path, config)
     provider = make_koocli_provider({"HOME": str(tmp_path)}, name)
-    assert provider.describe() == Finding(status=Status.FOUND)
+    assert provider.describe().status is Status.FOUND
     assert provider.load() == AccessKey(access_key="AK1", secret_key=SECRET)
     assert provider.make_layer().values == {"region": "cn-north-4"}
     assert list(provider.secrets()) == [SECRET]

@@ -48,7 +48,7 @@ def describe(directory: Path, text: str) -> Finding:
     ],
 )
 def test_section_basic_is_read_as_the_sdk_does(tmp_path: Path, text: str, expected: AccessKey | None) -> None:
-    assert describe(tmp_path, text) == Finding(status=Status.FOUND)
+    assert describe(tmp_path, text).status is Status.FOUND
     provider = make_sdk_provider({"HOME": str(tmp_path)})
     assert provider.load() == (expected or AccessKey(access_key="AK1", secret_key=SECRET))
 

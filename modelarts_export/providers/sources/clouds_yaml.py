@@ -8,6 +8,7 @@ says that it is trusted.
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -88,7 +89,8 @@ def _read_cloud(name: str, environ: Mapping[str, str]) -> FileEntry:
     hint = ""
     if directories == (Path(),):
         hint = f"a secure.yaml of another directory is used only if {FILE} names this clouds.yaml"
-    return _make_entry(f"cloud {name} of {path}", cloud, environ, hint)
+    entry = _make_entry(f"cloud {name} of {path}", cloud, environ, hint)
+    return replace(entry, files=(secure_path if name in hidden else path,))
 
 
 def _make_entry(place: str, cloud: _Cloud, environ: Mapping[str, str], hint: str) -> FileEntry:
@@ -106,7 +108,7 @@ def _make_entry(place: str, cloud: _Cloud, environ: Mapping[str, str], hint: str
         values["endpoint"] = _VERSION.sub("", values["endpoint"])
     if values.get("ca_bundle", "").startswith("~/"):
         values["ca_bundle"] = str(find_home(environ) / values["ca_bundle"][2:])
-    return FileEntry(place=entry.place, keys=entry.keys, values=values, hint=entry.hint)
+    return replace(entry, values=values)
 
 
 def _select_region(cloud: _Cloud, chosen: str) -> _Cloud:

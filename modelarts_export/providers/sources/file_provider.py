@@ -26,13 +26,15 @@ _MOST_NAMES = 10  # in a hint
 class FileEntry:
     """The credentials and settings in one place of a file, such as a section.
 
-    `keys` has the key of the file for each name of ours, and `values` the values that are given.
+    `keys` has the key of the file for each name of ours, and `values` the values that are given. `files` are
+    the files that they are from.
     """
 
     place: str
     keys: Mapping[str, str]
     values: Mapping[str, str]
     hint: str = ""
+    files: tuple[Path, ...] = ()
 
     @property
     def has_credentials(self) -> bool:
@@ -91,7 +93,12 @@ class FileEntry:
 
 
 def make_entry(
-    place: str, keys: Mapping[str, tuple[str, ...]], levels: Iterable[Mapping[str, object]], *, hint: str = ""
+    place: str,
+    keys: Mapping[str, tuple[str, ...]],
+    levels: Iterable[Mapping[str, object]],
+    *,
+    hint: str = "",
+    files: tuple[Path, ...] = (),
 ) -> FileEntry:
     """Return the entry in some mappings of a file, of which the first one that has a key wins.
 
@@ -114,7 +121,7 @@ def make_entry(
         text = value.strip("\r\n") if name == "password" else value.strip()
         if text:
             values[name] = Secret(text) if name in _SECRETS else text
-    return FileEntry(place=place, keys=used, values=values, hint=hint)
+    return FileEntry(place=place, keys=used, values=values, hint=hint, files=files)
 
 
 class FileProvider:
@@ -138,7 +145,8 @@ class FileProvider:
         """Return whether the file has any part of a credential."""
         found = self._found
         if self._is_chosen or (isinstance(found, FileEntry) and found.has_credentials):
-            return Finding(status=Status.FOUND)
+            files = found.files if isinstance(found, FileEntry) else ()
+            return Finding(status=Status.FOUND, files=files)
         if isinstance(found, FileEntry):
             return Finding(status=Status.ABSENT, reason="no credentials in it")
         status = Status.ABSENT if found.is_missing else Status.UNUSABLE

@@ -33,7 +33,8 @@ def make_koocli_provider(environ: Mapping[str, str], profile: str = "") -> FileP
 
 
 def _read_profile(name: str, environ: Mapping[str, str]) -> FileEntry:
-    config = parse_json(read_private_text(find_home(environ) / ".hcloud" / "config.json"))
+    file = find_home(environ) / ".hcloud" / "config.json"
+    config = parse_json(read_private_text(file))
     profiles = _list_profiles(config)
     name = name or str(config.get("current") or "")
     if not name:
@@ -47,7 +48,7 @@ def _read_profile(name: str, environ: Mapping[str, str]) -> FileEntry:
             f"profile {shown} is of mode {quote(mode)}, which only KooCLI can use",
             hint=f"give profile {shown} keys and the mode AKSK, or use another source",
         )
-    entry = make_entry(f"profile {shown} of {DEFAULT_FILE}", _KEYS, [profile])
+    entry = make_entry(f"profile {shown} of {DEFAULT_FILE}", _KEYS, [profile], files=(file,))
     # KooCLI encrypts unless it is told not to
     if entry.has_credentials and str(config.get("authEncrypt")).lower() != "false":
         raise UnusableFileError(

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 from typing import Protocol
 
 from modelarts_export.auth.credentials import Credentials
@@ -22,11 +23,15 @@ class Status(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """What a provider found; `reason` says why it is absent or unusable, and `hint` how to go on."""
+    """What a provider found; `reason` says why it is absent or unusable, and `hint` how to go on.
+
+    `files` have the credentials, where they are in files.
+    """
 
     status: Status
     reason: str = ""
     hint: str = ""
+    files: tuple[Path, ...] = ()
 
 
 class CredentialProvider(Protocol):

@@ -42,7 +42,7 @@ def _read_file(path: str, environ: Mapping[str, str]) -> FileEntry:
         )
         raise UnusableFileError(f"has{only}", hint=f"add ak and sk in a section [basic] of {file}")
     section = {**sections.get(_DEFAULTS, {}), **sections[_SECTION]}
-    entry = make_entry(f"section [basic] of {path or DEFAULT_FILE}", _KEYS, [section])
+    entry = make_entry(f"section [basic] of {path or DEFAULT_FILE}", _KEYS, [section], files=(file,))
     if section.get("idp_id") and not entry.has_credentials:
         raise UnusableFileError("has an identity provider (idp_id) and no key, which only the SDK can use")
     return entry
