@@ -33,9 +33,10 @@ MAY_IMPORT = {
         "api auth client_factory config polling providers providers/sources request spec submission transport"
     ),
     "cli/commands": (
-        "api batch cli cli/ci cli/options cli/output cli/progress cli/reference config documents polling "
-        "providers/sources request sandbox sandbox/faults spec submission"
+        "api batch cli cli/ci cli/diagnosis cli/options cli/output cli/progress cli/reference config "
+        "diagnosis documents polling providers/sources request sandbox sandbox/faults spec submission"
     ),
+    "cli/diagnosis": "cli cli/output config diagnosis request spec transport",
     "cli/reference": (
         "cli cli/options config documents polling providers/sources request sandbox/cloud sandbox/faults "
         "spec submission transport"
@@ -45,6 +46,7 @@ MAY_IMPORT = {
     "cli/ci": "cli/options api batch",
     "cli/progress": "batch cli/output api polling",
     "batch": "api config polling request submission",
+    "diagnosis": "api auth client_factory config documents providers providers/sources submission transport",
     "submission": "api config request transport",
     "polling": "api config transport",
     "client_factory": "api auth config providers transport",

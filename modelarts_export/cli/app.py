@@ -144,6 +144,20 @@ COMMANDS: Mapping[str, CommandEntry] = {
         exit_codes=_LOCAL_CODES,
         context_settings={"ignore_unknown_options": True},
     ),
+    "doctor": CommandEntry(
+        target="doctor:doctor",
+        group="Diagnose",
+        help="Check what a submission needs: settings, credentials, network, permission, dataset and path.",
+        examples=(
+            "modelarts-export doctor",
+            "modelarts-export doctor dataset-1 --path obs://bucket/out/",
+            "modelarts-export doctor -f nightly.yaml -o json",
+        ),
+        exit_codes=(
+            "0, or that of the worst check: 4, 2, 3, 6, and last 5; 130, 141, 143; "
+            "modelarts-export explain exit-codes"
+        ),
+    ),
     "sandbox": CommandEntry(
         target="sandbox:sandbox",
         group="Diagnose",

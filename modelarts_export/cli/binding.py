@@ -4,6 +4,7 @@ The types of a command's parameters decide its options:
 
 AppContext           the output options
 CommandContext       the connection and output options
+ContextWithoutTasks  the same, for a command whose results have no IDs
 RequestInput[ToObs]  DATASET, and the options of this request
 PollOptions | None   --wait, and the options of polling
 another dataclass    the settings that it declares
@@ -42,6 +43,7 @@ VAR_HELP = (
 )
 _DATASET_HELP = "ID of the dataset, or name:NAME"
 _DATASET_SUFFIX = format_suffix(variable=format_variable("dataset_id"))
+ContextWithoutTasks = Annotated[CommandContext, "without tasks"]
 Dataset = Annotated[str | None, typer.Argument(metavar="DATASET", help=_DATASET_HELP + _DATASET_SUFFIX)]
 DatasetOption = Annotated[
     str | None,
@@ -138,12 +140,12 @@ def _expand_parameter(
     """Return the options for a parameter of a command, and the function that makes its value of theirs."""
     kind: Any = parameter.annotation
     if kind is AppContext:
-        return _make_setting_options(
-            OutputOptions, of_tasks=False
-        ), lambda typer_context, _values: typer_context.obj
-    if kind is CommandContext:
+        output = _make_setting_options(OutputOptions, of_calls=False, of_tasks=False)
+        return output, lambda typer_context, _values: typer_context.obj
+    if kind in (CommandContext, ContextWithoutTasks):
         connection = _make_setting_options(Settings, submits=submits)
-        return [*connection, *_make_setting_options(OutputOptions)], _make_command_context
+        output = _make_setting_options(OutputOptions, of_tasks=kind is CommandContext)
+        return [*connection, *output], _make_command_context
     if get_origin(kind) is RequestInput:
         return _make_request_options(*get_args(kind))
     if kind == PollOptions | None:
@@ -184,9 +186,10 @@ def _resolve_poll_options(typer_context: typer.Context, values: Values) -> PollO
 
 
 def _make_setting_options(
-    group: type[Any], *, submits: bool = True, of_tasks: bool = True
+    group: type[Any], *, submits: bool = True, of_calls: bool = True, of_tasks: bool = True
 ) -> list[inspect.Parameter]:
-    omitted = {name for name, is_wanted in (("submits", submits), ("of_tasks", of_tasks)) if not is_wanted}
+    wanted = {"submits": submits, "of_calls": of_calls, "of_tasks": of_tasks}
+    omitted = [name for name, is_wanted in wanted.items() if not is_wanted]
     settings = (each for each in option_fields(group) if not any(map(each.metadata.get, omitted)))
     return [_make_setting_option(each, group, of_tasks=of_tasks) for each in settings]
 

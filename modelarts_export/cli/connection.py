@@ -37,13 +37,14 @@ def _give(*flags: tuple[str, str]) -> str:
     return f"give {' or '.join(named)}"
 
 
-_HOW_TO_GIVE = {
+HOW_TO_GIVE: Mapping[str, str] = {
     "endpoint": _give(("region", "REGION"), ("endpoint", "URL")),
     "iam_endpoint": _give(("region", "REGION"), ("iam_endpoint", "URL")),
     "project_id": (
         f"{_give(('project_id', 'ID'), ('region', 'REGION'))}; the console shows the ID under My Credentials"
     ),
 }
+"""How each setting is given that MissingSettingError names."""
 
 
 _DATASET_VARIABLE = format_variable("dataset_id")
@@ -83,7 +84,7 @@ class Connection:
             environ,
             make_flag_layer(flags),
             on_secret=messages.add_secret,
-            on_call=partial(_print_call, messages),
+            on_call=partial(print_call, messages),
         )
         self._clients: dict[str | None, Client] = {}
         self._used_settings: Settings | None = None
@@ -175,11 +176,11 @@ class Connection:
         except AccessError as error:
             errors.append(error)
         if not settings.base_url:
-            errors.append(InvalidInputError("no endpoint", hint=_HOW_TO_GIVE["endpoint"]))
+            errors.append(InvalidInputError("no endpoint", hint=HOW_TO_GIVE["endpoint"]))
         # IAM tells the project of a password, and that of a name
         is_known = isinstance(credentials, Password) or settings.region or _has_project_name(credentials)
         if not (in_spec or is_known or settings.project_id):
-            errors.append(InvalidInputError("no project ID", hint=_HOW_TO_GIVE["project_id"]))
+            errors.append(InvalidInputError("no project ID", hint=HOW_TO_GIVE["project_id"]))
         return errors
 
     def close(self) -> None:
@@ -206,12 +207,12 @@ class Connection:
                 settings,
                 self.configuration.credentials,
                 renew=self.configuration.renew,
-                on_call=partial(_print_call, self._messages) if shows_calls else None,
+                on_call=partial(print_call, self._messages) if shows_calls else None,
                 on_token=self._messages.add_secret,
                 retry=self.retry_policy(settings),
             )
         except MissingSettingError as error:
-            raise InvalidInputError(str(error), hint=_HOW_TO_GIVE[error.setting]) from None
+            raise InvalidInputError(str(error), hint=HOW_TO_GIVE[error.setting]) from None
         self._messages.keep(client.project_id)
         return client
 
@@ -220,7 +221,7 @@ def _has_project_name(credentials: Credentials | None) -> bool:
     return bool(credentials and credentials.project_name)
 
 
-def _print_call(messages: Messages, call: "CallRecord") -> None:
+def print_call(messages: Messages, call: "CallRecord") -> None:
     """Print a call; no method of Connection, whose clients and sockets a reference to it would keep open."""
     from modelarts_export.transport.tracing import format_call, without_secrets  # noqa: PLC0415 - as above
 

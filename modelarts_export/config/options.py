@@ -21,8 +21,9 @@ def option(
     `words`, the values to complete, or a function
     that returns them; `separator`, that between the values of a list; `default_text`, the
     default where the value does not say it; `group`, the title of a group of options other than that of the
-    dataclass; `submits`, true for options of commands that create something, `of_tasks`, true for options
-    of commands whose results are tasks; and `without_tasks`, what differs in other commands.
+    dataclass; `submits`, true for options of commands that create something, `of_calls`, true for options
+    of commands that call the API, `of_tasks`, of commands whose results have IDs; and `without_tasks`, what
+    differs in other commands.
     """
     return field(
         default=default, metadata={"parse": parse, "help": help_text, "metavar": metavar, **metadata}

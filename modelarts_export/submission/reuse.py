@@ -34,7 +34,7 @@ def select_reusable(
     if reused.task:
         return reused
     skipped = _find_newest_unfinished(tasks, reuse.skip_if_running)
-    used = None if skipped or reuse.if_path_used == IGNORE else _describe_use_of_path(tasks, body)
+    used = None if skipped or reuse.if_path_used == IGNORE else describe_use_of_path(tasks, body)
     return replace(reused, task=skipped, path_used=used)
 
 
@@ -88,7 +88,16 @@ def _find_newest_unfinished(tasks: Sequence[ExportTask], within: str | None) -> 
     return newest and replace(newest, skipped=True)
 
 
-def _describe_use_of_path(tasks: Sequence[ExportTask], body: Mapping[str, Any]) -> str | None:
+def describe_relation(directory: str, other: str) -> str | None:
+    """Return where a directory is, as seen from another one; None if neither is in the other."""
+    if directory == other:
+        return "the same directory"
+    if other.startswith(directory):
+        return "above it"
+    return "below it" if directory.startswith(other) else None
+
+
+def describe_use_of_path(tasks: Sequence[ExportTask], body: Mapping[str, Any]) -> str | None:
     """Return a sentence about the newest task, not failed, that uses a directory of the request."""
     asked = find_directories(body)
     users = [
@@ -97,12 +106,12 @@ def _describe_use_of_path(tasks: Sequence[ExportTask], body: Mapping[str, Any]) 
         if task.state is not TaskState.FAILED
         for shown in find_directories(task.raw)
         for own in asked
-        if shown.startswith(own) or own.startswith(shown)
+        if describe_relation(shown, own)
     ]
     if not users:
         return None
     task, shown, own = max(users, key=lambda user: user[0].created or 0.0)
-    relation = "the same directory" if shown == own else "above it" if own.startswith(shown) else "below it"
+    relation = describe_relation(shown, own)
     state = task.state.label if task.state else "unknown"
     others = len({each.task_id for each, *_ in users}) - 1
     more = f", and {others:,} more" if others else ""

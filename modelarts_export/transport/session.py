@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
+from requests.utils import get_environ_proxies, select_proxy
 from urllib3 import Timeout, disable_warnings
 from urllib3.exceptions import HTTPError, InsecureRequestWarning
 
@@ -17,6 +18,7 @@ from modelarts_export import __version__
 from modelarts_export.auth.request_auth import RequestAuth
 from modelarts_export.config.parsers import is_local
 from modelarts_export.config.settings import Settings
+from modelarts_export.sanitize import REDACTED
 from modelarts_export.transport.attempt import Attempt
 from modelarts_export.transport.deadline import DeadlineAdapter, read_body, read_error_body
 from modelarts_export.transport.error_codes import ErrorKind
@@ -202,6 +204,18 @@ class Transport:
         finally:
             if self._on_call:
                 self._on_call(attempt.to_record(self._clock() - begun))
+
+
+def find_proxy(base_url: str) -> str | None:
+    """Return the URL of the proxy for calls to this URL, its user redacted; None if they use none."""
+    proxy = None
+    if not is_local(urlsplit(base_url).hostname or ""):
+        proxy = select_proxy(base_url, get_environ_proxies(base_url))
+    if not proxy:
+        return None
+    scheme, _, rest = proxy.rpartition("://")  # not parsed: the URL may be invalid
+    user, _, host = rest.rpartition("@")
+    return f"{scheme or 'http'}://{REDACTED + '@' if user else ''}{host}"
 
 
 class _Session(requests.Session):

@@ -43,10 +43,10 @@ class OutputOptions:
     )
     quiet: bool = option(parse_bool, "No messages and no table; errors still print", short="q", default=False)
     verbose: bool = option(
-        parse_bool, "One line on stderr for each HTTP call", short="v", default=False, of_tasks=True
+        parse_bool, "One line on stderr for each HTTP call", short="v", default=False, of_calls=True
     )
     debug: bool = option(
-        parse_bool, "Headers and bodies of each HTTP call, secrets redacted", default=False, of_tasks=True
+        parse_bool, "Headers and bodies of each HTTP call, secrets redacted", default=False, of_calls=True
     )
     ci: str | None = option(
         _parse_ci,

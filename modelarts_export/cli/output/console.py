@@ -8,8 +8,10 @@ from typing import IO, TYPE_CHECKING, Any, TextIO, cast
 
 from modelarts_export.cli.output.tables import (
     Line,
+    Paragraphs,
     Styled,
     lay_out_facts,
+    lay_out_paragraphs,
     lay_out_rows,
     measure_cells,
     shorten_middle,
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 Fact = tuple[str, str, str]
 # A cell of a table: text, or text and a style of rich, or nothing.
 Cell = str | Styled | None
+# A mark, a name, and paragraphs, each of cells in one line.
+Row = tuple[Cell, str, Sequence[Sequence[Cell]]]
 _STYLES = {"error": "bold red", "warning": "bold yellow", "hint": "bold cyan"}
 _UNBOUNDED = 1_000_000  # columns off a terminal, where nothing is cut or wrapped; COLUMNS does not apply
 _REFRESH_RATE = 2  # per second
@@ -143,11 +147,24 @@ class Console:
         titles = [name.removesuffix("_id").upper() for name in names]
         columns = [self._make_cells([row[name] for row in rows]) for name in names]
         cells = [dict(zip(titles, row, strict=True)) for row in zip(*columns, strict=True)]
-        width = _UNBOUNDED
-        if self._stdout.isatty():
-            width = self._make_rich_console(self._stdout, StringIO()).width
         ellipsis = "\u2026" if self.can_encode("\u2026") else "..."
-        self.write(self._render(self._stdout, lay_out_rows(cells, width, ellipsis, whole=whole)))
+        self.write(
+            self._render(self._stdout, lay_out_rows(cells, self._measure_stdout(), ellipsis, whole=whole))
+        )
+
+    def write_paragraphs(self, rows: Sequence[Row]) -> None:
+        """Write a mark, a name and paragraphs for each row to stdout, as wide as the terminal is."""
+        cells: list[Paragraphs] = []
+        for mark, name, paragraphs in rows:
+            shown_mark, shown_name = self._make_cells([mark, (name, "bold")])
+            cells.append((shown_mark, shown_name, [self._make_cells(each) for each in paragraphs]))
+        self.write(self._render(self._stdout, lay_out_paragraphs(cells, self._measure_stdout())))
+
+    def _measure_stdout(self) -> int:
+        """Return how many columns a line may have."""
+        if not self._stdout.isatty():
+            return _UNBOUNDED
+        return self._make_rich_console(self._stdout, StringIO()).width
 
     def print(self, line: str, kind: str = "", *, prefix: str = "", style: str = "bold") -> None:
         """Write a line to stderr; `kind` is error, warning, hint or nothing.

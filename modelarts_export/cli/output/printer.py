@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
-from modelarts_export.cli.output.console import Console
+from modelarts_export.cli.output.console import Console, Row
 from modelarts_export.cli.output.messages import Messages
 from modelarts_export.errors import (
     ClosedOutputError,
@@ -166,6 +166,10 @@ class ResultPrinter:
     def facts(self, rows: Sequence[Mapping[str, Any]], lines: Iterable[str]) -> None:
         """Print facts: the rows for a program, the lines for a reader."""
         self._messages.renderer.facts(rows, lines)
+
+    def checks(self, rows: Sequence[Mapping[str, Any]], shown: Sequence[Row]) -> None:
+        """Print checks: the rows for a program, what is `shown` for a reader."""
+        self._messages.renderer.checks(rows, shown)
 
     def line(self, line: str) -> None:
         """Print a line of text in every format."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from modelarts_export.cli.options.output_style import OutputOptions
-from modelarts_export.cli.output.console import Console
+from modelarts_export.cli.output.console import Console, Row
 from modelarts_export.cli.output.error_view import print_error
 from modelarts_export.clock import SYSTEM_CLOCK
 from modelarts_export.errors import ModelArtsExportError
@@ -46,6 +46,9 @@ class Renderer(Protocol):
 
     def facts(self, rows: Sequence[Mapping[str, Any]], lines: Iterable[str]) -> None:
         """Write facts: the rows for a program, the lines for a reader."""
+
+    def checks(self, rows: Sequence[Mapping[str, Any]], shown: Sequence[Row]) -> None:
+        """Write checks: the rows for a program, what is `shown` for a reader."""
 
     def request(self, url: str, body: Mapping[str, Any]) -> None:
         """Write a request that is not sent."""
@@ -122,6 +125,10 @@ class TableRenderer:
         for line in lines:
             self._console.write_line(line)
 
+    def checks(self, rows: Sequence[Mapping[str, Any]], shown: Sequence[Row]) -> None:  # noqa: ARG002 - as above
+        """Write what is shown."""
+        self._console.write_paragraphs(shown)
+
     def request(self, url: str, body: Mapping[str, Any]) -> None:
         """Write the URL and the bytes of the body."""
         self._console.write_request(url, body)
@@ -159,6 +166,9 @@ class NoRenderer:
         """Do nothing."""
 
     def facts(self, rows: Sequence[Mapping[str, Any]], lines: Iterable[str]) -> None:
+        """Do nothing."""
+
+    def checks(self, rows: Sequence[Mapping[str, Any]], shown: Sequence[Row]) -> None:
         """Do nothing."""
 
     def request(self, url: str, body: Mapping[str, Any]) -> None:

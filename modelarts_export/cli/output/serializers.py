@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from modelarts_export.cli.output.console import Console
+from modelarts_export.cli.output.console import Console, Row
 from modelarts_export.cli.output.error_view import error_to_dict, print_error
 from modelarts_export.errors import ModelArtsExportError, NotFinishedError, RefusedError
 from modelarts_export.identifiers import is_identifier
@@ -55,6 +55,10 @@ class DataRenderer(ABC):
         self._write(rows)
 
     facts = rows
+
+    def checks(self, rows: Sequence[Mapping[str, Any]], shown: Sequence[Row]) -> None:  # noqa: ARG002 - shown to a reader
+        """Write an array of objects."""
+        self._write(rows)
 
     def request(self, url: str, body: Mapping[str, Any]) -> None:
         """Write an object of method, URL and body."""
@@ -132,6 +136,10 @@ class IdRenderer:
         """Write the lines: facts have no ID."""
         for line in lines:
             self._console.write_line(line)
+
+    def checks(self, rows: Sequence[Mapping[str, Any]], shown: Sequence[Row]) -> None:  # noqa: ARG002 - there is no ID
+        """Write what is shown: checks have no ID."""
+        self._console.write_paragraphs(shown)
 
     def request(self, url: str, body: Mapping[str, Any]) -> None:
         """Write the URL and the bytes of the body: a request has no ID."""

@@ -1,12 +1,16 @@
 """The layout of tables: facts beside their names, and rows that fit a terminal."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 Styled = tuple[str, str]
 """Text, and its style of rich or nothing."""
 Line = Sequence[Styled]
 Rows = Sequence[Mapping[str, Styled]]
+Paragraphs = tuple[Styled, Styled, Sequence[Line]]
+"""A mark, a name, and paragraphs."""
 _GAP = 2  # cells between two columns
+_WORD = re.compile(r"\s*\S+\s*")
 _NARROWEST = 60  # columns of a terminal that shows rows
 # Columns that are shortened in their middle where a terminal is narrow, in this order, and to how many cells.
 _SHORTENED = {"PATH": 10, "TYPE": 14, "NAME": 8, "SPEC": 12, "STATUS": 9}
@@ -44,6 +48,41 @@ def lay_out_rows(rows: Rows, width: int, ellipsis: str, *, whole: bool = False) 
         sizes = _fit(sizes, width)
     heading = {name: (name, "bold") for name in sizes}
     return [_lay_out_row(row, sizes, ellipsis) for row in (heading, *rows)]
+
+
+def lay_out_paragraphs(rows: Sequence[Paragraphs], width: int) -> list[Line]:
+    """Return the lines of some rows: a mark, a name, and paragraphs, which are wrapped at words.
+
+    Words are kept whole, as a path is copied. On a very narrow terminal the paragraphs are below the name.
+    """
+    is_narrow = width < _NARROWEST
+    indent = _GAP if is_narrow else 2 * _GAP + max(measure_cells(name) for _, (name, _), _ in rows)
+    lines: list[Line] = []
+    for mark, name, paragraphs in rows:
+        head = [mark, (" ", ""), name]
+        body = [line for each in paragraphs for line in _wrap(each, width - indent)]
+        if is_narrow:
+            lines.append(head)
+        else:
+            lines.append([*head, (_fill(name[0], indent - _GAP), ""), *body.pop(0)])
+        lines += [[(" " * indent, ""), *line] for line in body]
+    return lines
+
+
+def _wrap(cells: Line, width: int) -> list[Line]:
+    """Return a text in lines of at most `width` cells, except for longer words, which are kept whole."""
+    lines: list[list[Styled]] = [[]]
+    used = 0
+    for text, style in cells:
+        for word in _WORD.findall(text):
+            if used and used + measure_cells(word.rstrip()) > width:
+                last, last_style = lines[-1][-1]
+                lines[-1][-1] = last.rstrip(), last_style
+                lines.append([])
+                used = 0
+            lines[-1].append((word, style))
+            used += measure_cells(word)
+    return list(lines)
 
 
 def shorten_middle(text: str, width: int, ellipsis: str) -> str:

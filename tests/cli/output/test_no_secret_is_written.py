@@ -34,6 +34,7 @@ LINES = {
     "wait": "wait ds t1 --timeout 0",
     "list": "list ds",
     "datasets": "datasets",
+    "doctor": "doctor ds --path /b/d/",
     "apply": "apply {spec} --wait --timeout 0",
 }
 OFFLINE = {

@@ -1,0 +1,1 @@
+"""What the command `doctor` needs: its subject, hints with flags, and the report as text."""
