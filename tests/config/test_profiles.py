@@ -1,12 +1,16 @@
 """Profiles of config.yaml: which is in force, what the file may hold, and who may change it."""
 
 import json
+import os
+from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
-from modelarts_export.config.profile_selection import find_config_path
+from modelarts_export.config.profile_selection import find_config_path, list_profile_names
 from tests.conftest import Cloud, Run
+from tests.support.users import without_root
 
 KEY = {"HW_ACCESS_KEY": "AKEXAMPLE", "HW_SECRET_KEY": "made-up-secret"}
 TWO = """
@@ -38,6 +42,8 @@ def config(tmp_path: Path) -> Path:
         ("", {"MODELARTS_EXPORT_PROFILE": "second"}, "https://modelarts.cn-north-4.myhuaweicloud.com/v2/02/"),
         ("--project-id p3", {"MODELARTS_EXPORT_REGION": "eu-de"}, "https://modelarts.eu-de.otc.t-systems.com/v2/p3/"),
         # the named profile wins over the source of credentials, and that over the default profile
+        ("--profile second", {"MODELARTS_EXPORT_PROJECT_ID": "p5"}, "https://modelarts.cn-north-4.myhuaweicloud.com/v2/p5/"),
+        ("--profile first", {"MODELARTS_EXPORT_PROFILE": "second"}, "https://modelarts.cn-north-1.myhuaweicloud.com/v2/p1/"),
         ("--profile second", {**KEY, "HW_PROJECT_ID": "p4"}, "https://modelarts.cn-north-4.myhuaweicloud.com/v2/02/"),
         ("", {**KEY, "HW_PROJECT_ID": "p4"}, "https://modelarts.cn-north-1.myhuaweicloud.com/v2/p4/"),
     ],
@@ -79,8 +85,18 @@ def test_config_directory_is_that_of_xdg(config: Path, run: Run, tmp_path: Path)
             ],
         ),
         ("profiles: {a: {credentials: terrafrom}}", ["did you mean 'terraform'?"]),
+        ("profiles: {a: {credentials: clouds}}", ["1:29: profiles.a.credentials: must be one of sdk, "]),
+        ("profiles: {a: {credentials: {sdk: x}}}", ["profiles.a.credentials: must be one of sdk, "]),
+        ("profiles: {a: {credentials: {clouds: [x]}}}", ["profiles.a.credentials: must be one of sdk, "]),
+        ("profiles: {a: {credentials: {clouds: x, koocli: y}}}", ["profiles.a.credentials: must be one of"]),
+        ("profiles: {a: {credentials: {1: x}}}", ["1:30: YAML does not read the key 1 as a string"]),
+        ("default: [a]", ["1:10: default: must be the name of a profile"]),
+        ("default: 1\nprofiles: {a: {Secret-Key: x}}", ["1:10: default: must be the name", NO_SECRETS]),
+        ("password: made-up-secret", [f"1:1: password: {NO_SECRETS}"]),
+        ("profiles: {a: {region: true}}", ['1:24: profiles.a.region: must be text; write "true"']),
         ("profiles: {a: 1}", ["1:15: profiles.a: must be a mapping"]),
         ("profiles: {a: {}, a: {}}", ["duplicate key 'a'"]),
+        ("profiles:\n  a:\n    region: x\n    region: y", ["4:5: duplicate key 'region'", "line 3"]),
         ("profiles: {a: {<<: {region: eu-de}}}", ["merge keys"]),
         ("- a", ["1:1: must be a mapping"]),
         ("a: [", [":1:5: "]),
@@ -101,6 +117,41 @@ def test_invalid_file_is_refused_with_every_position(
     assert "AKEXAMPLE" not in outcome.err
 
 
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (lambda file: file.write_bytes(b"default: \xff"), "not UTF-8 at byte 10"),
+        (lambda file: file.write_bytes(b" " * (17 * 2**20)), "larger than 1 MiB"),
+        (lambda file: file.mkdir(), "is a directory"),
+        (os.mkfifo, "not a regular file"),
+        (lambda file: file.symlink_to("/dev/null"), "not a regular file"),
+    ],
+)
+def test_file_that_cannot_be_read_is_named_with_its_reason(
+    config: Path, run: Run, make: Callable[[Path], object], reason: str
+) -> None:
+    config.unlink()
+    make(config)
+    outcome = run(PLAIN)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert f"{config}: {reason}" in outcome.err
+    assert list_profile_names(os.environ) == []
+
+
+def test_file_without_permission_to_read_is_an_error(config: Path, run: Run) -> None:
+    """Its settings might be needed; in a directory that is closed there is no such file."""
+    assert run(PLAIN).code == 0  # loads all modules
+    with TemporaryDirectory() as directory:
+        file = Path(directory) / "modelarts-export" / "config.yaml"
+        file.parent.mkdir()
+        config.rename(file)
+        file.chmod(0)
+        Path(directory).chmod(0o711)
+        with without_root():
+            outcome = run(PLAIN, XDG_CONFIG_HOME=directory)
+    assert (outcome.code, f"{file}: permission denied" in outcome.err) == (2, True)
+
+
 @pytest.mark.parametrize("text", ["", "# nothing\n", "profiles:\n", "profiles: {a: }\n", "default:\n"])
 def test_empty_file_changes_nothing(config: Path, run: Run, text: str) -> None:
     config.write_text(text)
@@ -112,6 +163,15 @@ def test_value_is_checked_as_that_of_the_flag(config: Path, run: Run) -> None:
     outcome = run(f"{PLAIN} --profile a")
     assert outcome.code == 2
     assert f"read_timeout of profile a ({config}:3:19): 'soon' is not a duration" in outcome.err
+
+
+def test_empty_name_of_a_profile_is_an_error_of_the_flag_only(config: Path, run: Run) -> None:
+    """An empty variable is an unset one; an empty flag may come of an unset variable of a script."""
+    outcome = run([*PLAIN.split(), "--profile", ""])
+    assert (outcome.code, "--profile: '' is not the name of a profile" in outcome.err) == (2, True)
+    assert "/p1/" in run(DRY_RUN, MODELARTS_EXPORT_PROFILE="").out
+    config.write_text("profiles: {'': {}}")
+    assert run(PLAIN).code == 0
 
 
 def test_unknown_profile_names_the_nearest(config: Path, run: Run) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from modelarts_export.auth.credentials import AccessKey
 from modelarts_export.errors import AccessError
 from modelarts_export.providers.sources.command import CommandProvider
-from tests.conftest import Cloud, Run
+from tests.conftest import Cloud, Run, Stub
 
 SECRET = "Made-up-secret-0123456789"
 KEY = {"Version": 1, "AccessKeyId": "AKEXAMPLE", "SecretAccessKey": SECRET}
@@ -42,8 +43,14 @@ def test_key_is_read_with_its_end() -> None:
     )
 
 
-def test_command_signs_requests_and_runs_once(run: Run, cloud: Cloud, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("seconds", "runs"), [(None, 1), (300.0, 1), (7200.0, 1), (-1.0, 3)])
+def test_command_signs_requests_and_runs_once_until_the_expiration(
+    run: Run, cloud: Cloud, tmp_path: Path, seconds: float | None, runs: int
+) -> None:
+    """A submission makes two requests; before each an expired key is replaced."""
     key = KEY | {"AccessKeyId": cloud.sandbox.access_key, "SecretAccessKey": cloud.sandbox.secret_key}
+    if seconds is not None:
+        key["Expiration"] = datetime.fromtimestamp(time.time() + seconds, UTC).isoformat()
     log = tmp_path / "log"
     write_profile(tmp_path, f"open({str(log)!r}, 'a').write('x'); print({json.dumps(json.dumps(key))})")
     variables = {
@@ -52,10 +59,20 @@ def test_command_signs_requests_and_runs_once(run: Run, cloud: Cloud, tmp_path: 
     }
     outcome = run("to-obs sandbox-images --path /b/d/ --debug", **variables)
     assert outcome.code == 0, outcome.err
-    assert log.read_text() == "x"
+    assert log.read_text() == "x" * runs
     assert cloud.sandbox.secret_key not in outcome.err + outcome.out
     assert run("to-obs sandbox-images --path /b/e/ --dry-run", **variables).code == 0
-    assert log.read_text() == "x"
+    assert log.read_text() == "x" * runs
+
+
+def test_key_that_a_server_echoes_is_redacted(run: Run, stub: Stub, tmp_path: Path) -> None:
+    write_profile(tmp_path, PRINT_KEY)
+    stub.status = 400
+    stub.body = json.dumps({"error_code": "ModelArts.4352", "error_msg": f"heard {SECRET}"}).encode()
+    places = {"MODELARTS_EXPORT_ENDPOINT": stub.url, "MODELARTS_EXPORT_PROJECT_ID": "p"}
+    outcome = run("list d --debug", **places)
+    assert "heard ***" in outcome.err
+    assert SECRET not in outcome.err
 
 
 @pytest.mark.parametrize(
@@ -132,7 +149,8 @@ def test_program_is_searched_on_the_path_but_not_here(
         )
         program.chmod(0o700)
     monkeypatch.chdir(here)
-    for path in (f":.:{here}:{other}", f"{here}::{other}"):
+    (tmp_path / "link").symlink_to(here)
+    for path in (f":.:{here}:{other}", f"{here}::{other}", f"{tmp_path}/link:{here}/../here:{other}"):
         assert CommandProvider(["get-key"], {"PATH": path}).load().access_key == "AKOTHER"
     with pytest.raises(AccessError, match="was not found on PATH"):
         CommandProvider(["get-key"], {"PATH": f".:{here}"}).load()
@@ -141,6 +159,16 @@ def test_program_is_searched_on_the_path_but_not_here(
     (other / "get-key").chmod(0o600)
     with pytest.raises(AccessError, match="cannot be run: Permission denied"):
         CommandProvider([str(other / "get-key")], {}).load()
+
+
+def test_program_is_found_from_a_directory_that_is_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    provider = CommandProvider(["echo", json.dumps(KEY)], os.environ)
+    assert provider.load().access_key == "AKEXAMPLE"
 
 
 @pytest.mark.parametrize("command", ["[]", "aws", "[5]", '[""]', "{a: b}"])

@@ -47,8 +47,28 @@ def test_keys_of_the_agency_sign_requests(run: Run, cloud: Cloud, stub: Stub) ->
     assert stub.requests[1][2]["X-Metadata-Token"] == "made-up-metadata-token"
     request, _ = cloud.exchanges[0]
     assert request.headers["X-Security-Token"] == "made-up-security-token"
+    assert f"> PUT {stub.url}/meta-data/latest/api/token" in outcome.err
+    assert f"> GET {stub.url}/openstack/latest/securitykey" in outcome.err
     for secret in (cloud.sandbox.secret_key, "made-up-security-token", "made-up-metadata-token"):
         assert secret not in outcome.err
+
+
+def test_verbose_has_a_line_for_each_call(run: Run, cloud: Cloud, stub: Stub) -> None:
+    """Of the service, and of IAM for the project."""
+    found = {"projects": [{"id": cloud.sandbox.project_id, "name": "r-1"}]}
+    stub.first = [TOKEN, make_keys(cloud), Answer(body=json.dumps(found).encode())]
+    variables = make_variables(cloud, stub) | {
+        "MODELARTS_EXPORT_PROJECT_ID": "",
+        "MODELARTS_EXPORT_REGION": "r-1",
+    }
+    outcome = run(f"{LIST} -v", **variables, MODELARTS_EXPORT_IAM_ENDPOINT=stub.url)
+    assert outcome.code == 0, outcome.err
+    calls = [line.partition(" 200 ")[0] for line in outcome.err.splitlines()]
+    assert calls[:3] == [
+        f"PUT {stub.url}/meta-data/latest/api/token",
+        f"GET {stub.url}/openstack/latest/securitykey",
+        f"GET {stub.url}/v3/projects?name=r-1",
+    ]
 
 
 @pytest.mark.parametrize("status", [404, 405, 503])

@@ -84,6 +84,7 @@ def test_wrong_password_exits_with_4(run: Run, cloud: Cloud) -> None:
 # fmt: off
 FAULTS: dict[str, tuple[Handler, int]] = {
     "locked user": (answer_with("401 Unauthorized", b'{"error_code": "IAM.0061", "error_msg": "locked"}'), 4),
+    "second factor": (answer_with("401 Unauthorized", b'{"error": {"code": 401, "message": "MFA"}}'), 4),
     "no permission": (answer_with("403 Forbidden", b'{"error_code": "IAM.0003", "error_msg": "no"}'), 4),
     "malformed": (answer_with("400 Bad Request", b'{"error": {"code": 400, "message": "m"}}'), 6),
     "not there": (answer_with("404 Not Found"), 3),
