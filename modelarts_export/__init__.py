@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from modelarts_export.api.dataset import Dataset
     from modelarts_export.api.task import ExportTask, TaskState
     from modelarts_export.auth.credentials import AccessKey, Password, Token
+    from modelarts_export.batch.spec_files import load_specs
     from modelarts_export.cancellation import CancelToken
     from modelarts_export.client_factory import connect
     from modelarts_export.errors import (
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     )
     from modelarts_export.polling.wait import wait
     from modelarts_export.request.models import SearchCondition, ToNewDataset, ToObs
+    from modelarts_export.request.validation import ValidatedExport
     from modelarts_export.submission.events import SubmissionEvent
     from modelarts_export.submission.reuse_policy import ReusePolicy
     from modelarts_export.submission.submit import submit
@@ -74,7 +76,9 @@ __all__ = [
     "ToObs",
     "Token",
     "UnknownOutcomeError",
+    "ValidatedExport",
     "connect",
+    "load_specs",
     "submit",
     "wait",
 ]
@@ -92,7 +96,9 @@ _MODULES = {
     "ToNewDataset": "request.models",
     "ToObs": "request.models",
     "Token": "auth.credentials",
+    "ValidatedExport": "request.validation",
     "connect": "client_factory",
+    "load_specs": "batch.spec_files",
     "submit": "submission.submit",
     "wait": "polling.wait",
 }

@@ -45,7 +45,7 @@ MAY_IMPORT = {
     "cli/output": "batch cli/ci cli/options api request spec submission transport",
     "cli/ci": "cli/options api batch",
     "cli/progress": "batch cli/output api polling",
-    "batch": "api config polling request submission",
+    "batch": "api config polling providers providers/sources request spec submission",
     "diagnosis": "api auth client_factory config documents providers providers/sources submission transport",
     "submission": "api config request transport",
     "polling": "api config transport",

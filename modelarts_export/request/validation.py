@@ -24,7 +24,7 @@ KINDS: Mapping[ExportDest, type[ExportRequest]] = {kind.dest: kind for kind in (
 
 @dataclass(frozen=True, kw_only=True)
 class ValidatedExport:
-    """A valid request and its SpecMetadata."""
+    """A valid request, and what a spec has beside it, where it has; `dataset_id` may be name:NAME."""
 
     request: ExportRequest
     dataset_id: str | None
