@@ -30,6 +30,7 @@ _COMMAND = re.compile(rf"^([^\S\n]*):(?=:)|{_SERVICE_MESSAGE.pattern}", re.MULTI
 
 _LONGEST_ID = 64  # characters
 _WORD = re.compile(r"[A-Za-z0-9_.-]*")
+_PLAIN = re.compile("[A-Za-z0-9]{12,}")
 _ID_FIELDS = ("task_id", "dataset_id", "project_id", "new_dataset_id")
 _FIELD_NAME = re.compile("[a-z]+(?:_[a-z]+)*")  # ours and those of the API
 
@@ -84,6 +85,7 @@ class Redactor:
         self._secrets: frozenset[str] = frozenset()
         self._kept: set[str] = set()  # added to by any thread
         self._forms: tuple[frozenset[str], tuple[str, ...]] = (frozenset(), ())
+        self._shortest = 0  # characters; no shorter text has a form of a secret
         self.add_secret(*secrets)
 
     def __repr__(self) -> str:
@@ -93,6 +95,10 @@ class Redactor:
     def add_secret(self, *secrets: str) -> None:
         """Redact these secrets too; those with fewer than 6 characters are ignored."""
         self._secrets |= {secret for secret in secrets if secret}
+        # a form of letters and digits is as long as they are; others have escapes, which can be undone
+        self._shortest = min(
+            (len(each) if _PLAIN.fullmatch(each) else 0 for each in self._secrets), default=0
+        )
 
     def keep(self, *identifiers: str) -> None:
         """Never redact these IDs where they are a whole word, even if one contains a secret."""
@@ -131,7 +137,7 @@ class Redactor:
         return _map_strings(value, lambda _: next(replacements))
 
     def _find(self, text: str) -> "Iterator[Span]":
-        if not self._secrets:
+        if not self._secrets or len(text) < self._shortest:
             return iter(())
         from modelarts_export.secret_search import find_forms, make_search_forms  # noqa: PLC0415 - not for a start
 

@@ -1,10 +1,9 @@
 """One HTTP session to one base URL; every failure is raised as an error of this package."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -61,18 +60,16 @@ class Transport:
         self._base_url = base_url
         self._timeout = Timeout(connect=settings.connect_timeout, read=settings.read_timeout)
         self._settings = settings
-        self._verify = settings.ca_bundle or not settings.insecure
         self._auth = auth
         self._on_call = on_call
         self._clock = clock
         self._refused: Response | None = None
         self._is_authenticated = False
-        self._session = _make_session(self._base_url, DeadlineAdapter(clock=clock))
-        # `verify` belongs to the request: an environment variable would override the session's
-        self._environment = self._session.merge_environment_settings(
-            url=base_url, proxies={}, stream=True, verify=self._verify, cert=None
-        )
-        if not self._verify:
+        # an adapter alone: a session would merge its settings into each of a thousand requests
+        self._adapter: HTTPAdapter = DeadlineAdapter(clock=clock)
+        verify = settings.ca_bundle or not settings.insecure
+        self._environment = _load_environment(base_url, verify=verify)
+        if not verify:
             disable_warnings(InsecureRequestWarning)  # the command has warned once
 
     @property
@@ -102,12 +99,11 @@ class Transport:
 
     def close(self) -> None:
         """Close the idle connections; the next call opens a new one."""
-        self._session.close()
+        self._adapter.close()
 
     def mount(self, adapter: HTTPAdapter) -> None:
         """Use this adapter for all further calls."""
-        for scheme in ("http://", "https://"):
-            self._session.mount(scheme, adapter)
+        self._adapter = adapter
 
     def get(self, path: str, *, timeout: float | None = None) -> Response:
         """Return the response for this path, a 2xx with a non-empty JSON object.
@@ -173,16 +169,17 @@ class Transport:
 
     def _perform(self, attempt: Attempt) -> Response:
         """Send the request and read the response; the attempt records the outcome, also of a failure."""
-        # without the session, whose settings would be merged into each of a thousand requests
-        attempt.request = requests.Request(
-            attempt.method,
-            attempt.url,
+        request = requests.PreparedRequest()
+        request.prepare(
+            method=attempt.method,
+            url=attempt.url,
             data=attempt.body,
             headers=_HEADERS | (_BODY_HEADERS if attempt.body else _NO_BODY_HEADERS),
             auth=self._auth,
-        ).prepare()
-        options: dict[str, Any] = {**self._environment, "timeout": attempt.timeout, "allow_redirects": False}
-        with self._session.send(attempt.request, **options) as response:
+        )
+        attempt.request = request
+        options: dict[str, Any] = {**self._environment, "timeout": attempt.timeout}
+        with self._adapter.send(request, **options) as response:
             attempt.response = response
             read = read_error_body if is_refused_by(response.status_code) else read_body
             attempt.content = read(response, attempt.received)
@@ -192,7 +189,7 @@ class Transport:
             headers=response.headers,
             content=attempt.content,
             changing=attempt.is_create,
-            secrets=hidden_values(attempt.request.headers),
+            secrets=hidden_values(request.headers),
         )
 
     @contextmanager
@@ -218,18 +215,12 @@ def find_proxy(base_url: str) -> str | None:
     return f"{scheme or 'http'}://{REDACTED + '@' if user else ''}{host}"
 
 
-class _Session(requests.Session):
-    """A session that does not parse redirects, which requests does even if it does not follow them."""
+def _load_environment(base_url: str, *, verify: bool | str) -> Mapping[str, Any]:
+    """Return the proxies and the certificates for a URL that environment variables name.
 
-    def get_redirect_target(self, _response: requests.Response) -> None:
-        """Return no target."""
-
-
-def _make_session(base_url: str, adapter: DeadlineAdapter) -> requests.Session:
-    session = _Session()
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    `verify` belongs to each call: an environment variable would override that of a session.
+    """
+    session = requests.Session()
     # calls to this machine bypass proxies, which would receive the credentials in plain text
     session.trust_env = not is_local(urlsplit(base_url).hostname or "")
-    for scheme in ("http://", "https://"):
-        session.mount(scheme, adapter)
-    return session
+    return session.merge_environment_settings(base_url, proxies={}, stream=True, verify=verify, cert=None)
