@@ -36,27 +36,32 @@ def normalize_directory(value: str) -> str:
 
 
 def _check_path(path: str, value: str) -> None:
-    shown = quote(value if isinstance(value, InterpolatedString) else path)
     if "//" in path:
+        shown = _quote_path(path, value)
         raise ValueError(f"{shown} has an empty directory name (//); the API refuses it (ModelArts.4315)")
     if not _IN_BUCKET.match(path):
         raise ValueError(f"{quote(value)} has no bucket; write /bucket/dir/ or obs://bucket/dir/")
     if len(path) not in _PATH_LENGTH:
         raise ValueError(f"the path has {len(path)} characters; the API accepts 3 to 700")
-    undocumented = find_undocumented_characters(path)
-    invalid = [c for c in _find_unusual_characters(path) if c not in undocumented]
+    invalid = [c for c in _find_unusual_characters(path) if not _is_undocumented(c)]
     if invalid:
         is_hidden = isinstance(value, InterpolatedString)
         character = "a character that is not allowed" if is_hidden else repr(invalid[0])
+        shown = _quote_path(path, value)
         raise ValueError(f"{shown} has {character}; use letters, digits, -, _ and / (ModelArts.4313)")
+
+
+def _quote_path(path: str, value: str) -> str:
+    return quote(value if isinstance(value, InterpolatedString) else path)
 
 
 def normalize_directory_in_bucket(value: str) -> str:
     """Normalize an OBS directory that must not be the root of a bucket (API.md, section 5, 4205)."""
     path = normalize_directory(value)
     if is_bucket_root(path):
-        shown = quote(value if isinstance(value, InterpolatedString) else path)
-        raise ValueError(f"{shown} is the root of a bucket; write /bucket/dir/ (ModelArts.4205)")
+        raise ValueError(
+            f"{_quote_path(path, value)} is the root of a bucket; write /bucket/dir/ (ModelArts.4205)"
+        )
     return path
 
 
@@ -101,7 +106,11 @@ def find_undocumented_characters(path: str) -> list[str]:
 
     They are dots, spaces, and letters that are neither Latin nor Chinese. Emoji are refused.
     """
-    return [c for c in _find_unusual_characters(path) if c in ". " or _is_letter(c)]
+    return [c for c in _find_unusual_characters(path) if _is_undocumented(c)]
+
+
+def _is_undocumented(character: str) -> bool:
+    return character in ". " or _is_letter(character)
 
 
 def _find_unusual_characters(path: str) -> list[str]:

@@ -46,12 +46,15 @@ def find_warnings(body: Body) -> Iterator[Problem]:
 
 def _get_params(body: Body) -> Body:
     params = body.get("export_params")
-    return params if isinstance(params, Mapping) else {}
+    # None first, as isinstance is slow for Mapping and nearly all of ten thousand documents have no params
+    return params if params is not None and isinstance(params, Mapping) else {}
 
 
 def _check_work_path(body: Body) -> Iterator[Problem]:
     """API.md, section 2: the work path of the new dataset must not be the path or inside it."""
     path_value, work_path_value = body.get("path"), _get_params(body).get(_NEW_PATH)
+    if work_path_value is None:
+        return
     path, work_path = parse_directory(path_value), parse_directory(work_path_value)
     if path and work_path and work_path.startswith(path):
         shown_path = quote(path_value if isinstance(path_value, InterpolatedString) else path)

@@ -40,7 +40,8 @@ _DATASET, _PROJECT = ("dataset_id",), ("project_id",)
 _GIVE_DATASET = "give dataset_id in each spec, or --dataset ID (MODELARTS_EXPORT_DATASET_ID)"
 _UNSUCCESSFUL = (TaskState.FAILED, TaskState.STOPPED)
 _MOST_WARNINGS = 10
-_GC_THRESHOLDS = (700, 10, 10)  # those of Python; a start has higher ones, for a process that soon ends
+# A start has higher ones, for a process that soon ends; the 700 of Python cost more than the few cycles.
+_GC_THRESHOLDS = (10_000, 10, 10)
 DryRun = Annotated[
     bool,
     typer.Option("--dry-run", rich_help_panel=REQUEST, help="Print what would be done and send nothing"),
