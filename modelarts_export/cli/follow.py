@@ -1,8 +1,10 @@
 """The API calls of the commands that read tasks: list, fetch once, or poll with progress."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 from modelarts_export.api.task import ExportTask, TaskState
 from modelarts_export.cli.context import CommandContext
@@ -12,6 +14,9 @@ from modelarts_export.config.settings import Settings
 from modelarts_export.errors import ModelArtsExportError, TemporaryError
 from modelarts_export.polling.options import PollOptions
 from modelarts_export.polling.poller import Snapshot, TrackedTask, poll
+
+if TYPE_CHECKING:
+    from modelarts_export.api.dataset import Dataset
 
 _ONE_POLL = PollOptions(timeout=0.0, max_outage=0.0)
 _DATASET_SEARCH = 30.0  # seconds
@@ -93,29 +98,36 @@ def add_new_dataset_ids(
     """
     if context.messages.options.output == "id":
         return snapshot
-    ids: dict[str, str | None] = {}
-    updated: list[TrackedTask] = []
-    for each in snapshot:
-        new_name = (name or each.task.new_dataset_name) if each.task.state is TaskState.SUCCESSED else None
-        if new_name and new_name not in ids:
-            ids[new_name] = _find_dataset(context, new_name, settings)
-        extra = {"new_dataset_id": ids[new_name]} if new_name else each.task.extra
-        updated.append(replace(each, task=replace(each.task, extra=extra)))
-    return tuple(updated)
+    names = [
+        (name or each.task.new_dataset_name) if each.task.state is TaskState.SUCCESSED else None
+        for each in snapshot
+    ]
+    wanted = set(filter(None, names))
+    ids = _find_datasets(context, wanted, settings) if wanted else {}
+
+    def add_id(each: TrackedTask, new_name: str | None) -> TrackedTask:
+        extra = {"new_dataset_id": ids.get(new_name)}
+        return replace(each, task=replace(each.task, extra=extra)) if new_name else each
+
+    return tuple(map(add_id, snapshot, names))
 
 
-def _find_dataset(context: CommandContext, name: str, settings: Settings) -> str | None:
-    """Return the ID of the newest dataset of a name, or None with a warning."""
-    from modelarts_export.api.dataset import find_named  # noqa: PLC0415 - after a task that made a dataset
+def _find_datasets(
+    context: CommandContext, names: AbstractSet[str], settings: Settings
+) -> Mapping[str | None, str]:
+    """Return the ID of the newest dataset of each name, by one list of all; warn of names without one."""
+    from modelarts_export.api.dataset import sort_by_age  # noqa: PLC0415 - after a task that made a dataset
+    from modelarts_export.cli.output.task_view import list_some  # noqa: PLC0415 - as above
 
-    reason = "no dataset has its name"
+    reason, found = "no dataset has its name", list["Dataset"]()
     try:
         client = context.client(settings)
-        pages = client.iter_dataset_pages(timeout=_DATASET_SEARCH, retry=context.retry_policy)
-        named = find_named((dataset for page in pages for dataset in page.datasets), name)
-        if named:
-            return named[0].dataset_id
+        for page in client.iter_dataset_pages(timeout=_DATASET_SEARCH, retry=context.retry_policy):
+            found += [dataset for dataset in page.datasets if dataset.name in names]
     except ModelArtsExportError as error:
-        reason = str(error)
-    context.messages.warn(f"the ID of the new dataset {name} could not be found: {reason}")
-    return None
+        found, reason = [], str(error)
+    ids = {dataset.name: dataset.dataset_id for dataset in reversed(sort_by_age(found))}
+    if missing := sorted(names - ids.keys()):
+        noun = "ID of the new dataset" if len(missing) == 1 else "IDs of the new datasets"
+        context.messages.warn(f"the {noun} {list_some(missing)} could not be found: {reason}")
+    return ids

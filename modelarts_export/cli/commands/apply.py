@@ -1,45 +1,32 @@
 """The command `apply`, which creates the export tasks of many specs."""
 
 import gc
-import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from modelarts_export.api.task import ExportTask, TaskState
 from modelarts_export.batch.plan import BatchOptions, PlannedExport
 from modelarts_export.cli.binding import Assignments, DatasetOption, Files, Recursive
 from modelarts_export.cli.connection import Connection, combine_missing
 from modelarts_export.cli.context import CommandContext, ResolvedExport
-from modelarts_export.cli.exit_status import describe_timeout
-from modelarts_export.clock import SYSTEM_CLOCK
 from modelarts_export.config.settings import Settings
 from modelarts_export.errors import (
     MISSING,
     DatasetNameError,
     InvalidInputError,
-    NotFinishedError,
     Problem,
-    UnknownOutcomeError,
 )
 from modelarts_export.polling.options import PollOptions
 from modelarts_export.request.fields import REQUEST
 from modelarts_export.submission.reuse_policy import ReusePolicy
 
 if TYPE_CHECKING:
-    from modelarts_export.batch.report import BatchReport, ReportRow
-    from modelarts_export.cli.progress.display import ProgressDisplay
-    from modelarts_export.polling.poller import TrackedTask
     from modelarts_export.spec.loader import LoadedExport
-    from modelarts_export.submission.events import SubmissionEvent
 
 _DATASET, _PROJECT = ("dataset_id",), ("project_id",)
 _GIVE_DATASET = "give dataset_id in each spec, or --dataset ID (MODELARTS_EXPORT_DATASET_ID)"
-_UNSUCCESSFUL = (TaskState.FAILED, TaskState.STOPPED)
-_MOST_WARNINGS = 10
 # A start has higher ones, for a process that soon ends; the 700 of Python cost more than the few cycles.
 _GC_THRESHOLDS = (10_000, 10, 10)
 DryRun = Annotated[
@@ -85,7 +72,9 @@ def apply(  # noqa: PLR0913 - its options
     gc.set_threshold(*_GC_THRESHOLDS)
     _warn_of_paths(context, plan, reuse)
     plan = _find_datasets(context, plan, settings)
-    run = _Batch(context, settings, batch, reuse, wait)
+    from modelarts_export.cli.commands.batch_run import BatchRun  # noqa: PLC0415 - requests is loaded here
+
+    run = BatchRun(context, settings, batch, reuse, wait)
     report = run.submit(plan)
     context.printer.report(report.rows)
     run.raise_for(report)
@@ -223,176 +212,3 @@ def _warn_of_paths(context: CommandContext, plan: Sequence[PlannedExport], reuse
         context.messages.warn(
             f"{outside[0]}{others}: the path is not in {within}, the directory of --skip-if-running"
         )
-
-
-class _Batch:
-    """A run of a batch: its submission, its wait, and what a signal prints meanwhile."""
-
-    def __init__(
-        self,
-        context: CommandContext,
-        settings: Settings,
-        options: BatchOptions,
-        reuse: ReusePolicy,
-        wait: PollOptions | None,
-    ) -> None:
-        from modelarts_export.batch.runner import BatchRunner  # noqa: PLC0415 - requests is loaded here
-
-        self._context, self._settings, self._reuse, self._wait = context, settings, reuse, wait
-        self._begin, self._concurrency = SYSTEM_CLOCK.monotonic(), options.concurrency
-        self._runner = BatchRunner(
-            context.client(settings),
-            options,
-            reuse=reuse,
-            on_event=self._print_event,
-            cancel=context.cancel_token,
-        )
-        self._get_rows: Callable[[], Sequence[ReportRow]] = lambda: self._runner.rows
-        self._titles: dict[tuple[str, str], str] = {}
-        self._timed_out = ""
-
-    def submit(self, plan: list[PlannedExport]) -> "BatchReport":
-        """Submit the exports, wait for their tasks if that is asked for, and return the report."""
-        from modelarts_export.cli.progress.display import open_display, tick_in_background  # noqa: PLC0415 - not for a dry run
-
-        context, messages = self._context, self._context.messages
-        context.printer.load_renderer(with_rows=True)
-        context.set_final_output(self._show, self._make_message)
-        with (
-            open_display(
-                messages.console,
-                quiet=messages.options.quiet,
-                heartbeat=(self._wait or PollOptions()).heartbeat,
-                get_counts=lambda: self._runner.counts,
-                name_task=self._name_task,
-            ) as display,
-            tick_in_background(display),
-        ):
-            with context.delay_exit(lambda: self._runner.is_sending):
-                rows = self._runner.run(plan)
-            if self._wait:
-                self._follow(rows, self._wait, display)
-        if not self._wait:
-            self._fetch_statuses(rows)
-        self._runner.check_for_duplicates()
-        report = self._make_report()
-        context.app.report.record_batch(report)
-        return report
-
-    def _follow(self, rows: "Sequence[ReportRow]", wait: PollOptions, display: "ProgressDisplay") -> None:
-        """Poll the tasks of all datasets in common rounds until all are finished."""
-        from modelarts_export.batch.following import list_followed, update_rows  # noqa: PLC0415 - as in __init__
-        from modelarts_export.polling.poller import poll  # noqa: PLC0415 - as in __init__
-
-        client, clock = self._context.client(self._settings), self._context.cancel_token.guard(SYSTEM_CLOCK)
-        tasks = list_followed(rows)
-        self._titles = {(row.dataset_id, row.task.task_id): row.title for row in rows if row.task}
-        snapshot: tuple[TrackedTask, ...] = ()
-        for snapshot in poll(client, tasks, wait, clock=clock) if tasks else ():
-            self._get_rows = partial(update_rows, rows, snapshot)
-            display.show(snapshot)
-        self._timed_out = describe_timeout(snapshot, wait)
-        self._get_rows = partial(update_rows, rows, snapshot, require_samples=wait.require_samples)
-
-    def _fetch_statuses(self, rows: "Sequence[ReportRow]") -> None:
-        """Fetch the status of each new task once; with -o id it would not be shown."""
-        from modelarts_export.batch.following import fetch_statuses  # noqa: PLC0415 - as in __init__
-
-        if self._context.messages.options.output == "id":
-            return
-        client = self._context.client(self._settings)
-        updated, error = fetch_statuses(client, rows, concurrency=self._concurrency)
-        self._get_rows = lambda: updated
-        if error:
-            self._context.messages.warn(f"tasks were accepted, but a status check failed: {error}")
-        failed = [row for row in updated if row.task and row.task.state in _UNSUCCESSFUL]
-        for row in failed[:_MOST_WARNINGS]:
-            reason = row.error_msg or "the API gives no reason"
-            self._context.messages.warn(f"{row.title}: the task has failed already: {reason}")
-        if len(failed) > _MOST_WARNINGS:
-            self._context.messages.warn(f"and {len(failed) - _MOST_WARNINGS:,} more tasks")
-
-    def _make_report(self) -> "BatchReport":
-        from modelarts_export.batch.report import BatchReport  # noqa: PLC0415 - loads the table of error codes
-
-        return BatchReport(
-            rows=[self._add_hint(row) for row in self._get_rows()],
-            seconds=SYSTEM_CLOCK.monotonic() - self._begin,
-            has_waited=self._wait is not None,
-            timed_out=self._timed_out,
-        )
-
-    def _add_hint(self, row: "ReportRow") -> "ReportRow":
-        """Add how to find a task that may exist to an export with an unknown outcome."""
-        if not isinstance(row.error, UnknownOutcomeError):
-            return row
-        self._context.messages.keep(*row.error.task_ids)
-        hint = self._context.resume.format_search_hint(
-            row.error, dataset_id=row.dataset_id, path=row.path, settings=self._settings
-        )
-        return replace(row, error=row.error.copy_with(hint=hint))
-
-    def _print_event(self, event: "SubmissionEvent") -> None:
-        from modelarts_export.cli.output.submission_messages import print_event  # noqa: PLC0415 - loads the events
-
-        format_command = partial(self._context.resume.format_list_command, settings=self._settings)
-        print_event(self._context.messages, format_command, event)
-
-    def _name_task(self, task: ExportTask) -> str:
-        title = self._titles.get((task.dataset_id, task.task_id))
-        return f"{title}: export task {task.task_id}" if title else f"export task {task.task_id}"
-
-    def _show(self) -> None:
-        """Print the rows after a signal."""
-        report = self._make_report()
-        self._context.app.report.record_batch(report)
-        self._context.printer.report(report.rows)
-
-    def _make_message(self) -> tuple[str, str, bool]:
-        """Return what a signal left behind, what to do about it, and whether that must be said."""
-        rows = self._make_report().rows
-        unknown = [row.error.hint for row in rows if isinstance(row.error, UnknownOutcomeError)]
-        hints = [*unknown, *self.list_wait_hints(rows), *self.list_rerun_hints(rows)]
-        if not any(row.task for row in rows):
-            words = "an export task may have been accepted" if unknown else "no export task was accepted"
-            return f"interrupted; {words}", "\n".join(hints) if unknown else "", bool(unknown)
-        others = f"; {len(unknown):,} more may have been accepted" if unknown else ""
-        return f"interrupted; accepted tasks continue{others}", "\n".join(hints), True
-
-    def list_wait_hints(self, rows: "Sequence[ReportRow]") -> list[str]:
-        """Return how to wait for the tasks that are not finished, a command for each dataset."""
-        datasets: dict[str, list[str]] = {}
-        for row in rows:
-            if row.task and not row.task.is_finished and not row.task.skipped:
-                datasets.setdefault(row.dataset_id, []).append(row.task.task_id)
-        return [
-            self._context.resume.format_wait_hint(
-                "it" if len(task_ids) == 1 else f"those {len(task_ids):,}",
-                dataset_id,
-                task_ids,
-                self._settings,
-                timeout_has_expired=bool(self._timed_out),
-            )
-            for dataset_id, task_ids in datasets.items()
-        ]
-
-    def list_rerun_hints(self, rows: "Sequence[ReportRow]") -> list[str]:
-        """Return how to submit what is missing, if anything is."""
-        if all(row.was_sent and not isinstance(row.error, UnknownOutcomeError) for row in rows):
-            return []
-        hours = 1 + math.ceil((SYSTEM_CLOCK.monotonic() - self._begin) / 3600)
-        command = self._context.resume.format_rerun_command(self._reuse, hours=hours)
-        return [f"to submit what is missing, reusing the tasks that exist: {command}"]
-
-    def raise_for(self, report: "BatchReport") -> None:
-        """Print a summary and where the exports are. Raises the combined error of those that failed."""
-        messages, rows = self._context.messages, report.rows
-        has_unfinished = any(isinstance(row.error, NotFinishedError) for row in rows)
-        wait_hints = self.list_wait_hints(rows) if has_unfinished else []
-        error = report.combine(hint="\n".join([*wait_hints, *self.list_rerun_hints(rows)]))
-        if self._wait:
-            messages.exported([each for each in report.tasks if each.state is TaskState.SUCCESSED])
-        if error:
-            raise error
-        if len(rows) > 1:
-            messages.info(report.summarize())

@@ -311,3 +311,17 @@ def test_every_unknown_name_of_a_dataset_is_told(run: Run, directory: Path, clou
     assert "b.yaml:1: no dataset has the name 'nothing'" in outcome.err
     assert "b.yaml:4: no dataset has the name 'nowhere'" in outcome.err
     assert cloud.created == []
+
+
+def test_new_datasets_are_looked_up_by_one_list(run: Run, directory: Path, quick: Cloud) -> None:
+    """Two exports make a dataset each, and one does not."""
+    new = (
+        "path: /b/in/{0}/\nexport_params:\n  export_dest: NEW_DATASET\n  export_new_dataset_name: new-{0}\n"
+        "  export_new_dataset_work_path: /b/work/{0}/\n---\n"
+    )
+    (directory / "b.yaml").write_text(new.format("a") + new.format("b") + "path: /b/c/\n")
+    outcome = run("apply b.yaml --wait --poll-interval 0.1s -o json", **quick.variables)
+    made = {each.name: each.dataset_id for each in quick.sandbox.gateway.cloud.list_datasets()}
+    ids = [row.get("new_dataset_id") for row in json.loads(outcome.out)]
+    assert ids == [made["new-a"], made["new-b"], None]
+    assert sum("/datasets?" in request.target for request, _ in quick.exchanges) == 1
