@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
-from modelarts_export.errors import InvalidInputError
+from modelarts_export.errors import InvalidInputError, Problem
 
 
 def option(
@@ -50,10 +50,23 @@ def option_fields(options: type[Any]) -> list[Field[Any]]:
 def resolve_options(options: type[Any], *layers: SettingsLayer) -> dict[str, tuple[Any, str]]:
     """Return the value and the origin of each option that was given; the first layer that has one wins.
 
-    Raises InvalidInputError, which names the origin, for a value that cannot be parsed.
+    Raises InvalidInputError, which names the origins, for all values that cannot be parsed.
     """
-    found = {each.name: _find_value(each, layers) for each in option_fields(options)}
-    return {name: pair for name, pair in found.items() if pair}
+    found: dict[str, tuple[Any, str]] = {}
+    errors: list[InvalidInputError] = []
+    for each in option_fields(options):
+        try:
+            pair = _find_value(each, layers)
+        except InvalidInputError as error:
+            errors.append(error)
+        else:
+            found |= {each.name: pair} if pair else {}
+    if len(errors) > 1:
+        problems = [Problem(message=str(error)) for error in errors]
+        raise InvalidInputError(f"{len(errors)} options are invalid", problems=problems)
+    if errors:
+        raise errors[0]
+    return found
 
 
 def resolve_option(options: type[Any], name: str, *layers: SettingsLayer) -> Any:  # noqa: ANN401 - of the option's type

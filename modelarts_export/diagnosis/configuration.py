@@ -85,8 +85,8 @@ def check_credentials(configuration: Configuration, clock: Clock) -> Checks[Cred
     """
     try:
         chain = configuration.chain
-    except InvalidInputError as error:
-        yield skip("credentials", f"the configuration is invalid: {error}")
+    except InvalidInputError:
+        yield skip("credentials", "the settings are invalid")
         return None
     credentials: Credentials | None = None
     try:
@@ -99,7 +99,11 @@ def check_credentials(configuration: Configuration, clock: Clock) -> Checks[Cred
         yield from described
         credentials = None if any(each.error for each in described) else credentials
     if chain.provider:
-        listed = ", ".join(_describe_source(*found, chain.provider) for found in findings)
+        use = "used" if credentials else "cannot be used"
+        listed = ", ".join(
+            f"{provider.name} ({use if provider is chain.provider else _describe_other(finding)})"
+            for provider, finding in findings
+        )
         yield succeed("sources", f"in their order: {listed}")
     for provider, finding in findings:
         if finding.status is Status.UNUSABLE and chain.provider:
@@ -109,11 +113,8 @@ def check_credentials(configuration: Configuration, clock: Clock) -> Checks[Cred
     return credentials
 
 
-def _describe_source(provider: CredentialProvider, finding: Finding, winner: CredentialProvider) -> str:
-    if provider is winner:
-        return f"{provider.name} (used)"
-    reason = "not used" if finding.status is Status.FOUND else finding.reason
-    return f"{provider.name} ({reason})"
+def _describe_other(finding: Finding) -> str:
+    return "not used" if finding.status is Status.FOUND else finding.reason
 
 
 def _describe_credentials(

@@ -79,13 +79,13 @@ def check_path(dataset: Dataset, access: DatasetAccess, body: Mapping[str, Any])
     try:
         used = describe_use_of_path([task for page in access.task_pages for task in page.tasks], body)
     except ModelArtsExportError as error:
-        yield fail("path", error)
+        yield fail("earlier tasks", error)
         return
     if used:
         hint = "what happens to files that are there is not documented; " + _OTHER_DIRECTORY
-        yield warn("path", used, hint)
+        yield warn("earlier tasks", used, hint)
     else:
-        yield succeed("path", "no task of the dataset has used it, or a directory above or below it")
+        yield succeed("earlier tasks", "none has used the path, or a directory above or below it")
 
 
 def _find_overlaps(dataset: Dataset, body: Mapping[str, Any]) -> Iterator[str]:

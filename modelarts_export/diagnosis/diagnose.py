@@ -162,7 +162,7 @@ def _list_problems(subject: Subject) -> Iterator[Check]:
     """Yield the problems of the input, and its warnings."""
     for name, error in subject.errors.items():
         yield from fail_each(name, error)
-    for warning in subject.warnings:
-        yield warn("request", str(warning))
     if subject.body:
         yield succeed("request", f"valid, an export to {' and '.join(find_directories(subject.body))}")
+    for warning in subject.warnings:
+        yield warn("request", str(warning))

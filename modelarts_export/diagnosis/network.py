@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
+from math import ceil
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -124,7 +125,7 @@ def check_connection(
 
 def _check_certificate(url: str, settings: Settings) -> Check:
     if not url.startswith("https:"):
-        return skip("TLS", "this machine is called without it")
+        return skip("TLS", "the endpoint is plain HTTP on this machine")
     if settings.ca_bundle:
         return succeed("TLS", f"the certificate is valid, by {settings.ca_bundle}")
     if settings.insecure:
@@ -143,9 +144,9 @@ def check_clock(arrival: Arrival, credentials: Credentials | None) -> Check:
     """Check the clock of this machine; a signature is refused if it is 15 minutes off."""
     if arrival.skew is None:
         return leave_untested("clock", "the server tells no time")
-    off = abs(arrival.skew)
+    off = ceil(abs(arrival.skew))
     if off < _NOTABLE_SKEW:
-        return succeed("clock", f"within {format_duration(off + 1)} of the server's")
+        return succeed("clock", f"within {format_duration(max(off, 1))} of the server's")
     message = f"{format_duration(off)} {'behind' if arrival.skew > 0 else 'ahead of'} the server's"
     hint = "set the clock of this machine"
     if off >= _MOST_SKEW and isinstance(credentials, AccessKey):

@@ -73,7 +73,8 @@ def _make_error(checks: Sequence[Check], *, with_problems: bool) -> ModelArtsExp
     kinds = (kind for kind in _ERRORS if kind.exit_code == worst.exit_code)
     problems = [Problem(message=f"{each.name}: {each.message}") for each in failed] if with_problems else []
     message = f"{len(failed)} check{'' if len(failed) == 1 else 's'} failed: {names}"
-    return next(kinds, ModelArtsExportError)(message, problems=problems)
+    hint = worst.hint if with_problems else ""
+    return next(kinds, ModelArtsExportError)(message, problems=problems, hint=hint)
 
 
 def _summarize(checks: Sequence[Check]) -> str:

@@ -153,13 +153,17 @@ def test_path_in_use_is_warned_of(run: Run, cloud: Cloud, path: str, words: str)
     create_task(run, cloud)
     outcome, rows = diagnose(run, f"--path {path}", **cloud.variables)
     warned = [
-        row["message"] for name in ("path", "request") for row in rows[name] if row["status"] == "warning"
+        row["message"]
+        for name in ("path", "request", "earlier tasks")
+        for row in rows[name]
+        if row["status"] == "warning"
     ]
     assert outcome.code == 0
     assert any(words in message for message in warned), warned
     cloud.exchanges.clear()
     _, rows = diagnose(run, "--path /b/other/", **cloud.variables)
-    assert [row["status"] for row in rows["path"]] == ["ok", "ok"]
+    assert get_statuses(rows, "path", "earlier tasks") == ["ok", "ok"]
+    assert len(rows["path"]) == 1
 
 
 @pytest.mark.parametrize(
@@ -325,6 +329,13 @@ def test_spec_gives_dataset_project_and_path(run: Run, cloud: Cloud, tmp_path: P
     assert get_statuses(rows, "access") == ["ok"]
 
 
+def test_all_invalid_settings_are_shown(run: Run, cloud: Cloud) -> None:
+    outcome, rows = diagnose(run, "--read-timeout x --connect-timeout y", **cloud.variables)
+    words = [row["message"].partition(":")[0] for row in rows["settings"]]
+    assert (outcome.code, words) == (2, ["--connect-timeout", "--read-timeout"])
+    assert run("datasets --read-timeout x --connect-timeout y", **cloud.variables).err.count("is not a") == 2
+
+
 def test_formats(run: Run, cloud: Cloud) -> None:
     rows = yaml.safe_load(run("doctor -o yaml", **cloud.variables).out)
     assert rows[0]["check"] == "version"
@@ -336,7 +347,7 @@ def test_formats(run: Run, cloud: Cloud) -> None:
     assert "\n                hint: " not in table.out
     assert table.err == "error: 1 check failed: dataset\n"
     quiet = run("doctor none-such -q", **cloud.variables)
-    assert (quiet.code, quiet.out, quiet.err.count("\n")) == (3, "", 2)
+    assert (quiet.code, quiet.out, quiet.err.count("\n")) == (3, "", 3)
     assert "error: dataset: Dataset does not exist" in quiet.err
     assert (run("doctor -q", **cloud.variables).out, run("doctor -f a -f b", **cloud.variables).code) == (
         "",
