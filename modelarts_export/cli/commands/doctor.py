@@ -13,7 +13,7 @@ DirectoryOption = Annotated[
         "--path",
         metavar="DIR",
         rich_help_panel=REQUEST,
-        help="OBS directory of an export; is it the dataset's own, or that of another task?",
+        help="OBS directory of an export; one of the dataset itself or of an earlier task is warned of",
     ),
 ]
 FileOption = Annotated[

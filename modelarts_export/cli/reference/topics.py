@@ -131,6 +131,10 @@ def _list_retries() -> Mapping[str, Mapping[str, str]]:
             "retry": f"{pauses}; Retry-After is honoured",
             "busy dataset": queue,
         },
+        "Calls made once": {
+            "polls of a wait": "the next poll follows, for --max-outage",
+            "doctor": "all of its calls, unless --retry-timeout or --max-retries is given",
+        },
         "Options": {
             format_flag(each.name): _describe(each)
             for each in _iter_options(Settings, PollOptions, ReusePolicy)

@@ -4,8 +4,10 @@ import json
 import os
 import pty
 import socket
+import sys
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,7 @@ from modelarts_export.errors import (
 )
 from modelarts_export.sandbox.faults.catalogue import Faults
 from modelarts_export.sandbox.faults.parser import parse_fault
+from modelarts_export.transport.session import find_proxy
 from tests.conftest import Answer, Cloud, Outcome, Run, Stub
 from tests.support.raw_server import make_reply, serve
 from tests.support.task_replies import create_task, make_error_reply
@@ -246,6 +249,7 @@ def test_proxy_that_refuses_is_named_without_its_password(run: Run, monkeypatch:
         url = proxy.url.replace("//", "//user:made-up-pass@")
         for name in ("HTTPS_PROXY", "https_proxy"):
             monkeypatch.setenv(name, url)
+        assert find_proxy(IN_HTTPS) == proxy.url.replace("//", "//***@")
         outcome, rows = diagnose(run, **Stub(url=IN_HTTPS).variables)
     assert outcome.code == 5
     assert rows["proxy"][0]["message"] == f"{proxy.url.replace('//', '//***@')} (from the environment)"
@@ -307,6 +311,48 @@ def test_sources_are_listed_with_those_that_cannot_be_used(run: Run, cloud: Clou
     assert rows["sources"][1]["status"] == "warning"
     assert "cli-auth-encrypt=false" in rows["sources"][1]["hint"]
     assert "made-up" not in outcome.out + outcome.err
+
+
+@pytest.mark.parametrize(
+    ("seconds", "code", "status", "access"),
+    [
+        (None, 0, "untested", "ok"),
+        (7200, 0, "ok", "ok"),
+        (1800, 0, "warning", "ok"),
+        (-9, 4, "error", "skipped"),
+    ],
+)
+def test_end_of_temporary_credentials_is_shown(  # noqa: PLR0913, PLR0917 - as above
+    run: Run, cloud: Cloud, tmp_path: Path, seconds: int | None, code: int, status: str, access: str
+) -> None:
+    """Expired ones are not sent."""
+    printed = {"Version": 1, "AccessKeyId": cloud.sandbox.access_key, "SessionToken": "made-up-session"}
+    printed["SecretAccessKey"] = cloud.sandbox.secret_key
+    if seconds is not None:
+        printed["Expiration"] = f"{datetime.fromtimestamp(time.time() + seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    config = tmp_path / ".config" / "modelarts-export" / "config.yaml"
+    config.parent.mkdir(parents=True)
+    command = json.dumps([sys.executable, "-c", f"print({json.dumps(json.dumps(printed))})"])
+    config.write_text(f"profiles:\n  work:\n    credentials:\n      command: {command}\n")
+    line = f"--profile work --project-id {cloud.sandbox.project_id}"
+    outcome, rows = diagnose(run, line, **{**cloud.variables, "HUAWEICLOUD_SDK_AK": ""})
+    assert outcome.code == code, outcome.out
+    assert rows["credentials"][0]["message"].startswith(
+        f"temporary access key {cloud.sandbox.access_key}, from"
+    )
+    assert get_statuses(rows, "expiry", "access") == [status, access]
+    assert "made-up" not in outcome.out
+
+
+def test_project_is_looked_up_by_its_name(run: Run, cloud: Cloud) -> None:
+    variables = {**cloud.variables, "HUAWEICLOUD_SDK_PROJECT_ID": ""}
+    region = cloud.sandbox.user.project_name
+    outcome, rows = diagnose(run, f"--region {region}", **variables)
+    assert (outcome.code, get_statuses(rows, "project", "access")) == (0, ["ok", "ok"])
+    assert rows["project"][0]["message"] == f"{cloud.sandbox.project_id}, which IAM has for the name {region}"
+    outcome, rows = diagnose(run, **variables)
+    assert (outcome.code, get_statuses(rows, "project", "access")) == (2, ["error", "skipped"])
+    assert "--project-id ID" in rows["project"][0]["hint"]
 
 
 def test_spec_gives_dataset_project_and_path(run: Run, cloud: Cloud, tmp_path: Path) -> None:
