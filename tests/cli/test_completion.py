@@ -84,15 +84,11 @@ def homes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.mark.parametrize(
     ("line", "completed"),
     [
-        ("to-n", "to-new-dataset"),
         ("to-obs --max-ret", "to-obs --max-retries"),
         ("list --status running,fa", "list --status running,failed"),
         ("list --status=fa", "list --status=failed"),
-        ("list -o js", "list -o json"),
         ("to-obs --annotation-format vo", "to-obs --annotation-format voc"),
         ("to-obs --source-type-header s3", "to-obs --source-type-header s3://"),
-        ("wait --region cn-south-", "wait --region cn-south-1"),
-        ("explain exit-c", "explain exit-codes"),
         ("sandbox --fault drop:acc", "sandbox --fault drop:accepted="),
         ("validate spe", "validate spec.yaml"),
     ],
