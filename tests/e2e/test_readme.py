@@ -6,11 +6,13 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.cli.commands.test_sandbox import FOREIGN
+from tests.conftest import Outcome, Run
 
 ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -19,13 +21,12 @@ SANDBOXED = re.findall(r"^.*(\.venv/bin/modelarts-export sandbox -- .*)$", READM
 
 
 @pytest.mark.parametrize("line", SANDBOXED)
-@pytest.mark.parametrize("foreign", [{}, FOREIGN], ids=["bare", "foreign"])
-def test_readme_commands_work_against_the_sandbox(line: str, foreign: dict[str, str]) -> None:
+def test_readme_commands_work_against_the_sandbox(line: str) -> None:
     """With an empty HOME, and with other credentials, profiles and proxies set."""
     command = shlex.split(
         line.replace(".venv/bin/modelarts-export", f"{sys.executable} -m modelarts_export", 1)
     )
-    environ = {**os.environ, **foreign}
+    environ = {**os.environ, **FOREIGN}
     done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "Created export task" in done.stderr
@@ -44,13 +45,15 @@ def test_ci_runs_the_test_command_of_the_readme() -> None:
     assert "grep -m1 'pytest -q$' README.md" in (ROOT / ".ci" / "run").read_text()
 
 
-def run_in_sandbox(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run a shell script against the sandbox, in a folder that has the sample specs."""
-    (folder / "sample-configs").symlink_to(ROOT / "sample-configs")
-    program = [sys.executable, "-m", "modelarts_export", "sandbox", "--task-duration", "0s", "--"]
-    return subprocess.run(
-        [*program, "bash", "-ec", script], cwd=folder, capture_output=True, text=True, check=False
-    )
+RunScript = Callable[[str], Outcome]
+
+
+@pytest.fixture
+def run_script(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunScript:
+    """Run a shell script against a sandbox, in a folder that has the sample specs."""
+    (tmp_path / "sample-configs").symlink_to(ROOT / "sample-configs")
+    monkeypatch.chdir(tmp_path)
+    return lambda script: run(["sandbox", "--task-duration", "0s", "--", "bash", "-ec", script])
 
 
 def read_blocks(language: str) -> list[str]:
@@ -64,15 +67,15 @@ def list_command_lines() -> list[str]:
     return [line for line in lines if not line.startswith(("export ", "python3 ", ".venv/"))]
 
 
-def test_recipe_of_a_dataset_by_name_works(tmp_path: Path) -> None:
+def test_recipe_of_a_dataset_by_name_works(run_script: RunScript) -> None:
     """After the recipe that makes the dataset, whose ID nobody knows."""
     lines = list_command_lines()
     new = next(line for line in lines if "--new-dataset-name cats" in line)
     listed, export = (line for line in lines if "name:" in line or " datasets " in line)
     export = export.partition(" #")[0]
-    done = run_in_sandbox(f"{new} --wait -q; {listed}; {export} -o json", tmp_path)
-    assert done.returncode == 0, done.stderr
-    heading, row, *result = done.stdout.splitlines()
+    outcome = run_script(f"{new} --wait -q; {listed}; {export} -o json")
+    assert outcome.code == 0, outcome.err
+    heading, row, *result = outcome.out.splitlines()
     assert (heading.split()[:2], row.split()[1]) == (["ID", "NAME"], "cats")
     task = json.loads("\n".join(result))
     assert task["dataset_id"] == row.split()[0]
@@ -80,9 +83,9 @@ def test_recipe_of_a_dataset_by_name_works(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("line", [line for line in list_command_lines() if "name:" not in line])
-def test_command_line_of_the_readme_works(line: str, tmp_path: Path) -> None:
-    done = run_in_sandbox(line, tmp_path)
-    assert done.returncode == 0, done.stderr
+def test_command_line_of_the_readme_works(run_script: RunScript, line: str) -> None:
+    outcome = run_script(line)
+    assert outcome.code == 0, outcome.err
 
 
 def test_every_sample_is_in_the_readme() -> None:
