@@ -254,6 +254,7 @@ class Submission:
         try:
             self._cancel.raise_if_canceled()  # after is_sending is set: who cancels reads it afterwards
             self._may_be_accepted = True
+            self._polled = None  # a poll of the list counts for one send
             self.task = self._client.create(self.dataset_id, self._request)
         except UnknownOutcomeError as error:
             self._unknown.add(now, error)

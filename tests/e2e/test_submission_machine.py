@@ -120,11 +120,12 @@ HIDDEN_AGAIN = (
 )
 
 
-@settings(max_examples=max(500, settings().max_examples), deadline=None)
+@settings(max_examples=max(250, settings().max_examples), deadline=None)
 @given(draw_scenario())
 @example(make_scenario(NOT_RECEIVED, CallSetup(faults=("busy",))))
 @example(make_scenario(NOT_RECEIVED, polls=(UNDATED,) * 20))
 @example(make_scenario(NOT_RECEIVED, CallSetup(faults=("refuse",), cancel=True)))
+@example(make_scenario(NOT_RECEIVED, CallSetup(faults=("refuse",), duration=0.02)))
 @example(make_scenario(NOT_RECEIVED, CallSetup(cancel=True)))
 @example(make_scenario(NOT_RECEIVED, polls=(NO_FAULTS, *(UNDATED,) * 20), reuse=True))
 @example(make_scenario(ACCEPTED_WITHOUT_REPLY, polls=HIDDEN_AGAIN))
