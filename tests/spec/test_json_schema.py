@@ -15,7 +15,7 @@ from tests.request.field_rows import EVERY_FIELD, NAMED
 VALIDATOR = Draft202012Validator(make_spec_schema())
 LABELS: Location = ("export_params", "search_conditions", 0, "label_list", "labels")
 DEST: Location = ("export_params", "export_dest")
-WHOLE = {**EVERY_FIELD, "dataset_id": "a", "project_id": "b", "name": "c"}
+WHOLE: dict[str, Any] = {**EVERY_FIELD, "dataset_id": "a", "project_id": "b", "name": "c"}
 # Values as YAML: numbers, booleans, enumerations in any letter case, paths, IDs, times, and none of these.
 TEXTS = """
 0|1|2|3|4|-1|100|600|0.8|.5|1.5|-0.5|1234567890123456789|"0"|"1"|"2"|"-1"|"0.80"|".5"|"1."|"1.0"|"1.01"|"01"
@@ -51,15 +51,21 @@ def replace_value(body: Any, location: tuple[Any, ...], value: object) -> Any:  
     return copy
 
 
+def make_small_body(location: Location) -> dict[str, Any]:
+    """Return the required fields, and the field of this location."""
+    params = {key: WHOLE["export_params"][key] for key in (*NAMED, "export_dest", *location[1:2])}
+    return {"path": WHOLE["path"], str(location[0]): WHOLE[str(location[0])], "export_params": params}
+
+
 def is_accepted_by_schema(location: Location, text: str) -> bool:
     """Return whether the schema accepts the spec with this value at a location."""
-    return VALIDATOR.is_valid(replace_value(WHOLE, location, yaml.safe_load(text)))
+    return VALIDATOR.is_valid(replace_value(make_small_body(location), location, yaml.safe_load(text)))
 
 
 def is_accepted_by_program(location: Location, text: str) -> bool:
     """Return whether the program has no problem at this location, or below it."""
     [document] = load_documents(f"v: {text}", str)
-    values = replace_value(WHOLE, location, document.value["v"])
+    values = replace_value(make_small_body(location), location, document.value["v"])
     try:
         problems = validate(find_kind(values), values).problems
     except ValueError:
