@@ -23,14 +23,13 @@ def test_signal_does_not_wait_for_the_list_of_datasets(stub: Stub, line: str, me
     assert [path for _, path, _, _ in stub.requests] == ["/v2/0123/datasets?limit=100&offset=0"]
 
 
-@pytest.mark.parametrize(("number", "code"), SIGNALS)
 @pytest.mark.parametrize(
-    ("line", "messages"),
+    ("line", "messages", "number", "code"),
     [
-        ("to-obs --path /b/d/", [NOTHING]),
-        ("to-obs --path /b/d/ --wait", [NOTHING]),
-        ("wait abc t1", RESUMED),
-        ("status abc t1", []),
+        ("to-obs --path /b/d/", [NOTHING], *SIGNALS[0]),
+        ("to-obs --path /b/d/ --wait", [NOTHING], *SIGNALS[1]),
+        ("wait abc t1", RESUMED, *SIGNALS[0]),
+        ("status abc t1", [], *SIGNALS[1]),
     ],
 )
 def test_signal_does_not_wait_for_the_token_request(
@@ -67,14 +66,13 @@ run()
 """
 
 
-@pytest.mark.parametrize(("number", "code"), SIGNALS)
 @pytest.mark.parametrize(
-    "module",
+    ("module", "number", "code"),
     [
-        "modelarts_export.errors",
-        "typer",
-        "modelarts_export.config.settings",
-        "modelarts_export.cli.output.console",
+        ("modelarts_export.errors", *SIGNALS[0]),
+        ("typer", *SIGNALS[1]),
+        ("modelarts_export.config.settings", *SIGNALS[0]),
+        ("modelarts_export.cli.output.console", *SIGNALS[1]),
     ],
 )
 def test_signal_during_imports_prints_no_traceback(module: str, number: int, code: int) -> None:
