@@ -23,7 +23,6 @@ from tests.support.raw_server import (
 from tests.transport.fault_rows import (
     AMBIGUOUS,
     close,
-    close_after_a_part,
     close_after_all,
     reset_after_a_part,
     reset_after_all,
@@ -162,10 +161,9 @@ def large_request_flags(tmp_path: Path) -> str:
     return f"--samples-file {file}"
 
 
-@pytest.mark.parametrize("handle", [stall, close_after_a_part, reset_after_a_part])
-def test_partly_sent_body_exits_with_5(run: Run, large_request_flags: str, handle: Handler) -> None:
-    """An incomplete request was not accepted."""
-    with serve(handle, receive_buffer=4096) as server:
+def test_partly_sent_body_exits_with_5(run: Run, large_request_flags: str) -> None:
+    """An incomplete request was not accepted; the other ways it ends are in sent_or_not_rows.py."""
+    with serve(reset_after_a_part, receive_buffer=4096) as server:
         flags = "--read-timeout 0.3s --connect-timeout 0.3s"
         outcome = run(f"{TO_OBS} {large_request_flags} {flags}", **server.variables)
         assert server.connections == 1
