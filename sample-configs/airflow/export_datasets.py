@@ -8,7 +8,7 @@ AIRFLOW_CONN_MODELARTS:
      "extra": {"region": "cn-north-4", "project_id": "PROJECT"}}
 
 `extra` may have a security_token, and every setting of modelarts_export.connect. The secret is in no
-argument, XCom or template of a task, and Airflow masks it in logs.
+argument, XCom, template or log of a task.
 
 A retry is safe, also after the loss of a worker: the task of an earlier try is taken instead of a second one
 if it is queued, running, or has succeeded within REUSE_WITHIN. That does not hold for a spec with filters

@@ -105,7 +105,8 @@ def run_with_faults(home: Path) -> list[str]:
         print(f"  tries of submit_export: {dict(sorted(tries.items()))}; retries of Airflow: {retried}")
         print(f"  reschedules of sensors: {checks}; calls: {dict(cloud.calls)}")
         print(f"  export tasks logged as new: {output.count('is new')}, reused: {output.count('is reused')}")
-        print(f"exports: {EXPORTS}; tasks on the server: {len(paths)}; paths: {len(set(paths))}")
+        print(f"exports: {EXPORTS}, {FAILING} of them of a dataset whose tasks fail")
+        print(f"tasks on the server: {len(paths)}; paths: {len(set(paths))}")
         expected = {
             ("find_exports", "success"): 1,
             ("submit_export", "success"): EXPORTS,
