@@ -164,6 +164,13 @@ def test_submission_reports_events_and_reuses(cloud: Cloud) -> None:
     }
 
 
+def test_warnings_about_reuse_are_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """Without a handler of events: a task that is not reused must not go unnoticed."""
+    with connected_with("no-date") as client:
+        submit(client, "sandbox-images", ToObs(path="/b/d/"), reuse=ReusePolicy(reuse_within=60))
+    assert "no succeeded task is reused: the server's time" in caplog.text
+
+
 @contextmanager
 def serve_sandbox(*faults: str) -> Iterator[dict[str, str]]:
     """Serve a sandbox with faults, and yield the environment in which clients of it are made."""

@@ -129,6 +129,8 @@ EventHandler = Callable[[SubmissionEvent], None]
 def log_event(event: SubmissionEvent) -> None:
     """Log a warning for an event that tells of tasks beside the one that is returned."""
     match event:
+        case ReuseWarning(message=message):
+            _LOGGER.warning("%s", message)
         case TaskRecovered(task_ids=task_ids) if len(task_ids) > 1:
             _LOGGER.warning("one of these tasks was recovered: %s", ", ".join(task_ids))
         case DuplicatePossible(task=task, error=error):

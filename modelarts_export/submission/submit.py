@@ -27,9 +27,9 @@ def submit(  # noqa: PLR0913 - the request, and what a submission has beside it
 ) -> ExportTask:
     """Create an export task exactly once, and return it with its ID: new, recovered, reused or skipped for.
 
-    `on_event` is called with each SubmissionEvent, in this thread; without it, possible duplicates are
-    logged. Raises InvalidInputError for an argument of another type and a dataset ID that is no ID, and what
-    Submission.run raises.
+    `on_event` is called with each SubmissionEvent, in this thread; without it, possible duplicates and
+    warnings about the reuse of older tasks are logged. Raises InvalidInputError for an argument of another
+    type and a dataset ID that is no ID, and what Submission.run raises.
     """
     check_type("client", client, Client)
     check_type("dataset_id", dataset_id, str)
