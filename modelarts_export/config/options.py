@@ -42,6 +42,10 @@ class SettingsLayer:
     empty: tuple[object, ...] = (None, "", False)
 
 
+NO_SETTINGS = SettingsLayer(values={}, origin=str)
+"""The layer of a source without settings."""
+
+
 def option_fields(options: type[Any]) -> list[Field[Any]]:
     """Return the fields of a dataclass that are options."""
     return [each for each in fields(options) if "parse" in each.metadata]

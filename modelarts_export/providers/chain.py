@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from modelarts_export.auth.credentials import Credentials
 from modelarts_export.config.environment import METADATA, SOURCE
-from modelarts_export.config.options import SettingsLayer
+from modelarts_export.config.options import NO_SETTINGS, SettingsLayer
 from modelarts_export.config.profiles import CredentialChoice, Profile, ProfileSelection
 from modelarts_export.errors import AccessError, TemporaryError
 from modelarts_export.providers.sources.environment import (
@@ -61,7 +61,7 @@ class CredentialChain:
 
     def make_layer(self) -> SettingsLayer:
         """Return the settings of the provider that wins; an empty layer without one."""
-        return self.provider.make_layer() if self.provider else SettingsLayer(values={}, origin=str)
+        return self.provider.make_layer() if self.provider else NO_SETTINGS
 
     def load(self) -> Credentials:
         """Return the credentials of the provider that wins.

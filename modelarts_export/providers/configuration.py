@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from modelarts_export.auth.credentials import Credentials
 from modelarts_export.config.environment import METADATA, SOURCE, make_environment_layer
-from modelarts_export.config.options import SettingsLayer, resolve_option
+from modelarts_export.config.options import NO_SETTINGS, SettingsLayer, resolve_option
 from modelarts_export.config.profile_selection import select_profile
 from modelarts_export.config.profiles import Profile, ProfileSelection
 from modelarts_export.config.settings import Settings, load_settings
@@ -82,4 +82,4 @@ class Configuration:
 
 
 def _make_layer(profile: Profile | None) -> SettingsLayer:
-    return profile.make_layer() if profile else SettingsLayer(values={}, origin=str)
+    return profile.make_layer() if profile else NO_SETTINGS

@@ -324,6 +324,7 @@ NO_KEY = {"HW_ACCESS_KEY": "", "HW_SECRET_KEY": ""}
         # a default profile that is the source wins over the file that it names
         ("{credentials: {clouds: otc}, region: r-2}", NO_KEY, "p-cloud", "r-2"),
         ("{credentials: {clouds: otc}, project_id: p2}", NO_KEY, "p2", "r-3"),
+        ("{credentials: {clouds: otc}, region: }", NO_KEY, "p-cloud", "r-3"),
     ],
 )  # fmt: skip
 def test_settings_that_come_with_credentials(

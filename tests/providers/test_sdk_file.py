@@ -149,6 +149,12 @@ def test_file_that_a_variable_names_is_used_or_an_error(tmp_path: Path) -> None:
         provider.load()
 
 
+def test_file_below_a_file_is_absent(tmp_path: Path) -> None:
+    (tmp_path / ".huaweicloud").write_text("")
+    finding = make_sdk_provider({"HOME": str(tmp_path)}).describe()
+    assert finding == Finding(status=Status.ABSENT, reason="no such file")
+
+
 @pytest.mark.parametrize("home", [None, "", "relative"])
 def test_without_a_home_the_file_is_absent(home: str | None) -> None:
     finding = make_sdk_provider({} if home is None else {"HOME": home}).describe()

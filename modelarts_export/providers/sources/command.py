@@ -13,7 +13,7 @@ from shutil import which
 from typing import IO
 
 from modelarts_export.auth.credentials import AccessKey
-from modelarts_export.config.options import SettingsLayer
+from modelarts_export.config.options import NO_SETTINGS, SettingsLayer
 from modelarts_export.documents.private_file import is_working_directory
 from modelarts_export.errors import AccessError
 from modelarts_export.providers.sources.expiring_key import make_expiring_key
@@ -65,7 +65,7 @@ class CommandProvider:
 
     def make_layer(self) -> SettingsLayer:
         """Return an empty layer."""
-        return SettingsLayer(values={}, origin=str)
+        return NO_SETTINGS
 
     def secrets(self) -> Iterator[str]:
         """Yield nothing: no secret is known without running the command."""

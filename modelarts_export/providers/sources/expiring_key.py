@@ -36,5 +36,5 @@ def parse_time(text: str, what: str) -> float:
     try:
         time = datetime.fromisoformat(text)
         return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError):
+    except ValueError:
         raise AccessError(f"{what} is not a time", hint="it must be as 2026-01-31T12:00:00Z") from None

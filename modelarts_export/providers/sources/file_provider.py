@@ -8,7 +8,7 @@ from pathlib import Path
 
 from modelarts_export.auth.credentials import AccessKey, Credentials, Password, Token
 from modelarts_export.auth.secret import Secret, reveal
-from modelarts_export.config.options import SettingsLayer
+from modelarts_export.config.options import NO_SETTINGS, SettingsLayer
 from modelarts_export.documents.private_file import UnusableFileError
 from modelarts_export.errors import AccessError
 from modelarts_export.providers.sources.environment import join_names
@@ -155,7 +155,7 @@ class FileProvider:
     def make_layer(self) -> SettingsLayer:
         """Return the settings of the entry; an empty layer if it cannot be used."""
         found = self._found
-        return found.make_layer() if isinstance(found, FileEntry) else SettingsLayer(values={}, origin=str)
+        return found.make_layer() if isinstance(found, FileEntry) else NO_SETTINGS
 
     def load(self) -> Credentials:
         """Return the credentials. Raises AccessError for what is missing, and for a file that is unusable."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from modelarts_export.auth.credentials import AccessKey
 from modelarts_export.config.environment import METADATA, SOURCE, format_variable
-from modelarts_export.config.options import SettingsLayer
+from modelarts_export.config.options import NO_SETTINGS, SettingsLayer
 from modelarts_export.config.parsers import METADATA_HOST, parse_metadata_url
 from modelarts_export.config.settings import Settings
 from modelarts_export.errors import AccessError, TemporaryError
@@ -57,7 +57,7 @@ class MetadataProvider:
 
     def make_layer(self) -> SettingsLayer:
         """Return an empty layer."""
-        return SettingsLayer(values={}, origin=str)
+        return NO_SETTINGS
 
     def secrets(self) -> Iterator[str]:
         """Yield nothing: no secret is known without a call."""
