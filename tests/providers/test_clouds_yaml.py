@@ -9,6 +9,7 @@ import yaml
 
 from modelarts_export.auth.credentials import AccessKey, Credentials, Password, Token
 from modelarts_export.errors import AccessError
+from modelarts_export.providers.sources import clouds_yaml
 from modelarts_export.providers.sources.clouds_yaml import make_clouds_provider
 from modelarts_export.providers.sources.file_provider import FileProvider
 from modelarts_export.providers.sources.provider import Finding, Status
@@ -149,12 +150,14 @@ def test_region_is_the_only_one_or_the_chosen_one(
 
 
 @pytest.mark.parametrize("suffix", [".yaml", ".yml", ".json"])
-@pytest.mark.parametrize("place", ["work", "xdg/openstack", ".config/openstack"])
+@pytest.mark.parametrize("place", ["work", "xdg/openstack", ".config/openstack", "etc"])
 def test_file_is_found_in_each_directory_with_each_suffix(
-    own: Path, tmp_path: Path, place: str, suffix: str
+    own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, suffix: str
 ) -> None:
-    """The working directory first, then that of the user; YAML before JSON."""
-    order = ["work/clouds", "xdg/openstack/clouds", ".config/openstack/clouds"]
+    """The working directory first, then those of the user and of the system; YAML before JSON."""
+    assert str(clouds_yaml._SYSTEM_DIRECTORY) == "/etc/openstack"  # noqa: SLF001 - which no test writes
+    monkeypatch.setattr(clouds_yaml, "_SYSTEM_DIRECTORY", tmp_path / "etc")
+    order = ["work/clouds", "xdg/openstack/clouds", ".config/openstack/clouds", "etc/clouds"]
     for number, stem in enumerate(order[order.index(f"{place}/clouds") :]):
         cloud = KEYS if number == 0 else {"ak": "AK2", "sk": "x"}
         write(tmp_path / (stem + suffix), json.dumps({"clouds": {"otc": cloud}}))

@@ -82,6 +82,22 @@ def test_secret_of_a_request_header_is_redacted_in_the_response() -> None:
     assert TOKEN not in repr(call)
 
 
+def test_signature_that_comes_back_as_a_request_id_is_redacted(run: Run) -> None:
+    """It is no secret that is known before the call."""
+    signatures = list[str]()
+
+    def answer(server: RawServer, peer: socket.socket) -> None:
+        signatures.extend(re.findall("Signature=([0-9a-f]{64})", server.read(peer).decode()))
+        body = b'{"total_count": 0, "export_tasks": []}'
+        peer.sendall(make_reply("200 OK", body, f"X-Request-Id: {signatures[-1]}"))
+
+    with serve(answer) as server:
+        outcome = run("list abc -v", **server.variables)
+    assert (outcome.code, len(signatures)) == (0, 1)
+    assert " 200 " in outcome.err
+    assert " request ***\n" in outcome.err
+
+
 def test_transport_callback_gets_no_secret(stub: Stub) -> None:
     calls = list[CallRecord]()
     keys = AccessKey(access_key="ak", secret_key="sk", security_token="short")
