@@ -1,10 +1,14 @@
-"""The program's own environment variables as a layer of settings."""
+"""The program's own environment variables as a layer of settings, and the home directory."""
 
+import os
 from collections.abc import Mapping
+from pathlib import Path
 
 from modelarts_export.config.options import SettingsLayer
 
 PREFIX = "MODELARTS_EXPORT_"
+HOME = "USERPROFILE" if os.name == "nt" else "HOME"
+"""The variable of the home directory."""
 
 
 def make_environment_layer(environ: Mapping[str, str]) -> SettingsLayer:
@@ -22,3 +26,9 @@ def format_variable(name: str) -> str:
 
 SOURCE, METADATA = format_variable("credentials"), "metadata"
 """The variable and its value that ask for the metadata service, which is never called otherwise."""
+
+
+def find_home(environ: Mapping[str, str]) -> Path | None:
+    """Return the home directory; None without one, or for a relative path, which may lead to a stranger's."""
+    home = Path(environ.get(HOME, ""))
+    return home if home.is_absolute() else None

@@ -5,6 +5,7 @@ import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from modelarts_export.config.environment import HOME, find_home
 from modelarts_export.config.profiles import ProfileSelection
 from modelarts_export.errors import InvalidInputError
 from modelarts_export.quoting import quote
@@ -15,11 +16,13 @@ _OTHERS_READ = stat.S_IRGRP | stat.S_IROTH
 
 def find_config_path(environ: Mapping[str, str]) -> Path | None:
     """Return where the file of the user is or would be; None without a home directory."""
-    directory = environ.get("XDG_CONFIG_HOME", "")
-    if not Path(directory).is_absolute():  # as the XDG specification says
-        home = environ.get("HOME") or environ.get("USERPROFILE")
-        directory = str(Path(home) / ".config") if home else ""
-    return Path(directory) / "modelarts-export" / "config.yaml" if directory else None
+    directory = Path(environ.get("XDG_CONFIG_HOME", ""))
+    if not directory.is_absolute():  # as the XDG specification says
+        home = find_home(environ)
+        if home is None:
+            return None
+        directory = home / ".config"
+    return directory / "modelarts-export" / "config.yaml"
 
 
 def select_profile(environ: Mapping[str, str], name: str | None) -> ProfileSelection:
@@ -30,7 +33,7 @@ def select_profile(environ: Mapping[str, str], name: str | None) -> ProfileSelec
     path = find_config_path(environ)
     if path is None or not _exists(path):
         if name:
-            reason = f"{path} does not exist" if path else "no home directory is known (HOME)"
+            reason = f"{path} does not exist" if path else f"{HOME} is not set to a directory"
             raise InvalidInputError(f"no profile {quote(name)}: {reason}", hint="create the file")
         return ProfileSelection()
     from modelarts_export.config.config_file import load_config  # noqa: PLC0415 - it loads yaml

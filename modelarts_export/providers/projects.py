@@ -1,7 +1,6 @@
 """The ID of a project, looked up by its name in IAM (.github/API.md, section 7)."""
 
 from collections.abc import Callable, Mapping, Sequence
-from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 
@@ -55,9 +54,7 @@ def _list_projects(iam: Transport, name: str, retry: RetryPolicy) -> list[Mappin
     """Return the projects of the name, or else all projects of the user, to find it or its sub-projects."""
     try:
         named = _get_projects(iam, f"{_PROJECTS}?{urlencode({'name': name})}", retry)
-    except AccessError as error:
-        if error.http_status != HTTPStatus.FORBIDDEN:
-            raise
+    except AccessError:  # no permission; a key that was rejected is not used again
         named = []
     return named or _get_projects(iam, _OWN_PROJECTS, retry)
 

@@ -5,8 +5,10 @@ from collections.abc import Callable
 
 import pytest
 
-from modelarts_export.auth.credentials import Token
+from modelarts_export.auth.credentials import AccessKey, Token
 from modelarts_export.auth.renewal import Renewal
+from modelarts_export.client_factory import make_client
+from modelarts_export.config.settings import Settings
 from modelarts_export.errors import AccessError, TemporaryError
 
 FIRST = Token(token="first-token", expires_at=10_000.0)
@@ -85,6 +87,16 @@ def test_renewal_after_a_transient_error_succeeds_later() -> None:
     assert tokens.get() == FIRST
     clock.time = 9_560.0
     assert tokens.get() == SECOND
+
+
+def test_key_is_not_renewed_by_anything_else() -> None:
+    expired = AccessKey(access_key="AK", secret_key="made-up-secret", expires_at=0.0)
+    settings = Settings(endpoint="http://127.0.0.1:9", project_id="p")
+    with (
+        make_client(settings, expired, renew=lambda: FIRST) as client,
+        pytest.raises(AccessError, match="has none any more"),
+    ):
+        client.show("d", "t")
 
 
 def test_threads_renew_once() -> None:

@@ -48,5 +48,6 @@ def test_secret_is_compared_by_its_value() -> None:
 
 
 def test_value_is_revealed() -> None:
+    assert type(reveal(Secret(Secret(VALUE)))) is str
     assert reveal(Secret(VALUE)) == reveal(VALUE) == reveal(Secret(Secret(VALUE))) == VALUE
     assert type(reveal(Secret(VALUE))) is str

@@ -62,7 +62,9 @@ def test_config_directory_is_that_of_xdg(config: Path, run: Run, tmp_path: Path)
     url = json.loads(run(DRY_RUN, XDG_CONFIG_HOME=str(tmp_path / "xdg")).out)["url"]
     assert "/p1/" in url
     assert find_config_path({"XDG_CONFIG_HOME": "x", "HOME": str(tmp_path)}) == config
-    assert find_config_path({}) is None
+    for home in ("", "x"):
+        assert find_config_path({"HOME": home}) is None
+    assert "no profile 'a': HOME is not set to a directory" in run(f"{PLAIN} --profile a", HOME="").err
 
 
 @pytest.mark.parametrize(
@@ -94,6 +96,7 @@ def test_config_directory_is_that_of_xdg(config: Path, run: Run, tmp_path: Path)
         ("default: 1\nprofiles: {a: {Secret-Key: x}}", ["1:10: default: must be the name", NO_SECRETS]),
         ("password: made-up-secret", [f"1:1: password: {NO_SECRETS}"]),
         ("profiles: {a: {region: true}}", ['1:24: profiles.a.region: must be text; write "true"']),
+        ("profiles: {a: {read_timeout: [5]}}", ["1:30: profiles.a.read_timeout: must be text"]),
         ("profiles: {a: 1}", ["1:15: profiles.a: must be a mapping"]),
         ("profiles: {a: {}, a: {}}", ["duplicate key 'a'"]),
         ("profiles:\n  a:\n    region: x\n    region: y", ["4:5: duplicate key 'region'", "line 3"]),

@@ -63,6 +63,14 @@ def make_provider(own: Path, cloud: object = None, name: str = "otc", **variable
         ({"auth_type": "v3password", "auth": USER}, PASSWORD),
         ({"auth": {"username": "user", "password": SECRET, "domain_name": "domain"}}, PASSWORD),
         (
+            {"default_domain_name": "domain", "auth": {"username": "user", "password": SECRET}},
+            PASSWORD,
+        ),
+        (
+            {"default_domain_id": "d1", "auth": {"username": "user", "password": SECRET}},
+            Password(user_name="user", password=SECRET, domain_id="d1"),
+        ),
+        (
             {"auth": {"username": "user", "password": f" {SECRET} ", "user_domain_id": "d1"}},
             Password(user_name="user", password=f" {SECRET} ", domain_id="d1"),
         ),
@@ -155,7 +163,7 @@ def test_file_is_found_in_each_directory_with_each_suffix(
     own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, suffix: str
 ) -> None:
     """The working directory first, then those of the user and of the system; YAML before JSON."""
-    assert str(clouds_yaml._SYSTEM_DIRECTORY) == "/etc/openstack"  # noqa: SLF001 - which no test writes
+    assert str(clouds_yaml._SYSTEM_DIRECTORY) == "/etc/openstack"
     monkeypatch.setattr(clouds_yaml, "_SYSTEM_DIRECTORY", tmp_path / "etc")
     order = ["work/clouds", "xdg/openstack/clouds", ".config/openstack/clouds", "etc/clouds"]
     for number, stem in enumerate(order[order.index(f"{place}/clouds") :]):

@@ -22,9 +22,9 @@ from modelarts_export.documents.private_file import (
 from modelarts_export.providers.sources.file_provider import (
     FileEntry,
     FileProvider,
-    find_home,
     make_entry,
     make_unknown_name_error,
+    require_home,
 )
 from modelarts_export.quoting import quote
 
@@ -107,7 +107,7 @@ def _make_entry(place: str, cloud: _Cloud, environ: Mapping[str, str], hint: str
     if "endpoint" in values:
         values["endpoint"] = _VERSION.sub("", values["endpoint"])
     if values.get("ca_bundle", "").startswith("~/"):
-        values["ca_bundle"] = str(find_home(environ) / values["ca_bundle"][2:])
+        values["ca_bundle"] = str(require_home(environ) / values["ca_bundle"][2:])
     return replace(entry, values=values)
 
 
@@ -166,7 +166,7 @@ def _iter_directories(environ: Mapping[str, str]) -> Iterator[Path]:
     if configured.is_absolute():
         yield configured / "openstack"
     with suppress(UnusableFileError):
-        yield find_home(environ) / ".config" / "openstack"
+        yield require_home(environ) / ".config" / "openstack"
     yield _SYSTEM_DIRECTORY
 
 

@@ -1,6 +1,5 @@
 """Credentials from a file of another program: what an entry of it holds, and how it is a provider."""
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,6 +7,7 @@ from pathlib import Path
 
 from modelarts_export.auth.credentials import AccessKey, Credentials, Password, Token
 from modelarts_export.auth.secret import Secret, reveal
+from modelarts_export.config.environment import HOME, find_home
 from modelarts_export.config.options import NO_SETTINGS, SettingsLayer
 from modelarts_export.documents.private_file import UnusableFileError
 from modelarts_export.errors import AccessError
@@ -178,12 +178,11 @@ class FileProvider:
             return error
 
 
-def find_home(environ: Mapping[str, str]) -> Path:
+def require_home(environ: Mapping[str, str]) -> Path:
     """Return the home directory. Raises UnusableFileError if the environment has none."""
-    name = "USERPROFILE" if os.name == "nt" else "HOME"
-    home = Path(environ.get(name, ""))
-    if not home.is_absolute():
-        raise UnusableFileError(f"{name} is not set to a directory", is_missing=True)
+    home = find_home(environ)
+    if home is None:
+        raise UnusableFileError(f"{HOME} is not set to a directory", is_missing=True)
     return home
 
 

@@ -8,9 +8,9 @@ from modelarts_export.documents.private_file import UnusableFileError, parse_jso
 from modelarts_export.providers.sources.file_provider import (
     FileEntry,
     FileProvider,
-    find_home,
     make_entry,
     make_unknown_name_error,
+    require_home,
 )
 from modelarts_export.quoting import quote, shorten
 
@@ -33,7 +33,7 @@ def make_koocli_provider(environ: Mapping[str, str], profile: str = "") -> FileP
 
 
 def _read_profile(name: str, environ: Mapping[str, str]) -> FileEntry:
-    file = find_home(environ) / ".hcloud" / "config.json"
+    file = require_home(environ) / ".hcloud" / "config.json"
     config = parse_json(read_private_text(file))
     profiles = _list_profiles(config)
     name = name or str(config.get("current") or "")

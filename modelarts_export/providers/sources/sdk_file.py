@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from modelarts_export.documents.private_file import UnusableFileError, read_private_text
-from modelarts_export.providers.sources.file_provider import FileEntry, FileProvider, find_home, make_entry
+from modelarts_export.providers.sources.file_provider import FileEntry, FileProvider, make_entry, require_home
 
 FILE = "HUAWEICLOUD_SDK_CREDENTIALS_FILE"
 DEFAULT_FILE = "~/.huaweicloud/credentials"
@@ -34,7 +34,7 @@ def make_sdk_provider(environ: Mapping[str, str]) -> FileProvider:
 
 
 def _read_file(path: str, environ: Mapping[str, str]) -> FileEntry:
-    file = Path(path) if path else find_home(environ) / ".huaweicloud" / "credentials"
+    file = Path(path) if path else require_home(environ) / ".huaweicloud" / "credentials"
     sections = _parse(read_private_text(file))
     if _SECTION not in sections:
         only = (
