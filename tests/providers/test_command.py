@@ -5,6 +5,7 @@ import os
 import sys
 import time
 from datetime import UTC, datetime
+from inspect import signature
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,27 @@ def test_command_that_hangs_is_killed(program: str, expected: str) -> None:
     with pytest.raises(AccessError, match=expected):
         make_provider(program, timeout=0.3).load()
     assert time.monotonic() - begun < 20
+
+
+def test_command_has_30_seconds() -> None:
+    assert signature(CommandProvider).parameters["timeout"].default == 30.0
+
+
+def test_command_reads_nothing_of_what_is_typed() -> None:
+    """A pipe or a spec on stdin is for the program itself."""
+    read, write = os.pipe()
+    os.write(write, b"typed")
+    os.close(write)
+    kept = os.dup(0)
+    os.dup2(read, 0)
+    try:
+        key = {**KEY, "AccessKeyId": "AK%s"}
+        provider = make_provider(f"import sys; print({json.dumps(json.dumps(key))} % sys.stdin.read())")
+        assert provider.load().access_key == "AK"
+    finally:
+        os.dup2(kept, 0)
+        for descriptor in (read, kept):
+            os.close(descriptor)
 
 
 def test_process_that_inherits_the_output_is_not_waited_for() -> None:

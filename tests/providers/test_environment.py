@@ -90,7 +90,9 @@ def test_incomplete_provider_is_an_error_that_names_what_is_missing(
     """The next provider is not used instead: it may belong to another account."""
     with pytest.raises(AccessError, match=missing) as caught:
         make_chain(environ, ProfileSelection()).load()
-    assert caught.value.hint
+    assert ("or unset the others to use another source" in caught.value.hint) == (
+        missing != "no credentials found"
+    )
     assert "secret" not in str(caught.value)
 
 
