@@ -136,7 +136,7 @@ class _Reader:
             value = value.get(step) if isinstance(value, dict) else None
         if isinstance(value, dict):
             return value
-        if value is not None or not location:
+        if value is not None:
             self._report(location, "must be a mapping")
         return {}
 
