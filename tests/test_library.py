@@ -365,7 +365,7 @@ def test_reuse_policy_normalizes_its_directory() -> None:
 def test_no_error_of_the_library_names_a_flag_or_a_command() -> None:
     """The command line adds those; a command of another program is a fact."""
     package = Path(modelarts_export.__file__).parent
-    named = re.compile(r"[\"' (]--[a-z]|modelarts-export |\bto-(obs|new-dataset)\b")
+    named = re.compile(r"[\"' (]--[a-z]|modelarts-export [a-z]|\bto-(obs|new-dataset)\b")
     files = {path.relative_to(package).as_posix(): path for path in package.rglob("*.py")}
     library = {name: path for name, path in files.items() if not name.startswith(("cli/", "sandbox/"))}
     texts = {name: path.read_text(encoding="utf-8") for name, path in library.items()}
