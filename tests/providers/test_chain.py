@@ -297,6 +297,17 @@ def test_profile_tells_how_its_source_can_be_used(run: Run, tmp_path: Path) -> N
     )
 
 
+def test_secrets_of_the_source_of_a_profile_are_redacted_before_anything_is_printed(
+    run: Run, tmp_path: Path
+) -> None:
+    """Also where a setting beside them is invalid and has the secret in it."""
+    write(tmp_path / CONFIG, "profiles: {a: {credentials: {clouds: otc}}}")
+    write(tmp_path / CLOUDS, f"clouds: {{otc: {{ak: AK, sk: {SECRET}, region_name: in {SECRET}}}}}")
+    outcome = run("list ds --profile a")
+    assert (outcome.code, "'in ***' is not a region" in outcome.err) == (2, True)
+    assert SECRET not in outcome.err
+
+
 def test_every_form_of_a_profile_has_a_provider(tmp_path: Path) -> None:
     """The forms are those that config.yaml takes and explain shows."""
     texts = [form.text.replace("[PROGRAM, ARGUMENT...]", "[echo]") for form in FORMS]
@@ -340,8 +351,8 @@ def test_settings_that_come_with_credentials(
     settings = configuration.load_settings()
     assert (settings.project_id, settings.region) == (project, region)
     assert isinstance(configuration.credentials, AccessKey)
-    if settings.origins.get("region", "").startswith("region of"):
-        assert f"region of profile a ({tmp_path}/{CONFIG}:" in settings.origins["region"]
+    origins = {"r-1": "HW_REGION_NAME", "r-2": "region of profile a (", "r-3": "region_name of cloud otc of "}
+    assert settings.origins.get("region", "").startswith(origins.get(region or "", ""))
 
 
 def test_region_is_not_needed_with_endpoint_and_project(run: Run, cloud: Cloud) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from modelarts_export.config.parsers import parse_metadata_url
+from modelarts_export.errors import AccessError, TemporaryError
+from modelarts_export.providers.sources.metadata_service import MetadataProvider
 from tests.conftest import Answer, Cloud, Run, Stub
 
 TOKEN = Answer(status=200, body=b"made-up-metadata-token")
@@ -129,6 +131,16 @@ def test_service_without_keys_exits_with_4(
     assert (outcome.code, cloud.exchanges) == (4, [])
     assert message in outcome.err
     assert "\nhint: " in outcome.err
+
+
+@pytest.mark.parametrize(("status", "expected"), [(500, TemporaryError), (403, AccessError)])
+def test_failed_service_is_asked_again_when_keys_expire(
+    stub: Stub, status: int, expected: type[Exception]
+) -> None:
+    """A refusal is final."""
+    stub.first = [TOKEN, Answer(status=status, body=b"")]
+    with pytest.raises(expected, match=f"HTTP {status}"):
+        MetadataProvider({"MODELARTS_EXPORT_METADATA_ENDPOINT": stub.url}).load()
 
 
 def test_end_that_is_no_time_exits_with_4(run: Run, cloud: Cloud, stub: Stub) -> None:

@@ -115,3 +115,4 @@ def test_without_region_or_name_the_project_is_missing(run: Run, cloud: Cloud, s
     outcome = run("list sandbox-images", **make_variables(cloud, stub))
     assert (outcome.code, stub.requests) == (2, [])
     assert "no project ID" in outcome.err
+    assert "the console shows the ID under My Credentials" in outcome.err

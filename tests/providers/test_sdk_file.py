@@ -40,6 +40,7 @@ def describe(directory: Path, text: str) -> Finding:
         (f"[global]\nak = AK2\nsk = x\n\n{BASIC}", AccessKey(access_key="AK1", secret_key=SECRET)),
         (f"; comment\n[DEFAULT]\nsk = {SECRET}\n[basic]\n  AK=AK1\n  # comment\n", None),
         (f"[DEFAULT]\nsk = x\n{BASIC}", None),
+        (f"{BASIC}idp_id = i\n", None),
         (BASIC.replace("\n", "\r\n"), None),
         (f"\N{BYTE ORDER MARK}{BASIC}", None),
         (
