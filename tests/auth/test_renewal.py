@@ -67,7 +67,7 @@ def test_credentials_without_an_end_are_kept() -> None:
 
 @pytest.mark.parametrize("error", [TemporaryError("no reply"), AccessError("refused")])
 def test_failed_renewal_is_tried_again_until_the_end(error: Exception) -> None:
-    """At most once a minute; once they have expired, the failure is that of the call."""
+    """At most once a minute; once they have expired, the failure is that of the call. A refusal is final."""
     clock = Clock(error, error, error)
     tokens = clock.make()
     clock.time = 9_500.0
@@ -78,6 +78,7 @@ def test_failed_renewal_is_tried_again_until_the_end(error: Exception) -> None:
     clock.time = 10_000.0
     with pytest.raises(type(error)):
         tokens.get()
+    assert clock.calls == (1 if isinstance(error, AccessError) else 2)
 
 
 def test_renewal_after_a_transient_error_succeeds_later() -> None:

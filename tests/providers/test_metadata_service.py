@@ -150,6 +150,14 @@ def test_end_that_is_no_time_exits_with_4(run: Run, cloud: Cloud, stub: Stub) ->
     assert "expires_at of the metadata service is not a time" in outcome.err
 
 
+@pytest.mark.parametrize("url", ["http://metadata.example", "http://[", "x"])
+def test_invalid_address_of_the_service_exits_with_4(run: Run, cloud: Cloud, url: str) -> None:
+    outcome = run(LIST, **make_variables(cloud, Stub(url=url)))
+    assert (outcome.code, cloud.exchanges) == (4, [])
+    assert "error: MODELARTS_EXPORT_METADATA_ENDPOINT: " in outcome.err
+    assert "\nhint: set MODELARTS_EXPORT_METADATA_ENDPOINT again" in outcome.err
+
+
 def test_unreachable_service_exits_with_4(run: Run, cloud: Cloud) -> None:
     variables = make_variables(cloud, Stub(url="http://127.0.0.1:9"))
     outcome = run(LIST, **variables)
