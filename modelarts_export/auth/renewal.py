@@ -59,8 +59,6 @@ class Renewal(Generic[C]):
         Raises what `renew` raises.
         """
         with self._lock:
-            if self._refusal:
-                raise self._refusal
             if rejected(self._current):
                 self._replace()
 

@@ -52,7 +52,7 @@ def list_profile_names(environ: Mapping[str, str] = os.environ) -> list[str]:
 
     path = find_config_path(environ)
     try:
-        return list(load_config(path).profiles) if path and _exists(path) else []
+        return list(load_config(path).profiles) if path else []
     except InvalidInputError:
         return []
 

@@ -168,10 +168,17 @@ def test_file_is_found_in_each_directory_with_each_suffix(
     order = ["work/clouds", "xdg/openstack/clouds", ".config/openstack/clouds", "etc/clouds"]
     for number, stem in enumerate(order[order.index(f"{place}/clouds") :]):
         cloud = KEYS if number == 0 else {"ak": "AK2", "sk": "x"}
-        write(tmp_path / (stem + suffix), json.dumps({"clouds": {"otc": cloud}}))
+        indent = "\t" if suffix == ".json" else None  # which YAML refuses
+        write(tmp_path / (stem + suffix), json.dumps({"clouds": {"otc": cloud}}, indent=indent))
     if suffix == ".yaml":
         write(tmp_path / place / "clouds.json", "broken")
     assert make_provider(own, XDG_CONFIG_HOME=str(tmp_path / "xdg")).load() == KEY
+
+
+def test_relative_config_directory_is_not_searched(own: Path, tmp_path: Path) -> None:
+    write(tmp_path / "work" / "xdg" / "openstack" / "clouds.yaml", {"clouds": {"otc": KEYS}})
+    with pytest.raises(AccessError, match="no such file"):
+        make_provider(own, XDG_CONFIG_HOME="xdg").load()
 
 
 def test_file_that_a_variable_names_is_the_only_one(own: Path, tmp_path: Path) -> None:

@@ -151,6 +151,11 @@ def test_file_that_a_variable_names_is_used_or_an_error(tmp_path: Path) -> None:
         provider.load()
 
 
+def test_name_with_a_nul_is_an_error() -> None:
+    with pytest.raises(AccessError, match="not a valid file name"):
+        make_sdk_provider({FILE: "\0"}).load()
+
+
 def test_file_below_a_file_is_absent(tmp_path: Path) -> None:
     (tmp_path / ".huaweicloud").write_text("")
     finding = make_sdk_provider({"HOME": str(tmp_path)}).describe()

@@ -96,7 +96,7 @@ class CommandProvider:
         searched = [
             each for each in directories if Path(each).is_absolute() and not is_working_directory(Path(each))
         ]
-        found = which(program, path=os.pathsep.join(searched)) if searched else None
+        found = which(program, path=os.pathsep.join(searched))
         if found is None:
             raise self._make_error("was not found on PATH")
         return found
