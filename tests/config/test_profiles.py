@@ -152,6 +152,9 @@ def test_file_without_permission_to_read_is_an_error(config: Path, run: Run) -> 
         Path(directory).chmod(0o711)
         with without_root():
             outcome = run(PLAIN, XDG_CONFIG_HOME=directory)
+        Path(directory).chmod(0)
+        with without_root():
+            assert run(PLAIN, XDG_CONFIG_HOME=directory).code == 0
     assert (outcome.code, f"{file}: permission denied" in outcome.err) == (2, True)
 
 

@@ -288,8 +288,11 @@ def test_token_is_renewed_before_it_expires(cloud: Cloud) -> None:
 def test_second_factor_is_refused(message: str) -> None:
     refusal = {"error": {"code": 401, "message": message, "title": "Unauthorized"}}
     with (
-        serve_iam(make_error_reply("401 Unauthorized", refusal)) as iam,
+        serve_iam(
+            make_reply("401 Unauthorized", json.dumps(refusal).encode(), "X-IAM-Trace-Id: trace-1")
+        ) as iam,
         pytest.raises(AccessError, match=r"IAM asks for a second factor \(MFA\)") as caught,
     ):
         authenticate_client(USER, iam.url, iam.url)
     assert caught.value.hint == "use an access key, or a user without MFA"
+    assert (caught.value.http_status, caught.value.request_id) == (401, "trace-1")

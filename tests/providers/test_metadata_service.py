@@ -9,6 +9,7 @@ import pytest
 
 from modelarts_export.config.parsers import parse_metadata_url
 from modelarts_export.errors import AccessError, TemporaryError
+from modelarts_export.providers.sources import metadata_service
 from modelarts_export.providers.sources.metadata_service import MetadataProvider
 from tests.conftest import Answer, Cloud, Run, Stub
 
@@ -148,6 +149,18 @@ def test_end_that_is_no_time_exits_with_4(run: Run, cloud: Cloud, stub: Stub) ->
     outcome = run(LIST, **make_variables(cloud, stub))
     assert outcome.code == 4
     assert "expires_at of the metadata service is not a time" in outcome.err
+
+
+def test_silent_service_is_given_up_soon(
+    run: Run, cloud: Cloud, stub: Stub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """API.md, section 6.6: after three seconds; elsewhere than on a cloud server nothing answers."""
+    assert metadata_service._TIMEOUT == 3.0
+    monkeypatch.setattr(metadata_service, "_TIMEOUT", 0.1)
+    stub.slow = "PUT"
+    outcome = run(LIST, **make_variables(cloud, stub))
+    stub.stalled.clear()
+    assert (outcome.code, "no reply of the metadata service" in outcome.err) == (4, True)
 
 
 @pytest.mark.parametrize("url", ["http://metadata.example", "http://[", "x"])
