@@ -35,7 +35,7 @@ def test_credentials_are_written_as_stars(credentials: AccessKey | Token | Passw
     ]
     assert [text for text in written if VALUE in text] == []
     assert all("***" in text for text in written)
-    assert set(credentials.secrets()) == {VALUE}
+    assert list(credentials.secrets()) == [VALUE] * (2 if isinstance(credentials, AccessKey) else 1)
 
 
 def test_secret_is_compared_by_its_value() -> None:

@@ -208,7 +208,8 @@ def test_profile_has_the_defaults_of_a_local_file_only(own: Path) -> None:
     provider = make_provider(own, cloud)
     assert provider.load() == PASSWORD
     assert provider.make_layer().values == {"region": "eu-nl", "iam_endpoint": "https://iam.x/v3"}
-    assert make_provider(own, {"cloud": "mine", "auth": USER}).make_layer().values["region"] == "eu-de"
+    for other in ({"cloud": "mine", "auth": USER}, {"profile": "mine", "auth": USER, "region_name": None}):
+        assert make_provider(own, other).make_layer().values["region"] == "eu-de"
 
 
 STRANGE = {"auth": {"username": "user", "user_domain_name": "domain", "auth_url": "https://stranger.test"}}

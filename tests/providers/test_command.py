@@ -13,6 +13,7 @@ import pytest
 from modelarts_export.auth.credentials import AccessKey
 from modelarts_export.errors import AccessError
 from modelarts_export.providers.sources.command import CommandProvider
+from modelarts_export.providers.sources.expiring_key import parse_time
 from tests.conftest import Cloud, Run, Stub
 
 SECRET = "Made-up-secret-0123456789"
@@ -42,6 +43,16 @@ def test_key_is_read_with_its_end() -> None:
     assert key == AccessKey(
         access_key="AKEXAMPLE", secret_key=SECRET, security_token="made-up-token", expires_at=1795521600.0
     )
+
+
+def test_end_without_a_zone_is_in_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Shanghai")
+    time.tzset()
+    try:
+        assert parse_time("2026-11-24T12:00:00", "it") == 1795521600.0
+    finally:
+        monkeypatch.delenv("TZ")
+        time.tzset()
 
 
 @pytest.mark.parametrize(("seconds", "runs"), [(None, 1), (300.0, 1), (7200.0, 1), (-1.0, 3)])
@@ -112,6 +123,14 @@ def test_command_that_hangs_is_killed(program: str, expected: str) -> None:
     assert time.monotonic() - begun < 20
 
 
+def test_command_has_the_variables_of_the_program() -> None:
+    program = (
+        f"import os; print({json.dumps(json.dumps({**KEY, 'AccessKeyId': 'AK%s'}))} % os.environ['SSO'])"
+    )
+    provider = CommandProvider([sys.executable, "-c", program], {**os.environ, "SSO": "-of-sso"})
+    assert provider.load().access_key == "AK-of-sso"
+
+
 def test_command_has_30_seconds() -> None:
     assert signature(CommandProvider).parameters["timeout"].default == 30.0
 
@@ -176,6 +195,9 @@ def test_program_is_searched_on_the_path_but_not_here(
         assert CommandProvider(["get-key"], {"PATH": path}).load().access_key == "AKOTHER"
     with pytest.raises(AccessError, match="was not found on PATH"):
         CommandProvider(["get-key"], {"PATH": f".:{here}"}).load()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(AccessError, match="was not found on PATH"):
+        CommandProvider(["get-key"], {"PATH": "here:./other"}).load()
     with pytest.raises(AccessError, match="neither an absolute path nor a name"):
         CommandProvider(["./get-key"], {"PATH": str(other)}).load()
     (other / "get-key").chmod(0o600)

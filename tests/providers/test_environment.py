@@ -43,6 +43,11 @@ USER = Password(user_name="user", password="secret-4", domain_name="domain")
         ),
         ({"HUAWEICLOUD_SDK_PROJECT_ID": "p", **HW_TOKEN}, Token(token="token-3")),
         ({"HW_AUTH_TOKEN": "token-3\n"}, Token(token="token-3")),
+        ({**HW_TOKEN, "HW_PROJECT_NAME": "p"}, Token(token="token-3", project_name="p")),
+        (
+            {**HW, "HW_PROJECT_NAME": "p"},
+            AccessKey(access_key="AK2", secret_key="secret-2", project_name="p"),
+        ),
         (HW_USER, USER),
         ({**HW_USER, **HW_TOKEN}, Token(token="token-3")),
         ({**HW_USER, **HW}, AccessKey(access_key="AK2", secret_key="secret-2")),

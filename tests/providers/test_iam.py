@@ -282,6 +282,15 @@ def test_token_is_renewed_before_it_expires(cloud: Cloud) -> None:
         assert len(iam.requests) == 2
 
 
+@pytest.mark.parametrize("expires_at", ["soon", 5, None, ""])
+def test_end_of_a_token_that_is_no_time_is_ignored(expires_at: object) -> None:
+    """A rejection tells it, too."""
+    body = json.dumps({"token": {"project": {"id": "0123"}, "expires_at": expires_at}}).encode()
+    with serve_iam(make_reply("201 Created", body, "X-Subject-Token: made-up-token")) as iam:
+        _, project_id = authenticate(USER, Settings(region="r-1", iam_endpoint=iam.url))
+    assert project_id == "0123"
+
+
 @pytest.mark.parametrize(
     "message", ["MFA is required for this user.", "Additional authentication steps required: totp."]
 )

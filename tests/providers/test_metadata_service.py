@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from modelarts_export import ToObs, connect
 from modelarts_export.config.parsers import parse_metadata_url
 from modelarts_export.errors import AccessError, TemporaryError
 from modelarts_export.providers.sources import metadata_service
@@ -184,6 +185,13 @@ def test_keys_that_expire_are_fetched_again(run: Run, cloud: Cloud, stub: Stub) 
     outcome = run("to-obs sandbox-images --path /b/d/ --wait --timeout 0", **make_variables(cloud, stub))
     assert outcome.code == 8, outcome.err
     assert (len(cloud.exchanges), len(stub.requests)) == (2, 4)
+
+
+def test_library_fetches_keys_again(cloud: Cloud, stub: Stub) -> None:
+    stub.first = [TOKEN, make_keys(cloud, -1.0), TOKEN, make_keys(cloud)]
+    with connect(environ=make_variables(cloud, stub)) as client:
+        client.create("sandbox-images", ToObs(path="/b/d/"))
+    assert len(stub.requests) == 4
 
 
 def test_keys_that_expire_soon_are_not_fetched_before_each_request(

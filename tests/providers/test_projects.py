@@ -1,10 +1,21 @@
 """The project of a region or a name, looked up in IAM."""
 
 import json
+import threading
+from collections.abc import Callable
+from functools import partial
+from socket import socket
 
 import pytest
 
+from modelarts_export.auth.credentials import AccessKey, Password
+from modelarts_export.config.settings import Settings
+from modelarts_export.errors import ModelArtsExportError
+from modelarts_export.providers.iam import authenticate
+from modelarts_export.providers.projects import find_project_id
 from tests.conftest import Answer, Cloud, Run, Stub
+from tests.support.raw_server import RawServer, serve
+from tests.support.raw_server import make_reply as raw_reply
 
 LIST = "list sandbox-images -o id --region r-1"
 FORBIDDEN = Answer(
@@ -34,6 +45,7 @@ def test_project_of_the_region_is_looked_up_once(run: Run, cloud: Cloud, stub: S
     assert outcome.code == 0, outcome.err
     ((method, path, headers, _),) = stub.requests
     assert (method, path) == ("GET", "/v3/projects?name=r-1")
+    assert "warning" not in outcome.err  # of a region that is not known, beside an endpoint
     assert headers["Authorization"].startswith("SDK-HMAC-SHA256 Access=")
     assert "X-Project-Id" not in headers
     assert all(f"/v2/{cloud.sandbox.project_id}/" in request.target for request, _ in cloud.exchanges)
@@ -44,6 +56,42 @@ def test_project_name_wins_over_the_region(run: Run, cloud: Cloud, stub: Stub) -
     variables = make_variables(cloud, stub) | {"HW_PROJECT_NAME": "r-1 sub/é"}
     assert run(LIST, **variables).code == 0
     assert stub.requests[0][1] == "/v3/projects?name=r-1+sub%2F%C3%A9"
+
+
+def test_project_name_needs_no_region(run: Run, cloud: Cloud, stub: Stub) -> None:
+    stub.first = [make_reply((cloud.sandbox.project_id, "named"))]
+    variables = make_variables(cloud, stub) | {"HW_PROJECT_NAME": "named"}
+    assert run("list sandbox-images -o id", **variables).code == 0
+    assert stub.requests[0][1] == "/v3/projects?name=named"
+
+
+def test_look_up_is_retried(run: Run, cloud: Cloud, stub: Stub) -> None:
+    stub.first = [Answer(status=503), make_reply((cloud.sandbox.project_id, "r-1"))]
+    outcome = run(f"{LIST} --max-retries 1 --retry-timeout 0.05s", **make_variables(cloud, stub))
+    assert (outcome.code, stub.first) == (0, [])
+
+
+@pytest.mark.parametrize("kind", ["key", "password"])
+def test_connection_to_iam_is_closed_after_an_error(kind: str) -> None:
+    """Also while the error is held, with which all that the call used is kept."""
+    closed = threading.Event()
+
+    def keep_alive(server: RawServer, peer: socket) -> None:
+        while server.read(peer):
+            peer.sendall(raw_reply("200 OK", b'{"projects": [{"name": "r-2"}]}'))
+        closed.set()
+
+    with serve(keep_alive) as server:
+        settings = Settings(region="r-1", iam_endpoint=server.url)
+        calls: dict[str, Callable[[], object]] = {
+            "key": partial(find_project_id, AccessKey(access_key="AK", secret_key="made-up"), settings),
+            "password": partial(
+                authenticate, Password(user_name="u", password="made-up", domain_name="d"), settings
+            ),
+        }
+        with pytest.raises(ModelArtsExportError) as caught:
+            calls[kind]()
+        assert closed.wait(2), caught.value
 
 
 def test_token_looks_the_project_up_as_well(run: Run, cloud: Cloud, stub: Stub) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from modelarts_export.auth.credentials import AccessKey
 from modelarts_export.errors import AccessError
+from modelarts_export.providers.sources.file_provider import make_entry
 from modelarts_export.providers.sources.provider import Finding, Status
 from modelarts_export.providers.sources.sdk_file import FILE, make_sdk_provider
 from tests.conftest import Cloud, Run
@@ -42,6 +43,7 @@ def describe(directory: Path, text: str) -> Finding:
         (f"[DEFAULT]\nsk = x\n{BASIC}", None),
         (f"{BASIC}idp_id = i\n", None),
         (BASIC.replace("\n", "\r\n"), None),
+        (BASIC.replace("\n", "\r"), None),
         (f"\N{BYTE ORDER MARK}{BASIC}", None),
         (
             BASIC.replace(SECRET, "100%%"),
@@ -160,6 +162,12 @@ def test_file_below_a_file_is_absent(tmp_path: Path) -> None:
     (tmp_path / ".huaweicloud").write_text("")
     finding = make_sdk_provider({"HOME": str(tmp_path)}).describe()
     assert finding == Finding(status=Status.ABSENT, reason="no such file")
+
+
+def test_entry_of_a_file_shows_no_secret() -> None:
+    """A callback or a traceback may print it."""
+    entry = make_entry("f", {"secret_key": ("sk",), "project_id": ("id",)}, [{"sk": SECRET, "id": "p"}])
+    assert (entry.values, SECRET in repr(entry)) == ({"secret_key": SECRET, "project_id": "p"}, False)
 
 
 @pytest.mark.parametrize("home", [None, "", "relative"])
