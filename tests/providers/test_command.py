@@ -215,6 +215,11 @@ def test_program_is_found_from_a_directory_that_is_deleted(
     assert provider.load().access_key == "AKEXAMPLE"
 
 
+def test_argument_with_a_nul_is_an_error() -> None:
+    with pytest.raises(AccessError, match="cannot be run: embedded null byte"):
+        CommandProvider([sys.executable, "a\0b"], {}).load()
+
+
 @pytest.mark.parametrize("command", ["[]", "aws", "[5]", '[""]', "{a: b}"])
 def test_profile_refuses_what_is_no_command(run: Run, tmp_path: Path, command: str) -> None:
     write_profile(tmp_path, "")

@@ -2,8 +2,6 @@
 
 import json
 import threading
-from collections.abc import Callable
-from functools import partial
 from socket import socket
 
 import pytest
@@ -71,6 +69,14 @@ def test_look_up_is_retried(run: Run, cloud: Cloud, stub: Stub) -> None:
     assert (outcome.code, stub.first) == (0, [])
 
 
+def look_up(kind: str, settings: Settings) -> None:
+    """Call IAM for the project of a key, or for a token."""
+    if kind == "key":
+        find_project_id(AccessKey(access_key="AK", secret_key="made-up-secret"), settings)
+    else:
+        authenticate(Password(user_name="u", password="made-up", domain_name="d"), settings)
+
+
 @pytest.mark.parametrize("kind", ["key", "password"])
 def test_connection_to_iam_is_closed_after_an_error(kind: str) -> None:
     """Also while the error is held, with which all that the call used is kept."""
@@ -83,14 +89,8 @@ def test_connection_to_iam_is_closed_after_an_error(kind: str) -> None:
 
     with serve(keep_alive) as server:
         settings = Settings(region="r-1", iam_endpoint=server.url)
-        calls: dict[str, Callable[[], object]] = {
-            "key": partial(find_project_id, AccessKey(access_key="AK", secret_key="made-up"), settings),
-            "password": partial(
-                authenticate, Password(user_name="u", password="made-up", domain_name="d"), settings
-            ),
-        }
         with pytest.raises(ModelArtsExportError) as caught:
-            calls[kind]()
+            look_up(kind, settings)
         assert closed.wait(2), caught.value
 
 
