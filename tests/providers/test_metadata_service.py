@@ -14,7 +14,7 @@ from modelarts_export.providers.sources import metadata_service
 from modelarts_export.providers.sources.metadata_service import MetadataProvider
 from tests.conftest import Answer, Cloud, Run, Stub
 
-TOKEN = Answer(status=200, body=b"made-up-metadata-token")
+TOKEN = Answer(status=200, body=b"made-up-metadata-token\n")
 LIST = "list sandbox-images -o id"
 
 
