@@ -137,3 +137,14 @@ def test_repr_shows_no_secret() -> None:
     redactor.add_secret("another", "secret")
     assert repr(redactor) == "<Redactor of 2 secrets>"
     assert redactor.redact("another secret") == "*** ***"
+
+
+@pytest.mark.parametrize("form", ["100%%%off", "secret%25%25"])
+def test_form_that_is_shorter_than_its_secret_is_redacted(form: str) -> None:
+    """A secret may have escapes itself, which a server undoes."""
+    assert Redactor(["100%25%25%25off", "secret%2525%2525"]).redact(form) == "***"
+
+
+def test_text_as_long_as_a_secret_of_letters_is_searched() -> None:
+    redactor = Redactor(["abcdefghijkl"])
+    assert (redactor.redact("abcdefghijkl"), redactor.redact("abcdefghijk")) == ("***", "abcdefghijk")

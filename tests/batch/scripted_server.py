@@ -15,6 +15,7 @@ from modelarts_export.config.settings import Settings
 from modelarts_export.transport.session import Transport
 
 BUSY = (400, {"error_code": "ModelArts.4355", "error_msg": "busy"})
+THROTTLED = (429, {"error_code": "APIGW.0308", "error_msg": "throttled; limit:5,time:2 second"})
 REFUSED = (400, {"error_code": "ModelArts.4999", "error_msg": "refused"})
 
 Answer = tuple[int, dict[str, Any]] | None

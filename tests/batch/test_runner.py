@@ -14,8 +14,8 @@ from modelarts_export.cancellation import CancelToken
 from modelarts_export.clock import Clock
 from modelarts_export.errors import CanceledError
 from modelarts_export.request.models import ToObs
-from modelarts_export.submission.events import SubmissionEvent, SubmissionQueued, TaskAccepted
-from tests.batch.scripted_server import BUSY, REFUSED, Answer, ScriptedServer, accept, serve
+from modelarts_export.submission.events import RetryScheduled, SubmissionEvent, SubmissionQueued, TaskAccepted
+from tests.batch.scripted_server import BUSY, REFUSED, THROTTLED, Answer, ScriptedServer, accept, serve
 
 LIMIT = 5.0  # seconds
 
@@ -71,13 +71,14 @@ def test_rows_are_in_order_and_each_export_is_sent_once() -> None:
 
 
 def test_requests_are_freed_and_the_pool_is_as_large_as_asked_for() -> None:
-    """The server answers only when three requests have arrived, and a fourth one did not come meanwhile."""
+    """The server answers some time after three requests have arrived, and no fourth one comes meanwhile."""
     together = threading.Barrier(3)
     first = threading.Event()
 
     def answer(dataset_id: str, path: str) -> Answer:
         if first.is_set():  # the first one is alone, until it has shown that the credentials are accepted
             together.wait(LIMIT)
+            time.sleep(0.01)  # a fourth one would come now
         first.set()
         return accept(dataset_id, path)
 
@@ -153,6 +154,28 @@ def test_busy_dataset_does_not_hold_up_others() -> None:
     assert server.most <= 3  # two of the pool, and the one that tries the busy dataset again
     refused = [post for post in server.posts[: server.posts.index(("free", "/b/19/"))] if post[0] == "busy"]
     assert len(set(refused)) <= 2  # the others are held back
+
+
+def test_throttled_request_holds_all_others_back() -> None:
+    """The server asks one of them to wait for two seconds; time runs twenty times faster."""
+    sent: list[float] = []
+    throttled: list[float] = []
+    clock = Clock(monotonic=lambda: time.monotonic() * 20, sleep=lambda seconds: time.sleep(seconds / 20))
+
+    def answer(dataset_id: str, path: str) -> Answer:
+        sent.append(clock.monotonic())
+        return THROTTLED if len(sent) == 2 else accept(dataset_id, path)
+
+    def watch(event: SubmissionEvent) -> None:
+        if isinstance(event, RetryScheduled):
+            throttled.append(clock.monotonic())
+
+    with serve(answer) as server:
+        exports, settings = make_exports(10), {"max_retries": 1}
+        rows = run(server, exports, on_event=watch, clock=clock, settings=settings, concurrency=2)
+    assert get_codes(rows) == [0] * 10
+    [begin] = throttled
+    assert sum(begin < moment < begin + 1.9 for moment in sent) <= 1  # that of the other thread
 
 
 def test_time_in_the_queue_of_a_busy_dataset_counts_for_those_held_back() -> None:

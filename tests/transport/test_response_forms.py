@@ -14,6 +14,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from modelarts_export.errors import TemporaryError
+from modelarts_export.transport.response import Response
 from tests.conftest import Run, Stub
 from tests.support.raw_server import CREATED, RawServer, answer_with, make_reply, make_transport, serve
 
@@ -203,3 +204,12 @@ def _assert_readable(written: str, form: str) -> None:
     if written and form == "json":
         task: Any = json.loads(written, parse_constant=pytest.fail)
         assert task["task_id"]
+
+
+def test_escapes_of_json_do_not_hide_a_secret() -> None:
+    """JSON that quotes a URL in a URL in a URL: one layer more than are searched in the text as a whole."""
+    content = json.dumps({"name": "%252561bcdefghijkl"}).replace("%", "\\u0025").encode()
+    reply = Response(
+        url="http://h", status=200, headers={}, content=content, changing=False, secrets=("abcdefghijkl",)
+    )
+    assert reply.fields == {"name": "***"}

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from modelarts_export.api.dataset import Dataset
 from modelarts_export.cli.output.console import Cell
+from modelarts_export.cli.output.tables import NOTHING
 from modelarts_export.cli.output.task_view import (
-    NOTHING,
     format_count,
     format_field,
     format_label,

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 Styled = tuple[str, str]
 """Text, and its style of rich or nothing."""
 Line = Sequence[Styled]
+NOTHING = "-"
+"""An unknown value in a row, so that a script can count its columns; a block of facts leaves it out."""
 Rows = Sequence[Mapping[str, Styled]]
 Paragraphs = tuple[Styled, Styled, Sequence[Line]]
 """A mark, a name, and paragraphs."""
@@ -132,7 +134,11 @@ def _lay_out_row(row: Mapping[str, Styled], sizes: Mapping[str, int], ellipsis: 
 
 def _lay_out_block(row: Mapping[str, Styled], *, is_first: bool) -> list[Line]:
     facts = lay_out_facts(
-        [(name if name == "ID" else name.capitalize(), cell) for name, cell in row.items() if cell[0]]
+        [
+            (name if name == "ID" else name.capitalize(), cell)
+            for name, cell in row.items()
+            if cell[0] not in ("", NOTHING)
+        ]
     )
     return facts if is_first else [(), *facts]
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from modelarts_export.api.task import ExportTask, TaskState, is_number
 from modelarts_export.cli.options.command_names import get_command_name
 from modelarts_export.cli.output.console import Cell, Fact
+from modelarts_export.cli.output.tables import NOTHING
 from modelarts_export.clock import format_duration
 from modelarts_export.request.enums import ExportFormat, ExportType, WireEnum
 from modelarts_export.sanitize import to_json
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from modelarts_export.spec.loader import SpecSet
 
 UNKNOWN = "unknown"  # in place of a status
-NOTHING = "-"  # in place of an unknown value in a row, so that a script can count its columns
 _WHOLE = 100  # per cent
 _MOST_LISTED = 3
 _STATUS_STYLES = {

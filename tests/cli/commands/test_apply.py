@@ -230,6 +230,16 @@ def test_wait_follows_the_tasks_of_all_datasets(run: Run, directory: Path, quick
     assert error["error"].startswith("4 tasks: 3 succeeded, 1 failed in ")
 
 
+@pytest.mark.usefixtures("directory")
+def test_round_of_a_wait_is_one_list_call_a_dataset(run: Run, cloud: Cloud) -> None:
+    Path("b.yaml").write_text(SPECS.replace("/b/", "/c/").replace("name", "dataset_id: sandbox-slow\nname"))
+    Path("c.yaml").write_text("".join(f"---\npath: /d/{number}/\n" for number in range(5)))
+    outcome = run("apply b.yaml c.yaml --wait --timeout 0", **cloud.variables)
+    assert outcome.code == 8
+    lists = [request.target.split("?")[0] for request, _ in cloud.exchanges if request.method == "GET"]
+    assert sorted(each.split("/")[4] for each in lists) == ["sandbox-images", "sandbox-slow"]
+
+
 def test_end_of_the_wait_is_8_and_names_the_commands(run: Run, directory: Path, cloud: Cloud) -> None:
     (directory / "b.yaml").write_text("dataset_id: sandbox-slow\npath: /b/x/\n")
     outcome = run("apply a.yaml b.yaml --wait --timeout 0", **cloud.variables)

@@ -161,6 +161,7 @@ def test_very_narrow_terminal_has_blocks(monkeypatch: pytest.MonkeyPatch, *, wid
     assert len(blocks) == len(TASKS)
     assert blocks[0].splitlines()[0].split() == ["Task", "rF9NNoB56k5rtYKg2Y7"]
     assert "/training-bucket/nightly/of-images/2026-11-24/" in blocks[0]
+    assert not any(line.endswith(" -") for line in lines)
 
 
 @pytest.mark.parametrize(
