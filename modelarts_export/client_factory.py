@@ -23,17 +23,18 @@ def connect(
     region: str | None = None,
     project_id: str | None = None,
     credentials: Credentials | None = None,
-    environ: Mapping[str, str] = os.environ,
+    environ: Mapping[str, str] | None = None,
     **settings: object,
 ) -> Client:
     """Return a client, which is a context manager, with the settings and credentials of the command line.
 
     An argument wins over the environment; with `credentials`, no other source of them is asked.
-    `settings` are the other fields of Settings, such as endpoint or read_timeout: text as in a variable, or a
-    number of seconds. Nothing is called, except
-    IAM for a token or a project, and the source of the credentials. Raises
-    InvalidInputError for a setting that is unknown, invalid or missing, and AccessError without credentials.
+    `environ` is that of the process unless given. `settings` are the other fields of Settings, such as
+    endpoint or read_timeout: text as in a variable, or a number of seconds. Nothing is called, except IAM for
+    a token or a project, and the source of the credentials. Raises InvalidInputError for a setting that is
+    unknown, invalid or missing, and AccessError without credentials.
     """
+    environ = os.environ if environ is None else environ
     given = {"region": region, "project_id": project_id, **settings}
     known = {each.name: each for each in option_fields(Settings)}
     for name, value in given.items():

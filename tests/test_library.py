@@ -1,5 +1,6 @@
 """The public names of the package: what is loaded when, and requests that are built in Python."""
 
+import inspect
 import re
 import subprocess
 import sys
@@ -394,3 +395,13 @@ def test_descriptions_of_fields_and_settings_name_no_flag_and_no_command() -> No
     descriptions = list(iter_descriptions())
     assert len(descriptions) > 50
     assert [each for each in descriptions if named.search(each)] == []
+
+
+@pytest.mark.parametrize("name", modelarts_export.__all__)
+def test_signature_shows_no_environment(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A default is shown by help() and by notebooks, with every secret in it."""
+    monkeypatch.setenv("HUAWEICLOUD_SDK_SK", "made-up-secret")
+    public = getattr(modelarts_export, name)
+    if callable(public):
+        assert "made-up-secret" not in str(inspect.signature(public))
+        assert "environ(" not in str(inspect.signature(public))

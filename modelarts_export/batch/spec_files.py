@@ -28,7 +28,7 @@ def load_specs(
     recursive: bool = False,
     variables: Mapping[str, str] = _NO_VARIABLES,
     now: datetime | None = None,
-    environ: Mapping[str, str] = os.environ,
+    environ: Mapping[str, str] | None = None,
 ) -> list[ValidatedExport]:
     """Return the export of each document of these files and of the spec files in these directories.
 
@@ -45,6 +45,7 @@ def load_specs(
     for name, value in variables.items():
         check_type(f"variables[{name!r}]", value, str)
     check_type("now", now, datetime, optional=True)
+    environ = os.environ if environ is None else environ
     check_type("environ", environ, Mapping)
     interpolator = Interpolator(
         variables,

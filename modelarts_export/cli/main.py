@@ -27,14 +27,15 @@ from modelarts_export.sanitize import Redactor
 
 def main(
     arguments: Sequence[str] | None = None,
-    environ: Mapping[str, str] = os.environ,
+    environ: Mapping[str, str] | None = None,
     interruption: Interruption | None = None,
 ) -> int:
-    """Run a command line and return its exit code; `arguments` default to those of the process.
+    """Run a command line and return its exit code; `arguments` and `environ` default to those of the process.
 
     `interruption` says what a signal does while the command runs.
     """
     arguments = [_decode_argument(argument) for argument in sys.argv[1:]] if arguments is None else arguments
+    environ = os.environ if environ is None else environ
     interruption = interruption or Interruption()
     console = _make_console(environ)
     messages = Messages(console)

@@ -46,11 +46,11 @@ def select_profile(environ: Mapping[str, str], name: str | None) -> ProfileSelec
     return ProfileSelection(default=default, warnings=warnings)
 
 
-def list_profile_names(environ: Mapping[str, str] = os.environ) -> list[str]:
-    """Return the names of all profiles; none for a file that is missing or invalid."""
+def list_profile_names() -> list[str]:
+    """Return the names of the profiles of this process; none for a file that is missing or invalid."""
     from modelarts_export.config.config_file import load_config  # noqa: PLC0415 - as above
 
-    path = find_config_path(environ)
+    path = find_config_path(os.environ)
     try:
         return list(load_config(path).profiles) if path else []
     except InvalidInputError:

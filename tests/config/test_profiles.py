@@ -138,7 +138,7 @@ def test_file_that_cannot_be_read_is_named_with_its_reason(
     outcome = run(PLAIN)
     assert (outcome.code, outcome.out) == (2, "")
     assert f"{config}: {reason}" in outcome.err
-    assert list_profile_names(os.environ) == []
+    assert list_profile_names() == []
 
 
 def test_file_without_permission_to_read_is_an_error(config: Path, run: Run) -> None:
