@@ -191,7 +191,12 @@ def test_program_is_searched_on_the_path_but_not_here(
         program.chmod(0o700)
     monkeypatch.chdir(here)
     (tmp_path / "link").symlink_to(here)
-    for path in (f":.:{here}:{other}", f"{here}::{other}", f"{tmp_path}/link:{here}/../here:{other}"):
+    for path in (
+        f":.:{here}:{other}",
+        f"{tmp_path}/missing:{other}",
+        f"{here}::{other}",
+        f"{tmp_path}/link:{here}/../here:{other}",
+    ):
         assert CommandProvider(["get-key"], {"PATH": path}).load().access_key == "AKOTHER"
     with pytest.raises(AccessError, match="was not found on PATH"):
         CommandProvider(["get-key"], {"PATH": f".:{here}"}).load()
