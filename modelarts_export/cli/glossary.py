@@ -1,6 +1,7 @@
 """Explanations of fields, options, values, exit codes, task states, HTTP statuses and API error codes."""
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from http import HTTPStatus
 from re import IGNORECASE
 from re import compile as compile_pattern
@@ -93,12 +94,13 @@ def explain(words: Sequence[str]) -> list[Explanation]:
     return matching
 
 
-def list_explanations() -> list[Explanation]:
-    """Return the explanations of all topics."""
+@cache
+def list_explanations() -> tuple[Explanation, ...]:
+    """Return the explanations of all topics; cached, because tests call it often."""
     both = [each for model in (SpecMetadata, ToObs, ToNewDataset) for each in iter_all_fields(model)]
     fields = list({each.location: each for each in both}.values())
     flags = [flag for each in fields for flag in _format_flags(each)]
-    return [
+    return (
         *list_topics(fields),
         *_explain_fields(fields),
         *explain_flags(flags),
@@ -107,7 +109,7 @@ def list_explanations() -> list[Explanation]:
         *_explain_states(),
         *map(_explain_http_status, sorted({*_PHRASES, *(row.status for row in ROWS)})),
         *(_explain_error_code(row) for row in ROWS),
-    ]
+    )
 
 
 def _explain_fields(fields: list[RequestField]) -> Iterator[Explanation]:
