@@ -1,5 +1,6 @@
 """The JSON Schema and the program are given the same values, and accept the same ones."""
 
+from functools import cache
 from typing import Any
 
 import pytest
@@ -51,6 +52,19 @@ def replace_value(body: Any, location: tuple[Any, ...], value: object) -> Any:  
     return copy
 
 
+@cache
+def read_by_pyyaml(text: str) -> object:
+    """Return a value as PyYAML reads it."""
+    return yaml.safe_load(text)
+
+
+@cache
+def read_by_program(text: str) -> object:
+    """Return a value as the program reads it."""
+    [document] = load_documents(f"v: {text}", str)
+    return document.value["v"]
+
+
 def make_small_body(location: Location) -> dict[str, Any]:
     """Return the required fields, and the field of this location."""
     params = {key: WHOLE["export_params"][key] for key in (*NAMED, "export_dest", *location[1:2])}
@@ -59,13 +73,12 @@ def make_small_body(location: Location) -> dict[str, Any]:
 
 def is_accepted_by_schema(location: Location, text: str) -> bool:
     """Return whether the schema accepts the spec with this value at a location."""
-    return VALIDATOR.is_valid(replace_value(make_small_body(location), location, yaml.safe_load(text)))
+    return VALIDATOR.is_valid(replace_value(make_small_body(location), location, read_by_pyyaml(text)))
 
 
 def is_accepted_by_program(location: Location, text: str) -> bool:
     """Return whether the program has no problem at this location, or below it."""
-    [document] = load_documents(f"v: {text}", str)
-    values = replace_value(make_small_body(location), location, document.value["v"])
+    values = replace_value(make_small_body(location), location, read_by_program(text))
     try:
         problems = validate(find_kind(values), values).problems
     except ValueError:
@@ -86,7 +99,7 @@ def test_schema_and_program_agree_on_every_value(location: Location) -> None:
 @pytest.mark.parametrize("text", VALUES)
 def test_schema_and_program_agree_on_the_destination(text: str) -> None:
     """It selects the kind of the request, whose other fields are then required or unknown."""
-    value = yaml.safe_load(text)
+    value = read_by_pyyaml(text)
     for params in ({}, NAMED):
         spec = {"path": "/b/d/", "export_params": {**params, "export_dest": value}}
         try:
