@@ -92,9 +92,9 @@ def test_schema_accepts_the_documented_bodies() -> None:
     assert [get_errors(json.loads(body)) for body in DOCUMENTED] == [[], []]
 
 
-@pytest.mark.parametrize("spec", VALID)
-def test_schema_accepts_a_valid_spec(spec: str) -> None:
-    assert get_errors(yaml.safe_load(spec)) == []
+def test_schema_accepts_valid_specs() -> None:
+    assert len(VALID) > 250
+    assert [spec for spec in VALID if get_errors(yaml.safe_load(spec))] == []
 
 
 def iter_locations(value: object, location: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -122,18 +122,21 @@ LOCATIONS = list(iter_locations(WHOLE))
 REQUIRED = [("path",), *(("export_params", key) for key in NAMED)]
 
 
-@pytest.mark.parametrize("location", LOCATIONS, ids=str)
-def test_schema_accepts_a_variable_in_every_field(location: tuple[Any, ...]) -> None:
+def test_schema_accepts_a_variable_in_every_field() -> None:
     """Its value is not known yet."""
-    text = ["${NAME}"] if "c" in location else "a-${NAME:-b}/${now:%Y-%m-%d}"
-    assert get_errors(replace_value(WHOLE, location, text)) == []
+    text = "a-${NAME:-b}/${now:%Y-%m-%d}"
+    refused = [
+        location
+        for location in LOCATIONS
+        if get_errors(replace_value(WHOLE, location, ["${NAME}"] if "c" in location else text))
+    ]
+    assert refused == []
 
 
-@pytest.mark.parametrize("location", LOCATIONS, ids=str)
-def test_schema_accepts_null_for_an_optional_field(location: tuple[Any, ...]) -> None:
+def test_schema_accepts_null_for_optional_fields() -> None:
     """But not in a list."""
-    required = location in REQUIRED or isinstance(location[-1], int)
-    assert bool(get_errors(replace_value(WHOLE, location, None))) is required
+    refused = [location for location in LOCATIONS if get_errors(replace_value(WHOLE, location, None))]
+    assert refused == [each for each in LOCATIONS if each in REQUIRED or isinstance(each[-1], int)]
 
 
 # An invalid spec, and a part of its error.
