@@ -179,17 +179,22 @@ def test_documented_bodies_are_accepted(body: dict[str, Any]) -> None:
     assert contract.parse_body(json.dumps(body).encode()) == body
 
 
-@pytest.mark.parametrize(("place", "value"), GOOD)
-def test_documented_values_are_accepted(place: str, value: object) -> None:
-    assert contract.find_error(set_value(TO_OBS, place, value)) is None
+def test_documented_values_are_accepted() -> None:
+    assert len(GOOD) > 100
+    assert [row for row in GOOD if contract.find_error(set_value(TO_OBS, *row))] == []
 
 
-@pytest.mark.parametrize(("place", "value"), BAD)
-def test_undocumented_value_is_refused_with_the_name_of_the_field(place: str, value: object) -> None:
-    refusal = contract.find_error(set_value(TO_OBS, place, value))
-    assert refusal is not None
-    assert (refusal.status, refusal.code) == (400, "ModelArts.4384")
-    assert place in refusal.message
+def test_undocumented_values_are_refused_with_the_name_of_the_field() -> None:
+    refusals = [(row, contract.find_error(set_value(TO_OBS, *row))) for row in BAD]
+    assert len(refusals) > 100
+    wrong = [
+        (row, error)
+        for row, error in refusals
+        if error is None
+        or (error.status, error.code) != (400, "ModelArts.4384")
+        or row[0] not in error.message
+    ]
+    assert wrong == []
 
 
 def test_table_has_every_documented_field() -> None:
