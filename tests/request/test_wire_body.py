@@ -122,8 +122,8 @@ def test_labels_and_wire_values_are_sent_as_wire_values(
     run: Run, cloud: Cloud, choice: Choice, word: str, code: str | int
 ) -> None:
     """Flags and specs accept both in any letter case."""
-    spelled = list(dict.fromkeys([word, word.swapcase(), str(code), str(code).swapcase()]))
-    written = [json.dumps(s) for s in spelled] + [str(code)] * isinstance(code, int)
+    spelled = list(dict.fromkeys([word, str(code).swapcase()]))
+    written = [json.dumps(word.swapcase()), json.dumps(code)]
     for form in written:
         spec = choice.body.replace("@", form).encode()
         outcome = run("to-obs -f - -o id", stdin=spec, **cloud.variables)
