@@ -242,13 +242,14 @@ HOSTILE = {
 }
 
 
-@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
-def test_hostile_spec_is_refused_without_a_crash(text: bytes) -> None:
+def test_hostile_specs_are_refused_without_a_crash(tmp_path: Path) -> None:
     """Deep nesting and nested aliases must not exhaust the time or the stack."""
-    done = run_process(["to-obs", "x", "-f", "-", "--dry-run"], {}, text)
+    for name, text in HOSTILE.items():
+        (tmp_path / f"{name}.yaml").write_bytes(text)
+    done = run_process(["validate", str(tmp_path)], {})
     assert done.returncode == 2
-    assert not done.stdout
-    assert done.stderr.startswith(b"error: <stdin>:")
+    errors = done.stderr.decode().splitlines()
+    assert [name for name in HOSTILE if not any(f"{name}.yaml:" in each for each in errors)] == []
     assert b"Traceback" not in done.stderr
 
 
