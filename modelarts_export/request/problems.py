@@ -18,7 +18,7 @@ from modelarts_export.errors import (
 )
 from modelarts_export.quoting import SourceNumber, did_you_mean, shorten
 from modelarts_export.request.error_limits import list_details, split_details
-from modelarts_export.request.fields import RequestField, iter_all_fields
+from modelarts_export.request.fields import RequestField, iter_all_fields, iter_fields
 
 _MESSAGES = {
     "missing": MISSING,
@@ -83,5 +83,13 @@ def _describe_unknown_field(model: type[BaseModel], location: Location, known: C
         if isinstance(step, str):
             inner = RequestField(location=(step,), info=parent.model_fields[step]).model
             parent = inner or parent
-    names = [*parent.model_fields, *(known if parent is model else ())]
-    return f"unknown field{did_you_mean(str(location[-1]), names)}"
+    name, names = str(location[-1]), [*(known if parent is model else ()), *parent.model_fields]
+    return f"unknown field{_describe_right_place(model, name, known) or did_you_mean(name, names)}"
+
+
+def _describe_right_place(model: type[BaseModel], name: str, known: Collection[str]) -> str:
+    """Return where a request has a field of this name, in export_params or at the top, if anywhere."""
+    params = [field for field in iter_fields(model) if field.name == "export_params" and field.model]
+    if any(field.model and name in field.model.model_fields for field in params):
+        return "; it belongs in export_params"
+    return "; it belongs at the top level" if params and name in {*model.model_fields, *known} else ""
