@@ -8,14 +8,22 @@ from typing import Any, get_args
 from modelarts_export.errors import InvalidInputError
 
 
-def check_type(name: str, value: object, expected: Any, *, optional: bool = False) -> None:  # noqa: ANN401 - a class or a union
-    """Raise InvalidInputError, which names the argument, for a value of another type.
+def check_type(
+    name: str,
+    value: object,
+    expected: Any,  # noqa: ANN401 - a class or a union
+    *,
+    optional: bool = False,
+    example: str = "",
+) -> None:
+    """Raise InvalidInputError, which names the argument and an example, for a value of another type.
 
     With `optional`, None is accepted too.
     """
     if not isinstance(value, expected) and not (optional and value is None):
         names = " or ".join(each.__name__ for each in get_args(expected) or [expected])
-        raise InvalidInputError(f"{name}: must be {names}, not {type(value).__name__}")
+        such_as = f", such as {example}," if example else ","
+        raise InvalidInputError(f"{name}: must be {names}{such_as} not {type(value).__name__}")
 
 
 def check_seconds(name: str, value: object, *, optional: bool = False) -> None:

@@ -122,7 +122,8 @@ class ModelArtsExportError(Exception):
 class InvalidInputError(ModelArtsExportError):
     """The command line, a variable or a spec is invalid; nothing was sent.
 
-    `problems` are all that were found, without `omitted` ones beyond the limit.
+    `problems` are all that were found, without `omitted` ones beyond the limit. Those that the message does
+    not have are notes, which a traceback shows.
     """
 
     exit_code = 2
@@ -132,6 +133,11 @@ class InvalidInputError(ModelArtsExportError):
     def __init__(self, message: str, *, omitted: int = 0, **facts: Unpack[ErrorFacts]) -> None:
         super().__init__(message, **facts)
         self.omitted = omitted
+        for problem in self.problems:
+            if str(problem) != message:
+                self.add_note(str(problem))
+        if omitted:
+            self.add_note(f"and {omitted:,} more")
 
 
 class PathUsedError(InvalidInputError):

@@ -34,7 +34,7 @@ def test_connect_names_the_argument(cloud: Cloud, given: dict[str, Any], message
         ({"dataset_id": None}, "dataset_id: must be str, not NoneType"),
         ({"dataset_id": b"d"}, "dataset_id: must be str, not bytes"),
         ({"request": {"path": "/b/d/"}}, "request: must be ExportRequest, not dict"),
-        ({"reuse": True}, "reuse: must be ReusePolicy, not bool"),
+        ({"reuse": True}, "reuse: must be ReusePolicy, such as ReusePolicy(reuse_running=True), not bool"),
         ({"on_event": 5}, "on_event: must be Callable, not int"),
         ({"cancel": True}, "cancel: must be CancelToken, not bool"),
     ],

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -70,9 +71,10 @@ def test_dataset_of_a_name_is_found_and_a_name_is_no_id(cloud: Cloud) -> None:
     """A submission takes IDs alone."""
     with connected(cloud) as client:
         assert client.find_dataset("sandbox-text").dataset_id == "sandbox-text"
-        with pytest.raises(DatasetNameError, match="similar names: 'sandbox-text'"):
+        with pytest.raises(DatasetNameError, match="similar names: 'sandbox-text'") as caught:
             client.find_dataset("sandbox-txet")
-        with pytest.raises(InvalidInputError, match="'name:sandbox-text' is not an ID"):
+        assert caught.value.hint == "give the exact name of a dataset, or its ID"
+        with pytest.raises(InvalidInputError, match=r"'name:sandbox-text' is a name.*find_dataset"):
             submit(client, "name:sandbox-text", ToObs(path="/b/d/"))
     assert cloud.created == []
 
@@ -131,6 +133,17 @@ def test_all_problems_are_on_the_error() -> None:
         ("export_type",),
         ("export_format",),
     ]
+    shown = "".join(traceback.format_exception(caught.value))
+    assert [f"\n{problem}\n" in shown for problem in caught.value.problems] == [True] * 3
+
+
+def test_note_repeats_no_message_and_counts_what_is_omitted() -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        ToObs(**dict[str, Any]())
+    assert not hasattr(caught.value, "__notes__")
+    with pytest.raises(InvalidInputError) as caught:
+        ToObs(path="/b/d/", export_params={"samples": [""] * 103})
+    assert caught.value.__notes__[100:] == ["and 3 more"]
 
 
 def test_invalid_condition_is_our_error_at_construction() -> None:

@@ -201,11 +201,12 @@ def select_named(pages: Sequence[DatasetPage], name: str, clock: Clock = SYSTEM_
     if named:
         candidates = _list_first([_describe(each, now) for each in named])
         message = f"{len(named):,} datasets have the name {quote(name)}: {candidates}"
-        raise DatasetNameError(message, candidates=named)
+        raise DatasetNameError(message, candidates=named, hint="give the ID of one of them")
     similar = list(_iter_similar_names(name, datasets))
     suggestion = f"; similar names: {_list_first(similar)}" if similar else ""
     total = "" if datasets else "; the project has no datasets"
-    raise DatasetNameError(f"no dataset has the name {quote(name)}{suggestion}{total}")
+    message = f"no dataset has the name {quote(name)}{suggestion}{total}"
+    raise DatasetNameError(message, hint="give the exact name of a dataset, or its ID")
 
 
 def _describe(dataset: Dataset, now: float) -> str:

@@ -74,15 +74,13 @@ class ResumeCommands:
         from modelarts_export.transport.error_codes import UNKNOWN_DATASET_CODES  # noqa: PLC0415 - for an error alone
 
         if isinstance(error, DatasetNameError):
-            is_unknown, hint = not error.candidates, "give the ID of one of them"
+            is_unknown, hint = not error.candidates, ""  # the list has the exact names
         else:
             is_unknown, hint = error.error_code in UNKNOWN_DATASET_CODES, error.hint
         if not is_unknown:
-            return error.copy_with(hint=hint)
+            return error
         command = self._format_command(["datasets"], settings, _CONNECTION)
-        return error.copy_with(
-            hint="; ".join(filter(None, [error.hint, f"list the datasets with: {command}"]))
-        )
+        return error.copy_with(hint="; ".join(filter(None, [hint, f"list the datasets with: {command}"])))
 
     def format_recovery_hint(
         self,

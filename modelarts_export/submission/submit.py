@@ -7,7 +7,8 @@ from modelarts_export.api.task import ExportTask
 from modelarts_export.arguments import check_type
 from modelarts_export.cancellation import CancelToken
 from modelarts_export.errors import InvalidInputError, ModelArtsExportError
-from modelarts_export.identifiers import check_identifier
+from modelarts_export.identifiers import check_identifier, get_dataset_name
+from modelarts_export.quoting import quote
 from modelarts_export.request.models import ExportRequest
 from modelarts_export.submission.events import EventHandler, ExportLabel, StatusCheckFailed, log_event
 from modelarts_export.submission.reuse_policy import ReusePolicy
@@ -34,9 +35,13 @@ def submit(  # noqa: PLR0913 - the request, and what a submission has beside it
     check_type("client", client, Client)
     check_type("dataset_id", dataset_id, str)
     check_type("request", request, ExportRequest)
-    check_type("reuse", reuse, ReusePolicy, optional=True)
+    check_type("reuse", reuse, ReusePolicy, optional=True, example="ReusePolicy(reuse_running=True)")
     check_type("on_event", on_event, Callable)
     check_type("cancel", cancel, CancelToken, optional=True)
+    if get_dataset_name(dataset_id):
+        raise InvalidInputError(
+            f"dataset ID: {quote(dataset_id)} is a name, not an ID; Client.find_dataset returns its dataset"
+        )
     try:
         check_identifier(dataset_id)
     except ValueError as error:

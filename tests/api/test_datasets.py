@@ -204,6 +204,7 @@ def test_unknown_name_shows_similar_ones(name: str, names: list[Any], words: str
         select_named([DatasetPage(datasets=tuple(datasets), date=NOW)], name)
     assert caught.value.candidates == ()
     assert str(caught.value).endswith(words)
+    assert caught.value.hint == "give the exact name of a dataset, or its ID"
 
 
 @pytest.mark.parametrize("date", [NOW, None])
