@@ -225,7 +225,7 @@ class LazyGroup(TyperGroup):
             return super().parse_args(context, args)
         except typer.TyperException as error:
             flag = getattr(error, "option_name", "")  # of an unknown option
-            owners = [name for name in COMMANDS if flag in _list_flags(self.commands.get(name))]
+            owners = [name for name in COMMANDS if flag in list_flags(self.commands.get(name))]
             if not owners:
                 raise
             command = next((arg for arg in args if arg in owners), "COMMAND")
@@ -253,7 +253,7 @@ class LazyGroup(TyperGroup):
         return [*items, *super(TyperGroup, self).shell_complete(context, incomplete)]
 
 
-def _list_flags(command: Any) -> list[str]:  # noqa: ANN401 - of the vendored Click
+def list_flags(command: Any) -> list[str]:  # noqa: ANN401 - of the vendored Click
     """Return the flags of all options of a command."""
     return [flag for option in command.params for flag in (*option.opts, *option.secondary_opts)]
 
@@ -334,7 +334,7 @@ def _show_program(
 
 
 @cache
-def get_program() -> Callable[..., Any]:
+def get_program() -> Any:  # noqa: ANN401 - a group of the vendored Click
     """Return the program that Typer builds; cached, because tests call main often."""
     program = typer.main.get_command(app)
     register_shells()

@@ -14,6 +14,7 @@ any other type       the option or argument that Typer makes of it
 import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import Field, is_dataclass
 from functools import partial
 from typing import Annotated, Any, get_args, get_origin
@@ -26,8 +27,8 @@ from modelarts_export.cli.options.flags import format_flag, make_flag_layer
 from modelarts_export.cli.options.help_page import format_suffix, list_values
 from modelarts_export.cli.options.output_style import OutputOptions, resolve_output_options
 from modelarts_export.cli.options.request_input import RequestInput
-from modelarts_export.config.environment import format_variable
-from modelarts_export.config.options import option_fields, resolve_options
+from modelarts_export.config.environment import format_variable, make_environment_layer
+from modelarts_export.config.options import option_fields, resolve_option, resolve_options
 from modelarts_export.config.settings import Settings
 from modelarts_export.errors import InvalidInputError, Location, NotFoundError
 from modelarts_export.polling.options import PollOptions
@@ -95,8 +96,7 @@ def as_typer_command(command: Callable[..., None]) -> Callable[..., None]:
         settings = {name: value for name, value in values.items() if name not in fields}
         # Set first, so that the errors of the other options are printed in this format.
         app.messages.options = resolve_output_options(settings, app.environ, of_tasks="dotenv" in values)
-        if "dotenv" in values:
-            app.report.open(app.messages.options)
+        app.report.open(app.messages.options, of_tasks="dotenv" in values)
         arguments = {
             name: make_value(typer_context, values if name in requests else settings)
             for name, (_, make_value) in expanded.items()
@@ -118,9 +118,9 @@ def as_typer_command(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def find_output_options(arguments: Sequence[str], environ: Mapping[str, str]) -> OutputOptions:
-    """Return the output options of a command line whose other parts cannot be parsed."""
+    """Return the output options of a command line whose other parts, or some of them, cannot be parsed."""
 
-    def show(_app: AppContext) -> None: ...
+    def show(_context: CommandContext) -> None: ...
 
     parser = typer.Typer(add_completion=False)
     any_other = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
@@ -128,10 +128,12 @@ def find_output_options(arguments: Sequence[str], environ: Mapping[str, str]) ->
     command = typer.main.get_command(parser)
     with command.make_context("", list(arguments), resilient_parsing=True) as context:
         given = context.params
-    try:
-        return resolve_output_options(given, environ)
-    except InvalidInputError:
-        return OutputOptions()
+    layers = make_flag_layer(given), make_environment_layer(environ)
+    found = {}
+    for each in option_fields(OutputOptions):
+        with suppress(InvalidInputError):
+            found[each.name] = resolve_option(OutputOptions, each.name, *layers)
+    return OutputOptions(**found)
 
 
 def _expand_parameter(

@@ -102,12 +102,15 @@ class AppContext:
         self.warn(specs.warnings)
         return specs
 
-    def write_report(self, exit_code: int, error: str = "", problems: Sequence[Problem] = ()) -> None:
+    def write_report(
+        self, exit_code: int, error: str = "", problems: Sequence[Problem] = (), *, omitted: int = 0
+    ) -> None:
         """Write the files of the report, once; `error` and `problems` are those of the error, if any.
 
+        `omitted` is how many problems there are beside those.
         Raises OutputError or NotFinishedError when a command that succeeded cannot report that.
         """
-        failures, warnings = self.report.write(exit_code, error, problems)
+        failures, warnings = self.report.write(exit_code, error, problems, omitted=omitted)
         for warning in warnings:
             self.messages.warn(warning)
         if failures and not exit_code:

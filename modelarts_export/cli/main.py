@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from datetime import datetime
 from functools import partial
 from io import TextIOBase, TextIOWrapper
@@ -12,7 +12,7 @@ from typing import TextIO, cast
 
 import typer
 
-from modelarts_export.cli.app import COMMANDS, NAME, get_program
+from modelarts_export.cli.app import COMMANDS, NAME, get_program, list_flags
 from modelarts_export.cli.ci.report import RunReport
 from modelarts_export.cli.context import AppContext
 from modelarts_export.cli.options.output_style import OutputOptions
@@ -59,6 +59,7 @@ def main(
             from modelarts_export.cli.binding import find_output_options  # noqa: PLC0415 - for an error alone
 
             messages.options = find_output_options(arguments, environ)
+            _open_report(app)
         return _report_error(app, error)
     except Exception as error:  # noqa: BLE001 - the last resort: a bug is reported, not dumped
         app.write_report(ModelArtsExportError.exit_code, type(error).__name__)
@@ -82,6 +83,14 @@ def _run_program(app: AppContext) -> int:
     code = result if isinstance(result, int) else 0
     app.write_report(code)
     return code
+
+
+def _open_report(app: AppContext) -> None:
+    """Prepare the files that tell of an error of the parser, as far as they can be written."""
+    name = app.arguments[0] if app.arguments else ""
+    of_tasks = name not in COMMANDS or "--dotenv" in list_flags(get_program().commands.get(name))
+    with suppress(InvalidInputError):
+        app.report.open(app.messages.options, of_tasks=of_tasks)
 
 
 class _Echo(TextIOBase):
@@ -134,7 +143,7 @@ def _get_stream(name: str) -> TextIO:
 
 def _report_error(app: AppContext, error: ModelArtsExportError) -> int:
     # first: with JSON, the error is the last line of stderr
-    app.write_report(error.exit_code, str(error), error.problems)
+    app.write_report(error.exit_code, str(error), error.problems, omitted=getattr(error, "omitted", 0))
     if not isinstance(error, ClosedOutputError):
         app.messages.error(error)
     return error.exit_code

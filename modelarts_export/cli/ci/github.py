@@ -20,31 +20,39 @@ from modelarts_export.errors import (
 OUTPUTS = ("task_id", "status", "path")
 """The outputs of a step, named as the fields of a task."""
 _MAX_OUTPUT = 256 * 1024  # bytes of one output; GitHub takes 1 MiB of a job
+_MAX_PROBLEMS = 100  # of the summary; a table of a batch has the others
 _MAX_ROWS = 1_000  # of the table; GitHub takes 1 MiB of a step
 _COLUMNS = {"Task": "task_id", "Status": "status", "Dataset": "dataset_id", "Path": "path"}
 _BATCH_COLUMNS = {"Spec": "spec", "Name": "name", **_COLUMNS, "Exit code": "exit_code", "Error": "error_msg"}
 
 
-def format_annotations(error: ModelArtsExportError, clean: Clean) -> Iterator[str]:
+def format_annotations(error: ModelArtsExportError, hint: str, clean: Clean) -> Iterator[str]:
     """Yield a workflow command for each problem of an error, and for the error where no problem says it.
 
-    `clean` redacts a text and escapes its control characters.
+    The lines of the hint follow the message of the last one. `clean` redacts a text and escapes its control
+    characters.
     """
-    for problem in error.problems:
-        yield _format_annotation(problem, clean)
+    commands = [_format_annotation(problem, clean) for problem in error.problems]
     if not isinstance(error, InvalidInputError | MissingCredentialsError) or not error.problems:
-        yield f"::error::{_escape_data(clean(str(error)))}"
+        commands.append(f"::error::{_escape_data(clean(str(error)))}")
     elif error.omitted:
-        yield f"::error::and {error.omitted:,} more problems"
+        commands.append(f"::error::and {error.omitted:,} more problems")
+    yield from commands[:-1]
+    yield commands[-1] + "".join(_escape_data(f"\nhint: {clean(line)}") for line in hint.splitlines())
 
 
 def _format_annotation(problem: Problem, clean: Clean) -> str:
-    """Return the command for a problem; the runner finds a file in its repository by its absolute path."""
+    """Return the command for a problem; the runner finds a file in its repository by its absolute path.
+
+    The message does not repeat a position that the properties give.
+    """
     places = {"line": problem.line, "col": problem.column}
     file = problem.file if problem.file and os.path.isfile(problem.file) else None  # noqa: PTH113 - it raises nothing
     properties = {"file": os.path.abspath(file), **places} if file else {}  # noqa: PTH100 - links stay
+    position = ":".join(str(part) for part in (file, problem.line, problem.column) if part)
+    message = problem.message if file and problem.place == position else str(problem)
     given = (f"{name}={_escape_property(clean(str(value)))}" for name, value in properties.items() if value)
-    return f"::error {','.join(given)}".rstrip() + f"::{_escape_data(clean(str(problem)))}"
+    return f"::error {','.join(given)}".rstrip() + f"::{_escape_data(clean(message))}"
 
 
 def _escape_data(text: str) -> str:
@@ -81,6 +89,8 @@ def format_summary(result: RunResult, clean: Clean) -> tuple[str, Sequence[str]]
     lines = [""]
     if result.error:
         lines.append(f"<p>modelarts-export exited with {result.exit_code}: {_code(clean(result.error))}</p>")
+    if not result.batch:
+        lines += _format_problems(result, clean)
     rows = [each.to_dict() for each in (result.batch.rows if result.batch else result.tasks)[:_MAX_ROWS]]
     if rows:
         columns = _BATCH_COLUMNS if result.batch else _COLUMNS
@@ -92,6 +102,17 @@ def format_summary(result: RunResult, clean: Clean) -> tuple[str, Sequence[str]]
         if count > _MAX_ROWS:
             lines.append(f"<p>and {count - _MAX_ROWS:,} more</p>")
     return "\n".join([*lines, "", ""]) if len(lines) > 1 else "", ()
+
+
+def _format_problems(result: RunResult, clean: Clean) -> list[str]:
+    """Return a list of the problems that the sentence of the error does not say."""
+    problems = [problem for problem in result.problems if str(problem) != result.error]
+    if not problems:
+        return []
+    lines = [f"<li>{_code(clean(str(problem)))}</li>" for problem in problems[:_MAX_PROBLEMS]]
+    if count := len(problems[_MAX_PROBLEMS:]) + result.omitted:
+        lines.append(f"<li>and {count:,} more</li>")
+    return ["<ul>", *lines, "</ul>"]
 
 
 def _format_row(values: Sequence[object], clean: Clean) -> str:

@@ -44,25 +44,26 @@ class RunReport:
         self._batch = batch
         self.record(batch.tasks, accepted=bool(batch.tasks))
 
-    def open(self, options: OutputOptions) -> None:
-        """Prepare the files that the options of a command with tasks ask for.
+    def open(self, options: OutputOptions, *, of_tasks: bool) -> None:
+        """Prepare the files that the options of a command ask for: without tasks, the summary alone.
 
         Raises InvalidInputError for one that cannot be written, before anything is sent.
         """
-        if not options.ci and not options.dotenv:
+        if not options.ci and not (options.dotenv and of_tasks):
             return
         from modelarts_export.cli.ci.files import ReportFile  # noqa: PLC0415 - not for a start
 
         if options.ci == GITHUB:
             from modelarts_export.cli.ci.github import format_outputs, format_summary  # noqa: PLC0415 - as above
 
-            if not self._environ.get(_OUTPUT):
+            if of_tasks and not self._environ.get(_OUTPUT):
                 hint = "a step of GitHub Actions sets it"
                 raise InvalidInputError(f"--ci {GITHUB}: {_OUTPUT} is not set", hint=hint)
-            for variable, make_text in ((_OUTPUT, format_outputs), (_SUMMARY, format_summary)):
+            outputs = ((_OUTPUT, format_outputs),) if of_tasks else ()
+            for variable, make_text in (*outputs, (_SUMMARY, format_summary)):
                 if name := self._environ.get(variable):
                     self.add(ReportFile(origin=variable, name=name, format=make_text, is_appended=True))
-        if options.dotenv:
+        if options.dotenv and of_tasks:
             from modelarts_export.cli.ci.dotenv import format_dotenv  # noqa: PLC0415 - as above
 
             self.add(ReportFile(origin="--dotenv", name=options.dotenv, format=format_dotenv))
@@ -79,7 +80,7 @@ class RunReport:
         self._files.append(file)
 
     def write(
-        self, exit_code: int, error: str = "", problems: Sequence[Problem] = ()
+        self, exit_code: int, error: str = "", problems: Sequence[Problem] = (), *, omitted: int = 0
     ) -> tuple[list[str], list[str]]:
         """Write each file, once, and return a sentence for each that failed and for each value left empty."""
         with self._lock:
@@ -89,16 +90,21 @@ class RunReport:
         from modelarts_export.cli.ci.result import RunResult  # noqa: PLC0415 - as above
 
         result = RunResult(
-            tasks=self._tasks, exit_code=exit_code, error=error, problems=problems, batch=self._batch
+            tasks=self._tasks,
+            exit_code=exit_code,
+            error=error,
+            problems=problems,
+            omitted=omitted,
+            batch=self._batch,
         )
         failures, warnings = list[str](), list[str]()
         for file in files:
             try:
-                omitted = self._write_file(file, result)
+                left_empty = self._write_file(file, result)
             except OSError as os_error:
                 failures.append(f"{file.origin}: {file.name} cannot be written: {os_error.strerror}")
             else:
-                warnings += [f"{file.origin}: {name} is too long and left empty" for name in omitted]
+                warnings += [f"{file.origin}: {name} is too long and left empty" for name in left_empty]
         return failures, warnings
 
     def make_error(self, failure: str) -> ModelArtsExportError:

@@ -18,13 +18,15 @@ Clean = Callable[[str], str]
 class RunResult:
     """The tasks that a command has shown, its exit code, and the sentence and problems of its error, if any.
 
-    `batch` is the report of a command that submits many exports.
+    `omitted` is how many problems the error has beside those. `batch` is the report of a command that submits
+    many exports.
     """
 
     tasks: Sequence[ExportTask]
     exit_code: int
     error: str = ""
     problems: Sequence[Problem] = ()
+    omitted: int = 0
     batch: "BatchReport | None" = None
 
     def list_values(self, name: str, clean: Clean) -> list[str]:

@@ -14,7 +14,8 @@ from modelarts_export.quoting import describe_invalid_choice
 FORMATS = ("table", "wide", "json", "yaml", "id")
 _FORMATS_WITHOUT_TASKS = ("table", "json", "yaml")
 GITHUB = "github"
-_CI_SYSTEMS = (GITHUB,)
+_CI_SYSTEM, _CI_SYSTEMS = "CI system", (GITHUB,)
+_HINT_OF_CI = "GitLab reads the files of --dotenv FILE and, with apply, of --junit FILE; omit --ci"
 
 
 def _parse_format(text: str) -> str:
@@ -25,7 +26,7 @@ def _parse_format(text: str) -> str:
 
 def _parse_ci(text: str) -> str:
     if text.lower() not in _CI_SYSTEMS:
-        raise ValueError(describe_invalid_choice(text, "CI system", _CI_SYSTEMS))
+        raise ValueError(describe_invalid_choice(text, _CI_SYSTEM, _CI_SYSTEMS))
     return text.lower()
 
 
@@ -66,7 +67,11 @@ def resolve_output_options(
 
     Raises InvalidInputError, also for -o id where there are no tasks; the variable is ignored there.
     """
-    resolved = resolve_options(OutputOptions, make_flag_layer(flags), make_environment_layer(environ))
+    try:
+        resolved = resolve_options(OutputOptions, make_flag_layer(flags), make_environment_layer(environ))
+    except InvalidInputError as error:
+        has_ci = any(f"not a valid {_CI_SYSTEM}" in str(each) for each in (error, *error.problems))
+        raise error.copy_with(hint=_HINT_OF_CI if has_ci else None) from None
     options = OutputOptions(**{name: value for name, (value, _) in resolved.items()})
     if of_tasks or options.output != "id":
         return options

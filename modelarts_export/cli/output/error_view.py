@@ -71,14 +71,12 @@ def _print_problems(console: Console, error: ModelArtsExportError) -> None:
             console.print_excerpt(problem.excerpt, problem.caret, gutter=f"    {problem.line} | ")
 
 
-def print_annotations(console: Console, error: ModelArtsExportError, *, with_hint: bool) -> None:
+def print_annotations(console: Console, error: ModelArtsExportError) -> None:
     """Print an error as annotations of GitHub Actions to stderr, which the runner reads, too."""
     from modelarts_export.cli.ci.github import format_annotations  # noqa: PLC0415 - for CI alone
 
-    for line in format_annotations(error, console.clean):
+    for line in format_annotations(error, format_hint(error), console.clean):
         console.print_raw(line)
-    for line in format_hint(error).splitlines() if with_hint else ():
-        console.print(line, "hint")
 
 
 def error_to_dict(error: ModelArtsExportError) -> dict[str, Any]:

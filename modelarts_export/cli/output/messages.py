@@ -59,7 +59,7 @@ class Messages:
         GitHub Actions gets annotations, which a log shows as the text of the error.
         """
         if self.options.ci == GITHUB:
-            print_annotations(self.console, error, with_hint=self.options.output != "json")
+            print_annotations(self.console, error)
         if self.options.ci != GITHUB or self.options.output == "json":
             self.renderer.error(error)
 

@@ -15,6 +15,8 @@ FAILURES = [
     ("to-obs nope --path /b/d/", 3),
     ("to-obs --path x", 2),
     ("to-obs --timeout 1h --path /b/d/", 2),
+    ("to-obs --pth /b/d/", 2),
+    ("to-obs --ci gitlab --path /b/d/", 2),
     ("status sandbox-images nope", 3),
 ]
 
@@ -77,6 +79,7 @@ def test_command_without_tasks_writes_no_report(run: Run, tmp_path: Path) -> Non
     """The variable is for the whole job, and only tasks are reported."""
     file = tmp_path / "task.env"
     assert run("explain exit-codes", MODELARTS_EXPORT_DOTENV=str(file)).code == 0
+    assert run("validate --pth", MODELARTS_EXPORT_DOTENV=str(file)).code == 2
     assert not file.exists()
 
 

@@ -117,7 +117,29 @@ def test_variable_puts_it_in_force_for_each_command(run: Run, cloud: Cloud, file
     assert run("status sandbox-images nope", **variables).err.startswith("::error::")
     outcome = run("to-obs --pth /b/d/", **variables)
     assert (outcome.code, outcome.err.splitlines()[0][:9]) == (2, "::error::")
-    assert run("to-obs --ci gitlab --path /b/d/", **variables).code == 2
+    assert "exited with 2: <code>unknown option &#x27;--pth&#x27;" in files.summary
+
+
+def test_invalid_system_says_what_others_read(run: Run) -> None:
+    hint = "hint: GitLab reads the files of --dotenv FILE and, with apply, of --junit FILE; omit --ci"
+    assert run("to-obs --ci gitlab --path /b/d/").err.splitlines()[1:] == [hint]
+
+
+def test_hint_is_in_the_last_annotation(run: Run, files: Files) -> None:
+    """GitHub shows annotations where nobody reads the log."""
+    [line] = run("to-obs --pth /b/d/ --ci github", **files).err.splitlines()
+    assert parse_annotation(line)[1].splitlines()[1:] == [
+        "hint: modelarts-export to-obs --help shows what it takes"
+    ]
+
+
+def test_summary_bounds_the_problems(run: Run, files: Files, tmp_path: Path) -> None:
+    spec = tmp_path / "a.yaml"
+    spec.write_text("path: /b/\n" + "".join(f"x{number}: 1\n" for number in range(1_200)))
+    assert run(["validate", str(spec), "--ci", "github"], **files).code == 2
+    assert files.summary.count("<li>") == 101
+    assert "<p>modelarts-export exited with 2: <code>1,200 problems</code></p>" in files.summary
+    assert "<li>and 1,100 more</li>" in files.summary
 
 
 def test_problems_of_a_spec_are_annotations_at_their_places(
@@ -134,7 +156,9 @@ def test_problems_of_a_spec_are_annotations_at_their_places(
         {"file": str(tmp_path / name), "line": "2", "col": "1"},
         {"file": str(tmp_path / name), "line": "3", "col": "16"},
     ]
-    assert [message.partition(": ")[0] for _, message in found] == [f"{name}:2:1", f"{name}:3:16"]
+    assert [message.partition(": ")[0] for _, message in found] == ["exprt_type", "export_format"]
+    places = [f"<li><code>{name}:2:1: exprt_type", f"<li><code>{name}:3:16: export_format"]
+    assert [place for place in places if place not in files.summary] == []
 
 
 def test_json_error_stays_the_last_line(run: Run, files: Files) -> None:
@@ -192,7 +216,8 @@ def test_hostile_text_of_an_error_begins_no_command(run: Run, stub: Stub, files:
     stub.status, stub.body = 400, json.dumps({"error_code": "ModelArts.1", "error_msg": text}).encode()
     outcome = run(SUBMIT, **stub.variables, **files)
     annotation, *others = outcome.err.splitlines()
-    message = parse_annotation(annotation)[1]
+    message, _, hint = parse_annotation(annotation)[1].rpartition("\n")
+    assert hint == "hint: fix the request"
     assert message.endswith("(ModelArts.1, HTTP 400)")
     if text.isprintable() and not COMMAND.search(text):
         assert text in message
