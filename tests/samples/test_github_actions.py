@@ -28,7 +28,7 @@ def test_repeated_run_takes_the_task_of_its_first_attempt(instant: Cloud, tmp_pa
         assert outcome.code == 0, outcome.err
         assert (files.outputs["path"], files.outputs["status"]) == ("/bucket/ci/17/", "SUCCESSED")
     assert len(instant.created) == 1
-    used = run_script(STEPS["Use the export"]["run"], tmp_path, instant, EXPORT_PATH=files.outputs["path"])
+    used = run_script(STEPS["Use the export"]["run"], tmp_path, instant, LOCATION=files.outputs["location"])
     assert used.out == "the export is in obs://bucket/ci/17/\n"
 
 
@@ -58,4 +58,5 @@ def test_secrets_are_those_of_the_repository_and_of_one_step() -> None:
     assert EXPORT["env"]["HUAWEICLOUD_SDK_SK"] == "${{ secrets.HUAWEICLOUD_SDK_SK }}"
     assert JOB["timeout-minutes"] > 5 * 60
     assert EXPORT["id"] == "export"
+    assert STEPS["Use the export"]["env"] == {"LOCATION": "${{ steps.export.outputs.location }}"}
     assert STEPS["Use the export"]["if"] == "steps.export.outputs.status == 'SUCCESSED'"

@@ -46,7 +46,10 @@ def test_retried_job_takes_the_tasks_of_the_first(instant: Cloud, repository: Pa
         outcome = run_script("\n".join(EXPORT["script"]), repository, instant, **PIPELINE)
         assert outcome.code == 0, outcome.err
     assert len(instant.created) == 2
-    assert run_use(repository, instant) == "the exports are in /bucket/ci/17/cats/,/bucket/ci/17/dogs/\n"
+    assert (
+        run_use(repository, instant)
+        == "the exports are in obs://bucket/ci/17/cats/,obs://bucket/ci/17/dogs/\n"
+    )
     _, cases = parse_junit((repository / EXPORT["artifacts"]["reports"]["junit"]).read_text(encoding="utf-8"))
     assert cases == [(f"exports/{name}.yaml:1", "passed", "") for name in ("cats", "dogs")]
 

@@ -8,7 +8,12 @@ from collections.abc import Sequence
 
 from modelarts_export.cli.ci.result import Clean, RunResult
 
-_FIELDS = {"MODELARTS_TASK_ID": "task_id", "MODELARTS_STATUS": "status", "MODELARTS_PATH": "path"}
+_FIELDS = {
+    "MODELARTS_TASK_ID": "task_id",
+    "MODELARTS_STATUS": "status",
+    "MODELARTS_PATH": "path",
+    "MODELARTS_LOCATION": "location",
+}
 _EXIT_CODE = "MODELARTS_EXIT_CODE"
 VARIABLES = (*_FIELDS, _EXIT_CODE)
 """The variables of a report. Their names begin with no prefix that this program reads."""

@@ -17,7 +17,7 @@ from modelarts_export.errors import (
     Problem,
 )
 
-OUTPUTS = ("task_id", "status", "path")
+OUTPUTS = ("task_id", "status", "path", "location")
 """The outputs of a step, named as the fields of a task."""
 _MAX_OUTPUT = 256 * 1024  # bytes of one output; GitHub takes 1 MiB of a job
 _MAX_PROBLEMS = 100  # of the summary; a table of a batch has the others

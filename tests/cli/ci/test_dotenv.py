@@ -32,7 +32,9 @@ def read_report(file: Path) -> dict[str, str]:
         assert match[2] == match[2].strip()
         assert not re.search(r"(?<!\$)(\$\$)*\$(?!\$)", match[2])  # GitLab would expand it
         found[match[1]] = match[2].replace("$$", "$")
-    assert sorted(found) == [f"MODELARTS_{each}" for each in ("EXIT_CODE", "PATH", "STATUS", "TASK_ID")]
+    assert sorted(found) == [
+        f"MODELARTS_{each}" for each in ("EXIT_CODE", "LOCATION", "PATH", "STATUS", "TASK_ID")
+    ]
     return {name.removeprefix("MODELARTS_"): value for name, value in found.items()}
 
 
@@ -50,6 +52,7 @@ def test_report_of_a_submission(run: Run, quick: Cloud, tmp_path: Path) -> None:
         "TASK_ID": outcome.out.strip(),
         "STATUS": "SUCCESSED",
         "PATH": "/b/d/",
+        "LOCATION": "obs://b/d/",
         "EXIT_CODE": "0",
     }
     assert link.is_symlink()
@@ -64,7 +67,10 @@ def test_report_of_a_failure(run: Run, cloud: Cloud, tmp_path: Path, line: str, 
     file.write_text("TASK_ID=old")
     outcome = run(f"{line} --dotenv {file}", **cloud.variables)
     assert outcome.code == code
-    assert read_report(file) == {"TASK_ID": "", "STATUS": "", "PATH": "", "EXIT_CODE": str(code)}
+    assert read_report(file) == {
+        **dict.fromkeys(("TASK_ID", "STATUS", "PATH", "LOCATION"), ""),
+        "EXIT_CODE": str(code),
+    }
 
 
 def test_failed_task_is_in_the_report(run: Run, stub: Stub, tmp_path: Path) -> None:
@@ -72,7 +78,13 @@ def test_failed_task_is_in_the_report(run: Run, stub: Stub, tmp_path: Path) -> N
     file = tmp_path / "task.env"
     outcome = run("to-obs --path /b/d/ --wait", MODELARTS_EXPORT_DOTENV=str(file), **stub.variables)
     assert outcome.code == 7
-    assert read_report(file) == {"TASK_ID": "t1", "STATUS": "FAILED", "PATH": "/b/d/", "EXIT_CODE": "7"}
+    assert read_report(file) == {
+        "TASK_ID": "t1",
+        "STATUS": "FAILED",
+        "PATH": "/b/d/",
+        "LOCATION": "obs://b/d/",
+        "EXIT_CODE": "7",
+    }
 
 
 def test_command_without_tasks_writes_no_report(run: Run, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from tests.conftest import Cloud, Run, Stub
 from tests.support.task_replies import ACCEPTED, create_task, make_list_reply, make_task_reply
 
 SUBMIT = "to-obs --path /b/d/ --ci github"
-NAMES = ["task_id", "status", "path"]
+NAMES = ["task_id", "status", "path", "location"]
 
 
 class Files(dict[str, str]):
@@ -202,7 +202,7 @@ def test_hostile_text_of_a_task_stays_text(run: Run, stub: Stub, files: Files, t
     stub.first, stub.body = [ACCEPTED], make_task_reply(text, path=text).body
     outcome = run(SUBMIT, **stub.variables, **files)
     assert outcome.code == 0
-    assert files.outputs == {"task_id": "t1", "status": shown, "path": shown}
+    assert files.outputs == {"task_id": "t1", "status": shown, "path": shown, "location": ""}
     page = CodeReader()
     page.feed(files.summary)
     assert page.tags == {"table", "tr", "th", "td", "code"}
@@ -278,5 +278,10 @@ def test_interrupted_wait_writes_the_outputs(stub: Stub, files: Files) -> None:
     line = f"{SUBMIT} -q --wait --poll-interval 60s"
     outcome = interrupt(line, {**stub.variables, **files}, make_sleep_check(stub, 2))
     assert outcome.code == 130
-    assert files.outputs == {"task_id": "t1", "status": "RUNNING", "path": "/b/d/"}
+    assert files.outputs == {
+        "task_id": "t1",
+        "status": "RUNNING",
+        "path": "/b/d/",
+        "location": "obs://b/d/",
+    }
     assert "exited with 130" in files.summary
