@@ -2,6 +2,7 @@
 
 ModelArtsExportError          1   a bug, unless it is one of these
 ├── InvalidInputError         2   the command line or a spec is invalid; nothing was sent
+│   ├── ConfigFileError           config.yaml is missing or invalid
 │   ├── MissingSettingError       a required setting is missing
 │   └── PathUsedError             another task uses the path of the request
 ├── NotFoundError             3   no such dataset, version, task, bucket or path
@@ -138,6 +139,10 @@ class InvalidInputError(ModelArtsExportError):
                 self.add_note(str(problem))
         if omitted:
             self.add_note(f"and {omitted:,} more")
+
+
+class ConfigFileError(InvalidInputError):
+    """The config.yaml of the user is missing, or cannot be read, or is invalid."""
 
 
 class PathUsedError(InvalidInputError):

@@ -1,15 +1,24 @@
 """The config.yaml of the user: named profiles of settings, each with a source of credentials."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from modelarts_export.config.profiles import FORMS, LIST, NAME, SETTINGS, CredentialChoice, Profile
+from modelarts_export.config.profiles import (
+    FORMS,
+    LIST,
+    NAME,
+    SETTINGS,
+    TOP_KEYS,
+    CredentialChoice,
+    Profile,
+)
 from modelarts_export.documents.private_file import UnusableFileError, read_private_text
 from modelarts_export.documents.source_file import SourceFile
 from modelarts_export.documents.yaml_reader import Document, Mark, UnreadableError, load_documents
 from modelarts_export.errors import (
+    ConfigFileError,
     InvalidInputError,
     Location,
     Problem,
@@ -18,7 +27,6 @@ from modelarts_export.errors import (
 )
 from modelarts_export.quoting import did_you_mean, quote, shorten
 
-_TOP_KEYS = ("default", "profiles")
 _PROFILE_KEYS = (*SETTINGS, "credentials")
 _SECRET_WORDS = ("secret", "password", "token", "access_key", "accesskey")
 _SECRET_NAMES = ("ak", "sk")
@@ -48,11 +56,11 @@ def load_config(path: Path) -> ConfigFile:
     try:
         source = SourceFile(name=str(path), text=read_private_text(path))
     except UnusableFileError as error:
-        raise InvalidInputError(f"{path}: {error}", hint=error.hint) from None
+        raise ConfigFileError(f"{path}: {error}", hint=error.hint) from None
     try:
         documents = list(load_documents(source.text))
     except UnreadableError as error:
-        raise make_invalid_input_error([_place(source, str(error), error.mark)]) from None
+        raise _make_error([_place(source, str(error), error.mark)]) from None
     if not documents or documents[0].value is None:
         return ConfigFile(path=path, default=None, profiles={})
     reader = _Reader(source=source, document=documents[0])
@@ -62,17 +70,21 @@ def load_config(path: Path) -> ConfigFile:
             _place(source, "the file has more than one document", documents[1].find_mark())
         )
     if reader.problems:
-        raise make_invalid_input_error(reader.problems)
+        raise _make_error(reader.problems, reader.hints)
     return ConfigFile(path=path, default=default, profiles={each.name: each for each in profiles})
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Reader:
-    """Reads the values of the document, and collects its problems; no problem shows a value or a line."""
+    """Reads the values of the document, and collects its problems; no problem shows a value or a line.
+
+    `hints` name the known keys where one is unknown, each once.
+    """
 
     source: SourceFile
     document: Document
     problems: list[Problem] = field(default_factory=list)
+    hints: dict[str, None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.problems.extend(
@@ -81,7 +93,7 @@ class _Reader:
 
     def read_default(self) -> str | None:
         root = self._get_mapping(())
-        self._check_keys((), root, _TOP_KEYS)
+        self._check_keys((), root, TOP_KEYS)
         default = root.get("default")
         if default is None:
             return None
@@ -140,7 +152,7 @@ class _Reader:
             self._report(location, "must be a mapping")
         return {}
 
-    def _check_keys(self, location: Location, values: Mapping[str, Any], known: tuple[str, ...]) -> None:
+    def _check_keys(self, location: Location, values: Mapping[str, Any], known: Collection[str]) -> None:
         for key in values:
             if key in known:
                 continue
@@ -148,6 +160,8 @@ class _Reader:
                 message = "secrets do not belong in this file; keep them in another source of credentials"
             else:
                 message = f"unknown key{did_you_mean(key, known)}"
+                owner = "a profile" if location else "the file"
+                self.hints[f"the keys of {owner} are {', '.join(known)}"] = None
             self._report((*location, key), message, at_key=True)
 
     def _report(self, location: Location, message: str, *, at_key: bool = False) -> None:
@@ -158,6 +172,11 @@ class _Reader:
     def _find_place(self, location: Location) -> str:
         mark = self.document.find_mark(location)
         return f"{self.source.name}:{mark.line}:{mark.column}"
+
+
+def _make_error(problems: Sequence[Problem], hints: Iterable[str] = ()) -> ConfigFileError:
+    error = make_invalid_input_error(problems)
+    return ConfigFileError(str(error), hint="; ".join(hints), problems=error.problems, omitted=error.omitted)
 
 
 def _parse_choice(value: object) -> CredentialChoice | None:

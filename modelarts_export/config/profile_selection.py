@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from modelarts_export.config.environment import HOME, find_home
-from modelarts_export.config.profiles import ProfileSelection
-from modelarts_export.errors import InvalidInputError
+from modelarts_export.config.profiles import TOP_KEYS, ProfileSelection
+from modelarts_export.errors import ConfigFileError, InvalidInputError
 from modelarts_export.quoting import quote
 
 DEFAULT_FILE = "~/.config/modelarts-export/config.yaml"
@@ -34,7 +34,8 @@ def select_profile(environ: Mapping[str, str], name: str | None) -> ProfileSelec
     if path is None or not _exists(path):
         if name:
             reason = f"{path} does not exist" if path else f"{HOME} is not set to a directory"
-            raise InvalidInputError(f"no profile {quote(name)}: {reason}", hint="create the file")
+            hint = f"create the file, with the keys {' and '.join(TOP_KEYS)}"
+            raise ConfigFileError(f"no profile {quote(name)}: {reason}", hint=hint)
         return ProfileSelection()
     from modelarts_export.config.config_file import load_config  # noqa: PLC0415 - it loads yaml
 

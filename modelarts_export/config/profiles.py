@@ -5,6 +5,11 @@ from dataclasses import dataclass
 
 from modelarts_export.config.options import SettingsLayer
 
+TOP_KEYS: Mapping[str, str] = {
+    "default": "the name of the default profile, which is in force where none is named",
+    "profiles": "a mapping of names to profiles; secrets are refused",
+}
+"""The keys of config.yaml, and what each holds."""
 SETTINGS = (
     *("region", "project_id", "endpoint", "iam_endpoint"),
     *("connect_timeout", "read_timeout", "ca_bundle"),

@@ -5,7 +5,13 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TypeVar
 
-from modelarts_export.errors import AccessError, InvalidInputError, ModelArtsExportError, NotFoundError
+from modelarts_export.errors import (
+    AccessError,
+    ConfigFileError,
+    InvalidInputError,
+    ModelArtsExportError,
+    NotFoundError,
+)
 
 Result = TypeVar("Result")
 Checks = Generator["Check", None, Result]
@@ -76,11 +82,12 @@ def fail(name: str, error: ModelArtsExportError) -> Check:
 
 def fail_each(name: str, error: InvalidInputError) -> Iterator[Check]:
     """Yield a check for each problem of an error, and one for those that it does not describe."""
+    kind = ConfigFileError if isinstance(error, ConfigFileError) else InvalidInputError
     for problem in error.problems:
-        yield fail(name, InvalidInputError(str(problem), problems=[problem], hint=error.hint))
+        yield fail(name, kind(str(problem), problems=[problem], hint=error.hint))
     if error.omitted or not error.problems:
         message = f"and {error.omitted:,} more problems" if error.omitted else str(error)
-        yield fail(name, InvalidInputError(message, hint=error.hint))
+        yield fail(name, kind(message, hint=error.hint))
 
 
 def skip(name: str, reason: str) -> Check:

@@ -8,7 +8,9 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from modelarts_export.config.config_file import load_config
 from modelarts_export.config.profile_selection import find_config_path, list_profile_names
+from modelarts_export.config.profiles import SETTINGS
 from tests.conftest import Cloud, Run
 from tests.support.users import without_root
 
@@ -64,20 +66,48 @@ def test_config_directory_is_that_of_xdg(config: Path, run: Run, tmp_path: Path)
     assert find_config_path({"XDG_CONFIG_HOME": "x", "HOME": str(tmp_path)}) == config
     for home in ("", "x"):
         assert find_config_path({"HOME": home}) is None
-    assert "no profile 'a': HOME is not set to a directory" in run(f"{PLAIN} --profile a", HOME="").err
+    missing = run(f"{PLAIN} --profile a", HOME="")
+    assert "no profile 'a': HOME is not set to a directory" in missing.err
+    assert (
+        "hint: create the file, with the keys default and profiles; modelarts-export explain" in missing.err
+    )
+
+
+def test_sample_has_profiles_with_every_key_and_is_explained(run: Run) -> None:
+    """Each key, and each form of credentials of the sample, is in `explain config`."""
+    sample = load_config(Path(__file__).parents[2] / "sample-configs" / "profiles" / "config.yaml")
+    profiles = sample.profiles.values()
+    (explained,) = json.loads(run("explain config -o json").out)
+    rows = {title: set(table) for title, table in explained["sections"].items()}
+    assert sample.default in sample.profiles
+    assert rows["config.yaml"] == {"file", "default", "profiles"}
+    assert {key for each in profiles for key in each.settings} <= rows["Keys of a profile"]
+    assert rows["Keys of a profile"] == {*SETTINGS, "credentials"}
+    kinds = {each.credentials.kind for each in profiles if each.credentials}
+    assert kinds <= {form.partition(":")[0] for form in rows["credentials of a profile"]}
+    assert rows["JSON that a command prints"] == {
+        *("Version", "AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration")
+    }
 
 
 @pytest.mark.parametrize(
     ("text", "problems"),
     [
         ("default: frist\nprofiles: {first: {}}", ["1:10: default: no profile has this name; did you mean"]),
-        ("defalt: first", ["1:1: defalt: unknown key; did you mean 'default'?"]),
+        (
+            "defalt: first",
+            [
+                "1:1: defalt: unknown key; did you mean 'default'?",
+                "hint: the keys of the file are default, profiles; modelarts-export explain config shows",
+            ],
+        ),
         (
             "profiles:\n  a:\n    regoin: eu-de\n    project_id: 0123\n    endpoint: [x]\n",
             [
                 "3:5: profiles.a.regoin: unknown key; did you mean 'region'?",
                 '4:17: profiles.a.project_id: must be text; write "0123"',
                 "5:15: profiles.a.endpoint: must be text",
+                "hint: the keys of a profile are region, project_id, endpoint, ",
             ],
         ),
         (

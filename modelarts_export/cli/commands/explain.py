@@ -29,7 +29,7 @@ Topic = Annotated[
     typer.Argument(
         metavar="TOPIC",
         help="A field or flag, a value, an exit code, a task status, an HTTP status or an API error code; or "
-        "exit-codes, environment, retries, spec or credentials",
+        "exit-codes, environment, retries, spec, credentials or config",
         autocompletion=_complete_topic,
     ),
 ]

@@ -7,6 +7,7 @@ from modelarts_export.cli.output.console import Console
 from modelarts_export.errors import (
     MAX_PROBLEMS,
     CertificateError,
+    ConfigFileError,
     InvalidInputError,
     MissingCredentialsError,
     ModelArtsExportError,
@@ -17,6 +18,7 @@ from modelarts_export.quoting import find_noun_of_omitted
 
 _MORE_HINTS: Mapping[type[ModelArtsExportError], str] = {
     CertificateError: "for a private certificate authority give --ca-bundle FILE",
+    ConfigFileError: "modelarts-export explain config shows the format",
     PathUsedError: "or let --if-path-used warn",
 }
 

@@ -1,4 +1,4 @@
-"""The longer topics of `explain`: exit codes, environment, retries, spec and credentials."""
+"""The longer topics of `explain`: exit codes, environment, retries, spec, credentials and config."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import Field
@@ -12,12 +12,12 @@ from modelarts_export.cli.reference.explanation import TOPIC, Explanation
 from modelarts_export.config.environment import format_variable
 from modelarts_export.config.options import option_fields
 from modelarts_export.config.profile_selection import DEFAULT_FILE
-from modelarts_export.config.profiles import FORMS, SETTINGS
+from modelarts_export.config.profiles import FORMS, SETTINGS, TOP_KEYS
 from modelarts_export.config.settings import Settings
 from modelarts_export.documents.files import MAX_BYTES, MAX_CHARACTERS, MAX_VALUES
 from modelarts_export.errors import MAX_PROBLEMS, ModelArtsExportError
 from modelarts_export.polling.options import PollOptions
-from modelarts_export.providers.sources import clouds_yaml, koocli, metadata_service, sdk_file
+from modelarts_export.providers.sources import clouds_yaml, command, koocli, metadata_service, sdk_file
 from modelarts_export.providers.sources.environment import FAMILIES, VariableFamily, join_names
 from modelarts_export.request.body_size import MAX_BODY_BYTES
 from modelarts_export.request.fields import RequestField
@@ -90,6 +90,10 @@ def list_topics(fields: Iterable[RequestField]) -> list[Explanation]:
         "credentials": (
             "the first source that has a secret is used, and must be complete; sources are never mixed",
             _list_sources,
+        ),
+        "config": (
+            "config.yaml has named profiles of settings, each with a source of credentials, but no secret",
+            _describe_config,
         ),
     }
     return [
@@ -194,7 +198,7 @@ def _list_keys(fields: Iterable[RequestField]) -> Mapping[str, Mapping[str, str]
 def _list_sources() -> Mapping[str, Mapping[str, str]]:
     """Return the sources in the order of the chain of providers, the profiles, and all variables."""
     sources = {
-        "named profile": f"what {format_flag('profile')} or {format_variable('profile')} names",
+        "named profile": f"what {format_flag('profile')} or {format_variable('profile')} names (explain config)",
         **{source.name: _format_alternatives(source) for source in FAMILIES},
         "clouds.yaml": clouds_yaml.DESCRIPTION,
         "default profile": "the one that config.yaml names at the key default",
@@ -205,26 +209,30 @@ def _list_sources() -> Mapping[str, Mapping[str, str]]:
         "Sources, in order": {
             f"{number}. {name}": text for number, (name, text) in enumerate(sources.items(), 1)
         },
-        **_describe_profiles(),
+        **_list_forms(),
         **variables,
         "Other variables": _SOURCE_VARIABLES,
     }
 
 
-def _describe_profiles() -> Mapping[str, Mapping[str, str]]:
+def _describe_config() -> Mapping[str, Mapping[str, str]]:
     settings = {each.name: _describe(each) for each in option_fields(Settings) if each.name in SETTINGS}
     return {
         "config.yaml": {
             "file": _PROFILES_FILE,
-            "default": "the name of the default profile",
-            "profiles": "a mapping of names to profiles; secrets are refused",
+            **TOP_KEYS,
         },
         "Keys of a profile": {
             **settings,
             "credentials": "one source of credentials; no other one is asked then",
         },
-        "credentials of a profile": {form.text: form.meaning for form in FORMS},
+        **_list_forms(),
+        "JSON that a command prints": command.OUTPUT,
     }
+
+
+def _list_forms() -> Mapping[str, Mapping[str, str]]:
+    return {"credentials of a profile": {form.text: form.meaning for form in FORMS}}
 
 
 def _format_alternatives(source: VariableFamily) -> str:

@@ -30,6 +30,15 @@ _NAMES = {
     "security_token": "SessionToken",
     "expires_at": "Expiration",
 }
+_VERSION = 1
+OUTPUT: Mapping[str, str] = {
+    "Version": f"the number {_VERSION}",
+    _NAMES["access_key"]: "access key",
+    _NAMES["secret_key"]: "secret key",
+    _NAMES["security_token"]: "security token; of a temporary key alone",
+    _NAMES["expires_at"]: "when the key expires, such as 2026-01-31T12:00:00Z; may be missing",
+}
+"""The fields of the JSON object that a command prints, and what each holds."""
 # What stays of the error output, in which any longer or odder word may be a secret.
 _PLAIN_WORD = re.compile(r"[A-Za-z]{1,12}[.,:;!?]?")
 _NAMES_A_SECRET = re.compile(r"(secret|token|password|key)\b.?", re.IGNORECASE)
@@ -81,8 +90,8 @@ class CommandProvider:
             found = json.loads(output)
         except (ValueError, RecursionError):
             raise self._make_error("printed no JSON") from None
-        if not isinstance(found, dict) or found.get("Version") != 1:
-            raise self._make_error('printed no JSON object with "Version": 1')
+        if not isinstance(found, dict) or found.get("Version") != _VERSION:
+            raise self._make_error(f'printed no JSON object with "Version": {_VERSION}')
         return make_expiring_key(found, _NAMES, f"the output of {self.name}")
 
     def _find_program(self) -> str:

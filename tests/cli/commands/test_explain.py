@@ -15,7 +15,7 @@ from modelarts_export.cli.app import COMMANDS, build_command
 from modelarts_export.cli.glossary import list_explanations
 from modelarts_export.cli.options.flags import make_flag_layer
 from modelarts_export.cli.reference.topics import collect_exit_codes
-from modelarts_export.config.profiles import SETTINGS, ProfileSelection
+from modelarts_export.config.profiles import ProfileSelection
 from modelarts_export.errors import AccessError, ModelArtsExportError
 from modelarts_export.providers.chain import make_chain
 from modelarts_export.providers.configuration import Configuration
@@ -229,11 +229,19 @@ LONG_TOPICS = [
         [
             *("2. HUAWEICLOUD_SDK_*", "HW_AUTH_TOKEN", "MODELARTS_EXPORT_PROFILE", "--profile"),
             *(
-                "~/.config/modelarts-export/config.yaml",
-                "$XDG_CONFIG_HOME/",
                 "command: [PROGRAM, ARGUMENT...]",
+                "explain config",
+                "clouds: NAME",
+                "koocli: NAME",
+                "MODELARTS_EXPORT_CREDENTIALS=metadata",
             ),
-            *("clouds: NAME", "koocli: NAME", "MODELARTS_EXPORT_CREDENTIALS=metadata"),
+        ],
+    ),
+    (
+        "config",
+        [
+            *("~/.config/modelarts-export/config.yaml", "$XDG_CONFIG_HOME/", "the name of the default"),
+            *("[default: 10s]", "command: [PROGRAM, ARGUMENT...]", "the number 1", "2026-01-31T12:00:00Z"),
         ],
     ),
 ]
@@ -317,7 +325,6 @@ def test_credentials_has_the_sources_in_the_order_of_the_chain(
     (explained,) = json.loads(run("explain credentials -o json").out)
     order = [name.partition(". ")[2] for name in explained["sections"]["Sources, in order"]]
     assert order == [name.removeprefix("cloud otc of ") for name in names]
-    assert list(explained["sections"]["Keys of a profile"]) == [*SETTINGS, "credentials"]
 
 
 def test_environment_has_the_variable_of_every_option(run: Run) -> None:
