@@ -138,9 +138,24 @@ class _Reader:
             return None
         if choice := _parse_choice(value):
             return choice
+        if self._report_items(location, value):
+            return None
         near = did_you_mean(value, [form.kind for form in FORMS]) if isinstance(value, str) else ""
         self._report(location, f"must be one of {', '.join(form.text for form in FORMS)}{near}")
         return None
+
+    def _report_items(self, location: Location, value: object) -> bool:
+        """Report each argument of a command that is not text; return whether there is one."""
+        if not isinstance(value, dict) or len(value) != 1:
+            return False
+        [(kind, items)] = value.items()
+        takes_list = any(form.kind == kind and form.argument == LIST for form in FORMS)
+        if not takes_list or not isinstance(items, list):
+            return False
+        wrong = [index for index, item in enumerate(items) if not isinstance(item, str)]
+        for index in wrong:
+            self._read_text((*location, kind, index), items[index])
+        return bool(wrong)
 
     def _get_mapping(self, location: Location) -> dict[str, Any]:
         value = self.document.value

@@ -198,7 +198,7 @@ def _list_keys(fields: Iterable[RequestField]) -> Mapping[str, Mapping[str, str]
 def _list_sources() -> Mapping[str, Mapping[str, str]]:
     """Return the sources in the order of the chain of providers, the profiles, and all variables."""
     sources = {
-        "named profile": f"what {format_flag('profile')} or {format_variable('profile')} names (explain config)",
+        "named profile": f"named by {format_flag('profile')} or {format_variable('profile')}; explain config",
         **{source.name: _format_alternatives(source) for source in FAMILIES},
         "clouds.yaml": clouds_yaml.DESCRIPTION,
         "default profile": "the one that config.yaml names at the key default",

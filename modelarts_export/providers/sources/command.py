@@ -6,20 +6,23 @@ import re
 import selectors
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from shutil import which
 from typing import IO
 
 from modelarts_export.auth.credentials import AccessKey
+from modelarts_export.clock import format_duration
 from modelarts_export.config.options import NO_SETTINGS, SettingsLayer
 from modelarts_export.documents.private_file import is_working_directory
 from modelarts_export.errors import AccessError
 from modelarts_export.providers.sources.expiring_key import make_expiring_key
 from modelarts_export.providers.sources.provider import Finding, Status
+from modelarts_export.quoting import quote
 from modelarts_export.sanitize import truncate
 
+_HINT = "run it by hand, or use another source of credentials"
 _TIMEOUT = 30.0  # seconds
 _LIMIT = 64 * 2**10  # bytes of the output
 _CHUNK = 2**16  # bytes
@@ -41,6 +44,7 @@ OUTPUT: Mapping[str, str] = {
 """The fields of the JSON object that a command prints, and what each holds."""
 # What stays of the error output, in which any longer or odder word may be a secret.
 _PLAIN_WORD = re.compile(r"[A-Za-z]{1,12}[.,:;!?]?")
+_REDACTED = "***"
 _NAMES_A_SECRET = re.compile(r"(secret|token|password|key)\b.?", re.IGNORECASE)
 
 
@@ -56,12 +60,18 @@ class CommandProvider:
     """A command, run without a shell."""
 
     def __init__(
-        self, arguments: Sequence[str], environ: Mapping[str, str], *, timeout: float = _TIMEOUT
+        self,
+        arguments: Sequence[str],
+        environ: Mapping[str, str],
+        *,
+        timeout: float = _TIMEOUT,
+        now: Callable[[], float] = time.time,
     ) -> None:
-        """`arguments` begin with the program; `timeout` is in seconds."""
+        """`arguments` begin with the program; `timeout` is in seconds, and `now` returns epoch seconds."""
         self._arguments = arguments
         self._environ = environ
         self._timeout = timeout
+        self._now = now
 
     @property
     def name(self) -> str:
@@ -83,7 +93,8 @@ class CommandProvider:
     def load(self) -> AccessKey:
         """Run the command and return the key that it prints, with its end.
 
-        Raises AccessError if it cannot be run, fails, takes too long, or prints anything else.
+        Raises AccessError if it cannot be run, fails, takes too long, or prints anything else, also a key
+        that has expired.
         """
         output = self._run(self._find_program())
         try:
@@ -92,7 +103,9 @@ class CommandProvider:
             raise self._make_error("printed no JSON") from None
         if not isinstance(found, dict) or found.get("Version") != _VERSION:
             raise self._make_error(f'printed no JSON object with "Version": {_VERSION}')
-        return make_expiring_key(found, _NAMES, f"the output of {self.name}")
+        key = make_expiring_key(found, _NAMES, f"the output of {self.name}")
+        self._check_expiration(key)
+        return key
 
     def _find_program(self) -> str:
         """Return the path of the program; a working directory may be a stranger's, and is not searched."""
@@ -100,7 +113,11 @@ class CommandProvider:
         if Path(program).is_absolute():
             return program
         if os.sep in program:
-            raise self._make_error("is neither an absolute path nor a name")
+            raise self._make_error(
+                f"is {quote(program)}, which is neither an absolute path nor a name to search on PATH",
+                f"write its absolute path, such as /usr/local/bin/{Path(program).name}, or"
+                f" {Path(program).name} where it is in a directory of PATH",
+            )
         directories = self._environ.get("PATH", os.defpath).split(os.pathsep)
         searched = [
             each for each in directories if Path(each).is_absolute() and not is_working_directory(Path(each))
@@ -157,11 +174,18 @@ class CommandProvider:
             raise self._make_error(f"timed out after {self._timeout:g}s") from None
         return output
 
-    def _make_error(self, reason: str) -> AccessError:
-        return AccessError(
-            f"the credential {self.name} {reason}",
-            hint="run it by hand, or use another source of credentials",
-        )
+    def _check_expiration(self, key: AccessKey) -> None:
+        """Raise AccessError for a key that has expired: a refusal of the API would not say so."""
+        now = self._now()
+        if key.expires_at is not None and key.expires_at <= now:
+            age = format_duration(now - key.expires_at)
+            raise self._make_error(
+                f"printed a key that has expired: its {_NAMES['expires_at']} was {age} ago",
+                "get new credentials for the command, and check the clock of this machine",
+            )
+
+    def _make_error(self, reason: str, hint: str = _HINT) -> AccessError:
+        return AccessError(f"the credential {self.name} {reason}", hint=hint)
 
 
 def _open(stream: IO[bytes] | None) -> IO[bytes]:
@@ -175,6 +199,7 @@ def _quote(stderr: bytearray) -> str:
     words, after_name = list[str](), False
     for word in stderr.decode(errors="replace").split():
         is_plain = _PLAIN_WORD.fullmatch(word) and not after_name
-        words.append(word if is_plain else "***")
+        words.append(word if is_plain else _REDACTED)
         after_name = bool(_NAMES_A_SECRET.fullmatch(word))
-    return f": {truncate(' '.join(words))}" if words else ""
+    meaning = f" ({_REDACTED} stands for a word that may be a secret)" if _REDACTED in words else ""
+    return f": {truncate(' '.join(words))}{meaning}" if words else ""

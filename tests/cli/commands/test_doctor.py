@@ -319,13 +319,11 @@ def test_sources_are_listed_with_those_that_cannot_be_used(run: Run, cloud: Clou
         (None, 0, "untested", "ok"),
         (7200, 0, "ok", "ok"),
         (1800, 0, "warning", "ok"),
-        (-9, 4, "error", "skipped"),
     ],
 )
 def test_end_of_temporary_credentials_is_shown(  # noqa: PLR0913, PLR0917 - as above
     run: Run, cloud: Cloud, tmp_path: Path, seconds: int | None, code: int, status: str, access: str
 ) -> None:
-    """Expired ones are not sent."""
     printed = {"Version": 1, "AccessKeyId": cloud.sandbox.access_key, "SessionToken": "made-up-session"}
     printed["SecretAccessKey"] = cloud.sandbox.secret_key
     if seconds is not None:
@@ -342,6 +340,18 @@ def test_end_of_temporary_credentials_is_shown(  # noqa: PLR0913, PLR0917 - as a
     )
     assert get_statuses(rows, "expiry", "access") == [status, access]
     assert "made-up" not in outcome.out
+
+
+def test_expired_keys_are_not_sent(run: Run, cloud: Cloud, stub: Stub) -> None:
+    keys = {"access": "AKEXAMPLE", "secret": "made-up", "securitytoken": "made-up-token"}
+    body = json.dumps({"credential": {**keys, "expires_at": "2026-01-31T12:00:00Z"}}).encode()
+    stub.first = [Answer(status=200, body=b"t"), Answer(status=200, body=body)]
+    variables = {"MODELARTS_EXPORT_CREDENTIALS": "metadata", "MODELARTS_EXPORT_METADATA_ENDPOINT": stub.url}
+    given = {**cloud.variables, **variables, "HUAWEICLOUD_SDK_AK": "", "HUAWEICLOUD_SDK_SK": ""}
+    outcome, rows = diagnose(run, f"--project-id {cloud.sandbox.project_id}", **given)
+    assert (outcome.code, get_statuses(rows, "expiry", "access")) == (4, ["error", "skipped"])
+    assert rows["expiry"][0]["message"] == "the credentials expired at 2026-01-31T12:00:00Z"
+    assert {request.target for request, _ in cloud.exchanges} <= {"/"}  # of the network check
 
 
 def test_project_is_looked_up_by_its_name(run: Run, cloud: Cloud) -> None:
