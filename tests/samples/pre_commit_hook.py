@@ -17,6 +17,7 @@ HOOK = "modelarts-export-validate"
 GOOD, BAD = "path: /b/d/\n", "path: /b/d/\nexprt_type: all\n"
 
 
+@pytest.mark.usefixtures("tmp_path")  # a HOME for the cache of pre-commit
 def test_hook_and_its_configuration_are_valid() -> None:
     config = SAMPLES / "pre-commit" / ".pre-commit-config.yaml"
     assert check("pre-commit", "validate-manifest", ROOT / ".pre-commit-hooks.yaml").returncode == 0
