@@ -228,8 +228,8 @@ def test_wait_returns_tasks_as_they_are() -> None:
     assert done[2].is_finished is False
 
 
-def test_refused_poll_raises_with_the_tasks(cloud: Cloud) -> None:
-    with connected(cloud) as client:
+def test_refused_poll_raises_with_the_tasks(quick: Cloud) -> None:
+    with connected(quick) as client:
         known = submit(client, "sandbox-images", ToObs(path="/b/d/"))
         unknown = client.make_unseen_task("sandbox-images", "no-such-task")
         with pytest.raises((NotFoundError, NotFinishedError)) as caught:

@@ -269,8 +269,8 @@ def test_region_without_modelarts_is_refused(run: Run) -> None:
     assert (outcome.code, "eu-nl has no ModelArts" in outcome.err) == (2, True)
 
 
-@pytest.mark.parametrize("command", ["status", "wait"])
-def test_task_that_was_taken_for_the_dataset_is_named(run: Run, cloud: Cloud, command: str) -> None:
-    outcome = run(f"{command} task-1 task-2", **cloud.variables)
+@pytest.mark.parametrize("line", ["status task-1 task-2", "wait task-1 task-2 --max-outage 0"])
+def test_task_that_was_taken_for_the_dataset_is_named(run: Run, cloud: Cloud, line: str) -> None:
+    outcome = run(line, **cloud.variables)
     assert outcome.code == 3
     assert "the dataset was task-1; with --dataset ID all arguments are tasks" in outcome.err
