@@ -52,7 +52,7 @@ SLOW_PARTS = {
 }
 
 
-@pytest.mark.parametrize("part", SLOW_PARTS)
+@pytest.mark.parametrize("part", ["headers", "body"])
 def test_slow_reply_ends_with_the_read_timeout(run: Run, part: str) -> None:
     """The timeout holds for the whole reply, however many pieces it has."""
     with serve(SLOW_PARTS[part]) as server:
@@ -64,7 +64,7 @@ def test_slow_reply_ends_with_the_read_timeout(run: Run, part: str) -> None:
     assert "the reply was not complete after 0.2 s" in outcome.err or "timed out" in outcome.err
 
 
-@pytest.mark.parametrize("part", ["headers", "body"])
+@pytest.mark.parametrize("part", SLOW_PARTS)
 def test_slow_reply_to_a_get_is_a_transient_error(part: str) -> None:
     """A call may have a timeout of its own."""
     with serve(SLOW_PARTS[part]) as server:
