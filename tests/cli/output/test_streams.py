@@ -29,7 +29,7 @@ def test_dry_run_ignores_incomplete_credentials(run: Run) -> None:
 def test_closed_pipe_prints_no_error() -> None:
     """`| head` is no error."""
     line = f"{sys.executable} -m modelarts_export to-obs a --path /b/d/ --dry-run; echo $? >&2"
-    done = subprocess.run(["/bin/bash", "-c", f"(sleep 0.3; {line}) | true"], capture_output=True, check=True)
+    done = subprocess.run(["/bin/bash", "-c", f"(sleep 0.1; {line}) | true"], capture_output=True, check=True)
     assert done.stderr == b"141\n"
 
 
@@ -141,7 +141,7 @@ def test_help_on_an_unbuffered_stdout_that_is_full_exits_with_5() -> None:
 @pytest.mark.parametrize("line", ["--help", "status abc t1", "wait abc t1"])
 def test_closed_pipe_exits_with_141(stub: Stub, line: str) -> None:
     stub.body = b'{"task_id": "t1", "status": "SUCCESSED"}'
-    command = f"(sleep 0.3; {sys.executable} -m modelarts_export {line}; echo $? >&2) | true"
+    command = f"(sleep 0.1; {sys.executable} -m modelarts_export {line}; echo $? >&2) | true"
     done = run_in_bash(command, **stub.variables)
     assert done.stderr.splitlines()[-1] == "141"
     assert "Traceback" not in done.stderr
