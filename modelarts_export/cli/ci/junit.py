@@ -73,13 +73,20 @@ def _make_row_cases(rows: Iterable[ReportRow], to_text: Callable[[str], str]) ->
 
 
 def _make_problem_cases(result: RunResult, to_text: Callable[[str], str]) -> list[ET.Element]:
-    """Return a test case for each problem, or one for the error: a report without any looks like success."""
+    """Return a test case for each file with problems, or one for the error: none would look like success."""
     problems = result.problems or (Problem(message=result.error or "there are no exports"),)
-    cases = []
+    files: dict[str, list[Problem]] = {}
     for problem in problems:
-        case = _make_case(to_text(str(problem)), to_text(problem.file or _SUITE), problem.line, 0.0)
-        _add_outcome(case, "error", to_text(str(problem)), f"exit code {result.exit_code}")
+        files.setdefault(problem.file or _SUITE, []).append(problem)
+    cases = []
+    for file, found in files.items():
+        message = found[0].message if len(found) == 1 else f"{len(found):,} problems"
+        case = _make_case(to_text(file), to_text(file), found[0].line, 0.0)
+        details = "\n".join(to_text(str(problem)) for problem in found)
+        _add_outcome(case, "error", to_text(message), f"exit code {result.exit_code}", details)
         cases.append(case)
+    if result.omitted:
+        cases[-1][0].text = f"{cases[-1][0].text}\nand {result.omitted:,} more"
     return cases
 
 
@@ -88,10 +95,10 @@ def _make_case(name: str, file: str, line: int | None, seconds: float) -> ET.Ele
     return ET.Element("testcase", {"classname": file, "name": name, **places, "time": f"{seconds:.3f}"})
 
 
-def _add_outcome(case: ET.Element, name: str, message: str, kind: str = "") -> None:
-    """Add an outcome, whose text some readers show, and others the message."""
+def _add_outcome(case: ET.Element, name: str, message: str, kind: str = "", details: str = "") -> None:
+    """Add an outcome; some readers show its text, which is the message without details, and others that."""
     attributes = {"message": message, **({"type": kind} if kind else {})}
-    ET.SubElement(case, name, attributes).text = message
+    ET.SubElement(case, name, attributes).text = details or message
 
 
 def _measure(task: ExportTask | None) -> float:

@@ -49,7 +49,8 @@ def test_invalid_spec_is_in_each_report_and_nothing_is_sent(run: Run, cloud: Clo
     properties, _ = parse_annotation(outcome.err.splitlines()[0])
     assert (properties["file"], properties["line"]) == (str(folder / "a.yaml"), "10")
     assert read_report(folder / "tasks.env")["EXIT_CODE"] == "2"
-    [(_, outcome_tag, message)] = read_cases(folder)
+    [(name, outcome_tag, message)] = read_cases(folder)
+    assert (name, outcome_tag) == ("a.yaml", "error")
     assert (outcome_tag, message.startswith("a.yaml:10:1: exprt_type")) == ("error", True)
 
 
