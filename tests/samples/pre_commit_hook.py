@@ -9,8 +9,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
-from tests.samples.sample_files import PROGRAMS, ROOT, SAMPLES, check
+from tests.conftest import Run
+from tests.samples.sample_files import PROGRAMS, ROOT, SAMPLES, check, read_sample
 
 ENVIRON = dict(os.environ)  # with the settings of pip, which tests do not have
 HOOK = "modelarts-export-validate"
@@ -23,6 +25,13 @@ def test_hook_and_its_configuration_are_valid() -> None:
     assert check("pre-commit", "validate-manifest", ROOT / ".pre-commit-hooks.yaml").returncode == 0
     assert check("pre-commit", "validate-config", config).returncode == 0
     assert f"- id: {HOOK}\n" in config.read_text(encoding="utf-8")
+
+
+def test_arguments_of_the_comment_fill_in_variables(run: Run, tmp_path: Path) -> None:
+    text = read_sample("pre-commit/.pre-commit-config.yaml").replace("# args:", "args:")
+    [hook] = yaml.safe_load(text)["repos"][0]["hooks"]
+    (tmp_path / "a.yaml").write_text("path: /b/${DAY}/\n")
+    assert run(["validate", *hook["args"], str(tmp_path / "a.yaml")]).code == 0
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from modelarts_export.config.parsers import parse_duration
 from modelarts_export.sandbox.faults.catalogue import Faults
 from modelarts_export.sandbox.faults.parser import parse_fault
 from tests.conftest import Cloud, Outcome, Run, Stub, sandboxed
-from tests.samples.sample_files import PROGRAMS, SAMPLES, read_sample
+from tests.samples.sample_files import PROGRAMS, ROOT, SAMPLES, read_sample
 from tests.support.task_replies import ACCEPTED, make_task_reply
 
 CRON = {"PATH": "/usr/bin:/bin", "LANG": "C", "LOGNAME": "nobody", "SHELL": "/bin/sh"}
@@ -126,6 +126,18 @@ def parse_crontab() -> list[tuple[str, str]]:
     entries = [line for line in lines if not re.match(r"\s*#|[A-Z_]+=", line)]
     found = [CRONTAB_LINE.fullmatch(entry) for entry in entries]
     return [(match[1], match[2]) for match in found if match]
+
+
+def test_comment_adds_the_crontab_to_that_of_the_user(tmp_path: Path) -> None:
+    """`crontab FILE` alone would replace the jobs of the user."""
+    program = tmp_path / "crontab"
+    program.write_text('#!/bin/sh\n[ "$1" = -l ] && cat "$0.jobs" || cat > "$0.new"\n')
+    program.chmod(0o755)
+    (tmp_path / "crontab.jobs").write_text("0 1 * * * backup\n")
+    comment = read_sample("cron/crontab").splitlines()[0]
+    environ = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    subprocess.run(["/bin/sh", "-ec", comment.partition("with: ")[2]], cwd=ROOT, env=environ, check=True)
+    assert (tmp_path / "crontab.new").read_text() == "0 1 * * * backup\n" + read_sample("cron/crontab")
 
 
 def test_crontab_runs_once_a_night() -> None:
