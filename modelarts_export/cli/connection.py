@@ -88,6 +88,7 @@ class Connection:
         )
         self._clients: dict[str | None, Client] = {}
         self._used_settings: Settings | None = None
+        self._warned_regions = set[str]()
         self._dataset_pages: dict[str, Sequence[DatasetPage]] = {}  # by the project
 
     @cached_property
@@ -98,7 +99,16 @@ class Connection:
     def load_settings(self, project_id: str | None) -> Settings:
         """Return the settings for a spec that names a project, or none. Raises InvalidInputError."""
         spec = SettingsLayer(values={"project_id": project_id}, origin=lambda name: f"{name} of the spec")
-        return self.configuration.load_settings(spec)
+        settings = self.configuration.load_settings(spec)
+        self._warn_of_region(settings.region)
+        return settings
+
+    def _warn_of_region(self, region: str | None) -> None:
+        """Warn of a region that is in no table, once, also where nothing is sent."""
+        if region and region not in REGIONS and region not in self._warned_regions:
+            self._warned_regions.add(region)
+            near = did_you_mean(region, REGIONS)
+            self._messages.warn(f"region {region} is not a known region of ModelArts{near}")
 
     @property
     def used_settings(self) -> Settings:
@@ -196,9 +206,6 @@ class Connection:
             raise combine_missing(missing)
         for warning in self.configuration.profiles.warnings:
             self._messages.warn(warning)
-        if settings.region and settings.region not in REGIONS and not settings.endpoint:
-            near = did_you_mean(settings.region, REGIONS)
-            self._messages.warn(f"region {settings.region} is not a known region of ModelArts{near}")
         if settings.insecure and not settings.ca_bundle:
             self._messages.warn("TLS certificates are not verified", always=True)
         shows_calls = self._messages.options.verbose or self._messages.options.debug

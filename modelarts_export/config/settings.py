@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from modelarts_export.config.options import SettingsLayer, option, resolve_options
 from modelarts_export.config.parsers import (
+    is_loopback,
     parse_base_url,
     parse_bool,
     parse_duration,
@@ -16,6 +18,7 @@ from modelarts_export.config.parsers import (
 )
 from modelarts_export.config.profile_selection import list_profile_names
 from modelarts_export.config.regions import REGIONS, get_domain
+from modelarts_export.errors import InvalidInputError
 from modelarts_export.identifiers import check_identifier
 from modelarts_export.quoting import describe_invalid_choice
 
@@ -110,10 +113,31 @@ class Settings:
 def load_settings(*layers: SettingsLayer) -> Settings:
     """Return the settings; the first layer that has one wins.
 
-    Raises InvalidInputError, as resolve_options.
+    Raises InvalidInputError, as resolve_options, and for endpoints that do not go together.
     """
     found = resolve_options(Settings, *layers)
-    return Settings(
+    settings = Settings(
         **{name: value for name, (value, _) in found.items()},
         origins={name: origin for name, (_, origin) in found.items()},
     )
+    _check_endpoints(settings)
+    return settings
+
+
+def _check_endpoints(settings: Settings) -> None:
+    """Raise InvalidInputError for an IAM on this machine with the public endpoint of a region.
+
+    Its tokens would be sent to a cloud that did not issue them, as with an emulator and a forgotten endpoint.
+    """
+    iam_endpoint, endpoint = settings.iam_endpoint, settings.base_url
+    if settings.endpoint or not (iam_endpoint and endpoint and _is_local(iam_endpoint)):
+        return
+    raise InvalidInputError(
+        f"IAM is on this machine ({iam_endpoint}, {settings.origins['iam_endpoint']}), but ModelArts is not:"
+        f" the region {settings.region} ({settings.origins['region']}) has the endpoint {endpoint}",
+        hint="give the endpoint of ModelArts, or the IAM of the region",
+    )
+
+
+def _is_local(url: str) -> bool:
+    return is_loopback(urlsplit(url).hostname or "")

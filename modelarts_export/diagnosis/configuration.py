@@ -66,7 +66,7 @@ def _list_settings(settings: Settings) -> Iterator[Check]:
         is_duration = each.metadata["metavar"] == "DURATION"
         shown = f"{value:g}s" if is_duration else "yes" if value is True else str(value)
         message = f"{shown} ({settings.origins[each.name]})"
-        if each.name == "region" and value not in REGIONS and not settings.endpoint:
+        if each.name == "region" and value not in REGIONS:
             yield warn(
                 each.name, f"{message} is not a known region of ModelArts{did_you_mean(value, REGIONS)}"
             )

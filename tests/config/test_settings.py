@@ -1,5 +1,8 @@
 """Settings: their parsers, their layers and the endpoints of a region."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from modelarts_export.cli.options.flags import format_flag, make_flag_layer
@@ -9,6 +12,7 @@ from modelarts_export.config.profiles import ProfileSelection
 from modelarts_export.config.settings import Settings, load_settings
 from modelarts_export.errors import InvalidInputError
 from modelarts_export.providers.chain import make_chain
+from tests.conftest import Run, Stub
 
 HW = {"HW_ACCESS_KEY": "AK2", "HW_SECRET_KEY": "secret-2"}
 
@@ -147,3 +151,32 @@ def test_empty_flag_is_an_error(name: str) -> None:
     """An unset variable of a script may cause it; no other layer is used instead."""
     with pytest.raises(InvalidInputError, match=format_flag(name)):
         load_settings(make_flag_layer({name: ""}))
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"MODELARTS_EXPORT_IAM_ENDPOINT": "{url}"},
+        {"OS_AUTH_URL": "{url}/v3", "OS_USERNAME": "u", "OS_PASSWORD": "made-up", "OS_USER_DOMAIN_NAME": "d"},
+        {"OS_CLOUD": "otc"},
+    ],
+)
+@pytest.mark.parametrize("line", ["list d", "to-obs d --path /b/d/", "to-obs d --path /b/d/ --dry-run"])
+def test_local_iam_does_not_go_with_the_endpoint_of_a_region(
+    run: Run, stub: Stub, tmp_path: Path, variables: dict[str, str], line: str
+) -> None:
+    """Nothing is sent; with an endpoint of its own, ModelArts may be anywhere."""
+    directory = tmp_path / ".config" / "openstack"
+    directory.mkdir(parents=True)
+    auth = {"auth_url": stub.url, "username": "u", "password": "made-up", "user_domain_name": "d"}
+    (directory / "clouds.yaml").write_text(json.dumps({"clouds": {"otc": {"auth": auth}}}))
+    (directory / "clouds.yaml").chmod(0o600)
+    given = {name: value.format(url=stub.url) for name, value in variables.items()}
+    outcome = run(f"{line} --region eu-de --project-id p", **given)
+    assert outcome.code == 2
+    assert f"IAM is on this machine ({stub.url}, " in outcome.err
+    assert "the region eu-de (--region) has the endpoint https://modelarts.eu-de.otc.t-sys" in outcome.err
+    assert "hint: give the endpoint of ModelArts, or the IAM of the region" in outcome.err
+    assert stub.requests == []
+    dry_run = run(f"to-obs d --path /b/d/ --region eu-de --endpoint {stub.url} --dry-run", **given)
+    assert dry_run.code == 0, dry_run.err

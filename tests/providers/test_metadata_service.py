@@ -59,11 +59,11 @@ def test_keys_of_the_agency_sign_requests(run: Run, cloud: Cloud, stub: Stub) ->
 
 def test_verbose_has_a_line_for_each_call(run: Run, cloud: Cloud, stub: Stub) -> None:
     """Of the service, and of IAM for the project."""
-    found = {"projects": [{"id": cloud.sandbox.project_id, "name": "r-1"}]}
+    found = {"projects": [{"id": cloud.sandbox.project_id, "name": "eu-de"}]}
     stub.first = [TOKEN, make_keys(cloud), Answer(body=json.dumps(found).encode())]
     variables = make_variables(cloud, stub) | {
         "MODELARTS_EXPORT_PROJECT_ID": "",
-        "MODELARTS_EXPORT_REGION": "r-1",
+        "MODELARTS_EXPORT_REGION": "eu-de",
     }
     outcome = run(f"{LIST} -v", **variables, MODELARTS_EXPORT_IAM_ENDPOINT=stub.url)
     assert outcome.code == 0, outcome.err
@@ -71,7 +71,7 @@ def test_verbose_has_a_line_for_each_call(run: Run, cloud: Cloud, stub: Stub) ->
     assert calls[:3] == [
         f"PUT {stub.url}/meta-data/latest/api/token",
         f"GET {stub.url}/openstack/latest/securitykey",
-        f"GET {stub.url}/v3/projects?name=r-1",
+        f"GET {stub.url}/v3/projects?name=eu-de",
     ]
 
 

@@ -43,7 +43,7 @@ def test_project_of_the_region_is_looked_up_once(run: Run, cloud: Cloud, stub: S
     assert outcome.code == 0, outcome.err
     ((method, path, headers, _),) = stub.requests
     assert (method, path) == ("GET", "/v3/projects?name=r-1")
-    assert "warning" not in outcome.err  # of a region that is not known, beside an endpoint
+    assert "warning: region r-1 is not a known region of ModelArts\n" in outcome.err
     assert headers["Authorization"].startswith("SDK-HMAC-SHA256 Access=")
     assert "X-Project-Id" not in headers
     assert all(f"/v2/{cloud.sandbox.project_id}/" in request.target for request, _ in cloud.exchanges)

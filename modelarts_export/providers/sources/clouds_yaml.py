@@ -42,7 +42,8 @@ VARIABLES = {
 DESCRIPTION = (
     "the cloud that OS_CLOUD names: keys, a token, or a user with a password, in the clouds.yaml that"
     " openstacksdk finds. One in the working directory is not completed by a secure.yaml of another"
-    " directory, unless OS_CLIENT_CONFIG_FILE names it. verify: false is ignored"
+    " directory, unless OS_CLIENT_CONFIG_FILE names it. auth_url is the URL of IAM, and"
+    " modelarts_endpoint_override that of ModelArts. verify: false is ignored"
 )
 
 _SUFFIXES = (".yaml", ".yml", ".json")

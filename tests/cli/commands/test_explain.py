@@ -231,6 +231,7 @@ LONG_TOPICS = [
             *(
                 "command: [PROGRAM, ARGUMENT...]",
                 "explain config",
+                "modelarts_endpoint_override",
                 "clouds: NAME",
                 "koocli: NAME",
                 "MODELARTS_EXPORT_CREDENTIALS=metadata",

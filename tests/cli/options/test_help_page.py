@@ -264,6 +264,27 @@ def test_unknown_region_is_warned_of_with_the_nearest(
     assert words in outcome.err
 
 
+@pytest.mark.parametrize(
+    ("line", "has_endpoint"),
+    [
+        ("to-obs d --path /b/d/ --dry-run", False),
+        ("to-obs d --path /b/d/ --dry-run", True),
+        ("list sandbox-images -o id", True),
+    ],
+)
+def test_unknown_region_is_warned_of_once_beside_an_endpoint_and_in_a_dry_run(
+    run: Run,
+    cloud: Cloud,
+    line: str,
+    has_endpoint: bool,  # noqa: FBT001 - a row
+) -> None:
+    variables = cloud.variables if has_endpoint else {}
+    outcome = run(f"{line} --region cn-nroth-4", **variables)
+    assert outcome.code == 0, outcome.err
+    words = "warning: region cn-nroth-4 is not a known region of ModelArts; did you mean 'cn-north-4'?"
+    assert outcome.err.count(words) == 1
+
+
 def test_region_without_modelarts_is_refused(run: Run) -> None:
     outcome = run("list d --region eu-nl")
     assert (outcome.code, "eu-nl has no ModelArts" in outcome.err) == (2, True)
