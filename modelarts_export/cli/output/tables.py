@@ -38,7 +38,7 @@ def lay_out_rows(rows: Rows, width: int, ellipsis: str, *, whole: bool = False) 
     """Return a line for each row, under the keys of the first.
 
     On a very narrow terminal each row is a block of facts. On others some columns are shortened or dropped
-    until a row fits, unless rows must be `whole`.
+    until a row fits, unless rows must be `whole`: first the type beside a path, if it is the same in all.
     """
     if width < _NARROWEST:
         blocks = [_lay_out_block(row, is_first=index == 0) for index, row in enumerate(rows)]
@@ -47,6 +47,8 @@ def lay_out_rows(rows: Rows, width: int, ellipsis: str, *, whole: bool = False) 
         name: max(measure_cells(text) for text in (name, *(row[name][0] for row in rows))) for name in rows[0]
     }
     if not whole:
+        if _measure_row(sizes) > width and "PATH" in sizes and _is_same_in_all("TYPE", rows):
+            sizes.pop("TYPE", None)
         sizes = _fit(sizes, width)
     heading = {name: (name, "bold") for name in sizes}
     return [_lay_out_row(row, sizes, ellipsis) for row in (heading, *rows)]
@@ -106,12 +108,22 @@ def _take_cells(text: str, width: int) -> str:
     return text
 
 
+def _is_same_in_all(name: str, rows: Rows) -> bool:
+    """Return whether all rows that have a value in a column have the same one; false for a single row."""
+    texts = {row[name][0] for row in rows if name in row}
+    return len(rows) > 1 and len(texts - {NOTHING}) <= 1
+
+
+def _measure_row(sizes: Mapping[str, int]) -> int:
+    return sum(sizes.values()) + _GAP * (len(sizes) - 1)
+
+
 def _fit(sizes: Mapping[str, int], width: int) -> dict[str, int]:
     """Return the columns that a terminal shows, and the width of each in cells."""
     kept = dict(sizes)
     for count in range(len(_DROPPED) + 1):
         kept = {name: size for name, size in sizes.items() if name not in _DROPPED[:count]}
-        excess = sum(kept.values()) + _GAP * (len(kept) - 1) - width
+        excess = _measure_row(kept) - width
         for name, least in _SHORTENED.items():
             cut = min(max(excess, 0), max(kept.get(name, 0) - least, 0))
             kept.update({name: kept[name] - cut} if cut else {})

@@ -68,10 +68,10 @@ SHORTENED = {
         "o9gGLLvb8NANc0iBKak  failed     -        3d   /b/d/",
     ],
     80: [
-        "TASK                 STATUS     SAMPLES  TYPE    AGE  PATH",
-        "rF9NNoB56k5rtYKg2Y7  running    13/20    search  45s  /trainin…mages/2026-11-24/",
-        "8LJIcylelL74sbaiG8r  succeeded  20/20    search  2h   /bucket/…很长/2026-11-23/",
-        "o9gGLLvb8NANc0iBKak  failed     -        search  3d   /b/d/",
+        "TASK                 STATUS     SAMPLES  AGE  PATH",
+        "rF9NNoB56k5rtYKg2Y7  running    13/20    45s  /training-b…/of-images/2026-11-24/",
+        "8LJIcylelL74sbaiG8r  succeeded  20/20    2h   /bucket/数…长很长很长/2026-11-23/",
+        "o9gGLLvb8NANc0iBKak  failed     -        3d   /b/d/",
     ],
     120: WHOLE,
 }
@@ -147,7 +147,7 @@ def test_rows_off_a_terminal_are_whole(monkeypatch: pytest.MonkeyPatch, columns:
 
 @pytest.mark.parametrize("columns", SHORTENED)
 def test_rows_fit_a_terminal(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
-    """Paths are shortened in their middle, then a column is dropped; an ID is whole."""
+    """A type that all have is dropped, then paths are shortened, and then columns dropped; an ID is whole."""
     lines = render_on_terminal(monkeypatch, TASKS, columns=columns)
     assert lines == SHORTENED[columns]
     assert max(map(cell_len, lines)) <= columns
