@@ -5,15 +5,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from modelarts_export.api.task import SHOWN_FIRST, ExportTask
+from modelarts_export.api.task import SHOWN_FIRST, ExportTask, TaskState
 from modelarts_export.clock import format_duration
 from modelarts_export.errors import (
+    CertificateError,
     FailedTaskError,
     MixedOutcomesError,
     ModelArtsExportError,
     NotFinishedError,
     Problem,
     StoppedTaskError,
+    TemporaryError,
     UnknownOutcomeError,
 )
 from modelarts_export.polling.outcome import Outcome, combine_types
@@ -74,6 +76,14 @@ class ReportRow:
         if self.error:
             return self.error.exit_code
         return 0 if self.task else None
+
+    @property
+    def may_succeed_later(self) -> bool:
+        """Whether another submission, which reuses the tasks that exist, may succeed."""
+        if self.task:
+            return self.task.is_finished and self.task.state is not TaskState.SUCCESSED
+        is_transient = isinstance(self.error, TemporaryError) and not isinstance(self.error, CertificateError)
+        return self.error is None or isinstance(self.error, UnknownOutcomeError) or is_transient
 
     @property
     def error_code(self) -> str | None:
@@ -144,8 +154,7 @@ class BatchReport:
         return f"{self.timed_out}{'; ' * bool(self.timed_out)}{len(self.rows):,} tasks: {summary}{took}"
 
     def _get_label(self, row: ReportRow) -> str:
-        is_success = self.has_waited and row.label in (_CREATED, _REUSED)
-        return _SUCCEEDED if is_success else row.label
+        return _SUCCEEDED if self.has_waited and row.label == _CREATED else row.label
 
     def combine(self, *, hint: str = "") -> Outcome:
         """Return the outcome of all exports together, None when each has succeeded.

@@ -1,5 +1,7 @@
 """The report of a batch: rows, labels, and the outcome of all exports together."""
 
+from dataclasses import replace
+
 import pytest
 
 from modelarts_export.api.task import ExportTask
@@ -7,6 +9,7 @@ from modelarts_export.batch.report import BatchReport, ReportRow
 from modelarts_export.errors import (
     AccessError,
     BusyError,
+    CertificateError,
     FailedTaskError,
     ModelArtsExportError,
     NotFinishedError,
@@ -95,6 +98,34 @@ def test_failures_come_first_and_each_hint_once() -> None:
 def test_summary_after_a_wait() -> None:
     report = BatchReport(rows=[make_row(1), make_row(2, FailedTaskError("a"))], seconds=41.5, has_waited=True)
     assert report.summarize() == "2 tasks: 1 succeeded, 1 failed in 41s"
+    reused = replace(make_row(1), task=replace(TASK, reused=True))
+    report = replace(report, rows=[reused, *report.rows])
+    assert report.summarize() == "3 tasks: 1 succeeded, 1 reused, 1 failed in 41s"
+
+
+@pytest.mark.parametrize(
+    ("error", "state", "is_told"),
+    [
+        (TemporaryError("a"), None, True),
+        (CertificateError("a"), None, False),
+        (UnknownOutcomeError("a"), None, True),
+        (AccessError("a"), None, False),
+        (RefusedError("a"), None, False),
+        (FailedTaskError("a"), "FAILED", True),
+        (FailedTaskError("too few samples"), "SUCCESSED", False),
+        (NotFinishedError("a"), "RUNNING", False),
+        (None, None, True),
+        (None, "SUCCESSED", False),
+    ],
+)
+def test_which_exports_may_succeed_later(
+    error: ModelArtsExportError | None, state: str | None, *, is_told: bool
+) -> None:
+    task = ExportTask(task_id="t", dataset_id="d", project_id="p", raw={"status": state}) if state else None
+    row = ReportRow(
+        spec="a.yaml:1", name=None, dataset_id="d", project_id="p", path="/b/", task=task, error=error
+    )
+    assert row.may_succeed_later is is_told
 
 
 def test_row_of_a_task_has_the_fields_of_both() -> None:

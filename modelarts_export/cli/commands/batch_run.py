@@ -13,14 +13,14 @@ from modelarts_export.batch.runner import BatchRunner
 from modelarts_export.cli.context import CommandContext
 from modelarts_export.cli.exit_status import describe_timeout
 from modelarts_export.cli.follow import add_new_dataset_ids
-from modelarts_export.cli.output.submission_messages import print_event
+from modelarts_export.cli.output.submission_messages import print_event, print_reused
 from modelarts_export.cli.progress.display import ProgressDisplay, open_display, tick_in_background
 from modelarts_export.clock import SYSTEM_CLOCK
 from modelarts_export.config.settings import Settings
 from modelarts_export.errors import NotFinishedError, UnknownOutcomeError
 from modelarts_export.polling.options import PollOptions
 from modelarts_export.polling.poller import Snapshot, poll
-from modelarts_export.submission.events import SubmissionEvent
+from modelarts_export.submission.events import SubmissionEvent, TaskReused
 from modelarts_export.submission.reuse_policy import ReusePolicy
 
 _UNSUCCESSFUL = (TaskState.FAILED, TaskState.STOPPED)
@@ -50,6 +50,7 @@ class BatchRun:
         self._get_rows: Callable[[], Sequence[ReportRow]] = lambda: self._runner.rows
         self._titles: dict[tuple[str, str], str] = {}
         self._timed_out = ""
+        self._reused: list[TaskReused] = []
 
     def submit(self, plan: list[PlannedExport]) -> BatchReport:
         """Submit the exports, wait for their tasks if that is asked for, and return the report."""
@@ -68,6 +69,7 @@ class BatchRun:
         ):
             with context.delay_exit(lambda: self._runner.is_sending):
                 rows = self._runner.run(plan)
+            print_reused(messages, self._reused)
             if self._wait:
                 self._follow(rows, self._wait, display)
         if not self._wait:
@@ -125,6 +127,10 @@ class BatchRun:
         return replace(row, error=row.error.copy_with(hint=hint))
 
     def _print_event(self, event: SubmissionEvent) -> None:
+        if isinstance(event, TaskReused):  # told together
+            self._context.messages.keep_ids_of(event.task)
+            self._reused.append(event)
+            return
         format_command = partial(self._context.resume.format_list_command, settings=self._settings)
         print_event(self._context.messages, format_command, event)
 
@@ -167,8 +173,8 @@ class BatchRun:
         ]
 
     def list_rerun_hints(self, rows: Sequence[ReportRow]) -> list[str]:
-        """Return how to submit what is missing, if anything is."""
-        if all(row.was_sent and not isinstance(row.error, UnknownOutcomeError) for row in rows):
+        """Return how to submit what is missing, if a submission of any may succeed."""
+        if not any(row.may_succeed_later for row in rows):
             return []
         hours = 1 + math.ceil((SYSTEM_CLOCK.monotonic() - self._begin) / 3600)
         command = self._context.resume.format_rerun_command(self._reuse, hours=hours)

@@ -1,6 +1,6 @@
 """The messages about what happens in a submission."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import ceil
 
 from modelarts_export.cli.output.messages import Messages, format_retry
@@ -20,6 +20,8 @@ from modelarts_export.submission.events import (
     TaskRecovered,
     TaskReused,
 )
+
+_MOST_NAMED = 10  # tasks that one line names
 
 
 def print_event(
@@ -47,6 +49,17 @@ def print_event(
             messages.warn(f"{subject}{message}")
         case StatusCheckFailed(error=error):
             messages.warn(f"{subject}the task was accepted, but its status check failed: {error}")
+
+
+def print_reused(messages: Messages, events: Sequence[TaskReused]) -> None:
+    """Print one line for the tasks that a batch has reused: their IDs, or of many how many they are."""
+    if len(events) == 1:
+        [event] = events
+        _print_result(messages, f"{event.export.spec}: ", event)
+    elif events:
+        ids = ", ".join(event.task.task_id for event in events)
+        named = f"export tasks {ids}" if len(events) <= _MOST_NAMED else f"{len(events):,} export tasks"
+        messages.info(f"Reused {named}; nothing was submitted for them")
 
 
 def _print_result(

@@ -103,6 +103,9 @@ def _report_row(row: "ReportRow", now: float, *, wide: bool) -> dict[str, Cell]:
     name: dict[str, Cell] = {"name": row.name or row.spec}
     if row.task:
         [cells] = task_rows([row.task], now, wide=wide)
+        if row.task.reused or row.task.skipped:
+            how = "reused" if row.task.reused else "skipped"
+            cells["status"] = f"{format_state(row.task)} ({how})", get_style(row.task)
     else:
         style = "bold red" if row.error else "yellow"
         cells = {

@@ -1,6 +1,7 @@
 """The command apply: plans, results and exit codes, and what is refused before anything is sent."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -193,6 +194,7 @@ def test_failures_come_first_and_the_code_composes(run: Run) -> None:
     errors = [line for line in outcome.err.splitlines() if line.startswith("error")]
     assert errors[0].startswith("error: a.yaml:4: refused (ModelArts.4999, HTTP 400")
     assert errors[1].startswith("error: 3 tasks: 2 created, 1 not created in ")
+    assert "to submit what is missing" not in outcome.err  # it would be refused again
 
 
 @pytest.mark.usefixtures("directory")
@@ -259,6 +261,31 @@ def test_second_run_reuses_what_the_first_one_has_created(run: Run, directory: P
     assert get_rows(again, "reused") == [(True,), (True,), (True,), (False,)]
     assert len(cloud.created) == 4
     assert again.err.splitlines()[-1].startswith("4 tasks: 1 created, 3 reused in ")
+    ids = re.search("Reused export tasks (.*); nothing was submitted for them", again.err)
+    assert ids
+    assert sorted(ids[1].split(", ")) == sorted(task_id for (task_id,) in get_rows(first, "task_id"))
+
+
+@pytest.mark.usefixtures("directory")
+def test_table_and_summary_after_a_wait_tell_what_was_reused(run: Run, quick: Cloud) -> None:
+    """The reuse of more than ten is told by their number."""
+    Path("a.yaml").write_text("".join(f"---\npath: /b/{number:02}/\n" for number in range(11)))
+    assert run("apply a.yaml -q", **quick.variables).code == 0
+    again = run("apply a.yaml --reuse-running --reuse-within 1h --wait", **quick.variables)
+    assert again.code == 0
+    assert again.out.count("succeeded (reused)") == 11
+    reused, *_, summary = again.err.splitlines()
+    assert reused == "Reused 11 export tasks; nothing was submitted for them"
+    assert summary.startswith("11 tasks: 11 reused in ")
+
+
+@pytest.mark.usefixtures("directory")
+def test_command_for_the_rest_is_told_where_it_may_succeed(run: Run, cloud: Cloud) -> None:
+    fail(cloud, "429:on=create,count=1")
+    outcome = run("apply a.yaml", **cloud.variables)
+    assert outcome.code == 9
+    rerun = "modelarts-export apply --reuse-running --reuse-within 2h a.yaml"
+    assert f"hint: to submit what is missing, reusing the tasks that exist: {rerun}\n" in outcome.err
 
 
 @pytest.mark.usefixtures("directory")
