@@ -26,7 +26,7 @@ class ReusePolicy:
 
     reuse_running: bool = option(
         parse_bool,
-        "Reuse an identical task that is queued or running, instead of a second one",
+        "Reuse an identical task of this dataset that is queued or running, instead of a second one",
         default=False,
     )
     reuse_within: float | None = option(
@@ -36,12 +36,12 @@ class ReusePolicy:
     )
     skip_if_running: str | None = option(
         parse_any_directory,
-        "Submit nothing while an unfinished task writes to this directory or below it",
+        "Submit nothing while an unfinished task of this dataset writes to this directory or below it",
         "DIR",
     )
     if_path_used: str = option(
         _parse_path_check,
-        "What to do when a task that did not fail writes to the same path, above or below it: "
+        "What to do when a task of this dataset, not failed, writes to the same path, above or below it: "
         "ignore, warn, fail",
         "VALUE",
         words=[IGNORE, WARN, FAIL],

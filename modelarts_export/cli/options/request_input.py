@@ -64,10 +64,14 @@ class RequestInput(Generic[RequestT]):
         try:
             return self._load(overrides, interpolate, timeout) if self.files else self._validate(overrides)
         except InvalidInputError as error:
+            if any("${" in str(self.flags.get(problem.location)) for problem in error.problems):
+                error = error.copy_with(hint="${...} is replaced in a spec, not on the command line")
             if len(error.problems) + error.omitted <= 1:
-                raise
-            message = f"{error}; nothing was sent"
-            raise InvalidInputError(message, problems=error.problems, omitted=error.omitted) from None
+                raise error from None
+            message, problems = f"{error}; nothing was sent", error.problems
+            raise InvalidInputError(
+                message, problems=problems, omitted=error.omitted, hint=error.hint
+            ) from None
 
     def _check_files(self) -> None:
         from modelarts_export.documents.files import STDIN  # noqa: PLC0415 - for files alone

@@ -35,6 +35,8 @@ PATHS = [
     BadLine("to-obs --path obs:///b/d/", "(ModelArts.4315)"),
     BadLine("to-obs --path /b/😀/", "'😀'; use letters, digits, -, _ and / (ModelArts.4313)"),
     BadLine("to-obs --path /b/❤️/", "ModelArts.4313"),
+    BadLine("to-obs --path '/b/${now:%Y}/'", "…hint: ${...} is replaced in a spec, not on the command line"),
+    BadLine("to-obs --path '/b/${now:%Y}/' --sample ''", "…hint: ${...} is replaced in a spec"),
     BadLine("to-obs --path /b/d%20e/", "'%'"),
     BadLine("to-obs --path /b/d?e/", "'?'"),
     BadLine("to-obs --path '/b/d*/'", "'*'"),

@@ -60,6 +60,12 @@ def test_every_option_is_on_the_page(run: Run, command: str) -> None:
     assert [flag for flag in flags if f"{flag} " not in shown and f"{flag}\n" not in shown] == []
 
 
+@pytest.mark.parametrize("flag", ["--reuse-running", "--skip-if-running", "--if-path-used"])
+def test_options_about_older_tasks_name_the_dataset(run: Run, flag: str) -> None:
+    """A running task of another dataset does not count."""
+    assert "task of this dataset" in " ".join(run(f"explain {flag}").out.split())
+
+
 def test_defaults_and_variables_are_shown(run: Run, width: int) -> None:
     page = run("to-obs -h").out
     for text in (
