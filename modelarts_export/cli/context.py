@@ -188,7 +188,7 @@ class CommandContext:
         resolved = ResolvedExport(dataset_id=given, request=export.request, settings=settings)
         if offline:
             return resolved
-        self._set_final_output(None, resolved)
+        self._set_final_output(None, resolved, None)
         dataset_id = self.find_dataset_id(given, settings)
         self.messages.keep(dataset_id)
         return replace(resolved, dataset_id=dataset_id)
@@ -229,7 +229,7 @@ class CommandContext:
             on_event=self._make_event_printer(export),
             cancel=self.cancel_token,
         )
-        self._set_final_output(submission, export)
+        self._set_final_output(submission, export, reuse)
         self.printer.load_renderer(with_rows=False)
         with self._interruption.delay_exit(
             is_sending=lambda: submission.is_sending, print_message=self.messages.info
@@ -239,11 +239,11 @@ class CommandContext:
             except UnknownOutcomeError as error:
                 self.messages.keep(*error.task_ids)
                 hint = self.resume.format_recovery_hint(
-                    error,
                     reuse,
                     dataset_id=export.dataset_id,
-                    path=export.request.path,
+                    path=error.path or export.request.path,
                     settings=export.settings,
+                    since=error.since,
                 )
                 raise error.copy_with(hint=hint) from None
 
@@ -258,20 +258,27 @@ class CommandContext:
         if self._submitted:
             self._submitted.check_for_duplicates()
 
-    def _set_final_output(self, submission: "Submission | None", export: ResolvedExport) -> None:
-        self._interruption.set_final_output(partial(self._make_final_output, submission, export))
+    def _set_final_output(
+        self, submission: "Submission | None", export: ResolvedExport, reuse: "ReusePolicy | None"
+    ) -> None:
+        self._interruption.set_final_output(partial(self._make_final_output, submission, export, reuse))
 
     def _make_final_output(
-        self, submission: "Submission | None", export: ResolvedExport, number: int
+        self,
+        submission: "Submission | None",
+        export: ResolvedExport,
+        reuse: "ReusePolicy | None",
+        number: int,
     ) -> FinalOutput:
         task = submission.task if submission else None
         if task:
             show = partial(self.printer.task, task)
             return self._make_resume_output(export.dataset_id, [task.task_id], export.settings, show, number)
         report = partial(self.app.write_report_after_signal, number)
-        if submission and submission.outcome_unknown:
-            command = self.resume.format_list_command(export.dataset_id, export.settings)
-            hint = f"check the list before you submit it again: {command}"
+        if submission and reuse and submission.outcome_unknown:
+            hint = self.resume.format_recovery_hint(
+                reuse, dataset_id=export.dataset_id, path=export.request.path, settings=export.settings
+            )
             words = "interrupted; an export task may have been accepted"
             return [report, partial(self.messages.interrupted, number, words, hint)]
         words = "interrupted; no export task was accepted"

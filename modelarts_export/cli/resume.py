@@ -9,7 +9,7 @@ from modelarts_export.cli.options.flags import format_flag
 from modelarts_export.cli.output.messages import Messages
 from modelarts_export.config.options import option_fields
 from modelarts_export.config.settings import Settings
-from modelarts_export.errors import DatasetNameError, NotFoundError, UnknownOutcomeError
+from modelarts_export.errors import DatasetNameError, NotFoundError
 from modelarts_export.identifiers import is_identifier
 from modelarts_export.sanitize import escape_controls
 
@@ -84,28 +84,27 @@ class ResumeCommands:
 
     def format_recovery_hint(
         self,
-        error: UnknownOutcomeError,
         reuse: "ReusePolicy",
         *,
         dataset_id: str,
         path: str,
         settings: Settings,
+        since: float | None = None,
     ) -> str:
         """Return how to find a task that may exist, and, on a second line, how to submit again safely."""
-        search = self.format_search_hint(error, dataset_id=dataset_id, path=path, settings=settings)
+        search = self.format_search_hint(dataset_id=dataset_id, path=path, settings=settings, since=since)
         rerun = self.format_rerun_command(reuse)
         return f"{search}\nto run it again safely, reusing such a task: {rerun}"
 
     def format_search_hint(
-        self, error: UnknownOutcomeError, *, dataset_id: str, path: str, settings: Settings
+        self, *, dataset_id: str, path: str, settings: Settings, since: float | None
     ) -> str:
-        """Return how to find a task that may exist."""
-        since = ""
-        if error.since is not None:
-            since = f" created since {datetime.fromtimestamp(error.since).astimezone():%Y-%m-%d %H:%M:%S %Z}"
-        path = error.path or path
+        """Return how to find a task that may exist, created at or after `since`, in epoch seconds."""
+        created = ""
+        if since is not None:
+            created = f" created since {datetime.fromtimestamp(since).astimezone():%Y-%m-%d %H:%M:%S %Z}"
         list_command = self.format_list_command(dataset_id, settings, path=path)
-        return f"find out whether there is a task for {path}{since}: {list_command}"
+        return f"find out whether there is a task for {path}{created}: {list_command}"
 
     def format_rerun_command(self, reuse: "ReusePolicy", *, hours: int = 1) -> str:
         """Return the current command with flags that reuse an existing task, of so many hours at most."""

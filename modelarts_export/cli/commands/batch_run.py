@@ -122,7 +122,10 @@ class BatchRun:
             return row
         self._context.messages.keep(*row.error.task_ids)
         hint = self._context.resume.format_search_hint(
-            row.error, dataset_id=row.dataset_id, path=row.path, settings=self._settings
+            dataset_id=row.dataset_id,
+            path=row.error.path or row.path,
+            settings=self._settings,
+            since=row.error.since,
         )
         return replace(row, error=row.error.copy_with(hint=hint))
 

@@ -28,10 +28,17 @@ RESUMED = [
     "warning: interrupted; accepted tasks continue",
     "hint: wait for it with: modelarts-export wait abc t1",
 ]
-UNKNOWN = [
-    "warning: interrupted; an export task may have been accepted",
-    "hint: check the list before you submit it again: modelarts-export list abc",
-]
+
+
+def list_unknown(flags: str = "", *, dataset_id: str = "abc") -> list[str]:
+    """Return the warning of a submission with an unknown outcome, and its hints, which repeat the flags."""
+    command = f"modelarts-export to-obs --reuse-running --reuse-within 1h --path /b/d/ {flags}".strip()
+    search = f"find out whether there is a task for /b/d/: modelarts-export list {dataset_id} --path /b/d/"
+    return [
+        "warning: interrupted; an export task may have been accepted",
+        f"hint: {search}",
+        f"hint: to run it again safely, reusing such a task: {command}",
+    ]
 
 
 def format_final_output(flags: str, code: int, *lines: str) -> list[str]:
@@ -39,7 +46,7 @@ def format_final_output(flags: str, code: int, *lines: str) -> list[str]:
     if "json" not in flags:
         return list(lines)
     warning, *hints = lines
-    error, hint = warning.removeprefix("warning: "), "".join(each.removeprefix("hint: ") for each in hints)
+    error, hint = warning.removeprefix("warning: "), "; ".join(each.removeprefix("hint: ") for each in hints)
     facts: dict[str, Any] = {
         "error_code": None,
         "http_status": None,
@@ -99,7 +106,7 @@ def test_missing_reply_is_waited_for_five_seconds(stub: Stub) -> None:
         process.send_signal(signal.SIGTERM)
         returned, err, seconds = wait_for_exit(process)
         stub.stalled.clear()
-    assert (returned, err.splitlines()) == (143, format_final_output("json", 143, *UNKNOWN))
+    assert (returned, err.splitlines()) == (143, format_final_output("json", 143, *list_unknown(JSON)))
     assert 4.5 < seconds < 7
     assert [method for method, *_ in stub.requests] == ["POST"]
 
@@ -114,7 +121,7 @@ def test_second_signal_stops_waiting_for_the_reply(stub: Stub, number: int, code
         process.send_signal(number)
         returned, err, seconds = wait_for_exit(process)
         stub.stalled.clear()
-    assert (returned, err.splitlines()) == (code, UNKNOWN)
+    assert (returned, err.splitlines()) == (code, list_unknown(flags))
     assert seconds < 2
 
 
@@ -173,7 +180,7 @@ def test_signal_during_reconciliation_prints_that_a_task_may_exist(quiet: str) -
             process.send_signal(signal.SIGINT)
             returned, err, seconds = wait_for_exit(process)
     assert returned == 130
-    expected = format_final_output(quiet, 130, *(line.replace("abc", "sandbox-images") for line in UNKNOWN))
+    expected = format_final_output(quiet, 130, *list_unknown(quiet, dataset_id="sandbox-images"))
     assert err.splitlines()[-len(expected) :] == expected
     assert seconds < 2
     assert methods.count("POST") == 1
@@ -205,4 +212,4 @@ def test_signal_during_backoff_after_an_unknown_outcome_prints_that_a_task_may_e
         wait()
         process.send_signal(signal.SIGTERM)
         returned, err, _ = wait_for_exit(process)
-    assert (returned, err.splitlines()) == (143, [line.replace("abc", "sandbox-images") for line in UNKNOWN])
+    assert (returned, err.splitlines()) == (143, list_unknown("-q", dataset_id="sandbox-images"))
