@@ -88,6 +88,8 @@ def load_specs(  # noqa: PLR0913 - the files, and how they are read
     problems += truncate_problems(_check_shared_paths(specs, overrides))
     problems += truncate_problems(_check_shared_names(specs))
     if problems:
+        positions = {format_name(file): i for i, file in enumerate(files)}
+        problems.sort(key=lambda problem: positions.get(problem.file or "", -1))
         raise make_invalid_input_error(problems)
     return SpecSet(exports=exports, warnings=warnings)
 

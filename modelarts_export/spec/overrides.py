@@ -43,16 +43,20 @@ class Overrides:
             return problem
         location = self._find_location(problem) or problem.location
         name = self.names.get(location, format_location(location))
-        return replace(problem, place=name, message=_qualify_message(location, problem))
+        message = _qualify_message(location, problem, self.values.get(location))
+        return replace(problem, place=name, message=message)
 
     def _find_location(self, problem: Problem) -> Location | None:
         return next((each for each in self.values if problem.location[: len(each)] == each), None)
 
 
-def _qualify_message(location: Location, problem: Problem) -> str:
-    """Return the message with the part of the value that it is about, such as `number 2` of a list."""
+def _qualify_message(location: Location, problem: Problem, value: object) -> str:
+    """Return the message with the part of the value that it is about, such as `number 2` of several."""
     rest = problem.location[len(location) :]
     if not rest:
         return problem.message
-    count = f"number {rest[0] + 1}" if isinstance(rest[0], int) else ""
-    return ": ".join(filter(None, [count, format_location(rest[1:] if count else rest), problem.message]))
+    count = ""
+    if isinstance(rest[0], int):
+        is_one = isinstance(value, Sequence) and len(value) == 1
+        count, rest = "" if is_one else f"number {rest[0] + 1}", rest[1:]
+    return ": ".join(filter(None, [count, format_location(rest), problem.message]))

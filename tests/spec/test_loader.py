@@ -32,7 +32,7 @@ def test_problem_is_located_at_the_override_that_has_it_and_else_in_the_spec(tmp
     with pytest.raises(InvalidInputError) as caught:
         load(tmp_path, "path: b\nexport_type: all\nversion_format: x\n", {("export_type",): "serch"})
     places = [problem.place.rpartition("/")[2] for problem in caught.value.problems]
-    assert places == ["specs.yaml:1:7", "specs.yaml:3:17", "--export-type"]
+    assert places == ["--export-type", "specs.yaml:1:7", "specs.yaml:3:17"]
 
 
 def test_override_of_the_path_gives_two_specs_the_same_path(tmp_path: Path) -> None:

@@ -94,12 +94,12 @@ def test_every_problem_is_told_and_nothing_is_sent(run: Run, directory: Path, st
     lines = [line for line in outcome.err.splitlines() if not line.startswith("    ")]
     assert lines == [
         "error: 7 problems; nothing was sent",
-        "  a.yaml: given twice",
         "  empty: no .yaml, .yml or .json file",
-        "  missing.yaml: no such file or directory",
+        "  a.yaml: given twice",
         "  b.yaml:1:7: name: a.yaml:1 has the name cats too",
         "  b.yaml:2:7: path: a.yaml:1 writes to /b/cats/ too; each export needs its own directory",
         "  b.yaml:3:1: wrong: unknown field",
+        "  missing.yaml: no such file or directory",
         f"  c.yaml:1:13: project_id: other is not {configured}; all exports must be of one project",
     ]
     assert stub.requests == []

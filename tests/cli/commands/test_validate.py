@@ -145,19 +145,31 @@ def test_problems_of_all_files_are_reported_together(run: Run, directory: Path) 
     assert (outcome.code, outcome.out) == (2, "")
     assert outcome.err == (
         "error: 5 problems\n"
-        "  b.yaml:1:1: a spec is a mapping of keys to values; this document is a list\n"
-        "  missing.yaml: no such file or directory\n"
         "  a.yaml:1:7: path: 'b' is not an OBS directory; write /bucket/dir/ or obs://bucket/dir/\n"
         "    1 | path: b\n"
         "              ^\n"
         "  a.yaml:2:1: export_tpe: unknown field; did you mean 'export_type'?\n"
         "    2 | export_tpe: 3\n"
         "        ^\n"
+        "  b.yaml:1:1: a spec is a mapping of keys to values; this document is a list\n"
         "  c.yaml:4:14: export_type: 'serch' is not a valid export type "
         "(choose from labeled, unlabeled, all, search); did you mean 'search'?\n"
         "    4 | export_type: serch\n"
         "                     ^\n"
+        "  missing.yaml: no such file or directory\n"
     )
+
+
+def test_conflicts_of_files_and_syntax_errors_are_in_the_order_of_the_files(
+    run: Run, directory: Path
+) -> None:
+    (directory / "a.yaml").write_text("path: /b/one/\nname: n\n")
+    (directory / "b.yaml").write_text("path: /b/one/\nname: n\n")
+    (directory / "c.yaml").write_text("path: b\n")
+    (directory / "d.yaml").write_text("path: [\n")
+    lines = run("validate a.yaml b.yaml c.yaml d.yaml").err.splitlines()
+    places = [line.split(": ", 1)[0].strip() for line in lines if ".yaml:" in line]
+    assert places == ["b.yaml:1:7", "b.yaml:2:7", "c.yaml:1:7", "d.yaml:1:8"]
 
 
 def test_caret_is_aligned_after_wide_and_escaped_characters(run: Run, directory: Path) -> None:

@@ -93,10 +93,10 @@ ENUMS = [
 VALUES = [
     *(BadLine(f"{OBS} --train-sample-ratio='{ratio}'", f"--train-sample-ratio: '{ratio}' is not a ratio; write a number")
       for ratio in ("1.1", "-0.1", "nan", "inf", "abc", "", "1,5", "0x1", "50%", "1.0000001", "1e5", "\u0660.\u0665", "0.5 ", ".")),
-    BadLine(f"{OBS} --sample ''", "--sample: number 1: must be an ID"),
+    BadLine(f"{OBS} --sample ''", "--sample: must be an ID"),
     BadLine(f"{OBS} --sample a --sample 'b c'", "--sample: number 2: must be an ID, without spaces and control"),
-    BadLine(f"{OBS} --sample 'a\n'", "--sample: number 1: must be an ID"),
-    BadLine(f"{OBS} --sample 'a\u202e'", "--sample: number 1: must be an ID"),
+    BadLine(f"{OBS} --sample 'a\n'", "--sample: must be an ID"),
+    BadLine(f"{OBS} --sample 'a\u202e'", "--sample: must be an ID"),
     BadLine(f"{OBS} --version-id a/b", "--version-id: 'a/b' is not an ID: 1 to 64 letters, digits, _, . and -, the first no . or -"),
     BadLine(f"{OBS} --version-id {65 * 'a'}", "is not an ID"),
     BadLine(f"{OBS} a/b", "DATASET: 'a/b' is not an ID"),
@@ -114,7 +114,7 @@ VALUES = [
     BadLine(OBS, "no endpoint", "MODELARTS_EXPORT_ENDPOINT="),
 ]
 SEARCHES = [
-    BadLine(f"{OBS} --search {condition}", f"--search: number 1: …{message}")
+    BadLine(f"{OBS} --search {condition}", f"--search: …{message}")
     for condition, message in (
         ("labl=cat", "unknown field 'labl'; did you mean 'label'?"),
         ("labeller=me", "unknown field 'labeller'; did you mean 'labeler'?"),
@@ -166,9 +166,9 @@ SEARCHES = [
         ("'{label_list: {labels: [{name: a, op: XOR}]}}'", "label_list.labels[0].op: 'XOR' is not a valid operator (choose from AND, OR"),
     )
 ] + [
-    BadLine(f"{OBS} --search '[hard=1]'", "--search: number 1:"),
+    BadLine(f"{OBS} --search '[hard=1]'", "--search:"),
     BadLine(f"{OBS} --search hard=1 --search x=1", "--search: number 2: unknown field 'x'"),
-    BadLine(f"{OBS} --search '{{kvp: 1}}'", "--search: number 1: kvp:"),
+    BadLine(f"{OBS} --search '{{kvp: 1}}'", "--search: kvp:"),
 ]
 SETTINGS = [
     BadLine(f"{OBS} --region CN_NORTH", "--region: 'CN_NORTH' is not a region"),
