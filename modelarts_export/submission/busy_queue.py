@@ -5,9 +5,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from modelarts_export.clock import Clock
-from modelarts_export.errors import BusyError, TemporaryError
+from modelarts_export.errors import BusyError
 from modelarts_export.submission.coordinator import SubmissionCoordinator
-from modelarts_export.transport.retry import add_retry_time
+from modelarts_export.transport.retry import OnRetry, add_retry_time
 
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 60.0  # seconds, doubled each time
 
@@ -18,15 +18,15 @@ class BusyQueue:
 
     They begin with the first error, or with `begin`, a time of the monotonic clock, for a submission that was
     held back before it. The first submission that meets the error holds the slot until `slot` is closed, and
-    the others wait for it. `on_enter` receives the first error before any wait, and `on_retry` each error and
-    the pause, in seconds, before each sleep; `check` may raise while it waits for the slot.
+    the others wait for it. `on_enter` receives the first error before any wait, and `on_retry` what that
+    of RetryPolicy receives; `check` may raise while it waits for the slot.
     """
 
     dataset_id: str
     timeout: float
     coordinator: SubmissionCoordinator
     clock: Clock
-    on_retry: Callable[[TemporaryError, float], None]
+    on_retry: OnRetry
     on_enter: Callable[[BusyError], None] = lambda _error: None
     check: Callable[[], None] = lambda: None
     begin: float | None = None
@@ -36,6 +36,7 @@ class BusyQueue:
 
     def wait_or_raise(self, error: BusyError) -> None:
         """Sleep before the next send. Raises the error when the timeout has passed."""
+        announced = self.timeout if self._deadline is None else None
         if self._deadline is None:
             begin = self.clock.monotonic() if self.begin is None else self.begin
             self._deadline = begin + self.timeout
@@ -50,5 +51,5 @@ class BusyQueue:
             raise add_retry_time(error, self.clock)
         pause = min(max(self._pause, asked), left)
         self._pause = min(self._pause * 2, LONGEST_PAUSE)
-        self.on_retry(error, pause)
+        self.on_retry(error, pause, announced)
         self.clock.sleep(pause)

@@ -64,10 +64,15 @@ class ReuseWarning(SubmissionEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class RetryScheduled(SubmissionEvent):
-    """The request was not accepted, and is sent again after a pause, in seconds."""
+    """The request was not accepted, and is sent again after a pause, in seconds.
+
+    `timeout` is for how long it is retried, in seconds, or waits for a busy dataset where the error is a
+    BusyError; it is None after the first time.
+    """
 
     error: TemporaryError
     pause: float
+    timeout: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -294,11 +294,11 @@ class Submission:
         pause = self._retries.pause_or_raise(error)
         if isinstance(error, ThrottledError):
             self._coordinator.throttle(pause, self._clock)
-        self._report_retry(error, pause)
+        self._report_retry(error, pause, self._retries.announced_timeout)
         self._clock.sleep(pause)
 
-    def _report_retry(self, error: TemporaryError, pause: float) -> None:
-        self._on_event(RetryScheduled(export=self._label, error=error, pause=pause))
+    def _report_retry(self, error: TemporaryError, pause: float, timeout: float | None) -> None:
+        self._on_event(RetryScheduled(export=self._label, error=error, pause=pause, timeout=timeout))
 
     def _reconcile(self, error: ModelArtsExportError, sent: Instant) -> ExportTask | None:
         """Return the task that the list shows; None when it shows none and the request may be sent again."""

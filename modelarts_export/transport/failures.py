@@ -91,6 +91,8 @@ def _describe(error: BaseException) -> str:
     inner = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     if inner:
         return _describe(inner)
+    if isinstance(error, ssl.SSLError) and error.reason == "WRONG_VERSION_NUMBER":
+        return "the server does not speak TLS on that port"
     said = getattr(error, "strerror", None) or str(error) or type(error).__name__
     refused = _REFUSED_TUNNEL.match(said)
     return f"the proxy refused to connect (HTTP {refused[1]})" if refused else said

@@ -10,6 +10,7 @@ from modelarts_export.errors import BusyError, CertificateError, TemporaryError
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0  # seconds, doubled each time; the pause is a random part of it
 
+OnRetry = Callable[[TemporaryError, float, float | None], None]
 Result = TypeVar("Result")
 
 
@@ -17,13 +18,14 @@ Result = TypeVar("Result")
 class RetryPolicy:
     """For how long, in seconds, and how often a call is retried; `max_retries` of None is no limit.
 
-    `on_retry` receives the error and the pause, in seconds, before each sleep.
+    `on_retry` receives the error, the pause, and for how long the call is retried, both in seconds, before
+    each sleep; the last is None after the first time.
     """
 
     timeout: float
     max_retries: int | None
     clock: Clock = SYSTEM_CLOCK
-    on_retry: Callable[[TemporaryError, float], None] = lambda _error, _pause: None
+    on_retry: OnRetry = lambda _error, _pause, _timeout: None
 
     def start(self) -> "Retries":
         """Return the state of one call's retries."""
@@ -50,10 +52,15 @@ class Retries:
         self._made = 0
         self._ends: float | None = None
 
+    @property
+    def announced_timeout(self) -> float | None:
+        """For how long the call is retried, in seconds; None after the first retry."""
+        return self._policy.timeout if self._made == 1 else None
+
     def wait_or_raise(self, error: TemporaryError) -> None:
         """Sleep before the next attempt. Raises the error when the limit is reached."""
         pause = self.pause_or_raise(error)
-        self._policy.on_retry(error, pause)
+        self._policy.on_retry(error, pause, self.announced_timeout)
         self._policy.clock.sleep(pause)
 
     def pause_or_raise(self, error: TemporaryError) -> float:

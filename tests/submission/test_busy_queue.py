@@ -29,6 +29,7 @@ class SimulatedTime:
     now: float = 1000.0
     sleeps: list[float] = field(default_factory=list)
     announced: list[tuple[str, float]] = field(default_factory=list)
+    timeouts: list[float | None] = field(default_factory=list)
 
     def sleep(self, seconds: float) -> None:
         """Advance the clocks."""
@@ -51,9 +52,10 @@ class SimulatedTime:
             on_retry=self.report_retry,
         )
 
-    def report_retry(self, error: TemporaryError, pause: float) -> None:
-        """Record an announced pause."""
+    def report_retry(self, error: TemporaryError, pause: float, timeout: float | None) -> None:
+        """Record an announced pause and timeout."""
         self.announced.append((str(error), pause))
+        self.timeouts.append(timeout)
 
     @property
     def clock(self) -> Clock:
@@ -213,3 +215,16 @@ def test_time_that_a_submission_was_held_back_counts_as_time_in_the_queue() -> N
         count_waits(queue.wait_or_raise, make_error(BusyError))
         assert time.now - begin == expected
     assert entered == ["outage", "outage"]
+
+
+def test_timeout_is_announced_once() -> None:
+    time = SimulatedTime()
+    count_waits(
+        time.make_policy(timeout=60.0, max_retries=3).start().wait_or_raise, make_error(TemporaryError)
+    )
+    assert time.timeouts == [60.0, None, None]
+    time = SimulatedTime()
+    queue = time.make_queue(timeout=12.0)
+    with queue.slot:
+        count_waits(queue.wait_or_raise, make_error(BusyError))
+    assert time.timeouts == [12.0, None]

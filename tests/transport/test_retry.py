@@ -14,7 +14,7 @@ from modelarts_export.errors import CertificateError, ModelArtsExportError, Temp
 from modelarts_export.providers.iam import authenticate
 from modelarts_export.transport.retry import RetryPolicy
 from modelarts_export.transport.session import Transport
-from tests.conftest import Stub
+from tests.conftest import Run, Stub
 from tests.providers.test_iam import USER, make_token_reply
 from tests.support.raw_server import Handler, RawServer, answer_connections, make_reply, serve
 from tests.support.simulated import (
@@ -145,3 +145,11 @@ def test_list_call_bypasses_caches(stub: Stub) -> None:
     stub.body = b'{"total_count": 0, "export_tasks": []}'
     list(make_client(stub.url).iter_task_pages("abc"))
     assert [headers["Cache-Control"] for _, _, headers, _ in stub.requests] == ["no-cache"]
+
+
+def test_server_without_tls_on_its_port_is_named(run: Run, stub: Stub) -> None:
+    variables = {"HUAWEICLOUD_SDK_AK": "AK", "HUAWEICLOUD_SDK_SK": "SK0123456789"}
+    endpoint = stub.url.replace("http:", "https:")
+    outcome = run(f"list d --project-id p --endpoint {endpoint} --retry-timeout 0", **variables)
+    assert outcome.code == 5
+    assert "the server does not speak TLS on that port" in outcome.err

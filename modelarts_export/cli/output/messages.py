@@ -6,19 +6,34 @@ from collections.abc import Iterable, Sequence
 from math import ceil
 from typing import TYPE_CHECKING
 
+from modelarts_export.cli.options.flags import format_flag
 from modelarts_export.cli.options.output_style import GITHUB, OutputOptions
 from modelarts_export.cli.output.console import Console
 from modelarts_export.cli.output.error_view import print_annotations
 from modelarts_export.cli.output.renderers import make_renderer
-from modelarts_export.errors import CanceledError, ModelArtsExportError, TemporaryError, TerminatedError
+from modelarts_export.clock import format_duration
+from modelarts_export.errors import (
+    BusyError,
+    CanceledError,
+    ModelArtsExportError,
+    TemporaryError,
+    TerminatedError,
+)
 
 if TYPE_CHECKING:
     from modelarts_export.api.task import ExportTask
 
 
-def format_retry(error: TemporaryError, pause: float) -> str:
-    """Return why a call is made again, and after which pause, in seconds."""
-    return f"{error}; trying again in {ceil(pause)} s"
+def format_retry(error: TemporaryError, pause: float, timeout: float | None) -> str:
+    """Return why a call is made again, after which pause, and for how long, in seconds."""
+    limit = ""
+    if timeout is not None:
+        how, setting = (
+            ("waiting", "queue_timeout") if isinstance(error, BusyError) else ("for", "retry_timeout")
+        )
+        duration = format_duration(timeout) if timeout >= 1 else f"{timeout:g}s"
+        limit = f", {how} up to {duration} ({format_flag(setting)})"
+    return f"{error}; trying again in {ceil(pause)} s{limit}"
 
 
 class Messages:
@@ -49,9 +64,9 @@ class Messages:
         if always or not self.options.quiet:
             self.console.print(line, "warning")
 
-    def retry(self, error: TemporaryError, pause: float) -> None:
-        """Print why a call is made again, and after which pause, in seconds."""
-        self.info(format_retry(error, pause))
+    def retry(self, error: TemporaryError, pause: float, timeout: float | None) -> None:
+        """Print why a call is made again, after which pause, and for how long, in seconds."""
+        self.info(format_retry(error, pause, timeout))
 
     def error(self, error: ModelArtsExportError) -> None:
         """Print the error that ended the command; with JSON, the last line of stderr is one object.

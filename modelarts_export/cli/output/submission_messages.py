@@ -38,8 +38,8 @@ def print_event(
             _print_result(messages, subject, event)
         case DuplicatePossible() | DuplicateFound() | DuplicateCheckFailed():
             _print_duplicate(messages, format_list_command, subject, event)
-        case RetryScheduled(error=error, pause=pause):
-            messages.info(f"{subject}{format_retry(error, pause)}")
+        case RetryScheduled(error=error, pause=pause, timeout=timeout):
+            messages.info(f"{subject}{format_retry(error, pause, timeout)}")
         case ReconciliationStarted(error=error, timeout=timeout):
             messages.info(f"{subject}{error}; polling the list for its task, for up to {timeout:g}s")
         case ResendScheduled(pause=pause):

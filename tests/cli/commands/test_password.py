@@ -130,7 +130,7 @@ def test_token_request_is_retried_with_a_message(run: Run, stub: Stub, line: str
         assert iam.connections == 2
     assert outcome.code == 0, outcome.err
     assert "503" in outcome.err
-    assert "trying again in 1 s" in outcome.err
+    assert "trying again in 1 s, for up to 2m (--retry-timeout)\n" in outcome.err
 
 
 def test_unreachable_iam_exits_with_5(run: Run, stub: Stub) -> None:

@@ -186,7 +186,7 @@ def test_queue_timeout_decides_whether_a_busy_dataset_is_retried(run: Run, cloud
     set_faults(cloud, "busy:count=1")
     outcome = run(f"{TO_OBS} --queue-timeout 0.2s", **cloud.variables)
     assert (outcome.code, len(get_task_ids(cloud))) == (0, 1)
-    assert "trying again in 1 s" in outcome.err
+    assert "trying again in 1 s, waiting up to 0.2s (--queue-timeout)\n" in outcome.err
 
 
 def test_busy_dataset_exits_with_5_after_the_queue_timeout(run: Run, cloud: Cloud) -> None:
