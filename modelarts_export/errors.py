@@ -8,7 +8,8 @@ ModelArtsExportError          1   a bug, unless it is one of these
 ├── NotFoundError             3   no such dataset, version, task, bucket or path
 │   └── DatasetNameError          no dataset has a name, or several do
 ├── AccessError               4   credentials missing or rejected, or no permission
-│   └── MissingCredentialsError   credentials and other input are missing
+│   ├── MissingCredentialsError   credentials and other input are missing
+│   └── UnusableSourceError       the file of credentials that was chosen cannot be used
 ├── TemporaryError            5   a transient error outlasted the retries; nothing was accepted
 │   ├── BusyError                 the dataset accepts no further task for now
 │   ├── CertificateError          the server's certificate could not be verified
@@ -200,6 +201,10 @@ class AccessError(ModelArtsExportError):
     exit_code = 4
     meaning = "credentials missing or rejected, or no permission"
     action = "fix it"
+
+
+class UnusableSourceError(AccessError):
+    """The file of credentials that was chosen cannot be used; what settings it has is unknown, too."""
 
 
 class MissingCredentialsError(AccessError):

@@ -19,6 +19,7 @@ from modelarts_export.errors import (
     ModelArtsExportError,
     Problem,
     RefusedError,
+    UnusableSourceError,
 )
 from modelarts_export.identifiers import check_dataset, is_identifier
 from modelarts_export.providers.configuration import Configuration
@@ -183,6 +184,8 @@ class Connection:
         credentials: Credentials | None = None
         try:
             credentials = self.configuration.credentials
+        except UnusableSourceError as error:  # its settings are unknown, too
+            return [error]
         except AccessError as error:
             errors.append(error)
         if not settings.base_url:

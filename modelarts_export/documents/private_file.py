@@ -13,11 +13,14 @@ MAX_BYTES = 2**20
 class UnusableFileError(Exception):
     """A file that cannot be used, with the reason and a hint; `is_missing` if there is none.
 
-    The reason never shows a part of the file.
+    `names_file` says that the reason has the path of the file. The reason never shows a part of the file.
     """
 
-    def __init__(self, reason: str, *, hint: str = "", is_missing: bool = False) -> None:
+    def __init__(
+        self, reason: str, *, hint: str = "", is_missing: bool = False, names_file: bool = False
+    ) -> None:
         super().__init__(reason)
+        self.names_file = names_file
         self.hint = hint
         self.is_missing = is_missing
 

@@ -12,11 +12,13 @@ from modelarts_export.config.settings import Settings
 from modelarts_export.errors import AccessError, MissingSettingError, TemporaryError
 from modelarts_export.identifiers import check_identifier
 from modelarts_export.providers.sources.expiring_key import parse_time
+from modelarts_export.quoting import quote
 from modelarts_export.transport.retry import ONE_TRY, RetryPolicy
 from modelarts_export.transport.session import Transport
 from modelarts_export.transport.tracing import CallRecord
 
 _TOKENS = "/v3/auth/tokens?nocatalog=true"
+_PROJECT = re.compile(r"\bproject\b", re.IGNORECASE)
 _SECOND_FACTOR = re.compile(r"\b(MFA|totp|second factor|verification code)\b", re.IGNORECASE)
 
 
@@ -75,6 +77,9 @@ def request_token(iam: Transport, password: Password, project: Mapping[str, str]
                 http_status=error.http_status,
                 request_id=error.request_id,
             ) from error
+        if _PROJECT.search(str(error)):
+            [(kind, value)] = project.items()
+            raise error.copy_with(hint=f"check the {kind} of the project, {quote(value)}") from error
         raise
     token = reply.headers.get("X-Subject-Token")
     if not token:

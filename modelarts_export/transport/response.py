@@ -162,8 +162,9 @@ def error_from_response(reply: Response) -> ModelArtsExportError:
     code, words = _find_code_and_message(reply)
     row = classify(reply.status, code)
     kind = _choose_error(row.kind, changing=reply.changing)
+    shown = None if code == str(reply.status) else code  # IAM repeats the status as its code
     source = ", ".join(
-        filter(None, [code, f"HTTP {reply.status}", reply.request_id and f"request {reply.request_id}"])
+        filter(None, [shown, f"HTTP {reply.status}", reply.request_id and f"request {reply.request_id}"])
     )
     message = f"{_choose_message(row, words, reply)} ({source})"
     asked = reply.retry_after if reply.retry_after is not None else _parse_throttle_window(words)

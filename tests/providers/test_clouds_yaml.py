@@ -364,3 +364,17 @@ def test_domain_id_is_sent_to_iam(run: Run, stub: Stub, own: Path) -> None:
     run("list abc", OS_CLOUD="otc", MODELARTS_EXPORT_ENDPOINT=stub.url)
     user = json.loads(stub.requests[0][3])["auth"]["identity"]["password"]["user"]
     assert user == {"name": "user", "password": SECRET, "domain": {"id": "d1"}}
+
+
+@pytest.mark.parametrize("line", ["list d", "to-obs d --path /b/d/", "to-obs d"])
+def test_unknown_cloud_is_one_problem_without_consequences(run: Run, tmp_path: Path, line: str) -> None:
+    """The region, the endpoint and the project of the cloud are not known."""
+    file = tmp_path / ".config" / "openstack" / "clouds.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text("clouds: {otc: {}}")
+    file.chmod(0o600)
+    outcome = run(line, OS_CLOUD="nope")
+    assert f"{file}: no cloud 'nope'" in outcome.err
+    assert "cloud nope of" not in outcome.err
+    assert "no project ID" not in outcome.err
+    assert "no endpoint" not in outcome.err

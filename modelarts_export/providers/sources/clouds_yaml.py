@@ -83,7 +83,7 @@ def _read_cloud(name: str, environ: Mapping[str, str]) -> FileEntry:
     clouds = _get_mapping(document, "clouds", path)
     hidden = _get_mapping(secure, "clouds", secure_path)
     if name not in clouds and name not in hidden:
-        raise make_unknown_name_error(f"{path}: no cloud", name, clouds)
+        raise make_unknown_name_error(f"{path}: no cloud", name, clouds, names_file=True)
     own = _merge(_get_mapping(clouds, name, path), _get_mapping(hidden, name, secure_path))
     vendor = _find_vendor(own.get("profile", own.get("cloud")), directories)
     cloud = _select_region(_merge(vendor, own), environ.get(REGION, "").strip())

@@ -10,7 +10,7 @@ from modelarts_export.auth.secret import Secret, reveal
 from modelarts_export.config.environment import HOME, find_home
 from modelarts_export.config.options import NO_SETTINGS, SettingsLayer
 from modelarts_export.documents.private_file import UnusableFileError
-from modelarts_export.errors import AccessError
+from modelarts_export.errors import AccessError, UnusableSourceError
 from modelarts_export.providers.sources.environment import join_names
 from modelarts_export.providers.sources.provider import Finding, Status
 from modelarts_export.quoting import did_you_mean, quote
@@ -162,7 +162,8 @@ class FileProvider:
         found = self._found
         if isinstance(found, FileEntry):
             return found.make_credentials()
-        raise AccessError(f"{self.name}: {found}", hint=found.hint or "use another source")
+        subject = "" if found.names_file else f"{self.name}: "
+        raise UnusableSourceError(f"{subject}{found}", hint=found.hint or "use another source")
 
     def secrets(self) -> Iterator[str]:
         """Yield the secrets of the entry."""
@@ -186,8 +187,15 @@ def require_home(environ: Mapping[str, str]) -> Path:
     return home
 
 
-def make_unknown_name_error(missing: str, name: str, known: Iterable[str]) -> UnusableFileError:
-    """Return the error for a name that does not exist, the nearest one, and a hint with some names."""
+def make_unknown_name_error(
+    missing: str, name: str, known: Iterable[str], *, names_file: bool = False
+) -> UnusableFileError:
+    """Return the error for a name that does not exist, the nearest one, and a hint with some names.
+
+    `names_file` says that `missing` has the path of the file.
+    """
     names = list(known)
     hint = f"it has {join_names([quote(each) for each in names[:_MOST_NAMES]])}" if names else ""
-    return UnusableFileError(f"{missing} {quote(name)}{did_you_mean(name, names)}", hint=hint)
+    return UnusableFileError(
+        f"{missing} {quote(name)}{did_you_mean(name, names)}", hint=hint, names_file=names_file
+    )

@@ -81,6 +81,14 @@ def test_wrong_password_exits_with_4(run: Run, cloud: Cloud) -> None:
     assert {request.target.partition("?")[0] for request, _ in cloud.exchanges} == {"/v3/auth/tokens"}
 
 
+def test_unknown_project_is_hinted_at_by_its_name(run: Run, cloud: Cloud) -> None:
+    """IAM repeats the status as the code, which is shown once."""
+    outcome = run(TO_OBS, **{**cloud.with_password, "HW_PROJECT_NAME": "nope", "HW_PROJECT_ID": ""})
+    assert outcome.code == 4
+    assert "The user has no such project. (HTTP 401, request " in outcome.err
+    assert "hint: check the name of the project, 'nope'" in outcome.err
+
+
 # fmt: off
 FAULTS: dict[str, tuple[Handler, int]] = {
     "locked user": (answer_with("401 Unauthorized", b'{"error_code": "IAM.0061", "error_msg": "locked"}'), 4),
