@@ -6,6 +6,7 @@ to another, and further exports of that dataset are held back until none waits f
 
 import threading
 from collections import defaultdict, deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -62,6 +63,7 @@ class BatchRunner:
     def __init__(  # noqa: PLR0913 - what a submission needs, for all of them
         self,
         client: Client,
+        exports: list[PlannedExport],
         options: BatchOptions,
         *,
         reuse: ReusePolicy | None = None,
@@ -70,29 +72,31 @@ class BatchRunner:
         coordinator: SubmissionCoordinator | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        """Submit nothing yet; `on_event` is called in the threads of the pool."""
+        """Submit nothing yet, and have a row for each export already.
+
+        `exports` is emptied, so that a request is freed after it was sent. `on_event` is called in the
+        threads of the pool.
+        """
         self._client, self._options, self._reuse, self._on_event = client, options, reuse, on_event
         self._coordinator = coordinator or SubmissionCoordinator.shared_by(client)
         self._cancel, self._clock = cancel or CancelToken(), clock
         self._lock = threading.Condition(threading.RLock())
-        self._rows: list[ReportRow] = []
-        self._ready: deque[tuple[int, PlannedExport]] = deque()
+        self._rows = make_rows(exports, client.project_id)
+        self._ready = deque(enumerate(exports))
+        exports.clear()
         self._queues: defaultdict[str, _Queue] = defaultdict(_Queue)
         self._jobs: dict[int, _Job] = {}
         self._sent_twice: list[Submission] = []
         self._is_stopped = False
         self._bug: Exception | None = None
 
-    def run(self, exports: list[PlannedExport]) -> list[ReportRow]:
+    def run(self) -> list[ReportRow]:
         """Submit the exports, and return a row for each in their order.
 
-        `exports` is emptied, so that a request is freed after it was sent. Raises CanceledError after a
-        cancellation, as soon as no reply is awaited any more; `rows` tells what became of each export.
+        Raises CanceledError after a cancellation, as soon as no reply is awaited any more; `rows` tells what
+        became of each export.
         """
         with self._lock:
-            self._rows = [_make_row(each, self._client.project_id) for each in exports]
-            self._ready.extend(enumerate(exports))
-            exports.clear()
             self._fill_pool()
             while self._jobs:
                 self._lock.wait()
@@ -229,14 +233,18 @@ class BatchRunner:
                     job.cancel.cancel()
 
 
-def _make_row(export: PlannedExport, project_id: str) -> ReportRow:
-    return ReportRow(
-        spec=export.spec,
-        name=export.name,
-        dataset_id=export.dataset_id,
-        project_id=project_id,
-        path=export.request.path,
-    )
+def make_rows(exports: Sequence[PlannedExport], project_id: str | None) -> list[ReportRow]:
+    """Return the rows of exports that were not sent."""
+    return [
+        ReportRow(
+            spec=export.spec,
+            name=export.name,
+            dataset_id=export.dataset_id,
+            project_id=project_id,
+            path=export.request.path,
+        )
+        for export in exports
+    ]
 
 
 def _describe(row: ReportRow, submission: Submission, error: ModelArtsExportError | None) -> ReportRow:

@@ -47,13 +47,14 @@ def run(  # noqa: PLR0913 - the server, the exports, and what a runner takes
     client = server.make_client(**{"max_retries": 0, "reconcile_timeout": 0.0, **(settings or {})})
     runner = BatchRunner(
         client,
+        exports,
         BatchOptions(**options),
         on_event=on_event,
         cancel=cancel,
         clock=clock or Clock(),
     )
     with client:
-        return runner.run(exports)
+        return runner.run()
 
 
 def get_codes(rows: list[ReportRow]) -> list[int | None]:
@@ -209,7 +210,8 @@ def test_cancellation_starts_nothing_new_and_keeps_what_is_known() -> None:
 
     with serve(answer) as server:
         client = server.make_client()
-        runner = BatchRunner(client, BatchOptions(concurrency=2), on_event=lambda _event: None, cancel=cancel)
+        options = BatchOptions(concurrency=2)
+        runner = BatchRunner(client, make_exports(5), options, on_event=lambda _event: None, cancel=cancel)
 
         def interrupt() -> None:
             arrived.wait(LIMIT)
@@ -220,7 +222,7 @@ def test_cancellation_starts_nothing_new_and_keeps_what_is_known() -> None:
         thread = threading.Thread(target=interrupt)
         thread.start()
         with pytest.raises(CanceledError), client:
-            runner.run(make_exports(5))
+            runner.run()
         thread.join()
     assert not runner.is_sending
     assert get_codes(runner.rows) == [0, 0, 10, None, None]
@@ -238,8 +240,8 @@ def test_bug_in_a_thread_is_raised() -> None:
 def test_counts() -> None:
     with serve(lambda d, path: REFUSED if path == "/b/1/" else accept(d, path)) as server:
         client = server.make_client(max_retries=0)
-        runner = BatchRunner(client, BatchOptions(), on_event=lambda _event: None)
+        runner = BatchRunner(client, make_exports(3), BatchOptions(), on_event=lambda _event: None)
         with client:
-            runner.run(make_exports(3))
+            runner.run()
     counts = runner.counts
     assert (counts.total, counts.submitted, counts.failed, counts.queued) == (3, 2, 1, 0)

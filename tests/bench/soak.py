@@ -243,6 +243,7 @@ def run_batch_soak(exports: int, *, threads: int = 16, seed: int = 1) -> Record:
     ]
     runner = BatchRunner(
         client,
+        plan,
         BatchOptions(concurrency=threads),
         on_event=lambda event: record_event(record, _get_number(event.export.path), event),
         clock=now.make_clock(seed),
@@ -250,7 +251,7 @@ def run_batch_soak(exports: int, *, threads: int = 16, seed: int = 1) -> Record:
     )
     start = time.perf_counter()
     with sandbox:
-        rows = runner.run(plan)
+        rows = runner.run()
     record.seconds = time.perf_counter() - start
     for number, row in enumerate(rows):
         record.exit_codes[number] = -1 if row.exit_code is None else row.exit_code

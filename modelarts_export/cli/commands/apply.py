@@ -3,6 +3,7 @@
 import gc
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -64,17 +65,19 @@ def apply(  # noqa: PLR0913 - its options
     """
     if junit:
         _open_junit(context, junit)
-    plan, settings = _load_plan(context, files, var or (), dataset, recursive=recursive, offline=dry_run)
+    load_plan = partial(_load_plan, context, files, var or (), dataset, recursive=recursive)
     if dry_run:
+        plan, settings = load_plan(offline=True)
         context.printer.plan(_describe_plan(plan, settings, reuse))
         return
-    context.set_final_output(lambda: None, lambda: ("interrupted; no export task was accepted", "", False))
+    # before the plan, as a signal after it prints the rows
+    from modelarts_export.cli.commands.batch_run import BatchRun  # noqa: PLC0415 - requests is loaded here
+
+    plan, settings = load_plan(offline=False)
+    run = BatchRun(context, settings, plan, options=batch, reuse=reuse, wait=wait)
     gc.set_threshold(*_GC_THRESHOLDS)
     _warn_of_paths(context, plan, reuse)
     plan = _find_datasets(context, plan, settings)
-    from modelarts_export.cli.commands.batch_run import BatchRun  # noqa: PLC0415 - requests is loaded here
-
-    run = BatchRun(context, settings, batch, reuse, wait)
     report = run.submit(plan)
     context.printer.report(report.rows)
     run.raise_for(report)

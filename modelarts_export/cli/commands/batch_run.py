@@ -9,7 +9,7 @@ from modelarts_export.api.task import ExportTask, TaskState
 from modelarts_export.batch.following import fetch_statuses, list_followed, update_rows
 from modelarts_export.batch.plan import BatchOptions, PlannedExport
 from modelarts_export.batch.report import BatchReport, ReportRow
-from modelarts_export.batch.runner import BatchRunner
+from modelarts_export.batch.runner import BatchRunner, make_rows
 from modelarts_export.cli.context import CommandContext
 from modelarts_export.cli.exit_status import describe_timeout
 from modelarts_export.cli.follow import add_new_dataset_ids
@@ -30,51 +30,60 @@ _MOST_WARNINGS = 10
 class BatchRun:
     """A run of a batch: its submission, its wait, and what a signal prints meanwhile."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the options of the command
         self,
         context: CommandContext,
         settings: Settings,
+        plan: Sequence[PlannedExport],
+        *,
         options: BatchOptions,
         reuse: ReusePolicy,
         wait: PollOptions | None,
     ) -> None:
+        """Submit nothing yet; from now on, a signal prints a row for each export of the plan."""
         self._context, self._settings, self._reuse, self._wait = context, settings, reuse, wait
-        self._begin, self._concurrency = SYSTEM_CLOCK.monotonic(), options.concurrency
-        self._runner = BatchRunner(
-            context.client(settings),
-            options,
-            reuse=reuse,
-            on_event=self._print_event,
-            cancel=context.cancel_token,
-        )
-        self._get_rows: Callable[[], Sequence[ReportRow]] = lambda: self._runner.rows
+        self._begin, self._options = SYSTEM_CLOCK.monotonic(), options
+        planned = make_rows(plan, settings.project_id)
+        self._get_rows: Callable[[], Sequence[ReportRow]] = lambda: planned
         self._titles: dict[tuple[str, str], str] = {}
         self._timed_out = ""
         self._reused: list[TaskReused] = []
+        context.set_final_output(self._show, self._make_message)
+        context.printer.load_renderer(with_rows=True)
 
     def submit(self, plan: list[PlannedExport]) -> BatchReport:
-        """Submit the exports, wait for their tasks if that is asked for, and return the report."""
+        """Submit the exports, wait for their tasks if that is asked for, and return the report.
+
+        `plan` has the IDs of the datasets, and is emptied.
+        """
         context, messages = self._context, self._context.messages
-        context.printer.load_renderer(with_rows=True)
-        context.set_final_output(self._show, self._make_message)
+        runner = BatchRunner(
+            context.client(self._settings),
+            plan,
+            self._options,
+            reuse=self._reuse,
+            on_event=self._print_event,
+            cancel=context.cancel_token,
+        )
+        self._get_rows = lambda: runner.rows
         with (
             open_display(
                 messages.console,
                 quiet=messages.options.quiet,
                 heartbeat=(self._wait or PollOptions()).heartbeat,
-                get_counts=lambda: self._runner.counts,
+                get_counts=lambda: runner.counts,
                 name_task=self._name_task,
             ) as display,
             tick_in_background(display),
         ):
-            with context.delay_exit(lambda: self._runner.is_sending):
-                rows = self._runner.run(plan)
+            with context.delay_exit(lambda: runner.is_sending):
+                rows = runner.run()
             print_reused(messages, self._reused)
             if self._wait:
                 self._follow(rows, self._wait, display)
         if not self._wait:
             self._fetch_statuses(rows)
-        self._runner.check_for_duplicates()
+        runner.check_for_duplicates()
         report = self._make_report()
         context.app.report.record_batch(report)
         return report
@@ -97,7 +106,7 @@ class BatchRun:
         if self._context.messages.options.output == "id":
             return
         client = self._context.client(self._settings)
-        updated, error = fetch_statuses(client, rows, concurrency=self._concurrency)
+        updated, error = fetch_statuses(client, rows, concurrency=self._options.concurrency)
         self._get_rows = lambda: updated
         if error:
             self._context.messages.warn(f"tasks were accepted, but a status check failed: {error}")

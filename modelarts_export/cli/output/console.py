@@ -141,8 +141,10 @@ class Console:
     def write_table(self, rows: Sequence[Mapping[str, Cell]], *, whole: bool = False) -> None:
         """Write a row for each mapping under its keys; a column without any value is omitted.
 
-        On a terminal rows are as wide as it is, unless they must be `whole`.
+        On a terminal rows are as wide as it is, unless they must be `whole`. Without rows nothing is written.
         """
+        if not rows:
+            return
         names = [name for name in rows[0] if any(_text_and_style(row[name])[0] for row in rows)]
         titles = [name.removesuffix("_id").upper() for name in names]
         columns = [self._make_cells([row[name] for row in rows]) for name in names]

@@ -126,6 +126,12 @@ def render_table(**environ: str) -> str:
     return out.getvalue()
 
 
+def test_table_without_rows_is_empty() -> None:
+    out = io.StringIO()
+    Console(out, io.StringIO(), environ={}, redactor=Redactor()).write_table([])
+    assert out.getvalue() == ""
+
+
 def test_cells_have_styles_with_colour() -> None:
     """A heading is its key without _id; a column without text is omitted."""
     assert render_table().splitlines() == [

@@ -13,7 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from modelarts_export.cli.commands.sandbox import make_settings
+from modelarts_export.cli.main import main
+from modelarts_export.cli.supervision import Interruption
+from modelarts_export.sandbox.messages import HttpReply, Request
+from modelarts_export.sandbox.server import Sandbox
 from tests.batch.scripted_server import Answer, ScriptedServer, accept, serve
+from tests.cli.ci.test_junit import parse
 from tests.cli.signals.test_interrupted_submissions import SIGNALS, WAITING
 from tests.conftest import Cloud, Run, Stub
 
@@ -165,3 +171,43 @@ def test_interrupted_wait_prints_the_commands_to_resume(cloud: Cloud) -> None:
         ["hint:", "wait", "for", "it", "with:", "modelarts-export", "wait", "sandbox-images"],
         ["hint:", "wait", "for", "it", "with:", "modelarts-export", "wait", "sandbox-slow"],
     ]
+
+
+@pytest.mark.parametrize("is_early", [True, False])
+def test_signal_before_the_first_send_prints_rows_that_were_never_sent(
+    *, is_early: bool, directory: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It is handled while the names of datasets are looked up, or when the first request would be sent."""
+    (directory / "b.yaml").write_text(
+        "dataset_id: name:sandbox-images\npath: /b/1/\n---\ndataset_id: name:sandbox-slow\npath: /b/2/\n"
+    )
+    interruption, seen, written = Interruption(), list[Request](), list[str]()
+
+    def interrupt(request: Request, _reply: HttpReply) -> None:
+        seen.append(request)
+        if len(seen) == 1:
+            interruption.request()
+            if is_early:  # the final output is made at once, not when the command has ended
+                written.extend(_write(interruption, capfd))
+
+    line = "apply b.yaml -o json --junit report.xml"
+    with Sandbox(observe=interrupt) as sandbox:
+        assert main(line.split(), {**os.environ, **make_settings(sandbox)}, interruption) == 130
+    out, err = written or _write(interruption, capfd)
+    null = ("task_id", "status", "exit_code")
+    assert [[row["path"], *map(row.get, null)] for row in json.loads(out)] == [
+        ["/b/1/", None, None, None],
+        ["/b/2/", None, None, None],
+    ]
+    assert json.loads(err.splitlines()[-1])["error"] == "interrupted; no export task was accepted"
+    _, cases = parse((directory / "report.xml").read_text())
+    assert [outcome for _, outcome, _ in cases] == ["skipped", "skipped"]
+    assert {request.method for request in seen} == {"GET"}
+
+
+def _write(interruption: Interruption, capfd: pytest.CaptureFixture[str]) -> tuple[str, str]:
+    """Write the final output of a command after SIGINT, and return what is on stdout and stderr."""
+    assert interruption.make_final_output
+    for write in interruption.make_final_output(signal.SIGINT):
+        write()
+    return capfd.readouterr()
