@@ -8,6 +8,7 @@ from re import compile as compile_pattern
 
 from modelarts_export.api.endpoints import tasks_path
 from modelarts_export.api.task import TaskState
+from modelarts_export.cli.app import COMMANDS
 from modelarts_export.cli.options.command_names import get_command_name
 from modelarts_export.cli.options.parse_errors import suggest_format
 from modelarts_export.cli.reference.explanation import (
@@ -26,6 +27,7 @@ from modelarts_export.errors import (
     CanceledError,
     FailedTaskError,
     InvalidInputError,
+    MixedOutcomesError,
     ModelArtsExportError,
     NotFinishedError,
     TemporaryError,
@@ -37,19 +39,22 @@ from modelarts_export.request.enums import WireEnum
 from modelarts_export.request.fields import RequestField, iter_all_fields
 from modelarts_export.request.models import SpecMetadata, ToNewDataset, ToObs
 from modelarts_export.sanitize import to_json
-from modelarts_export.transport.error_codes import ROWS, ErrorCode, classify
+from modelarts_export.transport.error_codes import ROWS, ErrorCode, ErrorKind, classify
 from modelarts_export.transport.response import Response, error_from_response
 
 _DIGITS = compile_pattern(r"\d")
 _CODE = compile_pattern(r"[a-z]+\.\d+", IGNORECASE)
 _UNLISTED = "an error code that is not listed is handled by its HTTP status, such as http:400; "
 _PHRASES = {each.value: each.phrase for each in HTTPStatus if each >= HTTPStatus.MULTIPLE_CHOICES}
+_QUEUED = "the program itself waits, and sends the request again, for --queue-timeout (default 30m)"
 _RESUME = "modelarts-export wait DATASET TASK"
 _NEXT_COMMANDS = {
     UnknownOutcomeError.exit_code: "modelarts-export list DATASET --path DIR, then the same command with "
     "--reuse-running --reuse-within 1h: it reuses a task that was accepted, and makes no second one",
     AccessError.exit_code: "modelarts-export explain credentials",
     TemporaryError.exit_code: "the same command",
+    MixedOutcomesError.exit_code: "modelarts-export list DATASET --status failed, then the same apply with "
+    "--reuse-running --reuse-within DURATION: it submits only what is missing",
     FailedTaskError.exit_code: "modelarts-export status DATASET TASK -o wide",
     NotFinishedError.exit_code: _RESUME,
     CanceledError.exit_code: _RESUME,
@@ -86,10 +91,12 @@ def explain(words: Sequence[str]) -> list[Explanation]:
         names = [name for name in names if word == topic.lower() or _DIGITS.sub("", name).lower() != word]
         is_flag = topic.startswith("-")
         names.sort(key=lambda name: name.startswith("-") is not is_flag)
+        help_page = f"modelarts-export {topic} --help shows the command; " if topic in COMMANDS else ""
         suggestion = suggest_format(topic) or did_you_mean(topic, names)
+        reason = _UNLISTED if _CODE.fullmatch(topic) else help_page
         raise InvalidInputError(
             f"unknown topic {topic!r}{suggestion}",
-            hint=f"{_UNLISTED if _CODE.fullmatch(topic) else ''}modelarts-export explain lists the topics",
+            hint=f"{reason}modelarts-export explain lists the topics",
         )
     return matching
 
@@ -168,7 +175,11 @@ def _explain_value(member: WireEnum, names: list[str]) -> Explanation:
         kind=VALUE,
         name=member.label or '""',
         meaning=member.meaning,
-        facts={"code": member.wire_value, "fields": names},
+        facts={
+            "code": member.wire_value,
+            "fields": names,
+            **({"help": [f"modelarts-export {each} --help" for each in commands]} if commands else {}),
+        },
         aliases=(member.label, code, code.strip("_"), member.label.replace("labeled", "labelled"), *commands),
     )
 
@@ -199,6 +210,7 @@ def _explain_http_status(status: int) -> Explanation:
             "action": error.hint,
             **({"codes": codes} if codes else {}),
         },
+        aliases=(f"{status // 100}xx",),
     )
 
 
@@ -215,6 +227,7 @@ def _explain_error_code(row: ErrorCode) -> Explanation:
             "http_status": row.status,
             "exit_code": error.exit_code,
             **({"exit_code_of_a_failed_task": FailedTaskError.exit_code} if is_of_tasks else {}),
+            **({"sent_again": _QUEUED} if row.kind is ErrorKind.BUSY else {}),
             "action": error.hint,
         },
         aliases=(number, f"APIG.{number}") if family == "APIGW" else (number,),

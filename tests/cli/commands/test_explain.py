@@ -28,6 +28,10 @@ from tests.transport.error_rows import STATUSES
 
 README = Path(__file__).parents[3] / "README.md"
 
+STATUSES_5XX = sorted(
+    {*(each.value for each in HTTPStatus if each >= 500), *(r.status for r in ROWS if r.status >= 500)}
+)
+
 # A topic, the name and kind of each of its meanings, and parts of the text.
 TOPICS = [
     ("path", ["Field path:"], "--path to-obs, to-new-dataset /bucket/"),
@@ -49,7 +53,9 @@ TOPICS = [
     ("unlabeled", ["Value unlabeled:", "Value unlabeled:"], ""),
     ("CarbonData", ["Value CarbonData:"], "version_format"),
     ("''", ['Value "":'], "samples in any state"),
-    ("to-obs", ["Value DIR:"], "an OBS directory"),
+    ("to-obs", ["Value DIR:"], "an OBS directory to-obs --help"),
+    ("9", ["Exit code 9:"], "list DATASET --status failed apply --reuse-within"),
+    ("5xx", [f"HTTP status {each}:" for each in STATUSES_5XX], ""),
     ("NEW_DATASET", ["Value NEW_DATASET:"], "a new dataset"),
     ("900", ["Value custom:"], "dataset_type"),
     ("exit 10", ["Exit code 10:"], "list DATASET --path DIR --reuse-running --reuse-within 1h"),
@@ -67,7 +73,11 @@ TOPICS = [
     ("SUCCESSED", ["Task status SUCCESSED:"], "succeeded continue"),
     ("stopped", ["Task status STOPPED:"], "not complete submit"),
     ("queued", ["Task status INIT:"], "has not begun"),
-    ("ModelArts.4409", ["API error ModelArts.4409:"], "400 exit code 5 wait for the running task"),
+    (
+        "ModelArts.4409",
+        ["API error ModelArts.4409:"],
+        "400 exit code 5 --queue-timeout wait for the running task",
+    ),
     ("modelarts.4409", ["API error ModelArts.4409:"], ""),
     ("4409", ["API error ModelArts.4409:"], ""),
     ("ModelArts.4105", 2 * ["API error ModelArts.4105:"], "400 6 500 10"),
@@ -109,6 +119,10 @@ def test_topic_is_explained_with_all_meanings(run: Run, topic: str, meanings: li
     assert (outcome.err == "") is (len(kinds) == 1)
     assert sorted(find_headings(outcome.out)) == sorted(meanings)
     assert [part for part in parts.split() if part not in outcome.out] == []
+
+
+def test_name_of_a_command_points_to_its_help(run: Run) -> None:
+    assert "modelarts-export doctor --help shows the command" in run("explain doctor").err
 
 
 UNKNOWN = [
@@ -417,6 +431,6 @@ def test_long_name_of_a_fact_leaves_room_on_a_narrow_terminal(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "40")
-    lines = run("explain ModelArts.4409").out.splitlines()
-    assert lines[5:7] == ["  exit code of a failed task", "               7"]
+    lines = run("explain ModelArts.4311").out.splitlines()
+    assert lines[4:6] == ["  exit code of a failed task", "               7"]
     assert len(lines) < 12
