@@ -196,6 +196,16 @@ class Connection:
             errors.append(InvalidInputError("no project ID", hint=HOW_TO_GIVE["project_id"]))
         return errors
 
+    def _describe_sources(self) -> str:
+        """Return which profile and which source of credentials are in force, without a secret."""
+        profiles, provider = self.configuration.profiles, self.configuration.chain.provider
+        profile = "no profile"
+        if profiles.named:
+            profile = f"profile {profiles.named.name}"
+        elif profiles.default:
+            profile = f"profile {profiles.default.name}, the default of config.yaml"
+        return f"{profile}; credentials: {provider.name if provider else 'none'}"
+
     def close(self) -> None:
         """Close the connections."""
         for client in self._clients.values():
@@ -204,6 +214,9 @@ class Connection:
     def _new_client(self, settings: Settings) -> "Client":
         from modelarts_export.client_factory import make_client  # noqa: PLC0415 - it loads requests
 
+        shows_calls = self._messages.options.verbose or self._messages.options.debug
+        if shows_calls and not self._clients:
+            self._messages.info(self._describe_sources())
         missing = self.find_missing(settings)
         if missing:
             raise combine_missing(missing)
@@ -211,7 +224,6 @@ class Connection:
             self._messages.warn(warning)
         if settings.insecure and not settings.ca_bundle:
             self._messages.warn("TLS certificates are not verified", always=True)
-        shows_calls = self._messages.options.verbose or self._messages.options.debug
         try:
             client = make_client(
                 settings,

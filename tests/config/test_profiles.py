@@ -11,7 +11,7 @@ import pytest
 from modelarts_export.config.config_file import load_config
 from modelarts_export.config.profile_selection import find_config_path, list_profile_names
 from modelarts_export.config.profiles import SETTINGS
-from tests.conftest import Cloud, Run
+from tests.conftest import Cloud, Run, Stub
 from tests.support.users import without_root
 
 KEY = {"HW_ACCESS_KEY": "AKEXAMPLE", "HW_SECRET_KEY": "made-up-secret"}
@@ -242,3 +242,24 @@ def test_profile_names_the_family_of_its_credentials(config: Path, run: Run, clo
     outcome = run("list sandbox-images --profile a", **keys, **other)
     assert outcome.code == 4
     assert "profile a: no credentials found; tried HW_* variables (not set)" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("flags", "line"),
+    [
+        ("-v", "profile first, the default of config.yaml; credentials: HW_* variables"),
+        ("--debug --profile second", "profile second; credentials: HW_* variables"),
+        ("", None),
+    ],
+)
+@pytest.mark.usefixtures("config")
+def test_verbose_names_the_profile_and_the_source_of_credentials(
+    run: Run, stub: Stub, flags: str, line: str | None
+) -> None:
+    stub.body = b'{"total_count": 0, "export_tasks": []}'
+    outcome = run(f"list d --endpoint {stub.url} {flags}", **KEY)
+    assert outcome.code == 0, outcome.err
+    assert [each for each in outcome.err.splitlines() if "; credentials: " in each] == (
+        [line] if line else []
+    )
+    assert KEY["HW_SECRET_KEY"] not in outcome.err

@@ -68,7 +68,8 @@ def test_verbose_has_a_line_for_each_call(run: Run, cloud: Cloud, stub: Stub) ->
     outcome = run(f"{LIST} -v", **variables, MODELARTS_EXPORT_IAM_ENDPOINT=stub.url)
     assert outcome.code == 0, outcome.err
     calls = [line.partition(" 200 ")[0] for line in outcome.err.splitlines()]
-    assert calls[:3] == [
+    assert calls[0] == "no profile; credentials: metadata service"
+    assert calls[1:4] == [
         f"PUT {stub.url}/meta-data/latest/api/token",
         f"GET {stub.url}/openstack/latest/securitykey",
         f"GET {stub.url}/v3/projects?name=eu-de",

@@ -39,13 +39,14 @@ def make_secret_key_variables(server: RawServer) -> dict[str, str]:
 
 
 def test_debug_prints_request_and_response(run: Run, stub: Stub) -> None:
-    """The line of -v follows them."""
+    """The line of -v follows them; that of the source of credentials comes first."""
     stub.body, stub.headers = CREATED, {"X-Request-Id": "req-7"}
     outcome = run(SUBMIT, **stub.variables)
     assert (outcome.code, outcome.out) == (0, "t1\n")
     url = f"{stub.url}/v2/0123/datasets/abc/export-tasks"
     sent = stub.requests[0][3].decode()
-    lines = outcome.err.splitlines()
+    source, *lines = outcome.err.splitlines()
+    assert source == "no profile; credentials: HUAWEICLOUD_SDK_* variables"
     assert lines[0] == f"> POST {url}"
     for line in ("Content-Type: application/json", f"Content-Length: {len(sent)}", "X-Project-Id: 0123"):
         assert f"> {line}" in lines
