@@ -75,8 +75,9 @@ def test_recipe_of_a_dataset_by_name_works(run_script: RunScript) -> None:
     export = export.partition(" #")[0]
     outcome = run_script(f"{new} --wait -q; {listed}; {export} -o json")
     assert outcome.code == 0, outcome.err
-    heading, row, *result = outcome.out.splitlines()
+    heading, row, built_in, *result = outcome.out.splitlines()
     assert (heading.split()[:2], row.split()[1]) == (["ID", "NAME"], "cats")
+    assert built_in.split()[:2] == ["sandbox-images", "cats-and-dogs"]
     task = json.loads("\n".join(result))
     assert task["dataset_id"] == row.split()[0]
     assert task["state"] == "succeeded"

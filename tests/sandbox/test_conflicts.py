@@ -101,9 +101,9 @@ def test_work_path_is_reserved_when_its_export_starts(client: DatasetClient, age
 
 @pytest.mark.parametrize("dataset", BUILT_IN)
 def test_names_and_work_paths_of_built_in_datasets_are_reserved(client: DatasetClient, dataset: str) -> None:
-    work_path = client.call("GET", f"/{dataset}")[1]["work_path"]
-    assert client.try_create(body=make_new_dataset_body("copy", work_path)) == WORK_PATH_TAKEN
-    assert client.try_create(body=make_new_dataset_body(dataset)) == NAME_TAKEN
+    shown = client.call("GET", f"/{dataset}")[1]
+    assert client.try_create(body=make_new_dataset_body("copy", shown["work_path"])) == WORK_PATH_TAKEN
+    assert client.try_create(body=make_new_dataset_body(shown["dataset_name"])) == NAME_TAKEN
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_names_and_work_paths_of_built_in_datasets_are_reserved(client: DatasetC
     [
         ({"version_id": "none"}, NO_VERSION),
         ({"path": "/missing-bucket/out/"}, NO_BUCKET),
-        (make_new_dataset_body("sandbox-images"), NAME_TAKEN),
+        (make_new_dataset_body("cats-and-dogs"), NAME_TAKEN),
     ],
 )
 def test_permanent_errors_come_before_the_busy_error(

@@ -23,11 +23,13 @@ _EXPORTABLE_TYPES = (0, 1, 3, 900)
 class Behaviour:
     """What an export of a dataset does; the defaults are those of a dataset that an export created.
 
-    `description` is for the help, `final_status` the last status of its tasks. `slowness` is the duration of
-    a task, `busy` that of a task which runs from the start of the sandbox, both in task durations.
+    `description` is for the help, `name` that of a dataset whose name is not its ID, `final_status` the last
+    status of its tasks. `slowness` is the duration of a task, `busy` that of a task which runs from the start
+    of the sandbox, both in task durations.
     """
 
     description: str = "Its tasks succeed."
+    name: str = ""
     dataset_type: int = 1
     versions: tuple[str, ...] = ()
     denied: bool = False
@@ -39,7 +41,9 @@ class Behaviour:
 
 BUILT_IN: Mapping[str, Behaviour] = {
     DATASET_ID: Behaviour(
-        description="Its tasks succeed; it has one version, sandbox-v1.", versions=("sandbox-v1",)
+        description="Its name is cats-and-dogs; its tasks succeed; it has one version, sandbox-v1.",
+        name="cats-and-dogs",
+        versions=("sandbox-v1",),
     ),
     "sandbox-failing": Behaviour(
         description="Its tasks fail halfway, with ModelArts.4401.", final_status="FAILED"
@@ -63,7 +67,7 @@ BUILT_IN: Mapping[str, Behaviour] = {
         running_limit=1,
     ),
 }
-"""The built-in datasets by ID, which is the name as well."""
+"""The built-in datasets by ID, which is the name as well unless they have one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +114,7 @@ def make_built_in_datasets(created: float) -> list[Dataset]:
     return [
         Dataset(
             dataset_id=dataset_id,
-            name=dataset_id,
+            name=behaviour.name or dataset_id,
             data_path=f"/sandbox-bucket/{dataset_id}/input/",
             work_path=f"/sandbox-bucket/{dataset_id}/work/",
             samples=make_built_in_samples(

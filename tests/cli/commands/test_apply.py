@@ -330,7 +330,7 @@ def test_stdin_is_a_file_of_specs(run: Run, cloud: Cloud) -> None:
 def test_datasets_are_looked_up_by_name_once(run: Run, directory: Path, cloud: Cloud) -> None:
     """Two specs name one dataset; a plan looks up nothing."""
     (directory / "b.yaml").write_text(
-        "dataset_id: name:sandbox-images\npath: /b/1/\n---\ndataset_id: name:sandbox-images\npath: /b/2/\n"
+        "dataset_id: name:cats-and-dogs\npath: /b/1/\n---\ndataset_id: name:cats-and-dogs\npath: /b/2/\n"
     )
     assert run("apply b.yaml --dry-run -o json", **cloud.variables).code == 0
     assert cloud.exchanges == []

@@ -270,7 +270,7 @@ def test_unknown_task_is_not_a_matter_of_datasets(run: Run, stub: Stub) -> None:
 
 
 def test_apply_finds_the_names_of_all_specs_with_one_list(run: Run, instant: Cloud, tmp_path: Path) -> None:
-    names = ["name:猫", "name:sandbox-images", "sandbox-images", "name:猫"]
+    names = ["name:猫", "name:cats-and-dogs", "sandbox-images", "name:猫"]
     dataset_id = make_dataset(run, instant, "猫")
     documents = [f"dataset_id: {name}\npath: /b/{number}/\n" for number, name in enumerate(names)]
     (tmp_path / "s.yaml").write_text("---\n".join(documents))

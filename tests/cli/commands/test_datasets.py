@@ -52,11 +52,12 @@ def test_dataset_of_an_export_is_listed_first(run: Run, instant: Cloud) -> None:
         ("--type text-classification", "sandbox-text", "?dataset_type=100&limit"),
         ("--type 100", "sandbox-text", "?dataset_type=100&limit"),
         ("--type Object-Detection --name TEXT", "", "?dataset_type=1&limit"),
+        ("--name CAT --exportable", "sandbox-images", "?support_export=true&limit"),
         ("--name BUS", "sandbox-busy", "?limit"),
         ("--name sandbox-s", "sandbox-stopped sandbox-slow", "?limit"),
         (
             "--exportable --name e",
-            "sandbox-images sandbox-stopped sandbox-denied",
+            "sandbox-stopped sandbox-denied",
             "?support_export=true&limit",
         ),
         ("--limit 2", "sandbox-images sandbox-failing", "?limit"),

@@ -88,7 +88,7 @@ def test_password_is_exchanged_for_a_token_by_the_only_post(run: Run, cloud: Clo
         ("", {"HUAWEICLOUD_SDK_AK": ""}, 4, "credentials", "access dataset", "HUAWEICLOUD_SDK_AK missing"),
         ("", {"HUAWEICLOUD_SDK_PROJECT_ID": "p2"}, 4, "access", "dataset", "ModelArts.0210"),
         ("none-such", {}, 3, "dataset", "", "modelarts-export datasets"),
-        ("name:sandbox-imag", {}, 3, "dataset", "", "similar names: 'sandbox-images'"),
+        ("name:cats-and-dog", {}, 3, "dataset", "", "similar names: 'cats-and-dogs'"),
         ("..", {}, 2, "dataset", "", "DATASET"),
         ("--path /b", {}, 0, "", "", ""),
         ("--path x", {}, 2, "request", "", "write /bucket/dir/"),
