@@ -17,7 +17,7 @@ REQUEST = ToObs(path="/b/d/")
         ({"project_id": ["p"]}, "project_id: must be text, not list"),
         ({"read_timeout": b"5s"}, "read_timeout: must be text or a number, not bytes"),
         ({"credentials": "AK:SK"}, "credentials: must be AccessKey or Token or Password, not str"),
-        ({"environ": None}, "environ: must be Mapping, not NoneType"),
+        ({"environ": 5}, "environ: must be Mapping, not int"),
     ],
 )
 def test_connect_names_the_argument(cloud: Cloud, given: dict[str, Any], message: str) -> None:
