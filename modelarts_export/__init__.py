@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         BusyError,
         CanceledError,
         CertificateError,
+        ConfigFileError,
         DatasetNameError,
         FailedTaskError,
         InvalidInputError,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
         TemporaryError,
         ThrottledError,
         UnknownOutcomeError,
+        UnusableSourceError,
     )
     from modelarts_export.polling.wait import wait
     from modelarts_export.request.models import SearchCondition, ToNewDataset, ToObs
@@ -51,6 +53,7 @@ __all__ = [
     "CanceledError",
     "CertificateError",
     "Client",
+    "ConfigFileError",
     "Dataset",
     "DatasetNameError",
     "ExportTask",
@@ -76,6 +79,7 @@ __all__ = [
     "ToObs",
     "Token",
     "UnknownOutcomeError",
+    "UnusableSourceError",
     "ValidatedExport",
     "connect",
     "load_specs",
