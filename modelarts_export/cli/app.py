@@ -17,7 +17,11 @@ from modelarts_export.errors import InvalidInputError
 NAME = "modelarts-export"
 _HELP_FLAGS = {"help_option_names": ["-h", "--help"]}
 _SUBMIT_CODES = "0 to 10, 130, 141, 143; modelarts-export explain exit-codes"
-_READ_CODES = "0 to 5, 7 to 9, 130, 141, 143; modelarts-export explain exit-codes"
+_READ_CODES = "0 to 6, 130, 141, 143; modelarts-export explain exit-codes"
+_STATUS_CODES = (
+    "0 to 6, 9, with --exit-status also 7 and 8; 130, 141, 143; modelarts-export explain exit-codes"
+)
+_WAIT_CODES = "0 to 9, 130, 141, 143; modelarts-export explain exit-codes"
 _LOCAL_CODES = "0, 2, 5 and 141"
 
 
@@ -80,6 +84,7 @@ COMMANDS: Mapping[str, CommandEntry] = {
             "modelarts-export status dataset-1 task-1 task-2",
             "modelarts-export status -d dataset-1 task-1 --exit-status -q",
         ),
+        exit_codes=_STATUS_CODES,
     ),
     "wait": CommandEntry(
         target="tasks:wait",
@@ -89,6 +94,7 @@ COMMANDS: Mapping[str, CommandEntry] = {
             "modelarts-export wait dataset-1 task-1 --timeout 4h",
             "modelarts-export list d1 --status unfinished -o id | modelarts-export wait d1 -",
         ),
+        exit_codes=_WAIT_CODES,
     ),
     "list": CommandEntry(
         target="tasks:list_tasks",
@@ -107,7 +113,6 @@ COMMANDS: Mapping[str, CommandEntry] = {
             "modelarts-export datasets --name cats --exportable",
             "modelarts-export datasets --type object-detection --limit 1 -o id",
         ),
-        exit_codes="0 to 6, 130, 141, 143; modelarts-export explain exit-codes",
     ),
     "validate": CommandEntry(
         target="specs:validate",

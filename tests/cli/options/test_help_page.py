@@ -301,3 +301,30 @@ def test_task_that_was_taken_for_the_dataset_is_named(run: Run, cloud: Cloud, li
     outcome = run(line, **cloud.variables)
     assert outcome.code == 3
     assert "the dataset was task-1; with --dataset ID all arguments are tasks" in outcome.err
+
+
+def read_exit_codes(page: str) -> set[int]:
+    """Return the codes of the line on a help page."""
+    (line,) = re.findall(r"^Exit codes: (.*?); modelarts-export", page, re.MULTILINE)
+    codes: set[int] = set()
+    for first, last in re.findall(r"(\d+)(?: to (\d+))?", line):
+        codes.update(range(int(first), int(last or first) + 1))
+    return codes
+
+
+@pytest.mark.parametrize(
+    ("line", "never"),
+    [("list", {7, 8, 9}), ("datasets", {7, 8, 9}), ("status t1", {10}), ("wait t1 --max-outage 0s", {10})],
+)
+def test_page_has_the_exit_codes_that_the_command_ends_with(
+    run: Run, stub: Stub, monkeypatch: pytest.MonkeyPatch, line: str, never: set[int]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    command, _, _ = line.partition(" ")
+    codes = read_exit_codes(run(f"{command} -h").out)
+    assert not never & codes
+    ended = {run(f"{line} --nope").code}
+    for status in (400, 401, 404, 503):
+        stub.status = status
+        ended.add(run(line, **stub.variables).code)
+    assert {2, 4, 6} <= ended <= codes
