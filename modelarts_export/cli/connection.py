@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
-from modelarts_export.auth.credentials import Credentials, Password
 from modelarts_export.cli.options.flags import format_flag, make_flag_layer
 from modelarts_export.cli.output.messages import Messages
 from modelarts_export.config.environment import format_variable
@@ -22,12 +21,13 @@ from modelarts_export.errors import (
     UnusableSourceError,
 )
 from modelarts_export.identifiers import check_dataset, is_identifier
-from modelarts_export.providers.configuration import Configuration
+from modelarts_export.providers.configuration import Configuration, is_project_known
 from modelarts_export.quoting import did_you_mean, quote
 
 if TYPE_CHECKING:
     from modelarts_export.api.client import Client
     from modelarts_export.api.dataset import DatasetPage
+    from modelarts_export.auth.credentials import Credentials
     from modelarts_export.transport.retry import RetryPolicy
     from modelarts_export.transport.tracing import CallRecord
 
@@ -190,9 +190,7 @@ class Connection:
             errors.append(error)
         if not settings.base_url:
             errors.append(InvalidInputError("no endpoint", hint=HOW_TO_GIVE["endpoint"]))
-        # IAM tells the project of a password, and that of a name
-        is_known = isinstance(credentials, Password) or settings.region or _has_project_name(credentials)
-        if not (in_spec or is_known or settings.project_id):
+        if not in_spec and not is_project_known(settings, credentials):
             errors.append(InvalidInputError("no project ID", hint=HOW_TO_GIVE["project_id"]))
         return errors
 
@@ -237,10 +235,6 @@ class Connection:
             raise InvalidInputError(str(error), hint=HOW_TO_GIVE[error.setting]) from None
         self._messages.keep(client.project_id)
         return client
-
-
-def _has_project_name(credentials: Credentials | None) -> bool:
-    return bool(credentials and credentials.project_name)
 
 
 def print_call(messages: Messages, call: "CallRecord") -> None:

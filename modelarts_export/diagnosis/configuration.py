@@ -23,7 +23,7 @@ from modelarts_export.diagnosis.check import (
 )
 from modelarts_export.documents.private_file import can_others_read
 from modelarts_export.errors import AccessError, InvalidInputError, MissingSettingError
-from modelarts_export.providers.configuration import Configuration
+from modelarts_export.providers.configuration import Configuration, is_project_known
 from modelarts_export.providers.sources.provider import CredentialProvider, Finding, Status
 from modelarts_export.quoting import did_you_mean
 
@@ -78,10 +78,13 @@ def _list_settings(settings: Settings) -> Iterator[Check]:
         yield succeed("endpoint", f"{settings.base_url} (from the region)")
 
 
-def check_credentials(configuration: Configuration, clock: Clock) -> Checks[Credentials | None]:
+def check_credentials(
+    configuration: Configuration, settings: Settings | None, clock: Clock
+) -> Checks[Credentials | None]:
     """Check the sources of credentials in their order, and return the credentials of the one that wins.
 
-    A source may run a command or call the metadata service.
+    A source may run a command or call the metadata service. Then check whether the project is known, also
+    where the credentials cannot be used.
     """
     try:
         chain = configuration.chain
@@ -94,6 +97,7 @@ def check_credentials(configuration: Configuration, clock: Clock) -> Checks[Cred
     except (AccessError, InvalidInputError) as error:
         yield fail("credentials", error)
     findings = chain.describe()
+    is_unknown = settings and not is_project_known(settings, credentials)
     if credentials and chain.provider:
         described = list(_describe_credentials(credentials, chain.provider, clock))
         yield from described
@@ -110,6 +114,8 @@ def check_credentials(configuration: Configuration, clock: Clock) -> Checks[Cred
             yield warn("sources", f"{provider.name} cannot be used: {finding.reason}", finding.hint)
         for path in filter(can_others_read, finding.files):
             yield warn("credential file", f"others can read {path}", f"run chmod 600 {path}")
+    if is_unknown:
+        yield fail("project", MissingSettingError("no project ID", setting="project_id"))
     return credentials
 
 

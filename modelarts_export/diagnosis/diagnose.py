@@ -25,7 +25,7 @@ from modelarts_export.diagnosis.configuration import check_credentials, check_pr
 from modelarts_export.diagnosis.dataset import check_dataset, check_path
 from modelarts_export.diagnosis.network import OnCall, check_clock, check_endpoint
 from modelarts_export.errors import InvalidInputError, ModelArtsExportError, Problem
-from modelarts_export.providers.configuration import Configuration
+from modelarts_export.providers.configuration import Configuration, is_project_known
 from modelarts_export.submission.matching import find_directories
 from modelarts_export.transport.retry import ONE_TRY, RetryPolicy
 
@@ -41,6 +41,7 @@ _HISTORICAL = (
 NO_DATASET = "none was given"
 """Why a dataset is not checked that was not given."""
 _INVALID = "the settings are invalid"
+_NO_PROJECT = "the project is not known"
 _UNREACHED = "the endpoint cannot be reached"
 
 
@@ -73,7 +74,7 @@ def diagnose(configuration: Configuration, subject: Subject, probe: Probe) -> It
     yield check_program()
     spec = SettingsLayer(values={"project_id": subject.project_id}, origin=lambda name: f"{name} of the spec")
     settings = yield from check_settings(configuration, spec)
-    credentials = yield from check_credentials(configuration, probe.clock)
+    credentials = yield from check_credentials(configuration, settings, probe.clock)
     arrival, clock = None, skip("clock", "the endpoint is not known" if settings else _INVALID)
     if settings and settings.base_url:
         arrival = yield from check_endpoint(settings, on_call=probe.on_call, clock=probe.clock)
@@ -87,7 +88,7 @@ def diagnose(configuration: Configuration, subject: Subject, probe: Probe) -> It
         yield from _check_subject(client, subject, probe)
         client.close()
     else:
-        reason = obstacle or ("the project is not known" if arrival else _UNREACHED)
+        reason = obstacle or (_NO_PROJECT if arrival else _UNREACHED)
         yield skip("access", reason)
         yield from _skip_dataset(subject, reason)
         yield from _list_problems(subject)
@@ -104,6 +105,8 @@ def _find_obstacle(settings: Settings | None, credentials: Credentials | None, c
         return "the endpoint is not known"
     if not credentials:
         return "the credentials cannot be used"
+    if not is_project_known(settings, credentials):
+        return _NO_PROJECT
     return "the clock is wrong" if clock.error else ""
 
 

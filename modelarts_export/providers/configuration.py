@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from modelarts_export.auth.credentials import Credentials
+from modelarts_export.auth.credentials import Credentials, Password
 from modelarts_export.config.environment import METADATA, SOURCE, make_environment_layer
 from modelarts_export.config.options import NO_SETTINGS, SettingsLayer, resolve_option
 from modelarts_export.config.profile_selection import select_profile
@@ -79,6 +79,15 @@ class Configuration:
             source,
             default,
         )
+
+
+def is_project_known(settings: Settings, credentials: Credentials | None) -> bool:
+    """Return whether the project has an ID, or IAM can be asked for it.
+
+    IAM has that of a password, of the name that comes with credentials, and of the region's name.
+    """
+    has_name = isinstance(credentials, Password) or bool(credentials and credentials.project_name)
+    return bool(settings.project_id or settings.region or has_name)
 
 
 def _make_layer(profile: Profile | None) -> SettingsLayer:

@@ -38,6 +38,7 @@ from tests.support.task_replies import create_task, make_error_reply
 from tests.transport.endpoints import make_untrusted_context
 
 KEY = "AKEXAMPLE0000000TEST"
+KEYS = "HUAWEICLOUD_SDK_AK HUAWEICLOUD_SDK_SK"
 IN_HTTPS = "https://modelarts.invalid"  # only a proxy is asked to connect to it
 
 
@@ -127,6 +128,38 @@ def test_one_fault_is_one_error_with_its_exit_code(  # noqa: PLR0913, PLR0917 - 
         assert get_statuses(rows, "connection", "clock") == ["ok", "ok"]
     assert sum(reply.status == 401 for _, reply in cloud.exchanges) <= 1
     assert {request.method for request, _ in cloud.exchanges} <= {"GET"}
+
+
+@pytest.mark.parametrize(
+    ("missing", "given", "failed"),
+    [
+        (
+            f"{KEYS} MODELARTS_EXPORT_ENDPOINT",
+            {},
+            "endpoint credentials project",
+        ),
+        (KEYS, {}, "credentials project"),
+        ("MODELARTS_EXPORT_ENDPOINT", {}, "endpoint project"),
+        ("", {}, "project"),
+        (KEYS, {"MODELARTS_EXPORT_REGION": "cn-north-4"}, "credentials"),
+        ("MODELARTS_EXPORT_ENDPOINT", {"HUAWEICLOUD_SDK_PROJECT_ID": "p"}, "endpoint"),
+        (
+            f"{KEYS} MODELARTS_EXPORT_ENDPOINT",
+            {"HW_USER_NAME": "u", "HW_PASSWORD": "made-up-pass", "HW_DOMAIN_NAME": "d"},
+            "endpoint",
+        ),
+    ],
+)
+def test_missing_settings_are_reported_together(
+    run: Run, cloud: Cloud, missing: str, given: dict[str, str], failed: str
+) -> None:
+    """A project whose ID IAM can be asked for is not missing."""
+    removed = dict.fromkeys(["HUAWEICLOUD_SDK_PROJECT_ID", *missing.split()], "")
+    _, rows = diagnose(run, **{**cloud.variables, **removed, **given})
+    errors = [(name, row) for name, each in rows.items() for row in each if row["status"] == "error"]
+    assert " ".join(name for name, _ in errors) == failed
+    hints = [row["hint"] for name, row in errors if name == "project"]
+    assert all("--project-id ID" in hint for hint in hints)
 
 
 def test_busy_text_dataset_is_warned_of(run: Run, cloud: Cloud) -> None:
