@@ -4,6 +4,7 @@ The types of a command's parameters decide its options:
 
 AppContext           the output options
 CommandContext       the connection and output options
+ContextOfDatasets    the same, for a command whose results are datasets
 ContextWithoutTasks  the same, for a command whose results have no IDs
 RequestInput[ToObs]  DATASET, and the options of this request
 PollOptions | None   --wait, and the options of polling
@@ -44,6 +45,7 @@ VAR_HELP = (
 )
 _DATASET_HELP = "ID of the dataset, or name:NAME"
 _DATASET_SUFFIX = format_suffix(variable=format_variable("dataset_id"))
+ContextOfDatasets = Annotated[CommandContext, "of datasets"]
 ContextWithoutTasks = Annotated[CommandContext, "without tasks"]
 Dataset = Annotated[str | None, typer.Argument(metavar="DATASET", help=_DATASET_HELP + _DATASET_SUFFIX)]
 DatasetOption = Annotated[
@@ -88,6 +90,7 @@ def as_typer_command(command: Callable[..., None]) -> Callable[..., None]:
     parameters = inspect.signature(command, eval_str=True).parameters.values()
     requests = {each.name for each in parameters if get_origin(each.annotation) is RequestInput}
     submits = any(getattr(each.annotation, "__name__", "") == "ReusePolicy" for each in parameters)
+    of_datasets = any(each.annotation == ContextOfDatasets for each in parameters)
     expanded = {each.name: _expand_parameter(each, submits=submits) for each in parameters}
     fields = {option.name for name in requests for option in expanded[name][0]}
 
@@ -95,8 +98,10 @@ def as_typer_command(command: Callable[..., None]) -> Callable[..., None]:
         app: AppContext = typer_context.obj
         settings = {name: value for name, value in values.items() if name not in fields}
         # Set first, so that the errors of the other options are printed in this format.
-        app.messages.options = resolve_output_options(settings, app.environ, of_tasks="dotenv" in values)
-        app.report.open(app.messages.options, of_tasks="dotenv" in values)
+        of_tasks = "dotenv" in values
+        has_ids = of_tasks or of_datasets
+        app.messages.options = resolve_output_options(settings, app.environ, has_ids=has_ids)
+        app.report.open(app.messages.options, of_tasks=of_tasks)
         arguments = {
             name: make_value(typer_context, values if name in requests else settings)
             for name, (_, make_value) in expanded.items()
@@ -142,11 +147,13 @@ def _expand_parameter(
     """Return the options for a parameter of a command, and the function that makes its value of theirs."""
     kind: Any = parameter.annotation
     if kind is AppContext:
-        output = _make_setting_options(OutputOptions, of_calls=False, of_tasks=False)
+        output = _make_setting_options(OutputOptions, of_calls=False, of_tasks=False, has_ids=False)
         return output, lambda typer_context, _values: typer_context.obj
-    if kind in (CommandContext, ContextWithoutTasks):
+    if kind in (CommandContext, ContextOfDatasets, ContextWithoutTasks):
         connection = _make_setting_options(Settings, submits=submits)
-        output = _make_setting_options(OutputOptions, of_tasks=kind is CommandContext)
+        output = _make_setting_options(
+            OutputOptions, of_tasks=kind is CommandContext, has_ids=kind != ContextWithoutTasks
+        )
         return [*connection, *output], _make_command_context
     if get_origin(kind) is RequestInput:
         return _make_request_options(*get_args(kind))
@@ -188,16 +195,21 @@ def _resolve_poll_options(typer_context: typer.Context, values: Values) -> PollO
 
 
 def _make_setting_options(
-    group: type[Any], *, submits: bool = True, of_calls: bool = True, of_tasks: bool = True
+    group: type[Any],
+    *,
+    submits: bool = True,
+    of_calls: bool = True,
+    of_tasks: bool = True,
+    has_ids: bool = True,
 ) -> list[inspect.Parameter]:
     wanted = {"submits": submits, "of_calls": of_calls, "of_tasks": of_tasks}
     omitted = [name for name, is_wanted in wanted.items() if not is_wanted]
     settings = (each for each in option_fields(group) if not any(map(each.metadata.get, omitted)))
-    return [_make_setting_option(each, group, of_tasks=of_tasks) for each in settings]
+    return [_make_setting_option(each, group, has_ids=has_ids) for each in settings]
 
 
-def _make_setting_option(setting: Field[Any], group: type[Any], *, of_tasks: bool) -> inspect.Parameter:
-    metadata = {**setting.metadata, **({} if of_tasks else setting.metadata.get("without_tasks", {}))}
+def _make_setting_option(setting: Field[Any], group: type[Any], *, has_ids: bool) -> inspect.Parameter:
+    metadata = {**setting.metadata, **({} if has_ids else setting.metadata.get("without_ids", {}))}
     default = format_default(setting)
     variable = format_variable(setting.name) if group in (Settings, OutputOptions) else ""
     return _make_option(

@@ -22,8 +22,8 @@ def option(
     that returns them; `separator`, that between the values of a list; `default_text`, the
     default where the value does not say it; `group`, the title of a group of options other than that of the
     dataclass; `submits`, true for options of commands that create something, `of_calls`, true for options
-    of commands that call the API, `of_tasks`, of commands whose results have IDs; and `without_tasks`, what
-    differs in other commands.
+    of commands that call the API, `of_tasks`, of commands whose results are tasks; and `without_ids`, what
+    differs in commands whose results have no IDs.
     """
     return field(
         default=default, metadata={"parse": parse, "help": help_text, "metavar": metavar, **metadata}

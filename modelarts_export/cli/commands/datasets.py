@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from modelarts_export.cli.context import CommandContext
+from modelarts_export.cli.binding import ContextOfDatasets
 from modelarts_export.cli.options.help_page import list_values
 from modelarts_export.config.options import option
 from modelarts_export.config.parsers import parse_bool, parse_limit
@@ -55,7 +55,7 @@ class DatasetFilter:
         return sort_by_age(each for each in datasets if part in (each.name or "").casefold())[: self.limit]
 
 
-def list_datasets(dataset_filter: DatasetFilter, context: CommandContext) -> None:
+def list_datasets(dataset_filter: DatasetFilter, context: ContextOfDatasets) -> None:
     """List the datasets of the project, the newest first."""
     client = context.client(context.settings)
     pages = client.iter_dataset_pages(

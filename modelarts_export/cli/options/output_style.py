@@ -12,7 +12,7 @@ from modelarts_export.errors import InvalidInputError
 from modelarts_export.quoting import describe_invalid_choice
 
 FORMATS = ("table", "wide", "json", "yaml", "id")
-_FORMATS_WITHOUT_TASKS = ("table", "json", "yaml")
+_FORMATS_WITHOUT_IDS = ("table", "json", "yaml")
 GITHUB = "github"
 _CI_SYSTEM, _CI_SYSTEMS = "CI system", (GITHUB,)
 _HINT_OF_CI = "GitLab reads the files of --dotenv FILE and, with apply, of --junit FILE; omit --ci"
@@ -40,7 +40,7 @@ class OutputOptions:
         "FORMAT",
         short="o",
         words=FORMATS,
-        without_tasks={"help": "Result format: table, json or yaml", "words": _FORMATS_WITHOUT_TASKS},
+        without_ids={"help": "Result format: table, json or yaml", "words": _FORMATS_WITHOUT_IDS},
     )
     quiet: bool = option(parse_bool, "No messages and no table; errors still print", short="q", default=False)
     verbose: bool = option(
@@ -61,9 +61,9 @@ class OutputOptions:
 
 
 def resolve_output_options(
-    flags: Mapping[str, Any], environ: Mapping[str, str], *, of_tasks: bool = True
+    flags: Mapping[str, Any], environ: Mapping[str, str], *, has_ids: bool = True
 ) -> OutputOptions:
-    """Return the options from flags, then from variables; `of_tasks` tells whether the command shows tasks.
+    """Return the options from flags, then from variables; `has_ids` tells whether its results have IDs.
 
     Raises InvalidInputError, also for -o id where there are no tasks; the variable is ignored there.
     """
@@ -73,11 +73,11 @@ def resolve_output_options(
         has_ci = any(f"not a valid {_CI_SYSTEM}" in str(each) for each in (error, *error.problems))
         raise error.copy_with(hint=_HINT_OF_CI if has_ci else None) from None
     options = OutputOptions(**{name: value for name, (value, _) in resolved.items()})
-    if of_tasks or options.output != "id":
+    if has_ids or options.output != "id":
         return options
     if flags["output"] is None:
         return replace(options, output=None)
     raise InvalidInputError(
-        "--output id prints the IDs of tasks, and this command shows none",
-        hint=f"choose from {', '.join(_FORMATS_WITHOUT_TASKS)}",
+        "--output id prints IDs, and this command has none",
+        hint=f"choose from {', '.join(_FORMATS_WITHOUT_IDS)}",
     )

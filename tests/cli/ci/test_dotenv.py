@@ -92,6 +92,8 @@ def test_command_without_tasks_writes_no_report(run: Run, tmp_path: Path) -> Non
     file = tmp_path / "task.env"
     assert run("explain exit-codes", MODELARTS_EXPORT_DOTENV=str(file)).code == 0
     assert run("validate --pth", MODELARTS_EXPORT_DOTENV=str(file)).code == 2
+    assert run("datasets --nope", MODELARTS_EXPORT_DOTENV=str(file)).code == 2
+    assert run(f"datasets --dotenv {file}").err.startswith("error: unknown option '--dotenv'")
     assert not file.exists()
 
 
