@@ -88,6 +88,8 @@ class ErrorFacts(TypedDict, total=False):
     """Seconds after which the server allows a retry."""
     tasks: Sequence[Any]
     """The export tasks of a wait that this error has ended, as they were seen last."""
+    problems_say_all: bool
+    """Whether the message only counts the problems."""
 
 
 class ModelArtsExportError(Exception):
@@ -109,6 +111,7 @@ class ModelArtsExportError(Exception):
         self.request_id = facts.get("request_id")
         self.retry_after = facts.get("retry_after")
         self.tasks = tuple(facts.get("tasks", ()))
+        self.problems_say_all = facts.get("problems_say_all", False)
 
     def copy_with(self, *, hint: str | None = None, tasks: Sequence[Any] | None = None) -> Self:
         """Return a copy of the error, its facts and its cause, with another hint or with tasks."""

@@ -53,8 +53,13 @@ def find_code(code: str | None) -> ErrorCode | None:
     return _find_by_code(0, _normalize_gateway_code(code or ""))
 
 
-def find_hint(row: ErrorCode, message: str) -> str:
-    """Return what to do about an error: what the gateway's message gives away, or what the row says."""
+def find_hint(row: ErrorCode, message: str, *, is_create: bool) -> str:
+    """Return what to do about an error: what the gateway's message gives away, or what the row says.
+
+    A call that creates nothing needs no permission to create (.github/API.md, section 1).
+    """
+    if row.action == _PERMIT and not is_create:
+        return _PERMIT_READ
     hints = (hint for part, hint in _CREDENTIAL_HINTS.items() if part in message)
     return next(hints, row.action) if row.kind is ErrorKind.CREDENTIALS else row.action
 
@@ -115,6 +120,7 @@ _CREDENTIAL_HINTS = {
 
 _PATH = "fix the path"
 _PERMIT = "ask for the actions modelarts:dataset:createExportTask and modelarts:dataset:getDataset"
+_PERMIT_READ = "ask for the action modelarts:dataset:getDataset"
 _AGENCY = "authorise ModelArts to use OBS (console: Global Configuration), then submit again"
 _IDS = "check the dataset ID, the project ID and the region"
 _PROJECT = "use credentials of the project, or its project ID"

@@ -33,10 +33,11 @@ def format_annotations(error: ModelArtsExportError, hint: str, clean: Clean) -> 
     characters.
     """
     commands = [_format_annotation(problem, clean) for problem in error.problems]
-    if not isinstance(error, InvalidInputError | MissingCredentialsError) or not error.problems:
+    omitted = error.omitted if isinstance(error, InvalidInputError | MissingCredentialsError) else None
+    if not error.problems or (omitted is None and not error.problems_say_all):
         commands.append(f"::error::{_escape_data(clean(str(error)))}")
-    elif error.omitted:
-        commands.append(f"::error::and {error.omitted:,} more problems")
+    elif omitted:
+        commands.append(f"::error::and {omitted:,} more problems")
     yield from commands[:-1]
     yield commands[-1] + "".join(_escape_data(f"\nhint: {clean(line)}") for line in hint.splitlines())
 

@@ -74,7 +74,7 @@ def _make_error(checks: Sequence[Check], *, with_problems: bool) -> ModelArtsExp
     problems = [Problem(message=f"{each.name}: {each.message}") for each in failed] if with_problems else []
     message = f"{len(failed)} check{'' if len(failed) == 1 else 's'} failed: {names}"
     hint = worst.hint if with_problems else ""
-    return next(kinds, ModelArtsExportError)(message, problems=problems, hint=hint)
+    return next(kinds, ModelArtsExportError)(message, problems=problems, hint=hint, problems_say_all=True)
 
 
 def _summarize(checks: Sequence[Check]) -> str:

@@ -162,6 +162,17 @@ def test_missing_settings_are_reported_together(
     assert all("--project-id ID" in hint for hint in hints)
 
 
+@pytest.mark.parametrize("missing", [f"{KEYS} MODELARTS_EXPORT_ENDPOINT", KEYS, "MODELARTS_EXPORT_ENDPOINT"])
+def test_each_failed_check_is_one_annotation(run: Run, cloud: Cloud, missing: str) -> None:
+    """The errors of all kinds: another annotation would count them again."""
+    outcome = run("doctor --ci github", **{**cloud.variables, **dict.fromkeys(missing.split(), "")})
+    names = [line.split(":")[4] for line in outcome.err.splitlines() if line.startswith("::error::")]
+    assert names == [
+        *(["endpoint"] if "ENDPOINT" in missing else []),
+        *(["credentials", "project"] if KEYS in missing else []),
+    ]
+
+
 def test_busy_text_dataset_is_warned_of(run: Run, cloud: Cloud) -> None:
     _, rows = diagnose(run, "sandbox-text", **cloud.variables)
     assert (
@@ -232,6 +243,9 @@ def test_refused_permission_is_no_rejected_key(run: Run, stub: Stub) -> None:
     outcome, rows = diagnose(run, **stub.variables)
     assert (outcome.code, get_statuses(rows, "access", "dataset")) == (4, ["error", "skipped"])
     assert "ModelArts.0112" in rows["access"][0]["message"]
+    assert rows["access"][0]["hint"] == "ask for the action modelarts:dataset:getDataset"
+    hint = run("to-obs --path /b/d/", **stub.variables).err
+    assert "hint: ask for the actions modelarts:dataset:createExportTask and modelarts:dataset:getD" in hint
 
 
 def test_calls_are_retried_only_when_that_is_asked_for(
