@@ -81,5 +81,5 @@ def _choose(projects: Sequence[Mapping[str, Any]], name: str) -> str:
 
 
 def _join(names: Sequence[str]) -> str:
-    more = ", …" if len(names) > _MOST_NAMED else ""
+    more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
     return ", ".join(quote(each) for each in names[:_MOST_NAMED]) + more

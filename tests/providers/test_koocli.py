@@ -24,6 +24,7 @@ PROFILE = {
     "readTimeout": 10,
 }
 ENCRYPTED = "the keys of profile default are encrypted, and only KooCLI can read them"
+UNSAID = "does not say that the keys of profile default are not encrypted: it has no authEncrypt"
 Json = dict[str, Any]
 
 
@@ -62,7 +63,7 @@ def test_current_or_named_profile_is_used(tmp_path: Path, config: Json, name: st
     ("config", "status", "reason"),
     [
         (make_config(PROFILE, authEncrypt="true"), Status.UNUSABLE, ENCRYPTED),
-        ({"current": "default", "profiles": [PROFILE]}, Status.UNUSABLE, ENCRYPTED),
+        ({"current": "default", "profiles": [PROFILE]}, Status.UNUSABLE, UNSAID),
         (make_config({"name": "default"}, authEncrypt="true"), Status.ABSENT, "no credentials in it"),
         (make_config(PROFILE, current=""), Status.ABSENT, "has no current profile"),
         (

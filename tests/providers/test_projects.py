@@ -116,7 +116,7 @@ def test_user_who_may_not_list_projects_lists_own_ones(run: Run, cloud: Cloud, s
             [[], [("p1", "r-1_a"), ("p2", "r-1_b"), ("p3", "r-2_c")]],
             "; its sub-projects are 'r-1_a', 'r-1_b'\n",
         ),
-        ([[], [(f"p{n}", f"r-1_{n}") for n in range(11)]], "'r-1_8', 'r-1_9', …\n"),
+        ([[], [(f"p{n}", f"r-1_{n}") for n in range(11)]], "'r-1_8', 'r-1_9' and 1 more\n"),
         ([[("p1", "r-1"), ("p2", "r-1")]], "2 projects have the name 'r-1': 'p1', 'p2'\n"),
         ([[("../p", "r-1")]], "the project 'r-1' of IAM: "),
     ],

@@ -49,10 +49,12 @@ def _read_profile(name: str, environ: Mapping[str, str]) -> FileEntry:
             hint=f"give profile {shown} keys and the mode AKSK, or use another source",
         )
     entry = make_entry(f"profile {shown} of {DEFAULT_FILE}", _KEYS, [profile], files=(file,))
-    # KooCLI encrypts unless it is told not to
     if entry.has_credentials and str(config.get("authEncrypt")).lower() != "false":
         raise UnusableFileError(
-            f"the keys of profile {shown} are encrypted, and only KooCLI can read them",
+            f"the keys of profile {shown} are encrypted, and only KooCLI can read them"
+            if "authEncrypt" in config
+            # KooCLI encrypts unless it is told not to
+            else f"does not say that the keys of profile {shown} are not encrypted: it has no authEncrypt",
             hint="run hcloud configure set --cli-auth-encrypt=false, or use another source",
         )
     return entry
