@@ -12,6 +12,7 @@ _SHOWN = frozenset(
     (
         "accept",
         "accept-encoding",
+        "cache-control",
         "connection",
         "content-encoding",
         "content-length",

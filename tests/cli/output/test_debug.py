@@ -119,6 +119,7 @@ def test_incomplete_body_is_not_printed(run: Run) -> None:
 SHOWN = {
     "Date": "Mon, 23 Nov 2026 14:49:59 GMT",
     "Server": "api-gateway",
+    "Cache-Control": "no-store",
     "Content-Type": "text/html; charset=x",
     "Retry-After": "120",
     "x-iam-trace-id": "trace",
