@@ -52,7 +52,7 @@ _NOT_FOUND, _NOT_EXECUTABLE, _KILLED = 127, 126, 128  # as in a shell
 
 Command = Annotated[
     list[str] | None,
-    typer.Argument(metavar="COMMAND", help="Command to run against the sandbox"),
+    typer.Argument(metavar="-- COMMAND...", help="Command to run against the sandbox"),
 ]
 Port = Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 selects a free one", min=0, max=65535)]
 TaskDuration = Annotated[str, typer.Option(metavar="DURATION", help="Duration of an export task")]

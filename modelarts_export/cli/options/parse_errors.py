@@ -28,13 +28,20 @@ def describe_parse_error(error: typer.TyperException, commands: Iterable[str]) -
         case "BadOptionUsage":
             takes_none = "not take" in str(error)
             return f"{details.option_name} {'takes no value' if takes_none else 'requires a value'}"
-    message = error.format_message()
+    is_of_pydantic = type(error).__name__ == "BadParameter" and "Input should be" in details.message
+    message = _describe_number(details.param) if is_of_pydantic else error.format_message()
     if unknown := _UNKNOWN_COMMAND.fullmatch(message):
         return f"unknown command {unknown['name']}{did_you_mean(unknown['name'][1:-1], commands)}"
     if unexpected := _UNEXPECTED.fullmatch(message):
         argument = unexpected["arguments"]
         return f"unexpected argument {argument!r}{suggest_format(argument)}"
     return message
+
+
+def _describe_number(parameter: Any) -> str:  # noqa: ANN401 - see describe_parse_error
+    has_range = parameter.min is not None and parameter.max is not None
+    wanted = f"from {parameter.min} to {parameter.max}" if has_range else "a whole number"
+    return f"{parameter.opts[0]}: must be {wanted}"
 
 
 def _suggest_option(error: Any) -> str:  # noqa: ANN401 - see describe_parse_error

@@ -129,6 +129,7 @@ def test_commands_without_tasks_have_no_options_of_calls_and_no_ids(run: Run, li
         ("to-obs -h", "Usage: modelarts-export to-obs [OPTIONS] [DATASET]"),
         ("wait -h", "Usage: modelarts-export wait [OPTIONS] [DATASET] TASK..."),
         ("list -h", "Usage: modelarts-export list [OPTIONS] [DATASET]"),
+        ("sandbox -h", "Usage: modelarts-export sandbox [OPTIONS] [-- COMMAND...]"),
         ("-h", "Usage: modelarts-export [OPTIONS] COMMAND [ARGUMENTS]..."),
     ],
 )
