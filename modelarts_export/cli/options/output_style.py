@@ -78,6 +78,6 @@ def resolve_output_options(
     if flags["output"] is None:
         return replace(options, output=None)
     raise InvalidInputError(
-        "--output id prints IDs, and this command has none",
+        "--output id prints IDs, and this command shows none",
         hint=f"choose from {', '.join(_FORMATS_WITHOUT_IDS)}",
     )
