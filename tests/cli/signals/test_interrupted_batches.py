@@ -179,7 +179,7 @@ def test_signal_before_the_first_send_prints_rows_that_were_never_sent(
 ) -> None:
     """It is handled while the names of datasets are looked up, or when the first request would be sent."""
     (directory / "b.yaml").write_text(
-        "dataset_id: name:sandbox-images\npath: /b/1/\n---\ndataset_id: name:sandbox-slow\npath: /b/2/\n"
+        "dataset_id: name:cats-and-dogs\npath: /b/1/\n---\ndataset_id: name:sandbox-slow\npath: /b/2/\n"
     )
     interruption, seen, written = Interruption(), list[Request](), list[str]()
 
