@@ -19,7 +19,7 @@ from tests.transport.fault_rows import close_after_all, never_answer
 
 TO_OBS = "to-obs --path /b/d/"
 PASSWORD = 'pass"wörd\\<of>user'
-PROJECT = {"token": {"project": {"id": "0123", "name": "r-1"}}}
+PROJECT = {"token": {"project": {"id": "0123", "name": "cn-north-4"}}}
 
 
 def make_password_variables(iam_url: str, url: str) -> dict[str, str]:
@@ -28,7 +28,7 @@ def make_password_variables(iam_url: str, url: str) -> dict[str, str]:
         "HW_USER_NAME": "user",
         "HW_PASSWORD": PASSWORD,
         "HW_DOMAIN_NAME": "domain",
-        "HW_REGION_NAME": "r-1",
+        "HW_REGION_NAME": "cn-north-4",
         "MODELARTS_EXPORT_IAM_ENDPOINT": iam_url,
         "MODELARTS_EXPORT_ENDPOINT": url,
         "MODELARTS_EXPORT_DATASET_ID": "abc",
