@@ -219,8 +219,8 @@ class BatchRunner:
         """Let the exports go on that were held back, unless another one waits for the dataset."""
         queue = self._queues[job.submission.dataset_id]
         queue.waiting -= job.waits
-        queue.begin = queue.begin if is_busy else None
         if not queue.waiting:
+            queue.begin = queue.begin if is_busy else None
             self._ready.extendleft(reversed(queue.held_back))
             queue.held_back.clear()
 

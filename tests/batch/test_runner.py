@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -194,6 +195,35 @@ def test_time_in_the_queue_of_a_busy_dataset_counts_for_those_held_back() -> Non
     tries = [server.posts.count(("d1", f"/b/{number}/")) for number in range(30)]
     assert tries[0] > 5
     assert tries[1:] == [1] * 29
+
+
+def test_dataset_stays_busy_while_another_export_waits_for_it() -> None:
+    """One of two that wait is accepted; when the other has waited for the timeout, the rest is tried once."""
+    now, queued = [1000.0], threading.Semaphore(0)
+    tries, accepted = Counter[str](), list[str]()
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    def answer(dataset_id: str, path: str) -> Answer:
+        tries[path] += 1
+        if tries[path] == 2 and len(tries) < 3 and not accepted:  # that of the one that holds the slot
+            accepted.append(path)
+            for _ in range(2):
+                assert queued.acquire(timeout=LIMIT)
+            return accept(dataset_id, path)
+        return BUSY
+
+    def watch(event: SubmissionEvent) -> None:
+        if isinstance(event, SubmissionQueued):
+            queued.release()
+
+    clock = Clock(monotonic=lambda: now[0], sleep=sleep)
+    with serve(answer) as server:
+        exports, settings = make_exports(4), {"queue_timeout": 600.0}
+        rows = run(server, exports, on_event=watch, concurrency=2, clock=clock, settings=settings)
+    assert sorted(row.exit_code or 0 for row in rows) == [0, 5, 5, 5]
+    assert [tries["/b/2/"], tries["/b/3/"]] == [1, 1]
 
 
 def test_cancellation_starts_nothing_new_and_keeps_what_is_known() -> None:
