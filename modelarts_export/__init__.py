@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         StoppedTaskError,
         TemporaryError,
         ThrottledError,
+        TooFewSamplesError,
         UnknownOutcomeError,
         UnusableSourceError,
     )
@@ -78,6 +79,7 @@ __all__ = [
     "ToNewDataset",
     "ToObs",
     "Token",
+    "TooFewSamplesError",
     "UnknownOutcomeError",
     "UnusableSourceError",
     "ValidatedExport",

@@ -16,7 +16,8 @@ ModelArtsExportError          1   a bug, unless it is one of these
 │   └── ThrottledError            too many requests in a short time
 ├── RefusedError              6   the API refused the request
 ├── FailedTaskError           7   the export task ended FAILED or STOPPED, or with too few samples
-│   └── StoppedTaskError          the export task was stopped
+│   ├── StoppedTaskError          the export task was stopped
+│   └── TooFewSamplesError        the export task succeeded with fewer samples than are required
 ├── NotFinishedError          8   accepted, but its end is unknown
 ├── MixedOutcomesError        9   several tasks with different outcomes
 ├── UnknownOutcomeError      10   sent, but whether it was accepted is unknown
@@ -75,6 +76,13 @@ def format_location(location: Location) -> str:
     return "".join(steps).removeprefix(".")
 
 
+def format_source(error_code: str | None, http_status: int | None, request_id: str | None) -> str:
+    """Return which response an error is from, as in `ModelArts.43, HTTP 400, request r1`."""
+    status = None if http_status is None else f"HTTP {http_status}"
+    code = None if error_code == str(http_status) else error_code  # IAM repeats the status as its code
+    return ", ".join(filter(None, [code, status, request_id and f"request {request_id}"]))
+
+
 class ErrorFacts(TypedDict, total=False):
     """The facts that every error may have beside its message; those of the API are from its response."""
 
@@ -112,6 +120,12 @@ class ModelArtsExportError(Exception):
         self.retry_after = facts.get("retry_after")
         self.tasks = tuple(facts.get("tasks", ()))
         self.problems_say_all = facts.get("problems_say_all", False)
+
+    @property
+    def bare_message(self) -> str:
+        """The message without what is also in `error_code`, `http_status` and `request_id`."""
+        source = format_source(self.error_code, self.http_status, self.request_id)
+        return str(self).replace(f" ({source})", "") if source else str(self)
 
     def copy_with(self, *, hint: str | None = None, tasks: Sequence[Any] | None = None) -> Self:
         """Return a copy of the error, its facts and its cause, with another hint or with tasks."""
@@ -256,6 +270,10 @@ class FailedTaskError(ModelArtsExportError):
 
 class StoppedTaskError(FailedTaskError):
     """The export task was stopped."""
+
+
+class TooFewSamplesError(FailedTaskError):
+    """The export task succeeded with fewer samples than are required."""
 
 
 class NotFinishedError(ModelArtsExportError):

@@ -16,6 +16,7 @@ from modelarts_export.errors import (
     Problem,
     StoppedTaskError,
     TemporaryError,
+    TooFewSamplesError,
     UnknownOutcomeError,
 )
 from modelarts_export.polling.outcome import Outcome, combine_types
@@ -25,11 +26,15 @@ _SUCCEEDED, _CREATED, _REUSED, _SKIPPED = "succeeded", "created", "reused", "ski
 _FAILURES: dict[type[ModelArtsExportError], str] = {
     FailedTaskError: "failed",
     StoppedTaskError: "stopped",
+    TooFewSamplesError: "with too few samples",
     NotFinishedError: "not finished",
     UnknownOutcomeError: "perhaps created",
 }
 _NOT_CREATED, _NOT_SENT = "not created", "not sent"
 _LABELS = (_SUCCEEDED, _CREATED, _REUSED, _SKIPPED, *_FAILURES.values(), _NOT_CREATED, _NOT_SENT)
+
+
+_MOST_NAMED = 3  # specs that have the same error
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -95,7 +100,7 @@ class ReportRow:
     def error_msg(self) -> str | None:
         """Why the export failed, in the words of the API if the task has some; None when it did not."""
         message = self.task.failure[1] if self.task else ""
-        return message or (str(self.error) if self.error else None)
+        return message or (self.error.bare_message if self.error else None)
 
     @property
     def label(self) -> str:
@@ -124,6 +129,8 @@ class ReportRow:
             "exit_code": self.exit_code,
             "error_code": self.error_code,
             "error_msg": self.error_msg,
+            "http_status": self.error.http_status if self.error else None,
+            "request_id": self.error.request_id if self.error else None,
         }
         return {**own, **(self.task.to_dict() if self.task else without_task), **own, **failure}
 
@@ -168,7 +175,7 @@ class BatchReport:
         outcomes: list[Outcome] = [row.error if row.was_sent else MixedOutcomesError("") for row in self.rows]
         if not any(outcomes):
             return None
-        if len({(type(each), str(each)) for each in outcomes}) == 1 and errors:
+        if errors and len(errors) == len(outcomes) and len(set(map(_identify, errors))) == 1:
             return errors[0]
         hints = {error.hint for error in errors}
         hint = hint or (hints.pop() if len(hints) == 1 else "")
@@ -177,18 +184,24 @@ class BatchReport:
         )
 
     def _list_problems(self, known_hints: set[str]) -> Iterator[Problem]:
-        """Yield a problem for each message, at the position of the first spec that has it."""
-        groups: dict[str, list[ReportRow]] = {}
+        """Yield a problem for each message, at the first spec that has it; request IDs make no difference."""
+        groups: dict[object, list[ReportRow]] = {}
         for row in sorted(self.rows, key=lambda row: _LABELS.index(row.label)):
             if row.error:
-                groups.setdefault(str(row.error), []).append(row)
-        for message, rows in groups.items():
-            first, hint = rows[0], rows[0].error.hint if rows[0].error else ""
-            others = f" and {len(rows) - 1:,} more" if len(rows) > 1 else ""
+                groups.setdefault(_identify(row.error), []).append(row)
+        for rows in groups.values():
+            first, message, hint = rows[0], str(rows[0].error), rows[0].error.hint if rows[0].error else ""
+            names = ", ".join(row.title for row in rows[:_MOST_NAMED])
+            others = f" and {len(rows) - _MOST_NAMED:,} more" if len(rows) > _MOST_NAMED else ""
             yield Problem(
                 message=message if hint in known_hints else f"{message}; {hint}",
-                place=first.title + others,
+                place=names + others,
                 file=first.file,
                 line=first.line,
             )
             known_hints.add(hint)
+
+
+def _identify(error: ModelArtsExportError) -> object:
+    """Return what is equal for errors that say the same."""
+    return type(error), error.error_code, error.http_status, error.bare_message

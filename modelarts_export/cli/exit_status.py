@@ -35,7 +35,8 @@ def raise_for_outcomes(
     ]
     if len(outcomes) > 1 and not any(outcomes):
         context.messages.info(summarize_outcomes(outcomes, seconds=seconds))
-    context.messages.exported([each.task for each in snapshot if each.task.state is TaskState.SUCCESSED])
+    succeeded = [each.task for each, outcome in zip(snapshot, outcomes, strict=True) if not outcome]
+    context.messages.exported([task for task in succeeded if task.state is TaskState.SUCCESSED])
     error = combine_outcomes(outcomes, seconds=seconds, timed_out=of_all)
     _raise_with_hint(context, snapshot, outcomes, settings, error)
 

@@ -80,6 +80,8 @@ class ResumeCommands:
         if not is_unknown:
             return error
         command = self._format_command(["datasets"], settings, _CONNECTION)
+        if command in error.hint:
+            return error
         return error.copy_with(hint="; ".join(filter(None, [hint, f"list the datasets with: {command}"])))
 
     def format_recovery_hint(

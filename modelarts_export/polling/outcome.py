@@ -15,6 +15,7 @@ from modelarts_export.errors import (
     Problem,
     StoppedTaskError,
     TemporaryError,
+    TooFewSamplesError,
     UnknownOutcomeError,
 )
 from modelarts_export.polling.poller import TrackedTask
@@ -28,6 +29,7 @@ SUCCEEDED = "succeeded"
 _LABELS: dict[type[ModelArtsExportError], str] = {
     FailedTaskError: "failed",
     StoppedTaskError: "stopped",
+    TooFewSamplesError: "with too few samples",
     NotFinishedError: "not finished",
     NotFoundError: "not found",
     UnknownOutcomeError: "perhaps never created",
@@ -154,11 +156,11 @@ def _make_stopped_error(task: ExportTask) -> StoppedTaskError:
     )
 
 
-def _check_sample_count(task: ExportTask, required: int) -> FailedTaskError | None:
+def _check_sample_count(task: ExportTask, required: int) -> TooFewSamplesError | None:
     if not required or (task.finished_samples is not None and task.finished_samples >= required):
         return None
     exported = "an unknown number of" if task.finished_samples is None else f"{task.finished_samples:,}"
-    return FailedTaskError(
+    return TooFewSamplesError(
         f"export task {task.task_id} exported {exported} samples; {required:,} are required",
         hint="check the filters of the request and the dataset",
     )

@@ -25,6 +25,7 @@ from modelarts_export.errors import (
     TemporaryError,
     ThrottledError,
     UnknownOutcomeError,
+    format_source,
 )
 from modelarts_export.sanitize import Redactor, to_json, truncate, unescape_json
 from modelarts_export.transport.error_codes import ErrorCode, ErrorKind, classify, find_hint
@@ -162,10 +163,7 @@ def error_from_response(reply: Response) -> ModelArtsExportError:
     code, words = _find_code_and_message(reply)
     row = classify(reply.status, code)
     kind = _choose_error(row.kind, changing=reply.changing)
-    shown = None if code == str(reply.status) else code  # IAM repeats the status as its code
-    source = ", ".join(
-        filter(None, [shown, f"HTTP {reply.status}", reply.request_id and f"request {reply.request_id}"])
-    )
+    source = format_source(code, reply.status, reply.request_id)
     message = f"{_choose_message(row, words, reply)} ({source})"
     asked = reply.retry_after if reply.retry_after is not None else _parse_throttle_window(words)
     facts = ErrorFacts(

@@ -85,7 +85,7 @@ def test_failures_come_first_and_each_hint_once() -> None:
     assert str(error) == "6 tasks: 1 created, 1 failed, 3 not created, 1 not sent"
     assert list(map(str, error.problems)) == [
         "a.yaml:3: it failed; look",
-        "a.yaml:2 and 1 more: no; fix it",
+        "a.yaml:2, a.yaml:5: no; fix it",
         "a.yaml:4: never",
     ]
     assert [(each.file, each.line) for each in error.problems] == [
@@ -93,6 +93,30 @@ def test_failures_come_first_and_each_hint_once() -> None:
         ("a.yaml", 2),
         ("a.yaml", 4),
     ]
+
+
+def deny(request_id: str) -> AccessError:
+    """Return what the server says to each of many requests."""
+    source = f"ModelArts.4999, HTTP 403, request {request_id}"
+    return AccessError(
+        f"no permission ({source})", error_code="ModelArts.4999", http_status=403, request_id=request_id
+    )
+
+
+def test_same_words_of_the_server_are_one_problem() -> None:
+    error = combine(*(deny(f"r{number}") for number in range(5)), None)
+    assert error
+    assert list(map(str, error.problems)) == [
+        "a.yaml:1, a.yaml:2, a.yaml:3 and 2 more: no permission (ModelArts.4999, HTTP 403, request r0)"
+    ]
+    alike = combine(deny("r1"), deny("r2"))
+    assert (str(alike), alike and alike.problems) == (str(deny("r1")), ())
+
+
+def test_row_has_code_status_and_request_as_fields_and_not_in_the_message() -> None:
+    shown = make_row(1, deny("r1")).to_dict()
+    picked = [shown[name] for name in ("error_code", "http_status", "request_id", "error_msg")]
+    assert picked == ["ModelArts.4999", 403, "r1", "no permission"]
 
 
 def test_summary_after_a_wait() -> None:

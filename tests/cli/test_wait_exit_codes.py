@@ -89,10 +89,11 @@ def test_failure_without_an_error_code_says_so(run: Run, stub: Stub) -> None:
 def test_too_few_samples_exit_with_7(
     run: Run, stub: Stub, finished: int | None, required: int, message: str
 ) -> None:
-    last = make_task_reply("SUCCESSED", finished_sample_count=finished)
+    last = make_task_reply("SUCCESSED", path="/b/c/", finished_sample_count=finished)
     outcome = run_wait(run, stub, last, flags=f"--require-samples {required}")
     assert outcome.code == 7
     assert f"error: export task t1 {message}\n" in outcome.err
+    assert "the export is in" not in outcome.err
     assert outcome.out
 
 

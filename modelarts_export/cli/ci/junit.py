@@ -61,7 +61,9 @@ def _make_row_cases(rows: Iterable[ReportRow], to_text: Callable[[str], str]) ->
         if row.error:
             name = "failure" if isinstance(row.error, FailedTaskError) else "error"
             kind = f"exit code {row.error.exit_code}"
-            _add_outcome(case, name, to_text(row.error_msg or str(row.error)), kind)
+            _add_outcome(
+                case, name, to_text(row.error_msg if row.task and row.error_msg else str(row.error)), kind
+            )
         elif row.task is None:
             _add_outcome(case, "skipped", "not sent")
         elif row.task.skipped:

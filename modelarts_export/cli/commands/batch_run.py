@@ -14,17 +14,18 @@ from modelarts_export.cli.context import CommandContext
 from modelarts_export.cli.exit_status import describe_timeout
 from modelarts_export.cli.follow import add_new_dataset_ids
 from modelarts_export.cli.output.submission_messages import print_event, print_reused
+from modelarts_export.cli.output.task_view import describe_early_end
 from modelarts_export.cli.progress.display import ProgressDisplay, open_display, tick_in_background
 from modelarts_export.clock import SYSTEM_CLOCK
 from modelarts_export.config.settings import Settings
-from modelarts_export.errors import NotFinishedError, UnknownOutcomeError
+from modelarts_export.errors import NotFinishedError, NotFoundError, UnknownOutcomeError
 from modelarts_export.polling.options import PollOptions
 from modelarts_export.polling.poller import Snapshot, poll
 from modelarts_export.submission.events import SubmissionEvent, TaskReused
 from modelarts_export.submission.reuse_policy import ReusePolicy
 
-_UNSUCCESSFUL = (TaskState.FAILED, TaskState.STOPPED)
 _MOST_WARNINGS = 10
+_MOST_HINTS = 10  # commands that find a task which may exist
 
 
 class BatchRun:
@@ -110,10 +111,10 @@ class BatchRun:
         self._get_rows = lambda: updated
         if error:
             self._context.messages.warn(f"tasks were accepted, but a status check failed: {error}")
-        failed = [row for row in updated if row.task and row.task.state in _UNSUCCESSFUL]
-        for row in failed[:_MOST_WARNINGS]:
-            reason = row.error_msg or "the API gives no reason"
-            self._context.messages.warn(f"{row.title}: the task has failed already: {reason}")
+        ends = [(row.title, describe_early_end(row.task)) for row in updated if row.task]
+        failed = [f"{title}: {end}" for title, end in ends if end]
+        for line in failed[:_MOST_WARNINGS]:
+            self._context.messages.warn(line)
         if len(failed) > _MOST_WARNINGS:
             self._context.messages.warn(f"and {len(failed) - _MOST_WARNINGS:,} more tasks")
 
@@ -126,7 +127,9 @@ class BatchRun:
         )
 
     def _add_hint(self, row: ReportRow) -> ReportRow:
-        """Add how to find a task that may exist to an export with an unknown outcome."""
+        """Add how to find a task that may exist, or the ID of the dataset."""
+        if isinstance(row.error, NotFoundError):
+            return replace(row, error=self._context.add_dataset_hint(row.error))
         if not isinstance(row.error, UnknownOutcomeError):
             return row
         self._context.messages.keep(*row.error.task_ids)
@@ -160,7 +163,9 @@ class BatchRun:
         """Return what a signal left behind, what to do about it, and whether that must be said."""
         rows = self._make_report().rows
         unknown = [row.error.hint for row in rows if isinstance(row.error, UnknownOutcomeError)]
-        hints = [*unknown, *self.list_wait_hints(rows), *self.list_rerun_hints(rows)]
+        more = len(unknown) - _MOST_HINTS
+        searches = [*unknown[:_MOST_HINTS], *([f"and for {more:,} more paths"] if more > 0 else [])]
+        hints = [*searches, *self.list_wait_hints(rows), *self.list_rerun_hints(rows)]
         if not any(row.task for row in rows):
             words = "an export task may have been accepted" if unknown else "no export task was accepted"
             return f"interrupted; {words}", "\n".join(hints) if unknown else "", bool(unknown)
@@ -199,7 +204,8 @@ class BatchRun:
         wait_hints = self.list_wait_hints(rows) if has_unfinished else []
         error = report.combine(hint="\n".join([*wait_hints, *self.list_rerun_hints(rows)]))
         if self._wait:
-            messages.exported([each for each in report.tasks if each.state is TaskState.SUCCESSED])
+            succeeded = [row.task for row in rows if row.task and not row.error]
+            messages.exported([task for task in succeeded if task.state is TaskState.SUCCESSED])
         if error:
             raise error
         if len(rows) > 1:

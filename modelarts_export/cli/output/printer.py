@@ -50,15 +50,11 @@ class ResultPrinter:
 
     def submitted(self, task: "ExportTask") -> None:
         """Print a task that was just created. Raises what `task` raises."""
-        from modelarts_export.api.task import TaskState  # noqa: PLC0415 - not for a dry run
-        from modelarts_export.cli.output.task_view import format_failure  # noqa: PLC0415 - as above
+        from modelarts_export.cli.output.task_view import describe_early_end  # noqa: PLC0415 - not for a dry run
 
         self.task(task)
-        failure = format_failure(task)
-        if task.state is TaskState.FAILED:
-            self._messages.warn(f"the task has failed already: {failure or 'the API gives no reason'}")
-        elif task.state is TaskState.STOPPED:
-            self._messages.warn(f"the task was stopped already{failure and f': {failure}'}")
+        if end := describe_early_end(task):
+            self._messages.warn(end)
 
     def task(self, task: "ExportTask") -> None:
         """Print one accepted task.

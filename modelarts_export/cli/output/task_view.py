@@ -174,6 +174,16 @@ def format_failure(task: ExportTask) -> str:
     return ": ".join(filter(None, task.failure))
 
 
+def describe_early_end(task: ExportTask) -> str:
+    """Return that a task that was just created has failed or was stopped, and why; nothing of any other."""
+    failure = format_failure(task)
+    if task.state is TaskState.FAILED:
+        return f"the task has failed already: {failure or 'the API gives no reason'}"
+    if task.state is TaskState.STOPPED:
+        return f"the task was stopped already{failure and f': {failure}'}"
+    return ""
+
+
 def _export_params(task: ExportTask) -> Mapping[str, Any]:
     params = task.raw.get("export_params")
     return params if isinstance(params, Mapping) else {}

@@ -315,6 +315,27 @@ def test_too_few_samples_are_a_failure(run: Run, quick: Cloud) -> None:
     outcome = run("apply a.yaml --wait --require-samples 1000 -o json", **quick.variables)
     assert outcome.code == 7
     assert "1,000 are required" in get_rows(outcome, "error_msg")[0][0]
+    error = json.loads(outcome.err.splitlines()[-1])["error"]
+    assert error.startswith("3 tasks: 3 with too few samples in ")
+    assert "hint: the export" not in outcome.err
+
+
+def test_each_unknown_dataset_has_the_command_that_lists_them(
+    run: Run, directory: Path, cloud: Cloud
+) -> None:
+    (directory / "b.yaml").write_text("dataset_id: nope\npath: /b/n/\n")
+    mixed = run("apply a.yaml b.yaml", **cloud.variables)
+    alone = run("apply b.yaml", **cloud.variables)
+    assert (mixed.code, alone.code) == (9, 3)
+    assert mixed.err.count("list the datasets with: modelarts-export datasets") == 1
+    assert alone.err.count("list the datasets with: modelarts-export datasets") == 1
+
+
+@pytest.mark.usefixtures("directory")
+def test_task_that_was_stopped_at_once_has_not_failed(run: Run, stub: Stub) -> None:
+    stub.body = json.dumps({"task_id": "t1", "status": "STOPPED"}).encode()
+    outcome = run("apply a.yaml", **stub.variables)
+    assert "warning: a.yaml:1 (cats): the task was stopped already" in outcome.err.splitlines()
 
 
 def test_junit_report_has_a_case_for_each_export(run: Run, directory: Path, cloud: Cloud) -> None:

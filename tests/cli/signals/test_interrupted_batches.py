@@ -103,18 +103,21 @@ def make(server: ScriptedServer) -> dict[str, str]:
 def test_second_signal_exits_at_once() -> None:
     """The replies are not awaited: those exports may have been accepted."""
     gate = Gate(free=1)
-    with serve(gate.answer) as server, start("apply a.yaml --concurrency 2 -o json", make(server)) as process:
-        for _ in range(2):
+    line = "apply a.yaml --concurrency 13 -o json"
+    with serve(gate.answer) as server, start(line, make(server)) as process:
+        for _ in range(13):
             assert gate.kept.acquire(timeout=LIMIT)
         process.send_signal(signal.SIGINT)
         assert process.stderr
         assert next(line for line in process.stderr if line.strip() == WAITING)
         process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=LIMIT)
+        out, err = process.communicate(timeout=LIMIT)
         gate.opened.set()
     assert process.returncode == 130
     codes = [row["exit_code"] for row in json.loads(out)]
-    assert (codes.count(0), codes.count(10), codes.count(None)) == (1, 2, COUNT - 3)
+    assert (codes.count(0), codes.count(10), codes.count(None)) == (1, 13, COUNT - 14)
+    hint = json.loads(err.splitlines()[-1])["hint"]
+    assert (hint.count("find out whether there is"), "and for 3 more paths" in hint) == (10, True)
 
 
 def test_signal_before_any_reply_says_what_may_exist() -> None:
