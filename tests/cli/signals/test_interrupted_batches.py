@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import pytest
 
 from modelarts_export.cli.commands.sandbox import make_settings
 from modelarts_export.cli.main import main
-from modelarts_export.cli.supervision import Interruption
+from modelarts_export.cli.supervision import FinalOutput, Interruption
 from modelarts_export.sandbox.messages import HttpReply, Request
 from modelarts_export.sandbox.server import Sandbox
 from tests.batch.scripted_server import Answer, ScriptedServer, accept, serve
@@ -184,19 +184,24 @@ def test_signal_before_the_first_send_prints_rows_that_were_never_sent(
     (directory / "b.yaml").write_text(
         "dataset_id: name:cats-and-dogs\npath: /b/1/\n---\ndataset_id: name:sandbox-slow\npath: /b/2/\n"
     )
-    interruption, seen, written = Interruption(), list[Request](), list[str]()
+    interruption, seen, left = Interruption(), list[Request](), list[Callable[[], None]]()
 
     def interrupt(request: Request, _reply: HttpReply) -> None:
         seen.append(request)
         if len(seen) == 1:
             interruption.request()
-            if is_early:  # the final output is made at once, not when the command has ended
-                written.extend(_write(interruption, capfd))
+            if is_early:  # otherwise when the command has ended; the last one keeps stderr
+                show, report, message = make_output(interruption)
+                show()
+                report()
+                left.append(message)
 
     line = "apply b.yaml -o json --junit report.xml"
     with Sandbox(observe=interrupt) as sandbox:
         assert main(line.split(), {**os.environ, **make_settings(sandbox)}, interruption) == 130
-    out, err = written or _write(interruption, capfd)
+    for write in left or make_output(interruption):
+        write()
+    out, err = capfd.readouterr()
     null = ("task_id", "status", "exit_code")
     assert [[row["path"], *map(row.get, null)] for row in json.loads(out)] == [
         ["/b/1/", None, None, None],
@@ -208,9 +213,7 @@ def test_signal_before_the_first_send_prints_rows_that_were_never_sent(
     assert {request.method for request in seen} == {"GET"}
 
 
-def _write(interruption: Interruption, capfd: pytest.CaptureFixture[str]) -> tuple[str, str]:
-    """Write the final output of a command after SIGINT, and return what is on stdout and stderr."""
+def make_output(interruption: Interruption) -> FinalOutput:
+    """Return what writes the final output of a command after SIGINT."""
     assert interruption.make_final_output
-    for write in interruption.make_final_output(signal.SIGINT):
-        write()
-    return capfd.readouterr()
+    return interruption.make_final_output(signal.SIGINT)
