@@ -203,10 +203,13 @@ def test_submit_in_a_script_loads_no_rich_and_nothing_of_a_wait(cloud: Cloud) ->
 
 
 def run_and_list_modules(line: str, **variables: str) -> set[str]:
-    """Run a command line in a fresh interpreter, and return the modules that it has loaded at its end."""
+    """Run a command line in a fresh interpreter, and return the modules that it has loaded at its end.
+
+    Those that were there before are of the interpreter, or of the measurement of coverage.
+    """
     code = (
-        "import os, sys; from modelarts_export.__main__ import run;"
-        "os._exit = lambda code: print(code, *sys.modules, file=sys.stderr); run()"
+        "import os, sys; before = {*sys.modules}; from modelarts_export.__main__ import run;"
+        "os._exit = lambda code: print(code, *(sys.modules.keys() - before), file=sys.stderr); run()"
     )
     command = [sys.executable, "-c", code, *line.split()]
     environ = {**os.environ, **variables}
