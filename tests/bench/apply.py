@@ -106,9 +106,9 @@ from modelarts_export.batch.runner import BatchRunner
 
 file, submit = Path(sys.argv.pop(1)), BatchRunner.run
 
-def submit_timed(runner, exports):
+def submit_timed(runner):
     begin = time.perf_counter()
-    rows = submit(runner, exports)
+    rows = submit(runner)
     file.write_text(str(time.perf_counter() - begin))
     return rows
 
