@@ -12,8 +12,7 @@ from modelarts_export.errors import ModelArtsExportError
 from modelarts_export.polling.fetch import TaskFetcher
 from modelarts_export.polling.outcome import outcome_of
 from modelarts_export.polling.poller import Snapshot
-
-_STATUS_TIMEOUT = 5.0  # seconds for all tasks; they exist, and their status is a courtesy
+from modelarts_export.submission.submit import STATUS_TIMEOUT
 
 
 def list_followed(rows: Sequence[ReportRow]) -> list[ExportTask]:
@@ -52,7 +51,7 @@ def fetch_statuses(
     for row in rows:
         if row.task and row.task.status is None:
             datasets[row.dataset_id].append(row.task.task_id)
-    ends = client.clock() + _STATUS_TIMEOUT
+    ends = client.clock() + STATUS_TIMEOUT
     fetched: dict[tuple[str, str], ExportTask] = {}
     errors: list[ModelArtsExportError] = []
 

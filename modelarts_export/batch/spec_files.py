@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from os import PathLike
 from types import MappingProxyType
@@ -10,9 +10,8 @@ from types import MappingProxyType
 from modelarts_export.arguments import check_type
 from modelarts_export.config.environment import make_environment_layer
 from modelarts_export.config.options import resolve_option
-from modelarts_export.config.profiles import ProfileSelection
 from modelarts_export.config.settings import Settings
-from modelarts_export.providers.chain import make_chain
+from modelarts_export.providers.chain import make_secret_check
 from modelarts_export.providers.sources.environment import iter_secrets
 from modelarts_export.request.validation import ValidatedExport
 from modelarts_export.sanitize import Redactor
@@ -47,11 +46,12 @@ def load_specs(
     check_type("now", now, datetime, optional=True)
     environ = os.environ if environ is None else environ
     check_type("environ", environ, Mapping)
+    redactor = Redactor(iter_secrets(environ))
     interpolator = Interpolator(
         variables,
         environ,
         now=now or datetime.now().astimezone(),
-        contains_secret=_make_secret_check(environ),
+        contains_secret=make_secret_check(environ, redactor.add_secret, redactor.contains_secret),
     )
     timeout: float = resolve_option(Settings, "read_timeout", make_environment_layer(environ))
     names = [os.fspath(file) for file in files]
@@ -59,15 +59,3 @@ def load_specs(
     for warning in specs.warnings:
         _LOGGER.warning("%s", warning if warning.message else f"and {warning.count:,} more warnings")
     return [loaded.export for loaded in specs.exports]
-
-
-def _make_secret_check(environ: Mapping[str, str]) -> Callable[[str], bool]:
-    """Return a function that tells whether a text contains a secret of any source of credentials."""
-    redactor = Redactor(iter_secrets(environ))
-    chain = make_chain(environ, ProfileSelection(), on_secret=redactor.add_secret)
-
-    def contains_secret(text: str) -> bool:
-        chain.describe()  # every source is read once, and only for a spec with a variable
-        return redactor.contains_secret(text)
-
-    return contains_secret

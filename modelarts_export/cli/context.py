@@ -1,7 +1,7 @@
 """What a command needs, built on first use so that a start does not load requests."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -20,7 +20,6 @@ from modelarts_export.cli.resume import ResumeCommands
 from modelarts_export.cli.supervision import FinalOutput, Interruption
 from modelarts_export.config.environment import make_environment_layer
 from modelarts_export.config.options import resolve_option
-from modelarts_export.config.profiles import ProfileSelection
 from modelarts_export.config.settings import Settings
 from modelarts_export.errors import (
     InvalidInputError,
@@ -30,7 +29,7 @@ from modelarts_export.errors import (
     UnknownOutcomeError,
 )
 from modelarts_export.identifiers import get_dataset_name
-from modelarts_export.providers.chain import make_chain
+from modelarts_export.providers.chain import make_secret_check
 
 if TYPE_CHECKING:
     from modelarts_export.api.client import Client
@@ -60,13 +59,8 @@ class AppContext:
 
     def make_interpolator(self, assignments: Sequence[str]) -> Callable[[str], str]:
         """Return what fills in the `${...}` of specs; `assignments` are the values of --var."""
-        chain = make_chain(self.environ, ProfileSelection(), on_secret=self.messages.add_secret)
-
-        def contains_secret(text: str) -> bool:
-            chain.describe()  # every source is read once, and only for a spec with a variable
-            return self.messages.contains_secret(text)
-
-        return make_interpolator(assignments, self.environ, now=self.now, contains_secret=contains_secret)
+        check = make_secret_check(self.environ, self.messages.add_secret, self.messages.contains_secret)
+        return make_interpolator(assignments, self.environ, now=self.now, contains_secret=check)
 
     def read_timeout(self, flags: Mapping[str, Any]) -> float:
         """Return how long the reading of a file or of stdin may take, in seconds."""
@@ -231,9 +225,7 @@ class CommandContext:
         )
         self._set_final_output(submission, export, reuse)
         self.printer.load_renderer(with_rows=False)
-        with self._interruption.delay_exit(
-            is_sending=lambda: submission.is_sending, print_message=self.messages.info
-        ):
+        with self.delay_exit(lambda: submission.is_sending):
             try:
                 return submission.run()
             except UnknownOutcomeError as error:
@@ -292,11 +284,9 @@ class CommandContext:
         label = ExportLabel(dataset_id=export.dataset_id, path=export.request.path)
         return fetch_status(self.client(export.settings), task, label, self._make_event_printer(export))
 
-    @contextmanager
-    def delay_exit(self, is_sending: Callable[[], bool]) -> Iterator[None]:
+    def delay_exit(self, is_sending: Callable[[], bool]) -> AbstractContextManager[None]:
         """Delay the exit after a signal while a request is being sent. Raises CanceledError after one."""
-        with self._interruption.delay_exit(is_sending=is_sending, print_message=self.messages.info):
-            yield
+        return self._interruption.delay_exit(is_sending=is_sending, print_message=self.messages.info)
 
     def set_final_output(
         self, show: Callable[[], None], make_message: Callable[[], tuple[str, str, bool]]

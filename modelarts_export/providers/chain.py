@@ -158,6 +158,24 @@ def make_chain(
     return CredentialChain(_iter_providers(environ, profiles, on_call), on_secret=on_secret)
 
 
+def make_secret_check(
+    environ: Mapping[str, str],
+    add_secret: Callable[[str], object],
+    contains_secret: Callable[[str], bool],
+) -> Callable[[str], bool]:
+    """Return `contains_secret` for which the secrets of all sources are known.
+
+    Every source is read once, and only when a text is checked: for a spec with a variable.
+    """
+    chain = make_chain(environ, ProfileSelection(), on_secret=add_secret)
+
+    def check(text: str) -> bool:
+        chain.describe()
+        return contains_secret(text)
+
+    return check
+
+
 def _iter_providers(
     environ: Mapping[str, str], profiles: ProfileSelection, on_call: "OnCall | None"
 ) -> Iterator[CredentialProvider]:

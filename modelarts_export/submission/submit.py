@@ -14,7 +14,7 @@ from modelarts_export.submission.events import EventHandler, ExportLabel, Status
 from modelarts_export.submission.reuse_policy import ReusePolicy
 from modelarts_export.submission.submission import Submission
 
-_STATUS_TIMEOUT = 5.0  # seconds; the task exists, and its status is a courtesy
+STATUS_TIMEOUT = 5.0  # seconds; the task exists, and its status is a courtesy
 
 
 def submit(  # noqa: PLR0913 - the request, and what a submission has beside it
@@ -54,7 +54,7 @@ def fetch_status(
 ) -> ExportTask:
     """Return a task with its current status; unchanged when one status check of 5 s fails."""
     try:
-        return task.updated_with(client.show(task.dataset_id, task.task_id, timeout=_STATUS_TIMEOUT))
+        return task.updated_with(client.show(task.dataset_id, task.task_id, timeout=STATUS_TIMEOUT))
     except ModelArtsExportError as error:
         on_event(StatusCheckFailed(export=label, error=error))
         return task

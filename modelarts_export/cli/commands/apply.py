@@ -85,8 +85,8 @@ def apply(  # noqa: PLR0913 - its options
 
 def _open_junit(context: CommandContext, file: str) -> None:
     """Prepare the report, which has the problems of specs too. Raises InvalidInputError."""
-    from modelarts_export.cli.ci.files import ReportFile  # noqa: PLC0415 - as above
-    from modelarts_export.cli.ci.junit import format_junit  # noqa: PLC0415 - for this option alone
+    from modelarts_export.cli.ci.files import ReportFile  # noqa: PLC0415 - for this option alone
+    from modelarts_export.cli.ci.junit import format_junit  # noqa: PLC0415 - as above
 
     context.app.report.add(ReportFile(origin="--junit", name=file, format=format_junit))
 
