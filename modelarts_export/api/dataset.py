@@ -8,7 +8,8 @@ from typing import Any
 
 from modelarts_export.api.task import format_utc, is_number, to_count, to_seconds
 from modelarts_export.clock import SYSTEM_CLOCK, Clock, format_duration
-from modelarts_export.errors import DatasetNameError
+from modelarts_export.errors import DatasetNameError, RefusedError
+from modelarts_export.identifiers import is_identifier
 from modelarts_export.quoting import find_nearest, quote
 from modelarts_export.request.directories import to_directory
 from modelarts_export.request.enums import DatasetType
@@ -207,6 +208,17 @@ def select_named(pages: Sequence[DatasetPage], name: str, clock: Clock = SYSTEM_
     total = "" if datasets else "; the project has no datasets"
     message = f"no dataset has the name {quote(name)}{suggestion}{total}"
     raise DatasetNameError(message, hint="give the exact name of a dataset, or its ID")
+
+
+def select_id(pages: Sequence[DatasetPage], name: str) -> str:
+    """Return the ID of the one dataset with exactly this name.
+
+    Raises what select_named raises, and RefusedError for an ID of another form than a user may give.
+    """
+    dataset_id = select_named(pages, name).dataset_id
+    if not is_identifier(dataset_id):
+        raise RefusedError(f"the dataset {quote(name)} has an invalid ID: {quote(dataset_id)}")
+    return dataset_id
 
 
 def _describe(dataset: Dataset, now: float) -> str:

@@ -8,7 +8,7 @@ from modelarts_export.cli.options.flags import format_flag, make_flag_layer
 from modelarts_export.cli.output.messages import Messages
 from modelarts_export.config.environment import format_variable
 from modelarts_export.config.options import SettingsLayer
-from modelarts_export.config.regions import REGIONS
+from modelarts_export.config.regions import describe_unknown
 from modelarts_export.config.settings import Settings
 from modelarts_export.errors import (
     AccessError,
@@ -20,9 +20,8 @@ from modelarts_export.errors import (
     RefusedError,
     UnusableSourceError,
 )
-from modelarts_export.identifiers import check_dataset, is_identifier
+from modelarts_export.identifiers import check_dataset
 from modelarts_export.providers.configuration import Configuration, is_project_known
-from modelarts_export.quoting import did_you_mean, quote
 
 if TYPE_CHECKING:
     from modelarts_export.api.client import Client
@@ -106,10 +105,10 @@ class Connection:
 
     def _warn_of_region(self, region: str | None) -> None:
         """Warn of a region that is in no table, once, also where nothing is sent."""
-        if region and region not in REGIONS and region not in self._warned_regions:
+        problem = describe_unknown(region) if region else ""
+        if region and problem and region not in self._warned_regions:
             self._warned_regions.add(region)
-            near = did_you_mean(region, REGIONS)
-            self._messages.warn(f"region {region} is not a known region of ModelArts{near}")
+            self._messages.warn(f"region {region} {problem}")
 
     @property
     def used_settings(self) -> Settings:
@@ -152,18 +151,16 @@ class Connection:
         Raises DatasetNameError, RefusedError for an ID that no command accepts, and what `client` and
         Client.iter_dataset_pages raise.
         """
-        from modelarts_export.api.dataset import select_named  # noqa: PLC0415 - for a name alone
+        from modelarts_export.api.dataset import select_id  # noqa: PLC0415 - for a name alone
 
         client = self.client(settings)
         if client.project_id not in self._dataset_pages:
             pages = client.iter_dataset_pages(retry=self.retry_policy(settings))
             self._dataset_pages[client.project_id] = list(pages)
-        dataset_id = select_named(self._dataset_pages[client.project_id], name).dataset_id
-        if not is_identifier(dataset_id):
-            raise RefusedError(
-                f"the dataset {quote(name)} has an invalid ID: {quote(dataset_id)}",
-                hint="modelarts-export datasets -o json shows it",
-            )
+        try:
+            dataset_id = select_id(self._dataset_pages[client.project_id], name)
+        except RefusedError as error:
+            raise error.copy_with(hint="modelarts-export datasets -o json shows it") from None
         self._messages.keep(dataset_id)
         return dataset_id
 

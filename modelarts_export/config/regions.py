@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from modelarts_export.quoting import did_you_mean
+
 DEFAULT_DOMAIN = "myhuaweicloud.com"
 _OF_DEFAULT_DOMAIN = """
     cn-north-1 cn-north-2 cn-north-4 cn-north-9 cn-north-11 cn-north-12 cn-east-3 cn-east-4 cn-south-1
@@ -14,6 +16,13 @@ REGIONS: Mapping[str, str] = {
     "eu-west-101": "eu-west-101.myhuaweicloud.eu",
 }
 """The regions with ModelArts, each with the domain below which its services are."""
+
+
+def describe_unknown(region: str) -> str:
+    """Return what is to be said of a region that is not in REGIONS, with the nearest one; else nothing."""
+    if region in REGIONS:
+        return ""
+    return f"is not a known region of ModelArts{did_you_mean(region, REGIONS)}"
 
 
 def get_domain(region: str) -> str:

@@ -4,11 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from modelarts_export.api.client import Client, TaskPage
-from modelarts_export.api.dataset import DatasetPage, select_named
+from modelarts_export.api.dataset import DatasetPage, select_id
 from modelarts_export.diagnosis.check import Check, Checks, fail, skip, succeed
-from modelarts_export.errors import ModelArtsExportError, NotFoundError, RefusedError
-from modelarts_export.identifiers import get_dataset_name, is_identifier
-from modelarts_export.quoting import quote
+from modelarts_export.errors import ModelArtsExportError, NotFoundError
+from modelarts_export.identifiers import get_dataset_name
 from modelarts_export.transport.retry import RetryPolicy
 
 _ACCEPTED = "the credentials are accepted"
@@ -44,9 +43,7 @@ def _find_by_name(client: Client, name: str, retry: RetryPolicy) -> Checks[str |
     pages: list[DatasetPage] = []
     try:
         pages = list(client.iter_dataset_pages(retry=retry))
-        dataset_id = select_named(pages, name).dataset_id
-        if not is_identifier(dataset_id):
-            raise RefusedError(f"the dataset {quote(name)} has an invalid ID: {quote(dataset_id)}")
+        dataset_id = select_id(pages, name)
     except ModelArtsExportError as error:
         yield from _blame(error, is_accepted=bool(pages))
         return None

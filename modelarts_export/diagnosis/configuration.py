@@ -8,7 +8,7 @@ from modelarts_export import __version__
 from modelarts_export.auth.credentials import AccessKey, Credentials, Password, Token
 from modelarts_export.clock import Clock, format_duration
 from modelarts_export.config.options import SettingsLayer, option_fields
-from modelarts_export.config.regions import REGIONS
+from modelarts_export.config.regions import describe_unknown
 from modelarts_export.config.settings import Settings
 from modelarts_export.diagnosis.check import (
     Check,
@@ -25,7 +25,6 @@ from modelarts_export.documents.private_file import can_others_read
 from modelarts_export.errors import AccessError, InvalidInputError, MissingSettingError
 from modelarts_export.providers.configuration import Configuration, is_project_known
 from modelarts_export.providers.sources.provider import CredentialProvider, Finding, Status
-from modelarts_export.quoting import did_you_mean
 
 _SOON = 3600.0  # seconds; an export may take longer
 
@@ -66,12 +65,8 @@ def _list_settings(settings: Settings) -> Iterator[Check]:
         is_duration = each.metadata["metavar"] == "DURATION"
         shown = f"{value:g}s" if is_duration else "yes" if value is True else str(value)
         message = f"{shown} ({settings.origins[each.name]})"
-        if each.name == "region" and value not in REGIONS:
-            yield warn(
-                each.name, f"{message} is not a known region of ModelArts{did_you_mean(value, REGIONS)}"
-            )
-        else:
-            yield succeed(each.name, message)
+        problem = describe_unknown(value) if each.name == "region" else ""
+        yield warn(each.name, f"{message} {problem}") if problem else succeed(each.name, message)
     if not settings.base_url:
         yield fail("endpoint", MissingSettingError("no endpoint", setting="endpoint"))
     elif not settings.endpoint:

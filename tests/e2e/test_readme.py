@@ -68,7 +68,7 @@ def list_command_lines() -> list[str]:
 
 
 def test_recipe_of_a_dataset_by_name_works(run_script: RunScript) -> None:
-    """After the recipe that makes the dataset, whose ID nobody knows."""
+    """After the recipe that makes the dataset, whose ID is not known before."""
     lines = list_command_lines()
     new = next(line for line in lines if "--new-dataset-name cats" in line)
     listed, export = (line for line in lines if "name:" in line or " datasets " in line)

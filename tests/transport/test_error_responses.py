@@ -66,7 +66,7 @@ def test_status_and_code_determine_the_exit_code(
 
 
 def test_every_row_of_the_table_has_a_documented_exit_code() -> None:
-    """So no row is in the program that nobody has read in the documents."""
+    """So each row of the program is in the documents."""
     documented = {(status, code) for status, codes, _ in PAIRS for code in codes.split()}
     assert {(row.status, row.code) for row in ROWS} - documented == set()
 

@@ -6,7 +6,7 @@ import re
 import selectors
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from shutil import which
@@ -14,11 +14,10 @@ from typing import IO
 
 from modelarts_export.auth.credentials import AccessKey
 from modelarts_export.clock import format_duration
-from modelarts_export.config.options import NO_SETTINGS, SettingsLayer
 from modelarts_export.documents.private_file import is_working_directory
 from modelarts_export.errors import AccessError
 from modelarts_export.providers.sources.expiring_key import make_expiring_key
-from modelarts_export.providers.sources.provider import Finding, Status
+from modelarts_export.providers.sources.provider import ChosenProvider
 from modelarts_export.quoting import quote
 from modelarts_export.sanitize import truncate
 
@@ -56,7 +55,7 @@ class _Output:
     stderr: bytearray = field(default_factory=bytearray)
 
 
-class CommandProvider:
+class CommandProvider(ChosenProvider):
     """A command, run without a shell."""
 
     def __init__(
@@ -77,18 +76,6 @@ class CommandProvider:
     def name(self) -> str:
         """The name of the command; its arguments are not shown."""
         return f"command {Path(self._arguments[0]).name}"
-
-    def describe(self) -> Finding:
-        """Return that there are credentials; the command is not run."""
-        return Finding(status=Status.FOUND)
-
-    def make_layer(self) -> SettingsLayer:
-        """Return an empty layer."""
-        return NO_SETTINGS
-
-    def secrets(self) -> Iterator[str]:
-        """Yield nothing: no secret is known without running the command."""
-        yield from ()
 
     def load(self) -> AccessKey:
         """Run the command and return the key that it prints, with its end.

@@ -1,17 +1,16 @@
 """Temporary keys of the agency of a cloud server, from its metadata service (.github/API.md, section 6.6)."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from modelarts_export.auth.credentials import AccessKey
 from modelarts_export.config.environment import METADATA, SOURCE, format_variable
-from modelarts_export.config.options import NO_SETTINGS, SettingsLayer
 from modelarts_export.config.parsers import METADATA_HOST, parse_metadata_url
 from modelarts_export.config.settings import Settings
 from modelarts_export.errors import AccessError, TemporaryError
 from modelarts_export.providers.sources.expiring_key import make_expiring_key
-from modelarts_export.providers.sources.provider import Finding, Status
+from modelarts_export.providers.sources.provider import ChosenProvider
 
 if TYPE_CHECKING:
     from modelarts_export.transport.response import Response
@@ -39,7 +38,7 @@ _NAMES = {
 }
 
 
-class MetadataProvider:
+class MetadataProvider(ChosenProvider):
     """The keys of the agency; only asked when the user says so."""
 
     name = "metadata service"
@@ -50,18 +49,6 @@ class MetadataProvider:
         """`on_call` gets every call to the service."""
         self._environ = environ
         self._on_call = on_call
-
-    def describe(self) -> Finding:
-        """Return that there are credentials; the service is not called."""
-        return Finding(status=Status.FOUND)
-
-    def make_layer(self) -> SettingsLayer:
-        """Return an empty layer."""
-        return NO_SETTINGS
-
-    def secrets(self) -> Iterator[str]:
-        """Yield nothing: no secret is known without a call."""
-        yield from ()
 
     def load(self) -> AccessKey:
         """Return the keys as they are now, with their end.

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from modelarts_export.auth.credentials import Credentials
-from modelarts_export.config.options import SettingsLayer
+from modelarts_export.config.options import NO_SETTINGS, SettingsLayer
 
 
 class Status(Enum):
@@ -52,3 +52,19 @@ class CredentialProvider(Protocol):
 
     def secrets(self) -> Iterator[str]:
         """Yield the secrets that are known without a command or a call, in use or not."""
+
+
+class ChosenProvider:
+    """A provider that is asked only where the user says so; it knows nothing before it has loaded."""
+
+    def describe(self) -> Finding:
+        """Return that there are credentials; no command is run, and no call is made."""
+        return Finding(status=Status.FOUND)
+
+    def make_layer(self) -> SettingsLayer:
+        """Return an empty layer."""
+        return NO_SETTINGS
+
+    def secrets(self) -> Iterator[str]:
+        """Yield nothing."""
+        yield from ()

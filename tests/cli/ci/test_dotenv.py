@@ -39,7 +39,7 @@ def read_report(file: Path) -> dict[str, str]:
 
 
 def test_report_of_a_submission(run: Run, quick: Cloud, tmp_path: Path) -> None:
-    """The old file is replaced as a whole, a link is followed, and nobody else may write the new one."""
+    """The old file is replaced as a whole, a link is followed, and only the owner may write the new one."""
     target, link = tmp_path / "task.env", tmp_path / "link.env"
     target.write_text("OLD=1\n" * 100)
     link.symlink_to(target)

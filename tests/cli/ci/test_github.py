@@ -126,7 +126,7 @@ def test_invalid_system_says_what_others_read(run: Run) -> None:
 
 
 def test_hint_is_in_the_last_annotation(run: Run, files: Files) -> None:
-    """GitHub shows annotations where nobody reads the log."""
+    """GitHub shows annotations outside the log."""
     [line] = run("to-obs --pth /b/d/ --ci github", **files).err.splitlines()
     assert parse_annotation(line)[1].splitlines()[1:] == [
         "hint: modelarts-export to-obs --help shows what it takes"
