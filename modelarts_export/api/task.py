@@ -56,8 +56,10 @@ class TaskState(Enum):
     @classmethod
     def parse(cls, status: str | None) -> "TaskState | None":
         """Return the state of a status, or None for one that is not documented."""
-        value = (status or "").upper()
-        return cls.SUCCESSED if value in _SUCCESSES else next((s for s in cls if s.value == value), None)
+        return _STATES.get((status or "").upper())
+
+
+_STATES = {state.value: state for state in TaskState} | dict.fromkeys(_SUCCESSES, TaskState.SUCCESSED)
 
 
 @dataclass(frozen=True, kw_only=True)

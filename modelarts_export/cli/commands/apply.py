@@ -1,6 +1,5 @@
 """The command `apply`, which creates the export tasks of many specs."""
 
-import gc
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
 
 _DATASET, _PROJECT = ("dataset_id",), ("project_id",)
 _GIVE_DATASET = "give dataset_id in each spec, or --dataset ID (MODELARTS_EXPORT_DATASET_ID)"
-# A start has higher ones, for a process that soon ends; the 700 of Python cost more than the few cycles.
-_GC_THRESHOLDS = (10_000, 10, 10)
 DryRun = Annotated[
     bool,
     typer.Option("--dry-run", rich_help_panel=REQUEST, help="Print what would be done and send nothing"),
@@ -75,7 +72,6 @@ def apply(  # noqa: PLR0913 - its options
 
     plan, settings = load_plan(offline=False)
     run = BatchRun(context, settings, plan, options=batch, reuse=reuse, wait=wait)
-    gc.set_threshold(*_GC_THRESHOLDS)
     _warn_of_paths(context, plan, reuse)
     plan = _find_datasets(context, plan, settings)
     report = run.submit(plan)
