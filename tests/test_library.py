@@ -1,12 +1,10 @@
-"""The public names of the package: what is loaded when, and requests that are built in Python."""
+"""Export tasks from Python: `connect`, `submit` and `wait`, their events and cancellation."""
 
-import inspect
 import re
 import subprocess
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,45 +24,21 @@ from modelarts_export import (
     NotFoundError,
     PathUsedError,
     ReusePolicy,
-    SearchCondition,
     SubmissionEvent,
     TemporaryError,
-    ToNewDataset,
     ToObs,
     connect,
     submit,
     wait,
 )
-from modelarts_export.cli.app import COMMANDS
 from modelarts_export.cli.commands.sandbox import make_settings
-from modelarts_export.config.options import option_fields
 from modelarts_export.config.parsers import parse_duration
-from modelarts_export.config.settings import Settings
-from modelarts_export.polling.options import PollOptions
-from modelarts_export.request.fields import iter_all_fields
-from modelarts_export.request.models import SpecMetadata
 from modelarts_export.sandbox.faults.catalogue import Faults
 from modelarts_export.sandbox.faults.parser import parse_fault
 from modelarts_export.sandbox.server import Sandbox
 from modelarts_export.submission.events import TaskAccepted, TaskReused
 from tests.conftest import Cloud, sandboxed
 from tests.support.raw_server import answer_with, serve
-
-NEW = {"export_new_dataset_name": "cats", "export_new_dataset_work_path": "/bucket/work/"}
-
-
-def test_import_loads_nothing() -> None:
-    """A fresh interpreter imports the package, and none of its modules or dependencies."""
-    code = "import sys; before = set(sys.modules); import modelarts_export; print(*set(sys.modules) - before)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    loaded = {name.partition(".")[0] for name in done.stdout.split()} - {"modelarts_export"}
-    assert loaded & {"pydantic", "requests", "rich", "typer", "urllib3", "yaml"} == set()
-    assert [name for name in done.stdout.split() if name.startswith("modelarts_export.")] == []
-
-
-@pytest.mark.parametrize("name", modelarts_export.__all__)
-def test_public_name_has_a_docstring(name: str) -> None:
-    assert getattr(modelarts_export, name).__doc__
 
 
 def test_dataset_of_a_name_is_found_and_a_name_is_no_id(cloud: Cloud) -> None:
@@ -77,78 +51,6 @@ def test_dataset_of_a_name_is_found_and_a_name_is_no_id(cloud: Cloud) -> None:
         with pytest.raises(InvalidInputError, match=r"'name:sandbox-text' is a name.*find_dataset"):
             submit(client, "name:sandbox-text", ToObs(path="/b/d/"))
     assert cloud.created == []
-
-
-def test_unknown_name_is_an_attribute_error() -> None:
-    with pytest.raises(AttributeError, match="no_such_name"):
-        modelarts_export.no_such_name  # noqa: B018 - the access is what is tested
-
-
-def test_request_has_the_defaults_of_the_command_line() -> None:
-    assert ToObs(path="obs://bucket/out").to_dict() == {
-        "path": "/bucket/out/",
-        "export_type": 3,
-        "export_params": {"sample_state": "", "export_dest": "DIR"},
-    }
-
-
-def test_request_takes_mappings_and_models() -> None:
-    condition = SearchCondition(hard=True)
-    request = ToObs(path="/b/d/", export_params={"search_conditions": [condition, {"labeler": "zhang"}]})
-    conditions = [{"hard": "1"}, {"labeler": "zhang"}]
-    assert request.to_dict()["export_params"]["search_conditions"] == conditions
-    assert ToNewDataset(path="/b/d/", export_params=NEW).export_params.export_new_dataset_name == "cats"
-
-
-@pytest.mark.parametrize(
-    ("fields", "words"),
-    [
-        ({}, "path is required"),
-        ({"path": "bucket"}, "path: 'bucket' is not an OBS directory"),
-        ({"path": "/b/d/", "export_type": "serch"}, "did you mean 'search'?"),
-        ({"path": "/b/d/", "exprt_type": "all"}, "exprt_type: unknown"),
-        ({"path": "/b/d/", "dataset_id": "d"}, "dataset_id: unknown"),
-        ({"path": "/b/d/", "train_sample_ratio": 0.8}, "ratio: unknown field; it belongs in export_params"),
-        ({"path": "/b/d/", "export_params": {"path": "/b/e/"}}, "path: unknown field; it belongs at the top"),
-        ({"path": "/b/d/", "export_params": {"samples": [""]}}, r"export_params.samples\[0\]"),
-    ],
-)
-def test_invalid_request_is_our_error_at_construction(fields: dict[str, object], words: str) -> None:
-    with pytest.raises(InvalidInputError, match=words):
-        ToObs(**fields)
-
-
-def test_rules_between_fields_hold_at_construction() -> None:
-    inside = {**NEW, "export_new_dataset_work_path": "/bucket/work/x/"}
-    with pytest.raises(InvalidInputError, match="is inside path"):
-        ToNewDataset(path="/bucket/work/", export_params=inside)
-
-
-def test_all_problems_are_on_the_error() -> None:
-    fields: dict[str, Any] = {"export_type": "serch", "export_format": "x"}
-    with pytest.raises(InvalidInputError) as caught:
-        ToObs(**fields)
-    assert [problem.location for problem in caught.value.problems] == [
-        ("path",),
-        ("export_type",),
-        ("export_format",),
-    ]
-    shown = "".join(traceback.format_exception(caught.value))
-    assert [f"\n{problem}\n" in shown for problem in caught.value.problems] == [True] * 3
-
-
-def test_note_repeats_no_message_and_counts_what_is_omitted() -> None:
-    with pytest.raises(InvalidInputError) as caught:
-        ToObs(**dict[str, Any]())
-    assert not hasattr(caught.value, "__notes__")
-    with pytest.raises(InvalidInputError) as caught:
-        ToObs(path="/b/d/", export_params={"samples": [""] * 103})
-    assert caught.value.__notes__[100:] == ["and 3 more"]
-
-
-def test_invalid_condition_is_our_error_at_construction() -> None:
-    with pytest.raises(InvalidInputError, match="sample_dir: '/b' must end with a slash"):
-        SearchCondition(sample_dir="/b")
 
 
 def test_example_of_the_readme_exports_and_waits() -> None:
@@ -376,47 +278,3 @@ def test_skip_if_running_takes_what_the_api_may_list() -> None:
 
 def test_reuse_policy_normalizes_its_directory() -> None:
     assert ReusePolicy(skip_if_running="obs://b/d").skip_if_running == "/b/d/"
-
-
-def test_no_error_of_the_library_names_a_flag_or_a_command() -> None:
-    """The command line adds those; a command of another program is a fact."""
-    package = Path(modelarts_export.__file__).parent
-    named = re.compile(r"[\"' (]--[a-z]|modelarts-export [a-z]|\bto-(obs|new-dataset)\b")
-    files = {path.relative_to(package).as_posix(): path for path in package.rglob("*.py")}
-    library = {name: path for name, path in files.items() if not name.startswith(("cli/", "sandbox/"))}
-    texts = {name: path.read_text(encoding="utf-8") for name, path in library.items()}
-    found = [
-        name for name, text in texts.items() if named.search(re.sub("hcloud configure set .*", "", text))
-    ]
-    assert found == []
-
-
-def iter_descriptions() -> Iterator[str]:
-    """Yield the description of each request field, enumeration value and setting of the library."""
-    for model in (ToObs, ToNewDataset, SpecMetadata):
-        for each in iter_all_fields(model):
-            yield from (each.help, each.flag_help)
-            yield from (member.meaning for member in each.enum or ())
-    for group in (Settings, PollOptions, ReusePolicy):
-        yield from (each.metadata["help"] for each in option_fields(group))
-
-
-def test_descriptions_of_fields_and_settings_name_no_flag_and_no_command() -> None:
-    """A description is a part of the declaration; the command line adds its names to it."""
-    commands = "|".join(COMMANDS)
-    named = re.compile(
-        rf"(^|\W)--?[a-zA-Z]|modelarts-export|\bto-(obs|new-dataset)\b|[`'\"]({commands})[`'\"]"
-    )
-    descriptions = list(iter_descriptions())
-    assert len(descriptions) > 50
-    assert [each for each in descriptions if named.search(each)] == []
-
-
-@pytest.mark.parametrize("name", modelarts_export.__all__)
-def test_signature_shows_no_environment(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A default is shown by help() and by notebooks, with every secret in it."""
-    monkeypatch.setenv("HUAWEICLOUD_SDK_SK", "made-up-secret")
-    public = getattr(modelarts_export, name)
-    if callable(public):
-        assert "made-up-secret" not in str(inspect.signature(public))
-        assert "environ(" not in str(inspect.signature(public))

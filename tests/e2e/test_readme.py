@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.commands.test_sandbox import FOREIGN
+from tests.cli.commands.sandbox.foreign_environment import FOREIGN
 from tests.conftest import Outcome, Run
 
 ROOT = Path(__file__).parent.parent.parent

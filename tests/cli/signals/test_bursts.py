@@ -14,9 +14,9 @@ import pytest
 
 from tests.cli.signals.test_interrupted_submissions import RESUMED, list_unknown
 from tests.conftest import Stub
+from tests.support.program import PROGRAM
 from tests.support.task_replies import ACCEPTED, make_task_reply
 
-PROGRAM = [sys.executable, "-m", "modelarts_export"]
 SUBMIT = "to-obs --path /b/d/"
 MAX_SECONDS = 3.0  # the program promises one second; test machines are slower
 
