@@ -47,6 +47,8 @@ _NARROWS = Comparison(narrows=True)
 _NOT_RETURNED = Comparison(is_returned=False)
 _PARAMS = "Which samples are exported, and how"
 _DEST = "Destination of the export (default DIR)"
+# Keys of a spec that Python code gives beside the request.
+_ARGUMENTS = {"dataset_id": "an argument of submit", "project_id": "an argument of connect"}
 
 
 class RequestModel(BaseModel):
@@ -63,7 +65,7 @@ class RequestModel(BaseModel):
             except ValidationError as error:
                 from modelarts_export.request.problems import to_problems  # noqa: PLC0415 - a valid request has none
 
-                problems = to_problems(type(self), error, fields)
+                problems = to_problems(type(self), error, fields, beside=_ARGUMENTS)
                 raise _make_error(problems) from None
             self._check_rules()
 

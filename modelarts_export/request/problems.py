@@ -1,6 +1,6 @@
 """Problems made of pydantic's validation errors."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -16,7 +16,7 @@ from modelarts_export.errors import (
     add_subject,
     format_location,
 )
-from modelarts_export.quoting import SourceNumber, did_you_mean, shorten
+from modelarts_export.quoting import SourceNumber, find_nearest, shorten
 from modelarts_export.request.error_limits import list_details, split_details
 from modelarts_export.request.fields import RequestField, iter_all_fields, iter_fields
 
@@ -38,16 +38,17 @@ def to_problems(
     values: Mapping[str, Any],
     limit: int = MAX_PROBLEMS,
     *,
-    known: Collection[str] = (),
+    beside: Mapping[str, str],
 ) -> list[Problem]:
     """Return at most `limit` problems that a validation of `values` found, and one for the others.
 
-    `known` are names of fields at the top level that other models have.
+    `beside` has the names of what is given beside the model's own fields, and what each is, such as "an
+    argument of submit"; it is empty for a key at the top level.
     """
-    details = list_details(error, values, model.model_validate, {*_list_field_names(model), *known})
+    details = list_details(error, values, model.model_validate, {*_list_field_names(model), *beside})
     described, omitted = split_details(details)
     omitted += len(described[limit:])
-    problems = [_to_problem(model, detail, known) for detail in described[:limit]]
+    problems = [_to_problem(model, detail, beside) for detail in described[:limit]]
     return [*problems, *([Problem(message="", count=omitted)] if omitted else [])]
 
 
@@ -62,11 +63,11 @@ def add_field_name(problem: Problem) -> Problem:
     return replace(problem, message=add_subject(name, problem.message)) if name else problem
 
 
-def _to_problem(model: type[BaseModel], detail: ErrorDetails, known: Collection[str]) -> Problem:
+def _to_problem(model: type[BaseModel], detail: ErrorDetails, beside: Mapping[str, str]) -> Problem:
     location, value, kind = tuple(detail["loc"]), detail["input"], detail["type"]
     if kind == "extra_forbidden":
         return Problem(
-            location=location, message=_describe_unknown_field(model, location, known), at_key=True
+            location=location, message=_describe_unknown_field(model, location, beside), at_key=True
         )
     if kind == "value_error":
         return Problem(location=location, message=str(detail["ctx"]["error"]))
@@ -77,19 +78,27 @@ def _to_problem(model: type[BaseModel], detail: ErrorDetails, known: Collection[
     return Problem(location=location, message=message)
 
 
-def _describe_unknown_field(model: type[BaseModel], location: Location, known: Collection[str]) -> str:
+def _describe_unknown_field(model: type[BaseModel], location: Location, beside: Mapping[str, str]) -> str:
     parent = model
     for step in location[:-1]:
         if isinstance(step, str):
             inner = RequestField(location=(step,), info=parent.model_fields[step]).model
             parent = inner or parent
-    name, names = str(location[-1]), [*(known if parent is model else ()), *parent.model_fields]
-    return f"unknown field{_describe_right_place(model, name, known) or did_you_mean(name, names)}"
+    name, names = str(location[-1]), [*(beside if parent is model else ()), *parent.model_fields]
+    return f"unknown field{_describe_right_place(model, name, beside) or _suggest_field(name, names, beside)}"
 
 
-def _describe_right_place(model: type[BaseModel], name: str, known: Collection[str]) -> str:
-    """Return where a request has a field of this name, in export_params or at the top, if anywhere."""
+def _describe_right_place(model: type[BaseModel], name: str, beside: Mapping[str, str]) -> str:
+    """Return where a field of this name is given: in export_params, beside the request or at the top."""
     params = [field for field in iter_fields(model) if field.name == "export_params" and field.model]
     if any(field.model and name in field.model.model_fields for field in params):
         return "; it belongs in export_params"
-    return "; it belongs at the top level" if params and name in {*model.model_fields, *known} else ""
+    if beside.get(name):
+        return f"; it is {beside[name]}"
+    return "; it belongs at the top level" if params and name in {*model.model_fields, *beside} else ""
+
+
+def _suggest_field(name: str, names: Iterable[str], beside: Mapping[str, str]) -> str:
+    nearest = find_nearest(name, names)
+    place = f", {beside[nearest]}" if nearest and beside.get(nearest) else ""
+    return f"; did you mean {nearest!r}{place}?" if nearest else ""

@@ -108,4 +108,5 @@ def _validate_model(
     except ValidationError as error:
         from modelarts_export.request.problems import to_problems  # noqa: PLC0415 - a valid request has none
 
-        return None, to_problems(model, error, values, limit, known=SpecMetadata.model_fields)
+        beside = dict.fromkeys(SpecMetadata.model_fields, "")
+        return None, to_problems(model, error, values, limit, beside=beside)

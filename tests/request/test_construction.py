@@ -38,7 +38,15 @@ def test_request_takes_mappings_and_models() -> None:
         ({"path": "bucket"}, "path: 'bucket' is not an OBS directory"),
         ({"path": "/b/d/", "export_type": "serch"}, "did you mean 'search'?"),
         ({"path": "/b/d/", "exprt_type": "all"}, "exprt_type: unknown"),
-        ({"path": "/b/d/", "dataset_id": "d"}, "dataset_id: unknown"),
+        ({"path": "/b/d/", "dataset_id": "d"}, "dataset_id: unknown field; it is an argument of submit$"),
+        (
+            {"path": "/b/d/", "dataset": "d"},
+            r"dataset: unknown field; did you mean 'dataset_id', an argument of submit\?$",
+        ),
+        (
+            {"path": "/b/d/", "export_params": {"project_id": "p"}},
+            "project_id: unknown field; it is an argument of connect$",
+        ),
         ({"path": "/b/d/", "train_sample_ratio": 0.8}, "ratio: unknown field; it belongs in export_params"),
         ({"path": "/b/d/", "export_params": {"path": "/b/e/"}}, "path: unknown field; it belongs at the top"),
         ({"path": "/b/d/", "export_params": {"samples": [""]}}, r"export_params.samples\[0\]"),
