@@ -51,13 +51,16 @@ _DATASET_VARIABLE = format_variable("dataset_id")
 _HOW_TO_GIVE_DATASET = f"give DATASET or --dataset ID ({_DATASET_VARIABLE}), or dataset_id in a spec"
 
 
-def combine_missing(errors: Sequence[ModelArtsExportError]) -> ModelArtsExportError:
-    """Return one error for an invalid request, if it is the first, and for all settings that are missing."""
+def combine_missing(errors: Sequence[ModelArtsExportError], what: str = "settings") -> ModelArtsExportError:
+    """Return one error for an invalid request, if it is the first, and for all settings that are missing.
+
+    `what` says what they are if arguments are among them.
+    """
     if len(errors) == 1:
         return errors[0]
     problems = [problem for error in errors for problem in error.problems or (_to_problem(error),)]
     omitted = sum(error.omitted for error in errors if isinstance(error, InvalidInputError))
-    words = "problems; nothing was sent" if errors[0].problems else "settings are missing"
+    words = "problems; nothing was sent" if errors[0].problems else f"{what} are missing"
     message = f"{len(problems) + omitted:,} {words}"
     if any(isinstance(error, AccessError) for error in errors):
         return MissingCredentialsError(message, problems=problems, omitted=omitted)
@@ -128,22 +131,30 @@ class Connection:
         return self._environ.get(_DATASET_VARIABLE) or None
 
     def choose_dataset(
-        self, given: str | None, origin: str = "DATASET", *, needed_for: Settings | None
+        self,
+        given: str | None,
+        origin: str = "DATASET",
+        *,
+        needed_for: Settings | None,
+        missing: Sequence[ModelArtsExportError] = (),
     ) -> str:
         """Return the dataset that is given, or that of the variable: an ID, or name:NAME.
 
-        Raises InvalidInputError for an invalid one, and one error for all settings that are missing for a
-        call with the settings `needed_for`.
+        Raises InvalidInputError for an invalid one, and one error for the arguments that are `missing` and
+        all settings that are missing for a call with the settings `needed_for`.
         """
         if given is None:
             given, origin = self.default_dataset, _DATASET_VARIABLE
-        if given is None:
-            missing = self.find_missing(needed_for) if needed_for else []
-            raise combine_missing([make_no_dataset_error(), *missing])
         try:
-            return check_dataset(given)
+            dataset = None if given is None else check_dataset(given)
         except ValueError as error:
             raise InvalidInputError(f"{origin}: {error}") from None
+        if dataset is not None and not missing:
+            return dataset
+        no_dataset = [make_no_dataset_error()] if dataset is None else []
+        settings = self.find_missing(needed_for) if needed_for else []
+        what = "arguments and settings" if missing else "settings"
+        raise combine_missing([*missing, *no_dataset, *settings], what)
 
     def find_dataset_id(self, name: str, settings: Settings) -> str:
         """Return the ID of the one dataset with this name; a project's datasets are listed once.

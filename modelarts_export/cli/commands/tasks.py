@@ -20,13 +20,13 @@ from modelarts_export.cli.follow import (
 from modelarts_export.cli.options.task_filter import TaskFilter
 from modelarts_export.clock import SYSTEM_CLOCK
 from modelarts_export.documents.files import STDIN, read_text
-from modelarts_export.errors import InvalidInputError, NotFoundError
+from modelarts_export.errors import InvalidInputError, ModelArtsExportError, NotFoundError
 from modelarts_export.identifiers import check_identifier
 from modelarts_export.polling.options import PollOptions
 from modelarts_export.polling.poller import Snapshot, TrackedTask
 
 DatasetAndTasks = Annotated[
-    list[str],
+    list[str] | None,  # the parser would report a missing TASK without what else is missing
     typer.Argument(
         metavar="[DATASET] TASK...",
         help="ID of the dataset, or name:NAME, and IDs of its tasks; - reads those from stdin",
@@ -51,14 +51,14 @@ Any_ = Annotated[
 
 
 def status(
-    tasks: DatasetAndTasks,
     context: CommandContext,
     *,
+    tasks: DatasetAndTasks = None,
     dataset: DatasetOption = None,
     exit_status: ExitStatus = False,
 ) -> None:
     """Show the status of export tasks."""
-    dataset_id, task_ids = _split_dataset(context, tasks, dataset)
+    dataset_id, task_ids = _split_dataset(context, "status", tasks or (), dataset)
     unseen = make_unseen_tasks(context, dataset_id, task_ids)
     snapshot = add_new_dataset_ids(context, fetch_status(context, unseen), context.settings)
     context.printer.tasks([each.task for each in snapshot if each.task.raw], with_failure=not exit_status)
@@ -67,15 +67,15 @@ def status(
 
 
 def wait(
-    tasks: DatasetAndTasks,
     wait: PollOptions,
     context: CommandContext,
     *,
+    tasks: DatasetAndTasks = None,
     dataset: DatasetOption = None,
     any: Any_ = False,  # noqa: A002 - the name of the flag
 ) -> None:
     """Wait until export tasks are finished."""
-    dataset_id, task_ids = _split_dataset(context, tasks, dataset)
+    dataset_id, task_ids = _split_dataset(context, "wait", tasks or (), dataset)
     context.follow(dataset_id, task_ids, context.settings)
     begun = SYSTEM_CLOCK.monotonic()
     snapshot = poll_until_done(
@@ -124,18 +124,25 @@ def list_tasks(
 
 
 def _split_dataset(
-    context: CommandContext, arguments: Sequence[str], option: str | None
+    context: CommandContext, command: str, arguments: Sequence[str], option: str | None
 ) -> tuple[str, list[str]]:
     """Return the dataset and the tasks: all arguments are tasks with --dataset.
 
     A single argument is a task, too, when the variable names the dataset. A name is looked up last.
+    Raises InvalidInputError with the command to write, and one error for all that is missing.
     """
-    settings, given, origin, tasks = context.settings, option, "--dataset", arguments
-    if option is None and not (len(arguments) == 1 and context.connection.default_dataset):
-        (given, *tasks), origin = arguments, "DATASET"
-    dataset = context.connection.choose_dataset(given, origin, needed_for=settings)
+    connection, settings = context.connection, context.settings
+    given, origin, tasks, form = option, "--dataset", arguments, "--dataset ID " if option else ""
+    if option is None and (len(arguments) > 1 or not connection.default_dataset):
+        given, origin, tasks, form = (arguments or (None,))[0], "DATASET", arguments[1:], "DATASET "
+    missing: list[ModelArtsExportError] = []
     if not tasks:
-        raise InvalidInputError("TASK is required", hint="give DATASET and TASK, or TASK and --dataset ID")
+        hint = (
+            f"write: modelarts-export {command} {form}TASK...; "
+            f"modelarts-export list {form}-o id prints the IDs of tasks"
+        )
+        missing.append(InvalidInputError("TASK is required", hint=hint))
+    dataset = connection.choose_dataset(given, origin, needed_for=settings, missing=missing)
     task_ids = _read_task_ids(tasks)
     return context.find_dataset_id(dataset, settings), task_ids
 

@@ -57,9 +57,12 @@ def collect_sections(parameters: Iterable[Any], help_option: Any) -> dict[str, l
 
 
 def format_argument(argument: Any) -> str:  # noqa: ANN401 - of Typer
-    """Return an argument as a usage line shows it: in brackets if it may be left out."""
+    """Return an argument as a usage line shows it: in brackets if it may be left out.
+
+    A metavar with brackets says by itself which part may.
+    """
     name = argument.metavar or argument.name.upper()
-    return name if argument.required else f"[{name}]"
+    return name if argument.required or name.startswith("[") else f"[{name}]"
 
 
 def _make_row(option: Any) -> Row:  # noqa: ANN401 - an option of Typer

@@ -9,7 +9,6 @@ import typer
 from modelarts_export.cli.options.output_style import FORMATS
 from modelarts_export.quoting import did_you_mean
 
-_OPTIONAL = re.compile(r"\[[^\]]*\]\s*")
 _UNKNOWN_COMMAND = re.compile(r"No such command (?P<name>'.*'|\".*\")\.(?: Did you mean [^?]*\?)?", re.DOTALL)
 _UNEXPECTED = re.compile(r"Got unexpected extra arguments?(?:\(s\))? \((?P<arguments>.*)\)", re.DOTALL)
 
@@ -58,6 +57,6 @@ def suggest_format(flag: str) -> str:
 
 
 def _get_metavar(parameter: Any) -> str:  # noqa: ANN401 - see describe_parse_error
-    """Return the name of a parameter as its help shows it, without dots and what may be left out."""
-    name = _OPTIONAL.sub("", parameter.metavar or parameter.opts[0])
+    """Return the name of a parameter as its help shows it, without dots."""
+    name: str = parameter.metavar or parameter.opts[0]
     return name.removesuffix("...").replace("|", " or ")

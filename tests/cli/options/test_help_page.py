@@ -220,6 +220,18 @@ def test_invalid_request_is_reported_with_missing_settings(
     ]
 
 
+@pytest.mark.parametrize("command", ["wait", "status"])
+def test_missing_task_is_reported_with_missing_settings(run: Run, command: str) -> None:
+    for line, missing in (("", "TASK dataset credentials endpoint"), ("t1", "TASK credentials endpoint")):
+        outcome = run(f"{command} {line} --project-id p")
+        headline, *problems = outcome.err.splitlines()
+        assert (outcome.code, len(problems)) == (4, len(missing.split()))
+        assert headline == f"error: {len(problems)} arguments and settings are missing"
+        assert [word in each for word, each in zip(missing.split(), problems, strict=True)] == [True] * len(
+            problems
+        )
+
+
 def test_missing_settings_beside_credentials_exit_with_2(run: Run) -> None:
     keys = {"HUAWEICLOUD_SDK_AK": "AK", "HUAWEICLOUD_SDK_SK": "SK0123456789"}
     outcome = run("list", **keys)

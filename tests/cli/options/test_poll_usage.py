@@ -67,7 +67,7 @@ def test_invalid_command_line_is_refused(run: Run, stub: Stub, line: str, messag
     ("line", "hint"),
     [
         ("wait abc t1 --nope", "modelarts-export wait --help shows what it takes"),
-        ("wait", "modelarts-export wait --help shows what it takes"),
+        ("validate", "modelarts-export validate --help shows what it takes"),
         ("lsit abc", "modelarts-export --help shows the commands"),
         ("--nope wait", "modelarts-export --help shows the commands"),
     ],
@@ -78,12 +78,21 @@ def test_usage_error_hints_at_the_help_of_the_command(run: Run, line: str, hint:
 
 @pytest.mark.parametrize(
     ("line", "message"),
-    [("wait abc", "TASK is required"), ("status abc", "TASK is required"), ("list", "no dataset")],
+    [
+        ("wait abc", "write: modelarts-export wait DATASET TASK...; modelarts-export list DATASET -o id "),
+        (
+            "status -d abc",
+            "write: modelarts-export status --dataset ID TASK...; modelarts-export list --data",
+        ),
+        ("list", "no dataset"),
+        ("wait", "error: 2 arguments and settings are missing\n  TASK is required; write: "),
+    ],
 )
 def test_dataset_or_task_that_nothing_names_is_refused(run: Run, stub: Stub, line: str, message: str) -> None:
     outcome = run(line, **{**stub.variables, "MODELARTS_EXPORT_DATASET_ID": ""})
     assert (outcome.code, outcome.out, stub.requests) == (2, "", [])
     assert message in outcome.err
+    assert ("TASK is required" in outcome.err) is (line != "list")
 
 
 @pytest.mark.parametrize("command", [OBS, NEW])
