@@ -21,7 +21,9 @@ _SIGNALED = 128  # plus the number of the signal, as in a shell
 _INTERRUPTED = _SIGNALED + signal.SIGINT
 _GRACE = 0.2  # seconds for a canceled command to return
 _REPLY_TIMEOUT = 5.0  # seconds for the reply of a request that creates something, after a signal
-_WRITE_TIMEOUT = 0.5  # seconds for the final output, as a stream may be blocked
+_BLOCKED_TIMEOUT = 0.5  # seconds for the final output on streams that take nothing, all together
+_OUTPUT_TIMEOUT = 60.0  # seconds for one part of the final output, which may have many thousand rows
+_BLOCKED_CHECK = 0.05  # seconds
 _STACK = 16 * 1024 * 1024  # bytes, as a main thread has; the default of some systems is far less
 
 
@@ -118,9 +120,26 @@ def _interrupt(
 
 
 def _write(output: FinalOutput) -> None:
-    """Write to one stream after the other; one that is blocked delays the next for a while only."""
+    """Write the whole output, one part after the other; a blocked stream delays it for a while only."""
+    given_up: set[int] = set()
     for write in output:
-        _start_thread(write).join(_WRITE_TIMEOUT / len(output))
+        thread, ends = _start_thread(write), monotonic() + _OUTPUT_TIMEOUT
+        free_at = monotonic()
+        while thread.is_alive() and monotonic() < ends:
+            thread.join(_BLOCKED_CHECK)
+            if not (blocked := _find_blocked_streams() - given_up):
+                free_at = monotonic()
+            elif monotonic() - free_at > _BLOCKED_TIMEOUT / len(output):
+                given_up |= blocked
+                break
+
+
+def _find_blocked_streams() -> set[int]:
+    """Return the descriptors of stdout and stderr, as far as a write to them would wait for the reader."""
+    streams = select.poll()
+    for number in (1, 2):
+        streams.register(number, select.POLLOUT)
+    return {1, 2} - {number for number, _ in streams.poll(0)}
 
 
 def _start_thread(call: Callable[[], None]) -> threading.Thread:
