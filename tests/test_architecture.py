@@ -45,7 +45,7 @@ MAY_IMPORT = {
     ),
     "cli/options": "api config documents request sandbox/faults spec",
     "cli/output": "batch cli/ci cli/options api request spec submission transport",
-    "cli/ci": "cli/options api batch",
+    "cli/ci": "cli/options api batch spec",
     "cli/progress": "batch cli/output api polling",
     "batch": "api config polling providers providers/sources request spec submission",
     "diagnosis": "api auth client_factory config documents providers providers/sources submission transport",

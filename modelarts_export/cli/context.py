@@ -86,6 +86,7 @@ class AppContext:
         from modelarts_export.spec.discovery import NOT_SEARCHED  # noqa: PLC0415 - with the loader
         from modelarts_export.spec.loader import load_specs  # noqa: PLC0415 - yaml is loaded here
 
+        self.report.check_inputs(files)
         interpolate, timeout = self.make_interpolator(assignments), self.read_timeout(flags)
         try:
             specs = load_specs(files, interpolate, timeout, recursive=recursive, check=check)
@@ -169,6 +170,7 @@ class CommandContext:
 
         Raises InvalidInputError with every problem, and one error for all settings that are missing.
         """
+        self.app.report.check_inputs(request_input.all_files)
         timeout = self.app.read_timeout(self.flags)
         interpolate = self.app.make_interpolator(request_input.assignments)
         try:

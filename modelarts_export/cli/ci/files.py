@@ -24,18 +24,37 @@ class ReportFile:
     format: Format
     is_appended: bool = False
 
+    def replaces(self, other: "ReportFile") -> bool:
+        """Return whether one of two reports would replace the other."""
+        is_same = _resolve(self.name) == _resolve(other.name)
+        return is_same and not (self.is_appended and other.is_appended)
+
 
 def check_file(name: str) -> None:
     """Check that a file can be written. Raises OSError or ValueError, without changing anything."""
     path = _resolve(name)
     with suppress(FileNotFoundError):
-        if not stat.S_ISREG(path.stat().st_mode):  # a device would be replaced, a pipe would block
+        # not that of `path`: /dev/stdout leads to a pipe, which has none
+        if not stat.S_ISREG(os.stat(name).st_mode):  # noqa: PTH116 - a device would be replaced, a pipe blocks
             raise ValueError("it is not a regular file")
     folder = path.parent
     if not folder.is_dir():
         raise ValueError(f"there is no directory {folder}")
     if not os.access(path if path.exists() else folder, os.W_OK):
         raise ValueError("it cannot be written")
+
+
+def find_input(name: str, inputs: Sequence[str]) -> str | None:
+    """Return which of the files and directories that are read has this file; of a directory, its specs."""
+    from modelarts_export.spec.discovery import SUFFIXES  # noqa: PLC0415 - for a command that reads specs
+
+    path = _resolve(name)
+    for each in inputs:
+        folder = _resolve(each)
+        is_spec = path.suffix.lower() in SUFFIXES and path.is_relative_to(folder) and folder.is_dir()
+        if path == folder or is_spec:
+            return each
+    return None
 
 
 def append_text(name: str, text: str) -> None:

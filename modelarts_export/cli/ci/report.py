@@ -77,7 +77,25 @@ class RunReport:
         except (OSError, ValueError) as error:
             reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
             raise InvalidInputError(f"{file.origin}: {file.name}: {reason}") from None
+        for other in self._files:
+            if file.replaces(other):
+                raise InvalidInputError(f"{file.origin} and {other.origin} are the same file, {file.name}")
         self._files.append(file)
+
+    def check_inputs(self, names: Sequence[str]) -> None:
+        """Check that no report is written to one of these files, or as a spec to one of these directories.
+
+        Raises InvalidInputError, which that report does not tell of: the file is left as it is.
+        """
+        if not self._files:
+            return
+        from modelarts_export.cli.ci.files import find_input  # noqa: PLC0415 - as above
+
+        for file in self._files:
+            if found := find_input(file.name, names):
+                self._files.remove(file)
+                place = f"in {found}, whose specs are read" if found != file.name else "read by this command"
+                raise InvalidInputError(f"{file.origin}: {file.name} is {place}; choose another file")
 
     def write(
         self, exit_code: int, error: str = "", problems: Sequence[Problem] = (), *, omitted: int = 0

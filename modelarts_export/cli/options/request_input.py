@@ -50,6 +50,11 @@ class RequestInput(Generic[RequestT]):
         dataset_id: str | None = self.flags.get(("dataset_id",))
         return dataset_id
 
+    @property
+    def all_files(self) -> list[str]:
+        """The spec and the file of sample IDs, as far as they are given."""
+        return [*self.files, *([self.samples_file] if self.samples_file else [])]
+
     def resolve(
         self, interpolate: Callable[[str], str], timeout: float
     ) -> tuple[ValidatedExport, Sequence[Problem]]:

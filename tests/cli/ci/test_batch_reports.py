@@ -3,6 +3,8 @@
 import os
 import re
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -82,3 +84,30 @@ def test_unwritable_report_is_an_error_before_anything_is_sent(run: Run, stub: S
     outcome = run("apply a.yaml --junit nowhere/report.xml", **stub.variables)
     assert (outcome.code, stub.requests) == (2, [])
     assert outcome.err == f"error: --junit: nowhere/report.xml: there is no directory {folder / 'nowhere'}\n"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "apply a.yaml --junit a.yaml",
+        "apply a.yaml --dotenv ./a.yaml",
+        "apply . --junit report.json",
+        "to-obs -f a.yaml --dotenv a.yaml",
+        "to-obs --path /b/ --samples-file a.yaml --dotenv a.yaml",
+        "apply a.yaml --junit a.env --dotenv ./a.env",
+    ],
+)
+def test_report_replaces_no_input_and_no_other_report(run: Run, stub: Stub, folder: Path, line: str) -> None:
+    outcome = run(line, **stub.variables)
+    assert (outcome.code, stub.requests) == (2, [])
+    assert re.fullmatch(r"error: --(junit|dotenv).*file.*\n", outcome.err)
+    assert (folder / "a.yaml").read_text() == SPECS
+
+
+def test_report_on_a_pipe_is_refused_before_anything_is_sent(stub: Stub, folder: Path) -> None:
+    """The link /dev/stdout leads to a name that no file has."""
+    command = [sys.executable, "-m", "modelarts_export", "apply", "a.yaml", "--junit", "/dev/stdout"]
+    variables = {**os.environ, **stub.variables}
+    done = subprocess.run(command, env=variables, cwd=folder, capture_output=True, text=True, check=False)
+    assert (done.returncode, stub.requests) == (2, [])
+    assert done.stderr == "error: --junit: /dev/stdout: it is not a regular file\n"
