@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from modelarts_export.config.parsers import parse_duration
-from modelarts_export.quoting import did_you_mean
+from modelarts_export.quoting import describe_invalid_choice
 from modelarts_export.sandbox.faults.catalogue import (
     CALLS,
     KEYS,
@@ -56,12 +56,8 @@ GOOD = [
 ]
 BAD = [
     ("", "'' is not a valid fault (choose from refuse, drop"),
-    (
-        "drp",
-        "(choose from refuse, drop, stall, cut, busy, 400, 403, 408, 429, 500, 502, 503, 504, lag",
-    ),
     ("400", "400: code is missing; write 400:code="),
-    ("drp", "did you mean 'drop'?"),
+    ("drp", "(choose from drop, refuse, stall and 15 more); did you mean 'drop'?"),
     ("nodate", "did you mean 'no-date'?"),
     ("404", "'404' is not a valid fault"),
     ("drop=1", "'drop=1' is not a valid fault"),
@@ -72,10 +68,7 @@ BAD = [
     ("drop:count=1,", "drop: '' is not KEY=VALUE"),
     ("drop:count=1,count=2", "drop: count is given twice"),
     ("drop:count=1,Count=1", "drop: count is given twice"),
-    (
-        "drop:cuont=1",
-        "(choose from accepted, by, on, count, after, probability); did you mean 'count'?",
-    ),
+    ("drop:cuont=1", "(choose from count, accepted, by and 3 more); did you mean 'count'?"),
     ("drop:retry-after=3", "drop: 'retry-after' is not a valid key"),
     ("busy:accepted=yes", "busy: 'accepted' is not a valid key (choose from code, on"),
     ("429:accepted=yes", "429: 'accepted' is not a valid key"),
@@ -95,10 +88,7 @@ BAD = [
     ("drop:probability=nan", "probability: 'nan' is not a number"),
     ("drop:accepted=maybe", "drop: accepted: 'maybe' is not a valid value (choose from yes, no"),
     ("drop:by=rts", "drop: by: 'rts' is not a valid value (choose from fin, rst); did you mean 'rst'?"),
-    (
-        "drop:on=crate",
-        "create, list, show, datasets, token, projects, auth-projects, all); did you mean 'create",
-    ),
+    ("drop:on=crate", "(choose from create, list, show and 5 more); did you mean 'create'?"),
     ("drop:on=list+", "drop: on: '' is not a valid call"),
     ("lag:for=1s,on=create", "lag: on: 'create' is not a valid call (choose from list, show"),
     ("lag:for=1s,on=all", "lag: on: 'all' is not a valid call (choose from list, show"),
@@ -151,7 +141,7 @@ def test_fault_is_parsed(words: str, fault: Fault) -> None:
 @pytest.mark.parametrize(("words", "error"), BAD)
 def test_parse_error_names_the_wrong_part(words: str, error: str) -> None:
     with pytest.raises(ValueError, match=re.escape(error)):
-        parse_fault(words, parse_duration, did_you_mean)
+        parse_fault(words, parse_duration, describe_invalid_choice)
 
 
 def test_rows_cover_every_kind_and_key() -> None:

@@ -29,7 +29,7 @@ from modelarts_export.config.settings import Settings
 from modelarts_export.errors import InvalidInputError, ModelArtsExportError
 from modelarts_export.providers.sources import clouds_yaml, sdk_file
 from modelarts_export.providers.sources.environment import PREFIXES
-from modelarts_export.quoting import did_you_mean
+from modelarts_export.quoting import describe_invalid_choice
 
 if TYPE_CHECKING:
     from modelarts_export.sandbox.faults.catalogue import Faults
@@ -119,7 +119,7 @@ def _make_faults(specs: Sequence[str], latency: str, seed: int | None) -> "Fault
     from modelarts_export.sandbox.faults.parser import parse_fault  # noqa: PLC0415 - see _serve
 
     with _name_option("--fault"):
-        faults = [parse_fault(each, parse_duration, did_you_mean) for each in specs]
+        faults = [parse_fault(each, parse_duration, describe_invalid_choice) for each in specs]
     with _name_option("--latency"):
         late = Fault(kind="late", on=frozenset({ALL}), duration=parse_duration(latency))
     return Faults([*faults, late], rng=random.Random(seed))  # noqa: S311 - no secret

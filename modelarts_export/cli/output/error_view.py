@@ -21,26 +21,31 @@ _MORE_HINTS: Mapping[type[ModelArtsExportError], str] = {
     ConfigFileError: "modelarts-export explain config shows the format",
     PathUsedError: "or let --if-path-used warn",
 }
+_LISTS = dict.fromkeys(("fault", "key", "call"), "modelarts-export sandbox --help")  # others: explain
 
 
 def format_hint(error: ModelArtsExportError) -> str:
     """Return the hint of an error, with the flags that help, and the topics that list the values."""
-    return "; ".join(filter(None, [error.hint, _MORE_HINTS.get(type(error)), _suggest_topics(error)]))
+    return "; ".join(filter(None, [error.hint, _MORE_HINTS.get(type(error)), _suggest_lists(error)]))
 
 
-def _suggest_topics(error: ModelArtsExportError) -> str:
+def _suggest_lists(error: ModelArtsExportError) -> str:
     """Return the commands that list the values of which messages name only some."""
     problems = error.problems or (Problem(message=str(error)),)
-    topics = dict.fromkeys(filter(None, map(_find_topic, problems)))
-    commands = [f"modelarts-export explain {topic}" for topic in topics]
+    commands = dict.fromkeys(filter(None, map(_find_list, problems)))
     return f"{' and '.join(commands)} list{'s' if len(commands) == 1 else ''} the values" if commands else ""
 
 
-def _find_topic(problem: Problem) -> str | None:
-    """Return the topic with the values that a problem omits: its field, or what the value of its flag is."""
+def _find_list(problem: Problem) -> str | None:
+    """Return the command that lists the values which a problem omits.
+
+    The topic of `explain` is the field of the problem, or what the value of its flag is.
+    """
     noun = find_noun_of_omitted(problem.message)
+    if noun is None or noun in _LISTS:
+        return noun and _LISTS[noun]
     names = [step.replace("_", "-") for step in problem.location if isinstance(step, str)]
-    return noun and (names[-1] if names else noun.replace(" ", "-"))
+    return f"modelarts-export explain {names[-1] if names else noun.replace(' ', '-')}"
 
 
 def print_error(console: Console, error: ModelArtsExportError) -> None:

@@ -1,25 +1,29 @@
 """Parser of faults in the form `KIND[:KEY=VALUE,...]`."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from modelarts_export.sandbox.faults.catalogue import KEYS, KINDS, RETRY, Fault, FaultKind
 
-Suggest = Callable[[str, Iterable[str]], str]
+DescribeInvalid = Callable[[str, str, Sequence[str]], str]
+
+
+def _describe_invalid(word: str, noun: str, _known: Sequence[str]) -> str:
+    return f"{word!r} is not a valid {noun}"
 
 
 def parse_fault(
-    text: str, duration: Callable[[str], float], suggest: Suggest = lambda _word, _known: ""
+    text: str, duration: Callable[[str], float], describe_invalid: DescribeInvalid = _describe_invalid
 ) -> Fault:
     """Parse a fault; `duration` parses a time into seconds.
 
-    Raises ValueError, which names the wrong part, and ends with what `suggest` returns for it and the valid
-    words.
+    Raises ValueError, which names the wrong part; of a word that is not one of the known ones it says what
+    `describe_invalid` returns for the word, what it should be, and the known words.
     """
     first, colon, rest = text.partition(":")
-    require = partial(_require_one_of, suggest)
+    require = partial(_require_one_of, describe_invalid)
     name = require(KINDS, first.strip().lower(), "fault")
     try:
         given = _split_pairs(rest) if colon else {}
@@ -28,11 +32,10 @@ def parse_fault(
         raise ValueError(f"{name}: {error}") from None
 
 
-def _require_one_of(suggest: Suggest, words: Iterable[str], word: str, noun: str) -> str:
+def _require_one_of(describe_invalid: DescribeInvalid, words: Iterable[str], word: str, noun: str) -> str:
     known = list(words)
     if word not in known:
-        choices = ", ".join(known)
-        raise ValueError(f"{word!r} is not a valid {noun} (choose from {choices}){suggest(word, known)}")
+        raise ValueError(describe_invalid(word, noun, known))
     return word
 
 
