@@ -55,7 +55,7 @@ def show_on_terminal(
     """Display a sequence of snapshots on a terminal."""
     terminal, program_side = pty.openpty()
     pieces: list[bytes] = []
-    reader = threading.Thread(target=lambda: pieces.extend(iter(lambda: _read(terminal), b"")))
+    reader = threading.Thread(target=lambda: pieces.append(read_terminal(terminal)))
     reader.start()
     out = io.StringIO()
     with pytest.MonkeyPatch.context() as patch:
@@ -78,7 +78,7 @@ def show_in_process_on_terminal(scenario: str, *, is_closed: bool = False) -> Te
         command, env=environ, stdin=program_side, stdout=subprocess.PIPE, stderr=program_side, cwd=ROOT
     ) as process:
         os.close(program_side)
-        written = b"" if is_closed else b"".join(iter(lambda: _read(terminal), b""))
+        written = b"" if is_closed else read_terminal(terminal)
         os.close(terminal)
         out, _ = process.communicate(timeout=20)
     return TerminalOutput(written=written.decode(), columns=84, code=process.returncode, out=out.decode())
@@ -86,6 +86,11 @@ def show_in_process_on_terminal(scenario: str, *, is_closed: bool = False) -> Te
 
 def _make_variables(columns: int) -> dict[str, str]:
     return {"TERM": "xterm-256color", "COLUMNS": str(columns), "LINES": "30"}
+
+
+def read_terminal(terminal: int) -> bytes:
+    """Return what is written to the other end of a terminal until that is closed."""
+    return b"".join(iter(lambda: _read(terminal), b""))
 
 
 def _read(terminal: int) -> bytes:

@@ -138,10 +138,13 @@ class Console:
         lines = lay_out_facts([(name, value) for (name, _), value in zip(names, values, strict=True)])
         self.write(self._render(self._stdout, lines))
 
-    def write_table(self, rows: Sequence[Mapping[str, Cell]], *, whole: bool = False) -> None:
+    def write_table(
+        self, rows: Sequence[Mapping[str, Cell]], *, whole: bool = False, uncut: str = ""
+    ) -> None:
         """Write a row for each mapping under its keys; a column without any value is omitted.
 
-        On a terminal rows are as wide as it is, unless they must be `whole`. Without rows nothing is written.
+        On a terminal rows are as wide as it is, unless they must be `whole`; the column with the title
+        `uncut` is not shortened. Without rows nothing is written.
         """
         if not rows:
             return
@@ -150,9 +153,8 @@ class Console:
         columns = [self._make_cells([row[name] for row in rows]) for name in names]
         cells = [dict(zip(titles, row, strict=True)) for row in zip(*columns, strict=True)]
         ellipsis = "\u2026" if self.can_encode("\u2026") else "..."
-        self.write(
-            self._render(self._stdout, lay_out_rows(cells, self._measure_stdout(), ellipsis, whole=whole))
-        )
+        lines = lay_out_rows(cells, self._measure_stdout(), ellipsis, whole=whole, uncut=uncut)
+        self.write(self._render(self._stdout, lines))
 
     def write_paragraphs(self, rows: Sequence[Row]) -> None:
         """Write a mark, a name and paragraphs for each row to stdout, as wide as the terminal is."""

@@ -34,22 +34,25 @@ def lay_out_facts(facts: Sequence[tuple[str, Styled]]) -> list[Line]:
     return [((name, "bold"), (_fill(name, width), ""), fact) for name, fact in facts]
 
 
-def lay_out_rows(rows: Rows, width: int, ellipsis: str, *, whole: bool = False) -> list[Line]:
+def lay_out_rows(
+    rows: Rows, width: int, ellipsis: str, *, whole: bool = False, uncut: str = ""
+) -> list[Line]:
     """Return a line for each row, under the keys of the first.
 
     On a very narrow terminal each row is a block of facts. On others some columns are shortened or dropped
     until a row fits, unless rows must be `whole`: first the type beside a path, if it is the same in all.
+    The column `uncut` is not shortened; where a row does not fit then, each is a block, too.
     """
-    if width < _NARROWEST:
-        blocks = [_lay_out_block(row, is_first=index == 0) for index, row in enumerate(rows)]
-        return [line for block in blocks for line in block]
     sizes = {
         name: max(measure_cells(text) for text in (name, *(row[name][0] for row in rows))) for name in rows[0]
     }
     if not whole:
         if _measure_row(sizes) > width and "PATH" in sizes and _is_same_in_all("TYPE", rows):
             sizes.pop("TYPE", None)
-        sizes = _fit(sizes, width)
+        sizes = _fit(sizes, width, uncut)
+    if width < _NARROWEST or (uncut and not whole and _measure_row(sizes) > width):
+        blocks = [_lay_out_block(row, is_first=index == 0) for index, row in enumerate(rows)]
+        return [line for block in blocks for line in block]
     heading = {name: (name, "bold") for name in sizes}
     return [_lay_out_row(row, sizes, ellipsis) for row in (heading, *rows)]
 
@@ -118,14 +121,14 @@ def _measure_row(sizes: Mapping[str, int]) -> int:
     return sum(sizes.values()) + _GAP * (len(sizes) - 1)
 
 
-def _fit(sizes: Mapping[str, int], width: int) -> dict[str, int]:
+def _fit(sizes: Mapping[str, int], width: int, uncut: str) -> dict[str, int]:
     """Return the columns that a terminal shows, and the width of each in cells."""
     kept = dict(sizes)
     for count in range(len(_DROPPED) + 1):
         kept = {name: size for name, size in sizes.items() if name not in _DROPPED[:count]}
         excess = _measure_row(kept) - width
         for name, least in _SHORTENED.items():
-            cut = min(max(excess, 0), max(kept.get(name, 0) - least, 0))
+            cut = 0 if name == uncut else min(max(excess, 0), max(kept.get(name, 0) - least, 0))
             kept.update({name: kept[name] - cut} if cut else {})
             excess -= cut
         if excess <= 0:

@@ -15,6 +15,7 @@ from modelarts_export.cli.output.console import Console
 from modelarts_export.cli.output.renderers import TableRenderer
 from modelarts_export.cli.output.tables import shorten_middle
 from modelarts_export.sanitize import Redactor
+from tests.support.terminal import read_terminal
 
 if TYPE_CHECKING:
     from modelarts_export.cli.output.console import Cell
@@ -91,7 +92,7 @@ def show_on_terminal(
     with os.fdopen(theirs, "w", encoding=encoding, errors="backslashreplace") as out:
         console = Console(out, io.StringIO(), environ={"NO_COLOR": "1"}, redactor=Redactor())
         show(TableRenderer(console, wide=wide, time=lambda: NOW))
-        written = os.read(ours, 65_536).decode(encoding)
+    written = read_terminal(ours).decode(encoding)
     os.close(ours)
     return written.replace("\r\n", "\n").splitlines()
 
@@ -210,6 +211,53 @@ TIMES = [
     ({"status": "FAILED", "update_time": (NOW - 6) * 1000}, "2026-11-24 06:59:54 CET"),
     ({"status": "FAILED", "update_time": "soon"}, "soon"),
 ]
+
+
+PLAN_PATH = "/training-bucket/nightly/2026-11-24/"
+REUSED = "create, or reuse if one is running"
+
+
+def make_plan_row(name: str, path: str, action: str = REUSED) -> dict[str, object]:
+    return {"name": name, "spec": "a.yaml:1", "dataset_id": "images", "path": path, "action": action}
+
+
+@pytest.mark.parametrize(
+    ("columns", "lines"),
+    [
+        (
+            80,
+            [
+                "NAME                               DATASET  PATH",
+                f"specs/dail…-cats-and-dogs.yaml:12  images   {PLAN_PATH}",
+                "birds                              images   /b/birds/",
+            ],
+        ),
+        (40, [f"Path     {PLAN_PATH}", "", "Name     birds", "Dataset  images", "Path     /b/birds/"]),
+    ],
+)
+def test_plan_has_whole_paths_and_its_action_once(
+    monkeypatch: pytest.MonkeyPatch, columns: int, lines: list[str]
+) -> None:
+    rows = [
+        make_plan_row("specs/daily/of-cats-and-dogs.yaml:12", PLAN_PATH),
+        make_plan_row("birds", "/b/birds/"),
+    ]
+    shown = show_on_terminal(monkeypatch, lambda renderer: renderer.plan(rows), columns=columns)
+    assert shown[-2 - len(lines) :] == [*lines, "", f"Action  {REUSED}"]
+
+
+def test_plan_whose_paths_do_not_fit_has_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    path = PLAN_PATH + "of-images/" * 4
+    shown = show_on_terminal(
+        monkeypatch, lambda renderer: renderer.plan([make_plan_row("cats", path)]), columns=80
+    )
+    assert shown == ["Name     cats", "Dataset  images", f"Path     {path}", "", f"Action  {REUSED}"]
+
+
+def test_plan_has_a_column_for_different_actions(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [make_plan_row("cats", "/b/c/"), make_plan_row("dogs", "/b/d/", "create")]
+    shown = show_on_terminal(monkeypatch, lambda renderer: renderer.plan(rows), columns=80)
+    assert shown[1:] == [f"cats  images   /b/c/  {REUSED}", "dogs  images   /b/d/  create"]
 
 
 def test_shortened_text_has_its_beginning_and_its_end() -> None:

@@ -19,6 +19,7 @@ from modelarts_export.errors import (
 )
 from tests.cli.commands.doctor.diagnosis import KEYS, diagnose, get_statuses
 from tests.conftest import Cloud, Run
+from tests.support.terminal import read_terminal
 
 
 def test_everything_is_well_and_nothing_is_changed(run: Run, cloud: Cloud) -> None:
@@ -126,7 +127,7 @@ def test_report_fits_the_terminal(
     with os.fdopen(theirs, "w", encoding=encoding) as out:
         monkeypatch.setattr("sys.stdout", out)
         assert main(["doctor", "none-such"], {**os.environ, **cloud.variables, "NO_COLOR": "1"}) == 3
-        lines = os.read(ours, 65_536).decode(encoding).replace("\r\n", "\n").splitlines()
+    lines = read_terminal(ours).decode(encoding).replace("\r\n", "\n").splitlines()
     os.close(ours)
     too_long = [line for line in lines if cell_len(line) > columns]
     assert [line for line in too_long if " " in line.strip()] == []
