@@ -26,23 +26,35 @@ from modelarts_export.errors import (
     ModelArtsExportError,
     NotFoundError,
     Problem,
-    UnknownOutcomeError,
 )
 from modelarts_export.identifiers import get_dataset_name
 from modelarts_export.providers.chain import make_secret_check
 
 if TYPE_CHECKING:
     from modelarts_export.api.client import Client
-    from modelarts_export.api.task import ExportTask
     from modelarts_export.cli.options.request_input import RequestInput
     from modelarts_export.request.models import ExportRequest
     from modelarts_export.spec.loader import LoadedExport, SpecSet
-    from modelarts_export.submission.events import EventHandler
-    from modelarts_export.submission.reuse_policy import ReusePolicy
-    from modelarts_export.submission.submission import Submission
     from modelarts_export.transport.retry import RetryPolicy
 
 _SIGNALED = 128  # plus the number of the signal, as in a shell
+
+
+@dataclass(frozen=True, kw_only=True)
+class InterruptedState:
+    """What a command leaves behind when a signal ends it, and what to do about that.
+
+    `show` prints the result so far; it is called unless the command has printed its result. Without `always`,
+    the message is omitted when quiet.
+    """
+
+    message: str
+    hint: str = ""
+    always: bool = True
+    show: Callable[[], None] = lambda: None
+
+
+NOTHING_ACCEPTED = InterruptedState(message="interrupted; no export task was accepted", always=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +125,19 @@ class AppContext:
         for failure in failures:
             self.messages.warn(failure, always=True)
 
+    def set_final_output(self, describe: Callable[[], InterruptedState]) -> None:
+        """From now on, make a signal write the state that `describe` returns, and the report."""
+
+        def make_final_output(number: int) -> FinalOutput:
+            state = describe()
+            return [  # the command to resume comes last, where a reader looks
+                partial(self.printer.print_if_missing, state.show),
+                partial(self.write_report_after_signal, number),
+                partial(self.messages.interrupted, number, state.message, state.hint, always=state.always),
+            ]
+
+        self.interruption.set_final_output(make_final_output)
+
     def write_report_after_signal(self, number: int) -> None:
         """Write the files of the report after a signal."""
         self.write_report(_SIGNALED + number, "interrupted")
@@ -159,7 +184,6 @@ class CommandContext:
         self.flags = flags
         self.connection = Connection(app.messages, app.environ, flags)
         self.resume = ResumeCommands(app.messages, app.arguments, flags, lambda: self.settings)
-        self._submitted: Submission | None = None
 
     def close(self) -> None:
         """Close the connections."""
@@ -184,7 +208,7 @@ class CommandContext:
         resolved = ResolvedExport(dataset_id=given, request=export.request, settings=settings)
         if offline:
             return resolved
-        self._set_final_output(None, resolved, None)
+        self.app.set_final_output(lambda: NOTHING_ACCEPTED)
         dataset_id = self.find_dataset_id(given, settings)
         self.messages.keep(dataset_id)
         return replace(resolved, dataset_id=dataset_id)
@@ -210,103 +234,9 @@ class CommandContext:
                 f"project_id {project_id} of the spec differs from {configured.project_id} ({origin})"
             )
 
-    def submit(self, export: ResolvedExport, reuse: "ReusePolicy") -> "ExportTask":
-        """Create the task, reuse one, or skip. Raises what `client` and Submission.run raise.
-
-        A signal waits for the reply of a request in flight, then prints how to find a task that may exist.
-        """
-        from modelarts_export.submission.submission import Submission  # noqa: PLC0415 - requests is loaded here
-
-        submission = self._submitted = Submission(
-            self.client(export.settings),
-            export.dataset_id,
-            export.request,
-            reuse=reuse,
-            on_event=self._make_event_printer(export),
-            cancel=self.cancel_token,
-        )
-        self._set_final_output(submission, export, reuse)
-        self.printer.load_renderer(with_rows=False)
-        with self.delay_exit(lambda: submission.is_sending):
-            try:
-                return submission.run()
-            except UnknownOutcomeError as error:
-                self.messages.keep(*error.task_ids)
-                hint = self.resume.format_recovery_hint(
-                    reuse,
-                    dataset_id=export.dataset_id,
-                    path=error.path or export.request.path,
-                    settings=export.settings,
-                    since=error.since,
-                )
-                raise error.copy_with(hint=hint) from None
-
-    def _make_event_printer(self, export: ResolvedExport) -> "EventHandler":
-        from modelarts_export.cli.output.submission_messages import print_event  # noqa: PLC0415 - as above
-
-        format_command = partial(self.resume.format_list_command, settings=export.settings)
-        return partial(print_event, self.messages, format_command)
-
-    def check_for_duplicates(self) -> None:
-        """Report duplicates of the submitted task when the request was sent twice."""
-        if self._submitted:
-            self._submitted.check_for_duplicates()
-
-    def _set_final_output(
-        self, submission: "Submission | None", export: ResolvedExport, reuse: "ReusePolicy | None"
-    ) -> None:
-        self._interruption.set_final_output(partial(self._make_final_output, submission, export, reuse))
-
-    def _make_final_output(
-        self,
-        submission: "Submission | None",
-        export: ResolvedExport,
-        reuse: "ReusePolicy | None",
-        number: int,
-    ) -> FinalOutput:
-        task = submission.task if submission else None
-        if task:
-            show = partial(self.printer.task, task)
-            return self._make_resume_output(export.dataset_id, [task.task_id], export.settings, show, number)
-        report = partial(self.app.write_report_after_signal, number)
-        if submission and reuse and submission.outcome_unknown:
-            hint = self.resume.format_recovery_hint(
-                reuse, dataset_id=export.dataset_id, path=export.request.path, settings=export.settings
-            )
-            words = "interrupted; an export task may have been accepted"
-            return [report, partial(self.messages.interrupted, number, words, hint)]
-        words = "interrupted; no export task was accepted"
-        return [report, partial(self.messages.interrupted, number, words, always=False)]
-
-    def fetch_status(self, export: ResolvedExport, task: "ExportTask") -> "ExportTask":
-        """Return a task with its current status, or unchanged when the status check fails."""
-        from modelarts_export.submission.events import ExportLabel  # noqa: PLC0415 - as in submit
-        from modelarts_export.submission.submit import fetch_status  # noqa: PLC0415 - as in submit
-
-        label = ExportLabel(dataset_id=export.dataset_id, path=export.request.path)
-        return fetch_status(self.client(export.settings), task, label, self._make_event_printer(export))
-
     def delay_exit(self, is_sending: Callable[[], bool]) -> AbstractContextManager[None]:
         """Delay the exit after a signal while a request is being sent. Raises CanceledError after one."""
         return self._interruption.delay_exit(is_sending=is_sending, print_message=self.messages.info)
-
-    def set_final_output(
-        self, show: Callable[[], None], make_message: Callable[[], tuple[str, str, bool]]
-    ) -> None:
-        """From now on, make a signal call `show`, and print a message.
-
-        `make_message` returns the message, its hint, and whether it is printed also when quiet.
-        """
-
-        def make_final_output(number: int) -> FinalOutput:
-            words, hint, always = make_message()
-            return [
-                partial(self.printer.print_if_missing, show),
-                partial(self.app.write_report_after_signal, number),
-                partial(self.messages.interrupted, number, words, hint, always=always),
-            ]
-
-        self._interruption.set_final_output(make_final_output)
 
     @property
     def cancel_token(self) -> CancelToken:
@@ -322,26 +252,18 @@ class CommandContext:
         show: Callable[[], None] = lambda: None,
     ) -> None:
         """From now on, make a signal print how to wait for these tasks, and call `show`."""
-        self._interruption.set_final_output(
-            partial(self._make_resume_output, dataset_id, task_ids, settings, show)
-        )
+        self.app.set_final_output(partial(self.describe_accepted, dataset_id, task_ids, settings, show))
 
-    def _make_resume_output(
-        self,
-        dataset_id: str,
-        task_ids: Sequence[str],
-        settings: Settings,
-        show: Callable[[], None],
-        number: int,
-    ) -> FinalOutput:
+    def describe_accepted(
+        self, dataset_id: str, task_ids: Sequence[str], settings: Settings, show: Callable[[], None]
+    ) -> InterruptedState:
+        """Return the state of a command whose tasks are known; `show` prints them."""
         pronoun = "it" if len(task_ids) == 1 else "them"
-        hint = self.resume.format_wait_hint(pronoun, dataset_id, task_ids, settings)
-        words = "interrupted; accepted tasks continue"
-        return [  # the command to resume comes last, where a reader looks
-            partial(self.printer.print_if_missing, show),
-            partial(self.app.write_report_after_signal, number),
-            partial(self.messages.interrupted, number, words, hint),
-        ]
+        return InterruptedState(
+            message="interrupted; accepted tasks continue",
+            hint=self.resume.format_wait_hint(pronoun, dataset_id, task_ids, settings),
+            show=show,
+        )
 
     @property
     def retry_policy(self) -> "RetryPolicy":

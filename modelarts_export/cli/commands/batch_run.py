@@ -10,7 +10,7 @@ from modelarts_export.batch.following import fetch_statuses, list_followed, upda
 from modelarts_export.batch.plan import BatchOptions, PlannedExport
 from modelarts_export.batch.report import BatchReport, ReportRow
 from modelarts_export.batch.runner import BatchRunner, make_rows
-from modelarts_export.cli.context import CommandContext
+from modelarts_export.cli.context import NOTHING_ACCEPTED, CommandContext, InterruptedState
 from modelarts_export.cli.exit_status import describe_timeout
 from modelarts_export.cli.follow import add_new_dataset_ids
 from modelarts_export.cli.output.submission_messages import print_event, print_reused
@@ -49,7 +49,7 @@ class BatchRun:
         self._titles: dict[tuple[str, str], str] = {}
         self._timed_out = ""
         self._reused: list[TaskReused] = []
-        context.set_final_output(self._show, self._make_message)
+        context.app.set_final_output(self._describe_interruption)
         context.printer.load_renderer(with_rows=True)
 
     def submit(self, plan: list[PlannedExport]) -> BatchReport:
@@ -153,24 +153,26 @@ class BatchRun:
         title = self._titles.get((task.dataset_id, task.task_id))
         return f"{title}: export task {task.task_id}" if title else f"export task {task.task_id}"
 
-    def _show(self) -> None:
-        """Print the rows after a signal."""
+    def _describe_interruption(self) -> InterruptedState:
+        """Return what may have been accepted, with the commands that find it, wait for it, or submit more."""
         report = self._make_report()
-        self._context.app.report.record_batch(report)
-        self._context.printer.report(report.rows)
-
-    def _make_message(self) -> tuple[str, str, bool]:
-        """Return what a signal left behind, what to do about it, and whether that must be said."""
-        rows = self._make_report().rows
+        rows = report.rows
         unknown = [row.error.hint for row in rows if isinstance(row.error, UnknownOutcomeError)]
         more = len(unknown) - _MOST_HINTS
         searches = [*unknown[:_MOST_HINTS], *([f"and for {more:,} more paths"] if more > 0 else [])]
-        hints = [*searches, *self.list_wait_hints(rows), *self.list_rerun_hints(rows)]
-        if not any(row.task for row in rows):
-            words = "an export task may have been accepted" if unknown else "no export task was accepted"
-            return f"interrupted; {words}", "\n".join(hints) if unknown else "", bool(unknown)
-        others = f"; {len(unknown):,} more may have been accepted" if unknown else ""
-        return f"interrupted; accepted tasks continue{others}", "\n".join(hints), True
+        hint = "\n".join([*searches, *self.list_wait_hints(rows), *self.list_rerun_hints(rows)])
+        if any(row.task for row in rows):
+            others = f"; {len(unknown):,} more may have been accepted" if unknown else ""
+            state = InterruptedState(message=f"interrupted; accepted tasks continue{others}", hint=hint)
+        elif unknown:
+            state = InterruptedState(message="interrupted; an export task may have been accepted", hint=hint)
+        else:
+            state = NOTHING_ACCEPTED
+        return replace(state, show=partial(self._show, report))
+
+    def _show(self, report: BatchReport) -> None:
+        self._context.app.report.record_batch(report)
+        self._context.printer.report(report.rows)
 
     def list_wait_hints(self, rows: Sequence[ReportRow]) -> list[str]:
         """Return how to wait for the tasks that are not finished, a command for each dataset."""
