@@ -259,12 +259,13 @@ def test_cancellation_starts_nothing_new_and_keeps_what_is_known() -> None:
     assert len(server.posts) == 3
 
 
-def test_bug_in_a_thread_is_raised() -> None:
+def test_bug_in_a_thread_ends_the_batch_and_is_raised() -> None:
     def fail(_event: SubmissionEvent) -> None:
         raise ZeroDivisionError
 
     with serve() as server, pytest.raises(ZeroDivisionError):
-        run(server, make_exports(20), on_event=fail, concurrency=2)
+        run(server, make_exports(20), on_event=fail, concurrency=1)
+    assert len(server.posts) == 1
 
 
 def test_counts() -> None:
