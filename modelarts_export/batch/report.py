@@ -166,21 +166,25 @@ class BatchReport:
     def combine(self, *, hint: str = "") -> Outcome:
         """Return the outcome of all exports together, None when each has succeeded.
 
-        The same error of all is returned as it is, with its own hint. Otherwise the class, and so the exit
-        code, is that of all errors if they agree, as in combine_types; an export that was not sent counts as
-        an outcome that differs from all others. The message is the summary; `problems` has the failures,
-        those first that a summary has first, and each hint once, save `hint`, which is that of the whole.
+        The same error of all is returned as it is, with its own hint; an unknown outcome, whose hint is about
+        one path, only if it is alone, and with `hint`. Otherwise the class, and so the exit code, is that of
+        all errors if they agree, as in combine_types; an export that was not sent counts as an outcome that
+        differs from all others. The message is the summary; `problems` has the failures, those first that a
+        summary has first, and each hint once, save those in the lines of `hint`, which is that of the whole.
         """
         errors = [row.error for row in self.rows if row.error]
         outcomes: list[Outcome] = [row.error if row.was_sent else MixedOutcomesError("") for row in self.rows]
         if not any(outcomes):
             return None
         if errors and len(errors) == len(outcomes) and len(set(map(_identify, errors))) == 1:
-            return errors[0]
+            if not isinstance(errors[0], UnknownOutcomeError):
+                return errors[0]
+            if len(errors) == 1:
+                return errors[0].copy_with(hint=hint or errors[0].hint)
         hints = {error.hint for error in errors}
         hint = hint or (hints.pop() if len(hints) == 1 else "")
         return combine_types(outcomes)(
-            self.summarize(), hint=hint, problems=list(self._list_problems({"", hint}))
+            self.summarize(), hint=hint, problems=list(self._list_problems({"", *hint.splitlines()}))
         )
 
     def _list_problems(self, known_hints: set[str]) -> Iterator[Problem]:

@@ -157,10 +157,9 @@ class BatchRun:
         """Return what may have been accepted, with the commands that find it, wait for it, or submit more."""
         report = self._make_report()
         rows = report.rows
-        unknown = [row.error.hint for row in rows if isinstance(row.error, UnknownOutcomeError)]
-        more = len(unknown) - _MOST_HINTS
-        searches = [*unknown[:_MOST_HINTS], *([f"and for {more:,} more paths"] if more > 0 else [])]
-        hint = "\n".join([*searches, *self.list_wait_hints(rows), *self.list_rerun_hints(rows)])
+        unknown = [row for row in rows if isinstance(row.error, UnknownOutcomeError)]
+        hints = [*_list_search_hints(rows), *self.list_wait_hints(rows), *self.list_rerun_hints(rows)]
+        hint = "\n".join(hints)
         if any(row.task for row in rows):
             others = f"; {len(unknown):,} more may have been accepted" if unknown else ""
             state = InterruptedState(message=f"interrupted; accepted tasks continue{others}", hint=hint)
@@ -204,7 +203,8 @@ class BatchRun:
         messages, rows = self._context.messages, report.rows
         has_unfinished = any(isinstance(row.error, NotFinishedError) for row in rows)
         wait_hints = self.list_wait_hints(rows) if has_unfinished else []
-        error = report.combine(hint="\n".join([*wait_hints, *self.list_rerun_hints(rows)]))
+        hints = [*_list_search_hints(rows), *wait_hints, *self.list_rerun_hints(rows)]
+        error = report.combine(hint="\n".join(hints))
         if self._wait:
             succeeded = [row.task for row in rows if row.task and not row.error]
             messages.exported([task for task in succeeded if task.state is TaskState.SUCCESSED])
@@ -212,3 +212,10 @@ class BatchRun:
             raise error
         if len(rows) > 1:
             messages.info(report.summarize())
+
+
+def _list_search_hints(rows: Sequence[ReportRow]) -> list[str]:
+    """Return how to find each task that may exist."""
+    unknown = [row.error.hint for row in rows if isinstance(row.error, UnknownOutcomeError)]
+    more = len(unknown) - _MOST_HINTS
+    return [*unknown[:_MOST_HINTS], *([f"and for {more:,} more paths"] if more > 0 else [])]

@@ -312,6 +312,21 @@ def test_lost_reply_of_one_export_is_unknown_and_tells_what_to_do(run: Run, clou
     )
 
 
+@pytest.mark.parametrize("count", [1, 3])
+def test_same_unknown_outcome_of_all_tells_what_to_do_about_each(
+    run: Run, directory: Path, cloud: Cloud, count: int
+) -> None:
+    """The words of the server are the same, and the paths are not."""
+    (directory / "b.yaml").write_text("---\n".join(f"path: /b/u{number}/\n" for number in range(count)))
+    fail(cloud, "502:on=create+list")
+    outcome = run("apply b.yaml -q", **cloud.variables)
+    assert outcome.code == 10
+    *searches, rerun = [line for line in outcome.err.splitlines() if line.startswith("hint: ")]
+    assert [line.rpartition(" --path ")[2] for line in searches] == [f"/b/u{i}/" for i in range(count)]
+    assert "apply --reuse-running --reuse-within 2h b.yaml" in rerun
+    assert f"{count} tasks: {count} perhaps created" in outcome.err or count == 1
+
+
 @pytest.mark.usefixtures("directory")
 def test_too_few_samples_are_a_failure(run: Run, quick: Cloud) -> None:
     outcome = run("apply a.yaml --wait --require-samples 1000 -o json", **quick.variables)
