@@ -48,7 +48,7 @@ HOW_TO_GIVE: Mapping[str, str] = {
 
 
 _DATASET_VARIABLE = format_variable("dataset_id")
-_HOW_TO_GIVE_DATASET = f"give DATASET or --dataset ID ({_DATASET_VARIABLE}), or dataset_id in a spec"
+_HOW_TO_GIVE_DATASET = f"give DATASET or --dataset ID ({_DATASET_VARIABLE})"
 
 
 def combine_missing(errors: Sequence[ModelArtsExportError], what: str = "settings") -> ModelArtsExportError:
@@ -71,9 +71,10 @@ def _to_problem(error: ModelArtsExportError) -> Problem:
     return Problem(message="; ".join(filter(None, [str(error), error.hint])))
 
 
-def make_no_dataset_error() -> InvalidInputError:
-    """Return the error of a missing dataset."""
-    return InvalidInputError("no dataset", hint=_HOW_TO_GIVE_DATASET)
+def make_no_dataset_error(*, takes_spec: bool = True) -> InvalidInputError:
+    """Return the error of a missing dataset, which a spec may have where the command takes one."""
+    in_spec = ", or dataset_id in a spec" if takes_spec else ""
+    return InvalidInputError("no dataset", hint=_HOW_TO_GIVE_DATASET + in_spec)
 
 
 class Connection:
@@ -137,11 +138,13 @@ class Connection:
         *,
         needed_for: Settings | None,
         missing: Sequence[ModelArtsExportError] = (),
+        takes_spec: bool = True,
     ) -> str:
         """Return the dataset that is given, or that of the variable: an ID, or name:NAME.
 
-        Raises InvalidInputError for an invalid one, and one error for the arguments that are `missing` and
-        all settings that are missing for a call with the settings `needed_for`.
+        `takes_spec` says whether the command takes a spec, which may have the dataset. Raises
+        InvalidInputError for an invalid one, and one error for the arguments that are `missing` and all
+        settings that are missing for a call with the settings `needed_for`.
         """
         if given is None:
             given, origin = self.default_dataset, _DATASET_VARIABLE
@@ -151,7 +154,7 @@ class Connection:
             raise InvalidInputError(f"{origin}: {error}") from None
         if dataset is not None and not missing:
             return dataset
-        no_dataset = [make_no_dataset_error()] if dataset is None else []
+        no_dataset = [make_no_dataset_error(takes_spec=takes_spec)] if dataset is None else []
         settings = self.find_missing(needed_for) if needed_for else []
         what = "arguments and settings" if missing else "settings"
         raise combine_missing([*missing, *no_dataset, *settings], what)

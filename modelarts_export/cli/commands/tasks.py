@@ -118,7 +118,7 @@ def list_tasks(
     """List the export tasks of a dataset, the newest first."""
     origin = "--dataset" if dataset is None else "DATASET"
     given = dataset_option if dataset is None else dataset
-    chosen = context.connection.choose_dataset(given, origin, needed_for=context.settings)
+    chosen = context.connection.choose_dataset(given, origin, needed_for=context.settings, takes_spec=False)
     dataset_id = context.find_dataset_id(chosen, context.settings)
     context.printer.task_list(fetch_listed(context, dataset_id, task_filter))
 
@@ -142,7 +142,7 @@ def _split_dataset(
             f"modelarts-export list {form}-o id prints the IDs of tasks"
         )
         missing.append(InvalidInputError("TASK is required", hint=hint))
-    dataset = connection.choose_dataset(given, origin, needed_for=settings, missing=missing)
+    dataset = connection.choose_dataset(given, origin, needed_for=settings, missing=missing, takes_spec=False)
     task_ids = _read_task_ids(tasks)
     return context.find_dataset_id(dataset, settings), task_ids
 

@@ -93,6 +93,7 @@ def test_dataset_or_task_that_nothing_names_is_refused(run: Run, stub: Stub, lin
     assert (outcome.code, outcome.out, stub.requests) == (2, "", [])
     assert message in outcome.err
     assert ("TASK is required" in outcome.err) is (line != "list")
+    assert "in a spec" not in outcome.err
 
 
 @pytest.mark.parametrize("command", [OBS, NEW])
