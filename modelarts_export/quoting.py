@@ -1,7 +1,8 @@
 """Quoting of values in messages: shortened, and without the values of variables."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Self
 
 MOST_CHOICES = 5  # as many as a reader takes in
@@ -51,6 +52,12 @@ def quote(value: object) -> str:
     return shorten(repr(value))
 
 
+def list_first(texts: Collection[str], most: int) -> str:
+    """Return the first of some texts, and how many more there are: `a, b, c and 7 more`."""
+    first = ", ".join(islice(texts, most))
+    return f"{first} and {len(texts) - most:,} more" if len(texts) > most else first
+
+
 def describe_invalid_choice(value: object, noun: str, choices: Sequence[str]) -> str:
     """Return `'serch' is not a valid export type (choose from …); did you mean 'search'?`.
 
@@ -60,8 +67,8 @@ def describe_invalid_choice(value: object, noun: str, choices: Sequence[str]) ->
     nearest = find_nearest(str(value), choices) if is_text else None
     listed = ", ".join(choices)
     if len(choices) > MOST_CHOICES:
-        first = sorted(choices, key=lambda choice: choice != nearest)[:_NAMED]
-        listed = f"{', '.join(first)} and {len(choices) - _NAMED} more"
+        first = sorted(choices, key=lambda choice: choice != nearest)
+        listed = list_first(first, _NAMED)
     suggestion = f"; did you mean {nearest!r}?" if nearest else ""
     return f"{quote(value)} is not a valid {noun} (choose from {listed}){suggestion}"
 

@@ -10,7 +10,7 @@ from modelarts_export.api.task import format_utc, is_number, to_count, to_second
 from modelarts_export.clock import SYSTEM_CLOCK, Clock, format_duration
 from modelarts_export.errors import DatasetNameError, RefusedError
 from modelarts_export.identifiers import is_identifier
-from modelarts_export.quoting import find_nearest, quote
+from modelarts_export.quoting import find_nearest, list_first, quote
 from modelarts_export.request.directories import to_directory
 from modelarts_export.request.enums import DatasetType
 from modelarts_export.sanitize import truncate
@@ -200,11 +200,11 @@ def select_named(pages: Sequence[DatasetPage], name: str, clock: Clock = SYSTEM_
     if len(named) == 1:
         return named[0]
     if named:
-        candidates = _list_first([_describe(each, now) for each in named])
+        candidates = list_first([_describe(each, now) for each in named], _MOST_SHOWN)
         message = f"{len(named):,} datasets have the name {quote(name)}: {candidates}"
         raise DatasetNameError(message, candidates=named, hint="give the ID of one of them")
     similar = list(_iter_similar_names(name, datasets))
-    suggestion = f"; similar names: {_list_first(similar)}" if similar else ""
+    suggestion = f"; similar names: {list_first(similar, _MOST_SHOWN)}" if similar else ""
     total = "" if datasets else "; the project has no datasets"
     message = f"no dataset has the name {quote(name)}{suggestion}{total}"
     raise DatasetNameError(message, hint="give the exact name of a dataset, or its ID")
@@ -224,11 +224,6 @@ def select_id(pages: Sequence[DatasetPage], name: str) -> str:
 def _describe(dataset: Dataset, now: float) -> str:
     age = "" if dataset.created is None else format_duration(now - dataset.created, units=1)
     return f"{truncate(dataset.dataset_id)} (age {age or 'unknown'})"
-
-
-def _list_first(texts: Sequence[str]) -> str:
-    more = f" and {len(texts) - _MOST_SHOWN:,} more" if len(texts) > _MOST_SHOWN else ""
-    return ", ".join(texts[:_MOST_SHOWN]) + more
 
 
 def _iter_similar_names(name: str, datasets: Iterable[Dataset]) -> Iterator[str]:

@@ -20,6 +20,7 @@ from modelarts_export.errors import (
     UnknownOutcomeError,
 )
 from modelarts_export.polling.outcome import Outcome, combine_types
+from modelarts_export.quoting import list_first
 
 # In the order of a summary. An export without a task has any other error.
 _SUCCEEDED, _CREATED, _REUSED, _SKIPPED = "succeeded", "created", "reused", "skipped"
@@ -195,11 +196,9 @@ class BatchReport:
                 groups.setdefault(_identify(row.error), []).append(row)
         for rows in groups.values():
             first, message, hint = rows[0], str(rows[0].error), rows[0].error.hint if rows[0].error else ""
-            names = ", ".join(row.title for row in rows[:_MOST_NAMED])
-            others = f" and {len(rows) - _MOST_NAMED:,} more" if len(rows) > _MOST_NAMED else ""
             yield Problem(
                 message=message if hint in known_hints else f"{message}; {hint}",
-                place=names + others,
+                place=list_first([row.title for row in rows], _MOST_NAMED),
                 file=first.file,
                 line=first.line,
             )

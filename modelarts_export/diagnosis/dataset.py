@@ -8,6 +8,7 @@ from modelarts_export.api.dataset import Dataset, DatasetStatus
 from modelarts_export.diagnosis.access import DatasetAccess
 from modelarts_export.diagnosis.check import Check, Checks, fail, leave_untested, succeed, warn
 from modelarts_export.errors import ModelArtsExportError
+from modelarts_export.quoting import list_first
 from modelarts_export.submission.matching import find_directories
 from modelarts_export.submission.reuse import describe_relation, describe_use_of_path
 
@@ -62,9 +63,8 @@ def _check_idle(dataset: Dataset) -> Check:
         return leave_untested("idle", "the API does not show whether an export task is running")
     if not dataset.has_running_task:
         return succeed("idle", "no export task is running")
-    ids = ", ".join(dataset.running_task_ids[:_MOST_IDS])
-    others = len(dataset.running_task_ids) - _MOST_IDS
-    named = f": {ids}{f' and {others:,} more' if others > 0 else ''}" if ids else ""
+    ids = list_first(dataset.running_task_ids, _MOST_IDS)
+    named = f": {ids}" if ids else ""
     return warn("idle", f"an export task is running{named}", "a further one may have to wait for it")
 
 

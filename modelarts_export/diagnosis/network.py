@@ -21,6 +21,7 @@ from modelarts_export.errors import (
     ModelArtsExportError,
     TemporaryError,
 )
+from modelarts_export.quoting import list_first
 from modelarts_export.transport.response import Response
 from modelarts_export.transport.session import Transport, find_proxy
 from modelarts_export.transport.tracing import CallRecord
@@ -82,8 +83,7 @@ def _check_name(parts: SplitResult, timeout: float, resolve: Resolve) -> Check:
     thread.join(timeout)
     match found:
         case [list(addresses)]:
-            more = f" and {len(addresses) - 1} more" if len(addresses) > 1 else ""
-            return succeed("name", f"{host} is {addresses[0]}{more}")
+            return succeed("name", f"{host} is {list_first(addresses, 1)}")
         case [OSError() as error]:
             reason = error.strerror or str(error)
         case [error]:

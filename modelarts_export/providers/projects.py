@@ -9,7 +9,7 @@ from modelarts_export.auth.request_auth import make_auth
 from modelarts_export.config.settings import Settings
 from modelarts_export.errors import AccessError, InvalidInputError, MissingSettingError
 from modelarts_export.identifiers import check_identifier
-from modelarts_export.quoting import quote
+from modelarts_export.quoting import list_first, quote
 from modelarts_export.transport.retry import ONE_TRY, RetryPolicy
 from modelarts_export.transport.session import Transport
 from modelarts_export.transport.tracing import CallRecord
@@ -69,17 +69,14 @@ def _choose(projects: Sequence[Mapping[str, Any]], name: str) -> str:
     named = [each for each in projects if each.get("name") == name and each.get("enabled") is not False]
     ids = [str(each.get("id")) for each in named]
     if len(ids) > 1:
-        raise InvalidInputError(f"{len(ids)} projects have the name {quote(name)}: {_join(ids)}", hint=_HINT)
+        listed = list_first(list(map(quote, ids)), _MOST_NAMED)
+        raise InvalidInputError(f"{len(ids)} projects have the name {quote(name)}: {listed}", hint=_HINT)
     if not ids:
-        inner = [str(each.get("name")) for each in projects if str(each.get("name")).startswith(f"{name}_")]
-        others = f"; its sub-projects are {_join(inner)}" if inner else ""
+        names = (str(each.get("name")) for each in projects)
+        inner = [quote(each) for each in names if each.startswith(f"{name}_")]
+        others = f"; its sub-projects are {list_first(inner, _MOST_NAMED)}" if inner else ""
         raise InvalidInputError(f"IAM has no project of the name {quote(name)}{others}", hint=_HINT)
     try:
         return check_identifier(ids[0])
     except ValueError as error:
         raise InvalidInputError(f"the project {quote(name)} of IAM: {error}", hint=_HINT) from None
-
-
-def _join(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
-    return ", ".join(quote(each) for each in names[:_MOST_NAMED]) + more

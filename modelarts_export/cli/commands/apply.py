@@ -19,6 +19,7 @@ from modelarts_export.errors import (
     Problem,
 )
 from modelarts_export.polling.options import PollOptions
+from modelarts_export.quoting import list_first
 from modelarts_export.request.fields import REQUEST
 from modelarts_export.submission.reuse_policy import ReusePolicy
 
@@ -207,7 +208,5 @@ def _warn_of_paths(context: CommandContext, plan: Sequence[PlannedExport], reuse
     within = reuse.skip_if_running
     outside = [each.spec for each in plan if within and not each.request.path.startswith(within)]
     if outside:
-        others = f" and {len(outside) - 1:,} more" if len(outside) > 1 else ""
-        context.messages.warn(
-            f"{outside[0]}{others}: the path is not in {within}, the directory of --skip-if-running"
-        )
+        specs = list_first(outside, 1)
+        context.messages.warn(f"{specs}: the path is not in {within}, the directory of --skip-if-running")

@@ -9,13 +9,12 @@ from modelarts_export.cli.output.console import Console, Row
 from modelarts_export.cli.output.error_view import error_to_dict, print_error
 from modelarts_export.errors import ModelArtsExportError, NotFinishedError, RefusedError
 from modelarts_export.identifiers import is_identifier
+from modelarts_export.quoting import list_first
 from modelarts_export.sanitize import escape_commands, is_safe_text, truncate
 
 if TYPE_CHECKING:
     from modelarts_export.api.dataset import Dataset
     from modelarts_export.api.task import ExportTask
-
-if TYPE_CHECKING:
     from modelarts_export.batch.report import ReportRow
 
 _MOST_IDS = 5  # in an error message
@@ -155,8 +154,7 @@ class IdRenderer:
         omitted = [truncate(repr(each)) for each in ids if not is_identifier(each)]
         if not omitted:
             return ""
-        more = f" and {len(omitted) - _MOST_IDS:,} more" if len(omitted) > _MOST_IDS else ""
-        shown = ", ".join(omitted[:_MOST_IDS]) + more
+        shown = list_first(omitted, _MOST_IDS)
         return f"{'an ID is' if len(omitted) == 1 else 'IDs are'} invalid and omitted: {shown}"
 
 

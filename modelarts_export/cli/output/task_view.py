@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from itertools import islice
 from posixpath import commonpath
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ from modelarts_export.cli.options.command_names import get_command_name
 from modelarts_export.cli.output.console import Cell, Fact
 from modelarts_export.cli.output.tables import NOTHING
 from modelarts_export.clock import format_duration
+from modelarts_export.quoting import list_first
 from modelarts_export.request.enums import ExportFormat, ExportType, WireEnum
 from modelarts_export.sanitize import to_json
 
@@ -165,8 +165,7 @@ def _describe_paths(paths: Collection[str]) -> str:
 
 def list_some(texts: Collection[str]) -> str:
     """Return the first of some texts, and how many more there are."""
-    first = ", ".join(islice(texts, _MOST_LISTED))
-    return f"{first} and {len(texts) - _MOST_LISTED:,} more" if len(texts) > _MOST_LISTED else first
+    return list_first(texts, _MOST_LISTED)
 
 
 def format_failure(task: ExportTask) -> str:
