@@ -47,7 +47,7 @@ def connect(
     layer = SettingsLayer(values=arguments, origin=lambda name: name, empty=(None,))
     configuration = Configuration(environ, layer, credentials=credentials)
     loaded = configuration.load_settings()
-    retry = RetryPolicy(timeout=loaded.retry_timeout, max_retries=loaded.max_retries)
+    retry = RetryPolicy.from_settings(loaded)
     return make_client(loaded, configuration.credentials, renew=configuration.renew, retry=retry)
 
 

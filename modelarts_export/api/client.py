@@ -199,8 +199,7 @@ class Client:
         """
         from modelarts_export.api.dataset import select_named  # noqa: PLC0415 - as above
 
-        settings = self.settings
-        retry = RetryPolicy(timeout=settings.retry_timeout, max_retries=settings.max_retries)
+        retry = RetryPolicy.from_settings(self.settings)
         pages = list(self.iter_dataset_pages(timeout=timeout, retry=retry))
         return select_named(pages, name)
 

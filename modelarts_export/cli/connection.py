@@ -182,9 +182,7 @@ class Connection:
         """Return how calls are retried that change nothing."""
         from modelarts_export.transport.retry import RetryPolicy  # noqa: PLC0415 - a dry run makes no call
 
-        return RetryPolicy(
-            timeout=settings.retry_timeout, max_retries=settings.max_retries, on_retry=self._messages.retry
-        )
+        return RetryPolicy.from_settings(settings, on_retry=self._messages.retry)
 
     def find_missing(self, settings: Settings, *, in_spec: bool = False) -> list[ModelArtsExportError]:
         """Return an error for each setting that a call needs and that is missing.

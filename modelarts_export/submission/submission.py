@@ -120,9 +120,7 @@ class Submission:
         self._reconciler = Reconciler(
             client=client, dataset_id=dataset_id, request=request, clock=self._clock
         )
-        self._retries = RetryPolicy(
-            timeout=self._settings.retry_timeout, max_retries=self._settings.max_retries, clock=self._clock
-        ).start()
+        self._retries = RetryPolicy.from_settings(self._settings, clock=self._clock).start()
         self._queue = BusyQueue(
             dataset_id=dataset_id,
             timeout=self._settings.queue_timeout,

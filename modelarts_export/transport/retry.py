@@ -3,15 +3,19 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from modelarts_export.clock import SYSTEM_CLOCK, Clock
+from modelarts_export.config.settings import Settings
 from modelarts_export.errors import BusyError, CertificateError, TemporaryError
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0  # seconds, doubled each time; the pause is a random part of it
 
 OnRetry = Callable[[TemporaryError, float, float | None], None]
 Result = TypeVar("Result")
+
+
+def _report_nothing(_error: TemporaryError, _pause: float, _timeout: float | None) -> None: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +29,19 @@ class RetryPolicy:
     timeout: float
     max_retries: int | None
     clock: Clock = SYSTEM_CLOCK
-    on_retry: OnRetry = lambda _error, _pause, _timeout: None
+    on_retry: OnRetry = _report_nothing
+
+    @classmethod
+    def from_settings(
+        cls, settings: Settings, *, clock: Clock = SYSTEM_CLOCK, on_retry: OnRetry = _report_nothing
+    ) -> Self:
+        """Return the policy that the settings of a connection ask for."""
+        return cls(
+            timeout=settings.retry_timeout,
+            max_retries=settings.max_retries,
+            clock=clock,
+            on_retry=on_retry,
+        )
 
     def start(self) -> "Retries":
         """Return the state of one call's retries."""
