@@ -56,46 +56,60 @@ Snapshot = tuple[TrackedTask, ...]
 
 
 def poll(
-    client: "Client", tasks: Sequence[ExportTask], settings: PollOptions, *, clock: Clock = SYSTEM_CLOCK
+    client: "Client", tasks: Sequence[ExportTask], options: PollOptions, *, clock: Clock = SYSTEM_CLOCK
 ) -> Iterator[Snapshot]:
     """Yield a snapshot of the tasks, in their order, after each round of polls, until all are finished.
 
     The wait ends at its timeout, too, after a last round; and a task is abandoned when its errors have lasted
     for the longest outage, or when an error is not transient.
     """
-    deadline = clock.monotonic() + (math.inf if settings.timeout is None else settings.timeout)
-    schedule = PollSchedule(settings.poll_interval, clock.random)
-    datasets = {
-        name: _DatasetPoller(
-            TaskFetcher(client, name),
-            [task for task in tasks if task.dataset_id == name],
-            max_outage=settings.max_outage,
-            monotonic=clock.monotonic,
-        )
-        for name in dict.fromkeys(task.dataset_id for task in tasks)
-    }
+    deadline = clock.monotonic() + (math.inf if options.timeout is None else options.timeout)
+    schedule = PollSchedule(options.poll_interval, clock.random)
+    datasets = _make_pollers(client, tasks, options, clock)
     while True:
         begun = clock.monotonic()
         ends = begun + client.read_timeout
-        if settings.timeout:
+        if options.timeout:  # one of 0 is a single round, which has the time of a call
             ends = min(ends, max(deadline, begun + _LAST_POLL))
-        in_turn = sorted(datasets.values(), key=lambda dataset: dataset.turn)
-        for index, dataset in enumerate(in_turn):
-            is_last = bool(settings.timeout) and begun >= deadline
-            dataset.poll(ends, thoroughly=is_last, is_first=index == 0)
-        now = clock.monotonic()
-        if now >= deadline:
-            for dataset in in_turn:
+        _poll_round(datasets.values(), ends, thoroughly=bool(options.timeout) and begun >= deadline)
+        is_over = clock.monotonic() >= deadline
+        if is_over:
+            for dataset in datasets.values():
                 dataset.mark_unread()
         snapshot = tuple(datasets[task.dataset_id].followed[task.task_id] for task in tasks)
         yield snapshot
         unfinished = [each for each in snapshot if each.is_unfinished]
-        if not unfinished or now >= deadline:
+        if is_over or not unfinished:
             return
         now = clock.monotonic()
-        outage_left = min(dataset.seconds_until_abandoned(now) for dataset in in_turn)
+        outage_left = min(dataset.seconds_until_abandoned(now) for dataset in datasets.values())
         pause = min(schedule.next_pause(unfinished, now), deadline - now, outage_left)
         clock.sleep(max(pause, 0.0))
+
+
+def _make_pollers(
+    client: "Client", tasks: Sequence[ExportTask], options: PollOptions, clock: Clock
+) -> dict[str, "_DatasetPoller"]:
+    """Return a poller for the tasks of each dataset."""
+    groups: dict[str, list[ExportTask]] = {}
+    for task in tasks:
+        groups.setdefault(task.dataset_id, []).append(task)
+    return {
+        dataset_id: _DatasetPoller(
+            TaskFetcher(client, dataset_id),
+            group,
+            max_outage=options.max_outage,
+            monotonic=clock.monotonic,
+        )
+        for dataset_id, group in groups.items()
+    }
+
+
+def _poll_round(datasets: Iterable["_DatasetPoller"], ends: float, *, thoroughly: bool) -> None:
+    """Poll one dataset after the other until `ends`, first those that earlier rounds did not reach."""
+    in_turn = sorted(datasets, key=lambda dataset: dataset.turn)
+    for index, dataset in enumerate(in_turn):
+        dataset.poll(ends, thoroughly=thoroughly, is_first=index == 0)
 
 
 class _DatasetPoller:
