@@ -84,7 +84,7 @@ def without_secrets(call: CallRecord, line: str) -> str:
     return Redactor(call.hidden).redact(line)
 
 
-def truncate(line: str) -> str:
+def truncate_line(line: str) -> str:
     """Return the beginning of a long line. Redact first: a secret that is cut in two would not be found."""
     if len(line) <= _LONGEST_LINE:
         return line

@@ -105,10 +105,10 @@ class Messages:
 
     def http_call(self, summary: str, details: Iterable[str]) -> None:
         """Print an HTTP call: its details with debug, and its summary with verbose or debug."""
-        from modelarts_export.transport.tracing import truncate  # noqa: PLC0415 - a dry run makes no call
+        from modelarts_export.transport.tracing import truncate_line  # noqa: PLC0415 - a dry run makes no call
 
         for line in details if self.options.debug else ():
-            self.console.print(truncate(self.console.redact(line)))
+            self.console.print(truncate_line(self.console.redact(line)))
         if self.options.debug:
             self.console.print(summary)
         elif self.options.verbose:
