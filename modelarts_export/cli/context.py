@@ -17,7 +17,7 @@ from modelarts_export.cli.options.spec_variables import make_interpolator
 from modelarts_export.cli.output.messages import Messages
 from modelarts_export.cli.output.printer import ResultPrinter
 from modelarts_export.cli.resume import ResumeCommands
-from modelarts_export.cli.supervision import FinalOutput, Interruption
+from modelarts_export.cli.supervision import SIGNALED, FinalOutput, Interruption
 from modelarts_export.config.environment import make_environment_layer
 from modelarts_export.config.options import resolve_option
 from modelarts_export.config.settings import Settings
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from modelarts_export.request.models import ExportRequest
     from modelarts_export.spec.loader import LoadedExport, SpecSet
     from modelarts_export.transport.retry import RetryPolicy
-
-_SIGNALED = 128  # plus the number of the signal, as in a shell
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,7 +138,7 @@ class AppContext:
 
     def write_report_after_signal(self, number: int) -> None:
         """Write the files of the report after a signal."""
-        self.write_report(_SIGNALED + number, "interrupted")
+        self.write_report(SIGNALED + number, "interrupted")
 
     def warn(self, warnings: Sequence[Problem]) -> None:
         """Print each warning, and how many more there are."""

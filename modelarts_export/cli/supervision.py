@@ -16,9 +16,10 @@ from time import monotonic
 
 FinalOutput = Sequence[Callable[[], None]]
 """The functions that write the final output after a signal, one for each stream."""
+SIGNALED = 128
+"""The exit code after a signal, less the number of the signal, as in a shell."""
 
-_SIGNALED = 128  # plus the number of the signal, as in a shell
-_INTERRUPTED = _SIGNALED + signal.SIGINT
+_INTERRUPTED = SIGNALED + signal.SIGINT
 _GRACE = 0.2  # seconds for a canceled command to return
 _REPLY_TIMEOUT = 5.0  # seconds for the reply of a request that creates something, after a signal
 _BLOCKED_TIMEOUT = 0.5  # seconds for the final output on streams that take nothing, all together
@@ -103,7 +104,7 @@ def _interrupt(
 ) -> None:
     """Exit the process, unless the command finishes with an exit code of its own in the meantime."""
     if not interruption.make_final_output:  # the program is not loaded yet
-        os._exit(_SIGNALED + number)
+        os._exit(SIGNALED + number)
     interruption.request()
     again = signals.wait_until(lambda: thread.code is not None, _GRACE)
     if interruption.is_sending() and not again:
@@ -116,7 +117,7 @@ def _interrupt(
         signals.wait_until(lambda: thread.code is not None, _GRACE / 2)
     if thread.code in (None, _INTERRUPTED):
         _write(interruption.make_final_output(number))
-        os._exit(_SIGNALED + number)  # a running thread may hold the lock of a stream
+        os._exit(SIGNALED + number)  # a running thread may hold the lock of a stream
 
 
 def _write(output: FinalOutput) -> None:
