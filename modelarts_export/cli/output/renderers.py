@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from modelarts_export.api.task import ExportTask
     from modelarts_export.batch.report import ReportRow
 
-_PLAN = ("name", "dataset_id", "path")  # the columns of a plan; `wide` has more
+_PLAN = ("name", "dataset_id", "path", "action")  # the columns of a plan
 
 
 class Renderer(Protocol):
@@ -111,20 +111,10 @@ class TableRenderer:
         self._console.write_table(report_rows(rows, self._time(), wide=self._wide), whole=self._wide)
 
     def plan(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Write the columns of a plan, with the whole path, and the action once where all have the same.
-
-        With `wide`, action and position of each spec are columns.
-        """
-        rows = list(rows)
-        actions = {row["action"] for row in rows}
-        says_once = len(actions) == 1 and not self._wide
-        columns = [*_PLAN, *([] if says_once else ["action"]), *(["spec"] if self._wide else [])]
-        self._console.write_table(
-            [{name: row[name] for name in columns} for row in rows], whole=self._wide, uncut="PATH"
-        )
-        if says_once:
-            self._console.write_line("")
-            self._console.write_facts([("Action", actions.pop(), "")])
+        """Write the columns of a plan, with whole paths, and with `wide` also the positions of the specs."""
+        columns = (*_PLAN, "spec") if self._wide else _PLAN
+        cells = [{name: row[name] for name in columns} for row in rows]
+        self._console.write_table(cells, whole=self._wide, uncut="PATH")
 
     def rows(self, rows: Sequence[Mapping[str, Any]], lines: Iterable[str]) -> None:
         """Write the lines."""

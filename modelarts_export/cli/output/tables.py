@@ -40,21 +40,26 @@ def lay_out_rows(
     """Return a line for each row, under the keys of the first.
 
     On a very narrow terminal each row is a block of facts. On others some columns are shortened or dropped
-    until a row fits, unless rows must be `whole`: first the type beside a path, if it is the same in all.
-    The column `uncut` is not shortened; where a row does not fit then, each is a block, too.
+    until a row fits, unless rows must be `whole`: first the type beside a path and the action, if it is the
+    same in all; the action is then below the rows. The column `uncut` is not shortened; where a row does
+    not fit then, each is a block, too.
     """
     sizes = {
         name: max(measure_cells(text) for text in (name, *(row[name][0] for row in rows))) for name in rows[0]
     }
-    if not whole:
-        if _measure_row(sizes) > width and "PATH" in sizes and _is_same_in_all("TYPE", rows):
+    below: list[Line] = []
+    if not whole and _measure_row(sizes) > width:
+        if "PATH" in sizes and _is_same_in_all("TYPE", rows):
             sizes.pop("TYPE", None)
+        if "ACTION" in sizes and _is_same_in_all("ACTION", rows):
+            del sizes["ACTION"]
+            below = [(), *lay_out_facts([("Action", rows[0]["ACTION"])])]
         sizes = _fit(sizes, width, uncut)
     if width < _NARROWEST or (uncut and not whole and _measure_row(sizes) > width):
         blocks = [_lay_out_block(row, is_first=index == 0) for index, row in enumerate(rows)]
         return [line for block in blocks for line in block]
     heading = {name: (name, "bold") for name in sizes}
-    return [_lay_out_row(row, sizes, ellipsis) for row in (heading, *rows)]
+    return [*(_lay_out_row(row, sizes, ellipsis) for row in (heading, *rows)), *below]
 
 
 def lay_out_paragraphs(rows: Sequence[Paragraphs], width: int) -> list[Line]:

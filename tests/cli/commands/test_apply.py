@@ -47,12 +47,10 @@ def test_plan_is_a_table_and_needs_no_credentials(run: Run) -> None:
     outcome = run("apply a.yaml --dry-run -d d1")
     assert (outcome.code, outcome.err) == (0, "")
     assert outcome.out.splitlines() == [
-        "NAME      DATASET  PATH",
-        "cats      d1       /b/cats/",
-        "a.yaml:4  d1       /b/dogs/",
-        "birds     d1       /b/birds/",
-        "",
-        "Action  create",
+        "NAME      DATASET  PATH       ACTION",
+        "cats      d1       /b/cats/   create",
+        "a.yaml:4  d1       /b/dogs/   create",
+        "birds     d1       /b/birds/  create",
     ]
 
 
