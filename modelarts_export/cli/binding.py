@@ -17,6 +17,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import Field, is_dataclass
+from enum import Enum
 from functools import partial
 from typing import Annotated, Any, get_args, get_origin
 
@@ -45,8 +46,29 @@ VAR_HELP = (
 )
 _DATASET_HELP = "ID of the dataset, or name:NAME"
 _DATASET_SUFFIX = format_suffix(variable=format_variable("dataset_id"))
-ContextOfDatasets = Annotated[CommandContext, "of datasets"]
-ContextWithoutTasks = Annotated[CommandContext, "without tasks"]
+
+
+class Results(Enum):
+    """What the results of a command are, which decides its output options."""
+
+    TASKS = "tasks"
+    DATASETS = "datasets"
+    OTHERS = "others"
+
+    @property
+    def have_ids(self) -> bool:
+        """Whether -o id prints them."""
+        return self is not Results.OTHERS
+
+
+ContextOfDatasets = Annotated[CommandContext, Results.DATASETS]
+ContextWithoutTasks = Annotated[CommandContext, Results.OTHERS]
+_RESULTS: Mapping[Any, Results] = {
+    AppContext: Results.OTHERS,
+    CommandContext: Results.TASKS,
+    ContextOfDatasets: Results.DATASETS,
+    ContextWithoutTasks: Results.OTHERS,
+}
 Dataset = Annotated[str | None, typer.Argument(metavar="DATASET", help=_DATASET_HELP + _DATASET_SUFFIX)]
 DatasetOption = Annotated[
     str | None,
@@ -88,9 +110,9 @@ _DATASET: Location = ("dataset_id",)
 def as_typer_command(command: Callable[..., None]) -> Callable[..., None]:
     """Return the command as a function with one parameter for each option, which Typer reads."""
     parameters = inspect.signature(command, eval_str=True).parameters.values()
+    results = next(_RESULTS[each.annotation] for each in parameters if each.annotation in _RESULTS)
     requests = {each.name for each in parameters if get_origin(each.annotation) is RequestInput}
     submits = any(getattr(each.annotation, "__name__", "") == "ReusePolicy" for each in parameters)
-    of_datasets = any(each.annotation == ContextOfDatasets for each in parameters)
     expanded = {each.name: _expand_parameter(each, submits=submits) for each in parameters}
     fields = {option.name for name in requests for option in expanded[name][0]}
 
@@ -98,10 +120,8 @@ def as_typer_command(command: Callable[..., None]) -> Callable[..., None]:
         app: AppContext = typer_context.obj
         settings = {name: value for name, value in values.items() if name not in fields}
         # Set first, so that the errors of the other options are printed in this format.
-        of_tasks = "dotenv" in values
-        has_ids = of_tasks or of_datasets
-        app.messages.options = resolve_output_options(settings, app.environ, has_ids=has_ids)
-        app.report.open(app.messages.options, of_tasks=of_tasks)
+        app.messages.options = resolve_output_options(settings, app.environ, has_ids=results.have_ids)
+        app.report.open(app.messages.options, of_tasks=results is Results.TASKS)
         arguments = {
             name: make_value(typer_context, values if name in requests else settings)
             for name, (_, make_value) in expanded.items()
@@ -146,15 +166,16 @@ def _expand_parameter(
 ) -> tuple[list[inspect.Parameter], ValueFactory]:
     """Return the options for a parameter of a command, and the function that makes its value of theirs."""
     kind: Any = parameter.annotation
-    if kind is AppContext:
-        output = _make_setting_options(OutputOptions, of_calls=False, of_tasks=False, has_ids=False)
-        return output, lambda typer_context, _values: typer_context.obj
-    if kind in (CommandContext, ContextOfDatasets, ContextWithoutTasks):
-        connection = _make_setting_options(Settings, submits=submits)
+    if kind in _RESULTS:
         output = _make_setting_options(
-            OutputOptions, of_tasks=kind is CommandContext, has_ids=kind != ContextWithoutTasks
+            OutputOptions,
+            of_calls=kind is not AppContext,
+            of_tasks=_RESULTS[kind] is Results.TASKS,
+            has_ids=_RESULTS[kind].have_ids,
         )
-        return [*connection, *output], _make_command_context
+        if kind is AppContext:
+            return output, lambda typer_context, _values: typer_context.obj
+        return [*_make_setting_options(Settings, submits=submits), *output], _make_command_context
     if get_origin(kind) is RequestInput:
         return _make_request_options(*get_args(kind))
     if kind == PollOptions | None:
