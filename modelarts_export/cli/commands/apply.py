@@ -1,7 +1,7 @@
 """The command `apply`, which creates the export tasks of many specs."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -102,23 +102,14 @@ def _load_plan(  # noqa: PLR0913 - what the specs are, and what completes them
     Raises one error for all problems, and for all settings that are missing.
     """
     given, default = _choose_datasets(context.connection, dataset)
-    projects = {context.settings.project_id: context.settings.origins.get("project_id", "")}
-    projects.pop(None, None)
-
-    def check(loaded: "LoadedExport") -> Iterator[Problem]:
-        if not (given or loaded.export.dataset_id or default):
-            yield Problem(location=_DATASET, message=MISSING)
-        project_id = loaded.export.project_id
-        if project_id and project_id not in projects and projects:
-            [(other, origin)] = projects.items()
-            message = f"{project_id} is not {other} ({origin}); all exports must be of one project"
-            yield Problem(location=_PROJECT, message=message)
-        elif project_id:
-            projects.setdefault(project_id, loaded.spec.place)
-
+    check = _SpecCheck(
+        has_dataset=bool(given or default),
+        project_id=context.settings.project_id,
+        origin=context.settings.origins.get("project_id", ""),
+    )
     try:
         specs = context.app.load_specs(
-            files, assignments, recursive=recursive, check=check, flags=context.flags
+            files, assignments, recursive=recursive, check=check.find_problems, flags=context.flags
         )
     except InvalidInputError as error:
         missing = [] if offline else context.connection.find_missing(context.settings, in_spec=True)
@@ -132,7 +123,32 @@ def _load_plan(  # noqa: PLR0913 - what the specs are, and what completes them
         )
         for loaded in specs.exports
     ]
-    return exports, context.connection.load_settings(next(iter(projects), None))
+    return exports, context.connection.load_settings(check.project_id)
+
+
+@dataclass(kw_only=True)
+class _SpecCheck:
+    """Checks that each export has a dataset, and that all are of one project.
+
+    `has_dataset`: the command line gives one to those without. `project_id` is the project of all, as soon as
+    it is known, and `origin` what names it.
+    """
+
+    has_dataset: bool
+    project_id: str | None
+    origin: str
+
+    def find_problems(self, loaded: "LoadedExport") -> Iterator[Problem]:
+        """Yield the problems of an export; the first one that names a project decides for all."""
+        project_id = loaded.export.project_id
+        if not (self.has_dataset or loaded.export.dataset_id):
+            yield Problem(location=_DATASET, message=MISSING)
+        if project_id and self.project_id is None:
+            self.project_id, self.origin = project_id, loaded.spec.place
+        elif project_id and project_id != self.project_id:
+            known = f"{self.project_id} ({self.origin})"
+            message = f"{project_id} is not {known}; all exports must be of one project"
+            yield Problem(location=_PROJECT, message=message)
 
 
 def _choose_datasets(connection: Connection, dataset: str | None) -> tuple[str | None, str | None]:
