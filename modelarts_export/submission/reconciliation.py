@@ -233,39 +233,60 @@ def reconcile(
     `until_known` the first poll that shows the whole list is the last. A slow poll leaves it open which tasks
     are older than the send: those that no later poll has shown to be older may be ours.
     """
-    clock = reconciler.clock
-    deadline, pause, expected = clock.monotonic() + (timeout or _SHORTEST_TIMEOUT), _FIRST_PAUSE, 0.0
+    clock, schedule = reconciler.clock, _ReconciliationSchedule(timeout, reconciler.clock)
     undecided: dict[str, tuple[float, ExportTask]] = {}
     since: float | None = None
     while True:
-        began = clock.monotonic()
-        poll_timeout = min(
-            _LONGEST_POLL, max(deadline - began, _LAST_POLL)
-        )  # after suspension, poll once more
-        named = reconciler.fetch_first(task_ids, timeout=min(poll_timeout / 4, _SHORTEST_TIMEOUT))
-        if named:
+        ends = schedule.begin_poll()
+        timeout_of_show = min((ends - clock.monotonic()) / 4, _SHORTEST_TIMEOUT)
+        if named := reconciler.fetch_first(task_ids, timeout=timeout_of_show):
             return Reconciliation(tasks=(named,), since=since)
-        left_for_list = max(poll_timeout - (clock.monotonic() - began), _LAST_POLL / 2)
-        candidates = reconciler.poll(sent, timeout=left_for_list)
+        candidates = reconciler.poll(sent, timeout=max(ends - clock.monotonic(), _LAST_POLL / 2))
         since = since if candidates.since is None else candidates.since
         if candidates.tasks and not candidates.inconclusive:
             return Reconciliation(tasks=candidates.tasks, since=since)
         undecided = {name: each for name, each in undecided.items() if name not in candidates.older}
         undecided |= {each.task_id: (candidates.distances[each.task_id], each) for each in candidates.tasks}
         error = candidates.error
-        expected = expected if error else clock.monotonic() - began
-        left = deadline - clock.monotonic()
-        asked = (error.retry_after if error else None) or 0.0
-        wait = min(max(pause, asked), max(left - max(_LAST_POLL, 2 * expected), _FIRST_PAUSE))
+        pause = schedule.find_pause(error)
         is_known = until_known and not (error or candidates.inconclusive)
-        is_over = not timeout or is_known or left - wait < max(_LAST_POLL / 2, expected)
-        if is_over or (error and _rejects_credentials(error)):
+        if pause is None or is_known or (error and _rejects_credentials(error)):
             break
-        clock.sleep(wait)
-        pause = min(pause * _GROWTH, _LONGEST_PAUSE)
+        clock.sleep(pause)
     nearest_first = sorted(undecided.values(), key=lambda pair: pair[0])
     tasks = tuple(task for _, task in nearest_first)
     return Reconciliation(tasks=tasks, since=since, error=None if tasks else error)
+
+
+class _ReconciliationSchedule:
+    """The polls of a reconciliation, with growing pauses between them, and the last one near its end."""
+
+    def __init__(self, timeout: float, clock: Clock) -> None:
+        self._has_one_poll, self._clock = not timeout, clock
+        self._deadline = clock.monotonic() + (timeout or _SHORTEST_TIMEOUT)
+        self._pause, self._begun = _FIRST_PAUSE, 0.0
+        self._duration = 0.0  # of the last poll that succeeded
+
+    def begin_poll(self) -> float:
+        """Return until when a poll may take that begins now."""
+        self._begun = self._clock.monotonic()
+        left = self._deadline - self._begun
+        return self._begun + min(_LONGEST_POLL, max(left, _LAST_POLL))  # one more, after a suspension too
+
+    def find_pause(self, error: ModelArtsExportError | None) -> float | None:
+        """Return the seconds until the next poll; None when there is no time for one.
+
+        `error` is that of the poll that has just ended. A pause is cut so that time for a last poll is left.
+        """
+        now = self._clock.monotonic()
+        self._duration = self._duration if error else now - self._begun
+        asked = (error.retry_after if error else None) or 0.0
+        left = self._deadline - now
+        longest = max(left - max(_LAST_POLL, 2 * self._duration), _FIRST_PAUSE)
+        pause = min(max(self._pause, asked), longest)
+        self._pause = min(self._pause * _GROWTH, _LONGEST_PAUSE)
+        has_time = left - pause >= max(_LAST_POLL / 2, self._duration)
+        return pause if has_time and not self._has_one_poll else None
 
 
 def _rejects_credentials(error: ModelArtsExportError) -> bool:
