@@ -6,7 +6,7 @@ from enum import Enum
 from itertools import islice
 from typing import Any
 
-from modelarts_export.api.task import format_utc, is_number, to_count, to_seconds
+from modelarts_export.api.values import format_utc, is_number, to_count, to_seconds
 from modelarts_export.clock import SYSTEM_CLOCK, Clock, format_duration
 from modelarts_export.errors import DatasetNameError, RefusedError
 from modelarts_export.identifiers import is_identifier

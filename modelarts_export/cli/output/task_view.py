@@ -5,7 +5,8 @@ from datetime import datetime
 from posixpath import commonpath
 from typing import TYPE_CHECKING, Any
 
-from modelarts_export.api.task import ExportTask, TaskState, is_number
+from modelarts_export.api.task import ExportTask, TaskState
+from modelarts_export.api.values import is_number
 from modelarts_export.cli.options.command_names import get_command_name
 from modelarts_export.cli.output.console import Cell, Fact
 from modelarts_export.cli.output.tables import NOTHING
