@@ -39,6 +39,7 @@ class _Job:
     """An export that is being submitted; `waits` for its dataset, with a place in the pool or without."""
 
     index: int
+    export: PlannedExport
     submission: Submission
     cancel: CancelToken
     waits: bool = False
@@ -137,9 +138,20 @@ class BatchRunner:
             submission.check_for_duplicates()
 
     def _fill_pool(self) -> None:
-        """Start a thread for each place of the pool that is free, as far as there are exports for them."""
+        """Start a thread for each place of the pool that is free, as far as there are exports for them.
+
+        Where the system has no further thread, the threads that run take the other exports. Raises
+        RuntimeError when none runs.
+        """
         while job := self._start_next():
-            threading.Thread(target=self._work, args=(job,), name="submission", daemon=True).start()
+            try:
+                threading.Thread(target=self._work, args=(job,), name="submission", daemon=True).start()
+            except RuntimeError:
+                del self._jobs[job.index]
+                self._ready.appendleft((job.index, job.export))
+                if not self._jobs:
+                    raise
+                return
 
     def _start_next(self) -> _Job | None:
         """Return the next export whose dataset is not waited for, if the pool has a place for it."""
@@ -169,7 +181,7 @@ class BatchRunner:
             cancel=cancel,
             queue_begin=queue_begin,
         )
-        return _Job(index=index, submission=submission, cancel=cancel)
+        return _Job(index=index, export=export, submission=submission, cancel=cancel)
 
     def _work(self, job: _Job | None) -> None:
         """Submit one export after the other, in a thread of the pool."""

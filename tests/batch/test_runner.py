@@ -276,3 +276,21 @@ def test_counts() -> None:
             runner.run()
     counts = runner.counts
     assert (counts.total, counts.submitted, counts.failed, counts.queued) == (3, 2, 1, 0)
+
+
+def test_fewer_threads_than_asked_for_submit_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where a container limits its threads."""
+    start, started = threading.Thread.start, list[threading.Thread]()
+
+    def start_at_most_two(thread: threading.Thread) -> None:
+        if thread.name == "submission":
+            if len(started) == 2:
+                raise RuntimeError("can't start new thread")
+            started.append(thread)
+        start(thread)
+
+    with serve() as server:
+        monkeypatch.setattr(threading.Thread, "start", start_at_most_two)
+        rows = run(server, make_exports(20), concurrency=8)
+    assert get_codes(rows) == [0] * 20
+    assert len(server.posts) == 20
