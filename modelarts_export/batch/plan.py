@@ -1,10 +1,12 @@
 """What a batch consists of: the planned exports, and how they are submitted."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from modelarts_export.config.options import option
 from modelarts_export.config.parsers import parse_bool, parse_int
+from modelarts_export.errors import Problem
 
 if TYPE_CHECKING:
     from modelarts_export.request.models import ExportRequest
@@ -37,3 +39,32 @@ class PlannedExport:
     name: str | None
     dataset_id: str
     request: "ExportRequest"
+
+
+def find_shared_directories(exports: Sequence[PlannedExport]) -> Iterator[Problem]:
+    """Yield a problem for each export that writes to, or below, a directory of another one of its dataset."""
+    from modelarts_export.submission.matching import find_directories  # noqa: PLC0415 - for a check alone
+
+    writers: dict[tuple[str, str], PlannedExport] = {}
+    directories = [find_directories(export.request.to_dict()) for export in exports]
+    for export, own in zip(exports, directories, strict=True):
+        for directory in own:
+            writers.setdefault((export.dataset_id, directory), export)
+    for export, own in zip(exports, directories, strict=True):
+        pairs = ((directory, above) for directory in own for above in _iter_with_parents(directory))
+        for directory, above in pairs:
+            other = writers.get((export.dataset_id, above), export)
+            if other is not export:
+                relation = "the same directory" if above == directory else "above it"
+                message = f"{directory} is used already: {other.spec} writes to {above}, {relation}"
+                file, _, line = export.spec.rpartition(":")
+                yield Problem(message=message, place=export.spec, file=file, line=int(line))
+                break
+
+
+def _iter_with_parents(directory: str) -> Iterator[str]:
+    """Yield the directories that have a directory in them, from the bucket on, and the directory itself."""
+    end = directory.find("/", 1)
+    while end != -1:
+        yield directory[: end + 1]
+        end = directory.find("/", end + 1)

@@ -87,7 +87,7 @@ class BatchRunner:
         exports.clear()
         self._queues: defaultdict[str, _Queue] = defaultdict(_Queue)
         self._jobs: dict[int, _Job] = {}
-        self._sent_twice: list[Submission] = []
+        self._sent, self._sent_twice = set[tuple[str, str]](), list[Submission]()
         self._is_stopped = False
         self._bug: Exception | None = None
 
@@ -180,6 +180,7 @@ class BatchRunner:
             clock=self._clock,
             cancel=cancel,
             queue_begin=queue_begin,
+            sent=self._sent,
         )
         return _Job(index=index, export=export, submission=submission, cancel=cancel)
 

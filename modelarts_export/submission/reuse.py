@@ -1,6 +1,6 @@
 """Whether an older task is reused, or makes a submission needless or unwise."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -36,6 +36,22 @@ def select_reusable(
     skipped = _find_newest_unfinished(tasks, reuse.skip_if_running)
     used = None if skipped or reuse.if_path_used == IGNORE else describe_use_of_path(tasks, body)
     return replace(reused, task=skipped, path_used=used)
+
+
+def omit_sent(
+    tasks: Iterable[ExportTask], dataset_id: str, path: str, sent: Collection[tuple[str, str]]
+) -> list[ExportTask]:
+    """Return the tasks without those of other requests of one batch, which are no older tasks.
+
+    `sent` has dataset and path of each request that was sent for the batch. A task that writes to `path` is
+    kept, as another host may have created it meanwhile.
+    """
+
+    def is_sent(task: ExportTask) -> bool:
+        directories = find_directories({"path": task.raw.get("path")})
+        return any(each != path and (dataset_id, each) in sent for each in directories)
+
+    return [task for task in tasks if not is_sent(task)]
 
 
 def _select_equivalent(

@@ -62,7 +62,7 @@ from modelarts_export.submission.reconciliation import (
     reconcile,
     usable_date,
 )
-from modelarts_export.submission.reuse import select_reusable
+from modelarts_export.submission.reuse import omit_sent, select_reusable
 from modelarts_export.submission.reuse_policy import FAIL, ReusePolicy
 from modelarts_export.transport.retry import RetryPolicy
 
@@ -102,11 +102,13 @@ class Submission:
         clock: Clock = SYSTEM_CLOCK,
         cancel: CancelToken | None = None,
         queue_begin: float | None = None,
+        sent: set[tuple[str, str]] | None = None,
     ) -> None:
         """Prepare to submit with the settings of the client; nothing is sent yet.
 
-        `spec` names the request in events. Submissions at the same time share a `coordinator`: by default,
-        all of one client do. `queue_begin` is when its dataset was first busy, if that held it back.
+        `spec` names the request in events. By default, all submissions of one client share a `coordinator`.
+        `queue_begin` is when its dataset was first busy, if that held it back. The submissions of a batch
+        share `sent`, the dataset and path of each request that was sent: their tasks are no older ones.
         """
         self.dataset_id = dataset_id
         self.task: ExportTask | None = None
@@ -115,12 +117,10 @@ class Submission:
         self._settings, self._reuse = client.settings, reuse or ReusePolicy()
         self._coordinator = coordinator or SubmissionCoordinator.shared_by(client)
         self._cancel = cancel or CancelToken()
-        self._clock = self._cancel.guard(clock)
+        clock = self._clock = self._cancel.guard(clock)
         self._label = ExportLabel(dataset_id=dataset_id, path=request.path, spec=spec)
-        self._reconciler = Reconciler(
-            client=client, dataset_id=dataset_id, request=request, clock=self._clock
-        )
-        self._retries = RetryPolicy.from_settings(self._settings, clock=self._clock).start()
+        self._reconciler = Reconciler(client=client, dataset_id=dataset_id, request=request, clock=clock)
+        self._retries = RetryPolicy.from_settings(self._settings, clock=clock).start()
         self._queue = BusyQueue(
             dataset_id=dataset_id,
             timeout=self._settings.queue_timeout,
@@ -131,6 +131,7 @@ class Submission:
             on_enter=lambda error: self._on_event(SubmissionQueued(export=self._label, error=error)),
             on_retry=self._report_retry,
         )
+        self._sent = set() if sent is None else sent
         self._claimed_ids, self._warned = set[str](), set[str]()
         self._may_be_accepted = False  # the send under way, or the last one
         self._unknown, self._was_resent = _UnknownSends(), False
@@ -155,13 +156,9 @@ class Submission:
         the outcome of a send is unknown and no task was found, and CanceledError after a cancellation.
         """
         check = self._cancel.raise_if_canceled
+        alone = self._coordinator.one_at_a_time(self.dataset_id, self._request.path, check, clock=self._clock)
         try:
-            with (
-                self._coordinator.one_at_a_time(
-                    self.dataset_id, self._request.path, check, clock=self._clock
-                ) as claimed_ids,
-                self._queue.slot,
-            ):
+            with alone as claimed_ids, self._queue.slot:
                 self._claimed_ids = claimed_ids
                 self._reconciler = replace(self._reconciler, claimed_ids=claimed_ids)
                 return self._create()
@@ -221,17 +218,17 @@ class Submission:
             return None
         pages = list(self._client.iter_task_pages(self.dataset_id, timeout=self._settings.read_timeout))
         tasks = [task for page in pages for task in page.tasks]
-        self._reconciler = replace(
-            self._reconciler, ids_before_send=frozenset(task.task_id for task in tasks)
-        )
+        known_ids = frozenset(task.task_id for task in tasks)
+        self._reconciler = replace(self._reconciler, ids_before_send=known_ids)
         now = usable_date(pages[0].date, self._clock)
-        decision = select_reusable(tasks, self._reconciler.body, self._reuse, now=now)
+        older = omit_sent(tasks, self.dataset_id, self._request.path, self._sent)
+        decision = select_reusable(older, self._reconciler.body, self._reuse, now=now)
         self._warn_once(decision.notes)
         if decision.path_used and self._reuse.if_path_used == FAIL:
             raise PathUsedError(decision.path_used, hint="choose another path")
         if decision.path_used:
             self._warn_once(
-                (f"{decision.path_used}; the API does not document what it does with files there",)
+                [f"{decision.path_used}; the API does not document what it does with files there"]
             )
         if decision.task:
             self.task = decision.task
@@ -252,6 +249,7 @@ class Submission:
         try:
             self._cancel.raise_if_canceled()  # after is_sending is set: who cancels reads it afterwards
             self._may_be_accepted = True
+            self._sent.add((self.dataset_id, self._request.path))
             self._polled = None  # a poll of the list counts for one send
             self.task = self._client.create(self.dataset_id, self._request)
         except UnknownOutcomeError as error:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from modelarts_export.batch.plan import BatchOptions, PlannedExport
+from modelarts_export.batch.plan import BatchOptions, PlannedExport, find_shared_directories
 from modelarts_export.cli.binding import Assignments, DatasetOption, Files, Recursive
 from modelarts_export.cli.connection import Connection, combine_missing
 from modelarts_export.cli.context import CommandContext, ResolvedExport
@@ -17,11 +17,13 @@ from modelarts_export.errors import (
     DatasetNameError,
     InvalidInputError,
     Problem,
+    make_invalid_input_error,
+    truncate_problems,
 )
 from modelarts_export.polling.options import PollOptions
 from modelarts_export.quoting import list_first
 from modelarts_export.request.fields import REQUEST
-from modelarts_export.submission.reuse_policy import ReusePolicy
+from modelarts_export.submission.reuse_policy import IGNORE, WARN, ReusePolicy
 
 if TYPE_CHECKING:
     from modelarts_export.spec.loader import LoadedExport
@@ -66,6 +68,7 @@ def apply(  # noqa: PLR0913 - its options
     load_plan = partial(_load_plan, context, files, var or (), dataset, recursive=recursive)
     if dry_run:
         plan, settings = load_plan(offline=True)
+        _check_directories(context, plan, reuse)
         context.printer.plan(_describe_plan(plan, settings, reuse))
         return
     # before the plan, as a signal after it prints the rows
@@ -75,6 +78,7 @@ def apply(  # noqa: PLR0913 - its options
     run = BatchRun(context, settings, plan, options=batch, reuse=reuse, wait=wait)
     _warn_of_paths(context, plan, reuse)
     plan = _find_datasets(context, plan, settings)
+    _check_directories(context, plan, reuse)
     report = run.submit(plan)
     context.printer.report(report.rows)
     run.raise_for(report)
@@ -226,3 +230,18 @@ def _warn_of_paths(context: CommandContext, plan: Sequence[PlannedExport], reuse
     if outside:
         specs = list_first(outside, 1)
         context.messages.warn(f"{specs}: the path is not in {within}, the directory of --skip-if-running")
+
+
+def _check_directories(context: CommandContext, plan: Sequence[PlannedExport], reuse: ReusePolicy) -> None:
+    """Warn of exports that write to a directory of each other, or raise InvalidInputError.
+
+    The list of tasks shows one to the other only if it was submitted long before.
+    """
+    if reuse.if_path_used == IGNORE:
+        return
+    problems = truncate_problems(find_shared_directories(plan))
+    if reuse.if_path_used == WARN:
+        context.app.warn(problems)
+    elif problems:
+        error = make_invalid_input_error(problems)
+        raise _complete(error.copy_with(hint="choose another path, or let --if-path-used warn"))
