@@ -105,6 +105,12 @@ def test_every_problem_is_told_and_nothing_is_sent(run: Run, directory: Path, st
     assert stub.requests == []
 
 
+def test_two_problems_are_told_with_what_was_not_done(run: Run, directory: Path, cloud: Cloud) -> None:
+    (directory / "b.yaml").write_text("path: /b/1/\nwrong: 1\nother: 2\n")
+    outcome = run("apply b.yaml -d d1", **cloud.variables)
+    assert (outcome.code, outcome.err.splitlines()[0]) == (2, "error: 2 problems; nothing was sent")
+
+
 def test_specs_of_two_projects_are_refused(run: Run, directory: Path) -> None:
     (directory / "b.yaml").write_text("project_id: p1\npath: /b/1/\n---\nproject_id: p2\npath: /b/2/\n")
     outcome = run("apply b.yaml --dry-run -d d1")
@@ -361,29 +367,6 @@ def test_junit_report_has_a_case_for_each_export(run: Run, directory: Path, clou
 def test_stdin_is_a_file_of_specs(run: Run, cloud: Cloud) -> None:
     outcome = run("apply - -o json", stdin=SPECS.encode(), **cloud.variables)
     assert [spec for (spec,) in get_rows(outcome, "spec")] == ["<stdin>:1", "<stdin>:4", "<stdin>:6"]
-
-
-def test_datasets_are_looked_up_by_name_once(run: Run, directory: Path, cloud: Cloud) -> None:
-    """Two specs name one dataset; a plan looks up nothing."""
-    (directory / "b.yaml").write_text(
-        "dataset_id: name:cats-and-dogs\npath: /b/1/\n---\ndataset_id: name:cats-and-dogs\npath: /b/2/\n"
-    )
-    assert run("apply b.yaml --dry-run -o json", **cloud.variables).code == 0
-    assert cloud.exchanges == []
-    outcome = run("apply b.yaml -o json", **cloud.variables)
-    assert get_rows(outcome, "dataset_id") == [("sandbox-images",)] * 2
-    assert sum("/datasets?" in request.target for request, _ in cloud.exchanges) == 1
-
-
-def test_every_unknown_name_of_a_dataset_is_told(run: Run, directory: Path, cloud: Cloud) -> None:
-    (directory / "b.yaml").write_text(
-        "dataset_id: name:nothing\npath: /b/1/\n---\ndataset_id: name:nowhere\npath: /b/2/\n"
-    )
-    outcome = run("apply b.yaml", **cloud.variables)
-    assert outcome.code == 3
-    assert "b.yaml:1: no dataset has the name 'nothing'" in outcome.err
-    assert "b.yaml:4: no dataset has the name 'nowhere'" in outcome.err
-    assert cloud.created == []
 
 
 def test_new_datasets_are_looked_up_by_one_list(run: Run, directory: Path, quick: Cloud) -> None:

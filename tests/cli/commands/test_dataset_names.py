@@ -35,6 +35,13 @@ def instant() -> Iterator[Cloud]:
         yield cloud
 
 
+@pytest.fixture
+def specs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the path of b.yaml in the working directory."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "b.yaml"
+
+
 def make_dataset(run: Run, cloud: Cloud, name: str) -> str:
     """Create a dataset of this name in a sandbox and return its ID."""
     line = (
@@ -302,3 +309,37 @@ def test_dry_run_of_apply_looks_nothing_up(run: Run, stub: Stub, tmp_path: Path)
     assert row["url"] == f"{stub.url}/v2/0123/datasets/{{dataset_id}}/export-tasks"
     assert row["dataset_id"] == "name:cats"
     assert stub.requests == []
+
+
+def test_dataset_of_several_specs_is_looked_up_once(run: Run, specs: Path, cloud: Cloud) -> None:
+    """Two specs name one dataset; a plan looks up nothing."""
+    specs.write_text(
+        "dataset_id: name:cats-and-dogs\npath: /b/1/\n---\ndataset_id: name:cats-and-dogs\npath: /b/2/\n"
+    )
+    assert run("apply b.yaml --dry-run -o json", **cloud.variables).code == 0
+    assert cloud.exchanges == []
+    outcome = run("apply b.yaml -o json", **cloud.variables)
+    assert [row["dataset_id"] for row in json.loads(outcome.out)] == ["sandbox-images"] * 2
+    assert sum("/datasets?" in request.target for request, _ in cloud.exchanges) == 1
+
+
+def test_every_unknown_name_of_a_dataset_is_told(run: Run, specs: Path, cloud: Cloud) -> None:
+    specs.write_text("dataset_id: name:nothing\npath: /b/1/\n---\ndataset_id: name:nowhere\npath: /b/2/\n")
+    outcome = run("apply b.yaml", **cloud.variables)
+    assert outcome.code == 3
+    assert "b.yaml:1: no dataset has the name 'nothing'" in outcome.err
+    assert "b.yaml:4: no dataset has the name 'nowhere'" in outcome.err
+    assert cloud.created == []
+
+
+@pytest.mark.parametrize(
+    ("flags", "place"), [("", "b.yaml:3: "), ("-d name:nothing", "")], ids=["in a spec", "for all"]
+)
+def test_unknown_name_of_a_dataset_is_told_with_its_place(
+    run: Run, specs: Path, cloud: Cloud, flags: str, place: str
+) -> None:
+    specs.write_text("path: /b/1/\n---\ndataset_id: name:nothing\npath: /b/2/\n")
+    outcome = run(f"apply b.yaml {flags}", **cloud.variables)
+    assert outcome.code == 3
+    assert f"error: {place}no dataset has the name 'nothing'" in outcome.err
+    assert cloud.created == []
