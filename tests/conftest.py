@@ -20,6 +20,9 @@ from hypothesis import settings as hypothesis_settings
 
 from modelarts_export.cli.commands.sandbox import make_password_settings, make_settings
 from modelarts_export.cli.main import main
+from modelarts_export.config.parsers import parse_duration
+from modelarts_export.sandbox.faults.catalogue import Faults
+from modelarts_export.sandbox.faults.parser import parse_fault
 from modelarts_export.sandbox.messages import HttpReply, Request
 from modelarts_export.sandbox.server import Sandbox
 
@@ -156,6 +159,15 @@ class Cloud:
     def created(self) -> list[bytes]:
         """The bodies of POST requests, in order."""
         return [request.body for request, _ in self.exchanges if request.method == "POST"]
+
+    def inject(self, *faults: str) -> None:
+        """Inject faults into the next calls, in the form that `sandbox --fault` takes."""
+        self.sandbox.gateway.faults = make_faults(*faults)
+
+
+def make_faults(*texts: str) -> Faults:
+    """Return faults for a sandbox, each in the form that `sandbox --fault` takes."""
+    return Faults([parse_fault(each, parse_duration) for each in texts])
 
 
 @pytest.fixture

@@ -32,12 +32,9 @@ from modelarts_export import (
     wait,
 )
 from modelarts_export.cli.commands.sandbox import make_settings
-from modelarts_export.config.parsers import parse_duration
-from modelarts_export.sandbox.faults.catalogue import Faults
-from modelarts_export.sandbox.faults.parser import parse_fault
 from modelarts_export.sandbox.server import Sandbox
 from modelarts_export.submission.events import TaskAccepted, TaskReused
-from tests.conftest import Cloud, sandboxed
+from tests.conftest import Cloud, make_faults, sandboxed
 from tests.support.raw_server import answer_with, serve
 
 
@@ -92,7 +89,7 @@ def test_warnings_about_reuse_are_logged(caplog: pytest.LogCaptureFixture) -> No
 @contextmanager
 def serve_sandbox(*faults: str) -> Iterator[dict[str, str]]:
     """Serve a sandbox with faults, and yield the environment in which clients of it are made."""
-    with Sandbox(faults=Faults(parse_fault(fault, parse_duration) for fault in faults)) as sandbox:
+    with Sandbox(faults=make_faults(*faults)) as sandbox:
         yield make_settings(sandbox)
 
 

@@ -20,10 +20,7 @@ from huaweicloudsdkcore.exceptions.exceptions import ClientRequestException, Sdk
 from huaweicloudsdkcore.region.region import Region
 from huaweicloudsdkcore.sdk_response import SdkResponse
 
-from modelarts_export.config.parsers import parse_duration
 from modelarts_export.sandbox.account import User
-from modelarts_export.sandbox.faults.catalogue import Faults
-from modelarts_export.sandbox.faults.parser import parse_fault
 from tests.conftest import Cloud, Outcome, Run
 
 OPENSTACK = Path(__file__).parents[2] / ".venv" / "contract" / "bin" / "openstack"
@@ -156,7 +153,7 @@ def test_openstack_understands_the_errors(quick: Cloud) -> None:
     unknown = run_openstack(f"{SHOW} nothing")
     assert unknown.code == 1
     assert "ModelArts.4359" in unknown.err
-    quick.sandbox.gateway.faults = Faults([parse_fault("403:on=projects", parse_duration)])
+    quick.inject("403:on=projects")
     own = parse_result(run_openstack("project list"))
     assert [project["Name"] for project in own] == ["MOS", "eu-de"]
 
@@ -186,6 +183,6 @@ def test_vendor_client_understands_the_errors(quick: Cloud) -> None:
     assert caught.value.request_id
     with pytest.raises(SdkException, match=r"APIGW\.0301"):
         make_vendor_client(quick, secret_key="wrong")
-    quick.sandbox.gateway.faults = Faults([parse_fault("403:on=projects", parse_duration)])
+    quick.inject("403:on=projects")
     with pytest.raises(SdkException, match="The user is not authorized to perform this operation"):
         make_vendor_client(quick)

@@ -12,9 +12,6 @@ from pathlib import Path
 import pytest
 from cronsim import CronSim
 
-from modelarts_export.config.parsers import parse_duration
-from modelarts_export.sandbox.faults.catalogue import Faults
-from modelarts_export.sandbox.faults.parser import parse_fault
 from tests.conftest import Cloud, Outcome, Run, Stub, sandboxed
 from tests.samples.sample_files import PROGRAMS, ROOT, SAMPLES, read_sample
 from tests.support.task_replies import ACCEPTED, make_task_reply
@@ -99,9 +96,7 @@ def test_failure_is_one_compact_block(
 
 
 def test_unknown_outcome_says_how_to_run_it_again(cloud: Cloud) -> None:
-    cloud.sandbox.gateway.faults = Faults(
-        [parse_fault(each, parse_duration) for each in ("drop:count=1", "lag:for=75s")]
-    )
+    cloud.inject("drop:count=1", "lag:for=75s")
     line = "to-obs -q --path /b/d/ --on-lost-reply stop --reconcile-timeout 0"
     outcome = run_as_cron(line, **cloud.variables)
     assert outcome.code == 10

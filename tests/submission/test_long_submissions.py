@@ -11,15 +11,13 @@ from modelarts_export.api.client import Client
 from modelarts_export.auth.credentials import Token
 from modelarts_export.auth.request_auth import TokenAuth
 from modelarts_export.clock import Clock
-from modelarts_export.config.parsers import parse_duration
 from modelarts_export.config.settings import Settings
 from modelarts_export.errors import UnknownOutcomeError
 from modelarts_export.request.models import ToObs
-from modelarts_export.sandbox.faults.catalogue import Faults
-from modelarts_export.sandbox.faults.parser import parse_fault
 from modelarts_export.sandbox.server import Sandbox
 from modelarts_export.submission.submission import Submission
 from modelarts_export.transport.session import Transport
+from tests.conftest import make_faults
 
 
 @dataclass(kw_only=True)
@@ -38,7 +36,7 @@ class Simulation:
     @contextmanager
     def open_submission(self, *faults: str, reconcile_timeout: float) -> Iterator[tuple[Sandbox, Submission]]:
         """Yield a sandbox with faults, and a submission to it; the timeout is in seconds."""
-        parsed = Faults([parse_fault(words, parse_duration) for words in faults])
+        parsed = make_faults(*faults)
         with Sandbox(clock=lambda: self.now, faults=parsed) as sandbox:
             settings = Settings(reconcile_timeout=reconcile_timeout, max_retries=0, queue_timeout=0.0)
             transport = Transport(sandbox.url, TokenAuth(Token(token=sandbox.token)), settings)

@@ -7,9 +7,6 @@ from typing import Any
 
 import pytest
 
-from modelarts_export.config.parsers import parse_duration
-from modelarts_export.sandbox.faults.catalogue import Faults
-from modelarts_export.sandbox.faults.parser import parse_fault
 from tests.batch.scripted_server import REFUSED, accept, serve
 from tests.conftest import Cloud, Outcome, Run, Stub
 
@@ -30,11 +27,6 @@ def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.yaml").write_text(SPECS)
     return tmp_path
-
-
-def fail(cloud: Cloud, *faults: str) -> None:
-    """Inject faults into the next calls."""
-    cloud.sandbox.gateway.faults = Faults([parse_fault(each, parse_duration) for each in faults])
 
 
 def get_rows(outcome: Outcome, *names: str) -> list[tuple[Any, ...]]:
@@ -287,7 +279,7 @@ def test_table_and_summary_after_a_wait_tell_what_was_reused(run: Run, quick: Cl
 
 @pytest.mark.usefixtures("directory")
 def test_command_for_the_rest_is_told_where_it_may_succeed(run: Run, cloud: Cloud) -> None:
-    fail(cloud, "429:on=create,count=1")
+    cloud.inject("429:on=create,count=1")
     outcome = run("apply a.yaml", **cloud.variables)
     assert outcome.code == 9
     rerun = "modelarts-export apply --reuse-running --reuse-within 2h a.yaml"
@@ -306,7 +298,7 @@ def test_skipped_exports_are_not_waited_for(run: Run, cloud: Cloud) -> None:
 
 @pytest.mark.usefixtures("directory")
 def test_lost_reply_of_one_export_is_unknown_and_tells_what_to_do(run: Run, cloud: Cloud) -> None:
-    fail(cloud, "stall:count=1,for=1s", "502:on=list")
+    cloud.inject("stall:count=1,for=1s", "502:on=list")
     outcome = run("apply a.yaml --read-timeout 0.3s", **cloud.variables)
     assert outcome.code == 10
     assert "find out whether there is a task for /b/" in outcome.err
@@ -322,7 +314,7 @@ def test_same_unknown_outcome_of_all_tells_what_to_do_about_each(
 ) -> None:
     """The words of the server are the same, and the paths are not."""
     (directory / "b.yaml").write_text("---\n".join(f"path: /b/u{number}/\n" for number in range(count)))
-    fail(cloud, "502:on=create+list")
+    cloud.inject("502:on=create+list")
     outcome = run("apply b.yaml -q", **cloud.variables)
     assert outcome.code == 10
     *searches, rerun = [line for line in outcome.err.splitlines() if line.startswith("hint: ")]

@@ -8,12 +8,9 @@ from dataclasses import dataclass
 import pytest
 
 from modelarts_export.cli.commands.sandbox import make_settings
-from modelarts_export.config.parsers import parse_duration
 from modelarts_export.sandbox.cloud.contract import JsonObject
-from modelarts_export.sandbox.faults.catalogue import Faults
-from modelarts_export.sandbox.faults.parser import parse_fault
 from modelarts_export.sandbox.server import Sandbox
-from tests.conftest import Cloud, Outcome, Run
+from tests.conftest import Cloud, Outcome, Run, make_faults
 
 TO_OBS = "to-obs sandbox-images --path /b/d/"
 TO_NEW_DATASET = (
@@ -26,11 +23,6 @@ RETRIES = {
     "MODELARTS_EXPORT_QUEUE_TIMEOUT": "0.2s",
     "MODELARTS_EXPORT_RECONCILE_TIMEOUT": "1s",
 }
-
-
-def set_faults(cloud: Cloud, *faults: str) -> None:
-    """Replace the faults of the sandbox."""
-    cloud.sandbox.gateway.faults = Faults([parse_fault(each, parse_duration) for each in faults])
 
 
 def get_task_ids(cloud: Cloud) -> list[str]:
@@ -112,7 +104,7 @@ def make_retry_variables(expected: Expected) -> dict[str, str]:
 def test_submission_with_faults_ends_as_expected(
     run: Run, cloud: Cloud, faults: str, expected: Expected
 ) -> None:
-    set_faults(cloud, *faults.split())
+    cloud.inject(*faults.split())
     outcome = run(f"{TO_OBS} {SHORT} -o json --debug", **cloud.variables, **make_retry_variables(expected))
     assert outcome.code == expected.code, outcome.err
     assert (len(cloud.created), len(get_task_ids(cloud))) == (expected.posts, expected.tasks)
@@ -141,7 +133,7 @@ def test_quiet_prints_errors_hints_and_requested_output(
     run: Run, cloud: Cloud, fault: str, code: int
 ) -> None:
     """Also the warning that the request was sent twice."""
-    set_faults(cloud, fault)
+    cloud.inject(fault)
     outcome = run(f"{TO_OBS} -q -o id", **cloud.variables)
     assert outcome.code == code
     assert outcome.out.split() == ([] if code else get_task_ids(cloud))
@@ -154,12 +146,12 @@ def test_quiet_prints_errors_hints_and_requested_output(
 
 def test_hint_of_exit_code_10_has_runnable_commands(run: Run, cloud: Cloud) -> None:
     """With the given flags: one lists the task, and one reuses it."""
-    set_faults(cloud, "504", "lag:for=1h")
+    cloud.inject("504", "lag:for=1h")
     flags = f"--endpoint {cloud.sandbox.url} --read-timeout 9s"
     environ = {**cloud.variables, "MODELARTS_EXPORT_ENDPOINT": "http://127.0.0.1:9"}
     outcome = run(f"{TO_OBS} {flags}", **environ)
     find, rerun = outcome.err.splitlines()[-2:]
-    set_faults(cloud)
+    cloud.inject()
     assert outcome.code == 10
     assert find.startswith("hint: find out whether there is a task for /b/d/ created since 20")
     _, program, listing = find.partition("modelarts-export ")
@@ -173,24 +165,24 @@ def test_hint_of_exit_code_10_has_runnable_commands(run: Run, cloud: Cloud) -> N
 
 
 def test_retry_waits_for_retry_after(run: Run, cloud: Cloud) -> None:
-    set_faults(cloud, "429:count=1,retry-after=1s")
+    cloud.inject("429:count=1,retry-after=1s")
     start_time = time.monotonic()
     assert run(f"{TO_OBS} -o id", **cloud.variables, **RETRIES).code == 0
     assert time.monotonic() - start_time >= 1
 
 
 def test_queue_timeout_decides_whether_a_busy_dataset_is_retried(run: Run, cloud: Cloud) -> None:
-    set_faults(cloud, "busy:count=1")
+    cloud.inject("busy:count=1")
     outcome = run(f"{TO_OBS} --queue-timeout 0", **cloud.variables)
     assert (outcome.code, get_task_ids(cloud)) == (5, [])
-    set_faults(cloud, "busy:count=1")
+    cloud.inject("busy:count=1")
     outcome = run(f"{TO_OBS} --queue-timeout 0.2s", **cloud.variables)
     assert (outcome.code, len(get_task_ids(cloud))) == (0, 1)
     assert "trying again in 1 s, waiting up to 0.2s (--queue-timeout)\n" in outcome.err
 
 
 def test_busy_dataset_exits_with_5_after_the_queue_timeout(run: Run, cloud: Cloud) -> None:
-    set_faults(cloud, "busy")
+    cloud.inject("busy")
     outcome = run(f"{TO_OBS} --queue-timeout 0.2s", **cloud.variables)
     assert (outcome.code, len(cloud.created), get_task_ids(cloud)) == (5, 2, [])
     assert "ModelArts.4409" in outcome.err
@@ -199,7 +191,7 @@ def test_busy_dataset_exits_with_5_after_the_queue_timeout(run: Run, cloud: Clou
 @pytest.mark.parametrize(("lag", "code"), [("lag:for=1h,count=1", 0), ("lag:for=1h", 10)])
 def test_name_conflict_with_the_first_send_is_reconciled(run: Run, cloud: Cloud, lag: str, code: int) -> None:
     """Its task is recovered, or the outcome is unknown."""
-    set_faults(cloud, "drop:count=1", lag)
+    cloud.inject("drop:count=1", lag)
     outcome = run(f"{TO_NEW_DATASET} -o json", **cloud.variables)
     assert (outcome.code, len(cloud.created), len(get_task_ids(cloud))) == (code, 2, 1)
     assert "ModelArts.4351" in outcome.err
@@ -211,7 +203,7 @@ def test_name_conflict_with_the_first_send_is_reconciled(run: Run, cloud: Cloud,
 
 def test_nearest_of_several_candidates_is_recovered_with_a_warning(run: Run, cloud: Cloud) -> None:
     other = cloud.sandbox.gateway.cloud.add_task("sandbox-images", BODY, age=4).task_id
-    set_faults(cloud, "drop")
+    cloud.inject("drop")
     outcome = run(f"{TO_OBS} -o id", **cloud.variables)
     ours = get_task_ids(cloud)[0]
     assert (outcome.code, outcome.out, len(cloud.created)) == (0, f"{ours}\n", 1)
@@ -220,12 +212,12 @@ def test_nearest_of_several_candidates_is_recovered_with_a_warning(run: Run, clo
 
 def test_task_created_before_the_send_is_not_recovered(run: Run, cloud: Cloud) -> None:
     cloud.sandbox.gateway.cloud.add_task("sandbox-images", BODY, age=60)
-    set_faults(cloud, "504:accepted=no")
+    cloud.inject("504:accepted=no")
     assert run(TO_OBS, **cloud.variables).code == 10
 
 
 def test_duplicate_after_a_lagging_list_is_reported(run: Run, cloud: Cloud) -> None:
-    set_faults(cloud, "drop:count=1", "lag:for=1h,count=1")
+    cloud.inject("drop:count=1", "lag:for=1h,count=1")
     outcome = run(f"{TO_OBS} -o id", **cloud.variables)
     second, first = get_task_ids(cloud)
     assert (outcome.code, outcome.out) == (0, f"{second}\n")
@@ -236,7 +228,7 @@ def test_duplicate_after_a_lagging_list_is_reported(run: Run, cloud: Cloud) -> N
 @pytest.mark.parametrize("flags", ["-o id", "-q -o id --max-retries 0", "-o json --wait --timeout 0"])
 def test_second_send_prints_a_warning(run: Run, cloud: Cloud, fault: str, flags: str) -> None:
     """With the command that lists the duplicate, which may appear later."""
-    set_faults(cloud, fault, "lag:for=75s")
+    cloud.inject(fault, "lag:for=75s")
     outcome = run(f"{TO_OBS} {flags}", **cloud.variables)
     assert outcome.code == (8 if "--wait" in flags else 0)
     assert len(get_task_ids(cloud)) == 2
@@ -249,7 +241,7 @@ def test_second_send_prints_a_warning(run: Run, cloud: Cloud, fault: str, flags:
 
 def test_duplicate_listed_during_a_wait_is_reported(run: Run) -> None:
     """At the end of the wait, also when quiet."""
-    faults = Faults([parse_fault(each, parse_duration) for each in ("drop:count=1", "lag:for=1s,on=list")])
+    faults = make_faults("drop:count=1", "lag:for=1s,on=list")
     with Sandbox(task_duration=2.0, faults=faults) as sandbox:
         outcome = run(f"{TO_OBS} --wait -q -o id --reconcile-timeout 0", **make_settings(sandbox))
         second, first = (task.task_id for task in sandbox.gateway.cloud.list_tasks("sandbox-images"))
@@ -263,7 +255,7 @@ def test_on_lost_reply_stop_does_not_resend(run: Run, cloud: Cloud) -> None:
         ("--on-lost-reply stop", {}),
         ("", {"MODELARTS_EXPORT_ON_LOST_REPLY": "STOP"}),
     ):
-        set_faults(cloud, "drop:accepted=no")
+        cloud.inject("drop:accepted=no")
         outcome = run(f"{TO_OBS} {flags}", **cloud.variables, **variables)
         assert outcome.code == 10
     assert len(cloud.created) == 2
@@ -272,7 +264,7 @@ def test_on_lost_reply_stop_does_not_resend(run: Run, cloud: Cloud) -> None:
 
 
 def test_recovered_task_is_waited_for(run: Run) -> None:
-    with Sandbox(task_duration=0.2, faults=Faults([parse_fault("drop:count=1", parse_duration)])) as sandbox:
+    with Sandbox(task_duration=0.2, faults=make_faults("drop:count=1")) as sandbox:
         outcome = run(f"{TO_OBS} --wait --poll-interval 0.1s -o json", **make_settings(sandbox))
     task = json.loads(outcome.out)
     assert (outcome.code, task["status"], task["reused"]) == (0, "SUCCESSED", False)

@@ -5,9 +5,6 @@ from typing import Any
 
 import pytest
 
-from modelarts_export.config.parsers import parse_duration
-from modelarts_export.sandbox.faults.catalogue import Faults
-from modelarts_export.sandbox.faults.parser import parse_fault
 from tests.conftest import Answer, Cloud, Run, Stub
 
 HOUR = 3600.0
@@ -170,14 +167,14 @@ def test_old_success_or_success_without_reuse_within_is_not_reused(
 def test_age_is_measured_by_the_servers_clock(run: Run, cloud: Cloud, skew: str, *, is_recent: bool) -> None:
     age = 20 * HOUR + (600.0 if is_recent else -600.0)
     task_id = add_task(cloud, make_body(), age=age, duration=60)
-    cloud.sandbox.gateway.faults = Faults([parse_fault(f"date:skew={skew}", parse_duration)])
+    cloud.inject(f"date:skew={skew}")
     (assert_reused if is_recent else assert_created)(run, cloud, "--reuse-within 20h", task_id)
 
 
 @pytest.mark.parametrize("fault", ["no-date", "date:skew=21m", "date:skew=-115d"])
 def test_success_is_not_reused_without_a_usable_date(run: Run, cloud: Cloud, fault: str) -> None:
     task_id = add_task(cloud, make_body(), duration=1)
-    cloud.sandbox.gateway.faults = Faults([parse_fault(fault, parse_duration)])
+    cloud.inject(fault)
     assert_created(run, cloud, "--reuse-within 20h", task_id)
 
 
@@ -210,7 +207,7 @@ def test_failed_list_call_sends_nothing(run: Run, cloud: Cloud, fault: str, code
     if code == 5:
         kind, _, keys = fault.partition(":")
         fault = f"{kind}:on=list" + (f",{keys}" if keys else "")
-        cloud.sandbox.gateway.faults = Faults([parse_fault(fault, parse_duration)])
+        cloud.inject(fault)
     elif code == 3:
         line = line.replace("sandbox-images", "nope")
     else:
@@ -223,9 +220,7 @@ def test_failed_list_call_sends_nothing(run: Run, cloud: Cloud, fault: str, code
 def test_task_listed_before_the_send_is_not_recovered(run: Run, cloud: Cloud, flags: str) -> None:
     """Also without the header Date."""
     add_task(cloud, make_body(export_format=1), age=1)
-    cloud.sandbox.gateway.faults = Faults(
-        [parse_fault(each, parse_duration) for each in ("drop:count=1", "no-date")]
-    )
+    cloud.inject("drop:count=1", "no-date")
     outcome = run(f"{TO_OBS} {flags}", **cloud.variables)
     ours = cloud.sandbox.gateway.cloud.list_tasks("sandbox-images")[0].task_id
     assert (outcome.code, json.loads(outcome.out)["task_id"], len(cloud.created)) == (0, ours, 1)

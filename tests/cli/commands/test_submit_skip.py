@@ -5,9 +5,6 @@ from typing import Any
 
 import pytest
 
-from modelarts_export.config.parsers import parse_duration
-from modelarts_export.sandbox.faults.catalogue import Faults
-from modelarts_export.sandbox.faults.parser import parse_fault
 from tests.conftest import Cloud, Outcome, Run
 
 TO_OBS = "to-obs sandbox-images --path /b/d/new/"
@@ -139,7 +136,7 @@ def test_path_of_a_failed_task_is_not_used(run: Run, cloud: Cloud) -> None:
 
 @pytest.mark.parametrize("flags", [SKIP, "--if-path-used warn"])
 def test_failed_list_call_sends_nothing(run: Run, cloud: Cloud, flags: str) -> None:
-    cloud.sandbox.gateway.faults = Faults([parse_fault("500:on=list", parse_duration)])
+    cloud.inject("500:on=list")
     outcome = run(f"{TO_OBS} {flags}", **cloud.variables)
     assert (outcome.code, outcome.out, cloud.created) == (5, "", [])
 

@@ -13,12 +13,9 @@ from typing import Any
 import pytest
 
 from modelarts_export.cli.commands.sandbox import make_settings
-from modelarts_export.config.parsers import parse_duration
-from modelarts_export.sandbox.faults.catalogue import Faults
-from modelarts_export.sandbox.faults.parser import parse_fault
 from modelarts_export.sandbox.messages import HttpReply, Request
 from modelarts_export.sandbox.server import Sandbox
-from tests.conftest import Stub
+from tests.conftest import Stub, make_faults
 
 SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
 JSON = "-q -o json"
@@ -165,9 +162,7 @@ def serve_sandbox(
             time.sleep(0.01)
         time.sleep(0.2)  # so that the client has read the reply and sleeps
 
-    with Sandbox(
-        observe=observe, faults=Faults([parse_fault(each, parse_duration) for each in faults])
-    ) as box:
+    with Sandbox(observe=observe, faults=make_faults(*faults)) as box:
         yield box, wait, methods
 
 

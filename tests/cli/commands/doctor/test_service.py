@@ -7,11 +7,8 @@ from typing import Any
 import pytest
 
 from modelarts_export.clock import SYSTEM_CLOCK
-from modelarts_export.config.parsers import parse_duration
 from modelarts_export.config.settings import Settings
 from modelarts_export.diagnosis.network import check_endpoint
-from modelarts_export.sandbox.faults.catalogue import Faults
-from modelarts_export.sandbox.faults.parser import parse_fault
 from modelarts_export.transport.session import find_proxy
 from tests.cli.commands.doctor.diagnosis import diagnose, get_statuses
 from tests.conftest import Answer, Cloud, Run, Stub
@@ -77,7 +74,7 @@ def test_clock_is_compared_with_the_server(  # noqa: PLR0913, PLR0917 - as above
     run: Run, cloud: Cloud, fault: str, variables: dict[str, str], code: int, status: str, access: str
 ) -> None:
     """Only signatures depend on it."""
-    cloud.sandbox.gateway.faults = Faults([parse_fault(fault, parse_duration)])
+    cloud.inject(fault)
     token = {
         "OS_TOKEN": cloud.sandbox.token,
         "OS_PROJECT_ID": cloud.sandbox.project_id,
