@@ -122,25 +122,23 @@ def _interrupt(
 
 def _write(output: FinalOutput) -> None:
     """Write the whole output, one part after the other; a blocked stream delays it for a while only."""
-    given_up: set[int] = set()
     for write in output:
         thread, ends = _start_thread(write), monotonic() + _OUTPUT_TIMEOUT
         free_at = monotonic()
         while thread.is_alive() and monotonic() < ends:
             thread.join(_BLOCKED_CHECK)
-            if not (blocked := _find_blocked_streams() - given_up):
+            if not _is_stream_blocked():
                 free_at = monotonic()
             elif monotonic() - free_at > _BLOCKED_TIMEOUT / len(output):
-                given_up |= blocked
                 break
 
 
-def _find_blocked_streams() -> set[int]:
-    """Return the descriptors of stdout and stderr, as far as a write to them would wait for the reader."""
+def _is_stream_blocked() -> bool:
+    """Return whether a write to stdout or stderr would wait for its reader."""
     streams = select.poll()
     for number in (1, 2):
         streams.register(number, select.POLLOUT)
-    return {1, 2} - {number for number, _ in streams.poll(0)}
+    return len(streams.poll(0)) < 2  # noqa: PLR2004 - one of the two is not ready
 
 
 def _start_thread(call: Callable[[], None]) -> threading.Thread:

@@ -177,3 +177,17 @@ def test_signal_stops_a_command_with_blocked_stdout(stub: Stub, line: str, numbe
     assert "Traceback" not in err
     if line.startswith(("to-obs", "wait")):
         assert "modelarts-export wait abc t1" in err
+
+
+def test_signal_stops_a_command_with_both_streams_blocked(stub: Stub) -> None:
+    """As on a terminal after Ctrl-S."""
+    stub.first, stub.body = [ACCEPTED], make_task_reply("RUNNING").body
+    line = f"{SUBMIT} --wait -q -o id"
+    with open_full_pipe() as (_, writer), start(line, stub, out=writer, err=writer) as process:
+        while len(stub.requests) < 2:
+            time.sleep(0.01)
+        start_time = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=MAX_SECONDS)
+    assert process.returncode == 143
+    assert time.monotonic() - start_time < MAX_SECONDS
