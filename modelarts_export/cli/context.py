@@ -29,6 +29,8 @@ from modelarts_export.errors import (
 )
 from modelarts_export.identifiers import get_dataset_name
 from modelarts_export.providers.chain import make_secret_check
+from modelarts_export.quoting import list_first
+from modelarts_export.submission.reuse_policy import ReusePolicy
 
 if TYPE_CHECKING:
     from modelarts_export.api.client import Client
@@ -231,6 +233,21 @@ class CommandContext:
             self.messages.warn(
                 f"project_id {project_id} of the spec differs from {configured.project_id} ({origin})"
             )
+
+    def warn_of_directories(self, reuse: ReusePolicy, exports: Iterable[tuple[str, "ExportRequest"]]) -> None:
+        """Warn of exports outside the directory of --skip-if-running, which find no earlier task of theirs.
+
+        Each has the position of its spec, or an empty text if it is the only one.
+        """
+        if not (within := reuse.skip_if_running):
+            return
+        from modelarts_export.submission.reuse import is_outside  # noqa: PLC0415 - for this option alone
+
+        outside = [spec for spec, request in exports if is_outside(request.to_dict(), within)]
+        if outside:
+            specs = list_first(outside, 1)
+            sentence = f"the path is not in {within}, the directory of --skip-if-running"
+            self.messages.warn(f"{specs}: {sentence}" if specs else sentence)
 
     def delay_exit(self, is_sending: Callable[[], bool]) -> AbstractContextManager[None]:
         """Delay the exit after a signal while a request is being sent. Raises CanceledError after one."""

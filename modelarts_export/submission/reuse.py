@@ -113,6 +113,11 @@ def describe_relation(directory: str, other: str) -> str | None:
     return "below it" if directory.startswith(other) else None
 
 
+def is_outside(body: Mapping[str, Any], within: str) -> bool:
+    """Return whether a request writes to no directory in this one."""
+    return not any(directory.startswith(within) for directory in find_directories(body))
+
+
 def describe_use_of_path(tasks: Sequence[ExportTask], body: Mapping[str, Any]) -> str | None:
     """Return a sentence about the newest task, not failed, that uses a directory of the request."""
     asked = find_directories(body)

@@ -21,7 +21,6 @@ from modelarts_export.errors import (
     truncate_problems,
 )
 from modelarts_export.polling.options import PollOptions
-from modelarts_export.quoting import list_first
 from modelarts_export.request.fields import REQUEST
 from modelarts_export.submission.reuse_policy import IGNORE, WARN, ReusePolicy
 
@@ -76,7 +75,6 @@ def apply(  # noqa: PLR0913 - its options
 
     plan, settings = load_plan(offline=False)
     run = BatchRun(context, settings, plan, options=batch, reuse=reuse, wait=wait)
-    _warn_of_paths(context, plan, reuse)
     plan = _find_datasets(context, plan, settings)
     _check_directories(context, plan, reuse)
     report = run.submit(plan)
@@ -224,19 +222,13 @@ def _describe_plan(
         }
 
 
-def _warn_of_paths(context: CommandContext, plan: Sequence[PlannedExport], reuse: ReusePolicy) -> None:
-    within = reuse.skip_if_running
-    outside = [each.spec for each in plan if within and not each.request.path.startswith(within)]
-    if outside:
-        specs = list_first(outside, 1)
-        context.messages.warn(f"{specs}: the path is not in {within}, the directory of --skip-if-running")
-
-
 def _check_directories(context: CommandContext, plan: Sequence[PlannedExport], reuse: ReusePolicy) -> None:
-    """Warn of exports that write to a directory of each other, or raise InvalidInputError.
+    """Warn of exports outside the directory of --skip-if-running, and of a directory that two write to.
 
-    The list of tasks shows one to the other only if it was submitted long before.
+    Raises InvalidInputError for the latter if that is asked for: the list of tasks shows one export to the
+    other only if it was submitted long before.
     """
+    context.warn_of_directories(reuse, ((each.spec, each.request) for each in plan))
     if reuse.if_path_used == IGNORE:
         return
     problems = truncate_problems(find_shared_directories(plan))

@@ -49,13 +49,10 @@ def _export(
     dry_run: bool,
 ) -> None:
     export = context.resolve(request_input, offline=dry_run)
+    context.warn_of_directories(reuse, [("", export.request)])
     if dry_run:
         context.printer.request(export.url, export.request.to_dict())
         return
-    if reuse.skip_if_running and not export.request.path.startswith(reuse.skip_if_running):
-        context.messages.warn(
-            f"the path is not in {reuse.skip_if_running}, the directory of --skip-if-running"
-        )
     from modelarts_export.cli.commands.export_run import ExportRun  # noqa: PLC0415 - requests is loaded here
 
     run = ExportRun(context, export, reuse)

@@ -1,6 +1,7 @@
 """`--skip-if-running` and `--if-path-used` against a sandbox with older tasks."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -62,6 +63,25 @@ def test_work_path_below_the_directory_skips_the_submission(run: Run, cloud: Clo
     """The directory may be a bucket."""
     task_id = add_task(cloud, make_new_dataset_body("/z/in/", "/b/d/work/"))
     assert_skipped(run(f"{TO_OBS} --skip-if-running /b -o json", **cloud.variables), cloud, task_id)
+
+
+@pytest.mark.parametrize("flags", ["", "--dry-run"])
+@pytest.mark.parametrize("within", ["/b/d/", "/b/w/", "/c/", "/b/d/ne/"])
+def test_export_outside_the_directory_warns(
+    run: Run, cloud: Cloud, within: str, flags: str, *, tmp_path: Path
+) -> None:
+    """The same words in all commands that create an export task; a work path counts, too."""
+    warning = f"the path is not in {within}, the directory of --skip-if-running\n"
+    is_outside = within in ("/c/", "/b/d/ne/")
+    for line in (TO_OBS, TO_NEW):
+        expected = is_outside or (line == TO_OBS and within == "/b/w/")
+        outcome = run(f"{line} --skip-if-running {within} {flags}", **cloud.variables)
+        assert (outcome.code, f"warning: {warning}" in outcome.err) == (0, expected), outcome.err
+    spec = tmp_path / "a.yaml"
+    spec.write_text("path: /b/d/new/\n---\npath: /b/d/newer/\n")
+    outcome = run(f"apply {spec} -d sandbox-images --skip-if-running {within} {flags}", **cloud.variables)
+    expected = is_outside or within == "/b/w/"
+    assert (outcome.code, f"warning: {spec}:1 and 1 more: {warning}" in outcome.err) == (0, expected)
 
 
 @pytest.mark.parametrize(("path", "finished"), [("/b/dd/", False), ("/b/", False), ("/b/d/", True)])
