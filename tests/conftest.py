@@ -21,7 +21,7 @@ from hypothesis import settings as hypothesis_settings
 from modelarts_export.cli.commands.sandbox import make_password_settings, make_settings
 from modelarts_export.cli.main import main
 from modelarts_export.config.parsers import parse_duration
-from modelarts_export.sandbox.faults.catalogue import Faults
+from modelarts_export.sandbox.faults.catalog import Faults
 from modelarts_export.sandbox.faults.parser import parse_fault
 from modelarts_export.sandbox.messages import HttpReply, Request
 from modelarts_export.sandbox.server import Sandbox

@@ -1,4 +1,4 @@
-"""The project's metadata: its dependencies, and the actions of its workflows."""
+"""The project's metadata and language: dependencies, the actions of workflows, and spelling."""
 
 import ast
 import re
@@ -15,6 +15,11 @@ DEPENDENCIES = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.y*ml"))
 # Distributions with another name than their module; pydantic pins the version of its core.
 DISTRIBUTIONS = {"yaml": "pyyaml", "pydantic_core": "pydantic"}
+# `"labelled"` is a word that `explain` finds.
+BRITISH = re.compile(
+    r"olour|ehaviour|onour|eighbour|atalogue|(?<!\"l)abelled|abelling|ancelled|ancelling"
+    r"|(?:thor|chron|cogn|gan|mmar|rmal|nical|rial|nit|tim|tial|til)is(?:e|ing|ation)"
+)
 
 
 def imported(file: Path) -> set[str]:
@@ -56,3 +61,16 @@ def test_actions_are_pinned_by_commit(workflow: Path) -> None:
     assert [step["uses"] for step in steps if not re.search("@[0-9a-f]{40}$", step["uses"])] == []
     checkouts = [step["with"] for step in steps if step["uses"].startswith("actions/checkout@")]
     assert [each["persist-credentials"] for each in checkouts] == [False]
+
+
+def test_spelling_is_american() -> None:
+    """As in the API's own words, which stand beside ours."""
+    files = [
+        ROOT / "README.md",
+        *(ROOT / ".github").glob("*.md"),
+        *(ROOT / "modelarts_export").rglob("*.py"),
+        *(each for each in (ROOT / "sample-configs").rglob("*") if each.is_file()),
+    ]
+    assert {file.name: BRITISH.findall(file.read_text("utf-8")) for file in files} == {
+        file.name: [] for file in files
+    }

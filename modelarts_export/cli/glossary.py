@@ -168,7 +168,7 @@ def _explain_values(fields: list[RequestField]) -> Iterator[Explanation]:
 
 
 def _explain_value(member: WireEnum, names: list[str]) -> Explanation:
-    """Explain a value; its code is also found without underscores around it, and labeled as labelled."""
+    """Explain a value; its code is also found without underscores, and its label in British spelling."""
     code = str(member.wire_value)
     commands = [get_command_name(kind) for kind in (ToObs, ToNewDataset) if kind.dest is member]
     return Explanation(

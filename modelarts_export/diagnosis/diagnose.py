@@ -35,7 +35,7 @@ _UNTESTED = (
     " and what happens to files that are there"
 )
 _HISTORICAL = (
-    "the vendor lists this API as historical, and neither its catalogue of 2026 nor its SDKs have the call"
+    "the vendor lists this API as historical, and neither its catalog of 2026 nor its SDKs have the call"
     " that creates an export task"
 )
 NO_DATASET = "none was given"

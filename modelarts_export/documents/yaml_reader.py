@@ -59,7 +59,7 @@ class Document:
         """Return the position of a value or its key.
 
         If it does not exist, return that of the key of its nearest parent, or the start of a parent without
-        a key: a block mapping begins at its first key, a neighbour of the one that is missing.
+        a key: a block mapping begins at its first key, a neighbor of the one that is missing.
         """
         path = self._find_path(location, key=key)
         depth = len(path) - 1

@@ -6,7 +6,7 @@ _COMPLETE = 100.0  # per cent
 
 
 class ProgressEstimator:
-    """The progress of one task: from 0 to 100 and never backwards, whatever the API reports."""
+    """The progress of one task: from 0 to 100 and never backward, whatever the API reports."""
 
     def __init__(self) -> None:
         """Start without a status."""

@@ -207,7 +207,7 @@ class SampleState(WireEnum):
     AUTO_ANNOTATED = (
         "auto-annotated",
         "__AUTO_ANNOTATION__",
-        "labelled automatically, and waiting for confirmation",
+        "labeled automatically, and waiting for confirmation",
     )
 
     @classmethod

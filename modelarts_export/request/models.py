@@ -88,7 +88,7 @@ class SearchLabel(RequestModel):
     name: Text | None = declare_optional("Name of the label", "cat")
     op: Operator | None = declare_optional("Whether all of the attributes must match, or any")
     property: dict[Text, LongList[Text] | None] | None = declare_optional(
-        "Attributes of the label, each with its allowed values; null allows any value", {"colour": ["red"]}
+        "Attributes of the label, each with its allowed values; null allows any value", {"color": ["red"]}
     )
     type: LabelType | None = declare_optional("What the label describes")
 
@@ -120,7 +120,7 @@ class SearchCondition(RequestModel):
     import_origin: Text | None = declare_optional("Where the sample was imported from", "obs")
     kvp: Text | None = declare_optional("Dosage of a CT", "120")
     label_list: SearchLabels | None = declare_optional("Labels of the sample")
-    labeler: Text | None = declare_optional("Who labelled the sample", "zhang")
+    labeler: Text | None = declare_optional("Who labeled the sample", "zhang")
     metadata: SearchProp | None = declare_optional("Properties of the sample")
     parent_sample_id: SampleId | None = declare_optional(
         "ID of the sample that this one was made from", "0a1b2c"

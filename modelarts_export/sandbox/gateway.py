@@ -9,7 +9,7 @@ from dataclasses import replace
 from modelarts_export.sandbox.authentication import Credentials
 from modelarts_export.sandbox.cloud.contract import ApiError
 from modelarts_export.sandbox.cloud.tasks import Cloud
-from modelarts_export.sandbox.faults.catalogue import (
+from modelarts_export.sandbox.faults.catalog import (
     KINDS,
     MESSAGES,
     ActiveFaults,

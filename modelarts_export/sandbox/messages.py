@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from modelarts_export.sandbox.faults.catalogue import Delivery
+from modelarts_export.sandbox.faults.catalog import Delivery
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +24,7 @@ class Request:
 class HttpReply:
     """One HTTP reply with all of its headers, and how it is delivered.
 
-    It is sent after `delay` seconds. Unless the delivery is DELIVERED, the connection is closed afterwards,
+    It is sent after `delay` seconds. Unless the delivery is DELIVERED, the connection is closed afterward,
     by a reset if `reset` is set; of a CUT reply the first `cut_at` bytes of the body are sent. The status is
     0 where the request was not executed and no reply exists.
     """

@@ -20,7 +20,7 @@ from modelarts_export.sandbox.account import PROJECT, User
 from modelarts_export.sandbox.authentication import Credentials, KeyPair
 from modelarts_export.sandbox.cloud.contract import ApiError
 from modelarts_export.sandbox.cloud.datasets import DATASET_ID
-from modelarts_export.sandbox.faults.catalogue import ActiveFaults, Delivery, Faults, refuses_connection
+from modelarts_export.sandbox.faults.catalog import ActiveFaults, Delivery, Faults, refuses_connection
 from modelarts_export.sandbox.gateway import Gateway
 from modelarts_export.sandbox.iam import Iam
 from modelarts_export.sandbox.messages import HttpReply, Request

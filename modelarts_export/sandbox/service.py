@@ -141,7 +141,7 @@ class Service:
         if isinstance(dataset, ApiError):
             return dataset
         # Reading and exporting are separate IAM actions (API.md, section 1), checked before the body.
-        accepted = _NO_PERMISSION if dataset.behaviour.denied else contract.parse_body(body)
+        accepted = _NO_PERMISSION if dataset.behavior.denied else contract.parse_body(body)
         task = accepted if isinstance(accepted, ApiError) else self._cloud.create_task(dataset, accepted)
         return task if isinstance(task, ApiError) else {"task_id": task.task_id}
 

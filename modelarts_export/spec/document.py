@@ -52,8 +52,8 @@ class Spec:
         problem = add_field_name(replace(problem, message=self._explain_type(problem)))
         # a block mapping begins at its first key, which is not the one that is missing
         is_missing = len(problem.location) == 1 and problem.location[0] not in self.values
-        shows_neighbour = is_missing and self.source.text[mark.index : mark.index + 1] != "{"
-        return self.source.locate(problem, mark, with_excerpt=not shows_neighbour)
+        shows_neighbor = is_missing and self.source.text[mark.index : mark.index + 1] != "{"
+        return self.source.locate(problem, mark, with_excerpt=not shows_neighbor)
 
     def _explain_type(self, problem: Problem) -> str:
         """Return the message, with the type that YAML gives to a word without quotes, such as no."""

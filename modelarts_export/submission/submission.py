@@ -247,7 +247,7 @@ class Submission:
     def _send(self) -> ExportTask:
         now, self.is_sending = Instant.now(self._clock), True
         try:
-            self._cancel.raise_if_canceled()  # after is_sending is set: who cancels reads it afterwards
+            self._cancel.raise_if_canceled()  # after is_sending is set: who cancels reads it afterward
             self._may_be_accepted = True
             self._sent.add((self.dataset_id, self._request.path))
             self._polled = None  # a poll of the list counts for one send

@@ -121,7 +121,7 @@ _CREDENTIAL_HINTS = {
 _PATH = "fix the path"
 _PERMIT = "ask for the actions modelarts:dataset:createExportTask and modelarts:dataset:getDataset"
 _PERMIT_READ = "ask for the action modelarts:dataset:getDataset"
-_AGENCY = "authorise ModelArts to use OBS (console: Global Configuration), then submit again"
+_AGENCY = "authorize ModelArts to use OBS (console: Global Configuration), then submit again"
 _IDS = "check the dataset ID, the project ID and the region"
 _PROJECT = "use credentials of the project, or its project ID"
 _KEYS = "check the access key and the secret key, and that they belong to this cloud"
@@ -144,7 +144,7 @@ _GROUPS = (
     (400, "ModelArts", "4710", ErrorKind.REFUSED, "the export failed", "review the parameters"),
     (400, "ModelArts", "4711 4342", ErrorKind.REFUSED, "the samples cannot be split by this ratio", "leave the ratio out, or label more samples"),
     (400, "ModelArts", "4712", ErrorKind.REFUSED, "the version could not be published", "try again later"),
-    (400, "ModelArts", "4338", ErrorKind.NOT_FOUND, "no such dataset or labelling task", _IDS),
+    (400, "ModelArts", "4338", ErrorKind.NOT_FOUND, "no such dataset or labeling task", _IDS),
     (400, "ModelArts", "4352", ErrorKind.NOT_FOUND, "no such dataset", _IDS),
     (400, "ModelArts", "4353", ErrorKind.NOT_FOUND, "no such dataset version", "check the version ID"),
     (400, "ModelArts", "4824", ErrorKind.REFUSED, "the version is not in a normal state", "choose another version"),
@@ -162,7 +162,7 @@ _GROUPS = (
     (400, "ModelArts", "4351", ErrorKind.REFUSED, "the dataset name is taken", "choose another name"),
     (400, "ModelArts", "4343", ErrorKind.BUSY, "the dataset is being published", _WAIT),
     (400, "ModelArts", "4349", ErrorKind.BUSY, "the dataset is switching its version", _WAIT),
-    (400, "ModelArts", "4355", ErrorKind.BUSY, "the dataset is being synchronised", _WAIT),
+    (400, "ModelArts", "4355", ErrorKind.BUSY, "the dataset is being synchronized", _WAIT),
     (400, "ModelArts", "4356", ErrorKind.BUSY, "the dataset is importing", _WAIT),
     (400, "ModelArts", "4370", ErrorKind.BUSY, "the dataset made a version in this minute", "submit again after a minute"),
     (400, "ModelArts", "4371", ErrorKind.REFUSED, "the version exists already", "choose another version name"),
@@ -186,7 +186,7 @@ _GROUPS = (
     (400, "ModelArts", "4111", ErrorKind.REFUSED, "the region header is invalid", "check the region and the endpoint"),
     (400, "ModelArts", "4126", ErrorKind.CREDENTIALS, "the account is locked", "wait until it is unlocked, or ask an administrator to unlock it"),
     (400, "ModelArts", "4204", ErrorKind.PERMISSION, "no permission for this API", _PERMIT),
-    (400, "ModelArts", "4301", ErrorKind.NOT_FOUND, "no such labelling job", _IDS),
+    (400, "ModelArts", "4301", ErrorKind.NOT_FOUND, "no such labeling job", _IDS),
     (401, "ModelArts", "0201", ErrorKind.CREDENTIALS, "the token is missing", _TOKEN),
     (401, "ModelArts", "0202", ErrorKind.CREDENTIALS, "the token has expired", _TOKEN),
     (401, "ModelArts", "0203", ErrorKind.CREDENTIALS, "the token is invalid", _TOKEN),
@@ -197,10 +197,10 @@ _GROUPS = (
     (401, "ModelArts", "4119 4127 4201 4504", ErrorKind.CREDENTIALS, "IAM does not recognize the token", _TOKEN),
     (401, "ModelArts", "0112 4203", ErrorKind.PERMISSION, "a role or policy denies it", _PERMIT),
     (401, "ModelArts", "4117", ErrorKind.PERMISSION, "the user is not verified", "complete the real-name verification"),
-    (401, "ModelArts", "0428", ErrorKind.PERMISSION, "ModelArts is not authorised for this user", _AGENCY),
+    (401, "ModelArts", "0428", ErrorKind.PERMISSION, "ModelArts is not authorized for this user", _AGENCY),
     (401, "ModelArts", "4713", ErrorKind.REFUSED, "another task is pending", _LATER),
     (401, "ModelArts", "4826", ErrorKind.REFUSED, "the bucket is encrypted by KMS", "use a bucket without encryption"),
-    (403, "ModelArts", "0108 0112 4336", ErrorKind.PERMISSION, "not authorised", _PERMIT),
+    (403, "ModelArts", "0108 0112 4336", ErrorKind.PERMISSION, "not authorized", _PERMIT),
     (403, "ModelArts", "0203", ErrorKind.CREDENTIALS, "the token is invalid", _TOKEN),
     (403, "ModelArts", "0206", ErrorKind.CREDENTIALS, "the keys are invalid", _KEYS),
     (403, "ModelArts", "0210", ErrorKind.PERMISSION, "the credentials are of another project", _PROJECT),
@@ -214,18 +214,18 @@ _GROUPS = (
     (408, "ModelArts", "4205", ErrorKind.UNKNOWN, "the gateway did not reach the service in time", _LATER),
     (413, "ModelArts", "4104", ErrorKind.REFUSED, "the body is larger than 12 MB", "name fewer samples in one export"),
     (429, "ModelArts", "4206", ErrorKind.THROTTLED, "too many requests", _LATER),
-    (429, "ModelArts", "4395", ErrorKind.THROTTLED, "too many datasets or labelling tasks were created at once", _LATER),
+    (429, "ModelArts", "4395", ErrorKind.THROTTLED, "too many datasets or labeling tasks were created at once", _LATER),
     (500, "ModelArts", "0010", ErrorKind.UNKNOWN, "an internal error", _SUPPORT),
     (500, "ModelArts", "0012", ErrorKind.UNKNOWN, "an internal timeout", _SUPPORT),
     (500, "ModelArts", "0013", ErrorKind.UNKNOWN, "an internal connection failed", _SUPPORT),
     (500, "ModelArts", "4105", ErrorKind.UNKNOWN, "no temporary keys were available", _SUPPORT),
     (500, "ModelArts", "4106", ErrorKind.UNKNOWN, "ModelArts may not use OBS", _AGENCY),
-    (500, "ModelArts", "0109", ErrorKind.PERMISSION, "the account is not authorised", _PERMIT),
+    (500, "ModelArts", "0109", ErrorKind.PERMISSION, "the account is not authorized", _PERMIT),
     (500, "ModelArts", "4302", ErrorKind.UNKNOWN, "the backend service rejected the call", _LATER),
     (500, "ModelArts", "4301", ErrorKind.UNKNOWN, "no token was available", _SUPPORT),
     (500, "ModelArts", "4503 4505", ErrorKind.UNKNOWN, "the backend service failed", _SUPPORT),
     (500, "ModelArts", "4354", ErrorKind.REFUSED, "the quota of datasets is used up", "delete a dataset, or request a higher quota"),
-    (500, "ModelArts", "4360", ErrorKind.UNKNOWN, "the dataset could not be synchronised", _SUPPORT),
+    (500, "ModelArts", "4360", ErrorKind.UNKNOWN, "the dataset could not be synchronized", _SUPPORT),
     (500, "ModelArts", "4367", ErrorKind.UNKNOWN, "the dataset's state could not be changed", _SUPPORT),
     (501, "ModelArts", "4383", ErrorKind.REFUSED, "datasets of this type cannot be exported", "choose another dataset"),
     (501, "ModelArts", "4385 4386 4387 4394", ErrorKind.BUSY, "an automatic task of the dataset is running", _WAIT),

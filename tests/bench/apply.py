@@ -28,7 +28,7 @@ import json, sys, threading
 from collections import Counter
 from modelarts_export.cli.commands.sandbox import make_settings
 from modelarts_export.config.parsers import parse_duration
-from modelarts_export.sandbox.faults.catalogue import Faults
+from modelarts_export.sandbox.faults.catalog import Faults
 from modelarts_export.sandbox.faults.parser import parse_fault
 from modelarts_export.sandbox.server import Sandbox
 

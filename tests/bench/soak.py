@@ -31,7 +31,7 @@ from modelarts_export.config.parsers import parse_duration
 from modelarts_export.config.settings import Settings
 from modelarts_export.errors import ModelArtsExportError
 from modelarts_export.request.models import ToObs
-from modelarts_export.sandbox.faults.catalogue import Fault, Faults
+from modelarts_export.sandbox.faults.catalog import Fault, Faults
 from modelarts_export.sandbox.faults.parser import parse_fault
 from modelarts_export.sandbox.messages import HttpReply, Request
 from modelarts_export.sandbox.server import Sandbox

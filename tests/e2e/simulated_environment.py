@@ -27,7 +27,7 @@ from modelarts_export.errors import CanceledError, ModelArtsExportError
 from modelarts_export.request.models import ToObs
 from modelarts_export.sandbox.authentication import Credentials
 from modelarts_export.sandbox.cloud.datasets import DATASET_ID
-from modelarts_export.sandbox.faults.catalogue import Delivery, refuses_connection
+from modelarts_export.sandbox.faults.catalog import Delivery, refuses_connection
 from modelarts_export.sandbox.faults.parser import parse_fault
 from modelarts_export.sandbox.gateway import Gateway
 from modelarts_export.sandbox.iam import Iam

@@ -141,7 +141,7 @@ def test_slow_consumer_of_snapshots_causes_no_negative_sleep(stub: Stub, slow: f
     assert lost.index(True) == len(lost) - 1 > 0
 
 
-def test_slow_poll_counts_towards_the_outage_of_another_dataset() -> None:
+def test_slow_poll_counts_toward_the_outage_of_another_dataset() -> None:
     time = SimulatedTime()
 
     def answer(target: str) -> bytes:
@@ -187,7 +187,7 @@ def answer_for_two(target: str, refusal: bytes) -> bytes:
 @pytest.mark.parametrize("refusal", [GONE, make_error_reply("400 Bad Request", "ModelArts.0104")])
 @pytest.mark.parametrize("listed_too", [False, True])
 def test_refused_poll_of_one_task_does_not_end_the_wait_for_others(refusal: bytes, listed_too: bool) -> None:  # noqa: FBT001
-    """Its ID may be misspelt."""
+    """Its ID may be misspelled."""
     time = SimulatedTime()
     nothing = make_list_reply([], 0)
     with serve_answers(

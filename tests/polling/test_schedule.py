@@ -90,7 +90,7 @@ ASKED = [
 
 
 @pytest.mark.parametrize(("headers", "wanted"), ASKED)
-def test_retry_after_is_honoured(headers: list[str], wanted: list[float]) -> None:
+def test_retry_after_is_honored(headers: list[str], wanted: list[float]) -> None:
     """In seconds, or until a time by the server's clock."""
     time = SimulatedTime()
     with serve_answers(make_throttled_server(lambda: time.passed, *headers)) as server:
@@ -119,7 +119,7 @@ def test_retry_after_does_not_exceed_deadline_or_outage() -> None:
         assert time.sleeps == wanted
 
 
-def test_longest_retry_after_of_several_datasets_is_honoured() -> None:
+def test_longest_retry_after_of_several_datasets_is_honored() -> None:
     time = SimulatedTime()
     busy = make_error_reply("429 Too Many Requests", "APIGW.0308", "Retry-After: 40")
     with serve_answers(

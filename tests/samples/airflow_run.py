@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from modelarts_export.config.parsers import parse_duration
-from modelarts_export.sandbox.faults.catalogue import Faults
+from modelarts_export.sandbox.faults.catalog import Faults
 from modelarts_export.sandbox.faults.parser import parse_fault
 from modelarts_export.sandbox.messages import HttpReply, Request
 from modelarts_export.sandbox.server import Sandbox

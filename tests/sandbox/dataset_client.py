@@ -12,7 +12,7 @@ from modelarts_export.sandbox.server import Sandbox
 START = 1_606_103_424.0
 DURATION = 100.0
 TO_OBS: dict[str, Any] = {"path": "/b/out/", "export_type": 3, "export_params": {"sample_state": ""}}
-DATASET_NAMES = [behaviour.name or dataset_id for dataset_id, behaviour in BUILT_IN.items()]
+DATASET_NAMES = [behavior.name or dataset_id for dataset_id, behavior in BUILT_IN.items()]
 
 NO_VERSION = (400, "ModelArts.4353")
 NO_BUCKET = (400, "ModelArts.4311")

@@ -90,8 +90,8 @@ FIELDS: list[tuple[str, Sequence[object], Sequence[object]]] = [
     (f"{LABEL}.op", ["AND", "OR"], ["or", None]),
     (
         f"{LABEL}.property",
-        [{}, {"colour": None}, {"colour": ["red", "blue"], "size": []}],
-        [[], {"colour": "red"}, {"colour": [1]}, None],
+        [{}, {"color": None}, {"color": ["red", "blue"], "size": []}],
+        [[], {"color": "red"}, {"color": [1]}, None],
     ),
     (f"{LABEL}.type", [0, 1, 3, 100, 101, 102, 103, 200, 201, 202, 600], [2, 400, 900, "1", True, None]),
     (f"{CONDITION}.labeler", ["somebody"], NOT_TEXT),
@@ -272,7 +272,7 @@ def test_several_labels_require_an_operator() -> None:
     assert contract.find_error(set_value(TO_OBS, place, {"labels": labels[:1]})) is None
 
 
-@pytest.mark.parametrize("place", ["colour", "export_params.colour", f"{CONDITION}.colour"])
+@pytest.mark.parametrize("place", ["color", "export_params.color", f"{CONDITION}.color"])
 def test_unknown_keys_are_ignored(place: str) -> None:
     assert contract.find_error(set_value(TO_OBS, place, {"any": ["thing", None]})) is None
 

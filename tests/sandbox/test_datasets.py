@@ -1,4 +1,4 @@
-"""The built-in datasets and their behaviour, with a manual clock."""
+"""The built-in datasets and their behavior, with a manual clock."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from modelarts_export.sandbox.cloud.datasets import BUILT_IN, Behaviour, make_built_in_datasets
+from modelarts_export.sandbox.cloud.datasets import BUILT_IN, Behavior, make_built_in_datasets
 from tests.sandbox.dataset_client import (
     ACCEPTED,
     BUSY,
@@ -41,10 +41,10 @@ def test_each_dataset_is_described_in_one_sentence() -> None:
         "sandbox-text",
         "sandbox-busy",
     ]
-    for behaviour in BUILT_IN.values():
-        assert behaviour.description[0].isupper()
-        assert behaviour.description.count(". ") == 0
-        assert behaviour.description.endswith(".")
+    for behavior in BUILT_IN.values():
+        assert behavior.description[0].isupper()
+        assert behavior.description.count(". ") == 0
+        assert behavior.description.endswith(".")
 
 
 def test_each_dataset_is_listed_and_shown(client: DatasetClient) -> None:
@@ -120,7 +120,7 @@ def test_running_exports_are_shown_where_asked_for(
 @pytest.mark.parametrize("dataset_type", [0, 1, 3, 100, 101, 102, 200, 201, 202, 400, 600, 900])
 def test_images_and_free_format_can_be_exported(dataset_type: int) -> None:
     """API.md, section 2, where the documents disagree on free format (900)."""
-    dataset = replace(make_built_in_datasets(START)[0], behaviour=Behaviour(dataset_type=dataset_type))
+    dataset = replace(make_built_in_datasets(START)[0], behavior=Behavior(dataset_type=dataset_type))
     assert dataset.is_exportable == (dataset_type in {0, 1, 3, 900})
 
 
@@ -225,7 +225,7 @@ def test_stopped_export_makes_no_dataset_and_releases_its_name(client: DatasetCl
     assert client.try_create(body=make_new_dataset_body()) == ACCEPTED
 
 
-def test_dataset_of_a_slow_export_appears_late_and_has_default_behaviour(client: DatasetClient) -> None:
+def test_dataset_of_a_slow_export_appears_late_and_has_default_behavior(client: DatasetClient) -> None:
     client.create("sandbox-slow", make_new_dataset_body())
     client.age = 9999
     assert client.list_names() == DATASET_NAMES

@@ -9,7 +9,7 @@ import pytest
 
 from modelarts_export.config.parsers import parse_duration
 from modelarts_export.quoting import describe_invalid_choice
-from modelarts_export.sandbox.faults.catalogue import (
+from modelarts_export.sandbox.faults.catalog import (
     CALLS,
     KEYS,
     KINDS,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from modelarts_export.sandbox.faults.catalogue import KINDS, Delivery
+from modelarts_export.sandbox.faults.catalog import KINDS, Delivery
 from tests.sandbox.fault_client import BODY, FaultClient
 
 TOLD = "The throttling threshold has been reached: policy user over ratelimit,limit:5,time:1 minute"

@@ -41,7 +41,7 @@ def count_exported(client: DatasetClient, export_type: int | None = 3, **params:
 
 @pytest.mark.parametrize(("export_type", "count"), [(0, 16), (1, 4), (2, 20), (3, 20), (None, 20)])
 def test_export_type_selects_samples(client: DatasetClient, export_type: int | None, count: int) -> None:
-    """Labelled, unlabelled, all, search without a filter, and no type."""
+    """Labeled, unlabeled, all, search without a filter, and no type."""
     assert count_exported(client, export_type) == count
 
 
@@ -65,11 +65,11 @@ CONDITIONS: list[tuple[list[dict[str, Any]], int]] = [
     ([{"label_list": {"labels": BOTH, "op": "AND"}}], 2),
     ([{"label_list": {"labels": [{"name": "cat", "type": 1}]}}], 10),
     ([{"label_list": {"labels": [{"name": "cat", "type": 0}]}}], 0),
-    ([{"label_list": {"labels": [{"name": "cat", "property": {"colour": ["red"]}}]}}], 5),
-    ([{"label_list": {"labels": [{"property": {"colour": ["red", "blue"]}}]}}], 16),
-    ([{"label_list": {"labels": [{"property": {"colour": None}}]}}], 16),
+    ([{"label_list": {"labels": [{"name": "cat", "property": {"color": ["red"]}}]}}], 5),
+    ([{"label_list": {"labels": [{"property": {"color": ["red", "blue"]}}]}}], 16),
+    ([{"label_list": {"labels": [{"property": {"color": None}}]}}], 16),
     ([{"label_list": {"labels": [{"property": {"size": None}}]}}], 0),
-    ([{"label_list": {"labels": [{"property": {"size": None, "colour": ["red"]}, "op": "OR"}]}}], 8),
+    ([{"label_list": {"labels": [{"property": {"size": None, "color": ["red"]}, "op": "OR"}]}}], 8),
     ([{"label_list": OF_DOG, "hard": "1"}], 2),
     ([{"label_list": OF_DOG}, {"hard": "1"}], 9),
     ([{"hard": "0"}], 17),

@@ -168,7 +168,7 @@ def test_reply_to_head_has_no_body(client: SocketClient) -> None:
     assert client.count_tasks() == 0
 
 
-def test_kept_connection_does_not_wait_for_acknowledgements(client: SocketClient) -> None:
+def test_kept_connection_does_not_wait_for_acknowledgments(client: SocketClient) -> None:
     """Without disable_nagle_algorithm every second call takes 40 ms."""
 
     def seconds() -> float:

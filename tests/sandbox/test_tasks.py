@@ -195,7 +195,7 @@ def test_name_is_reserved_when_its_export_starts(cloud: Cloud, clock: Clock, age
     create_task(cloud, make_new_dataset_body("copy"))
     clock.now = START + age
     dataset = cloud.list_datasets()[-len(BUILT_IN)]
-    for name in ("copy", *(behaviour.name or key for key, behaviour in BUILT_IN.items())):
+    for name in ("copy", *(behavior.name or key for key, behavior in BUILT_IN.items())):
         refusal = cloud.create_task(dataset, make_new_dataset_body(name))
         assert isinstance(refusal, ApiError)
         assert (refusal.status, refusal.code) == (400, "ModelArts.4351")

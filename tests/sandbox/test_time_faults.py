@@ -15,7 +15,7 @@ import pytest
 from modelarts_export.auth import signing
 from modelarts_export.config.parsers import parse_duration
 from modelarts_export.sandbox.authentication import Credentials
-from modelarts_export.sandbox.faults.catalogue import Delivery, Faults
+from modelarts_export.sandbox.faults.catalog import Delivery, Faults
 from modelarts_export.sandbox.faults.parser import parse_fault
 from modelarts_export.sandbox.gateway import Gateway
 from modelarts_export.sandbox.iam import Iam

@@ -19,7 +19,7 @@ from modelarts_export.request.models import ExportRequest, ToObs
 from modelarts_export.sandbox.authentication import Credentials
 from modelarts_export.sandbox.cloud.datasets import DATASET_ID
 from modelarts_export.sandbox.cloud.tasks import SandboxTask
-from modelarts_export.sandbox.faults.catalogue import ActiveFaults, Fault, Faults
+from modelarts_export.sandbox.faults.catalog import ActiveFaults, Fault, Faults
 from modelarts_export.sandbox.faults.parser import parse_fault
 from modelarts_export.sandbox.gateway import Gateway
 from modelarts_export.sandbox.iam import Iam

@@ -8,7 +8,7 @@ import pytest
 from modelarts_export.config.settings import Settings
 from modelarts_export.errors import UnknownOutcomeError
 from modelarts_export.request.models import ToObs
-from modelarts_export.sandbox.faults.catalogue import Delivery
+from modelarts_export.sandbox.faults.catalog import Delivery
 from modelarts_export.sandbox.messages import HttpReply, Request
 from tests.submission.simulated_service import EXPORT, Interceptor, SimulatedService, submit
 

@@ -54,7 +54,7 @@ def test_retries_end_with_the_retry_timeout() -> None:
 
 @pytest.mark.parametrize("header", ["retry-after", "retry-at"])
 @pytest.mark.parametrize("fault", ["429", "503"])
-def test_retry_after_is_honoured(fault: str, header: str) -> None:
+def test_retry_after_is_honored(fault: str, header: str) -> None:
     """In both forms of the header."""
     service = SimulatedService(faults=(f"{fault}:count=2,{header}=50s",))
     result = submit(service)
@@ -106,7 +106,7 @@ def test_queue_timeout_of_0_makes_one_post() -> None:
     assert (result.exit_code, len(service.posts), service.pauses) == (5, 1, [])
 
 
-def test_queue_honours_retry_after() -> None:
+def test_queue_honors_retry_after() -> None:
     """A pause beyond the queue timeout ends the queue, and the hint says when to run it again."""
     busy = {"error_code": "ModelArts.4356"}
     service = SimulatedService(intercept=answer_posts_with(400, busy, Retry_After="90"))

@@ -165,7 +165,7 @@ def test_on_lost_reply_stop_does_not_send_again(fault: str) -> None:
 
 
 @pytest.mark.parametrize(("retry_after", "code"), [(90, 0), (20, 0), (600, 10)])
-def test_resend_after_an_uncoded_503_honours_retry_after(retry_after: int, code: int) -> None:
+def test_resend_after_an_uncoded_503_honors_retry_after(retry_after: int, code: int) -> None:
     """Polls take the first minute; a pause beyond the retry timeout exits with 10."""
     service = SimulatedService(faults=(f"503:count=1,code=none,retry-after={retry_after}s",))
     result = submit(service)
@@ -330,7 +330,7 @@ def test_slow_poll_of_many_pages_finds_the_task() -> None:
 
 
 def test_pauses_between_polls_grow() -> None:
-    """They last a minute by default, and honour Retry-After."""
+    """They last a minute by default, and honor Retry-After."""
     service = SimulatedService(faults=("504:accepted=no",))
     submit(service)
     assert [round(pause) for pause in service.pauses] == [1, 2, 4, 8, 15, 15, 13]

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from requests import PreparedRequest, Response
 from urllib3.exceptions import NewConnectionError
 
-from modelarts_export.sandbox.faults.catalogue import ActiveFaults, Delivery, refuses_connection
+from modelarts_export.sandbox.faults.catalog import ActiveFaults, Delivery, refuses_connection
 from modelarts_export.sandbox.messages import HttpReply, Request
 from modelarts_export.transport.deadline import DeadlineAdapter
 

@@ -34,7 +34,7 @@ class TerminalOutput:
 
     @property
     def lines(self) -> list[str]:
-        """The visible lines in the end, without colour."""
+        """The visible lines in the end, without color."""
         return render_lines(_STYLE.sub("", self.written), self.columns)
 
     @property

@@ -31,7 +31,7 @@ _MODELARTS = (
     (400, "4410 4430 4365 4111", 6),        # label, attribute unknown, no labels, region header
     (400, "4126 4204", 4),                  # account locked, no permission for the API
     (400, "4344 4392 4393", 6),             # being deleted; task failed, stopped
-    (400, "4700 4301", 3),                  # task, labelling job unknown
+    (400, "4700 4301", 3),                  # task, labeling job unknown
     (400, "0101 0104 0107 4200 4202 4396", 6),
     (400, "0102 0118 0116", 6),             # workspace missing, quota
     (400, "0204 0210", 4),                  # token lacks a project, project invalid
@@ -42,7 +42,7 @@ _MODELARTS = (
     (401, "0205 0206 0207 0208 0209 0210", 4),
     (401, "0112 4117 4203 0428", 4),        # role denies, user unverified, no agency
     (401, "4713 4826", 6),                  # asynchronous task pending, KMS bucket
-    (403, "0108 0112 4336", 4),             # not authorised
+    (403, "0108 0112 4336", 4),             # not authorized
     (403, "0203 0206 0210", 4),             # token, keys, other project
     (403, "4116 4118", 4),                  # arrears, suspended
     (403, "4310 4335", 4),                  # OBS forbidden, agency invalid
@@ -54,7 +54,7 @@ _MODELARTS = (
     (500, "0010 0012 0013", 10),            # internal
     (500, "4105 4106 4301 4503 4505", 10),  # temporary keys, agency, admin token, backend
     (500, "4302", 10),                      # rejected behind the gateway
-    (500, "0109", 4),                       # account not authorised
+    (500, "0109", 4),                       # account not authorized
     (500, "4354", 6),                       # quota of datasets, despite the 500
     (500, "4360 4367", 10),                 # sync, state failure
     (501, "4383", 6),                       # type cannot be exported, despite the 501

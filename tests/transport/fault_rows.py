@@ -56,7 +56,7 @@ def stall(server: RawServer, _peer: socket.socket) -> None:
 
 
 def close(_server: RawServer, _peer: socket.socket) -> None:
-    """Do nothing: the server closes the connection afterwards."""
+    """Do nothing: the server closes the connection afterward."""
 
 
 HALF = CREATED[:9]

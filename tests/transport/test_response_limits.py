@@ -128,7 +128,7 @@ def read_slowly(peer: socket.socket, size: int) -> None:
         size -= chunk
 
 
-def test_upload_does_not_count_towards_the_read_timeout() -> None:
+def test_upload_does_not_count_toward_the_read_timeout() -> None:
     """The timeout starts when the request was sent; each write of an upload has one of its own."""
 
     def handle(_server: RawServer, peer: socket.socket) -> None:

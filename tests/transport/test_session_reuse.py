@@ -42,7 +42,7 @@ def test_post_opens_a_connection_after_5_idle_seconds(idle: float, connections: 
 
 
 def test_each_connection_counts_its_own_idle_time(stub: Stub) -> None:
-    """Of two connections, one is used every four seconds; the other one must not take a POST afterwards."""
+    """Of two connections, one is used every four seconds; the other one must not take a POST afterward."""
     clock = Clock()
     stub.body = CREATED
     client = make_transport(stub.url, clock)

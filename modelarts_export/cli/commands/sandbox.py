@@ -32,7 +32,7 @@ from modelarts_export.providers.sources.environment import PREFIXES
 from modelarts_export.quoting import describe_invalid_choice
 
 if TYPE_CHECKING:
-    from modelarts_export.sandbox.faults.catalogue import Faults
+    from modelarts_export.sandbox.faults.catalog import Faults
     from modelarts_export.sandbox.messages import HttpReply, Request
     from modelarts_export.sandbox.server import Observer, Sandbox
 
@@ -115,7 +115,7 @@ def sandbox(  # noqa: PLR0913 - Typer reads an option from each
 
 
 def _make_faults(specs: Sequence[str], latency: str, seed: int | None) -> "Faults":
-    from modelarts_export.sandbox.faults.catalogue import ALL, Fault, Faults  # noqa: PLC0415
+    from modelarts_export.sandbox.faults.catalog import ALL, Fault, Faults  # noqa: PLC0415
     from modelarts_export.sandbox.faults.parser import parse_fault  # noqa: PLC0415 - see _serve
 
     with _name_option("--fault"):

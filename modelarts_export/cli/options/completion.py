@@ -62,7 +62,7 @@ def make_completion(
 
 def complete_fault(incomplete: str) -> list[str]:
     """Return the kinds of faults; after a kind and a colon, its keys that are not given yet."""
-    from modelarts_export.sandbox.faults.catalogue import KINDS  # noqa: PLC0415 - for a shell alone
+    from modelarts_export.sandbox.faults.catalog import KINDS  # noqa: PLC0415 - for a shell alone
 
     kind, colon, keys = incomplete.partition(":")
     if not colon:

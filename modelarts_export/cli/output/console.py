@@ -75,7 +75,7 @@ class Console:
 
     def load_tables(self, *, with_rows: bool) -> None:
         """Import all modules that the facts of one task need, or a table with rows."""
-        if with_rows or self._has_colour(self._stdout):
+        if with_rows or self._has_color(self._stdout):
             self._render(self._stdout, [(("", ""),)])
 
     def can_encode(self, text: str) -> bool:
@@ -173,13 +173,13 @@ class Console:
     def print(self, line: str, kind: str = "", *, prefix: str = "", style: str = "bold") -> None:
         """Write a line to stderr; `kind` is error, warning, hint or nothing.
 
-        With colour, the `prefix` of the line has this style of rich. Never raises: a task can have been
+        With color, the `prefix` of the line has this style of rich. Never raises: a task can have been
         accepted, and a closed stderr must not hide its result.
         """
         text = self.clean(line)
-        if kind and not self._has_colour(self._stderr):
+        if kind and not self._has_color(self._stderr):
             text = f"{kind}: {text}"  # without rich: nothing is imported after a signal
-        elif kind or self._has_colour(self._stderr):
+        elif kind or self._has_color(self._stderr):
             styled = (self.clean(prefix), style)
             text = self._render(self._stderr, [_add_label(kind, text, *styled)]).rstrip("\n")
         self.print_raw(text)
@@ -280,8 +280,8 @@ class Console:
         return escape_controls(self._redactor.redact(text))
 
     def _render(self, stream: TextIO, lines: Sequence[Line]) -> str:
-        """Return lines with their colours; a terminal wraps them, so that they are copied whole."""
-        if not self._has_colour(stream):
+        """Return lines with their colors; a terminal wraps them, so that they are copied whole."""
+        if not self._has_color(stream):
             return "".join("".join(text for text, _ in line) + "\n" for line in lines)
         from rich.text import Text  # noqa: PLC0415 - see _make_rich_console
 
@@ -294,19 +294,19 @@ class Console:
     def _make_rich_console(self, stream: TextIO, page: IO[str], *, live: bool = False) -> "RichConsole":
         from rich.console import Console as RichConsole  # noqa: PLC0415 - a quiet or a dry run needs no rich
 
-        colour = self._has_colour(stream)
+        color = self._has_color(stream)
         return RichConsole(
             file=page,
-            force_terminal=colour or live,
+            force_terminal=color or live,
             force_interactive=live or None,
-            color_system="auto" if colour else None,
+            color_system="auto" if color else None,
             width=None if stream.isatty() else _UNBOUNDED,
             markup=False,
             emoji=False,
             highlight=False,
         )
 
-    def _has_colour(self, stream: TextIO) -> bool:
+    def _has_color(self, stream: TextIO) -> bool:
         if self._environ.get("NO_COLOR"):
             return False
         if self._environ.get("FORCE_COLOR", "0") not in ("", "0"):

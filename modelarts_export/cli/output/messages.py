@@ -92,7 +92,7 @@ class Messages:
     def interrupted(self, number: int, message: str, hint: str = "", *, always: bool = True) -> None:
         """Print the last message after a signal: an error object with JSON, otherwise a warning.
 
-        Without `always`, quiet omits the warning. Other threads can print nothing to stderr afterwards.
+        Without `always`, quiet omits the warning. Other threads can print nothing to stderr afterward.
         """
         self.console.take_stderr()
         if self.options.output == "json":

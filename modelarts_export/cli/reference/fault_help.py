@@ -6,7 +6,7 @@ from textwrap import fill
 from modelarts_export.cli.options.help_page import format_rows, get_width
 from modelarts_export.sandbox.cloud.datasets import BUILT_IN, MISSING_BUCKET
 from modelarts_export.sandbox.cloud.samples import SUMMARY
-from modelarts_export.sandbox.faults.catalogue import KEYS, KINDS
+from modelarts_export.sandbox.faults.catalog import KEYS, KINDS
 
 _ORDER = (
     "The first fault that matches a call and is not used up applies; the faults after it do not count that "
@@ -40,7 +40,7 @@ def _format_kinds() -> Iterator[tuple[str, str]]:
 
 def format_fault_help() -> str:
     """Return the tables, each after a blank line."""
-    datasets = [(name, behaviour.description) for name, behaviour in BUILT_IN.items()]
+    datasets = [(name, behavior.description) for name, behavior in BUILT_IN.items()]
     note = f"A path in the bucket {MISSING_BUCKET} is refused with 400, ModelArts.4311. {SUMMARY}"
     tables = (
         _format_table("Datasets, by ID:", datasets, note),

@@ -33,10 +33,10 @@ _MOST_CODES = 16
 _MOST_LEVELS = 2  # of keys that have a table of their own
 # Variables that are not ours: those of terminals, and of HTTP libraries.
 _OTHER_VARIABLES = {
-    "NO_COLOR": "no colour",
-    "FORCE_COLOR": "colour off a terminal, too",
+    "NO_COLOR": "no color",
+    "FORCE_COLOR": "color off a terminal, too",
     "COLUMNS": "the width of a terminal",
-    "TERM": "dumb: no colour and no bars",
+    "TERM": "dumb: no color and no bars",
     "HTTPS_PROXY, NO_PROXY": "the proxy, and the hosts that need none; a loopback address never has one",
     "HOME, XDG_CONFIG_HOME": "the directories with config.yaml and files of credentials",
     "PATH": "the directories in which the command of a profile is searched",
@@ -132,7 +132,7 @@ def _list_retries() -> Mapping[str, Mapping[str, str]]:
             "sent": "reset, closed or timed out: reconciled, and sent once more at most",
         },
         "Pauses": {
-            "retry": f"{pauses}; Retry-After is honoured",
+            "retry": f"{pauses}; Retry-After is honored",
             "busy dataset": queue,
         },
         "Calls made once": {

@@ -44,7 +44,7 @@ class DatasetQuery:
     def _matches(self, dataset: Dataset) -> bool:
         return (
             (dataset.is_exportable or not self.support_export)
-            and self.dataset_type in (None, dataset.behaviour.dataset_type)
+            and self.dataset_type in (None, dataset.behavior.dataset_type)
             and self.search_content.lower() in dataset.name.lower()
         )
 

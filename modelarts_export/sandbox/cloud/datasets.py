@@ -1,4 +1,4 @@
-"""The built-in datasets and their behaviour."""
+"""The built-in datasets and their behavior."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ _EXPORTABLE_TYPES = (0, 1, 3, 900)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Behaviour:
+class Behavior:
     """What an export of a dataset does; the defaults are those of a dataset that an export created.
 
     `description` is for the help, `name` that of a dataset whose name is not its ID, `final_status` the last
@@ -39,26 +39,26 @@ class Behaviour:
     running_limit: int = RUNNING_LIMIT
 
 
-BUILT_IN: Mapping[str, Behaviour] = {
-    DATASET_ID: Behaviour(
+BUILT_IN: Mapping[str, Behavior] = {
+    DATASET_ID: Behavior(
         description="Its name is cats-and-dogs; its tasks succeed; it has one version, sandbox-v1.",
         name="cats-and-dogs",
         versions=("sandbox-v1",),
     ),
-    "sandbox-failing": Behaviour(
+    "sandbox-failing": Behavior(
         description="Its tasks fail halfway, with ModelArts.4401.", final_status="FAILED"
     ),
-    "sandbox-stopped": Behaviour(
+    "sandbox-stopped": Behavior(
         description="Its tasks are stopped halfway: STOPPING, then STOPPED.", final_status="STOPPED"
     ),
-    "sandbox-slow": Behaviour(description="Its tasks take 100 times the task duration.", slowness=100),
-    "sandbox-denied": Behaviour(
+    "sandbox-slow": Behavior(description="Its tasks take 100 times the task duration.", slowness=100),
+    "sandbox-denied": Behavior(
         description="It can be read, but its export is refused with 403, ModelArts.0112.", denied=True
     ),
-    "sandbox-text": Behaviour(
+    "sandbox-text": Behavior(
         description="It contains text, and its export is refused with 501, ModelArts.4383.", dataset_type=100
     ),
-    "sandbox-busy": Behaviour(
+    "sandbox-busy": Behavior(
         description=(
             "It runs one task at a time, at the start one of 10 task durations; until it is finished, the "
             "next is refused with 400, ModelArts.4409."
@@ -80,7 +80,7 @@ class Dataset:
     work_path: str
     samples: tuple[Sample, ...] = field(repr=False)
     created: float
-    behaviour: Behaviour = Behaviour()
+    behavior: Behavior = Behavior()
 
     @property
     def sample_count(self) -> int:
@@ -90,14 +90,14 @@ class Dataset:
     @property
     def is_exportable(self) -> bool:
         """Whether datasets of its type can be exported."""
-        return self.behaviour.dataset_type in _EXPORTABLE_TYPES
+        return self.behavior.dataset_type in _EXPORTABLE_TYPES
 
     def to_dict(self) -> JsonObject:
         """Return the dataset in the API's form; status 1 is normal."""
         return {
             "dataset_id": self.dataset_id,
             "dataset_name": self.name,
-            "dataset_type": self.behaviour.dataset_type,
+            "dataset_type": self.behavior.dataset_type,
             "status": 1,
             "data_sources": [{"data_type": 0, "data_path": self.data_path}],
             "work_path": self.work_path,
@@ -114,16 +114,16 @@ def make_built_in_datasets(created: float) -> list[Dataset]:
     return [
         Dataset(
             dataset_id=dataset_id,
-            name=behaviour.name or dataset_id,
+            name=behavior.name or dataset_id,
             data_path=f"/sandbox-bucket/{dataset_id}/input/",
             work_path=f"/sandbox-bucket/{dataset_id}/work/",
             samples=make_built_in_samples(
-                f"/sandbox-bucket/{dataset_id}/input/", created, behaviour.dataset_type
+                f"/sandbox-bucket/{dataset_id}/input/", created, behavior.dataset_type
             ),
             created=created,
-            behaviour=behaviour,
+            behavior=behavior,
         )
-        for dataset_id, behaviour in BUILT_IN.items()
+        for dataset_id, behavior in BUILT_IN.items()
     ]
 
 

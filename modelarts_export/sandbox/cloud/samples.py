@@ -74,7 +74,7 @@ _LAST_CAT, _LAST_DOG, _LAST_LABELED = 8, 14, 16
 
 
 def _make_sample(number: int, directory: str, created: float, label_type: int) -> Sample:
-    attributes = {"colour": "red" if number % 2 else "blue"}
+    attributes = {"color": "red" if number % 2 else "blue"}
     labels = tuple(
         Label(name=name, type=label_type, attributes=attributes) for name in _choose_labels(number)
     )

@@ -127,10 +127,10 @@ class Cloud:
         self._task_duration = task_duration
         self._lock = Lock()
         self._built_in = make_built_in_datasets(clock())
-        busy = [dataset for dataset in self._built_in if dataset.behaviour.busy]
+        busy = [dataset for dataset in self._built_in if dataset.behavior.busy]
         self._tasks = [
             self._make_task(
-                dataset, _FIRST_EXPORT, created=clock(), duration=dataset.behaviour.busy * task_duration
+                dataset, _FIRST_EXPORT, created=clock(), duration=dataset.behavior.busy * task_duration
             )
             for dataset in busy
         ]
@@ -224,12 +224,12 @@ class Cloud:
 
     def _check_capacity(self, dataset: Dataset, now: float) -> ApiError | None:
         mine = [task for task in self._tasks if task.dataset_id == dataset.dataset_id]
-        if sum(not task.is_finished(now) for task in mine) < dataset.behaviour.running_limit:
+        if sum(not task.is_finished(now) for task in mine) < dataset.behavior.running_limit:
             return None
         return ApiError(code="ModelArts.4409", message="Too many tasks are running in the dataset")
 
     def _compute_duration(self, dataset: Dataset) -> float:
-        return dataset.behaviour.slowness * self._task_duration
+        return dataset.behavior.slowness * self._task_duration
 
     def _make_task(
         self, dataset: Dataset, body: JsonObject, *, created: float, duration: float
@@ -242,7 +242,7 @@ class Cloud:
             sample_count=len(samples),
             created=created,
             duration=duration,
-            final_status=dataset.behaviour.final_status,
+            final_status=dataset.behavior.final_status,
             new_dataset=self._make_new_dataset(body, samples, created + duration),
         )
 
@@ -270,7 +270,7 @@ def check_dataset(dataset: Dataset, task: SandboxTask) -> ApiError | None:
     if not dataset.is_exportable:
         message = "Datasets of this type cannot be exported"
         return ApiError(status=501, code="ModelArts.4383", message=message)
-    if task.request_fields.get("version_id") not in (None, *dataset.behaviour.versions):
+    if task.request_fields.get("version_id") not in (None, *dataset.behavior.versions):
         return ApiError(code="ModelArts.4353", message="Dataset version does not exist")
     directories = [task.request_fields["path"], task.new_dataset.work_path if task.new_dataset else ""]
     if any(directory.startswith(f"/{MISSING_BUCKET}/") for directory in directories):

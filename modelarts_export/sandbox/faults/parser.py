@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from modelarts_export.sandbox.faults.catalogue import KEYS, KINDS, RETRY, Fault, FaultKind
+from modelarts_export.sandbox.faults.catalog import KEYS, KINDS, RETRY, Fault, FaultKind
 
 DescribeInvalid = Callable[[str, str, Sequence[str]], str]
 

@@ -187,7 +187,7 @@ def test_syntax_error_shows_the_line_where_the_open_part_begins(run: Run) -> Non
     ]
 
 
-def test_location_and_caret_have_colour(run: Run, directory: Path) -> None:
+def test_location_and_caret_have_color(run: Run, directory: Path) -> None:
     (directory / "a.yaml").write_text("path: b\n")
     label, *lines = run("validate a.yaml", FORCE_COLOR="1", TERM="xterm-256color").err.splitlines()
     assert "\x1b[1ma.yaml:1:7\x1b[0m: path: 'b' is not" in label

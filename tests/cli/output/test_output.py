@@ -1,4 +1,4 @@
-"""The output of commands: formats, streams, quiet, colour and width."""
+"""The output of commands: formats, streams, quiet, color and width."""
 
 import io
 import json
@@ -84,7 +84,7 @@ def test_id_format_makes_one_call(run: Run, cloud: Cloud) -> None:
 
 
 def test_table_in_a_pipe_is_plain_and_whole(run: Run, stub: Stub) -> None:
-    """Nothing is cut or wrapped, whatever COLUMNS is; no box and no colour."""
+    """Nothing is cut or wrapped, whatever COLUMNS is; no box and no color."""
     path = "/b/" + "long/" * 80
     stub.body = json.dumps({"task_id": "t1", "status": "RUNNING", "progress": 45.0, "path": path}).encode()
     outcome = run("to-obs --path /b/d/", COLUMNS="40", **stub.variables)
@@ -95,7 +95,7 @@ def test_table_in_a_pipe_is_plain_and_whole(run: Run, stub: Stub) -> None:
     assert outcome.out.isascii()
 
 
-COLOUR = [
+COLOR = [
     ({}, False),
     ({"FORCE_COLOR": "1"}, True),
     ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, False),
@@ -104,13 +104,13 @@ COLOUR = [
 ]
 
 
-@pytest.mark.parametrize(("variables", "coloured"), COLOUR)
-def test_pipe_has_colour_only_with_force_color(
-    run: Run, cloud: Cloud, variables: dict[str, str], *, coloured: bool
+@pytest.mark.parametrize(("variables", "colored"), COLOR)
+def test_pipe_has_color_only_with_force_color(
+    run: Run, cloud: Cloud, variables: dict[str, str], *, colored: bool
 ) -> None:
     """NO_COLOR takes precedence over FORCE_COLOR."""
     outcome = run(SUBMIT, **cloud.variables, **variables)
-    assert bool(ANSI.search(outcome.out)) is coloured
+    assert bool(ANSI.search(outcome.out)) is colored
 
 
 @pytest.mark.parametrize("columns", [40, 80, 200])
@@ -121,7 +121,7 @@ def test_facts_are_whole_on_a_terminal_of_any_width(cloud: Cloud, columns: int) 
     assert "\nPath           /test-obs/daoChu/\n" in written
 
 
-def test_terminal_has_colour(cloud: Cloud) -> None:
+def test_terminal_has_color(cloud: Cloud) -> None:
     """Except with NO_COLOR or TERM=dumb."""
     assert ANSI.search(run_on_terminal(SUBMIT, columns=80, **cloud.variables))
     assert not ANSI.search(run_on_terminal(SUBMIT, columns=80, NO_COLOR="1", **cloud.variables))

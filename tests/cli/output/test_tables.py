@@ -133,7 +133,7 @@ def test_table_without_rows_is_empty() -> None:
     assert out.getvalue() == ""
 
 
-def test_cells_have_styles_with_colour() -> None:
+def test_cells_have_styles_with_color() -> None:
     """A heading is its key without _id; a column without text is omitted."""
     assert render_table().splitlines() == [
         "TASK    STATUS",

@@ -12,7 +12,7 @@ from tests.cli.progress.snapshots import SECRET
 from tests.support.terminal import render_lines, show_in_process_on_terminal, show_on_terminal
 
 ID = "rF9NNoB56k5rtYKg2Y7"
-COLOUR = re.compile(r"\x1b\[[\d;]*m")
+COLOR = re.compile(r"\x1b\[[\d;]*m")
 for_any_width = pytest.mark.parametrize("columns", [44, 88, 204])
 
 
@@ -28,12 +28,12 @@ def test_bar_stays_below_messages_after_the_wait(columns: int) -> None:
     messages = ["a test message"] * 5
     assert shown.lines == [*messages, bar[columns], ""]
     assert (shown.out, shown.has_cursor) == ("the result\n", True)
-    assert COLOUR.search(shown.written)
+    assert COLOR.search(shown.written)
 
 
 def test_every_snapshot_is_drawn() -> None:
     """Queued, running with an estimate, and an outage with its error."""
-    written = COLOUR.sub("", show_on_terminal("one", columns=204).written)
+    written = COLOR.sub("", show_on_terminal("one", columns=204).written)
     assert f"{ID} queued " in written
     assert f"{ID} running   {'━' * 14}╺{'━' * 25}  35 %  7/20  3m 20s 1m 25s left" in written
     assert f"export task {ID}: not seen for 0s: no connection to" in written
@@ -41,7 +41,7 @@ def test_every_snapshot_is_drawn() -> None:
 
 def test_columns_keep_their_place() -> None:
     """Samples have their final width, and the time left keeps its column while it is unknown."""
-    written = COLOUR.sub("", show_on_terminal("one", columns=80).written)
+    written = COLOR.sub("", show_on_terminal("one", columns=80).written)
     drawn = [line for line in re.split(r"[\r\n]+", written) if line.startswith(f"{ID} running ")]
     assert len({line.index("/20 ") for line in drawn}) == 1
     assert {line.rstrip().endswith(" left") for line in drawn} == {True, False}
@@ -91,7 +91,7 @@ def test_narrow_terminal_has_fewer_columns(columns: int) -> None:
 
 def test_reason_for_giving_up_is_left_to_the_error_at_the_end() -> None:
     shown = show_on_terminal("given_up", columns=88)
-    assert "export task lost-1: not seen for 0s: no connection" in COLOUR.sub("", shown.written)
+    assert "export task lost-1: not seen for 0s: no connection" in COLOR.sub("", shown.written)
     assert any(line.startswith("lost-1 ") and " given up " in line for line in shown.lines)
     assert "no connection" not in "".join(shown.lines)
 
@@ -119,7 +119,7 @@ def test_many_tasks_share_one_bar(columns: int) -> None:
 
 def test_summary_bar_never_goes_back() -> None:
     """Neither when a large total becomes known."""
-    written = COLOUR.sub("", show_on_terminal("growing_crowd", columns=80).written)
+    written = COLOR.sub("", show_on_terminal("growing_crowd", columns=80).written)
     shares = [int(share) for share in re.findall(r"(\d+) %", written)]
     assert shares == sorted(shares)
     assert (shares[0], shares[-1]) == (25, 100)
@@ -130,7 +130,7 @@ def test_summary_bar_never_goes_back() -> None:
 def test_echo_of_ctrl_c_wraps_no_line(scenario: str, columns: int) -> None:
     """Each drawn line leaves room for two ^C at its end."""
     shown = show_on_terminal(scenario, columns=columns, on_snapshot=lambda _: None)
-    drawn = COLOUR.sub("", shown.written).partition("\x1b[?25l")[2].partition("\x1b[?25h")[0]
+    drawn = COLOR.sub("", shown.written).partition("\x1b[?25l")[2].partition("\x1b[?25h")[0]
     lines = re.split(r"[\r\n]+|\x1b\[\d*[A-Z]", drawn)
     assert 20 < max(map(cell_len, lines)) <= columns - len("^C^C")
 
@@ -162,13 +162,13 @@ def test_cursor_is_shown_again_after_an_error(scenario: str) -> None:
 
 
 def test_bar_is_redrawn_between_polls() -> None:
-    written = COLOUR.sub("", show_on_terminal("lasting", pause=2.2, columns=204).written)
+    written = COLOR.sub("", show_on_terminal("lasting", pause=2.2, columns=204).written)
     assert "1s" in re.findall(r"35 % +(\d+s)", written)
 
 
 def test_no_color_keeps_static_bars() -> None:
     shown = show_on_terminal("every_kind", NO_COLOR="1")
-    assert not COLOUR.search(shown.written)
+    assert not COLOR.search(shown.written)
     lines = shown.lines[shown.lines.index("a test message") + 1 :]
     assert lines[0] == "queued-1    queued" + " " * 47 + "1m 40s"
     assert lines[4] == f"failed-1    failed    {'━' * 7}" + " " * 16 + "35 %  7/20              0s"
@@ -178,13 +178,13 @@ def test_no_color_keeps_static_bars() -> None:
 def test_rich_variables_do_not_disable_bars() -> None:
     """TTY_INTERACTIVE and TTY_COMPATIBLE are variables of rich."""
     shown = show_on_terminal("one", TTY_INTERACTIVE="0", TTY_COMPATIBLE="0", FORCE_COLOR="")
-    assert f"{ID} queued " in COLOUR.sub("", shown.written)
+    assert f"{ID} queued " in COLOR.sub("", shown.written)
 
 
 def test_dumb_terminal_gets_lines() -> None:
     """It has no cursor control."""
     shown = show_on_terminal("one", TERM="dumb", FORCE_COLOR="1")
-    assert f"export task {ID}: queued" in COLOUR.sub("", shown.written).splitlines()
+    assert f"export task {ID}: queued" in COLOR.sub("", shown.written).splitlines()
     assert not re.search(r"\x1b\[[^m]*[A-Za-ln-z]", shown.written)
 
 
@@ -272,9 +272,9 @@ def test_messages_are_whole_above_bars() -> None:
 def test_full_bar_is_green_only_after_success() -> None:
     """A progress of 148 is no success."""
     written = show_on_terminal("every_kind").written
-    colours = dict(re.findall(r"m(\w+-\d) *\x1b\[0m \S+ *\x1b\[0m \x1b\[([\d;]+)m━", written))
+    colors = dict(re.findall(r"m(\w+-\d) *\x1b\[0m \S+ *\x1b\[0m \x1b\[([\d;]+)m━", written))
     green, red, pink = "38;5;70", "31", "38;5;197"
-    assert {name: colours[name] for name in ("running-1", "running-2", "succeeded-1", "failed-1")} == {
+    assert {name: colors[name] for name in ("running-1", "running-2", "succeeded-1", "failed-1")} == {
         "running-1": pink,
         "running-2": pink,
         "succeeded-1": green,
@@ -284,6 +284,6 @@ def test_full_bar_is_green_only_after_success() -> None:
 
 def test_note_is_redrawn_whole() -> None:
     """A message above the bars redraws them too."""
-    written = COLOUR.sub("", show_on_terminal("every_kind").written)
+    written = COLOR.sub("", show_on_terminal("every_kind").written)
     assert written.count("it was refused\r\n") + written.count("s refused\r") >= 2
     assert "it wa\r" not in written

@@ -302,7 +302,7 @@ FORCED = {"GITHUB_ACTIONS": "true", "TTY_COMPATIBLE": "1", "TTY_INTERACTIVE": "1
 
 @pytest.mark.parametrize("variables", [FORCED, {**FORCED, "FORCE_COLOR": "1"}])
 def test_variables_do_not_enable_bars(variables: dict[str, str]) -> None:
-    """FORCE_COLOR adds colour and no bars."""
+    """FORCE_COLOR adds color and no bars."""
     done = show_off_terminal("every_kind", **variables)
     assert (done.returncode, done.stdout) == (0, "the result\n")
     assert "export task queued-1: queued" in done.stderr

@@ -3,7 +3,7 @@
 import pytest
 
 from modelarts_export.config.parsers import parse_duration
-from modelarts_export.sandbox.faults.catalogue import Faults
+from modelarts_export.sandbox.faults.catalog import Faults
 from modelarts_export.sandbox.faults.parser import parse_fault
 from tests.sandbox.iam.iam_client import IamClient
 

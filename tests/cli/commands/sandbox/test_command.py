@@ -15,7 +15,7 @@ from modelarts_export.cli.options.output_style import OutputOptions
 from modelarts_export.config.options import option_fields
 from modelarts_export.config.settings import Settings
 from modelarts_export.sandbox.cloud.datasets import BUILT_IN
-from modelarts_export.sandbox.faults.catalogue import CALLS, KEYS, KINDS
+from modelarts_export.sandbox.faults.catalog import CALLS, KEYS, KINDS
 from tests.cli.commands.sandbox.foreign_environment import FOREIGN
 from tests.conftest import NO_RETRIES, Cloud, Run
 from tests.support.program import PROGRAM
