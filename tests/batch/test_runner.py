@@ -268,7 +268,7 @@ def test_bug_in_a_thread_ends_the_batch_and_is_raised() -> None:
     assert len(server.posts) == 1
 
 
-def test_counts() -> None:
+def test_counts_tell_how_many_were_submitted_and_failed() -> None:
     with serve(lambda d, path: REFUSED if path == "/b/1/" else accept(d, path)) as server:
         client = server.make_client(max_retries=0)
         runner = BatchRunner(client, make_exports(3), BatchOptions(), on_event=lambda _event: None)

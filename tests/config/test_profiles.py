@@ -51,7 +51,9 @@ def config(tmp_path: Path) -> Path:
     ],
 )  # fmt: skip
 @pytest.mark.usefixtures("config")
-def test_order_of_settings(run: Run, arguments: str, variables: dict[str, str], url: str) -> None:
+def test_named_profile_wins_over_the_source_of_credentials_and_that_over_the_default_profile(
+    run: Run, arguments: str, variables: dict[str, str], url: str
+) -> None:
     outcome = run(f"{DRY_RUN} {arguments}", **variables)
     assert json.loads(outcome.out)["url"].startswith(url), outcome.err
 

@@ -382,8 +382,7 @@ def test_first_task_is_recovered_after_two_lost_replies() -> None:
         ((LOST_NOT_ACCEPTED, "busy"), True),
     ],
 )
-def test_outcome_unknown(faults: tuple[str, ...], unknown: bool) -> None:  # noqa: FBT001 - a row
-    """It is true during a POST, and after one with an unknown outcome."""
+def test_outcome_is_unknown_until_a_reply(faults: tuple[str, ...], *, unknown: bool) -> None:
     service = SimulatedService(faults=faults)
     seen: list[tuple[str, bool]] = []
 

@@ -64,7 +64,7 @@ def test_dataset_of_an_export_is_listed_first(run: Run, instant: Cloud) -> None:
         ("--limit 1 --name slow", "sandbox-slow", "?limit"),
     ],
 )
-def test_filters(run: Run, cloud: Cloud, flags: str, expected: str, query: str) -> None:
+def test_datasets_are_filtered(run: Run, cloud: Cloud, flags: str, expected: str, query: str) -> None:
     """The API filters by type; the name is compared here, as a part in any letter case."""
     assert get_ids(run(f"datasets -o id {flags}", **cloud.variables)) == expected
     assert f"/datasets{query}=100&offset=0" in cloud.exchanges[-1][0].target

@@ -140,8 +140,7 @@ def test_eta_of_several_tasks_is_the_longest() -> None:
     assert progress.seconds_left((over,), 10.0) is None
 
 
-def test_wait_times() -> None:
-    """The time of a finished task stops, and each outage starts at zero."""
+def test_time_of_a_finished_task_stops_and_each_outage_starts_at_zero() -> None:
     now = 0.0
     times = progress.WaitTimes(lambda: now)
     unseen, over = replace(make_tracked_task("a"), last_error=OUTAGE), make_tracked_task("b", "SUCCESSED")

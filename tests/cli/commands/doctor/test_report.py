@@ -95,7 +95,7 @@ def test_each_failed_check_is_one_annotation(run: Run, cloud: Cloud, missing: st
     ]
 
 
-def test_formats(run: Run, cloud: Cloud) -> None:
+def test_report_is_data_or_a_table_and_never_ids(run: Run, cloud: Cloud) -> None:
     rows = yaml.safe_load(run("doctor -o yaml", **cloud.variables).out)
     assert rows[0]["check"] == "version"
     refused = run("doctor -o id", **cloud.variables)
