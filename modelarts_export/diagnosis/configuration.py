@@ -23,6 +23,7 @@ from modelarts_export.diagnosis.check import (
 )
 from modelarts_export.documents.private_file import can_others_read
 from modelarts_export.errors import AccessError, InvalidInputError, MissingSettingError
+from modelarts_export.providers.chain import CredentialChain
 from modelarts_export.providers.configuration import Configuration, is_project_known
 from modelarts_export.providers.sources.provider import CredentialProvider, Finding, Status
 
@@ -86,19 +87,30 @@ def check_credentials(
     except InvalidInputError:
         yield skip("credentials", "the settings are invalid")
         return None
-    credentials: Credentials | None = None
+    loaded: Credentials | None = None
     try:
-        credentials = configuration.credentials
+        loaded = configuration.credentials
     except (AccessError, InvalidInputError) as error:
         yield fail("credentials", error)
-    findings = chain.describe()
-    is_unknown = settings and not is_project_known(settings, credentials)
-    if credentials and chain.provider:
-        described = list(_describe_credentials(credentials, chain.provider, clock))
+    usable = loaded
+    if loaded and chain.provider:
+        described = list(_describe_credentials(loaded, chain.provider, clock))
         yield from described
-        credentials = None if any(each.error for each in described) else credentials
+        usable = None if any(each.error for each in described) else loaded
+    yield from _check_sources(chain, are_usable=usable is not None)
+    if settings and not is_project_known(settings, loaded):
+        yield fail("project", MissingSettingError("no project ID", setting="project_id"))
+    return usable
+
+
+def _check_sources(chain: CredentialChain, *, are_usable: bool) -> Iterator[Check]:
+    """Yield the sources, with a warning for each that cannot be used, or whose file others can read.
+
+    `are_usable`: the credentials of the source that wins can be used.
+    """
+    findings = chain.describe()
     if chain.provider:
-        use = "used" if credentials else "cannot be used"
+        use = "used" if are_usable else "cannot be used"
         listed = ", ".join(
             f"{provider.name} ({use if provider is chain.provider else _describe_other(finding)})"
             for provider, finding in findings
@@ -109,9 +121,6 @@ def check_credentials(
             yield warn("sources", f"{provider.name} cannot be used: {finding.reason}", finding.hint)
         for path in filter(can_others_read, finding.files):
             yield warn("credential file", f"others can read {path}", f"run chmod 600 {path}")
-    if is_unknown:
-        yield fail("project", MissingSettingError("no project ID", setting="project_id"))
-    return credentials
 
 
 def _describe_other(finding: Finding) -> str:
