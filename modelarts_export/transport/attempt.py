@@ -44,14 +44,14 @@ class Attempt:
     """An HTTP call and its outcome so far; a copy made by `replace` was not sent yet.
 
     `content` is None until the response was read to its end; `received` has what was read of it until then.
-    `is_create` marks a request that may create something, `secret` one whose bodies are redacted in traces.
+    `changing`: the request may create something; `secret` marks one whose bodies are redacted in traces.
     """
 
     method: str
     url: str
     timeout: Timeout
     data: bytes | None = None
-    is_create: bool = False
+    changing: bool = False
     secret: bool = False
     body: TrackedBody | None = field(init=False)
     request: requests.PreparedRequest | None = field(default=None, init=False)
@@ -67,7 +67,7 @@ class Attempt:
     def may_have_arrived(self) -> bool:
         """Whether something may have been created: the body was sent, or a successful response has begun."""
         begun = self.response is not None and self.response.ok
-        return self.is_create and self.body is not None and (self.body.fully_sent or begun)
+        return self.changing and self.body is not None and (self.body.fully_sent or begun)
 
     def to_record(self, seconds: float) -> CallRecord:
         """Return the record of the call, without secrets."""

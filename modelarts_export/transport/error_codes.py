@@ -53,12 +53,12 @@ def find_code(code: str | None) -> ErrorCode | None:
     return _find_by_code(0, _normalize_gateway_code(code or ""))
 
 
-def find_hint(row: ErrorCode, message: str, *, is_create: bool) -> str:
+def find_hint(row: ErrorCode, message: str, *, changing: bool) -> str:
     """Return what to do about an error: what the gateway's message gives away, or what the row says.
 
     A call that creates nothing needs no permission to create (.github/API.md, section 1).
     """
-    if row.action == _PERMIT and not is_create:
+    if row.action == _PERMIT and not changing:
         return _PERMIT_READ
     hints = (hint for part, hint in _CREDENTIAL_HINTS.items() if part in message)
     return next(hints, row.action) if row.kind is ErrorKind.CREDENTIALS else row.action

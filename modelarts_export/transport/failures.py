@@ -49,7 +49,7 @@ def error_from_exception(error: Exception, attempt: Attempt) -> ModelArtsExportE
             hint="correct the CA bundle: the one that was given, or that of REQUESTS_CA_BUNDLE",
         )
     kind = CertificateError if _has_cause(error, ssl.SSLCertVerificationError) else TemporaryError
-    return kind(f"no usable answer from {host}: {reason}", hint=_find_hint(error, changing=attempt.is_create))
+    return kind(f"no usable answer from {host}: {reason}", hint=_find_hint(error, changing=attempt.changing))
 
 
 def _is_bad_bundle(error: BaseException | None) -> bool:

@@ -167,7 +167,7 @@ def error_from_response(reply: Response) -> ModelArtsExportError:
     message = f"{_choose_message(row, words, reply)} ({source})"
     asked = reply.retry_after if reply.retry_after is not None else _parse_throttle_window(words)
     facts = ErrorFacts(
-        hint=LOOK_FIRST if kind is UnknownOutcomeError else find_hint(row, words, is_create=reply.changing),
+        hint=LOOK_FIRST if kind is UnknownOutcomeError else find_hint(row, words, changing=reply.changing),
         error_code=code,
         http_status=reply.status,
         request_id=reply.request_id,

@@ -133,7 +133,7 @@ class Transport:
             url=self._base_url + path,
             timeout=self._timeout,
             data=body,
-            is_create=changing,
+            changing=changing,
             secret=secret,
         )
         return self._send_with_refresh(attempt)
@@ -188,7 +188,7 @@ class Transport:
             status=response.status_code,
             headers=response.headers,
             content=attempt.content,
-            changing=attempt.is_create,
+            changing=attempt.changing,
             secrets=hidden_values(request.headers),
         )
 
