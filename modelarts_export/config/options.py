@@ -17,13 +17,17 @@ def option(
 ) -> Any:  # noqa: ANN401 - has the type of the field, as dataclasses.field does
     """Declare an option as a dataclass field.
 
-    `parse` returns the value of a text or raises ValueError. `metadata` may have `short`, a one-letter name;
-    `words`, the values to complete, or a function
-    that returns them; `separator`, that between the values of a list; `default_text`, the
-    default where the value does not say it; `group`, the title of a group of options other than that of the
-    dataclass; `submits`, true for options of commands that create something, `of_calls`, true for options
-    of commands that call the API, `of_tasks`, of commands whose results are tasks; and `without_ids`, what
-    differs in commands whose results have no IDs.
+    `parse` returns the value of a text or raises ValueError. `metadata` may have these:
+
+    short         its name of one letter
+    words         the values to complete, or a function that returns them
+    separator     what separates the values of a list
+    default_text  its default, where the value does not say it
+    group         the title of a group of options other than that of the dataclass
+    submits       true for an option of commands that create something
+    of_calls      true for an option of commands that call the API
+    of_tasks      true for an option of commands whose results are tasks
+    without_ids   the metadata that differ in commands whose results have no IDs
     """
     return field(
         default=default, metadata={"parse": parse, "help": help_text, "metavar": metavar, **metadata}

@@ -45,6 +45,7 @@ class BatchRun:
         self._context, self._settings, self._reuse, self._wait = context, settings, reuse, wait
         self._begin, self._options = SYSTEM_CLOCK.monotonic(), options
         planned = make_rows(plan, settings.project_id)
+        # replaced by each step: a signal needs the rows as they are at that moment
         self._get_rows: Callable[[], Sequence[ReportRow]] = lambda: planned
         self._titles: dict[tuple[str, str], str] = {}
         self._timed_out = ""
