@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from modelarts_export.api.task import SHOWN_FIRST, ExportTask, TaskState
+from modelarts_export.batch.plan import PlannedExport
 from modelarts_export.clock import format_duration
 from modelarts_export.errors import (
     CertificateError,
@@ -208,3 +209,17 @@ class BatchReport:
 def _identify(error: ModelArtsExportError) -> object:
     """Return what is equal for errors that say the same."""
     return type(error), error.error_code, error.http_status, error.bare_message
+
+
+def make_rows(exports: Sequence[PlannedExport], project_id: str | None) -> list[ReportRow]:
+    """Return the rows of exports that were not sent."""
+    return [
+        ReportRow(
+            spec=export.spec,
+            name=export.name,
+            dataset_id=export.dataset_id,
+            project_id=project_id,
+            path=export.request.path,
+        )
+        for export in exports
+    ]

@@ -12,7 +12,7 @@ from functools import partial
 
 from modelarts_export.api.client import Client
 from modelarts_export.batch.plan import BatchOptions, PlannedExport
-from modelarts_export.batch.report import ReportRow
+from modelarts_export.batch.report import ReportRow, make_rows
 from modelarts_export.cancellation import CancelToken
 from modelarts_export.clock import SYSTEM_CLOCK, Clock
 from modelarts_export.errors import BusyError, CanceledError, ModelArtsExportError, UnknownOutcomeError
@@ -244,20 +244,6 @@ class BatchRunner:
             for job in self._jobs.values():
                 if not job.submission.outcome_unknown:
                     job.cancel.cancel()
-
-
-def make_rows(exports: Sequence[PlannedExport], project_id: str | None) -> list[ReportRow]:
-    """Return the rows of exports that were not sent."""
-    return [
-        ReportRow(
-            spec=export.spec,
-            name=export.name,
-            dataset_id=export.dataset_id,
-            project_id=project_id,
-            path=export.request.path,
-        )
-        for export in exports
-    ]
 
 
 def _describe(row: ReportRow, submission: Submission, error: ModelArtsExportError | None) -> ReportRow:

@@ -15,6 +15,7 @@ from modelarts_export.errors import (
 )
 
 if TYPE_CHECKING:
+    from modelarts_export.batch.plan import PlannedExport
     from modelarts_export.batch.report import BatchReport
     from modelarts_export.cli.ci.files import ReportFile
     from modelarts_export.cli.ci.result import Clean, RunResult
@@ -43,6 +44,14 @@ class RunReport:
         """Remember the rows of a batch, and their tasks as accepted."""
         self._batch = batch
         self.record(batch.tasks, accepted=bool(batch.tasks))
+
+    def record_plan(self, plan: Sequence["PlannedExport"], project_id: str | None) -> None:
+        """Remember the exports of a dry run, none of which is sent, if a file tells of them."""
+        if not self._files:
+            return
+        from modelarts_export.batch.report import BatchReport, make_rows  # noqa: PLC0415 - not for a start
+
+        self.record_batch(BatchReport(rows=make_rows(plan, project_id)))
 
     def open(self, options: OutputOptions, *, of_tasks: bool) -> None:
         """Prepare the files that the options of a command ask for: without tasks, the summary alone.

@@ -68,6 +68,7 @@ def apply(  # noqa: PLR0913 - its options
     if dry_run:
         plan, settings = load_plan(offline=True)
         _check_directories(context, plan, reuse)
+        context.app.report.record_plan(plan, settings.project_id)
         context.printer.plan(_describe_plan(plan, settings, reuse))
         return
     # before the plan, as a signal after it prints the rows
@@ -210,7 +211,7 @@ def _describe_plan(
     for each in plan:
         export = ResolvedExport(dataset_id=each.dataset_id, request=each.request, settings=settings)
         yield {
-            "name": each.name or each.spec,
+            "name": each.name,
             "spec": each.spec,
             "dataset_id": each.dataset_id,
             "project_id": settings.project_id,

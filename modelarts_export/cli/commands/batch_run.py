@@ -8,8 +8,8 @@ from functools import partial
 from modelarts_export.api.task import ExportTask, TaskState
 from modelarts_export.batch.following import fetch_statuses, list_followed, update_rows
 from modelarts_export.batch.plan import BatchOptions, PlannedExport
-from modelarts_export.batch.report import BatchReport, ReportRow
-from modelarts_export.batch.runner import BatchRunner, make_rows
+from modelarts_export.batch.report import BatchReport, ReportRow, make_rows
+from modelarts_export.batch.runner import BatchRunner
 from modelarts_export.cli.context import NOTHING_ACCEPTED, CommandContext, InterruptedState
 from modelarts_export.cli.exit_status import describe_timeout
 from modelarts_export.cli.follow import add_new_dataset_ids

@@ -113,7 +113,8 @@ class TableRenderer:
     def plan(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Write the columns of a plan, with whole paths, and with `wide` also the positions of the specs."""
         columns = (*_PLAN, "spec") if self._wide else _PLAN
-        cells = [{name: row[name] for name in columns} for row in rows]
+        named = ({**row, "name": row["name"] or row["spec"]} for row in rows)
+        cells = [{name: row[name] for name in columns} for row in named]
         self._console.write_table(cells, whole=self._wide, uncut="PATH")
 
     def rows(self, rows: Sequence[Mapping[str, Any]], lines: Iterable[str]) -> None:

@@ -43,6 +43,15 @@ def test_reports_of_a_batch_agree(run: Run, quick: Cloud, folder: Path) -> None:
     assert [task_id for task_id in outcome.out.split() if task_id not in files.summary] == []
 
 
+def test_exports_of_a_dry_run_are_not_sent_in_each_report(run: Run, folder: Path) -> None:
+    """A dry run without a problem is no error of a pipeline."""
+    files = Files(folder)
+    assert run(f"{LINE} --dry-run", **files).code == 0
+    assert read_cases(folder) == [(f"a.yaml:{line}", "skipped", "not sent") for line in (2, 5, 8)]
+    assert (files.outputs, read_report(folder / "tasks.env")["EXIT_CODE"]) == ({}, "0")
+    assert files.summary.count("<td><code>sandbox-images</code></td>") == 3
+
+
 def test_invalid_spec_is_in_each_report_and_nothing_is_sent(run: Run, cloud: Cloud, folder: Path) -> None:
     files = Files(folder)
     (folder / "a.yaml").write_text(SPECS + "exprt_type: all\n")

@@ -60,6 +60,7 @@ def test_plan_says_what_would_be_done(run: Run, flags: str, action: str) -> None
     outcome = run(f"apply a.yaml --dry-run -d d1 --project-id p1 -o json {flags}")
     rows = json.loads(outcome.out)
     assert [row["action"] for row in rows] == [action] * 3
+    assert [row["name"] for row in rows] == ["cats", None, "birds"]  # as in the rows of tasks
     assert rows[1]["url"] == "{endpoint}/v2/p1/datasets/d1/export-tasks"
     assert rows[1]["body"]["path"] == "/b/dogs/"
     assert run("apply a.yaml --dry-run -d d1 -o id").out == ""
