@@ -267,11 +267,12 @@ def format_default(setting: Field[Any]) -> str:
 
 def _make_field_option(field: RequestField) -> inspect.Parameter:
     labels = field.enum.labels() if field.enum else []
+    text = f"{field.flag_help}: {list_values(labels, field.flag)}" if labels else field.flag_help
     return _make_option(
         _make_parameter_name(field),
         bool if field.is_boolean else list[str] if field.is_list else str,
         [f"--{field.flag}/--no-{field.flag}" if field.is_boolean else f"--{field.flag}"],
-        help=f"{field.flag_help}: {list_values(labels, field.flag)}" if labels else field.flag_help,
+        help=text + format_suffix(default=field.flag_default),
         metavar=field.metavar,
         group=field.group,
         autocompletion=make_completion(labels) if labels else None,

@@ -15,11 +15,13 @@ from modelarts_export.request.field_types import Metavar
 class CliFlag:
     """The flag of a field, where it is not named after the field; without a name, only a spec sets the field.
 
-    `help` describes a flag that gives a part of the field's value, and `group` is the title of its group.
+    `help` describes a flag that gives a part of the field's value, or whose `default` is told apart, and
+    `group` is the title of its group.
     """
 
     name: str = ""
     help: str = ""
+    default: str = ""
     group: str = "Output data"
 
 
@@ -93,6 +95,11 @@ class RequestField:
     def flag_help(self) -> str:
         """The help of its flag, which may give a part of its value."""
         return self._flag.help or self.help
+
+    @property
+    def flag_default(self) -> str:
+        """What is sent without its flag, as it is written; empty for nothing."""
+        return self._flag.default
 
     @property
     def group(self) -> str:

@@ -46,6 +46,7 @@ from modelarts_export.sanitize import to_json
 _NARROWS = Comparison(narrows=True)
 _NOT_RETURNED = Comparison(is_returned=False)
 _PARAMS = "Which samples are exported, and how"
+_EXPORT_TYPE = "Which samples are exported"
 _DEST = "Destination of the export (default DIR)"
 # Keys of a spec that Python code gives beside the request.
 _ARGUMENTS = {"dataset_id": "an argument of submit", "project_id": "an argument of connect"}
@@ -217,8 +218,10 @@ class ExportRequest(RequestModel):
         examples=["/bucket/export/"],
     )
     export_type: Annotated[
-        ExportType | None, CliFlag("export-type", group=REQUEST), Comparison(narrows=True, default=2)
-    ] = declare_optional("Which samples are exported (default search)")
+        ExportType | None,
+        CliFlag("export-type", _EXPORT_TYPE, default="search", group=REQUEST),
+        Comparison(narrows=True, default=2),
+    ] = declare_optional(f"{_EXPORT_TYPE} (default search)")
     export_format: Annotated[ExportFormat | None, Comparison(default=2)] = declare_optional(
         "A folder for each label, or all files side by side"
     )

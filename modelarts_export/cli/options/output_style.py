@@ -40,6 +40,7 @@ class OutputOptions:
         "FORMAT",
         short="o",
         words=FORMATS,
+        default_text="table",
         without_ids={"help": "Result format: table, json or yaml", "words": _FORMATS_WITHOUT_IDS},
     )
     quiet: bool = option(parse_bool, "No messages and no table; errors still print", short="q", default=False)

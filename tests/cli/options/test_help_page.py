@@ -73,6 +73,8 @@ def test_defaults_and_variables_are_shown(run: Run, width: int) -> None:
         "[default: 60s]",
         "[default: 30m]",
         "[default: ignore]",
+        "[default: search]",
+        "[default: table]",
         "[default: 0.5s, growing to 30s]",
         "[env: MODELARTS_EXPORT_RECONCILE_TIMEOUT]",
         "[env: MODELARTS_EXPORT_DATASET_ID]",
