@@ -6,7 +6,6 @@ to another, and further exports of that dataset are held back until none waits f
 
 import threading
 from collections import defaultdict, deque
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
