@@ -324,7 +324,7 @@ def _make_request_parameters(fields: Sequence[RequestField]) -> list[inspect.Par
             "samples_file",
             str,
             ["--samples-file"],
-            help="File of sample IDs, one a line; - is stdin",
+            help="File of sample IDs, one per line; - is stdin",
             metavar="FILE",
             group=SAMPLES,
         ),

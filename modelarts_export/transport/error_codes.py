@@ -133,7 +133,7 @@ _BILLING = "settle the account's bills, then submit again"
 _REQUEST = "fix the request"
 
 
-# One row a line, so that it reads as the table it is.
+# One row per line, so that it reads as the table it is.
 # fmt: off
 _GROUPS = (
     (400, "ModelArts", "4358", ErrorKind.REFUSED, "the export path is invalid", _PATH),

@@ -1,4 +1,4 @@
-"""Tokens for a password: the request to IAM, and renewal at most once a request."""
+"""Tokens for a password: the request to IAM, and renewal at most once per request."""
 
 import json
 import threading

@@ -130,7 +130,7 @@ def _describe_other(kind: type[ExportRequest]) -> str:
 
 
 def _read_sample_ids(file: str, timeout: float) -> list[str]:
-    """Return the IDs of a file with one ID a line, without blank lines and comments.
+    """Return the IDs of a file with one ID per line, without blank lines and comments.
 
     Raises InvalidInputError for no ID, an invalid one, or the header of a table.
     """
@@ -166,7 +166,7 @@ def _check_line(line: str, *, is_first: bool) -> None:
     """Check the ID of a line. Raises ValueError, also for a line of a table, whose cells are no IDs."""
     if (is_first and line.strip('"').lower() in _HEADERS) or any(each in line for each in _SEPARATORS):
         raise ValueError(
-            f"{quote(line)} is not an ID; the file has one sample ID a line, no header and no other columns"
+            f"{quote(line)} is not an ID; the file has one sample ID per line, no header and no other columns"
         )
     check_sample_id(line)
 

@@ -132,7 +132,7 @@ class Console:
             self.write(to_json(self.redact(body)) + "\n")
 
     def write_facts(self, facts: Sequence[Fact]) -> None:
-        """Write names and values to stdout, a line each."""
+        """Write names and values to stdout, one pair per line."""
         names = self._make_cells([name for name, _, _ in facts])
         values = self._make_cells([(value, style) for _, value, style in facts])
         lines = lay_out_facts([(name, value) for (name, _), value in zip(names, values, strict=True)])

@@ -115,7 +115,7 @@ class Messages:
             self.console.print_call(summary)
 
     def exported(self, tasks: Sequence["ExportTask"]) -> None:
-        """Print where succeeded tasks have written, and warn of those without samples: a line each."""
+        """Print where succeeded tasks have written, and warn of those without samples: one line per task."""
         from modelarts_export.cli.output.task_view import export_location, list_some  # noqa: PLC0415 - as above
 
         empty = [task.task_id for task in tasks if task.finished_samples == 0]

@@ -123,7 +123,7 @@ class ResultPrinter:
         self._messages.renderer.plan(rows)
 
     def task_list(self, tasks: Sequence["ExportTask"]) -> None:
-        """Print tasks, a row each. Raises what a renderer raises."""
+        """Print tasks, one row per task. Raises what a renderer raises."""
         self._messages.keep_ids_of(*tasks)
         self._record(tasks, accepted=False)
         self._messages.renderer.tasks(tasks, detailed=False)
@@ -131,7 +131,7 @@ class ResultPrinter:
             self._messages.info("no export tasks")
 
     def dataset_list(self, datasets: Sequence["Dataset"]) -> None:
-        """Print datasets, a row each. Raises what a renderer raises."""
+        """Print datasets, one row per dataset. Raises what a renderer raises."""
         for dataset in datasets:
             self._messages.keep(dataset.dataset_id, dataset.project_id)
         self._messages.renderer.datasets(datasets)

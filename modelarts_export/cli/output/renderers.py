@@ -33,7 +33,7 @@ class Renderer(Protocol):
         """
 
     def datasets(self, datasets: Sequence["Dataset"]) -> None:
-        """Write datasets, a row each."""
+        """Write datasets, one row per dataset."""
 
     def report(self, rows: Sequence["ReportRow"]) -> None:
         """Write a row for each export of a batch."""
@@ -85,7 +85,7 @@ class TableRenderer:
         self._console.load_tables(with_rows=with_rows)
 
     def task(self, task: "ExportTask") -> None:
-        """Write the facts of a task, a line each."""
+        """Write the facts of a task, one line per fact."""
         self.tasks([task], detailed=True, with_failure=False)
 
     def tasks(self, tasks: Sequence["ExportTask"], *, detailed: bool, with_failure: bool = True) -> None:

@@ -262,7 +262,7 @@ FILES = [
     BadLine(f"{OBS} --samples-file -", "has no sample ID", "", b" \n\r\n\t\n"),
     BadLine(f"{OBS} --samples-file -", "has no sample ID", "", b"\xef\xbb\xbf\n"),
     BadLine(f"{OBS} --samples-file -", "has no sample ID", "", b"# a\n #b\n"),
-    BadLine(f"{OBS} --samples-file -", "<stdin>:1: 'id,label' is not an ID; the file has one sample ID a line, no header", "", b"id,label\na,cat\n"),
+    BadLine(f"{OBS} --samples-file -", "<stdin>:1: 'id,label' is not an ID; the file has one sample ID per line, no header", "", b"id,label\na,cat\n"),
     BadLine(f"{OBS} --samples-file -", "<stdin>:2: 'a;cat' is not an ID", "", b"a\na;cat\n"),
     BadLine(f"{OBS} --samples-file -", "<stdin>:3: 'Sample ID' is not an ID", "", b"# of May\n\nSample ID\na\n"),
     BadLine(f"{OBS} --samples-file -", "<stdin>: not UTF-8 at byte 3", "", b"ab\xff\n"),

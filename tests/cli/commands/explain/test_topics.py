@@ -70,7 +70,7 @@ TOPICS = [
     ("labelled", ["Value labeled:", "Value labeled:"], "__ALL__ export_type"),
     ("--wait", ["Option --wait:"], "--no-wait to-obs, to-new-dataset"),
     ("timeout", ["Option --timeout:"], "2h DURATION to-obs, to-new-dataset, wait"),
-    ("--samples-file", ["Option --samples-file:"], "FILE one a line"),
+    ("--samples-file", ["Option --samples-file:"], "FILE one per line"),
     ("-f", ["Option --file:"], "--file, -f"),
     ("ModelArts.4401", ["API error ModelArts.4401:"], "exit code 6 of a failed task 7"),
     ("429", ["HTTP status 429:"], "5 APIGW.0308"),
