@@ -1,41 +1,30 @@
 """The report of a batch: a row for each of its exports, in their order, and the outcome of all together."""
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from modelarts_export.api.task import SHOWN_FIRST, ExportTask, TaskState
 from modelarts_export.batch.plan import PlannedExport
-from modelarts_export.clock import format_duration
 from modelarts_export.errors import (
     CertificateError,
-    FailedTaskError,
     MixedOutcomesError,
     ModelArtsExportError,
-    NotFinishedError,
     Problem,
-    StoppedTaskError,
     TemporaryError,
-    TooFewSamplesError,
     UnknownOutcomeError,
 )
-from modelarts_export.polling.outcome import Outcome, combine_types
+from modelarts_export.polling.outcome import FAILURES, SUCCEEDED, Outcome, combine_types, format_summary
 from modelarts_export.quoting import list_first
 
 # In the order of a summary. An export without a task has any other error.
-_SUCCEEDED, _CREATED, _REUSED, _SKIPPED = "succeeded", "created", "reused", "skipped"
-_FAILURES: dict[type[ModelArtsExportError], str] = {
-    FailedTaskError: "failed",
-    StoppedTaskError: "stopped",
-    TooFewSamplesError: "with too few samples",
-    NotFinishedError: "not finished",
+_CREATED, _REUSED, _SKIPPED = "created", "reused", "skipped"
+_FAILURES: Mapping[type[ModelArtsExportError], str] = {
+    **FAILURES,
     UnknownOutcomeError: "perhaps created",
 }
 _NOT_CREATED, _NOT_SENT = "not created", "not sent"
-_LABELS = (_SUCCEEDED, _CREATED, _REUSED, _SKIPPED, *_FAILURES.values(), _NOT_CREATED, _NOT_SENT)
-
-
+_LABELS = (SUCCEEDED, _CREATED, _REUSED, _SKIPPED, *_FAILURES.values(), _NOT_CREATED, _NOT_SENT)
 _MOST_NAMED = 3  # specs that have the same error
 
 
@@ -157,13 +146,11 @@ class BatchReport:
 
     def summarize(self) -> str:
         """Return how many exports have each outcome: `20 tasks: 18 succeeded, 2 failed in 41s`."""
-        counts = Counter(self._get_label(row) for row in self.rows)
-        summary = ", ".join(f"{counts[label]:,} {label}" for label in _LABELS if counts[label])
-        took = "" if self.seconds is None else f" in {format_duration(self.seconds)}"
-        return f"{self.timed_out}{'; ' * bool(self.timed_out)}{len(self.rows):,} tasks: {summary}{took}"
+        summary = format_summary(list(map(self._get_label, self.rows)), _LABELS, seconds=self.seconds)
+        return f"{self.timed_out}; {summary}" if self.timed_out else summary
 
     def _get_label(self, row: ReportRow) -> str:
-        return _SUCCEEDED if self.has_waited and row.label == _CREATED else row.label
+        return SUCCEEDED if self.has_waited and row.label == _CREATED else row.label
 
     def combine(self, *, hint: str = "") -> Outcome:
         """Return the outcome of all exports together, None when each has succeeded.

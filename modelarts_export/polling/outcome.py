@@ -1,7 +1,7 @@
 """The outcome of a wait, as an error or a success: for one task, and for several together."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from modelarts_export.api.task import ExportTask, TaskState
 from modelarts_export.clock import format_duration
@@ -25,12 +25,16 @@ from modelarts_export.transport.error_codes import find_code
 Outcome = ModelArtsExportError | None
 """The outcome of a task or of a wait; None is a success."""
 SUCCEEDED = "succeeded"
-# In the order of a summary. Any other error is that of a poll.
-_LABELS: dict[type[ModelArtsExportError], str] = {
+FAILURES: Mapping[type[ModelArtsExportError], str] = {
     FailedTaskError: "failed",
     StoppedTaskError: "stopped",
     TooFewSamplesError: "with too few samples",
     NotFinishedError: "not finished",
+}
+"""What a summary says of a task that did not succeed, in its order."""
+# Any other error is that of a poll.
+_LABELS: Mapping[type[ModelArtsExportError], str] = {
+    **FAILURES,
     NotFoundError: "not found",
     UnknownOutcomeError: "perhaps never created",
 }
@@ -96,12 +100,17 @@ def combine_outcomes(
 def summarize_outcomes(
     outcomes: Sequence[Outcome], *, success: str = SUCCEEDED, seconds: float | None = None
 ) -> str:
-    """Return how many tasks have each outcome: `20 tasks: 18 succeeded, 2 failed in 41s`."""
-    counts = Counter(_get_label(outcome) if outcome else success for outcome in outcomes)
-    order = (success, *_LABELS.values(), _NOT_POLLED)
+    """Return how many tasks have each outcome; `success` is the label of a success."""
+    labels = [_get_label(outcome) if outcome else success for outcome in outcomes]
+    return format_summary(labels, (success, *_LABELS.values(), _NOT_POLLED), seconds=seconds)
+
+
+def format_summary(labels: Sequence[str], order: Iterable[str], *, seconds: float | None) -> str:
+    """Return how many tasks have each label, in this order: `20 tasks: 18 succeeded, 2 failed in 41s`."""
+    counts = Counter(labels)
     summary = ", ".join(f"{counts[label]:,} {label}" for label in order if counts[label])
     took = "" if seconds is None else f" in {format_duration(seconds)}"
-    return f"{len(outcomes):,} tasks: {summary}{took}"
+    return f"{len(labels):,} tasks: {summary}{took}"
 
 
 def _list_errors(errors: Sequence[ModelArtsExportError], known_hints: set[str]) -> Iterator[Problem]:
