@@ -184,6 +184,13 @@ def quick() -> Iterator[Cloud]:
         yield cloud
 
 
+@pytest.fixture
+def instant() -> Iterator[Cloud]:
+    """Serve a sandbox whose tasks succeed at once."""
+    with sandboxed(task_duration=0.0) as cloud:
+        yield cloud
+
+
 @contextmanager
 def sandboxed(*, task_duration: float = 3.0, clock: Callable[[], float] = time.time) -> Iterator[Cloud]:
     """Serve a sandbox; `task_duration` is in seconds of its clock."""

@@ -3,7 +3,6 @@
 import io
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from modelarts_export.cli.output.console import Console
 from modelarts_export.cli.output.messages import Messages
 from modelarts_export.sanitize import Redactor
 from tests.cli.commands.test_datasets import list_datasets
-from tests.conftest import Answer, Cloud, Run, Stub, sandboxed
+from tests.conftest import Answer, Cloud, Run, Stub
 from tests.support.task_replies import make_error_reply, make_list_reply, make_task_reply
 
 LISTED = "/v2/0123/datasets?limit=100&offset=0"
@@ -26,13 +25,6 @@ NEW = "--path /b/in/ --new-dataset-name copy --new-dataset-work-path /b/work/ -o
 LIST_THEM = "list the datasets with: modelarts-export datasets --read-timeout 9s"
 UNKNOWN = make_error_reply(400, "ModelArts.4352")
 NAMED = {"dataset_id": "d1", "dataset_name": "cats"}
-
-
-@pytest.fixture
-def instant() -> Iterator[Cloud]:
-    """Serve a sandbox whose tasks succeed at once."""
-    with sandboxed(task_duration=0) as cloud:
-        yield cloud
 
 
 @pytest.fixture

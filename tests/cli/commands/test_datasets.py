@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ from rich.cells import cell_len
 from modelarts_export.api.dataset import Dataset
 from modelarts_export.cli.output.renderers import TableRenderer
 from tests.cli.output.test_tables import NOW, show_on_terminal
-from tests.conftest import Answer, Cloud, Outcome, Run, Stub, sandboxed
+from tests.conftest import Answer, Cloud, Outcome, Run, Stub
 from tests.support.task_replies import make_error_reply
 
 NEW = "to-new-dataset sandbox-images --path /b/in/ --new-dataset-work-path /b/work/ --wait -o json"
@@ -26,13 +25,6 @@ def get_ids(outcome: Outcome) -> str:
     """Return the output of `-o id`, on one line."""
     assert outcome.code == 0, outcome.err
     return " ".join(outcome.out.split())
-
-
-@pytest.fixture
-def instant() -> Iterator[Cloud]:
-    """Serve a sandbox whose tasks succeed at once."""
-    with sandboxed(task_duration=0) as cloud:
-        yield cloud
 
 
 def test_dataset_of_an_export_is_listed_first(run: Run, instant: Cloud) -> None:
