@@ -1,10 +1,13 @@
 """The crontab and its script, and the program as cron runs it: silent, or one block of text."""
 
+import fcntl
 import json
+import os
 import re
 import shlex
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import UTC, datetime, timedelta
 from itertools import islice, pairwise
 from pathlib import Path
@@ -123,15 +126,19 @@ def parse_crontab() -> list[tuple[str, str]]:
     return [(match[1], match[2]) for match in found if match]
 
 
+def list_commands() -> list[str]:
+    """Return the commands of the comment that says how to install the crontab."""
+    return re.findall(r"^#   (.+)", read_sample("cron/crontab"), re.MULTILINE)
+
+
 def test_comment_adds_the_crontab_to_that_of_the_user(tmp_path: Path) -> None:
     """`crontab FILE` alone would replace the jobs of the user."""
     program = tmp_path / "crontab"
     program.write_text('#!/bin/sh\n[ "$1" = -l ] && cat "$0.jobs" || cat > "$0.new"\n')
     program.chmod(0o755)
     (tmp_path / "crontab.jobs").write_text("0 1 * * * backup\n")
-    comment = read_sample("cron/crontab").splitlines()[0]
     environ = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
-    subprocess.run(["/bin/sh", "-ec", comment.partition("with: ")[2]], cwd=ROOT, env=environ, check=True)
+    subprocess.run(["/bin/sh", "-ec", list_commands()[-1]], cwd=ROOT, env=environ, check=True)
     assert (tmp_path / "crontab.new").read_text() == "0 1 * * * backup\n" + read_sample("cron/crontab")
 
 
@@ -145,32 +152,54 @@ def test_crontab_runs_once_a_night() -> None:
 
 
 def install(folder: Path, variables: dict[str, str]) -> str:
-    """Install the script, its variables and the spec below a folder, and return the command of cron."""
+    """Install the files below a folder as the crontab says, and return the command of cron.
+
+    The environment of the program is the one that runs the tests.
+    """
+    places = {"/opt/": f"{folder}/opt/", "/etc/": f"{folder}/etc/", "-o USER": f"-o {os.geteuid()}"}
+
+    def adapt(text: str) -> str:
+        for place, actual in places.items():
+            text = text.replace(place, actual)
+        return text
+
+    (folder / "opt" / "modelarts-export").mkdir(parents=True)
+    make_environment, *copy_files, _ = list_commands()
+    assert make_environment.endswith("/opt/modelarts-export/bin/pip install .")
+    subprocess.run(["/bin/sh", "-ec", adapt("\n".join(copy_files))], cwd=ROOT, check=True)
+    script = folder / "opt" / "modelarts-export" / "nightly-export.sh"
+    text = script.read_text().replace("/opt/modelarts-export/bin", str(PROGRAMS))
+    script.write_text(adapt(text))
+    env = folder / "etc" / "modelarts-export" / "export.env"
+    names = {line.partition("=")[0] for line in env.read_text().splitlines() if not line.startswith("#")}
+    assert {name for name in variables if name.startswith("HUAWEICLOUD")} < names
+    env.write_text("".join(f"{name}={shlex.quote(value)}\n" for name, value in variables.items()))
     [(_, command)] = parse_crontab()
-    etc, opt = folder / "etc", folder / "opt"
-    etc.mkdir()
-    opt.mkdir()
-    script = read_sample("cron/nightly-export.sh").replace("/etc/modelarts-export", str(etc))
-    (opt / "nightly-export.sh").write_text(script)
-    (opt / "nightly-export.sh").chmod(0o755)
-    (etc / "nightly.yaml").write_text(read_sample("nightly.yaml"))
-    lines = read_sample("cron/export.env").replace("/opt/modelarts-export/bin", str(PROGRAMS)).splitlines()
-    names = [line.partition("=")[0] for line in lines]
-    assert {name for name in variables if name.startswith("HUAWEICLOUD")} < set(names)
-    kept = [line for line in lines if line.startswith("PATH=")]
-    given = [f"{name}={shlex.quote(value)}" for name, value in variables.items()]
-    (etc / "export.env").write_text("\n".join([*kept, *given, ""]))
-    return command.replace("/opt/modelarts-export", str(opt)).replace("/etc/modelarts-export", str(etc))
+    return adapt(command)
+
+
+def start_nightly(command: str) -> subprocess.Popen[str]:
+    """Start a command of the crontab as cron does."""
+    return subprocess.Popen(
+        ["/bin/sh", "-c", command],
+        env={**CRON, "EXPORT_PAUSE": "0"},
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def end_nightly(process: subprocess.Popen[str]) -> Outcome:
+    """Return the outcome of a started command."""
+    out, err = process.communicate(timeout=_LIMIT)
+    return Outcome(code=process.returncode, out=out, err=err)
 
 
 def run_nightly(folder: Path, variables: dict[str, str]) -> Outcome:
-    """Run the command of the crontab as cron does."""
-    command = install(folder, {**variables, "EXPORT_PAUSE": "0"})
-    shell = ["/bin/sh", "-c", command]
-    done = subprocess.run(
-        shell, env=CRON, cwd="/", capture_output=True, text=True, check=False, timeout=_LIMIT
-    )
-    return Outcome(code=done.returncode, out=done.stdout, err=done.stderr)
+    """Install the files, and run the command of the crontab as cron does."""
+    return end_nightly(start_nightly(install(folder, variables)))
 
 
 def test_script_exports_into_the_directory_of_the_day(instant: Cloud, tmp_path: Path) -> None:
@@ -197,3 +226,63 @@ def test_script_tries_a_transient_error_once_more(
     assert outcome.code == code, outcome
     assert outcome.out.count("error: ") == 1
     assert len(stub.requests) == sent
+
+
+def test_starts_at_the_same_moment_make_one_task(instant: Cloud, tmp_path: Path) -> None:
+    """All are silent, nothing is written for it, and only the one that exports outlasts the others."""
+    command = install(tmp_path, instant.variables)
+    env = tmp_path / "etc" / "modelarts-export" / "export.env"
+    variables = env.read_text()
+    env.unlink()
+    os.mkfifo(env)  # who exports waits here
+    files = sorted(tmp_path.rglob("*"))
+    started = [start_nightly(command) for _ in range(3)]
+    with ThreadPoolExecutor() as pool:
+        try:
+            ends = as_completed([pool.submit(end_nightly, each) for each in started], timeout=_LIMIT / 3)
+            outcomes = [next(ends).result(), next(ends).result()]
+            assert instant.exchanges == []
+            env.write_text(variables)
+            outcomes.append(next(ends).result())
+        finally:
+            for process in started:
+                process.kill()
+    assert outcomes == [Outcome(code=0, out="", err="")] * 3
+    assert len(instant.created) == 1
+    assert sorted(tmp_path.rglob("*")) == files
+
+
+def test_start_of_another_spec_is_not_held_up(instant: Cloud, tmp_path: Path) -> None:
+    """Only a process with the same spec is, for as long as it lives."""
+    command = install(tmp_path, instant.variables)
+    spec = tmp_path / "etc" / "modelarts-export" / "nightly.yaml"
+    (other := spec.with_name("other.yaml")).write_text(spec.read_text())
+    with spec.open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert end_nightly(start_nightly(command)) == Outcome(code=0, out="", err="")
+        assert instant.exchanges == []
+        assert end_nightly(start_nightly(command.replace(str(spec), str(other)))).code == 0
+    assert len(instant.created) == 1
+
+
+def test_start_by_hand_on_the_same_day_takes_the_task_of_the_night(instant: Cloud, tmp_path: Path) -> None:
+    path = f"/bucket/nightly/{datetime.now().astimezone():%Y-%m-%d}/"
+    body = {"path": path, "export_type": 0, "export_params": {"export_dest": "DIR"}}
+    instant.sandbox.gateway.cloud.add_task("sandbox-images", body, age=19.5 * 3600, duration=1)
+    assert run_nightly(tmp_path, instant.variables).code == 0
+    assert instant.created == []
+
+
+@pytest.mark.parametrize("arguments", [[], ["nightly.yaml"]])
+def test_script_without_its_arguments_prints_its_usage(arguments: list[str]) -> None:
+    script = SAMPLES / "cron" / "nightly-export.sh"
+    done = subprocess.run([script, *arguments], env=CRON, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", "usage: nightly-export.sh SPEC DIR\n")
+
+
+def test_variables_are_the_same_for_every_reader() -> None:
+    """A shell, systemd and kubectl read quotes, spaces and `$` of such a file differently."""
+    lines = [line for line in read_sample("cron/export.env").splitlines() if not line.startswith("#")]
+    assert [line for line in lines if not re.fullmatch(r"[A-Z_]+=[A-Za-z0-9.-]+", line)] == []
+    prefixes = ("HUAWEICLOUD_SDK_", "MODELARTS_EXPORT_")
+    assert [line for line in lines if not line.startswith(prefixes)] == []
