@@ -22,6 +22,8 @@ def read_text(name: str, timeout: float | None) -> str:
 
     `timeout` is in seconds; None means no limit. Raises InvalidInputError, which names the file.
     """
+    if not name:
+        raise InvalidInputError("the name of a file is empty")
     try:
         content = _read_bytes(name, timeout)
         if len(content) <= MAX_BYTES:

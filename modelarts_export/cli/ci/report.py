@@ -58,7 +58,8 @@ class RunReport:
 
         Raises InvalidInputError for one that cannot be written, before anything is sent.
         """
-        if not options.ci and not (options.dotenv and of_tasks):
+        dotenv = options.dotenv if of_tasks else None
+        if not options.ci and dotenv is None:
             return
         from modelarts_export.cli.ci.files import ReportFile  # noqa: PLC0415 - not for a start
 
@@ -72,15 +73,17 @@ class RunReport:
             for variable, make_text in (*outputs, (_SUMMARY, format_summary)):
                 if name := self._environ.get(variable):
                     self.add(ReportFile(origin=variable, name=name, format=make_text, is_appended=True))
-        if options.dotenv and of_tasks:
+        if dotenv is not None:
             from modelarts_export.cli.ci.dotenv import format_dotenv  # noqa: PLC0415 - as above
 
-            self.add(ReportFile(origin="--dotenv", name=options.dotenv, format=format_dotenv))
+            self.add(ReportFile(origin="--dotenv", name=dotenv, format=format_dotenv))
 
     def add(self, file: "ReportFile") -> None:
         """Prepare one more file. Raises InvalidInputError for one that cannot be written."""
         from modelarts_export.cli.ci.files import check_file  # noqa: PLC0415 - as above
 
+        if not file.name:
+            raise InvalidInputError(f"{file.origin}: the name of the file is empty")
         try:
             check_file(file.name)
         except (OSError, ValueError) as error:

@@ -62,7 +62,7 @@ def apply(  # noqa: PLR0913 - its options
     Every document of every file is validated first, and nothing is sent if one has a problem. A directory
     stands for its .yaml, .yml and .json files, without hidden ones.
     """
-    if junit:
+    if junit is not None:
         _open_junit(context, junit)
     load_plan = partial(_load_plan, context, files, var or (), dataset, recursive=recursive)
     if dry_run:
