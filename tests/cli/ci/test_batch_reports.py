@@ -12,8 +12,8 @@ import pytest
 from tests.cli.ci.test_dotenv import read_report
 from tests.cli.ci.test_github import Files, parse_annotation
 from tests.cli.ci.test_junit import parse
-from tests.cli.signals.test_interrupted_waits import interrupt
 from tests.conftest import Cloud, Run, Stub
+from tests.support.interruption import interrupt
 
 LINE = "apply a.yaml --ci github --dotenv tasks.env --junit report.xml"
 SPECS = "".join(f"---\ndataset_id: sandbox-images\npath: /b/{name}/\n" for name in "abc")

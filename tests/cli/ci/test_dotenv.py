@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.output.test_hostile_text import HOSTILE
 from tests.conftest import Cloud, Run, Stub
+from tests.support.hostile_text import HOSTILE
 from tests.support.task_replies import ACCEPTED, make_list_reply, make_task_reply
 
 FAILURES = [

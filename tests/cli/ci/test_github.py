@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.output.test_hostile_text import COMMAND, HARMFUL, HOSTILE, SECRETS
-from tests.cli.output.test_output import run_in_bash
-from tests.cli.signals.test_interrupted_waits import interrupt, make_sleep_check
 from tests.conftest import Cloud, Run, Stub
+from tests.support.hostile_text import COMMAND, HARMFUL, HOSTILE, SECRETS
+from tests.support.interruption import interrupt, make_sleep_check
+from tests.support.program import run_in_bash
 from tests.support.task_replies import ACCEPTED, create_task, make_list_reply, make_task_reply
 
 SUBMIT = "to-obs --path /b/d/ --ci github"

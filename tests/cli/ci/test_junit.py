@@ -23,7 +23,7 @@ from modelarts_export.errors import (
     UnknownOutcomeError,
 )
 from modelarts_export.sanitize import Redactor, escape_controls
-from tests.cli.output.test_hostile_text import HARMFUL, HOSTILE
+from tests.support.hostile_text import HARMFUL, HOSTILE
 
 SECRET = "SKexample0123456789abcdefghijklmnopqrstuv"
 

@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from tests.cli.output.test_output import run_in_bash
 from tests.conftest import Answer, Run, Stub
+from tests.support.program import run_in_bash
 from tests.support.task_replies import ACCEPTED, OFTEN, make_error_reply, make_list_reply, make_task_reply
 
 

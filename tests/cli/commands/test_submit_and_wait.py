@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.cli.output.test_output import run_in_bash
 from tests.conftest import Answer, Cloud, Outcome, Run, Stub
+from tests.support.program import run_in_bash
 from tests.support.task_replies import ACCEPTED, NEW, OFTEN, make_error_reply, make_task_reply
 
 TO_NEW = f"to-new-dataset {NEW} --wait {OFTEN}"

@@ -37,13 +37,6 @@ def run_on_terminal(line: str, *, columns: int, **variables: str) -> str:
     return written.decode().replace("\r\n", "\n")
 
 
-def run_in_bash(command: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run a line of bash to its end."""
-    environ = {**os.environ, **variables}
-    line = ["/bin/bash", "-c", command]
-    return subprocess.run(line, capture_output=True, text=True, check=False, env=environ)
-
-
 def _read(terminal: int) -> bytes:
     try:
         return os.read(terminal, 4096)

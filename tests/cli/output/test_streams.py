@@ -8,8 +8,9 @@ import sys
 
 import pytest
 
-from tests.cli.output.test_output import SUBMIT, run_in_bash
+from tests.cli.output.test_output import SUBMIT
 from tests.conftest import Cloud, Run, Stub
+from tests.support.program import run_in_bash
 
 
 def test_dry_run_shows_the_bytes_to_send(run: Run, cloud: Cloud) -> None:

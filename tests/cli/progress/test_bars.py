@@ -7,8 +7,8 @@ import pytest
 from rich.cells import cell_len
 
 from modelarts_export.cli.output.console import Console
-from tests.cli.output.test_hostile_text import find_ci_commands
 from tests.cli.progress.snapshots import SECRET
+from tests.support.hostile_text import find_ci_commands
 from tests.support.terminal import render_lines, show_in_process_on_terminal, show_on_terminal
 
 ID = "rF9NNoB56k5rtYKg2Y7"

@@ -18,7 +18,6 @@ from modelarts_export.clock import Clock
 from modelarts_export.errors import NotFoundError, TemporaryError
 from modelarts_export.polling.poller import Snapshot
 from modelarts_export.sanitize import Redactor
-from tests.cli.output.test_hostile_text import HARMFUL, HOSTILE, find_ci_commands, is_shown
 from tests.cli.progress.snapshots import (
     OUTAGE,
     SCENARIOS,
@@ -30,6 +29,7 @@ from tests.cli.progress.snapshots import (
     one,
     poll_task,
 )
+from tests.support.hostile_text import HARMFUL, HOSTILE, find_ci_commands, is_shown
 
 ROOT = Path(__file__).parents[3]
 ID = "rF9NNoB56k5rtYKg2Y7"

@@ -9,8 +9,8 @@ import pytest
 
 from tests.cli.commands.test_password import make_password_variables
 from tests.cli.signals.test_interrupted_submissions import NOTHING, RESUMED, SIGNALS
-from tests.cli.signals.test_interrupted_waits import interrupt
 from tests.conftest import Stub
+from tests.support.interruption import interrupt
 
 
 @pytest.mark.parametrize(("line", "messages"), [("to-obs --path /b/d/", [NOTHING]), ("list", [])])

@@ -1,19 +1,16 @@
 """SIGINT and SIGTERM during a wait, and closed pipes, in subprocesses."""
 
 import json
-import os
 import re
 import shlex
 import signal
-import subprocess
 import sys
-import time
-from collections.abc import Callable
 
 import pytest
 
-from tests.cli.output.test_output import run_in_bash
-from tests.conftest import Answer, Cloud, Outcome, Run, Stub
+from tests.conftest import Answer, Cloud, Run, Stub
+from tests.support.interruption import interrupt, make_sleep_check
+from tests.support.program import run_in_bash
 from tests.support.task_replies import ACCEPTED, NEW, OFTEN, create_task, make_list_reply, make_task_reply
 
 # a shell function in place of the installed script
@@ -24,40 +21,7 @@ INTERRUPTED = re.compile(
     re.MULTILINE,
 )
 FAR_BETWEEN = "--poll-interval 60s"
-TIMEOUT = 10.0  # seconds until a test fails
 RUNNING, STALLING = make_task_reply("RUNNING"), Answer(stalls=True)
-
-
-def interrupt(
-    line: str,
-    variables: dict[str, str],
-    is_ready: Callable[[], object],
-    number: int = signal.SIGINT,
-    *,
-    stdin: str = "",
-) -> Outcome:
-    """Run a command line, send a signal when `is_ready`, and assert that it exits within a second."""
-    command = [sys.executable, "-m", "modelarts_export", *line.split()]
-    environ, pipe = {**os.environ, **variables}, subprocess.PIPE
-    with subprocess.Popen(command, env=environ, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as process:
-        assert process.stdin
-        process.stdin.write(stdin)
-        process.stdin.close()
-        process.stdin = None  # or communicate would flush it
-        wait_until(is_ready)
-        start_time = time.monotonic()
-        process.send_signal(number)
-        out, err = process.communicate(timeout=TIMEOUT)
-        assert time.monotonic() - start_time < 1.0
-    return Outcome(code=process.returncode, out=out, err=err)
-
-
-def wait_until(condition: Callable[[], object]) -> None:
-    """Wait until a condition holds."""
-    deadline = time.monotonic() + TIMEOUT
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def find_resume_command(err: str) -> str:
@@ -69,17 +33,6 @@ def find_resume_command(err: str) -> str:
     found = INTERRUPTED.findall(err)
     assert len(found) == 1, err
     return str(found[0])
-
-
-def make_sleep_check(stub: Stub, requests: int = 1) -> Callable[[], bool]:
-    """Return a function that tells whether so many requests were made and the client sleeps."""
-
-    def is_asleep() -> bool:
-        done = len(stub.requests) >= requests
-        time.sleep(0.1 if done else 0.0)
-        return done
-
-    return is_asleep
 
 
 @pytest.mark.parametrize(
