@@ -70,28 +70,15 @@ def load_specs(  # noqa: PLR0913 - the files, and how they are read
     specs, unreadable = _parse_files(files, interpolate, timeout)
     if expected and len(specs) > 1 and not unreadable:
         raise InvalidInputError(f"{format_name(names[0])} has {len(specs)} documents; this command takes one")
-    problems += [*overrides.problems, *unreadable]
-    exports: list[LoadedExport] = []
-    warnings: list[Problem] = []
-    described = 0
-    for spec in specs:
-        result = _validate_spec(spec, overrides, expected, MAX_PROBLEMS - described)
-        found = spec.merge_problems(_locate(problem, spec, overrides) for problem in result.problems)
-        described += sum(bool(problem.message) for problem in found)
-        problems += found
-        if result.export:
-            exports.append(LoadedExport(spec=spec, export=result.export))
-            problems += (_locate(problem, spec, overrides) for problem in check(exports[-1]))
-        if result.warnings:
-            located = (_locate(problem, spec, overrides) for problem in result.warnings)
-            warnings = truncate_problems([*warnings, *located])
+    valid, invalid = _validate_specs(specs, overrides, expected, check)
+    problems += [*overrides.problems, *unreadable, *invalid]
     problems += truncate_problems(_check_shared_paths(specs, overrides))
     problems += truncate_problems(_check_shared_names(specs))
     if problems:
         positions = {format_name(file): i for i, file in enumerate(files)}
         problems.sort(key=lambda problem: positions.get(problem.file or "", -1))
         raise make_invalid_input_error(problems)
-    return SpecSet(exports=exports, warnings=warnings)
+    return valid
 
 
 def _parse_files(
@@ -107,6 +94,31 @@ def _parse_files(
         except InvalidInputError as error:
             problems += error.problems or [Problem(message=str(error), file=file)]
     return specs, problems
+
+
+def _validate_specs(
+    specs: Sequence[Spec],
+    overrides: Overrides,
+    expected: ExpectedRequest | None,
+    check: Callable[[LoadedExport], Iterable[Problem]],
+) -> tuple[SpecSet, list[Problem]]:
+    """Return the valid exports, and the problems of all specs; a limited number of them is described."""
+    exports: list[LoadedExport] = []
+    problems: list[Problem] = []
+    warnings: list[Problem] = []
+    described = 0
+    for spec in specs:
+        result = _validate_spec(spec, overrides, expected, MAX_PROBLEMS - described)
+        found = spec.merge_problems(_locate(problem, spec, overrides) for problem in result.problems)
+        described += sum(bool(problem.message) for problem in found)
+        problems += found
+        if result.export:
+            exports.append(LoadedExport(spec=spec, export=result.export))
+            problems += (_locate(problem, spec, overrides) for problem in check(exports[-1]))
+        if result.warnings:
+            located = (_locate(problem, spec, overrides) for problem in result.warnings)
+            warnings = truncate_problems([*warnings, *located])
+    return SpecSet(exports=exports, warnings=warnings), problems
 
 
 def _validate_spec(
