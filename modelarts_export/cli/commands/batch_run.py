@@ -1,7 +1,8 @@
 """A run of a batch by a command: its submission, its wait, and what a signal prints meanwhile."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
@@ -58,7 +59,7 @@ class BatchRun:
 
         `plan` has the IDs of the datasets, and is emptied.
         """
-        context, messages = self._context, self._context.messages
+        context = self._context
         runner = BatchRunner(
             context.client(self._settings),
             plan,
@@ -68,6 +69,22 @@ class BatchRun:
             cancel=context.cancel_token,
         )
         self._get_rows = lambda: runner.rows
+        with self._open_display(runner) as display:
+            with context.delay_exit(lambda: runner.is_sending):
+                rows = runner.run()
+            print_reused(context.messages, self._reused)
+            if self._wait:
+                self._follow(rows, self._wait, display)
+        if not self._wait:
+            self._fetch_statuses(rows)
+        runner.check_for_duplicates()
+        report = self._make_report()
+        context.app.report.record_batch(report)
+        return report
+
+    @contextmanager
+    def _open_display(self, runner: BatchRunner) -> Iterator[ProgressDisplay]:
+        messages = self._context.messages
         with (
             open_display(
                 messages.console,
@@ -78,17 +95,7 @@ class BatchRun:
             ) as display,
             tick_in_background(display),
         ):
-            with context.delay_exit(lambda: runner.is_sending):
-                rows = runner.run()
-            print_reused(messages, self._reused)
-            if self._wait:
-                self._follow(rows, self._wait, display)
-        if not self._wait:
-            self._fetch_statuses(rows)
-        runner.check_for_duplicates()
-        report = self._make_report()
-        context.app.report.record_batch(report)
-        return report
+            yield display
 
     def _follow(self, rows: Sequence[ReportRow], wait: PollOptions, display: ProgressDisplay) -> None:
         """Poll the tasks of all datasets in common rounds until all are finished."""
