@@ -258,7 +258,7 @@ class CommandContext:
         """The token that a signal cancels."""
         return self._interruption.cancel_token
 
-    def follow(
+    def make_resumable(
         self,
         dataset_id: str,
         task_ids: Sequence[str],

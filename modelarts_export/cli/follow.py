@@ -75,14 +75,14 @@ def poll_until_done(  # noqa: PLR0913 - the tasks, the options, and the callback
     messages = context.messages
     client, snapshot = context.client(settings), tuple(TrackedTask(task=task) for task in tasks)
     dataset_id, task_ids = tasks[0].dataset_id, [task.task_id for task in tasks]
-    context.follow(dataset_id, task_ids, settings, show=partial(show, snapshot))
+    context.make_resumable(dataset_id, task_ids, settings, show=partial(show, snapshot))
     context.printer.load_renderer(with_rows=len(tasks) > 1)
     with (
         open_display(messages.console, quiet=messages.options.quiet, heartbeat=options.heartbeat) as display,
         tick_in_background(display),
     ):
         for snapshot in poll(client, tasks, options, clock=context.cancel_token.guard(SYSTEM_CLOCK)):
-            context.follow(dataset_id, task_ids, settings, show=partial(show, snapshot))
+            context.make_resumable(dataset_id, task_ids, settings, show=partial(show, snapshot))
             display.show(snapshot)
             if stop_at_first and any(each.task.is_finished for each in snapshot):
                 break

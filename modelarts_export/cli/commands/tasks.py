@@ -76,7 +76,7 @@ def wait(
 ) -> None:
     """Wait until export tasks are finished."""
     dataset_id, task_ids = _split_dataset(context, "wait", tasks or (), dataset)
-    context.follow(dataset_id, task_ids, context.settings)
+    context.make_resumable(dataset_id, task_ids, context.settings)
     begun = SYSTEM_CLOCK.monotonic()
     snapshot = poll_until_done(
         context,
