@@ -184,12 +184,12 @@ def _find_datasets(
         try:
             ids[given] = context.find_dataset_id(given, settings)
         except DatasetNameError as error:
-            if given == plan[0].dataset_id == plan[-1].dataset_id:  # perhaps of the command line
-                raise
             errors[given] = each.spec, error
     if len(errors) == 1:
         [(spec, only)] = errors.values()
-        raise DatasetNameError(f"{spec}: {only}", candidates=only.candidates)
+        place = f"{spec}: " if len({each.dataset_id for each in plan}) > 1 else ""  # perhaps of a flag
+        message = f"{place}{only}; nothing was sent"
+        raise DatasetNameError(message, candidates=only.candidates, hint=only.hint)
     if errors:
         problems = [Problem(message=str(each), place=spec) for spec, each in errors.values()]
         raise DatasetNameError(f"{len(errors)} datasets were not found; nothing was sent", problems=problems)

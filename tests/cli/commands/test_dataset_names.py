@@ -289,10 +289,10 @@ def test_apply_sends_nothing_when_a_name_is_unknown(run: Run, stub: Stub, tmp_pa
     outcome = run(f"apply {spec} -o json", **stub.variables)
     error = json.loads(outcome.err)
     assert (outcome.code, outcome.out, list_paths(stub)) == (3, "", [LISTED])
-    assert error["error"] == f"{spec}:4: no dataset has the name 'dogs'"
+    assert error["error"] == f"{spec}:4: no dataset has the name 'dogs'; nothing was sent"
     assert error["hint"] == "list the datasets with: modelarts-export datasets"
     outcome = run(f"apply {spec} -d name:dogs", **stub.variables)
-    assert outcome.err.startswith("error: no dataset has the name 'dogs'\n")
+    assert outcome.err.startswith("error: no dataset has the name 'dogs'; nothing was sent\n")
 
 
 def test_dry_run_of_apply_looks_nothing_up(run: Run, stub: Stub, tmp_path: Path) -> None:
