@@ -273,10 +273,9 @@ class CommandContext:
         self, dataset_id: str, task_ids: Sequence[str], settings: Settings, show: Callable[[], None]
     ) -> InterruptedState:
         """Return the state of a command whose tasks are known; `show` prints them."""
-        pronoun = "it" if len(task_ids) == 1 else "them"
         return InterruptedState(
             message="interrupted; accepted tasks continue",
-            hint=self.resume.format_wait_hint(pronoun, dataset_id, task_ids, settings),
+            hint=self.resume.format_wait_hint(dataset_id, task_ids, settings),
             show=show,
         )
 

@@ -77,9 +77,6 @@ def _raise_with_hint(
     if unfinished:
         dataset_id, task_ids = unfinished[0].task.dataset_id, [each.task.task_id for each in unfinished]
         expired = not all(each.abandoned for each in unfinished)  # otherwise only the timeout ends a wait
-        pronoun = "it" if len(task_ids) == 1 else f"those {len(task_ids):,}"
-        command = context.resume.format_wait_hint(
-            pronoun, dataset_id, task_ids, settings, timeout_has_expired=expired
-        )
+        command = context.resume.format_wait_hint(dataset_id, task_ids, settings, timeout_has_expired=expired)
         error = error.copy_with(hint="; then ".join(filter(None, [error.hint, command])))
     raise error

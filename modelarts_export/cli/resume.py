@@ -43,26 +43,25 @@ class ResumeCommands:
 
     def format_wait_hint(
         self,
-        pronoun: str,
         dataset_id: str,
         task_ids: Sequence[str],
         settings: Settings,
         *,
         timeout_has_expired: bool = False,
     ) -> str:
-        """Return a hint to wait for the tasks, which `pronoun` names; without --timeout when it has expired.
+        """Return a hint to wait for the tasks; without --timeout when it has expired.
 
         The hint has no command when an ID is not an identifier: a shell could execute a part of it.
         """
         if not all(map(is_identifier, task_ids)):
-            return f"no command can wait for {pronoun}: an ID is invalid; -o json shows it"
+            return "no command can wait for a task with an invalid ID; -o json shows it"
         from modelarts_export.polling.options import PollOptions  # noqa: PLC0415 - for this hint alone
 
         names = [*_CONNECTION, *(each.name for each in option_fields(PollOptions)), "any"]
         if timeout_has_expired:
             names.remove("timeout")
         command = self._format_command(["wait", dataset_id, *task_ids], settings, names)
-        return f"wait for {pronoun} with: {command}"
+        return f"wait with: {command}"
 
     def format_list_command(self, dataset_id: str, settings: Settings, *, path: str = "") -> str:
         """Return the command that lists the tasks of a dataset, or those that write to a path."""

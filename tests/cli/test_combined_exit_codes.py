@@ -90,7 +90,7 @@ def test_many_tasks_end_in_few_lines(run: Run, stub: Stub, failed: int) -> None:
 def test_command_to_resume_has_the_unfinished_tasks(run: Run, stub: Stub) -> None:
     stub.body = make_list_reply(t1="SUCCESSED", t2="RUNNING", t3="INIT").body
     outcome = run("wait abc t1 t2 t3 --timeout 0", **stub.variables)
-    assert "hint: wait for those 2 with: modelarts-export wait abc t2 t3\n" in outcome.err
+    assert "hint: wait with: modelarts-export wait abc t2 t3\n" in outcome.err
 
 
 def test_hundred_tasks_are_polled_with_one_list_call(run: Run, stub: Stub) -> None:

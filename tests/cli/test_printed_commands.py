@@ -26,7 +26,7 @@ def test_unsafe_task_id_is_in_no_command(run: Run, stub: Stub, line: str, task_i
     stub.body = make_task_reply("RUNNING", task_id=task_id).body
     outcome = run(f"{line} --timeout 0", **{**stub.variables, "HUAWEICLOUD_SDK_SK": SECRET})
     assert outcome.code == 8
-    assert "no command can wait for it: an ID is invalid" in outcome.err
+    assert "no command can wait for a task with an invalid ID" in outcome.err
     assert "modelarts-export wait" not in outcome.err
     assert SECRET not in outcome.err
 
@@ -42,7 +42,7 @@ def test_option_that_is_not_printable_is_replaced_by_a_name(
     with chdir(tmp_path):
         outcome = run(["wait", "abc", "t1", "--timeout", "0", "--ca-bundle", name], **environ)
     assert outcome.code == 8
-    assert "wait for it with: modelarts-export wait abc t1 --ca-bundle CA_BUNDLE\n" in outcome.err
+    assert "wait with: modelarts-export wait abc t1 --ca-bundle CA_BUNDLE\n" in outcome.err
 
 
 def test_command_line_with_a_secret_is_not_repeated(run: Run, stub: Stub) -> None:

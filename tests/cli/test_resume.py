@@ -17,7 +17,7 @@ def get_resume_command(run: Run, stub: Stub, line: str | list[str], **variables:
     stub.body = make_task_reply("RUNNING").body
     outcome = run([*words, "--timeout", "0"], **{**stub.variables, **variables})
     assert outcome.code == 8, outcome
-    (command,) = re.findall(r"wait for it with: (.*)\n", outcome.err)
+    (command,) = re.findall(r"wait with: (.*)\n", outcome.err)
     return str(command)
 
 

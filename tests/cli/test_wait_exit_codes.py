@@ -120,7 +120,7 @@ def test_timeout_shows_state_and_command_to_resume(run: Run, quick: Cloud) -> No
     assert re.fullmatch(
         r"timed out after 0.1s \(--timeout\); the task is still \w+ \([0-9]+ %\)", error["error"]
     )
-    assert error["hint"].startswith(f"wait for it with: modelarts-export {line.partition(' --')[0]} ")
+    assert error["hint"].startswith(f"wait with: modelarts-export {line.partition(' --')[0]} ")
 
 
 def test_timeout_of_several_tasks_is_told_once(run: Run, quick: Cloud) -> None:
@@ -185,7 +185,7 @@ def test_outage_beyond_max_outage_shows_the_last_state(run: Run, stub: Stub) -> 
     )
     assert outcome.code == 8
     assert "running (RUNNING)" in outcome.out
-    assert f"; then wait for it with: {RESUME} " in outcome.err
+    assert f"; then wait with: {RESUME} " in outcome.err
 
 
 @pytest.mark.parametrize("line", ["wait abc t1", "to-obs --path /b/d/ --wait"])
@@ -194,24 +194,21 @@ def test_outage_from_the_first_status_check_on_exits_with_8(run: Run, stub: Stub
     stub.first, stub.status = [ACCEPTED] if "to-obs" in line else [], 503
     outcome = run(f"{line} {OFTEN} --max-outage 0.05s", **stub.variables)
     assert outcome.code == 8
-    assert f"wait for it with: {RESUME} --poll-interval 0.02s --max-outage 0.05s\n" in outcome.err
+    assert f"wait with: {RESUME} --poll-interval 0.02s --max-outage 0.05s\n" in outcome.err
 
 
 def test_unreachable_server_exits_with_8_and_hints_to_wait_again(run: Run, stub: Stub) -> None:
     variables = {**stub.variables, "MODELARTS_EXPORT_ENDPOINT": DEAD_PROXY}
     outcome = run(f"wait abc t1 {OFTEN} --max-outage 0", **variables)
     assert outcome.code == 8
-    assert (
-        f"hint: check the endpoint, the region and the network; then wait for it with: {RESUME}"
-        in outcome.err
-    )
+    assert f"hint: check the endpoint, the region and the network; then wait with: {RESUME}" in outcome.err
 
 
 def test_refused_status_check_of_a_running_task_exits_with_8(run: Run, stub: Stub) -> None:
     outcome = run_wait(run, stub, make_task_reply("RUNNING"), make_error_reply(403, "ModelArts.0112"))
     assert (outcome.code, len(stub.requests)) == (8, 2)
     assert "was running when it was last seen; polling it failed: no (ModelArts.0112" in outcome.err
-    assert f"wait for it with: {RESUME}" in outcome.err
+    assert f"wait with: {RESUME}" in outcome.err
     assert "running (RUNNING)" in outcome.out
 
 

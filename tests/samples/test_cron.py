@@ -76,7 +76,7 @@ def test_success_is_silent(instant: Cloud) -> None:
             "to-obs -q --path /b/d/ --wait --timeout 0",
             "RUNNING",
             8,
-            ["error: ", "hint: wait for it with: mod"],
+            ["error: ", "hint: wait with: mod"],
         ),
         ("to-obs -q --path /b/d", None, 6, ["error: "]),
         ("to-obs -q --pth /b/d/", "RUNNING", 2, ["error: ", "hint: "]),

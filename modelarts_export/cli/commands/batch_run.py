@@ -189,7 +189,6 @@ class BatchRun:
                 datasets.setdefault(row.dataset_id, []).append(row.task.task_id)
         return [
             self._context.resume.format_wait_hint(
-                "it" if len(task_ids) == 1 else f"those {len(task_ids):,}",
                 dataset_id,
                 task_ids,
                 self._settings,

@@ -147,7 +147,7 @@ def export_location(tasks: Sequence[ExportTask]) -> str:
     for task in tasks:
         name, dataset_id = task.new_dataset_name, task.extra.get("new_dataset_id")
         if name:
-            names[name + (f", with the ID {dataset_id}" if dataset_id else "")] = None
+            names[name + (f" (ID {dataset_id})" if dataset_id else "")] = None
         elif path := _format_text(task.raw.get("path")):
             paths[path] = None
     datasets = f"the new dataset{' is' if len(names) == 1 else 's are'} {list_some(names)}" if names else ""
@@ -165,8 +165,11 @@ def _describe_paths(paths: Collection[str]) -> str:
 
 
 def list_some(texts: Collection[str]) -> str:
-    """Return the first of some texts, and how many more there are."""
-    return list_first(texts, _MOST_LISTED)
+    """Return the first of some texts, and how many more there are: `a, b and c`, or `a, b, c and 2 more`."""
+    if len(texts) > _MOST_LISTED:
+        return list_first(texts, _MOST_LISTED)
+    *others, last = texts
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def format_failure(task: ExportTask) -> str:

@@ -103,7 +103,7 @@ def test_hint_of_an_unwritable_result_does_not_resubmit(stub: Stub, line: str, c
 
 
 MANY = [
-    (["b/x", "b/y", "c/z"], "in obs://b/x/, obs://b/y/, obs://c/z/"),
+    (["b/x", "b/y", "c/z"], "in obs://b/x/, obs://b/y/ and obs://c/z/"),
     (["b/x", "b/y", "c/z", "d/1", "d/2"], "in obs://b/x/, obs://b/y/, obs://c/z/ and 2 more"),
     ([f"b/d/{number}" for number in range(1500)], "below obs://b/d/"),
     (["b/x"] * 5, "in obs://b/x/"),

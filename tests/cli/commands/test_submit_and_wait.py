@@ -123,7 +123,7 @@ def test_result_and_hint_have_the_id_of_the_new_dataset(run: Run, quick: Cloud) 
         each for each in json.loads(quick.exchanges[-1][1].body)["datasets"] if each["dataset_name"] == "cats"
     ]
     assert json.loads(outcome.out)["new_dataset_id"] == dataset["dataset_id"]
-    hint = f"hint: the new dataset is cats, with the ID {dataset['dataset_id']}\n"
+    hint = f"hint: the new dataset is cats (ID {dataset['dataset_id']})\n"
     assert outcome.err.endswith(f"\n{hint}")
 
 

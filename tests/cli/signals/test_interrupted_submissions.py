@@ -23,7 +23,7 @@ WAITING = "waiting up to 5 s for the reply; interrupt again to exit at once"
 NOTHING = "warning: interrupted; no export task was accepted"
 RESUMED = [
     "warning: interrupted; accepted tasks continue",
-    "hint: wait for it with: modelarts-export wait abc t1",
+    "hint: wait with: modelarts-export wait abc t1",
 ]
 
 
