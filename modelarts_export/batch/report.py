@@ -145,8 +145,13 @@ class BatchReport:
         return [row.task for row in self.rows if row.task]
 
     def summarize(self) -> str:
-        """Return how many exports have each outcome: `20 tasks: 18 succeeded, 2 failed in 41s`."""
-        summary = format_summary(list(map(self._get_label, self.rows)), _LABELS, seconds=self.seconds)
+        """Return how many exports have each outcome: `20 tasks: 18 succeeded, 2 failed in 41s`.
+
+        They are `exports` unless each has a task.
+        """
+        noun = "task" if len(self.tasks) == len(self.rows) else "export"
+        labels = list(map(self._get_label, self.rows))
+        summary = format_summary(labels, _LABELS, seconds=self.seconds, noun=noun)
         return f"{self.timed_out}; {summary}" if self.timed_out else summary
 
     def _get_label(self, row: ReportRow) -> str:

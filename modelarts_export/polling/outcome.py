@@ -105,12 +105,14 @@ def summarize_outcomes(
     return format_summary(labels, (success, *_LABELS.values(), _NOT_POLLED), seconds=seconds)
 
 
-def format_summary(labels: Sequence[str], order: Iterable[str], *, seconds: float | None) -> str:
+def format_summary(
+    labels: Sequence[str], order: Iterable[str], *, seconds: float | None, noun: str = "task"
+) -> str:
     """Return how many tasks have each label, in this order: `20 tasks: 18 succeeded, 2 failed in 41s`."""
     counts = Counter(labels)
     summary = ", ".join(f"{counts[label]:,} {label}" for label in order if counts[label])
     took = "" if seconds is None else f" in {format_duration(seconds)}"
-    return f"{len(labels):,} tasks: {summary}{took}"
+    return f"{len(labels):,} {noun}{'s' * (len(labels) != 1)}: {summary}{took}"
 
 
 def _list_errors(errors: Sequence[ModelArtsExportError], known_hints: set[str]) -> Iterator[Problem]:

@@ -82,7 +82,7 @@ def test_failures_come_first_and_each_hint_once() -> None:
         NOT_SENT,
     )
     assert error
-    assert str(error) == "6 tasks: 1 created, 1 failed, 3 not created, 1 not sent"
+    assert str(error) == "6 exports: 1 created, 1 failed, 3 not created, 1 not sent"
     assert list(map(str, error.problems)) == [
         "a.yaml:3: it failed; look",
         "a.yaml:2, a.yaml:5: no; fix it",

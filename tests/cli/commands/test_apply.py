@@ -218,7 +218,7 @@ def test_failures_come_first_and_the_code_composes(run: Run) -> None:
     ]
     errors = [line for line in outcome.err.splitlines() if line.startswith("error")]
     assert errors[0].startswith("error: a.yaml:4: refused (ModelArts.4999, HTTP 400")
-    assert errors[1].startswith("error: 3 tasks: 2 created, 1 not created in ")
+    assert errors[1].startswith("error: 3 exports: 2 created, 1 not created in ")
     assert "to submit what is missing" not in outcome.err  # it would be refused again
 
 
@@ -346,7 +346,7 @@ def test_same_unknown_outcome_of_all_tells_what_to_do_about_each(
     *searches, rerun = [line for line in outcome.err.splitlines() if line.startswith("hint: ")]
     assert [line.rpartition(" --path ")[2] for line in searches] == [f"/b/u{i}/" for i in range(count)]
     assert "apply --reuse-running --reuse-within 2h b.yaml" in rerun
-    assert (f"{count} tasks: {count} perhaps created" in outcome.err) is (count > 1)
+    assert (f"{count} exports: {count} perhaps created" in outcome.err) is (count > 1)
 
 
 @pytest.mark.usefixtures("directory")
