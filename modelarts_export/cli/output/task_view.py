@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from modelarts_export.batch.report import ReportRow
     from modelarts_export.spec.loader import SpecSet
 
-UNKNOWN = "unknown"  # in place of a status
+ACCEPTED, UNKNOWN = "accepted", "unknown"  # in place of a status
 _WHOLE = 100  # per cent
 _MOST_LISTED = 3
 _STATUS_STYLES = {
@@ -193,8 +193,13 @@ def _export_params(task: ExportTask) -> Mapping[str, Any]:
 
 
 def format_state(task: ExportTask) -> str:
-    """Return the label of the status, or the API's value when it is undocumented."""
-    return task.state.label if task.state else task.status or UNKNOWN
+    """Return the label of the status, or the API's value when it is undocumented.
+
+    A task that was accepted, and whose status was not read yet, is accepted.
+    """
+    if task.state:
+        return task.state.label
+    return task.status or (ACCEPTED if task.raw and "status" not in task.raw else UNKNOWN)
 
 
 def get_style(task: ExportTask) -> str:
@@ -204,7 +209,7 @@ def get_style(task: ExportTask) -> str:
 
 def _format_status(task: ExportTask) -> str:
     if task.status is None:
-        return "unknown"
+        return format_state(task)
     return f"{task.state.label} ({task.status})" if task.state else task.status
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from modelarts_export.api.task import ExportTask, TaskState
-from modelarts_export.cli.output.task_view import UNKNOWN, format_state
+from modelarts_export.cli.output.task_view import ACCEPTED, UNKNOWN, format_state
 from modelarts_export.clock import format_duration
 from modelarts_export.errors import NotFoundError
 from modelarts_export.polling.estimator import ProgressEstimator
@@ -95,6 +95,7 @@ def count_states(snapshot: Snapshot) -> str:
         "running",
         "stopping",
         "queued",
+        ACCEPTED,
         UNKNOWN,
     )
     return ", ".join(f"{found[word]:,} {word}" for word in order if found[word])
@@ -131,7 +132,7 @@ def seconds_left(snapshot: Snapshot, now: float) -> float | None:
 def _state_label(each: TrackedTask) -> str:
     if each.abandoned:
         return GIVEN_UP
-    return each.task.state.label if each.task.state else UNKNOWN
+    return UNKNOWN if each.task.status and not each.task.state else format_state(each.task)
 
 
 class WaitTimes:

@@ -212,9 +212,9 @@ def test_failures_come_first_and_the_code_composes(run: Run) -> None:
     assert outcome.code == 9
     assert [line.split()[:3] for line in outcome.out.splitlines()] == [
         ["NAME", "TASK", "STATUS"],
-        ["cats", "task-b-cats", "unknown"],
+        ["cats", "task-b-cats", "accepted"],
         ["a.yaml:4", "-", "not"],
-        ["birds", "task-b-birds", "unknown"],
+        ["birds", "task-b-birds", "accepted"],
     ]
     errors = [line for line in outcome.err.splitlines() if line.startswith("error")]
     assert errors[0].startswith("error: a.yaml:4: refused (ModelArts.4999, HTTP 400")

@@ -89,7 +89,7 @@ def test_signal_waits_for_the_reply_of_a_sent_request(stub: Stub, number: int, c
         time.sleep(0.3)
         assert process.poll() is None
         stub.stalled.clear()
-        returned, err, _ = wait_for_exit(process, out="" if quiet == "-q" else "t1")
+        returned, err, _ = wait_for_exit(process, out={"": "Status   accepted", "-q": ""}.get(quiet, "t1"))
     messages = [] if quiet else [WAITING, "Created export task t1"]
     assert (returned, err.splitlines()) == (code, [*messages, *format_final_output(quiet, code, *RESUMED)])
     assert [method for method, *_ in stub.requests] == ["POST"]
