@@ -1,6 +1,6 @@
-"""The hook of pre-commit, tried from a clone of this repository.
+"""The hook of pre-commit and the install line of CI systems, tried from a clone of this repository.
 
-pre-commit installs the program for that, which takes a while: .ci/run starts this file by its name, and a
+The program is installed for that, which takes a while: .ci/run starts this file by its name, and a
 plain run of pytest does not find it.
 """
 
@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+import modelarts_export
 from tests.conftest import Run
 from tests.samples.sample_files import PROGRAMS, ROOT, SAMPLES, check, read_sample
 
@@ -61,3 +62,19 @@ def test_hook_finds_the_problem_of_a_spec(clone: Path, tmp_path: Path) -> None:
     assert "Passed" in good.stdout
     assert bad.returncode == 1
     assert "bad.yaml:2:1: exprt_type: unknown field; did you mean 'export_type'?" in bad.stdout
+
+
+def test_install_line_of_ci_systems_works_with_an_address(clone: Path, tmp_path: Path) -> None:
+    command = ["git", "-C", str(clone), "rev-parse", "HEAD"]
+    commit = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    [line] = yaml.safe_load(read_sample("gitlab-ci/.gitlab-ci.yml"))["default"]["before_script"]
+    places = {
+        "pip install": f"{PROGRAMS}/pip install --dry-run --no-deps",
+        "https://git.example.com/modelarts-export": f"file://{clone}",
+        "COMMIT": commit,
+    }
+    for place, actual in places.items():
+        line = line.replace(place, actual)
+    command = ["/bin/sh", "-ec", line]
+    done = subprocess.run(command, env=ENVIRON, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert f"Would install modelarts-export-{modelarts_export.__version__}\n" in done.stdout, done.stderr

@@ -1,8 +1,10 @@
 """The workflow of GitHub Actions: its schema, and its steps run as the runner runs them."""
 
+import re
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from tests.cli.ci.test_github import Files
@@ -13,12 +15,28 @@ FILE = SAMPLES / "github-actions" / "export.yml"
 JOB: dict[str, Any] = yaml.safe_load(read_sample("github-actions/export.yml"))["jobs"]["export"]
 STEPS = {step["name"]: step for step in JOB["steps"] if "name" in step}
 EXPORT = STEPS["Export the dataset"]
-RUNNER = {"GITHUB_RUN_ID": "17", "MODELARTS_EXPORT_CI": JOB["env"]["MODELARTS_EXPORT_CI"]}
+SPEC: str = JOB["env"]["SPEC"]
+RUNNER = {
+    "GITHUB_RUN_ID": "17",
+    "MODELARTS_EXPORT_CI": JOB["env"]["MODELARTS_EXPORT_CI"],
+    "SPEC": SPEC,
+}
 
 
 def test_workflow_is_valid() -> None:
     done = check("check-jsonschema", "--builtin-schema", "vendor.github-workflows", FILE)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture(autouse=True)
+def spec(tmp_path: Path) -> Path:
+    """Return the spec of the repository, which is the one in the comment of the workflow."""
+    comment = re.findall("^#   (.+)", read_sample("github-actions/export.yml"), re.MULTILINE)
+    assert comment[0] == f"# {SPEC}"
+    file = tmp_path / SPEC
+    file.parent.mkdir()
+    file.write_text("\n".join(comment))
+    return file
 
 
 def test_repeated_run_takes_the_task_of_its_first_attempt(instant: Cloud, tmp_path: Path) -> None:
@@ -43,13 +61,28 @@ def test_unfinished_task_is_a_warning(cloud: Cloud, tmp_path: Path) -> None:
     assert run_script(script, tmp_path, cloud, interpreter="bash", **wrong).code == 3
 
 
-def test_specs_are_checked_with_annotations(cloud: Cloud, tmp_path: Path) -> None:
-    (tmp_path / "exports").mkdir()
-    spec = tmp_path / "exports" / "a.yaml"
-    spec.write_text("path: /b/d/\nexprt_type: all\n")
-    outcome = run_script(STEPS["Check the specs"]["run"], tmp_path, cloud, interpreter="bash", **RUNNER)
+def test_spec_is_checked_with_annotations(cloud: Cloud, tmp_path: Path, spec: Path) -> None:
+    """The same spec that is exported, with the same variables."""
+    script = STEPS["Check the spec"]["run"]
+    assert run_script(script, tmp_path, cloud, interpreter="bash", **RUNNER).code == 0
+    spec.write_text("path: /b/${GITHUB_RUN_ID}/\nexprt_type: all\n")
+    outcome = run_script(script, tmp_path, cloud, interpreter="bash", **RUNNER)
     assert outcome.code == 2
     assert f"::error file={spec},line=2,col=1::" in outcome.err
+
+
+def test_program_is_installed_from_one_address() -> None:
+    """It is that of the hook of pre-commit, marked for replacement; pre_commit_hook.py runs the command."""
+    [repository] = yaml.safe_load(read_sample("pre-commit/.pre-commit-config.yaml"))["repos"]
+    command = f'pip install "git+{repository["repo"]}@{repository["rev"]}"'
+    assert STEPS["Install modelarts-export"]["run"] == command
+    gitlab = yaml.safe_load(read_sample("gitlab-ci/.gitlab-ci.yml"))["default"]
+    assert gitlab["before_script"] == [command]
+    assert not gitlab["image"].endswith("-slim")  # these have no git
+    for name in ("github-actions/export.yml", "gitlab-ci/.gitlab-ci.yml"):
+        lines = read_sample(name).splitlines()
+        [number] = [number for number, line in enumerate(lines) if command in line]
+        assert "# REPLACE the address " in lines[number - 1]
 
 
 def test_secrets_are_those_of_the_repository_and_of_one_step() -> None:
