@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from modelarts_export.submission.reuse_policy import ReusePolicy
 
 _CONNECTION = tuple(each.name for each in option_fields(Settings) if not each.metadata.get("submits"))
+_REUSE_WITHIN, _STDIN = "--reuse-within", "-"
 _MAX_LENGTH = 1000  # characters; a command with thousands of sample IDs is not printed
 
 
@@ -108,13 +109,18 @@ class ResumeCommands:
         return f"find out whether there is a task for {path}{created}: {list_command}"
 
     def format_rerun_command(self, reuse: "ReusePolicy", *, hours: int = 1) -> str:
-        """Return the current command with flags that reuse an existing task, of so many hours at most."""
-        added = [] if reuse.reuse_running else ["--reuse-running"]
-        added += [] if reuse.reuse_within is not None else ["--reuse-within", f"{hours}h"]
+        """Return the current command with flags that reuse an existing task, of at least so many hours.
+
+        It is described where it reads stdin, which is used up.
+        """
         command, *arguments = self._arguments or ("",)
-        given = (self._replaced.get(argument, argument) for argument in arguments)
+        added = [] if reuse.reuse_running else ["--reuse-running"]
+        if reuse.reuse_within is None or reuse.reuse_within < hours * 3600:
+            added += [_REUSE_WITHIN, f"{hours}h"]
+            arguments = _omit_option(arguments, _REUSE_WITHIN)
+        given = [self._replaced.get(argument, argument) for argument in arguments]
         line = shlex.join(["modelarts-export", command, *added, *given])
-        if not command or len(line) > _MAX_LENGTH or not self._is_printable(line):
+        if not command or _STDIN in given or len(line) > _MAX_LENGTH or not self._is_printable(line):
             return f"the same command with {' '.join(added)}" if added else "the same command"
         return line
 
@@ -137,3 +143,17 @@ class ResumeCommands:
     def _is_printable(self, text: str) -> bool:
         """Return whether a text is printed without escapes and redaction, so that it can be copied."""
         return escape_controls(text) == text and not self._messages.contains_secret(text)
+
+
+def _omit_option(arguments: Sequence[str], flag: str) -> list[str]:
+    """Return the arguments without an option and its value."""
+    kept: list[str] = []
+    rest = iter(arguments)
+    for argument in rest:
+        if argument == flag:
+            next(rest, None)
+        elif not argument.startswith(f"{flag}="):
+            kept.append(argument)
+        if argument == "--":  # files follow
+            break
+    return [*kept, *rest]

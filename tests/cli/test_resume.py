@@ -1,4 +1,4 @@
-"""The command that resumes a wait has the options of the first one."""
+"""The command that resumes a wait has the options of the first one, and that of a batch reuses its tasks."""
 
 import re
 import shlex
@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Run, Stub
+from tests.conftest import Cloud, Run, Stub
 from tests.support.task_replies import ACCEPTED, make_task_reply
+
+SPECS = "path: /b/1/\n---\npath: /b/2/\n"
 
 
 def get_resume_command(run: Run, stub: Stub, line: str | list[str], **variables: str) -> str:
@@ -93,3 +95,24 @@ def test_command_has_no_secret(run: Run, stub: Stub) -> None:
     hidden = [*secrets.values(), stub.variables["HUAWEICLOUD_SDK_SK"], stub.variables["HUAWEICLOUD_SDK_AK"]]
     assert [secret for secret in hidden if secret in command] == []
     assert command == "modelarts-export wait abc t1"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "rerun"),
+    [
+        ("--reuse-within 5m a.yaml", "modelarts-export apply --reuse-running --reuse-within 2h a.yaml"),
+        ("--reuse-within=5m -- a.yaml", "modelarts-export apply --reuse-running --reuse-within 2h -- a.yaml"),
+        ("a.yaml --reuse-within 3h", "modelarts-export apply --reuse-running a.yaml --reuse-within 3h"),
+        ("-", "the same command with --reuse-running --reuse-within 2h"),
+    ],
+)
+def test_command_for_the_rest_of_a_batch_reuses_all_tasks_and_can_be_run(
+    run: Run, cloud: Cloud, tmp_path: Path, *, arguments: str, rerun: str
+) -> None:
+    """A task of this run may be older than the given limit by then, and stdin is used up."""
+    file = tmp_path / "a.yaml"
+    file.write_text(SPECS)
+    cloud.inject("429:on=create,count=1")
+    outcome = run(f"apply {arguments}".replace("a.yaml", str(file)), stdin=SPECS.encode(), **cloud.variables)
+    assert outcome.code == 9
+    assert outcome.err.splitlines()[-1].replace(str(file), "a.yaml").endswith(f": {rerun}")
