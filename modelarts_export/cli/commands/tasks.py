@@ -58,11 +58,11 @@ def status(
     exit_status: ExitStatus = False,
 ) -> None:
     """Show the status of export tasks."""
-    dataset_id, task_ids = _split_dataset(context, "status", tasks or (), dataset)
+    dataset_id, task_ids, is_argument = _split_dataset(context, "status", tasks or (), dataset)
     unseen = make_unseen_tasks(context, dataset_id, task_ids)
     snapshot = add_new_dataset_ids(context, fetch_status(context, unseen), context.settings)
     context.printer.tasks([each.task for each in snapshot if each.task.raw], with_failure=not exit_status)
-    with _naming_dataset(dataset_id):
+    with _naming_dataset(dataset_id, is_argument=is_argument):
         raise_for_status(context, snapshot, exit_status=exit_status)
 
 
@@ -75,7 +75,7 @@ def wait(
     any: Any_ = False,  # noqa: A002 - the name of the flag
 ) -> None:
     """Wait until export tasks are finished."""
-    dataset_id, task_ids = _split_dataset(context, "wait", tasks or (), dataset)
+    dataset_id, task_ids, is_argument = _split_dataset(context, "wait", tasks or (), dataset)
     context.make_resumable(dataset_id, task_ids, context.settings)
     begun = SYSTEM_CLOCK.monotonic()
     snapshot = poll_until_done(
@@ -90,18 +90,19 @@ def wait(
     first = _find_first_finished(snapshot) if any else None
     _show(context, snapshot if first is None else (first, *(each for each in snapshot if each is not first)))
     seconds = SYSTEM_CLOCK.monotonic() - begun
-    with _naming_dataset(dataset_id):
+    with _naming_dataset(dataset_id, is_argument=is_argument):
         raise_for_outcomes(context, (first,) if first else snapshot, wait, context.settings, seconds=seconds)
 
 
 @contextmanager
-def _naming_dataset(dataset_id: str) -> Iterator[None]:
-    """Name the dataset in the hint of a NotFoundError: a task may have been taken for it."""
+def _naming_dataset(dataset_id: str, *, is_argument: bool) -> Iterator[None]:
+    """Name the dataset in the hint of a NotFoundError: a task may have been taken for it, an argument."""
     try:
         yield
     except NotFoundError as error:
-        words = f"the dataset was {dataset_id}; with --dataset ID all arguments are tasks"
-        raise error.copy_with(hint="; ".join(filter(None, [error.hint, words]))) from None
+        words = "with --dataset ID all arguments are tasks" if is_argument else ""
+        hints = [error.hint, f"the dataset was {dataset_id}", words]
+        raise error.copy_with(hint="; ".join(filter(None, hints))) from None
 
 
 def _show(context: CommandContext, snapshot: Snapshot) -> None:
@@ -125,8 +126,10 @@ def list_tasks(
 
 def _split_dataset(
     context: CommandContext, command: str, arguments: Sequence[str], option: str | None
-) -> tuple[str, list[str]]:
-    """Return the dataset and the tasks: all arguments are tasks with --dataset.
+) -> tuple[str, list[str], bool]:
+    """Return the dataset, the tasks, and whether the dataset is the ID of an argument.
+
+    All arguments are tasks with --dataset.
 
     A single argument is a task, too, when the variable names the dataset. A name is looked up last.
     Raises InvalidInputError with the command to write, and one error for all that is missing.
@@ -144,7 +147,8 @@ def _split_dataset(
         missing.append(InvalidInputError("TASK is required", hint=hint))
     dataset = connection.choose_dataset(given, origin, needed_for=settings, missing=missing, takes_spec=False)
     task_ids = _read_task_ids(tasks)
-    return context.find_dataset_id(dataset, settings), task_ids
+    dataset_id = context.find_dataset_id(dataset, settings)
+    return dataset_id, task_ids, origin == "DATASET" and dataset_id == given
 
 
 def _read_task_ids(arguments: Sequence[str]) -> list[str]:

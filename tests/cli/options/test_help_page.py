@@ -318,6 +318,13 @@ def test_task_that_was_taken_for_the_dataset_is_named(run: Run, cloud: Cloud, li
     assert "the dataset was task-1; with --dataset ID all arguments are tasks" in outcome.err
 
 
+@pytest.mark.parametrize("line", ["status -d sandbox-images x", "status x", "status name:cats-and-dogs x"])
+def test_dataset_that_is_no_task_needs_no_option(run: Run, cloud: Cloud, line: str) -> None:
+    outcome = run(f"{line} -q", **{**cloud.variables, "MODELARTS_EXPORT_DATASET_ID": "sandbox-images"})
+    assert outcome.code == 3
+    assert outcome.err.endswith("; the dataset was sandbox-images\n")
+
+
 def read_exit_codes(page: str) -> set[int]:
     """Return the codes of the line on a help page."""
     (line,) = re.findall(r"^Exit codes: (.*?); modelarts-export", page, re.MULTILINE)
