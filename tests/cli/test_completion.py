@@ -91,6 +91,7 @@ def homes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         ("to-obs --source-type-header s3", "to-obs --source-type-header s3://"),
         ("sandbox --fault drop:acc", "sandbox --fault drop:accepted="),
         ("validate spe", "validate spec.yaml"),
+        ("explain state:run", "explain state:running"),
     ],
 )
 @pytest.mark.parametrize("shell", SHELLS)

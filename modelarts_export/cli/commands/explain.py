@@ -20,7 +20,13 @@ _WIDEST_NAME = 34  # columns of a name beside its text; a longer one has a line 
 def _complete_topic(incomplete: str) -> list[str]:
     from modelarts_export.cli import glossary  # noqa: PLC0415 - loaded for this command only
 
-    names = (name for each in glossary.list_explanations() for name in (each.name, *each.aliases))
+    selects = ":" in incomplete  # one of several meanings, as in exit:2
+    names = (
+        name
+        for each in glossary.list_explanations()
+        for topic in (each.name, *each.aliases)
+        for name in ((topic, f"{each.selector}:{topic}") if selects else (topic,))
+    )
     return make_completion(list(dict.fromkeys(names)))(incomplete)
 
 
