@@ -68,7 +68,8 @@ class RunReport:
 
             if of_tasks and not self._environ.get(_OUTPUT):
                 hint = "a step of GitHub Actions sets it"
-                raise InvalidInputError(f"--ci {GITHUB}: {_OUTPUT} is not set", hint=hint)
+                origin = options.origins.get("ci", "--ci")
+                raise InvalidInputError(f"{origin} {GITHUB}: {_OUTPUT} is not set", hint=hint)
             outputs = ((_OUTPUT, format_outputs),) if of_tasks else ()
             for variable, make_text in (*outputs, (_SUMMARY, format_summary)):
                 if name := self._environ.get(variable):
@@ -76,7 +77,8 @@ class RunReport:
         if dotenv is not None:
             from modelarts_export.cli.ci.dotenv import format_dotenv  # noqa: PLC0415 - as above
 
-            self.add(ReportFile(origin="--dotenv", name=dotenv, format=format_dotenv))
+            origin = options.origins.get("dotenv", "--dotenv")
+            self.add(ReportFile(origin=origin, name=dotenv, format=format_dotenv))
 
     def add(self, file: "ReportFile") -> None:
         """Prepare one more file. Raises InvalidInputError for one that cannot be written."""

@@ -1,7 +1,7 @@
 """The output options: result format, quiet, verbose, debug, and reports for CI systems."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from modelarts_export.cli.options.flags import make_flag_layer
@@ -32,7 +32,10 @@ def _parse_ci(text: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class OutputOptions:
-    """The output options of a command; `output` is None without -o."""
+    """The output options of a command; `output` is None without -o.
+
+    `origins` has the flag or the variable of each option that is given.
+    """
 
     output: str | None = option(
         _parse_format,
@@ -59,6 +62,7 @@ class OutputOptions:
     dotenv: str | None = option(
         str, "Write the task, its status and the exit code as variables, for GitLab", "FILE", of_tasks=True
     )
+    origins: Mapping[str, str] = field(default_factory=dict)
 
 
 def resolve_output_options(
@@ -73,7 +77,8 @@ def resolve_output_options(
     except InvalidInputError as error:
         has_ci = any(f"not a valid {_CI_SYSTEM}" in str(each) for each in (error, *error.problems))
         raise error.copy_with(hint=_HINT_OF_CI if has_ci else None) from None
-    options = OutputOptions(**{name: value for name, (value, _) in resolved.items()})
+    values = {name: value for name, (value, _) in resolved.items()}
+    options = OutputOptions(**values, origins={name: origin for name, (_, origin) in resolved.items()})
     if has_ids or options.output != "id":
         return options
     if flags["output"] is None:

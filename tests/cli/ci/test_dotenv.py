@@ -144,3 +144,10 @@ def test_file_that_cannot_be_written_is_an_error_before_anything_is_sent(
     assert (outcome.code, cloud.exchanges) == (2, [])
     assert re.match(f"error: --dotenv: .*{reason}", outcome.err)
     assert os.listdir(tmp_path) == []  # noqa: PTH208 - only names
+
+
+def test_variable_of_a_file_that_cannot_be_written_is_named(run: Run, stub: Stub, tmp_path: Path) -> None:
+    variables = {**stub.variables, "MODELARTS_EXPORT_DOTENV": str(tmp_path / "nowhere" / "task.env")}
+    assert run("list abc", **variables).err.startswith("error: MODELARTS_EXPORT_DOTENV: ")
+    outcome = run("list abc", **stub.variables, MODELARTS_EXPORT_CI="github")
+    assert outcome.err.startswith("::error::MODELARTS_EXPORT_CI github: GITHUB_OUTPUT is not set")
