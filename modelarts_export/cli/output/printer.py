@@ -96,7 +96,7 @@ class ResultPrinter:
             self.tasks(tasks, with_failure=False, accepted=True)
         except OutputError as error:
             ids = ", ".join(task.task_id for task in tasks)
-            raise NotFinishedError(f"{error}; it is about {ids}", hint="check their status again") from None
+            raise NotFinishedError(f"{error}; it is about {ids}", hint="check the status again") from None
 
     def report(self, rows: Sequence["ReportRow"]) -> None:
         """Print a row for each export of a batch.
@@ -115,7 +115,7 @@ class ResultPrinter:
             if not tasks:
                 raise
             ids = ", ".join(task.task_id for task in tasks)
-            hint = "do not submit them again"
+            hint = f"do not submit {'it' if len(tasks) == 1 else 'them'} again"
             raise NotFinishedError(f"{error}; it is about {ids}", hint=hint) from None
 
     def plan(self, rows: Iterable[Mapping[str, Any]]) -> None:

@@ -91,7 +91,7 @@ def test_code_of_a_refused_key_in_a_task_does_not_stop_the_polling(run: Run, stu
 
 @pytest.mark.parametrize(
     ("line", "code", "hint"),
-    [("wait abc t1", 8, "check their status again"), ("status abc t1", 5, "")],
+    [("wait abc t1", 8, "check the status again"), ("status abc t1", 5, "")],
 )
 def test_hint_of_an_unwritable_result_does_not_resubmit(stub: Stub, line: str, code: int, hint: str) -> None:
     stub.body = make_task_reply("SUCCESSED").body
