@@ -68,3 +68,9 @@ def _iter_with_parents(directory: str) -> Iterator[str]:
     while end != -1:
         yield directory[: end + 1]
         end = directory.find("/", end + 1)
+
+
+def split_place(spec: str) -> tuple[str, int | None]:
+    """Return the file of a spec, and the line at which it begins, from 1."""
+    file, _, line = spec.rpartition(":")
+    return file, int(line) if line.isdecimal() else None

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from modelarts_export.api.task import SHOWN_FIRST, ExportTask, TaskState
-from modelarts_export.batch.plan import PlannedExport
+from modelarts_export.batch.plan import PlannedExport, split_place
 from modelarts_export.errors import (
     CertificateError,
     MixedOutcomesError,
@@ -48,13 +48,12 @@ class ReportRow:
     @property
     def file(self) -> str:
         """The file of the spec."""
-        return self.spec.rpartition(":")[0]
+        return split_place(self.spec)[0]
 
     @property
     def line(self) -> int | None:
         """The line of the file at which the spec begins, from 1."""
-        line = self.spec.rpartition(":")[2]
-        return int(line) if line.isdecimal() else None
+        return split_place(self.spec)[1]
 
     @property
     def title(self) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from modelarts_export.batch.plan import BatchOptions, PlannedExport, find_shared_directories
+from modelarts_export.batch.plan import BatchOptions, PlannedExport, find_shared_directories, split_place
 from modelarts_export.cli.binding import Assignments, DatasetOption, Files, Recursive
 from modelarts_export.cli.connection import Connection, combine_missing
 from modelarts_export.cli.context import CommandContext, ResolvedExport
@@ -185,15 +185,27 @@ def _find_datasets(
             ids[given] = context.find_dataset_id(given, settings)
         except DatasetNameError as error:
             errors[given] = each.spec, error
+    is_of_spec = len({each.dataset_id for each in plan}) > 1  # otherwise perhaps of a flag
+    problems = [_locate(str(unknown), spec) for spec, unknown in errors.values()]
     if len(errors) == 1:
         [(spec, only)] = errors.values()
-        place = f"{spec}: " if len({each.dataset_id for each in plan}) > 1 else ""  # perhaps of a flag
-        message = f"{place}{only}; nothing was sent"
-        raise DatasetNameError(message, candidates=only.candidates, hint=only.hint)
+        problem = _locate(f"{only}; nothing was sent", spec)
+        raise DatasetNameError(
+            str(problem) if is_of_spec else problem.message,
+            candidates=only.candidates,
+            hint=only.hint,
+            problems=[problem] if is_of_spec else (),
+            problems_say_all=True,
+        )
     if errors:
-        problems = [Problem(message=str(each), place=spec) for spec, each in errors.values()]
         raise DatasetNameError(f"{len(errors)} datasets were not found; nothing was sent", problems=problems)
     return [replace(each, dataset_id=ids[each.dataset_id]) for each in plan]
+
+
+def _locate(message: str, spec: str) -> Problem:
+    """Return a problem of a whole spec, which begins there."""
+    file, line = split_place(spec)
+    return Problem(message=message, place=spec, file=file, line=line)
 
 
 def _complete(error: InvalidInputError) -> InvalidInputError:

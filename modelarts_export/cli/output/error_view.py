@@ -61,7 +61,8 @@ def print_error(console: Console, error: ModelArtsExportError) -> None:
             console.print(f"  and {error.omitted:,} more")
     else:
         for problem in error.problems[:MAX_PROBLEMS]:
-            console.print(str(problem), "error")
+            if str(problem) != str(error):
+                console.print(str(problem), "error")
         if len(error.problems) > MAX_PROBLEMS:
             console.print(f"and {len(error.problems) - MAX_PROBLEMS:,} more; -o json has all of them")
         console.print(str(error), "error")

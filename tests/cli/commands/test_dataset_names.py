@@ -290,6 +290,11 @@ def test_apply_sends_nothing_when_a_name_is_unknown(run: Run, stub: Stub, tmp_pa
     error = json.loads(outcome.err)
     assert (outcome.code, outcome.out, list_paths(stub)) == (3, "", [LISTED])
     assert error["error"] == f"{spec}:4: no dataset has the name 'dogs'; nothing was sent"
+    assert [(each["file"], each["line"]) for each in error["problems"]] == [(str(spec), 4)]
+    outcome = run(f"apply {spec} --ci github", **stub.variables, GITHUB_OUTPUT=str(tmp_path / "output"))
+    assert outcome.err.startswith(
+        f"::error file={spec},line=4::no dataset has the name 'dogs'; nothing was sent%0Ahint: "
+    )
     assert error["hint"] == "list the datasets with: modelarts-export datasets"
     outcome = run(f"apply {spec} -d name:dogs", **stub.variables)
     assert outcome.err.startswith("error: no dataset has the name 'dogs'; nothing was sent\n")
