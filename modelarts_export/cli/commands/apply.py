@@ -256,4 +256,4 @@ def _check_directories(context: CommandContext, plan: Sequence[PlannedExport], r
         context.app.warn(problems)
     elif problems:
         error = make_invalid_input_error(problems)
-        raise _complete(error.copy_with(hint="choose another path, or let --if-path-used warn"))
+        raise _complete(error.copy_with(hint="choose another path, or give --if-path-used warn"))

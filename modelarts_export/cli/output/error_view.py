@@ -19,7 +19,7 @@ from modelarts_export.quoting import find_noun_of_omitted
 _MORE_HINTS: Mapping[type[ModelArtsExportError], str] = {
     CertificateError: "for a private certificate authority give --ca-bundle FILE",
     ConfigFileError: "modelarts-export explain config shows the format",
-    PathUsedError: "or let --if-path-used warn",
+    PathUsedError: "or give --if-path-used warn",
 }
 _LISTS = dict.fromkeys(("fault", "key", "call"), "modelarts-export sandbox --help")  # others: explain
 

@@ -135,7 +135,7 @@ def test_path_used_by_another_task_is_refused_or_warned_about(
         f"export task {task_id} ({'succeeded' if finished else 'queued'}) writes to {location}"
         in error["error"]
     )
-    assert error["hint"] == "choose another path; or let --if-path-used warn"
+    assert error["hint"] == "choose another path; or give --if-path-used warn"
     outcome = run(f"{line} --if-path-used warn -o id", **cloud.variables)
     assert (outcome.code, len(cloud.created)) == (0, 1)
     assert f"writes to {location}; the API does not document what it does with files there" in outcome.err
