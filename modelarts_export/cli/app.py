@@ -171,7 +171,7 @@ COMMANDS: Mapping[str, CommandEntry] = {
             "modelarts-export sandbox -- modelarts-export to-obs --path /bucket/out/ --wait",
             "modelarts-export sandbox --fault drop:count=1 -- ./nightly.sh",
         ),
-        exit_codes="that of COMMAND; otherwise 0, 2, 5, 130 or 143",
+        exit_codes="that of COMMAND, 126 or 127 as in a shell; otherwise 0, 2, 5, 130 or 143",
         is_bound=False,
         cls="SandboxCommand",
         context_settings={"allow_interspersed_args": False},

@@ -144,6 +144,7 @@ def test_missing_command_exits_with_127(run: Run) -> None:
     """The message names the command."""
     outcome = run("sandbox -- no-such-command")
     assert outcome.code == 127
+    assert f" {outcome.code} " in run("sandbox -h").out.partition("Exit codes: ")[2].partition("\n")[0]
     assert "no-such-command" in outcome.err
 
 
