@@ -203,7 +203,7 @@ class CommandContext:
             raise self._add_missing(error, request_input, offline=offline) from None
         self.app.warn(warnings)
         settings = self.connection.load_settings(export.project_id)
-        self.warn_of_another_project(export.project_id)
+        self._warn_of_another_project(export.project_id)
         given = self.connection.choose_dataset(export.dataset_id, needed_for=None if offline else settings)
         resolved = ResolvedExport(dataset_id=given, request=export.request, settings=settings)
         if offline:
@@ -225,7 +225,7 @@ class CommandContext:
             missing.insert(0, make_no_dataset_error())
         return combine_missing([error, *missing])
 
-    def warn_of_another_project(self, project_id: str | None) -> None:
+    def _warn_of_another_project(self, project_id: str | None) -> None:
         """Warn when a spec, which may be untrusted, names another project than the configured one."""
         configured = self.connection.settings
         if project_id and configured.project_id and project_id != configured.project_id:

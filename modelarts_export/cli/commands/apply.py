@@ -107,8 +107,8 @@ def _load_plan(  # noqa: PLR0913 - what the specs are, and what completes them
     given, default = _choose_datasets(context.connection, dataset)
     check = _SpecCheck(
         has_dataset=bool(given or default),
-        configured=(context.settings.project_id, context.settings.origins.get("project_id", "")),
-        is_pinned=context.flags["project_id"] is not None,
+        project_id=context.settings.project_id,
+        origin=context.settings.origins.get("project_id", ""),
     )
     try:
         specs = context.app.load_specs(
@@ -117,10 +117,6 @@ def _load_plan(  # noqa: PLR0913 - what the specs are, and what completes them
     except InvalidInputError as error:
         missing = [] if offline else context.connection.find_missing(context.settings, in_spec=True)
         raise combine_missing([_complete(error), *missing]) from None
-    named = {loaded.export.project_id: None for loaded in specs.exports if loaded.export.project_id}
-    settings = context.connection.load_settings(next(iter(named), None))
-    for project_id in named:
-        context.warn_of_another_project(project_id)
     exports = [
         PlannedExport(
             spec=loaded.spec.place,
@@ -130,34 +126,31 @@ def _load_plan(  # noqa: PLR0913 - what the specs are, and what completes them
         )
         for loaded in specs.exports
     ]
-    return exports, settings
+    return exports, context.connection.load_settings(check.project_id)
 
 
 @dataclass(kw_only=True)
 class _SpecCheck:
     """Checks that each export has a dataset, and that all are of one project.
 
-    `has_dataset`: the command line gives one to those without. `configured` is the project of those that name
-    none, or of all if `is_pinned`, and what names it. `project` is that of all, as soon as one is known.
+    `has_dataset`: the command line gives one to those without. `project_id` is the project of all, as soon as
+    it is known, and `origin` what names it.
     """
 
     has_dataset: bool
-    configured: tuple[str | None, str]
-    is_pinned: bool
-    project: tuple[str, str] | None = None
+    project_id: str | None
+    origin: str
 
     def find_problems(self, loaded: "LoadedExport") -> Iterator[Problem]:
-        """Yield the problems of an export; the first one whose project is known decides for all."""
+        """Yield the problems of an export; the first one that names a project decides for all."""
+        project_id = loaded.export.project_id
         if not (self.has_dataset or loaded.export.dataset_id):
             yield Problem(location=_DATASET, message=MISSING)
-        is_named = bool(loaded.export.project_id) and not self.is_pinned
-        project_id, origin = (loaded.export.project_id, loaded.spec.place) if is_named else self.configured
-        if project_id and self.project is None:
-            self.project = project_id, origin
-        elif project_id and self.project and project_id != self.project[0]:
-            shown = project_id if is_named else f"{project_id} ({origin})"
-            known, its_origin = self.project
-            message = f"{shown} is not {known} ({its_origin}); all exports must be of one project"
+        if project_id and self.project_id is None:
+            self.project_id, self.origin = project_id, loaded.spec.place
+        elif project_id and project_id != self.project_id:
+            known = f"{self.project_id} ({self.origin})"
+            message = f"{project_id} is not {known}; all exports must be of one project"
             yield Problem(location=_PROJECT, message=message)
 
 

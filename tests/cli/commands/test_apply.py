@@ -115,30 +115,6 @@ def test_specs_of_two_projects_are_refused(run: Run, directory: Path) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("flags", "url", "configured"),
-    [
-        ("", "p1", "0123 (MODELARTS_EXPORT_PROJECT_ID)"),
-        ("--project-id flag", "flag", "flag (--project-id)"),
-    ],
-)
-def test_project_of_specs_wins_over_a_variable_and_a_flag_over_both(
-    run: Run, directory: Path, flags: str, url: str, configured: str
-) -> None:
-    """With a warning, as in the commands that take one spec."""
-    (directory / "b.yaml").write_text("project_id: p1\npath: /b/1/\n---\nproject_id: p1\npath: /b/2/\n")
-    outcome = run(f"apply b.yaml --dry-run -d d1 -o json {flags}", MODELARTS_EXPORT_PROJECT_ID="0123")
-    assert get_rows(outcome, "project_id") == [(url,)] * 2
-    assert outcome.err == f"warning: project_id p1 of the spec differs from {configured}\n"
-
-
-def test_spec_without_a_project_is_of_the_configured_one(run: Run, directory: Path) -> None:
-    (directory / "b.yaml").write_text("project_id: p1\npath: /b/1/\n---\npath: /b/2/\n")
-    outcome = run("apply b.yaml --dry-run -d d1", MODELARTS_EXPORT_PROJECT_ID="0123")
-    expected = "0123 (MODELARTS_EXPORT_PROJECT_ID) is not p1 (b.yaml:1); all exports must be of one project"
-    assert (outcome.code, f"b.yaml:4:1: project_id: {expected}" in outcome.err) == (2, True)
-
-
 @pytest.mark.usefixtures("directory")
 def test_spec_without_a_dataset_is_refused(run: Run) -> None:
     outcome = run("apply a.yaml --dry-run")
