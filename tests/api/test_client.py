@@ -152,12 +152,12 @@ def test_failed_status_check_is_a_warning(run: Run, fault: str) -> None:
 
 
 def test_failed_status_check_shows_the_error_of_the_api(run: Run) -> None:
-    """In a table, the status is unknown."""
+    """The table shows only that the task was accepted."""
     with serve(FAILED_LOOKS["no permission"]) as server:
         outcome = run(TO_OBS, **server.variables)
     assert outcome.code == 0
     assert "as the API puts it (ModelArts.0108, HTTP 403)" in outcome.err
-    assert "unknown" in outcome.out
+    assert "Status   accepted" in outcome.out
 
 
 def test_failed_status_check_is_silent_when_quiet(run: Run) -> None:

@@ -17,7 +17,7 @@ from tests.support.task_replies import ACCEPTED, NEW, OFTEN, create_task, make_l
 PROGRAM = f'modelarts-export() {{ {shlex.quote(sys.executable)} -m modelarts_export "$@"; }}'
 INTERRUPTED = re.compile(
     r"^warning: interrupted; accepted tasks continue\n"
-    r"hint: wait for (?:it|them) with: (modelarts-export wait .+)$",
+    r"hint: wait with: (modelarts-export wait .+)$",
     re.MULTILINE,
 )
 FAR_BETWEEN = "--poll-interval 60s"
