@@ -6,7 +6,7 @@ from modelarts_export.api.task import TaskState
 from modelarts_export.cli.context import CommandContext
 from modelarts_export.clock import format_duration
 from modelarts_export.config.settings import Settings
-from modelarts_export.errors import ModelArtsExportError, NotFinishedError
+from modelarts_export.errors import FailedTaskError, ModelArtsExportError, NotFinishedError
 from modelarts_export.polling.options import PollOptions
 from modelarts_export.polling.poller import Snapshot
 
@@ -66,17 +66,16 @@ def _raise_with_hint(
     settings: Settings,
     error: ModelArtsExportError | None,
 ) -> None:
-    """Raise the error of these outcomes, if any, with the command that waits for the unfinished tasks."""
+    """Raise the error of these outcomes, if any, with commands that wait for tasks or show failed ones."""
     if error is None:
         return
-    unfinished = [
-        each
-        for each, outcome in zip(snapshot, outcomes, strict=True)
-        if isinstance(outcome, NotFinishedError)
-    ]
+    pairs = list(zip(snapshot, outcomes, strict=True))
+    unfinished = [each for each, outcome in pairs if isinstance(outcome, NotFinishedError)]
     if unfinished:
         dataset_id, task_ids = unfinished[0].task.dataset_id, [each.task.task_id for each in unfinished]
         expired = not all(each.abandoned for each in unfinished)  # otherwise only the timeout ends a wait
         command = context.resume.format_wait_hint(dataset_id, task_ids, settings, timeout_has_expired=expired)
         error = error.copy_with(hint="; then ".join(filter(None, [error.hint, command])))
-    raise error
+    failed = [each.task for each, outcome in pairs if isinstance(outcome, FailedTaskError)]
+    status_hints = context.resume.list_status_hints(failed, settings)
+    raise error.copy_with(hint="\n".join(filter(None, [error.hint, *status_hints])))

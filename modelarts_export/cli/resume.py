@@ -1,7 +1,7 @@
 """The commands in hints: wait for tasks, list them, or run a submission again."""
 
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from modelarts_export.identifiers import is_identifier
 from modelarts_export.sanitize import escape_controls
 
 if TYPE_CHECKING:
+    from modelarts_export.api.task import ExportTask
     from modelarts_export.submission.reuse_policy import ReusePolicy
 
 _CONNECTION = tuple(each.name for each in option_fields(Settings) if not each.metadata.get("submits"))
@@ -63,6 +64,20 @@ class ResumeCommands:
             names.remove("timeout")
         command = self._format_command(["wait", dataset_id, *task_ids], settings, names)
         return f"wait with: {command}"
+
+    def list_status_hints(self, tasks: Iterable["ExportTask"], settings: Settings) -> list[str]:
+        """Return how to see failed tasks, a command for each dataset; nothing when stdout shows them."""
+        if self._messages.options.shows_facts:
+            return []
+        datasets: dict[str, list[str]] = {}
+        for task in tasks:
+            datasets.setdefault(task.dataset_id, []).append(task.task_id)
+        commands = [
+            self._format_command(["status", dataset_id, *task_ids], settings, _CONNECTION)
+            for dataset_id, task_ids in datasets.items()
+            if all(map(is_identifier, task_ids))
+        ]
+        return [f"see the details with: {command}" for command in commands if len(command) <= _MAX_LENGTH]
 
     def format_list_command(self, dataset_id: str, settings: Settings, *, path: str = "") -> str:
         """Return the command that lists the tasks of a dataset, or those that write to a path."""

@@ -63,6 +63,9 @@ def test_success_is_silent(instant: Cloud) -> None:
     assert run_as_cron(line, **instant.variables) == Outcome(code=0, out="", err="")
 
 
+STATUS = "see the details with: modelarts-export status abc t1"
+
+
 @pytest.mark.parametrize(
     ("line", "status", "code", "lines"),
     [
@@ -70,7 +73,7 @@ def test_success_is_silent(instant: Cloud) -> None:
             "to-obs -q --path /桶/d/ --wait",
             "FAILED",
             7,
-            ["error: export task t1 failed: the API gives no reason"],
+            ["error: export task t1 failed: the API gives no reason", "hint: check ", f"hint: {STATUS}"],
         ),
         (
             "to-obs -q --path /b/d/ --wait --timeout 0",

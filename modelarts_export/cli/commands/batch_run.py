@@ -19,7 +19,7 @@ from modelarts_export.cli.output.task_view import describe_early_end
 from modelarts_export.cli.progress.display import ProgressDisplay, open_display, tick_in_background
 from modelarts_export.clock import SYSTEM_CLOCK
 from modelarts_export.config.settings import Settings
-from modelarts_export.errors import NotFinishedError, NotFoundError, UnknownOutcomeError
+from modelarts_export.errors import FailedTaskError, NotFinishedError, NotFoundError, UnknownOutcomeError
 from modelarts_export.polling.options import PollOptions
 from modelarts_export.polling.poller import Snapshot, poll
 from modelarts_export.submission.events import SubmissionEvent, TaskReused
@@ -216,7 +216,9 @@ class BatchRun:
             succeeded = [row.task for row in rows if row.task and not row.error]
             messages.exported([task for task in succeeded if task.state is TaskState.SUCCESSED])
         if error:
-            raise error
+            failed = [row.task for row in rows if row.task and isinstance(row.error, FailedTaskError)]
+            status_hints = self._context.resume.list_status_hints(failed, self._settings)
+            raise error.copy_with(hint="\n".join(filter(None, [error.hint, *status_hints])))
         if len(rows) > 1:
             messages.info(report.summarize())
 

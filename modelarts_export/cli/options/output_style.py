@@ -64,6 +64,11 @@ class OutputOptions:
     )
     origins: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def shows_facts(self) -> bool:
+        """Whether stdout has the facts of a task: its dataset, its path, and what became of it."""
+        return self.output != "id" and (self.output is not None or not self.quiet)
+
 
 def resolve_output_options(
     flags: Mapping[str, Any], environ: Mapping[str, str], *, has_ids: bool = True

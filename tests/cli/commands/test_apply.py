@@ -9,6 +9,7 @@ import pytest
 
 from tests.batch.scripted_server import REFUSED, accept, serve
 from tests.conftest import Cloud, Outcome, Run, Stub
+from tests.support.task_replies import ACCEPTED, make_task_reply
 
 SPECS = """\
 name: cats
@@ -218,6 +219,19 @@ def test_wrong_credentials_cost_one_call(run: Run, directory: Path, cloud: Cloud
     assert outcome.code == 4
     assert len(cloud.exchanges) == 1
     assert sum(line.startswith("error") for line in outcome.err.splitlines()) == 1
+
+
+@pytest.mark.usefixtures("directory")
+@pytest.mark.parametrize(("flags", "has_hint"), [("-q", True), ("-q -o id", True), ("-q -o json", False)])
+def test_hint_has_the_command_that_shows_a_failed_task_unless_stdout_does(
+    run: Run, stub: Stub, flags: str, *, has_hint: bool
+) -> None:
+    Path("b.yaml").write_text("path: /b/x/\n")
+    stub.first, stub.body = [ACCEPTED], make_task_reply("FAILED").body
+    outcome = run(f"apply b.yaml --wait {flags}", **stub.variables)
+    assert outcome.code == 7
+    hint = "hint: see the details with: modelarts-export status abc t1\n"
+    assert outcome.err.endswith(hint) is has_hint
 
 
 def test_wait_follows_the_tasks_of_all_datasets(run: Run, directory: Path, quick: Cloud) -> None:
