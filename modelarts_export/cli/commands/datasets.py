@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from modelarts_export.cli.binding import ContextOfDatasets
+from modelarts_export.cli.options.flags import describe_empty_list
 from modelarts_export.cli.options.help_page import list_values
 from modelarts_export.config.options import option
 from modelarts_export.config.parsers import parse_bool, parse_limit
@@ -63,4 +64,5 @@ def list_datasets(dataset_filter: DatasetFilter, context: ContextOfDatasets) -> 
         exportable=dataset_filter.exportable,
         retry=context.retry_policy,
     )
-    context.printer.dataset_list(dataset_filter.select(pages))
+    empty = describe_empty_list("the project has no datasets", dataset_filter)
+    context.printer.dataset_list(dataset_filter.select(pages), if_empty=empty)

@@ -17,6 +17,7 @@ from modelarts_export.cli.follow import (
     make_unseen_tasks,
     poll_until_done,
 )
+from modelarts_export.cli.options.flags import describe_empty_list
 from modelarts_export.cli.options.task_filter import TaskFilter
 from modelarts_export.clock import SYSTEM_CLOCK
 from modelarts_export.documents.files import STDIN, read_text
@@ -121,7 +122,10 @@ def list_tasks(
     given = dataset_option if dataset is None else dataset
     chosen = context.connection.choose_dataset(given, origin, needed_for=context.settings, takes_spec=False)
     dataset_id = context.find_dataset_id(chosen, context.settings)
-    context.printer.task_list(fetch_listed(context, dataset_id, task_filter))
+    context.messages.keep(dataset_id)
+    tasks = fetch_listed(context, dataset_id, task_filter)
+    empty = describe_empty_list(f"dataset {dataset_id} has no export tasks", task_filter)
+    context.printer.task_list(tasks, if_empty=empty)
 
 
 def _split_dataset(

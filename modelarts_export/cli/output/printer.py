@@ -122,21 +122,21 @@ class ResultPrinter:
         """Print a row for each export that a batch would submit."""
         self._messages.renderer.plan(rows)
 
-    def task_list(self, tasks: Sequence["ExportTask"]) -> None:
-        """Print tasks, one row per task. Raises what a renderer raises."""
+    def task_list(self, tasks: Sequence["ExportTask"], *, if_empty: str) -> None:
+        """Print tasks, one row per task, or the message `if_empty`. Raises what a renderer raises."""
         self._messages.keep_ids_of(*tasks)
         self._record(tasks, accepted=False)
         self._messages.renderer.tasks(tasks, detailed=False)
         if not tasks:
-            self._messages.info("no export tasks")
+            self._messages.info(if_empty)
 
-    def dataset_list(self, datasets: Sequence["Dataset"]) -> None:
-        """Print datasets, one row per dataset. Raises what a renderer raises."""
+    def dataset_list(self, datasets: Sequence["Dataset"], *, if_empty: str) -> None:
+        """Print datasets, one row per dataset, or the message `if_empty`. Raises what a renderer raises."""
         for dataset in datasets:
             self._messages.keep(dataset.dataset_id, dataset.project_id)
         self._messages.renderer.datasets(datasets)
         if not datasets:
-            self._messages.info("no datasets")
+            self._messages.info(if_empty)
 
     def request(self, url: str, body: Mapping[str, Any]) -> None:
         """Print a request that is not sent; as text it is the URL and the bytes of the body."""

@@ -91,7 +91,11 @@ def test_result_is_an_array_with_words_beside_the_codes(run: Run, stub: Stub) ->
 @pytest.mark.parametrize(("form", "out"), [("json", "[]\n"), ("yaml", "[]\n"), ("id", ""), ("table", "")])
 def test_empty_list_is_no_error(run: Run, cloud: Cloud, form: str, out: str) -> None:
     outcome = run(f"datasets --name nothing -o {form}", **cloud.variables)
-    assert (outcome.code, outcome.out, outcome.err) == (0, out, "no datasets\n")
+    assert (outcome.code, outcome.out, outcome.err) == (
+        0,
+        out,
+        "the project has no datasets that match --name\n",
+    )
 
 
 def test_hostile_names_are_escaped_and_hostile_ids_are_no_ids(run: Run, stub: Stub) -> None:

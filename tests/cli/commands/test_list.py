@@ -126,7 +126,10 @@ def test_export_type_is_a_filter_of_the_api(run: Run, cloud: Cloud) -> None:
 @pytest.mark.parametrize(("form", "out"), [("json", "[]\n"), ("yaml", "[]\n"), ("id", ""), ("table", "")])
 def test_empty_list_is_no_error(run: Run, cloud: Cloud, form: str, out: str) -> None:
     outcome = run(f"list sandbox-images -o {form}", **cloud.variables)
-    assert (outcome.code, outcome.out, outcome.err) == (0, out, "no export tasks\n")
+    message = "dataset sandbox-images has no export tasks"
+    assert (outcome.code, outcome.out, outcome.err) == (0, out, f"{message}\n")
+    filtered = run(f"list sandbox-images -o {form} --since 1d --path /b/ --limit 2", **cloud.variables)
+    assert filtered.err == f"{message} that match --since, --path\n"
     quiet = run(f"list sandbox-images -q -o {form}", **cloud.variables)
     assert (quiet.code, quiet.out, quiet.err) == (0, out, "")
 
