@@ -13,7 +13,7 @@ spec=$1 dir=$2
 
 # One process at a time exports a spec, and another one ends in silence. The lock needs no file of its own.
 exec 9<"$spec"
-flock --nonblock 9 || exit $(($? == 1 ? 0 : $?))
+flock -n 9 || exit $(($? == 1 ? 0 : $?))
 
 set -a
 . "${EXPORT_ENV:-/etc/modelarts-export/export.env}"

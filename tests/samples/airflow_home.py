@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from modelarts_export.sandbox.server import Sandbox
 
@@ -23,7 +24,7 @@ SETTINGS = {"retry_timeout": "1.5s", "reconcile_timeout": "4s", "read_timeout": 
 CHANGES = {  # pauses of seconds, and no run but the one that is asked for
     'schedule="15 2 * * *"': "schedule=None",
     "POLL_INTERVAL = timedelta(minutes=1)": "POLL_INTERVAL = timedelta(seconds=3)",
-    "RETRY_DELAY = 4, timedelta(minutes=5)": "RETRY_DELAY = 4, timedelta(seconds=2)",
+    "RETRY_DELAY = 12, timedelta(minutes=5)": "RETRY_DELAY = 12, timedelta(seconds=2)",
 }
 COMMAND_LIMIT, EVENT_LIMIT = 1800.0, 300.0  # seconds
 
@@ -85,6 +86,11 @@ class Airflow:
         """Return state and number of tries of the first instance of a task."""
         found = [(state, tries) for name, _, state, tries in self.list_instances() if name == task]
         return found[0] if found else (None, 0)
+
+    def find_instance_id(self, task: str) -> str:
+        """Return the ID of the one instance of a task, which the titles of its processes have."""
+        [(found,)] = self.select(f"SELECT id FROM task_instance WHERE task_id LIKE '%{task}'")  # noqa: S608
+        return str(UUID(found))
 
     def find_in_logs(self, words: str) -> list[str]:
         """Return the messages with these words in the logs of tasks, with the file of the try."""
@@ -200,11 +206,11 @@ def list_descendants(pid: int) -> dict[int, str]:
     return found
 
 
-def kill_worker(scheduler: int) -> None:
-    """Kill the process of the submission and its supervisor, as the loss of a worker does."""
-    worker = re.compile(r"airflow worker -- (LocalExecutor: )?[0-9a-f-]{36}$")
+def kill_worker(scheduler: int, instance_id: str) -> None:
+    """Kill the process of a task instance and its supervisor, as the loss of a worker does."""
+    worker = re.compile(rf"airflow worker -- (LocalExecutor: )?{instance_id}$")
     titles = {pid: title for pid, title in list_descendants(scheduler).items() if worker.match(title)}
-    assert len(titles) == 2
+    assert len(titles) == 2, titles
     for pid, title in titles.items():
         print(f"kill -KILL {pid}  # {title}")
         os.kill(pid, signal.SIGKILL)

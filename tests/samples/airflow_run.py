@@ -149,7 +149,7 @@ def run_with_killed_worker(home: Path) -> list[str]:
     """Kill the worker of a submission that the server has accepted, and return what is wrong then."""
     fault = f"stall:accepted=yes,count=1,for={KILLED_IN:g}s"
     with serve([fault], task_duration=60.0) as cloud:
-        airflow = Airflow(home, cloud.sandbox, ["sandbox-images"])
+        airflow = Airflow(home, cloud.sandbox, ["name:cats-and-dogs"])
         connection = make_connection(cloud.sandbox)
         connection["extra"]["read_timeout"] = "5m"
         airflow.environ["AIRFLOW_CONN_MODELARTS"] = json.dumps(connection)
@@ -168,7 +168,7 @@ def run_with_killed_worker(home: Path) -> list[str]:
 
             wait_until("nothing was sent", cloud.list_paths)
             report("the server has accepted the request, and its reply is late")
-            kill_worker(services[-1].pid)
+            kill_worker(services[-1].pid, airflow.find_instance_id("submit_export"))
             report("the worker is killed")
             wait_until("no retry", lambda: airflow.find_instance("submit_export")[1] > 1)
             report("Airflow has noticed, and tries again")
