@@ -231,9 +231,9 @@ UNREADABLE = [
     BadSpec("name: 数据\npath: /b\0/\n", "2:9", "U+0000 is not allowed"),
     BadSpec("name: 😀\0\n", "1:8", "U+0000 is not allowed"),
     BadSpec(P + "name: \x1b[31m\n", "2:7", "U+001B is not allowed"),
-    BadSpec("path: a: b\n", "1:8", "mapping values are not allowed"),
-    BadSpec(P + "  name: x\n", "2:7", "mapping values are not allowed"),
-    BadSpec(P + "\tname: x\n", "2:1", "found"),
+    BadSpec("path: a: b\n", "1:8", "a value with a colon and a space needs quotes"),
+    BadSpec(P + "  name: x\n", "2:7", "the key is indented differently from the keys above it"),
+    BadSpec(P + "\tname: x\n", "2:1", "this is a tab; YAML is indented with spaces"),
     BadSpec("path: [a, b\n", "1:7", "expected ',' or ']' while parsing a flow sequence"),
     BadSpec('path: "/b/d/\n', "1:7", "end of stream while scanning a quoted scalar"),
     BadSpec('{"path": "/b/d/",\n', "1:18", "while parsing a flow node"),
@@ -242,7 +242,7 @@ UNREADABLE = [
     BadSpec(P + "name: *other\n", "2:7", "undefined alias *other"),
     BadSpec("path: &a [*a]\n", "1:7", "refers to its own parent"),
     BadSpec(P + "a: &a\n  b: {c: [x, *a]}\n", "2:4", "refers to its own parent"),
-    BadSpec(P + "name: @home\n", "2:7", "cannot start any token"),
+    BadSpec(P + "name: @home\n", "2:7", "a value that begins with @ needs quotes"),
 ]
 # fmt: on
 BAD_SPECS = [*KEYS, *TYPES, *WORDS, *PLAIN, *RULES, *UNREADABLE]
