@@ -8,7 +8,9 @@ from typing import Self
 MOST_CHOICES = 5  # as many as a reader takes in
 MAX_LENGTH = 60  # characters of a value or a key in a message
 _NAMED = 3  # of more choices
-_OMITTED = re.compile(r" is not a valid ([^()]+) \(choose from [^()]* and \d+ more\)")
+_OMITTED = re.compile(
+    r"(?: is not a valid ([^()]+)|unknown (field) [^()]*) \(choose from [^()]* and \d+ more\)"
+)
 _LETTERS_PER_ERROR = 3
 _MAX_ERRORS = 3
 _SHORTEST_PART = 5  # letters of a word that may be the first part of a name with one typing error
@@ -65,18 +67,26 @@ def describe_invalid_choice(value: object, noun: str, choices: Sequence[str]) ->
     """
     is_text = isinstance(value, str) and not isinstance(value, InterpolatedString)
     nearest = find_nearest(str(value), choices) if is_text else None
+    return f"{quote(value)} is not a valid {noun} {_list_choices(choices, nearest)}"
+
+
+def describe_unknown_field(name: str, known: Sequence[str]) -> str:
+    """Return `unknown field 'labl' (choose from …); did you mean 'label'?`, as describe_invalid_choice."""
+    return f"unknown field {quote(name)} {_list_choices(known, find_nearest(name, known))}"
+
+
+def _list_choices(choices: Sequence[str], nearest: str | None) -> str:
     listed = ", ".join(choices)
     if len(choices) > MOST_CHOICES:
         first = sorted(choices, key=lambda choice: choice != nearest)
         listed = list_first(first, _NAMED)
-    suggestion = f"; did you mean {nearest!r}?" if nearest else ""
-    return f"{quote(value)} is not a valid {noun} (choose from {listed}){suggestion}"
+    return f"(choose from {listed}){f'; did you mean {nearest!r}?' if nearest else ''}"
 
 
 def find_noun_of_omitted(message: str) -> str | None:
-    """Return what is chosen if a message of `describe_invalid_choice` omits choices: export type."""
+    """Return what is chosen if a message omits choices: export type, or field."""
     found = _OMITTED.search(message)
-    return found[1] if found else None
+    return found and (found[1] or found[2])
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

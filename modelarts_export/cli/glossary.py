@@ -1,6 +1,6 @@
 """Explanations of fields, options, values, exit codes, task states, HTTP statuses and API error codes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from http import HTTPStatus
 from re import IGNORECASE
@@ -11,6 +11,7 @@ from modelarts_export.api.task import TaskState
 from modelarts_export.cli.app import COMMANDS
 from modelarts_export.cli.options.command_names import get_command_name
 from modelarts_export.cli.options.parse_errors import suggest_format
+from modelarts_export.cli.options.search_condition import SHORT_FORMS, list_pairs
 from modelarts_export.cli.reference.explanation import (
     API_ERROR,
     EXIT_CODE,
@@ -37,7 +38,7 @@ from modelarts_export.errors import (
 from modelarts_export.quoting import did_you_mean
 from modelarts_export.request.enums import WireEnum
 from modelarts_export.request.fields import RequestField, iter_all_fields
-from modelarts_export.request.models import SpecMetadata, ToNewDataset, ToObs
+from modelarts_export.request.models import SearchCondition, SpecMetadata, ToNewDataset, ToObs
 from modelarts_export.sanitize import to_json
 from modelarts_export.transport.error_codes import ROWS, ErrorCode, ErrorKind, classify
 from modelarts_export.transport.response import Response, error_from_response
@@ -135,8 +136,15 @@ def _explain_field(declared: RequestField, flag_field: RequestField, required_by
     """Explain a field, which any end of its dotted name finds; `flag_field` is the list that contains it."""
     path = declared.location
     flags = _format_flags(flag_field)
+    pairs = list_pairs() if flag_field.model is SearchCondition else {}
+    own_pairs = pairs.get(declared.name, {}) if path[:-1] == flag_field.location else {}
+    short_form = SHORT_FORMS.get(declared.name) if own_pairs else None
     facts = {
         "flags": flags,
+        "write": [
+            f"{flags[0]} {pair}" + (f" ({meaning})" if meaning != declared.help else "")
+            for pair, meaning in own_pairs.items()
+        ],
         "required_by": required_by,
         "values": {member.label: member.wire_value for member in declared.enum or () if member.label},
         "example": None if declared.model or declared.enum else declared.example,
@@ -146,11 +154,23 @@ def _explain_field(declared: RequestField, flag_field: RequestField, required_by
         name=".".join(path),
         meaning=declared.help,
         facts={name: fact for name, fact in facts.items() if fact not in (None, [], {})},
+        sections=_describe_conditions(pairs) if declared.model is SearchCondition else {},
         aliases=(
             *(".".join(path[i:]) for i in range(1, len(path))),
             *(flags if declared is flag_field else []),
+            *([short_form.key, short_form.key.partition(".")[0]] if short_form else []),
         ),
     )
+
+
+def _describe_conditions(pairs: Mapping[str, Mapping[str, str]]) -> Mapping[str, Mapping[str, str]]:
+    """Return how a condition is written on the command line."""
+    return {
+        "A condition is one or more of": {
+            **{pair: meaning for each in pairs.values() for pair, meaning in each.items()},
+            "{label_list: ...}": "a whole condition in YAML or JSON, as in a spec",
+        }
+    }
 
 
 def _format_flags(declared: RequestField) -> list[str]:

@@ -62,11 +62,11 @@ def _format_explanations(explanations: Sequence["Explanation"]) -> Iterator[str]
         if number:
             yield ""
         yield f"{explanation.kind[:1].upper()}{explanation.kind[1:]} {explanation.name}:"
-        if explanation.sections:
-            yield from wrap(explanation.meaning, get_width(), initial_indent="  ", subsequent_indent="  ")
-            yield from _format_sections(explanation.sections)
-        else:
+        if explanation.facts:
             yield from _align_facts({"meaning": explanation.meaning, **explanation.facts})
+        else:
+            yield from wrap(explanation.meaning, get_width(), initial_indent="  ", subsequent_indent="  ")
+        yield from _format_sections(explanation.sections)
 
 
 def _format_sections(sections: Mapping[str, Mapping[str, str]]) -> Iterator[str]:

@@ -172,7 +172,7 @@ def _check_line(line: str, *, is_first: bool) -> None:
 
 
 def _parse_condition(text: str, index: int, problems: list[Problem]) -> Any:  # noqa: ANN401 - see _parse_yaml
-    from modelarts_export.cli.options.search_condition import parse_condition  # noqa: PLC0415 - it loads yaml
+    from modelarts_export.cli.options.search_condition import parse_condition  # noqa: PLC0415 - for this flag alone
 
     try:
         return parse_condition(text)

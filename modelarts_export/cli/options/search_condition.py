@@ -2,15 +2,45 @@
 
 import shlex
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from modelarts_export.documents.yaml_reader import UnreadableError, load_documents
-from modelarts_export.quoting import did_you_mean
+from modelarts_export.quoting import describe_unknown_field
+from modelarts_export.request.fields import iter_fields
 from modelarts_export.request.models import SearchCondition
 
+
+@dataclass(frozen=True, kw_only=True)
+class ShortForm:
+    """The key of a field that is a mapping, and examples of pairs with their meanings."""
+
+    key: str
+    examples: Mapping[str, str]
+
+
+SHORT_FORMS: Mapping[str, ShortForm] = {
+    "label_list": ShortForm(
+        key="label",
+        examples={"label=cat,dog": "any of these labels", "label=cat+dog": "all of these labels"},
+    ),
+    "metadata": ShortForm(
+        key="meta.KEY", examples={"meta.camera=left,right": "the property camera with any of these values"}
+    ),
+}
 _OPERATORS = {",": "OR", "+": "AND"}
-_SHORT_FORMS = {"label_list": "label", "metadata": "meta.KEY"}
-_KEYS = [*_SHORT_FORMS.values(), *(name for name in SearchCondition.model_fields if name not in _SHORT_FORMS)]
+_KEYS = [
+    *(form.key for form in SHORT_FORMS.values()),
+    *(name for name in SearchCondition.model_fields if name not in SHORT_FORMS),
+]
+
+
+def list_pairs() -> dict[str, Mapping[str, str]]:
+    """Return examples of pairs with their meanings for each field of a condition, short forms first."""
+    pairs = {name: form.examples for name, form in SHORT_FORMS.items()}
+    for each in iter_fields(SearchCondition):
+        example = str(each.example).lower() if each.example is True else each.example
+        pairs.setdefault(each.name, {f"{each.name}={example}": each.help})
+    return pairs
 
 
 def parse_condition(text: str) -> dict[str, Any]:
@@ -19,6 +49,8 @@ def parse_condition(text: str) -> dict[str, Any]:
 
 
 def _parse_yaml(text: str) -> Any:  # noqa: ANN401 - the validation reports what is no mapping
+    from modelarts_export.documents.yaml_reader import UnreadableError, load_documents  # noqa: PLC0415 - explain loads no yaml
+
     try:
         documents = list(load_documents(text))
     except UnreadableError as error:
@@ -58,10 +90,10 @@ def _parse_pair(key: str, value: str) -> tuple[str, Any]:
         return "label_list", _parse_labels(value)
     if key.startswith("meta.") and key != "meta.":
         return "metadata", {"props": {key.removeprefix("meta."): value.split(",")}}
-    if key in _SHORT_FORMS:
-        raise ValueError(f"{key} is a mapping; write {_SHORT_FORMS[key]}=..., or the condition as {{...}}")
+    if key in SHORT_FORMS:
+        raise ValueError(f"{key} is a mapping; write {SHORT_FORMS[key].key}=..., or the condition as {{...}}")
     if key not in SearchCondition.model_fields:
-        raise ValueError(f"unknown field {key!r}{did_you_mean(key, _KEYS)}")
+        raise ValueError(describe_unknown_field(key, _KEYS))
     return key, value
 
 

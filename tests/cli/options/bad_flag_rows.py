@@ -116,10 +116,10 @@ VALUES = [
 SEARCHES = [
     BadLine(f"{OBS} --search {condition}", f"--search: …{message}")
     for condition, message in (
-        ("labl=cat", "unknown field 'labl'; did you mean 'label'?"),
-        ("labeller=me", "unknown field 'labeller'; did you mean 'labeler'?"),
+        ("labl=cat", "unknown field 'labl' (choose from label, meta.KEY, coefficient and 13 more); did you mean 'label'?"),
+        ("labeller=me", "unknown field 'labeller' (choose from labeler, label, meta.KEY and 13 more); did you mean 'labeler'?"),
         ("zzz=1", "unknown field 'zzz'"),
-        ("Label=cat", "unknown field 'Label'; did you mean 'label'?"),
+        ("Label=cat", "hint: modelarts-export explain search-conditions lists the values"),
         ("meta=1", "unknown field 'meta'"),
         ("meta.=1", "unknown field 'meta.'"),
         ("meta.a=", "'meta.a=' is not key=value"),

@@ -7,6 +7,8 @@ from http import HTTPStatus
 import pytest
 import yaml
 
+from modelarts_export.cli.options.search_condition import parse_condition
+from modelarts_export.request.models import SearchCondition
 from modelarts_export.transport.error_codes import ROWS
 from tests.conftest import Run
 
@@ -15,6 +17,7 @@ STATUSES_5XX = sorted(
 )
 
 
+CONDITIONS = "export_params.search_conditions"
 # A topic, the name and kind of each of its meanings, and parts of the text.
 TOPICS = [
     ("path", ["Field path:"], "--path to-obs, to-new-dataset /bucket/"),
@@ -67,6 +70,9 @@ TOPICS = [
     ("APIG.0301", ["API error APIGW.0301:"], ""),
     ("APIG.0201", 7 * ["API error APIGW.0201:"], "400 413 414 494 500 502 504"),
     ("IAM.0062", ["API error IAM.0062:"], "the password is wrong"),
+    ("label", [f"Field {CONDITIONS}.label_list:"], "--search label=cat,dog label=cat+dog"),
+    ("meta", [f"Field {CONDITIONS}.metadata:"], "--search meta.camera=left,right"),
+    ("hard", [f"Field {CONDITIONS}.hard:"], "--search hard=true"),
     ("labelled", ["Value labeled:", "Value labeled:"], "__ALL__ export_type"),
     ("--wait", ["Option --wait:"], "--no-wait to-obs, to-new-dataset"),
     ("timeout", ["Option --timeout:"], "2h DURATION to-obs, to-new-dataset, wait"),
@@ -102,6 +108,16 @@ def test_topic_is_explained_with_all_meanings(run: Run, topic: str, meanings: li
     assert (outcome.err == "") is (len(kinds) == 1)
     assert sorted(find_headings(outcome.out)) == sorted(meanings)
     assert [part for part in parts.split() if part not in outcome.out] == []
+
+
+def test_search_lists_pairs_that_it_takes(run: Run) -> None:
+    """Short forms, and an example of every other field."""
+    (explained,) = json.loads(run("explain --search -o json").out)
+    (pairs,) = explained["sections"].values()
+    conditions = [parse_condition(pair) for pair in pairs]
+    assert {name for condition in conditions for name in condition} == SearchCondition.model_fields.keys()
+    shown = run("explain search_conditions").out
+    assert [pair for pair in pairs if pair not in shown] == []
 
 
 def test_name_of_a_command_points_to_its_help(run: Run) -> None:
