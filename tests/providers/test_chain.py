@@ -268,7 +268,7 @@ def test_missing_credentials_name_each_source_and_why_it_is_unusable(
                 " clouds.yaml (OS_CLOUD is not set)\n"
             ),
         ),
-        ("{clouds: otc}", "cloud otc of clouds.yaml: no such file\n"),
+        ("{clouds: otc}", "cloud otc of clouds.yaml: no such file in the working directory, "),
         ("{koocli: low}", "profile low of ~/.hcloud/config.json: no such file\n"),
         ("metadata", "no reply of the metadata service at http://127.0.0.1:9"),
         ("{command: [no-such-command]}", "the credential command no-such-command was not found on PATH\n"),

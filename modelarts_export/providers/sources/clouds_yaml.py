@@ -143,7 +143,8 @@ def _find_clouds(environ: Mapping[str, str]) -> tuple[Path, object, tuple[Path, 
         return *found, here
     if found := _find_first("clouds", trusted):
         return *found, trusted
-    raise UnusableFileError("no such file", hint=f"name it by {FILE}", is_missing=True)
+    places = ", ".join(["the working directory", *map(str, trusted)])
+    raise UnusableFileError(f"no such file in {places}", hint=f"name it by {FILE}", is_missing=True)
 
 
 def _find_secure(environ: Mapping[str, str], directories: Sequence[Path]) -> tuple[Path, object]:
