@@ -40,7 +40,7 @@ from modelarts_export.request.enums import WireEnum
 from modelarts_export.request.fields import RequestField, iter_all_fields
 from modelarts_export.request.models import SearchCondition, SpecMetadata, ToNewDataset, ToObs
 from modelarts_export.sanitize import to_json
-from modelarts_export.transport.error_codes import ROWS, ErrorCode, ErrorKind, classify
+from modelarts_export.transport.error_codes import ROWS, ErrorCode, ErrorKind, classify, list_statuses_of
 from modelarts_export.transport.response import Response, error_from_response
 
 _DIGITS = compile_pattern(r"\d")
@@ -243,6 +243,7 @@ def _explain_error_code(row: ErrorCode) -> Explanation:
         kind=API_ERROR,
         name=row.code,
         meaning=row.meaning,
+        condition=f"with HTTP {row.status}" if len(list_statuses_of(row.code)) > 1 else "",
         facts={
             "http_status": row.status,
             "exit_code": error.exit_code,

@@ -88,6 +88,11 @@ def list_statuses(kind: ErrorKind) -> list[int]:
     return [status for status in statuses if _classify_status(_example(status), "").kind is kind]
 
 
+def list_statuses_of(code: str) -> list[int]:
+    """Return the statuses with which this code has meanings of its own."""
+    return [row.status for row in ROWS if row.code == code]
+
+
 def _example(status: int) -> int:
     """Return a status, or one of a class that has no meaning of its own."""
     return status if status >= HTTPStatus.CONTINUE else status * 100 + 99
@@ -269,7 +274,7 @@ _GROUPS = (
 )
 # fmt: on
 
-# One dataset version a minute (.github/API.md, section 5).
+# One dataset version per minute (.github/API.md, section 5).
 _PAUSES = {(400, "4370"): 60.0}
 
 ROWS = tuple(

@@ -61,7 +61,8 @@ def _format_explanations(explanations: Sequence["Explanation"]) -> Iterator[str]
     for number, explanation in enumerate(explanations):
         if number:
             yield ""
-        yield f"{explanation.kind[:1].upper()}{explanation.kind[1:]} {explanation.name}:"
+        subject = f"{explanation.name} {explanation.condition}".rstrip()
+        yield f"{explanation.kind[:1].upper()}{explanation.kind[1:]} {subject}:"
         if explanation.facts:
             yield from _align_facts({"meaning": explanation.meaning, **explanation.facts})
         else:

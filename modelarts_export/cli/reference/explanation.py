@@ -25,12 +25,15 @@ _INDEX = compile_pattern(r"\[\d*\]")
 class Explanation:
     """One meaning of a topic; `facts` are its other properties, and `aliases` also find it.
 
+    `condition` says when the name has this meaning, if it has others of the same kind.
+
     `sections` are the tables of a longer text: under each title, names with their texts.
     """
 
     kind: str
     name: str
     meaning: str
+    condition: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
     sections: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     aliases: tuple[str, ...] = ()

@@ -25,7 +25,7 @@ from modelarts_export.spec.interpolation import VARIABLE_PREFIX
 from modelarts_export.submission import busy_queue
 from modelarts_export.submission.reuse_policy import ReusePolicy
 from modelarts_export.transport import retry
-from modelarts_export.transport.error_codes import ROWS, ErrorKind, list_statuses
+from modelarts_export.transport.error_codes import ROWS, ErrorKind, list_statuses, list_statuses_of
 
 _SUCCESS = ("success: the task was accepted, or, when waiting, succeeded", "continue")
 _MEBIBYTE = 2**20
@@ -88,7 +88,7 @@ def list_topics(fields: Iterable[RequestField]) -> list[Explanation]:
             lambda: _describe_spec(fields),
         ),
         "credentials": (
-            "the first source that has a secret is used, and must be complete; sources are never mixed",
+            "the first source that has a secret is used, and must be complete; two are never mixed",
             _list_sources,
         ),
         "config": (
@@ -158,8 +158,14 @@ def _list_answers(kind: ErrorKind) -> str:
     statuses = [
         f"HTTP {status}" if status in set(HTTPStatus) else f"{status}xx" for status in list_statuses(kind)
     ]
-    codes = list(dict.fromkeys(row.code for row in ROWS if row.kind is kind))
-    return ", ".join([*statuses, *(codes if len(codes) <= _MOST_CODES else [f"{len(codes)} codes"])])
+    codes = [
+        f"{row.code} with HTTP {row.status}" if len(list_statuses_of(row.code)) > 1 else row.code
+        for row in ROWS
+        if row.kind is kind
+    ]
+    if len(codes) > _MOST_CODES:
+        codes = [f"{len({row.code for row in ROWS if row.kind is kind})} codes"]
+    return ", ".join([*statuses, *codes])
 
 
 def _describe_spec(fields: Iterable[RequestField]) -> Mapping[str, Mapping[str, str]]:
@@ -198,10 +204,16 @@ def _list_keys(fields: Iterable[RequestField]) -> Mapping[str, Mapping[str, str]
 def _list_sources() -> Mapping[str, Mapping[str, str]]:
     """Return the sources in the order of the chain of providers, the profiles, and all variables."""
     sources = {
-        "named profile": f"named by {format_flag('profile')} or {format_variable('profile')}; explain config",
+        "named profile": (
+            f"the source of the profile of {format_flag('profile')} or {format_variable('profile')},"
+            " and no other one; explain config"
+        ),
         **{source.name: _format_alternatives(source) for source in FAMILIES},
         "clouds.yaml": clouds_yaml.DESCRIPTION,
-        "default profile": "the one that config.yaml names at the key default",
+        "default profile": (
+            "the source of the profile at the key default of config.yaml; its region, project and URLs"
+            " complete those of a source before it"
+        ),
         **_FILES,
     }
     variables = {source.name: dict(_iter_variables(source)) for source in FAMILIES}
@@ -224,7 +236,10 @@ def _describe_config() -> Mapping[str, Mapping[str, str]]:
         },
         "Keys of a profile": {
             **settings,
-            "credentials": "one source of credentials; no other one is asked then",
+            "credentials": (
+                "one source of credentials: of a named profile it is the only one, and of the default profile"
+                " it comes after variables and the cloud of OS_CLOUD; explain credentials"
+            ),
         },
         **_list_forms(),
         "JSON that a command prints": command.OUTPUT,

@@ -66,9 +66,13 @@ TOPICS = [
     ),
     ("modelarts.4409", ["API error ModelArts.4409:"], ""),
     ("4409", ["API error ModelArts.4409:"], ""),
-    ("ModelArts.4105", 2 * ["API error ModelArts.4105:"], "400 6 500 10"),
+    ("ModelArts.4105", [f"API error ModelArts.4105 with HTTP {status}:" for status in (400, 500)], "6 10"),
     ("APIG.0301", ["API error APIGW.0301:"], ""),
-    ("APIG.0201", 7 * ["API error APIGW.0201:"], "400 413 414 494 500 502 504"),
+    (
+        "APIG.0201",
+        [f"API error APIGW.0201 with HTTP {each}:" for each in (400, 413, 414, 494, 500, 502, 504)],
+        "",
+    ),
     ("IAM.0062", ["API error IAM.0062:"], "the password is wrong"),
     ("label", [f"Field {CONDITIONS}.label_list:"], "--search label=cat,dog label=cat+dog"),
     ("meta", [f"Field {CONDITIONS}.metadata:"], "--search meta.camera=left,right"),
@@ -90,7 +94,7 @@ TOPICS = [
     ("state:stopped", ["Task status STOPPED:"], ""),
     ("code:4409", ["API error ModelArts.4409:"], ""),
     ("obs://", ["Value obs://:"], ""),
-    ("0112", 2 * ["API error ModelArts.0112:"], "401 403"),
+    ("0112", [f"API error ModelArts.0112 with HTTP {status}:" for status in (401, 403)], ""),
 ]
 
 
