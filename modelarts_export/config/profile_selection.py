@@ -42,9 +42,9 @@ def select_profile(environ: Mapping[str, str], name: str | None) -> ProfileSelec
     warnings = tuple(_check_mode(path))
     config = load_config(path)
     if name:
-        return ProfileSelection(named=config.get_profile(name), warnings=warnings)
+        return ProfileSelection(named=config.get_profile(name), file=str(path), warnings=warnings)
     default = config.get_profile(config.default) if config.default else None
-    return ProfileSelection(default=default, warnings=warnings)
+    return ProfileSelection(default=default, file=str(path), warnings=warnings)
 
 
 def list_profile_names() -> list[str]:

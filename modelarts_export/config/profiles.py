@@ -78,8 +78,9 @@ class Profile:
 
 @dataclass(frozen=True, kw_only=True)
 class ProfileSelection:
-    """The profile that was named, or else the default one, and warnings about the file."""
+    """The profile that was named, or else the default one, the path of its file, and warnings about that."""
 
     named: Profile | None = None
     default: Profile | None = None
+    file: str = ""
     warnings: tuple[str, ...] = ()

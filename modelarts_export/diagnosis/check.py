@@ -3,6 +3,7 @@
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 from typing import TypeVar
 
 from modelarts_export.errors import (
@@ -81,10 +82,18 @@ def fail(name: str, error: ModelArtsExportError) -> Check:
 
 
 def fail_each(name: str, error: InvalidInputError) -> Iterator[Check]:
-    """Yield a check for each problem of an error, and one for those that it does not describe."""
+    """Yield a check for each problem of an error, and one for those that it does not describe.
+
+    The path of config.yaml is told once, and then its name.
+    """
     kind = ConfigFileError if isinstance(error, ConfigFileError) else InvalidInputError
+    known: str | None = None
     for problem in error.problems:
-        yield fail(name, kind(str(problem), problems=[problem], hint=error.hint))
+        message = str(problem)
+        if problem.file and problem.file == known and kind is ConfigFileError:
+            message = message.replace(problem.file, Path(problem.file).name, 1)
+        known = problem.file
+        yield fail(name, kind(message, problems=[problem], hint=error.hint))
     if error.omitted or not error.problems:
         message = f"and {error.omitted:,} more problems" if error.omitted else str(error)
         yield fail(name, kind(message, hint=error.hint))

@@ -3,6 +3,7 @@
 import platform
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 from modelarts_export import __version__
 from modelarts_export.auth.credentials import AccessKey, Credentials, Password, Token
@@ -46,6 +47,8 @@ def check_settings(configuration: Configuration, spec: SettingsLayer) -> Checks[
         return None
     for warning in profiles.warnings:
         yield warn("config.yaml", *warning.rsplit("; ", 1))
+    if profiles.file and not profiles.warnings:
+        yield succeed("config.yaml", profiles.file)
     if profiles.default:
         yield succeed("profile", f"{profiles.default.name}, the default of config.yaml")
     try:
@@ -53,19 +56,23 @@ def check_settings(configuration: Configuration, spec: SettingsLayer) -> Checks[
     except InvalidInputError as error:
         yield from fail_each("settings", error)
         return None
-    yield from _list_settings(settings)
+    yield from _list_settings(settings, profiles.file)
     return settings
 
 
-def _list_settings(settings: Settings) -> Iterator[Check]:
-    """Yield each setting that is given, with its source, and the endpoint."""
+def _list_settings(settings: Settings, config: str) -> Iterator[Check]:
+    """Yield each setting that is given, with its source, and the endpoint.
+
+    The path of config.yaml, which was told before, is shortened.
+    """
     for each in option_fields(Settings):
         if each.name not in settings.origins:
             continue
         value = getattr(settings, each.name)
         is_duration = each.metadata["metavar"] == "DURATION"
         shown = f"{value:g}s" if is_duration else "yes" if value is True else str(value)
-        message = f"{shown} ({settings.origins[each.name]})"
+        origin = settings.origins[each.name]
+        message = f"{shown} ({origin.replace(config, Path(config).name) if config else origin})"
         problem = describe_unknown(value) if each.name == "region" else ""
         yield warn(each.name, f"{message} {problem}") if problem else succeed(each.name, message)
     if not settings.base_url:
@@ -119,8 +126,9 @@ def _check_sources(chain: CredentialChain, *, are_usable: bool) -> Iterator[Chec
     for provider, finding in findings:
         if finding.status is Status.UNUSABLE and chain.provider:
             yield warn("sources", f"{provider.name} cannot be used: {finding.reason}", finding.hint)
-        for path in filter(can_others_read, finding.files):
-            yield warn("credential file", f"others can read {path}", f"run chmod 600 {path}")
+    files = dict.fromkeys(path for _, finding in findings for path in finding.files)
+    for path in filter(can_others_read, files):
+        yield warn("credential file", f"others can read {path}", f"run chmod 600 {path}")
 
 
 def _describe_other(finding: Finding) -> str:

@@ -51,10 +51,11 @@ def _make_rows(checks: Sequence[Check], can_encode: Callable[[str], bool]) -> li
     """Return a row for each check: its mark, in ASCII where nothing else can be encoded, name and text."""
     column = 0 if all(can_encode(mark) for mark, _, _ in _MARKS.values()) else 1
     rows: list[Row] = []
-    for each in checks:
+    next_hints = [each.hint for each in (*checks[1:], *checks[:1])]
+    for each, next_hint in zip(checks, next_hints, strict=True):
         marks = _MARKS[each.status]
         paragraphs: list[list[Cell]] = [[each.message]]
-        if each.hint:
+        if each.hint and each.hint != next_hint:  # checks that have the same hint share it
             paragraphs.append([("hint:", "bold cyan"), f" {each.hint}"])
         rows.append(((marks[column], marks[-1]), each.name, paragraphs))
     return rows

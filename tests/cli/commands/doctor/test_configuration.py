@@ -1,6 +1,7 @@
 """Checks of `doctor` before any call to the API: settings, credentials, the project and the spec."""
 
 import json
+import re
 import sys
 import time
 from datetime import UTC, datetime
@@ -74,7 +75,7 @@ def test_sources_are_listed_with_those_that_cannot_be_used(run: Run, cloud: Clou
     outcome, rows = diagnose(run, MODELARTS_EXPORT_PROJECT_ID="p")
     assert outcome.code == 4
     assert rows["profile"][0]["message"] == "work, the default of config.yaml"
-    assert f"endpoint of profile work ({config}:4:" in rows["endpoint"][0]["message"]
+    assert "endpoint of profile work (config.yaml:4:" in rows["endpoint"][0]["message"]
     assert rows["config.yaml"][0] | {"message": ""} == {
         "check": "config.yaml",
         "status": "warning",
@@ -90,6 +91,24 @@ def test_sources_are_listed_with_those_that_cannot_be_used(run: Run, cloud: Clou
     assert rows["sources"][1]["status"] == "warning"
     assert "cli-auth-encrypt=false" in rows["sources"][1]["hint"]
     assert "made-up" not in outcome.out + outcome.err
+
+
+def test_paths_and_hints_are_told_once(run: Run, tmp_path: Path) -> None:
+    """Those of an invalid config.yaml, and of a file that two sources read."""
+    config, sdk = tmp_path / ".config" / "modelarts-export" / "config.yaml", tmp_path / ".huaweicloud"
+    for file in (config, sdk / "credentials"):
+        file.parent.mkdir(parents=True)
+        file.write_text("profiles:\n  a: {regoin: x, endpoint: 5}\n")
+    shown = run("doctor").out
+    assert (shown.count(str(config)), shown.count("the keys of a profile are")) == (1, 1)
+    assert re.search(r" config\.yaml:2:\d+: profiles\.a\.endpoint: must be text", shown)
+    (sdk / "credentials").write_text("[basic]\nak = AK\nsk = made-up-secret\n")
+    settings = "endpoint: http://127.0.0.1:9, project_id: p, region: cn-north-4"
+    config.write_text(f"default: a\nprofiles:\n  a: {{{settings}, credentials: sdk}}\n")
+    for file in (config, sdk / "credentials"):
+        file.chmod(0o600 if file == config else 0o644)
+    shown = run("doctor --max-retries 0").out
+    assert (shown.count(str(config)), shown.count("others can read")) == (1, 1)
 
 
 @pytest.mark.parametrize(
