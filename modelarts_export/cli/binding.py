@@ -206,13 +206,15 @@ def _resolve_options(group: type[Any], _typer_context: typer.Context, values: Va
 
 
 def _resolve_poll_options(typer_context: typer.Context, values: Values) -> PollOptions | None:
-    if values["wait"]:
-        options: PollOptions = _resolve_options(PollOptions, typer_context, values)
-        return options
     given = [format_flag(each.name) for each in option_fields(PollOptions) if values[each.name] is not None]
-    if given:
+    if not given and not values["wait"]:
+        return None
+    options: PollOptions = _resolve_options(
+        PollOptions, typer_context, values
+    )  # an invalid value comes first
+    if not values["wait"]:
         raise InvalidInputError(f"{given[0]} requires --wait", hint=f"add --wait, or omit {given[0]}")
-    return None
+    return options
 
 
 def _make_setting_options(

@@ -10,6 +10,7 @@ from modelarts_export.cli.options.output_style import FORMATS
 from modelarts_export.quoting import did_you_mean
 
 _UNKNOWN_COMMAND = re.compile(r"No such command (?P<name>'.*'|\".*\")\.(?: Did you mean [^?]*\?)?", re.DOTALL)
+_CANCELING = ("cancel", "stop", "delete", "abort", "kill", "remove", "rm")
 _UNEXPECTED = re.compile(r"Got unexpected extra arguments?(?:\(s\))? \((?P<arguments>.*)\)", re.DOTALL)
 
 
@@ -30,11 +31,17 @@ def describe_parse_error(error: typer.TyperException, commands: Iterable[str]) -
     is_of_pydantic = type(error).__name__ == "BadParameter" and "Input should be" in details.message
     message = _describe_number(details.param) if is_of_pydantic else error.format_message()
     if unknown := _UNKNOWN_COMMAND.fullmatch(message):
-        return f"unknown command {unknown['name']}{did_you_mean(unknown['name'][1:-1], commands)}"
+        return f"unknown command {unknown['name']}{_suggest_command(unknown['name'][1:-1], commands)}"
     if unexpected := _UNEXPECTED.fullmatch(message):
         argument = unexpected["arguments"]
         return f"unexpected argument {argument!r}{suggest_format(argument)}"
     return message
+
+
+def _suggest_command(name: str, commands: Iterable[str]) -> str:
+    if name.lower() in _CANCELING:
+        return "; the API has no call that cancels an export task"
+    return did_you_mean(name, commands)
 
 
 def _describe_number(parameter: Any) -> str:  # noqa: ANN401 - see describe_parse_error

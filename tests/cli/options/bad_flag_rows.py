@@ -230,6 +230,10 @@ LINES = [
     BadLine("wide", "unknown command 'wide'\n"),
     BadLine("to-obs abc --json", "unknown option '--json'; did you mean '-o json'?"),
     BadLine("zzz", "unknown command 'zzz'"),
+    *(
+        BadLine(f"{word} abc t1", f"unknown command '{word}'; the API has no call that cancels an export task")
+        for word in ("cancel", "stop", "delete")
+    ),
     BadLine("--pth /b/d/", "unknown option '--pth'"),
     BadLine("to-obs --pth /b/d/", "unknown option '--pth'"),
     BadLine(f"{OBS} --export-dest DIR", "unknown option '--export-dest'"),
@@ -258,6 +262,7 @@ FILES = [
     BadLine(f"{NEW} {NAME} {WORK} -f -", "run to-obs", "", b"export_params: {export_dest: DIR}"),
     BadLine(f"{NEW} {NAME} {WORK} -f -", "run to-obs", "", b"name: x"),
     BadLine(f"{NEW} {NAME} {WORK} -f -", "run to-obs", "", b"export_params: {export_dest: null}"),
+    BadLine(f"{OBS} --timeout 5x", "error: --timeout: '5x' is not a duration"),
     BadLine(f"{OBS} --samples-file /nowhere/ids", "/nowhere/ids: no such file or directory"),
     BadLine(f"{OBS} --samples-file .", ".: is a directory"),
     BadLine(f"{OBS} --samples-file /dev/null", "/dev/null: neither a regular file nor a pipe"),
