@@ -34,7 +34,7 @@ def make_dataset(dataset_id: str = "a", **raw: Any) -> Dataset:  # noqa: ANN401 
 
 
 def make_dataset_server(*named: tuple[str, str, object]) -> Callable[[str], bytes]:
-    """Return a server of these datasets, ten a page: ID, name and time of creation."""
+    """Return a server of these datasets, ten per page: ID, name and time of creation."""
 
     def answer(target: str) -> bytes:
         start = 10 * int(parse_qs(urlsplit(target).query)["offset"][0])

@@ -70,7 +70,7 @@ def answer_always(answer: bytes, _offset: int) -> bytes:
 
 
 def test_request_has_limit_offset_and_filter() -> None:
-    """A hundred entries a page, the maximum, and page numbers from 0."""
+    """A hundred entries per page, the maximum, and page numbers from 0."""
     _, asked = read_list(make_page_server(250, 250))
     assert asked == [f"{LIST}?limit=100&offset={offset}" for offset in range(3)]
     _, asked = read_list(make_page_server(150, 150), export_type=3)
