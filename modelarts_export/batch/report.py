@@ -1,6 +1,6 @@
 """The report of a batch: a row for each of its exports, in their order, and the outcome of all together."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -202,7 +202,7 @@ def _identify(error: ModelArtsExportError) -> object:
     return type(error), error.error_code, error.http_status, error.bare_message
 
 
-def make_rows(exports: Sequence[PlannedExport], project_id: str | None) -> list[ReportRow]:
+def make_rows(exports: Iterable[PlannedExport], project_id: str | None) -> list[ReportRow]:
     """Return the rows of exports that were not sent."""
     return [
         ReportRow(

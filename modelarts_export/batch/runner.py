@@ -6,6 +6,7 @@ to another, and further exports of that dataset are held back until none waits f
 
 import threading
 from collections import defaultdict, deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -63,7 +64,7 @@ class BatchRunner:
     def __init__(  # noqa: PLR0913 - what a submission needs, for all of them
         self,
         client: Client,
-        exports: list[PlannedExport],
+        exports: Iterable[PlannedExport],
         options: BatchOptions,
         *,
         reuse: ReusePolicy | None = None,
@@ -74,16 +75,15 @@ class BatchRunner:
     ) -> None:
         """Submit nothing yet, and have a row for each export already.
 
-        `exports` is emptied, so that a request is freed after it was sent. `on_event` is called in the
-        threads of the pool.
+        The runner keeps a request until it was sent; an iterator as `exports` does not keep it either.
+        `on_event` is called in the threads of the pool.
         """
         self._client, self._options, self._reuse, self._on_event = client, options, reuse, on_event
         self._coordinator = coordinator or SubmissionCoordinator.shared_by(client)
         self._cancel, self._clock = cancel or CancelToken(), clock
         self._lock = threading.Condition(threading.RLock())
-        self._rows = make_rows(exports, client.project_id)
         self._ready = deque(enumerate(exports))
-        exports.clear()
+        self._rows = make_rows((export for _, export in self._ready), client.project_id)
         self._queues: defaultdict[str, _Queue] = defaultdict(_Queue)
         self._jobs: dict[int, _Job] = {}
         self._sent, self._sent_twice = set[tuple[str, str]](), list[Submission]()

@@ -1,7 +1,9 @@
 """The submission of many exports with a pool, over real HTTP and with real threads."""
 
+import gc
 import threading
 import time
+import weakref
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -85,10 +87,18 @@ def test_requests_are_freed_and_the_pool_is_as_large_as_asked_for() -> None:
         return accept(dataset_id, path)
 
     exports = make_exports(10)
-    with serve(answer) as server:
-        run(server, exports, concurrency=3)
+    requests = [weakref.ref(export.request) for export in exports]
+    with serve(answer) as server, server.make_client() as client:
+        runner = BatchRunner(client, iter(exports), BatchOptions(concurrency=3))
+        del exports
+        runner.run()
+    for thread in threading.enumerate():
+        if thread.name == "submission":
+            thread.join(LIMIT)
     assert server.most == 3
-    assert exports == []
+    gc.collect()
+    assert len(runner.rows) == 10
+    assert [each() for each in requests] == [None] * 10
 
 
 @pytest.mark.parametrize("count", [1, 300])

@@ -1,6 +1,6 @@
 """The command `apply`, which creates the export tasks of many specs."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
@@ -25,6 +25,7 @@ from modelarts_export.request.fields import REQUEST
 from modelarts_export.submission.reuse_policy import IGNORE, WARN, ReusePolicy
 
 if TYPE_CHECKING:
+    from modelarts_export.cli.commands.batch_run import BatchRun
     from modelarts_export.spec.loader import LoadedExport
 
 _DATASET, _PROJECT = ("dataset_id",), ("project_id",)
@@ -71,14 +72,8 @@ def apply(  # noqa: PLR0913 - its options
         context.app.report.record_plan(plan, settings.project_id)
         context.printer.plan(_describe_plan(plan, settings, reuse))
         return
-    # before the plan, as a signal after it prints the rows
-    from modelarts_export.cli.commands.batch_run import BatchRun  # noqa: PLC0415 - requests is loaded here
-
-    plan, settings = load_plan(offline=False)
-    run = BatchRun(context, settings, plan, options=batch, reuse=reuse, wait=wait)
-    plan = _find_datasets(context, plan, settings)
-    _check_directories(context, plan, reuse)
-    report = run.submit(plan)
+    run, exports = _prepare_run(context, load_plan, batch, reuse, wait)
+    report = run.submit(exports)
     context.printer.report(report.rows)
     run.raise_for(report)
 
@@ -127,6 +122,29 @@ def _load_plan(  # noqa: PLR0913 - what the specs are, and what completes them
         for loaded in specs.exports
     ]
     return exports, context.connection.load_settings(check.project_id)
+
+
+def _prepare_run(
+    context: CommandContext,
+    load_plan: Callable[..., tuple[list[PlannedExport], Settings]],
+    batch: BatchOptions,
+    reuse: ReusePolicy,
+    wait: PollOptions | None,
+) -> "tuple[BatchRun, Iterator[PlannedExport]]":
+    """Return the run, and the exports to submit: an iterator, as a list would keep the requests after that.
+
+    Raises what _load_plan, _find_datasets and _check_directories raise.
+    """
+    # before the plan, as a signal after it prints the rows
+    from modelarts_export.batch.report import make_rows  # noqa: PLC0415 - loaded with requests
+    from modelarts_export.cli.commands.batch_run import BatchRun  # noqa: PLC0415 - requests is loaded here
+
+    plan, settings = load_plan(offline=False)
+    planned = make_rows(plan, settings.project_id)
+    run = BatchRun(context, settings, planned, options=batch, reuse=reuse, wait=wait)
+    exports = _find_datasets(context, plan, settings)
+    _check_directories(context, exports, reuse)
+    return run, iter(exports)
 
 
 @dataclass(kw_only=True)

@@ -1,7 +1,7 @@
 """A run of a batch by a command: its submission, its wait, and what a signal prints meanwhile."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -9,7 +9,7 @@ from functools import partial
 from modelarts_export.api.task import ExportTask, TaskState
 from modelarts_export.batch.following import fetch_statuses, list_followed, update_rows
 from modelarts_export.batch.plan import BatchOptions, PlannedExport
-from modelarts_export.batch.report import BatchReport, ReportRow, make_rows
+from modelarts_export.batch.report import BatchReport, ReportRow
 from modelarts_export.batch.runner import BatchRunner
 from modelarts_export.cli.context import NOTHING_ACCEPTED, CommandContext, InterruptedState
 from modelarts_export.cli.exit_status import describe_timeout
@@ -36,39 +36,50 @@ class BatchRun:
         self,
         context: CommandContext,
         settings: Settings,
-        plan: Sequence[PlannedExport],
+        planned: Sequence[ReportRow],
         *,
         options: BatchOptions,
         reuse: ReusePolicy,
         wait: PollOptions | None,
     ) -> None:
-        """Submit nothing yet; from now on, a signal prints a row for each export of the plan."""
+        """Submit nothing yet; from now on, a signal prints the rows, at first the planned ones."""
         self._context, self._settings, self._reuse, self._wait = context, settings, reuse, wait
         self._begin, self._options = SYSTEM_CLOCK.monotonic(), options
-        planned = make_rows(plan, settings.project_id)
-        # replaced by each step: a signal needs the rows as they are at that moment
-        self._get_rows: Callable[[], Sequence[ReportRow]] = lambda: planned
+        self._planned = planned
+        self._runner: BatchRunner | None = None
+        self._snapshot: Snapshot = ()
+        self._final_rows: Sequence[ReportRow] | None = None
         self._titles: dict[tuple[str, str], str] = {}
         self._timed_out = ""
         self._reused: list[TaskReused] = []
         context.app.set_final_output(self._describe_interruption)
         context.printer.load_renderer(with_rows=True)
 
-    def submit(self, plan: list[PlannedExport]) -> BatchReport:
+    def _get_rows(self) -> Sequence[ReportRow]:
+        """Return the rows as they are now: planned, being submitted, being followed, or final.
+
+        A signal needs them at any time, in another thread, so the attributes of a stage are never reset.
+        """
+        if self._final_rows is not None:
+            return self._final_rows
+        if self._runner is None:
+            return self._planned
+        return update_rows(self._runner.rows, self._snapshot)
+
+    def submit(self, exports: Iterable[PlannedExport]) -> BatchReport:
         """Submit the exports, wait for their tasks if that is asked for, and return the report.
 
-        `plan` has the IDs of the datasets, and is emptied.
+        `exports` are the planned ones, with the IDs of their datasets.
         """
         context = self._context
-        runner = BatchRunner(
+        runner = self._runner = BatchRunner(
             context.client(self._settings),
-            plan,
+            exports,
             self._options,
             reuse=self._reuse,
             on_event=self._print_event,
             cancel=context.cancel_token,
         )
-        self._get_rows = lambda: runner.rows
         with self._open_display(runner) as display:
             with context.delay_exit(lambda: runner.is_sending):
                 rows = runner.run()
@@ -102,13 +113,12 @@ class BatchRun:
         client, clock = self._context.client(self._settings), self._context.cancel_token.guard(SYSTEM_CLOCK)
         tasks = list_followed(rows)
         self._titles = {(row.dataset_id, row.task.task_id): row.title for row in rows if row.task}
-        snapshot: Snapshot = ()
         for snapshot in poll(client, tasks, wait, clock=clock) if tasks else ():
-            self._get_rows = partial(update_rows, rows, snapshot)
+            self._snapshot = snapshot
             display.show(snapshot)
-        self._timed_out = describe_timeout(snapshot, wait)
-        snapshot = add_new_dataset_ids(self._context, snapshot, self._settings)
-        self._get_rows = partial(update_rows, rows, snapshot, require_samples=wait.require_samples)
+        self._timed_out = describe_timeout(self._snapshot, wait)
+        last = add_new_dataset_ids(self._context, self._snapshot, self._settings)
+        self._final_rows = update_rows(rows, last, require_samples=wait.require_samples)
 
     def _fetch_statuses(self, rows: Sequence[ReportRow]) -> None:
         """Fetch the status of each new task once; with -o id it would not be shown."""
@@ -116,7 +126,7 @@ class BatchRun:
             return
         client = self._context.client(self._settings)
         updated, error = fetch_statuses(client, rows, concurrency=self._options.concurrency)
-        self._get_rows = lambda: updated
+        self._final_rows = updated
         if error:
             self._context.messages.warn(f"tasks were accepted, but a status check failed: {error}")
         ends = [(row.title, describe_early_end(row.task)) for row in updated if row.task]
