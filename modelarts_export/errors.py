@@ -46,7 +46,8 @@ class Problem:
     `location` is the path of the field in the request body, such as ("export_params", "samples", 3); with
     `at_key`, its key is wrong, not its value. `place` is the position in the input: a flag, or a file with
     line and column, which begin at 1. `excerpt` is that line, or a part of it, and `caret` the index of the
-    position in it. A problem without a message represents `count` problems that are not described.
+    position in it. `has_unsearched` tells that directories in the `file`, a directory, were not searched.
+    A problem without a message represents `count` problems that are not described.
     """
 
     message: str
@@ -58,6 +59,7 @@ class Problem:
     column: int | None = None
     excerpt: str = ""
     caret: int = 0
+    has_unsearched: bool = False
     count: int = 1
 
     def __str__(self) -> str:

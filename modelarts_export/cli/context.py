@@ -95,7 +95,6 @@ class AppContext:
         `check` returns further problems of an export, and `flags` may have a timeout for reading. Raises
         InvalidInputError with every problem.
         """
-        from modelarts_export.spec.discovery import NOT_SEARCHED  # noqa: PLC0415 - with the loader
         from modelarts_export.spec.loader import load_specs  # noqa: PLC0415 - yaml is loaded here
 
         self.report.check_inputs(files)
@@ -103,7 +102,7 @@ class AppContext:
         try:
             specs = load_specs(files, interpolate, timeout, recursive=recursive, check=check)
         except InvalidInputError as error:
-            if any(problem.message.endswith(NOT_SEARCHED) for problem in error.problems):
+            if any(problem.has_unsearched for problem in error.problems):
                 raise error.copy_with(hint="-R searches the directories in a directory too") from None
             raise
         self.warn(specs.warnings)

@@ -23,6 +23,7 @@ def option(
     words         the values to complete, or a function that returns them
     separator     what separates the values of a list
     default_text  its default, where the value does not say it
+    hint          what to do about an invalid value
     group         the title of a group of options other than that of the dataclass
     submits       true for an option of commands that create something
     of_calls      true for an option of commands that call the API
@@ -71,7 +72,8 @@ def resolve_options(options: type[Any], *layers: SettingsLayer) -> dict[str, tup
             found |= {each.name: pair} if pair else {}
     if len(errors) > 1:
         problems = [Problem(message=str(error)) for error in errors]
-        raise InvalidInputError(f"{len(errors)} options are invalid", problems=problems)
+        hint = "; ".join(filter(None, (error.hint for error in errors)))
+        raise InvalidInputError(f"{len(errors)} options are invalid", hint=hint, problems=problems)
     if errors:
         raise errors[0]
     return found
@@ -96,5 +98,6 @@ def _find_value(option_field: Field[Any], layers: Iterable[SettingsLayer]) -> tu
         try:
             return (value if value is True else option_field.metadata["parse"](value)), origin
         except ValueError as error:
-            raise InvalidInputError(f"{origin}: {error}") from None
+            hint = option_field.metadata.get("hint", "")
+            raise InvalidInputError(f"{origin}: {error}", hint=hint) from None
     return None

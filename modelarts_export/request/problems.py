@@ -20,6 +20,7 @@ from modelarts_export.quoting import SourceNumber, find_nearest, shorten
 from modelarts_export.request.error_limits import list_details, split_details
 from modelarts_export.request.fields import RequestField, iter_all_fields, iter_fields
 
+NOT_TEXT = "must be text"
 _MESSAGES = {
     "missing": MISSING,
     "int_type": "must be a whole number",
@@ -27,7 +28,7 @@ _MESSAGES = {
     "list_type": "must be a list",
     "dict_type": "must be a mapping",
     "model_type": "must be a mapping",
-    "string_type": "must be text",
+    "string_type": NOT_TEXT,
     "string_unicode": "has bytes that are not UTF-8",
 }
 

@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from modelarts_export.documents.files import STDIN, format_name, to_path
-from modelarts_export.errors import InvalidInputError, Problem
+from modelarts_export.errors import InvalidInputError, Problem, make_invalid_input_error
 
 SUFFIXES = (".yaml", ".yml", ".json")
-NOT_SEARCHED = "the directories in it were not searched"
 
 
 def find_spec_files(names: Sequence[str], *, recursive: bool) -> tuple[list[str], list[Problem]]:
@@ -25,7 +24,7 @@ def find_spec_files(names: Sequence[str], *, recursive: bool) -> tuple[list[str]
         try:
             found = _search(name, recursive=recursive) if is_directory else [name]
         except InvalidInputError as error:
-            problems.append(Problem(message=str(error), file=name))
+            problems += error.problems or [Problem(message=str(error), file=name)]
             continue
         by_file = {_identify(file): file for file in found}
         if not is_directory and by_file.keys() & named:
@@ -50,16 +49,18 @@ def _search(name: str, *, recursive: bool) -> list[str]:
     Hidden files and directories, such as .git, are omitted, and links to directories are not followed.
     """
     found: list[str] = []
-    not_searched = ""
+    has_unsearched = False
     for folder, directories, names in os.walk(to_path(name), onerror=_refuse):
         specs = sorted(each for each in names if each.lower().endswith(SUFFIXES) and each[0] != ".")
         found += [str(Path(folder) / each) for each in specs]
         directories[:] = sorted(each for each in directories if each[0] != ".")
         if not recursive:
-            not_searched = f"; {NOT_SEARCHED}" if directories else ""
+            has_unsearched = bool(directories)
             break
     if not found:
-        raise InvalidInputError(f"{name}: no {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]} file{not_searched}")
+        not_searched = "; the directories in it were not searched" if has_unsearched else ""
+        message = f"{name}: no {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]} file{not_searched}"
+        raise make_invalid_input_error([Problem(message=message, file=name, has_unsearched=has_unsearched)])
     return found
 
 

@@ -10,9 +10,7 @@ from modelarts_export.documents.yaml_reader import START, Document, UnreadableEr
 from modelarts_export.documents.yaml_scalars import read_plain
 from modelarts_export.errors import MISSING, Problem, truncate_problems
 from modelarts_export.quoting import shorten
-from modelarts_export.request.problems import add_field_name
-
-_NOT_TEXT = "must be text"
+from modelarts_export.request.problems import NOT_TEXT, add_field_name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,10 +61,10 @@ class Spec:
         value = read_plain(word)
         if isinstance(value, bool) and word.lower() not in ("true", "false"):
             meaning = f"YAML reads {word} as {'true' if value else 'false'}"
-            if problem.message == _NOT_TEXT:
+            if problem.message == NOT_TEXT:
                 return f'{meaning}; write "{word}"'
             return f"{problem.message}; {meaning} unless it is quoted"
-        if problem.message == _NOT_TEXT:
+        if problem.message == NOT_TEXT:
             return f'YAML does not read {shorten(word)} as text; write "{shorten(word)}"'
         return problem.message
 

@@ -14,8 +14,7 @@ from modelarts_export.quoting import describe_invalid_choice
 FORMATS = ("table", "wide", "json", "yaml", "id")
 _FORMATS_WITHOUT_IDS = ("table", "json", "yaml")
 GITHUB = "github"
-_CI_SYSTEM, _CI_SYSTEMS = "CI system", (GITHUB,)
-_HINT_OF_CI = "GitLab reads the files of --dotenv FILE and, with apply, of --junit FILE; omit --ci"
+_CI_SYSTEMS = (GITHUB,)
 
 
 def _parse_format(text: str) -> str:
@@ -26,7 +25,7 @@ def _parse_format(text: str) -> str:
 
 def _parse_ci(text: str) -> str:
     if text.lower() not in _CI_SYSTEMS:
-        raise ValueError(describe_invalid_choice(text, _CI_SYSTEM, _CI_SYSTEMS))
+        raise ValueError(describe_invalid_choice(text, "CI system", _CI_SYSTEMS))
     return text.lower()
 
 
@@ -58,6 +57,7 @@ class OutputOptions:
         "Report to a CI system: github, by annotations, outputs of the step and its summary",
         "VALUE",
         words=_CI_SYSTEMS,
+        hint="GitLab reads the files of --dotenv FILE and, with apply, of --junit FILE; omit --ci",
     )
     dotenv: str | None = option(
         str, "Write the task, its status and the exit code as variables, for GitLab", "FILE", of_tasks=True
@@ -77,11 +77,7 @@ def resolve_output_options(
 
     Raises InvalidInputError, also for -o id where there are no tasks; the variable is ignored there.
     """
-    try:
-        resolved = resolve_options(OutputOptions, make_flag_layer(flags), make_environment_layer(environ))
-    except InvalidInputError as error:
-        has_ci = any(f"not a valid {_CI_SYSTEM}" in str(each) for each in (error, *error.problems))
-        raise error.copy_with(hint=_HINT_OF_CI if has_ci else None) from None
+    resolved = resolve_options(OutputOptions, make_flag_layer(flags), make_environment_layer(environ))
     values = {name: value for name, (value, _) in resolved.items()}
     options = OutputOptions(**values, origins={name: origin for name, (_, origin) in resolved.items()})
     if has_ids or options.output != "id":
