@@ -57,8 +57,8 @@ def find_shared_directories(exports: Sequence[PlannedExport]) -> Iterator[Proble
             if other is not export:
                 relation = "the same directory" if above == directory else "above it"
                 message = f"{directory} is used already: {other.spec} writes to {above}, {relation}"
-                file, _, line = export.spec.rpartition(":")
-                yield Problem(message=message, place=export.spec, file=file, line=int(line))
+                file, line = split_place(export.spec)
+                yield Problem(message=message, place=export.spec, file=file, line=line)
                 break
 
 
